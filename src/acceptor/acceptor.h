@@ -1,0 +1,18 @@
+/*
+ * The acceptor: accept(2), then fork(2), and nothing else.  It never reads
+ * a byte that a client sent.
+ */
+
+#ifndef ACCEPTOR_ACCEPTOR_H
+#define ACCEPTOR_ACCEPTOR_H
+
+#include "common/config.h"
+
+/*
+ * Accepts until told to stop, and then until its workers have ended; returns
+ * the process's exit status.  Also returns, with the same promise, in each
+ * worker that it forks.
+ */
+int acceptor_main(const struct config *);
+
+#endif

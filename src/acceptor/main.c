@@ -1,0 +1,30 @@
+/*
+ * kvd-acceptor: started by kvd(8).
+ */
+
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "acceptor/acceptor.h"
+#include "common/channel.h"
+#include "common/log.h"
+
+int
+main(int argc, char *argv[], char *envp[])
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct channel_log log;
+	struct config config;
+	int status;
+
+	setproctitle_init(argc, argv, envp);
+	log_init("acceptor", LOG_TO_STDERR, false);
+	if (channel_recv_config(&config, &log, error) == -1)
+		fatalx(EX_USAGE, "%s", error);
+	log_init("acceptor", log.where, log.verbose);
+	setproctitle("-kvd: acceptor");
+	status = acceptor_main(&config);
+	config_clear(&config);
+	return status;
+}

@@ -1,0 +1,130 @@
+/*
+ * buf: a growing byte queue.  Used by every process; trusts its caller.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+
+/* The first allocation: a telnet user's commands fit. */
+#define BUF_MIN 512
+
+void
+buf_init(struct buf *b)
+{
+	memset(b, 0, sizeof(*b));
+}
+
+void
+buf_clear(struct buf *b)
+{
+	free(b->base);
+	buf_init(b);
+}
+
+size_t
+buf_size(const struct buf *b)
+{
+	return b->end - b->off;
+}
+
+uint8_t *
+buf_data(const struct buf *b)
+{
+	return b->base + b->off;
+}
+
+bool
+buf_failed(const struct buf *b)
+{
+	return b->failed;
+}
+
+static bool
+buf_grow(struct buf *b, size_t size)
+{
+	size_t need, cap;
+	uint8_t *base;
+
+	if (size > SIZE_MAX / 4 - b->end)
+		return false;
+	need = b->end + size;
+	for (cap = b->cap == 0 ? BUF_MIN : b->cap; cap < need; cap *= 2)
+		;
+	base = realloc(b->base, cap);
+	if (base == NULL)
+		return false;
+	b->base = base;
+	b->cap = cap;
+	return true;
+}
+
+uint8_t *
+buf_reserve(struct buf *b, size_t size)
+{
+	if (b->failed)
+		return NULL;
+	/* Moving the rest to the front is cheap while it is the smaller part. */
+	if (b->cap - b->end < size && b->off > b->end - b->off) {
+		memmove(b->base, b->base + b->off, b->end - b->off);
+		b->end -= b->off;
+		b->off = 0;
+	}
+	if (b->cap - b->end < size && !buf_grow(b, size)) {
+		b->failed = true;
+		return NULL;
+	}
+	return b->base + b->end;
+}
+
+void
+buf_commit(struct buf *b, size_t size)
+{
+	b->end += size;
+}
+
+void
+buf_append(struct buf *b, const void *data, size_t size)
+{
+	uint8_t *to;
+
+	if (size == 0 || (to = buf_reserve(b, size)) == NULL)
+		return;
+	memcpy(to, data, size);
+	b->end += size;
+}
+
+void
+buf_append_byte(struct buf *b, uint8_t byte)
+{
+	buf_append(b, &byte, 1);
+}
+
+void
+buf_append_text(struct buf *b, const char *text)
+{
+	buf_append(b, text, strlen(text));
+}
+
+void
+buf_consume(struct buf *b, size_t size)
+{
+	b->off += size;
+	if (b->off == b->end)
+		b->off = b->end = 0;
+}
+
+void
+buf_truncate(struct buf *b, size_t size)
+{
+	if (size < buf_size(b))
+		b->end = b->off + size;
+}
+
+void
+buf_shrink(struct buf *b, size_t keep)
+{
+	if (b->off == b->end && b->cap > keep)
+		buf_clear(b);
+}

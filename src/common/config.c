@@ -1,0 +1,512 @@
+/*
+ * config: keywords and their values.  The master reads the administrator's
+ * file; the children read what the master prints.
+ */
+
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <libutil.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config.h"
+
+#define BLANKS " \t\r"
+
+/* Values and names have to fit a worker's memory twice over. */
+#define MAX_VALUE_LIMIT ((int64_t)64 << 20)
+#define WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
+
+enum keyword_type {
+	KEYWORD_COUNT,
+	KEYWORD_LISTEN,
+	KEYWORD_PATH,
+	KEYWORD_SIZE,
+	KEYWORD_SYNC,
+	KEYWORD_TIME,
+};
+
+struct keyword {
+	const char *name;
+	enum keyword_type type;
+	size_t offset; /* of the field in struct config */
+	int64_t min, max;
+	const char *initial;
+};
+
+#define FIELD(name) offsetof(struct config, name)
+
+static const struct keyword keywords[] = {
+	{ "listen", KEYWORD_LISTEN, FIELD(listens), 0, 0, "127.0.0.1:4040" },
+	{ "data", KEYWORD_PATH, FIELD(data), 0, 0, KVD_LOCALSTATEDIR
+	    "/lib/kvd" },
+	{ "runtime", KEYWORD_PATH, FIELD(runtime), 0, 0, KVD_RUNSTATEDIR
+	    "/kvd" },
+	{ "libexec", KEYWORD_PATH, FIELD(libexec), 0, 0, KVD_LIBEXECDIR },
+	{ "sync", KEYWORD_SYNC, FIELD(sync_ms), 1, WEEK_MS, "always" },
+	{ "max-value", KEYWORD_SIZE, FIELD(max_value), 1, MAX_VALUE_LIMIT,
+	    "1M" },
+	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, 100000,
+	    "1000" },
+	{ "idle-timeout", KEYWORD_TIME, FIELD(idle_timeout_ms), 0, WEEK_MS,
+	    "1h" },
+	{ "write-timeout", KEYWORD_TIME, FIELD(write_timeout_ms), 1, WEEK_MS,
+	    "60s" },
+	{ "registry-timeout", KEYWORD_TIME, FIELD(registry_timeout_ms), 1,
+	    WEEK_MS, "10s" },
+	{ "shutdown-timeout", KEYWORD_TIME, FIELD(shutdown_timeout_ms), 1,
+	    WEEK_MS, "10s" },
+};
+
+#define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
+
+static const struct unit {
+	const char *name;
+	int64_t ms;
+} units[] = {
+	{ "ms", 1 },
+	{ "s", 1000 },
+	{ "m", 60 * 1000 },
+	{ "h", 3600 * 1000 },
+};
+
+#define UNITS (sizeof(units) / sizeof(units[0]))
+
+static int64_t *
+number_field(struct config *c, const struct keyword *k)
+{
+	return (int64_t *)(void *)((char *)c + k->offset);
+}
+
+static char **
+path_field(struct config *c, const struct keyword *k)
+{
+	return (char **)(void *)((char *)c + k->offset);
+}
+
+__attribute__((format(printf, 2, 3))) static int
+config_error(char *error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, CONFIG_ERROR_SIZE, format, args);
+	va_end(args);
+	return -1;
+}
+
+static int
+set_count(
+    struct config *c, const struct keyword *k, const char *value, char *error)
+{
+	const char *why;
+	int64_t n;
+
+	n = strtonum(value, k->min, k->max, &why);
+	if (why != NULL)
+		return config_error(error,
+		    "%s: \"%s\" is %s; a number from %" PRId64 " to %" PRId64,
+		    k->name, value, why, k->min, k->max);
+	*number_field(c, k) = n;
+	return 0;
+}
+
+static int
+set_size(
+    struct config *c, const struct keyword *k, const char *value, char *error)
+{
+	uint64_t n;
+
+	if (value[0] == '-' || expand_number(value, &n) == -1 ||
+	    n < (uint64_t)k->min || n > (uint64_t)k->max)
+		return config_error(error,
+		    "%s: \"%s\" is not a size from %" PRId64 " to %" PRId64
+		    " bytes, such as 512k or 1M", k->name, value, k->min,
+		    k->max);
+	*number_field(c, k) = (int64_t)n;
+	return 0;
+}
+
+static int
+set_time(
+    struct config *c, const struct keyword *k, const char *value, char *error)
+{
+	size_t digits = strspn(value, "0123456789"), i;
+	char number[16];
+	const char *why = "invalid";
+	int64_t n = 0;
+
+	if (digits < sizeof(number)) {
+		memcpy(number, value, digits);
+		number[digits] = '\0';
+		n = strtonum(number, 0, k->max, &why);
+	}
+	for (i = 0; i < UNITS; i++)
+		if (strcmp(value + digits, units[i].name) == 0)
+			break;
+	if (i < UNITS)
+		n = n > k->max / units[i].ms ? -1 : n * units[i].ms;
+	else if (strcmp(value, "0") != 0)
+		why = "invalid";
+	if (why != NULL || n < k->min || n > k->max)
+		return config_error(error,
+		    "%s: \"%s\" is not a time of %s 7 days, such as 50ms, "
+		    "10s, 5m or 1h", k->name, value,
+		    k->min == 0 ? "0 to" : "1ms to");
+	*number_field(c, k) = n;
+	return 0;
+}
+
+static int
+set_sync(
+    struct config *c, const struct keyword *k, const char *value, char *error)
+{
+	if (strcmp(value, "always") == 0)
+		c->sync_ms = CONFIG_SYNC_ALWAYS;
+	else if (strcmp(value, "never") == 0)
+		c->sync_ms = CONFIG_SYNC_NEVER;
+	else if (set_time(c, k, value, error) == -1)
+		return config_error(error,
+		    "sync: \"%s\" is not always, never or a time of 1ms to "
+		    "7 days, such as 50ms", value);
+	return 0;
+}
+
+/* What could not be told from a comment when it is printed again. */
+static int
+check_path(const char *name, const char *path, char *error)
+{
+	if (path[0] != '/')
+		return config_error(
+		    error, "%s: \"%s\" is not an absolute path", name, path);
+	if (strpbrk(path, "#\\\n") != NULL)
+		return config_error(error,
+		    "%s: \"%s\" has a # or a \\ in it", name, path);
+	return 0;
+}
+
+static int
+set_path(
+    struct config *c, const struct keyword *k, const char *value, char *error)
+{
+	char *copy;
+
+	if (check_path(k->name, value, error) == -1)
+		return -1;
+	if ((copy = strdup(value)) == NULL)
+		return config_error(error, "out of memory");
+	free(*path_field(c, k));
+	*path_field(c, k) = copy;
+	return 0;
+}
+
+static int
+listen_unix(struct config_listen *l, const char *path, char *error)
+{
+	struct sockaddr_un *sun = (struct sockaddr_un *)(void *)&l->addr;
+
+	if (check_path("listen", path, error) == -1)
+		return -1;
+	if (strlcpy(sun->sun_path, path, sizeof(sun->sun_path)) >=
+	    sizeof(sun->sun_path))
+		return config_error(error,
+		    "listen: path of a Unix socket is longer than %zu bytes",
+		    sizeof(sun->sun_path) - 1);
+	sun->sun_family = AF_UNIX;
+	l->addr_size = sizeof(*sun);
+	return 0;
+}
+
+/* HOST:PORT or [HOST]:PORT, both numeric. */
+static int
+listen_inet(struct config_listen *l, const char *value, char *error)
+{
+	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
+	struct addrinfo *ai;
+	char host[sizeof(l->text)], *h = host, *port, *end;
+	const char *why;
+
+	strlcpy(host, value, sizeof(host));
+	port = strrchr(host, ':');
+	if (port != NULL)
+		*port++ = '\0';
+	if (host[0] == '[' && (end = strchr(host, ']')) != NULL &&
+	    end[1] == '\0') {
+		*end = '\0';
+		h++;
+	} else if (strchr(host, ':') != NULL)
+		port = NULL; /* an IPv6 address has to be in brackets */
+	if (port != NULL) {
+		(void)strtonum(port, 0, 65535, &why);
+		if (why != NULL)
+			return config_error(error,
+			    "listen: \"%s\" is not a port (0 to 65535)", port);
+	}
+	if (port == NULL || h[0] == '\0' ||
+	    getaddrinfo(h, port, &hints, &ai) != 0)
+		return config_error(error,
+		    "listen: \"%s\" is not ADDRESS:PORT, [IPv6-ADDRESS]:PORT "
+		    "or unix PATH", value);
+	memcpy(&l->addr, ai->ai_addr, ai->ai_addrlen);
+	l->addr_size = ai->ai_addrlen;
+	freeaddrinfo(ai);
+	return 0;
+}
+
+static void
+clear_listens(struct config *c)
+{
+	struct config_listen *l;
+
+	while ((l = TAILQ_FIRST(&c->listens)) != NULL) {
+		TAILQ_REMOVE(&c->listens, l, entry);
+		free(l);
+	}
+}
+
+static int
+add_listen(
+    struct config *c, const struct keyword *k, const char *value, char *error)
+{
+	struct config_listen *l;
+	int rc;
+
+	(void)k;
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return config_error(error, "out of memory");
+	if (strlcpy(l->text, value, sizeof(l->text)) >= sizeof(l->text))
+		rc = config_error(error, "listen: value too long");
+	else if (strncmp(value, "unix", 4) == 0 && strchr(BLANKS, value[4]))
+		rc = listen_unix(l, value + 4 + strspn(value + 4, BLANKS),
+		    error);
+	else
+		rc = listen_inet(l, value, error);
+	if (rc == -1) {
+		free(l);
+		return -1;
+	}
+	if (!c->listens_given)
+		clear_listens(c);
+	c->listens_given = true;
+	TAILQ_INSERT_TAIL(&c->listens, l, entry);
+	return 0;
+}
+
+static int (*const setters[])(
+    struct config *, const struct keyword *, const char *, char *) = {
+	[KEYWORD_COUNT] = set_count,
+	[KEYWORD_LISTEN] = add_listen,
+	[KEYWORD_PATH] = set_path,
+	[KEYWORD_SIZE] = set_size,
+	[KEYWORD_SYNC] = set_sync,
+	[KEYWORD_TIME] = set_time,
+};
+
+static int
+set_keyword(struct config *c, char *line, char *error)
+{
+	char *value, *end;
+	size_t i;
+
+	line += strspn(line, BLANKS);
+	for (end = line + strlen(line);
+	     end > line && strchr(BLANKS, end[-1]) != NULL; end--)
+		end[-1] = '\0';
+	if (*line == '\0')
+		return 0;
+	value = line + strcspn(line, BLANKS);
+	if (*value != '\0') {
+		*value++ = '\0';
+		value += strspn(value, BLANKS);
+	}
+	for (i = 0; i < KEYWORDS; i++)
+		if (strcmp(line, keywords[i].name) == 0)
+			break;
+	if (i == KEYWORDS)
+		return config_error(error, "unknown keyword \"%s\"", line);
+	if (*value == '\0')
+		return config_error(error, "%s: value missing", line);
+	return setters[keywords[i].type](c, &keywords[i], value, error);
+}
+
+int
+config_line(struct config *c, const char *line, char *error)
+{
+	char *copy;
+	int rc;
+
+	if ((copy = strdup(line)) == NULL)
+		return config_error(error, "out of memory");
+	rc = set_keyword(c, copy, error);
+	free(copy);
+	return rc;
+}
+
+static int
+config_stream(struct config *c, FILE *file, const char *name, char *error)
+{
+	char what[CONFIG_ERROR_SIZE], *line;
+	size_t number = 0;
+	int rc = 0;
+
+	while (rc == 0 &&
+	    (line = fparseln(file, NULL, &number, NULL, 0)) != NULL) {
+		rc = set_keyword(c, line, what);
+		free(line);
+	}
+	if (rc == -1)
+		return config_error(
+		    error, "%s: line %zu: %.400s", name, number, what);
+	if (ferror(file))
+		return config_error(error, "%s: %s", name, strerror(errno));
+	return 0;
+}
+
+int
+config_file(struct config *c, const char *path, char *error)
+{
+	struct stat st;
+	FILE *file;
+	int rc;
+
+	if ((file = fopen(path, "re")) == NULL)
+		return config_error(error, "%s: %s", path, strerror(errno));
+	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode))
+		rc = config_error(error, "%s: is a directory", path);
+	else
+		rc = config_stream(c, file, path, error);
+	(void)fclose(file);
+	return rc;
+}
+
+int
+config_text(struct config *c, const char *text, size_t size, char *error)
+{
+	char *copy;
+	FILE *file;
+	int rc;
+
+	/* fmemopen(3) wants memory that it could write to. */
+	if (size == 0 || (copy = malloc(size)) == NULL)
+		return config_error(error, "no configuration");
+	memcpy(copy, text, size);
+	if ((file = fmemopen(copy, size, "r")) == NULL)
+		rc = config_error(error, "out of memory");
+	else {
+		rc = config_stream(c, file, "configuration", error);
+		(void)fclose(file);
+	}
+	free(copy);
+	return rc;
+}
+
+void
+config_override(struct config *c)
+{
+	c->listens_given = false;
+}
+
+int
+config_init(struct config *c)
+{
+	char line[CONFIG_ERROR_SIZE], error[CONFIG_ERROR_SIZE];
+	size_t i;
+
+	memset(c, 0, sizeof(*c));
+	TAILQ_INIT(&c->listens);
+	for (i = 0; i < KEYWORDS; i++) {
+		snprintf(line, sizeof(line), "%s %s", keywords[i].name,
+		    keywords[i].initial);
+		if (config_line(c, line, error) == -1)
+			return -1;
+	}
+	config_override(c);
+	return 0;
+}
+
+void
+config_clear(struct config *c)
+{
+	clear_listens(c);
+	free(c->data);
+	free(c->runtime);
+	free(c->libexec);
+	memset(c, 0, sizeof(*c));
+	TAILQ_INIT(&c->listens);
+}
+
+static void
+print_value(struct buf *b, const struct keyword *k, const char *value)
+{
+	buf_append_text(b, k->name);
+	buf_append_byte(b, ' ');
+	buf_append_text(b, value);
+	buf_append_byte(b, '\n');
+}
+
+static void
+print_time(struct buf *b, const struct keyword *k, int64_t ms)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64 "ms", ms);
+	print_value(b, k, text);
+}
+
+static void
+print_sync(const struct config *c, const struct keyword *k, struct buf *b)
+{
+	if (c->sync_ms == CONFIG_SYNC_ALWAYS)
+		print_value(b, k, "always");
+	else if (c->sync_ms == CONFIG_SYNC_NEVER)
+		print_value(b, k, "never");
+	else
+		print_time(b, k, c->sync_ms);
+}
+
+static void
+print_keyword(struct config *c, const struct keyword *k, struct buf *b)
+{
+	struct config_listen *l;
+	char text[32];
+
+	switch (k->type) {
+	case KEYWORD_LISTEN:
+		TAILQ_FOREACH(l, &c->listens, entry)
+			print_value(b, k, l->text);
+		return;
+	case KEYWORD_PATH:
+		print_value(b, k, *path_field(c, k));
+		return;
+	case KEYWORD_SYNC:
+		print_sync(c, k, b);
+		return;
+	case KEYWORD_TIME:
+		print_time(b, k, *number_field(c, k));
+		return;
+	case KEYWORD_COUNT:
+	case KEYWORD_SIZE:
+		snprintf(
+		    text, sizeof(text), "%" PRId64, *number_field(c, k));
+		print_value(b, k, text);
+		return;
+	}
+}
+
+void
+config_print(const struct config *c, struct buf *b)
+{
+	struct config copy = *c; /* for the field accessors */
+	size_t i;
+
+	for (i = 0; i < KEYWORDS; i++)
+		print_keyword(&copy, &keywords[i], b);
+}

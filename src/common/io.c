@@ -1,0 +1,82 @@
+/*
+ * io: recv, send and poll with EINTR and EAGAIN taken care of.
+ */
+
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+
+static ssize_t
+io_result(ssize_t n)
+{
+	if (n >= 0)
+		return n;
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return IO_AGAIN;
+	return IO_FAILED;
+}
+
+ssize_t
+io_recv(int fd, void *data, size_t size, int flags)
+{
+	ssize_t n;
+
+	do
+		n = recv(fd, data, size, flags);
+	while (n == -1 && errno == EINTR);
+	return io_result(n);
+}
+
+ssize_t
+io_send(int fd, const void *data, size_t size, int flags)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, data, size, flags | MSG_NOSIGNAL);
+	while (n == -1 && errno == EINTR);
+	return io_result(n);
+}
+
+int
+io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms)
+{
+	int64_t now_ms;
+	int ready;
+
+	do {
+		/* The clock is read only when there is a deadline. */
+		now_ms = deadline_ms == CLOCK_NEVER ? 0 : clock_ms();
+		ready = poll(fds, n, clock_timeout(deadline_ms, now_ms));
+	} while (ready == -1 && errno == EINTR);
+	if (ready == 0)
+		return IO_AGAIN;
+	return ready == -1 ? IO_FAILED : ready;
+}
+
+int
+io_set_nonblocking(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags == -1)
+		return -1;
+	return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+int
+io_set_timeouts(int fd, int timeout_ms)
+{
+	struct timeval tv = { .tv_sec = timeout_ms / 1000,
+		.tv_usec = timeout_ms % 1000 * 1000 };
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) == -1)
+		return -1;
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+}

@@ -1,0 +1,35 @@
+/*
+ * The log: to standard error in the foreground, to syslog(3) as a daemon.
+ * Only roles (master, registry, acceptor, worker) use it; libraries return
+ * errors.
+ */
+
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include <stdbool.h>
+
+/* Where log lines go; may be combined. */
+#define LOG_TO_STDERR 0x1
+#define LOG_TO_SYSLOG 0x2
+
+/* `role` is printed before every line and is borrowed for good. */
+void log_init(const char *role, int where, bool verbose);
+
+/* In a daemon that has started: lets go of the terminal.  Does nothing in the
+ * foreground (no LOG_TO_SYSLOG). */
+void log_detach(void);
+
+/* _warn adds strerror(errno), _warnx does not; debug only when verbose. */
+void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
+void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
+
+/* Log and exit with `status` (sysexits(3)). */
+void fatal(int status, const char *, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+void fatalx(int status, const char *, ...)
+    __attribute__((noreturn, format(printf, 2, 3)));
+
+#endif

@@ -1,0 +1,512 @@
+/*
+ * master: the supervisor's life.
+ */
+
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libutil.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "master/child.h"
+#include "master/daemon.h"
+#include "master/listener.h"
+#include "master/master.h"
+
+/* In the order of their start. */
+enum { REGISTRY, ACCEPTOR, CHILDREN };
+
+/* A child ends by itself within the shutdown timeout and something. */
+#define STOP_GRACE_MS 2000
+
+struct master {
+	const struct config *config;
+	struct channel_log log;
+	struct child children[CHILDREN];
+	char workdir[1024]; /* where acceptor and workers live */
+	int signal_fd;
+	int lifeline[2]; /* ours is [1]; nobody writes */
+	int registry_fd; /* listening sockets, -1 when closed */
+	int *listen_fds;
+	size_t listens;
+	struct pidfh *pidfile;
+	int daemon_fd; /* who waits for our start; -1: nobody */
+	bool announced; /* clients can connect */
+	bool stopping;
+	int stage; /* when stopping: the child that is to end next */
+	int status; /* what to exit with */
+};
+
+__attribute__((format(printf, 2, 3))) static int
+complain(int status, const char *format, ...)
+{
+	char text[CONFIG_ERROR_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	log_warnx("%s", text);
+	return status;
+}
+
+static int
+locate_children(struct master *m)
+{
+	static const char *const names[CHILDREN] = { "registry", "acceptor" };
+	struct child *c;
+	int i;
+
+	for (i = 0; i < CHILDREN; i++) {
+		c = &m->children[i];
+		c->name = names[i];
+		c->channel_fd = c->extra_fd = -1;
+		c->start_at_ms = c->deadline_ms = CLOCK_NEVER;
+		policy_init(&c->policy);
+		if (snprintf(c->path, sizeof(c->path), "%s/kvd-%s",
+			m->config->libexec, c->name) >= (int)sizeof(c->path))
+			errno = ENAMETOOLONG;
+		else if (access(c->path, X_OK) == 0)
+			continue;
+		return complain(EX_CONFIG,
+		    "cannot execute %s: %s; set libexec to the directory of "
+		    "kvd's helpers", c->path, strerror(errno));
+	}
+	return EX_OK;
+}
+
+static int
+make_directory(const char *path, mode_t mode)
+{
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
+		return EX_OK;
+	return complain(EX_CONFIG, "cannot create runtime directory %s: %s",
+	    path, strerror(errno));
+}
+
+static int
+make_runtime(struct master *m)
+{
+	int status;
+
+	status = make_directory(m->config->runtime, 0755);
+	if (status != EX_OK)
+		return status;
+	if (snprintf(m->workdir, sizeof(m->workdir), "%s/worker",
+		m->config->runtime) >= (int)sizeof(m->workdir))
+		return complain(EX_CONFIG, "runtime: path too long");
+	return make_directory(m->workdir, 0700);
+}
+
+static int
+lock_runtime(struct master *m)
+{
+	char path[sizeof(m->workdir)];
+	pid_t other = -1;
+
+	/* Shorter than workdir, which did fit. */
+	snprintf(path, sizeof(path), "%s/kvd.pid", m->config->runtime);
+	m->pidfile = pidfile_open(path, 0644, &other);
+	if (m->pidfile != NULL)
+		return EX_OK;
+	if (errno == EEXIST)
+		return complain(EX_UNAVAILABLE,
+		    "kvd is already running in %s, pid %ld",
+		    m->config->runtime, (long)other);
+	return complain(
+	    EX_CONFIG, "cannot create %s: %s", path, strerror(errno));
+}
+
+static int
+bind_listeners(struct master *m)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config_listen *l;
+	size_t n = 0;
+
+	m->registry_fd = listener_open_registry(m->workdir, error);
+	if (m->registry_fd == -1)
+		return complain(EX_UNAVAILABLE, "%s", error);
+	TAILQ_FOREACH(l, &m->config->listens, entry)
+		n++;
+	if ((m->listen_fds = calloc(n, sizeof(int))) == NULL)
+		return complain(EX_OSERR, "out of memory");
+	TAILQ_FOREACH(l, &m->config->listens, entry) {
+		m->listen_fds[m->listens] = listener_open(l, error);
+		if (m->listen_fds[m->listens] == -1)
+			return complain(EX_UNAVAILABLE, "%s", error);
+		m->listens++;
+	}
+	return EX_OK;
+}
+
+static int
+open_events(struct master *m)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	/* Who reads our standard error may go away: that is no reason to. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1 ||
+	    (m->signal_fd =
+		    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
+	    pipe2(m->lifeline, O_CLOEXEC) == -1 ||
+	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
+		return complain(
+		    EX_OSERR, "cannot start: %s", strerror(errno));
+	return EX_OK;
+}
+
+static void
+describe_children(struct master *m)
+{
+	struct child *registry = &m->children[REGISTRY];
+	struct child *acceptor = &m->children[ACCEPTOR];
+
+	registry->workdir = "/";
+	registry->listen_fds = &m->registry_fd;
+	registry->listens = 1;
+	acceptor->workdir = m->workdir;
+	acceptor->extra_fd = m->lifeline[0];
+	acceptor->listen_fds = m->listen_fds;
+	acceptor->listens = m->listens;
+}
+
+static int
+prepare(struct master *m)
+{
+	int status;
+
+	if ((status = make_runtime(m)) != EX_OK ||
+	    (status = lock_runtime(m)) != EX_OK ||
+	    (status = bind_listeners(m)) != EX_OK ||
+	    (status = open_events(m)) != EX_OK)
+		return status;
+	if (pidfile_write(m->pidfile) == -1)
+		return complain(EX_OSERR, "cannot write %s/kvd.pid: %s",
+		    m->config->runtime, strerror(errno));
+	describe_children(m);
+	m->children[REGISTRY].start_at_ms = 0;
+	return EX_OK;
+}
+
+/* Stops the child whose turn it is, and those before it as they end. */
+static void
+advance_stop(struct master *m)
+{
+	while (m->stage >= 0 && m->children[m->stage].state == CHILD_DOWN) {
+		m->children[m->stage].start_at_ms = CLOCK_NEVER;
+		m->stage--;
+	}
+	if (m->stage >= 0 && m->children[m->stage].state != CHILD_STOPPING)
+		child_stop(&m->children[m->stage],
+		    clock_ms() + m->config->shutdown_timeout_ms +
+			STOP_GRACE_MS);
+}
+
+static void
+begin_stop(struct master *m, int status)
+{
+	if (m->stopping) {
+		/* Asked twice: do not wait for the one under way. */
+		if (m->stage >= 0 &&
+		    m->children[m->stage].state == CHILD_STOPPING)
+			child_kill(&m->children[m->stage]);
+		return;
+	}
+	m->stopping = true;
+	m->status = status;
+	/* Every worker sees this, also those of an earlier acceptor. */
+	(void)close(m->lifeline[1]);
+	m->lifeline[1] = -1;
+	m->stage = CHILDREN - 1;
+	advance_stop(m);
+}
+
+static void
+announce(struct master *m)
+{
+	char name[LISTENER_NAME_SIZE];
+	size_t i;
+
+	m->announced = true;
+	for (i = 0; i < m->listens; i++) {
+		listener_name(m->listen_fds[i], name);
+		log_info("Accepting connections on %s", name);
+	}
+	if (m->daemon_fd != -1)
+		daemon_ready(m->daemon_fd);
+	m->daemon_fd = -1;
+}
+
+static void
+child_is_ready(struct master *m, struct child *c)
+{
+	if (c->state != CHILD_STARTING)
+		return;
+	c->state = CHILD_READY;
+	c->deadline_ms = CLOCK_NEVER;
+	log_debug("%s ready, pid %ld", c->name, (long)c->pid);
+	if (m->announced || m->stopping)
+		return;
+	if (c == &m->children[CHILDREN - 1])
+		announce(m);
+	else
+		(c + 1)->start_at_ms = 0;
+}
+
+static void
+report_exit(const struct child *c, int status, int64_t now_ms)
+{
+	long long uptime_s = (long long)(now_ms - c->started_ms) / 1000;
+
+	if (WIFSIGNALED(status))
+		log_warnx("%s (pid %ld) died of signal %d (%s)%s after %llds",
+		    c->name, (long)c->pid, WTERMSIG(status),
+		    strsignal(WTERMSIG(status)),
+		    WCOREDUMP(status) ? ", core dumped," : "", uptime_s);
+	else if (c->state != CHILD_STOPPING || WEXITSTATUS(status) != EX_OK)
+		log_warnx("%s (pid %ld) exited with status %d after %llds",
+		    c->name, (long)c->pid, WEXITSTATUS(status), uptime_s);
+}
+
+/* What it is no use to try again, and what never worked. */
+static bool
+is_hopeless(const struct master *m, int status)
+{
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == EX_CONFIG ||
+	    WEXITSTATUS(status) == EX_USAGE))
+		return true;
+	return !m->announced;
+}
+
+static void
+child_has_exited(struct master *m, struct child *c, int status)
+{
+	int64_t now_ms = clock_ms(), delay_ms;
+
+	report_exit(c, status, now_ms);
+	child_forget(c);
+	if (m->stopping && c >= &m->children[m->stage]) {
+		advance_stop(m);
+		return;
+	}
+	if (is_hopeless(m, status)) {
+		begin_stop(m, WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
+			WEXITSTATUS(status) :
+			EX_SOFTWARE);
+		return;
+	}
+	delay_ms = policy_restart_delay(&c->policy, c->started_ms, now_ms);
+	c->start_at_ms = now_ms + delay_ms;
+	log_info("restarting the %s in %lldms", c->name, (long long)delay_ms);
+}
+
+static void
+reap(struct master *m)
+{
+	int status, i;
+	pid_t pid;
+
+	/* Others than our own are workers of an acceptor that has died. */
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < CHILDREN; i++)
+			if (m->children[i].state != CHILD_DOWN &&
+			    m->children[i].pid == pid) {
+				child_has_exited(m, &m->children[i], status);
+				break;
+			}
+}
+
+static void
+read_signals(struct master *m)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGCHLD:
+			reap(m);
+			break;
+		case SIGHUP:
+			log_info("SIGHUP ignored: restart kvd to change its "
+				 "configuration");
+			break;
+		default:
+			log_info("stopping");
+			begin_stop(m, EX_OK);
+			break;
+		}
+	}
+}
+
+static void
+read_channel(struct master *m, struct child *c)
+{
+	int type = channel_recv_type(c->channel_fd);
+
+	if (type == CHANNEL_READY)
+		child_is_ready(m, c);
+	else if (type != IO_AGAIN) {
+		/* End of file: SIGCHLD tells the rest. */
+		if (type > 0)
+			log_warnx("unknown message from the %s", c->name);
+		(void)close(c->channel_fd);
+		c->channel_fd = -1;
+	}
+}
+
+static void
+start_child(struct master *m, struct child *c, int64_t now_ms)
+{
+	if (child_start(c, m->config, &m->log, now_ms) == 0)
+		return;
+	log_warn("cannot start the %s", c->name);
+	c->start_at_ms = now_ms +
+	    policy_restart_delay(&c->policy, now_ms, now_ms) +
+	    POLICY_BACKOFF_MIN_MS;
+}
+
+/* Does what is due, and returns when something will be. */
+static int64_t
+run_timers(struct master *m)
+{
+	int64_t now_ms = clock_ms(), next_ms = CLOCK_NEVER;
+	struct child *c;
+	int i;
+
+	for (i = 0; i < CHILDREN; i++) {
+		c = &m->children[i];
+		if (c->state == CHILD_DOWN && c->start_at_ms <= now_ms)
+			start_child(m, c, now_ms);
+		if (c->deadline_ms <= now_ms)
+			child_kill(c);
+		if (c->start_at_ms < next_ms)
+			next_ms = c->start_at_ms;
+		if (c->deadline_ms < next_ms)
+			next_ms = c->deadline_ms;
+	}
+	return next_ms;
+}
+
+static void
+supervise(struct master *m)
+{
+	struct pollfd pfds[1 + CHILDREN];
+	int64_t next_ms;
+	int i;
+
+	while (!m->stopping || m->stage >= 0) {
+		next_ms = run_timers(m);
+		pfds[0] = (struct pollfd) { m->signal_fd, POLLIN, 0 };
+		for (i = 0; i < CHILDREN; i++)
+			pfds[i + 1] = (struct pollfd) {
+				m->children[i].channel_fd, POLLIN, 0
+			};
+		if (io_poll(pfds, 1 + CHILDREN, next_ms) == IO_FAILED)
+			fatal(EX_OSERR, "poll");
+		for (i = 0; i < CHILDREN; i++)
+			if (pfds[i + 1].revents != 0)
+				read_channel(m, &m->children[i]);
+		if (pfds[0].revents != 0)
+			read_signals(m);
+	}
+}
+
+/* Workers of earlier acceptors end by themselves: the lifeline is cut. */
+static void
+await_orphans(struct master *m)
+{
+	int64_t deadline_ms = clock_ms() + m->config->shutdown_timeout_ms;
+	struct pollfd pfd = { .fd = m->signal_fd, .events = POLLIN };
+	struct signalfd_siginfo info;
+	pid_t pid;
+
+	for (;;) {
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (pid == -1)
+			return; /* ECHILD: nobody left */
+		if (io_poll(&pfd, 1, deadline_ms) <= 0) {
+			log_warnx("workers are left that do not end");
+			return;
+		}
+		/* Which child it was, waitpid(2) tells. */
+		if (read(m->signal_fd, &info, sizeof(info)) == -1)
+			continue;
+	}
+}
+
+static void
+master_clear(struct master *m)
+{
+	struct config_listen *l = TAILQ_FIRST(&m->config->listens);
+	size_t i;
+
+	for (i = 0; i < m->listens; i++, l = TAILQ_NEXT(l, entry)) {
+		listener_unlink(l);
+		(void)close(m->listen_fds[i]);
+	}
+	free(m->listen_fds);
+	if (m->registry_fd != -1) {
+		listener_unlink_registry(m->workdir);
+		(void)close(m->registry_fd);
+	}
+	if (m->pidfile != NULL)
+		(void)pidfile_remove(m->pidfile);
+}
+
+static void
+run(struct master *m)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
+		log_warn("no_new_privs");
+	supervise(m);
+	await_orphans(m);
+	log_info("stopped");
+}
+
+int
+master_main(const struct options *options, const struct config *config)
+{
+	struct master m = { .config = config,
+		.log = { LOG_TO_STDERR, options->verbose },
+		.signal_fd = -1,
+		.lifeline = { -1, -1 },
+		.registry_fd = -1,
+		.daemon_fd = -1 };
+
+	m.status = locate_children(&m);
+	if (options->check || m.status != EX_OK)
+		return m.status;
+	if (!options->foreground) {
+		m.log.where |= LOG_TO_SYSLOG;
+		m.daemon_fd = daemon_start();
+	}
+	log_init("master", m.log.where, m.log.verbose);
+	setproctitle("-kvd: master");
+	m.status = prepare(&m);
+	if (m.status == EX_OK)
+		run(&m);
+	master_clear(&m);
+	return m.status;
+}

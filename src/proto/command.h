@@ -1,0 +1,47 @@
+/*
+ * The table of commands: what a client may say, and what it becomes.  To
+ * add a command that the registry answers, add a row here, a message type
+ * in proto/message.h, and a function in registry/calls.c.
+ */
+
+#ifndef PROTO_COMMAND_H
+#define PROTO_COMMAND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "proto/message.h"
+
+/* What the worker answers by itself. */
+enum command_local {
+	COMMAND_REMOTE = 0, /* nothing: the registry answers */
+	COMMAND_ECHO,
+	COMMAND_QUIT,
+};
+
+struct command {
+	const char *name; /* in upper case */
+	/* A letter for each word that follows: b bucket, k key, v value;
+	 * "+" stands for one or more words of any kind. */
+	const char *args;
+	enum message_type request; /* if COMMAND_REMOTE */
+	enum command_local local;
+};
+
+/*
+ * Finds the command that these words (at least one) make.  Returns NULL for
+ * an unknown word or a wrong number of words.
+ */
+const struct command *command_find(const struct bytes *words, size_t n);
+
+/*
+ * Appends the request that the words make of a remote command.  Returns
+ * STATUS_OK, or, with nothing appended, the error to answer.  Names have 1
+ * to 255 bytes, values up to `value_max`.
+ */
+enum status command_encode(const struct command *, const struct bytes *words,
+    size_t value_max, uint64_t sequence, struct buf *);
+
+#endif

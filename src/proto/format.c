@@ -1,0 +1,213 @@
+/*
+ * format: data lines and status lines.  Runs in the worker; the words come
+ * from clients and go to other clients' terminals.
+ */
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "proto/format.h"
+
+static const char *const status_lines[STATUS_END] = {
+	[STATUS_OK] = "OK\r\n",
+	[STATUS_NOT_FOUND] = "NOT FOUND\r\n",
+	[STATUS_UNKNOWN_COMMAND] = "UNKNOWN COMMAND\r\n",
+	[STATUS_BAD_ESCAPE] = "ERROR bad escape\r\n",
+	[STATUS_UNBALANCED_QUOTES] = "ERROR unbalanced quotes\r\n",
+	[STATUS_LINE_TOO_LONG] = "ERROR line too long\r\n",
+	[STATUS_UNTERMINATED_LINE] = "ERROR unterminated line\r\n",
+	[STATUS_BUCKET_EMPTY] = "ERROR bucket name empty\r\n",
+	[STATUS_BUCKET_TOO_LONG] = "ERROR bucket name too long\r\n",
+	[STATUS_KEY_EMPTY] = "ERROR key empty\r\n",
+	[STATUS_KEY_TOO_LONG] = "ERROR key too long\r\n",
+	[STATUS_VALUE_TOO_LONG] = "ERROR value too long\r\n",
+	[STATUS_STORAGE_FULL] = "ERROR storage full\r\n",
+	[STATUS_DATA_DAMAGED] = "ERROR data damaged\r\n",
+	[STATUS_REGISTRY_UNAVAILABLE] = "ERROR registry unavailable\r\n",
+	[STATUS_TOO_MANY_CLIENTS] = "ERROR too many clients\r\n",
+	[STATUS_IDLE_TIMEOUT] = "ERROR idle timeout\r\n",
+	[STATUS_SHUTTING_DOWN] = "ERROR shutting down\r\n",
+};
+
+void
+format_status(struct buf *b, enum status status)
+{
+	buf_append_text(b, status_lines[status]);
+}
+
+/*
+ * Size of the UTF-8 character at p (Unicode 15, table 3-7: no overlong
+ * forms, no surrogates, nothing above U+10FFFF), or 0 when it is not valid.
+ */
+static size_t
+utf8_size(const uint8_t *p, size_t size)
+{
+	uint8_t low = 0x80, high = 0xbf;
+	size_t n, i;
+
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] >= 0xc2 && p[0] <= 0xdf)
+		n = 2;
+	else if (p[0] >= 0xe0 && p[0] <= 0xef)
+		n = 3;
+	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (p[0] == 0xe0)
+		low = 0xa0;
+	else if (p[0] == 0xed)
+		high = 0x9f;
+	else if (p[0] == 0xf0)
+		low = 0x90;
+	else if (p[0] == 0xf4)
+		high = 0x8f;
+	if (size < n || p[1] < low || p[1] > high)
+		return 0;
+	for (i = 2; i < n; i++)
+		if (p[i] < 0x80 || p[i] > 0xbf)
+			return 0;
+	return n;
+}
+
+/*
+ * Size of the character at p if it may reach a terminal as it is: valid
+ * UTF-8 and no control character, neither C0, DEL nor C1 (which some
+ * terminals obey: U+009B starts an escape sequence).  Else 0.
+ */
+static size_t
+printable_size(const uint8_t *p, size_t size)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && size > 1 &&
+	    p[1] < 0xa0))
+		return 0;
+	return utf8_size(p, size);
+}
+
+static bool
+is_bare(struct bytes word)
+{
+	const uint8_t *p = word.data;
+	size_t i, n;
+
+	if (word.size == 0 || p[0] == '"')
+		return false;
+	for (i = 0; i < word.size; i += n) {
+		n = printable_size(p + i, word.size - i);
+		if (n == 0 || p[i] == ' ')
+			return false;
+	}
+	return true;
+}
+
+static void
+append_escaped(struct buf *b, uint8_t c)
+{
+	static const char hex[] = "0123456789abcdef";
+	static const char *const named = "\"\"\\\\\nn\rr\tt";
+	char text[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
+	const char *p;
+
+	for (p = named; *p != '\0'; p += 2)
+		if ((uint8_t)*p == c) {
+			text[1] = p[1];
+			buf_append(b, text, 2);
+			return;
+		}
+	buf_append(b, text, sizeof(text));
+}
+
+static void
+append_quoted(struct buf *b, struct bytes word)
+{
+	const uint8_t *p = word.data;
+	size_t i, n, plain = 0;
+
+	buf_append_byte(b, '"');
+	for (i = 0; i < word.size; i += n) {
+		n = printable_size(p + i, word.size - i);
+		if (n != 0 && p[i] != '"' && p[i] != '\\')
+			continue;
+		buf_append(b, p + plain, i - plain);
+		append_escaped(b, p[i]);
+		n = 1;
+		plain = i + 1;
+	}
+	/* p is NULL only for an empty word, which has nothing left. */
+	if (plain < word.size)
+		buf_append(b, p + plain, word.size - plain);
+	buf_append_byte(b, '"');
+}
+
+static bool
+is_text(struct bytes word, const char *text)
+{
+	return word.size == strlen(text) &&
+	    memcmp(word.data, text, word.size) == 0;
+}
+
+/* Could a reader take these words, printed bare, for a status line? */
+static bool
+looks_like_status(const struct bytes *words, size_t n)
+{
+	if (n == 0)
+		return false;
+	if (is_text(words[0], "ERROR"))
+		return true;
+	if (n == 1)
+		return is_text(words[0], "OK") ||
+		    is_text(words[0], "CONFLICT") || is_text(words[0], "QUEUED");
+	return n == 2 &&
+	    ((is_text(words[0], "NOT") && is_text(words[1], "FOUND")) ||
+		(is_text(words[0], "UNKNOWN") && is_text(words[1], "COMMAND")));
+}
+
+void
+format_line(struct buf *b, const struct bytes *words, size_t n)
+{
+	bool quote = looks_like_status(words, n);
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			buf_append_byte(b, ' ');
+		if (!quote && is_bare(words[i]))
+			buf_append(b, words[i].data, words[i].size);
+		else
+			append_quoted(b, words[i]);
+	}
+	buf_append(b, "\r\n", 2);
+}
+
+/* Words of one data line of a reply, at most: ENTRIES has two. */
+#define REPLY_WORDS_MAX 8
+
+static bool
+format_reply_line(struct buf *b, struct bytes *body)
+{
+	struct bytes words[REPLY_WORDS_MAX];
+	uint16_t n, i;
+
+	if (!message_get_u16(body, &n) || n > REPLY_WORDS_MAX)
+		return false;
+	for (i = 0; i < n; i++)
+		if (!message_get_value(body, &words[i]))
+			return false;
+	format_line(b, words, n);
+	return true;
+}
+
+bool
+format_reply(struct buf *b, struct bytes body)
+{
+	uint8_t status;
+
+	if (!message_get_u8(&body, &status) || status >= STATUS_END)
+		return false;
+	while (body.size > 0)
+		if (!format_reply_line(b, &body))
+			return false;
+	format_status(b, (enum status)status);
+	return true;
+}

@@ -1,0 +1,29 @@
+/*
+ * Replies as text.  Pure: appends to a buffer, whose failure is the
+ * caller's to check.
+ */
+
+#ifndef PROTO_FORMAT_H
+#define PROTO_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/buf.h"
+#include "common/bytes.h"
+#include "proto/message.h"
+
+/*
+ * Appends a data line: the words, separated by one space, quoted where they
+ * have to be.  No words make an empty line.
+ */
+void format_line(struct buf *, const struct bytes *words, size_t n);
+
+/* Appends the status line for a status. */
+void format_status(struct buf *, enum status);
+
+/* Appends a whole reply, given the body of a MESSAGE_REPLY.  Returns false
+ * when it is malformed. */
+bool format_reply(struct buf *, struct bytes body);
+
+#endif

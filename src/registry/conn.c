@@ -1,0 +1,174 @@
+/*
+ * conn: the workers' connections.  Runs in the registry; the peer is a
+ * worker that may have been taken over by its client.
+ */
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/io.h"
+#include "common/log.h"
+#include "registry/conn.h"
+#include "registry/registry.h"
+
+/* One read takes a usual batch whole. */
+#define READ_SIZE 16384
+/* An idle connection keeps no more than this. */
+#define KEEP_SIZE 4096
+
+static int
+watch(struct registry *r, struct conn *c, int op)
+{
+	struct epoll_event event = { .events = c->wants_out ? EPOLLOUT :
+							      EPOLLIN,
+		.data.ptr = c };
+
+	return epoll_ctl(r->epoll_fd, op, c->fd, &event);
+}
+
+static int
+conn_new(struct registry *r, int fd)
+{
+	struct conn *c;
+
+	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		(void)close(fd);
+		return -1;
+	}
+	c->fd = fd;
+	TAILQ_INSERT_TAIL(&r->idle, c, entry);
+	r->conns++;
+	if (watch(r, c, EPOLL_CTL_ADD) == -1) {
+		log_warn("epoll_ctl");
+		conn_close(r, c);
+		return -1;
+	}
+	/* A worker connects to say something. */
+	conn_read(r, c);
+	return 0;
+}
+
+int
+conn_accept(struct registry *r)
+{
+	int fd;
+
+	for (;;) {
+		fd = accept4(
+		    r->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return 0;
+		if (fd == -1 && (errno == EINTR || errno == ECONNABORTED))
+			continue;
+		if (fd == -1) {
+			log_warn("cannot accept a worker");
+			return -1;
+		}
+		if (conn_new(r, fd) == -1)
+			return -1;
+	}
+}
+
+void
+conn_set_ready(struct registry *r, struct conn *c, bool ready)
+{
+	if (c->ready == ready)
+		return;
+	TAILQ_REMOVE(c->ready ? &r->ready : &r->idle, c, entry);
+	c->ready = ready;
+	TAILQ_INSERT_TAIL(c->ready ? &r->ready : &r->idle, c, entry);
+}
+
+void
+conn_set_holding(struct registry *r, struct conn *c, bool holding)
+{
+	if (c->holding == holding)
+		return;
+	c->holding = holding;
+	if (holding)
+		TAILQ_INSERT_TAIL(&r->holding, c, holding_entry);
+	else
+		TAILQ_REMOVE(&r->holding, c, holding_entry);
+}
+
+void
+conn_close(struct registry *r, struct conn *c)
+{
+	conn_set_holding(r, c, false);
+	TAILQ_REMOVE(c->ready ? &r->ready : &r->idle, c, entry);
+	if (c->outcome != NULL)
+		outcome_free(&r->outcomes, c->outcome);
+	(void)close(c->fd);
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+	free(c);
+	r->conns--;
+}
+
+void
+conn_read(struct registry *r, struct conn *c)
+{
+	uint8_t *to;
+	ssize_t n;
+
+	if ((to = buf_reserve(&c->in, READ_SIZE)) == NULL) {
+		log_warnx("out of memory: closing a worker's connection");
+		conn_close(r, c);
+		return;
+	}
+	n = io_recv(c->fd, to, READ_SIZE, 0);
+	if (n == IO_AGAIN)
+		return;
+	if (n <= 0) {
+		conn_close(r, c);
+		return;
+	}
+	buf_commit(&c->in, (size_t)n);
+	conn_set_ready(r, c, true);
+}
+
+static void
+set_wants_out(struct registry *r, struct conn *c, bool wants_out)
+{
+	if (c->wants_out == wants_out)
+		return;
+	c->wants_out = wants_out;
+	if (watch(r, c, EPOLL_CTL_MOD) == -1)
+		fatal(1, "epoll_ctl");
+}
+
+void
+conn_flush(struct registry *r, struct conn *c)
+{
+	size_t size = buf_size(&c->out);
+	ssize_t n;
+
+	while (c->sent < size) {
+		n = io_send(
+		    c->fd, buf_data(&c->out) + c->sent, size - c->sent, 0);
+		if (n == IO_AGAIN) {
+			conn_set_ready(r, c, false);
+			set_wants_out(r, c, true);
+			return;
+		}
+		if (n < 0) {
+			conn_close(r, c); /* the worker has gone */
+			return;
+		}
+		c->sent += (size_t)n;
+	}
+	buf_truncate(&c->out, 0);
+	c->sent = 0;
+	buf_shrink(&c->out, KEEP_SIZE);
+	buf_shrink(&c->in, KEEP_SIZE);
+	conn_set_holding(r, c, false);
+	if (c->wants_out) {
+		set_wants_out(r, c, false);
+		/* What waited behind these replies can go on. */
+		conn_set_ready(r, c, buf_size(&c->in) > 0);
+	}
+}

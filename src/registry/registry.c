@@ -1,0 +1,255 @@
+/*
+ * registry: the event loop.  Listens on the socket that the master has
+ * bound, serves workers turn by turn, and ends when the master says so or
+ * dies.
+ */
+
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "registry/conn.h"
+#include "registry/registry.h"
+#include "registry/turn.h"
+#include "store/store.h"
+
+#define EVENTS_MAX 256
+/* How long to leave new workers waiting when descriptors are short. */
+#define LISTEN_PAUSE_MS 100
+/* How long a killed predecessor may take to let go of the store. */
+#define LOCK_WAIT_MS 5000
+/* When the master is gone, workers get this long to end. */
+#define ORPHAN_MS 3000
+
+/* What an event is about: a connection, or one of these. */
+static const char source_listen, source_channel, source_signal;
+
+static void
+watch_source(struct registry *r, int op, int fd, const char *source, int on)
+{
+	struct epoll_event event = { .events = on ? EPOLLIN : 0 };
+
+	/* epoll gives the pointer back; nobody writes through it. */
+	memcpy(&event.data.ptr, &source, sizeof(source));
+	if (epoll_ctl(r->epoll_fd, op, fd, &event) == -1)
+		fatal(EX_OSERR, "epoll_ctl");
+}
+
+/* A descriptor a worker: take all that may be had. */
+static void
+raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		log_warn("cannot raise the limit of descriptors");
+}
+
+static void
+open_events(struct registry *r)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
+		fatal(EX_OSERR, "sigprocmask");
+	r->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (r->signal_fd == -1 || r->epoll_fd == -1)
+		fatal(EX_OSERR, "cannot wait for events");
+	r->listen_fd = CHANNEL_LISTEN_FD;
+	watch_source(r, EPOLL_CTL_ADD, r->listen_fd, &source_listen, 1);
+	watch_source(r, EPOLL_CTL_ADD, CHANNEL_FD, &source_channel, 1);
+	watch_source(r, EPOLL_CTL_ADD, r->signal_fd, &source_signal, 1);
+}
+
+static void
+load_outcomes(struct registry *r)
+{
+	struct store_view *view;
+	enum store_result result;
+	struct bytes record;
+
+	if (store_snapshot(r->store, &view) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	result = store_get_outcomes(view, &record);
+	if (result == STORE_OK && outcome_load(&r->outcomes, record) == -1)
+		fatalx(EX_DATAERR, "the record of outcomes is damaged");
+	if (result == STORE_FAILED)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	store_release(r->store);
+}
+
+static void
+open_store(struct registry *r)
+{
+	struct store_options options = { .dir = r->config->data,
+		.sync_ms = (int)r->config->sync_ms,
+		.lock_wait_ms = LOCK_WAIT_MS,
+		.owner_pid = (long)getppid() };
+
+	switch (store_open(&r->store, &options)) {
+	case STORE_OK:
+		break;
+	case STORE_REFUSED:
+		/* A person has to see to it; trying again is no use. */
+		fatalx(EX_CONFIG, "%s", store_error(r->store));
+	default:
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	}
+	load_outcomes(r);
+}
+
+static void
+stop_within(struct registry *r, int64_t ms)
+{
+	if (r->stop_at_ms == CLOCK_NEVER)
+		r->stop_at_ms = clock_ms() + ms;
+}
+
+static void
+pause_listening(struct registry *r, bool paused)
+{
+	watch_source(
+	    r, EPOLL_CTL_MOD, r->listen_fd, &source_listen, !paused);
+	r->listen_at_ms =
+	    paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
+}
+
+static void
+handle_event(struct registry *r, const struct epoll_event *event)
+{
+	struct conn *c = event->data.ptr;
+
+	if (event->data.ptr == &source_listen) {
+		if (conn_accept(r) == -1)
+			pause_listening(r, true);
+	} else if (event->data.ptr == &source_channel) {
+		/* The master says nothing more: it has died. */
+		if (r->stop_at_ms == CLOCK_NEVER)
+			log_warnx("the master is gone; stopping");
+		watch_source(
+		    r, EPOLL_CTL_DEL, CHANNEL_FD, &source_channel, 0);
+		stop_within(r, ORPHAN_MS);
+	} else if (event->data.ptr == &source_signal) {
+		watch_source(
+		    r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
+		stop_within(r, r->config->shutdown_timeout_ms);
+	} else if (c->wants_out)
+		conn_flush(r, c);
+	else
+		conn_read(r, c);
+}
+
+static int64_t
+next_deadline(const struct registry *r)
+{
+	int64_t deadline_ms = r->stop_at_ms;
+
+	if (!TAILQ_EMPTY(&r->ready))
+		return 0;
+	if (r->sync_at_ms < deadline_ms)
+		deadline_ms = r->sync_at_ms;
+	if (r->listen_at_ms < deadline_ms)
+		deadline_ms = r->listen_at_ms;
+	return deadline_ms;
+}
+
+static void
+run_timers(struct registry *r)
+{
+	int64_t now_ms;
+
+	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER)
+		return;
+	now_ms = clock_ms();
+	if (r->sync_at_ms <= now_ms) {
+		r->sync_at_ms = CLOCK_NEVER;
+		if (store_sync(r->store) != STORE_OK)
+			fatalx(EX_IOERR, "%s", store_error(r->store));
+	}
+	if (r->listen_at_ms <= now_ms)
+		pause_listening(r, false);
+}
+
+static bool
+is_over(const struct registry *r)
+{
+	return r->stop_at_ms != CLOCK_NEVER &&
+	    (r->conns == 0 || r->stop_at_ms <= clock_ms());
+}
+
+static void
+serve(struct registry *r)
+{
+	struct epoll_event events[EVENTS_MAX];
+	int64_t deadline_ms;
+	int i, n;
+
+	while (!is_over(r)) {
+		deadline_ms = next_deadline(r);
+		n = epoll_wait(r->epoll_fd, events, EVENTS_MAX,
+		    clock_timeout(deadline_ms,
+			deadline_ms == CLOCK_NEVER ? 0 : clock_ms()));
+		if (n == -1 && errno != EINTR)
+			fatal(EX_OSERR, "epoll_wait");
+		for (i = 0; i < n; i++)
+			handle_event(r, &events[i]);
+		if (!TAILQ_EMPTY(&r->ready))
+			turn_run(r);
+		run_timers(r);
+	}
+}
+
+static void
+registry_clear(struct registry *r)
+{
+	struct outcome *o;
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&r->idle)) != NULL ||
+	    (c = TAILQ_FIRST(&r->ready)) != NULL)
+		conn_close(r, c);
+	while ((o = TAILQ_FIRST(&r->outcomes)) != NULL)
+		outcome_free(&r->outcomes, o);
+	store_close(r->store);
+}
+
+int
+registry_main(const struct config *config)
+{
+	struct registry r = { .config = config,
+		.sync_at_ms = CLOCK_NEVER,
+		.listen_at_ms = CLOCK_NEVER,
+		.stop_at_ms = CLOCK_NEVER };
+
+	TAILQ_INIT(&r.idle);
+	TAILQ_INIT(&r.ready);
+	TAILQ_INIT(&r.holding);
+	TAILQ_INIT(&r.outcomes);
+	/* Past the limit of a file's size a write is to fail, not to kill. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+	raise_descriptor_limit();
+	open_store(&r);
+	open_events(&r);
+	if (channel_send_ready() == -1)
+		fatal(EX_OSERR, "cannot report to the master");
+	log_detach();
+	serve(&r);
+	registry_clear(&r);
+	log_debug("stopped");
+	return EX_OK;
+}

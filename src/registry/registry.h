@@ -1,0 +1,44 @@
+/*
+ * The registry: owns every bucket, and is the only process that opens the
+ * store.  It trusts the master, and no worker.
+ */
+
+#ifndef REGISTRY_REGISTRY_H
+#define REGISTRY_REGISTRY_H
+
+#include <sys/queue.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config.h"
+#include "registry/outcome.h"
+
+struct conn;
+struct store;
+TAILQ_HEAD(conn_list, conn);
+
+struct registry {
+	const struct config *config;
+	struct store *store;
+	int epoll_fd, signal_fd, listen_fd;
+
+	struct conn_list idle; /* every connection is on one of these two */
+	struct conn_list ready; /* may have whole requests to execute */
+	unsigned int conns;
+	/* Connections whose `out` has outcomes of writes, also linked here. */
+	struct conn_list holding;
+	struct outcome_list outcomes; /* of the registry's predecessor */
+
+	size_t turn_bytes; /* read by this turn's writes */
+	bool turn_full; /* a write of this turn found no room */
+
+	int64_t sync_at_ms; /* CLOCK_NEVER unless commits wait for a sync */
+	int64_t listen_at_ms; /* when to accept again after a shortage */
+	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
+};
+
+/* Runs until told to stop; returns the process's exit status. */
+int registry_main(const struct config *);
+
+#endif

@@ -1,0 +1,376 @@
+/*
+ * turn: group commit.  Runs in the registry.
+ *
+ * A connection's requests are executed in order: reads from the snapshot of
+ * the last commit until its first write of the turn, all that follows in the
+ * batch, so that it reads what it wrote.  Replies that depend on the batch
+ * stay in `out` until the commit, and are stored with it.  The requests stay
+ * in `in` as long, so that a turn that found no room can be taken back and
+ * executed again.
+ */
+
+#include <sysexits.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "proto/message.h"
+#include "registry/calls.h"
+#include "registry/conn.h"
+#include "registry/outcome.h"
+#include "registry/registry.h"
+#include "registry/turn.h"
+#include "store/store.h"
+
+/* A connection's output in a turn, at most, but for its last reply. */
+#define OUT_MAX ((size_t)256 << 10)
+/*
+ * The same if it writes: these replies are stored with the commit.  A read
+ * that would exceed it waits for the next turn and its snapshot.
+ */
+#define RECORD_MAX ((size_t)32 << 10)
+/* Requests with writes in one batch, in bytes: LMDB keeps the pages that a
+ * transaction writes in memory. */
+#define BATCH_MAX ((size_t)16 << 20)
+
+enum step {
+	STEP_DONE, /* executed; go on */
+	STEP_WAIT, /* not executed: for more input, or for the next turn */
+	STEP_FULL, /* not executed: no room */
+};
+
+static void
+store_check(struct registry *r, enum store_result result)
+{
+	if (result == STORE_FAILED)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	if (result == STORE_DAMAGED)
+		log_warnx("data damaged: %s", store_error(r->store));
+}
+
+static bool
+break_conn(struct conn *c, const char *why)
+{
+	log_warnx("closing a worker's connection: %s", why);
+	c->broken = true;
+	return false;
+}
+
+static bool
+greet(struct registry *r, struct conn *c, const struct message *m)
+{
+	struct bytes body = m->body;
+	uint16_t version;
+
+	if (c->greeted || m->type != MESSAGE_HELLO ||
+	    !message_get_u16(&body, &version) ||
+	    !message_get_u64(&body, &c->session) || body.size != 0)
+		return break_conn(c, "no greeting");
+	if (version != MESSAGE_VERSION)
+		return break_conn(c, "other message version");
+	c->greeted = true;
+	c->outcome = outcome_claim(&r->outcomes, c->session);
+	/* Gone for good: a turn that is taken back does not greet again. */
+	buf_consume(&c->in, m->frame_size);
+	return true;
+}
+
+static struct store_view *
+choose_view(struct registry *r, struct conn *c, const struct call *call)
+{
+	enum store_result result;
+	struct store_view *view;
+
+	if (call->writes && !c->wrote) {
+		c->wrote = true;
+		conn_set_holding(r, c, true);
+	}
+	result = c->wrote ? store_batch(r->store, &view) :
+			    store_snapshot(r->store, &view);
+	store_check(r, result);
+	return view;
+}
+
+/* Answers from what the last registry left, if it did. */
+static bool
+answer_again(struct registry *r, struct conn *c, const struct message *m)
+{
+	struct bytes frame;
+
+	if (c->outcome == NULL ||
+	    !outcome_find(c->outcome, m->sequence, &frame))
+		return false;
+	buf_append(&c->out, frame.data, frame.size);
+	conn_set_holding(r, c, true);
+	return true;
+}
+
+static enum step
+execute_call(struct registry *r, struct conn *c, const struct message *m)
+{
+	const struct call *call = call_find(m->type);
+	size_t before = buf_size(&c->out);
+	enum store_result result;
+	struct call_args args;
+
+	if (call == NULL ||
+	    !call_decode(
+		call, m->body, (size_t)r->config->max_value, &args)) {
+		break_conn(c, "malformed request");
+		return STEP_WAIT;
+	}
+	if (answer_again(r, c, m))
+		return STEP_DONE;
+	if (call->writes && before > RECORD_MAX)
+		return STEP_WAIT;
+	result = call_run(
+	    call, choose_view(r, c, call), &args, m->sequence, &c->out);
+	store_check(r, result);
+	if (result == STORE_FULL)
+		return STEP_FULL;
+	if (c->wrote && !call->writes && buf_size(&c->out) > RECORD_MAX) {
+		buf_truncate(&c->out, before);
+		return STEP_WAIT;
+	}
+	if (call->writes)
+		r->turn_bytes += m->frame_size;
+	return STEP_DONE;
+}
+
+/* Executes the next request of `in`, if it is whole and the turn has room. */
+static enum step
+execute_next(struct registry *r, struct conn *c)
+{
+	struct message m;
+	enum step step;
+	int rc;
+
+	rc = message_get(buf_data(&c->in) + c->executed,
+	    buf_size(&c->in) - c->executed,
+	    message_request_max((size_t)r->config->max_value), &m);
+	if (rc == -1)
+		break_conn(c, "malformed message");
+	if (rc != 1) {
+		conn_set_ready(r, c, false);
+		return STEP_WAIT;
+	}
+	if (buf_size(&c->out) > OUT_MAX || r->turn_bytes > BATCH_MAX)
+		return STEP_WAIT;
+	if (!c->greeted)
+		return greet(r, c, &m) ? STEP_DONE : STEP_WAIT;
+	step = execute_call(r, c, &m);
+	if (step == STEP_DONE) {
+		c->executed += m.frame_size;
+		c->last_sequence = m.sequence;
+	}
+	/* Committing what cannot be answered would do it twice. */
+	if (buf_failed(&c->out))
+		fatalx(EX_OSERR, "out of memory");
+	return step;
+}
+
+/* The connection's part of the turn has happened: answer. */
+static void
+settle(struct registry *r, struct conn *c)
+{
+	buf_consume(&c->in, c->executed);
+	c->executed = 0;
+	c->wrote = false;
+	if (c->outcome != NULL && c->last_sequence >= c->outcome->last_sequence)
+	{
+		outcome_free(&r->outcomes, c->outcome);
+		c->outcome = NULL;
+	}
+	if (c->broken)
+		conn_close(r, c);
+	else
+		conn_flush(r, c);
+}
+
+static void
+execute(struct registry *r, struct conn *c)
+{
+	enum step step;
+
+	do
+		step = execute_next(r, c);
+	while (step == STEP_DONE);
+	if (step == STEP_FULL)
+		r->turn_full = true;
+}
+
+static void
+put_record(struct registry *r, struct store_view *view, struct buf *record)
+{
+	enum store_result result = STORE_OK;
+	struct outcome *o;
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &r->holding, holding_entry)
+		outcome_append(record, c->session,
+		    (struct bytes) { buf_data(&c->out), buf_size(&c->out) });
+	TAILQ_FOREACH(o, &r->outcomes, entry)
+		outcome_append(record, o->session,
+		    (struct bytes) { buf_data(&o->frames),
+			buf_size(&o->frames) });
+	if (buf_failed(record))
+		fatalx(EX_OSERR, "out of memory");
+	result = store_put_outcomes(view,
+	    (struct bytes) { buf_data(record), buf_size(record) });
+	store_check(r, result);
+	r->turn_full = result == STORE_FULL;
+}
+
+/* Commits the batch with its outcomes.  False: no room, nothing done. */
+static bool
+commit(struct registry *r)
+{
+	enum store_result result;
+	struct store_view *view;
+	struct buf record;
+
+	if (r->turn_full)
+		return false;
+	store_check(r, store_batch(r->store, &view));
+	buf_init(&record);
+	put_record(r, view, &record);
+	buf_clear(&record);
+	if (r->turn_full)
+		return false;
+	result = store_commit(r->store);
+	store_check(r, result);
+	if (result == STORE_FULL)
+		return false;
+	if (store_unsynced(r->store) && r->config->sync_ms > 0 &&
+	    r->sync_at_ms == CLOCK_NEVER)
+		r->sync_at_ms = clock_ms() + r->config->sync_ms;
+	return true;
+}
+
+/* Takes back what the turn did for this connection. */
+static void
+rewind_conn(struct registry *r, struct conn *c)
+{
+	buf_truncate(&c->out, 0);
+	c->executed = 0;
+	c->wrote = false;
+	conn_set_holding(r, c, false);
+	conn_set_ready(r, c, true);
+}
+
+static void
+rewind_turn(struct registry *r)
+{
+	struct conn *c, *next;
+
+	store_abort(r->store);
+	store_release(r->store);
+	r->turn_full = false;
+	r->turn_bytes = 0;
+	TAILQ_FOREACH_SAFE(c, &r->holding, holding_entry, next)
+		if (c->wrote)
+			rewind_conn(r, c);
+}
+
+/* The next request of a connection, alone, in a store that cannot grow. */
+static bool
+execute_alone(struct registry *r, struct conn *c, bool reserve)
+{
+	rewind_turn(r);
+	store_check(r, store_use_reserve(r->store, reserve));
+	if (execute_next(r, c) == STEP_FULL)
+		return false;
+	return !c->wrote || commit(r);
+}
+
+static void
+refuse_next(struct registry *r, struct conn *c)
+{
+	struct message m;
+
+	rewind_turn(r);
+	if (message_get(buf_data(&c->in), buf_size(&c->in), SIZE_MAX, &m) != 1)
+		return;
+	call_reply_status(&c->out, m.sequence, STATUS_STORAGE_FULL);
+	c->executed = m.frame_size;
+	c->last_sequence = m.sequence;
+}
+
+static bool
+next_frees(const struct conn *c)
+{
+	const struct call *call;
+	struct message m;
+
+	return message_get(buf_data(&c->in), buf_size(&c->in), SIZE_MAX, &m) ==
+	    1 &&
+	    (call = call_find(m.type)) != NULL && call->frees;
+}
+
+/*
+ * The disk is full.  Each ready connection gets its next request executed in
+ * a commit of its own; what frees space may use the reserve, what takes
+ * space and finds none is refused.
+ */
+static void
+run_full(struct registry *r)
+{
+	struct conn_list turn;
+	struct conn *c;
+
+	TAILQ_INIT(&turn);
+	rewind_turn(r);
+	TAILQ_CONCAT(&turn, &r->ready, entry);
+	while ((c = TAILQ_FIRST(&turn)) != NULL) {
+		TAILQ_REMOVE(&turn, c, entry);
+		TAILQ_INSERT_TAIL(&r->ready, c, entry);
+		if (!execute_alone(r, c, false) &&
+		    !(next_frees(c) && execute_alone(r, c, true)))
+			refuse_next(r, c);
+		settle(r, c);
+	}
+	store_check(r, store_use_reserve(r->store, false));
+}
+
+/* Executes the ready connections; answers those that only read. */
+static void
+execute_ready(struct registry *r)
+{
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
+		if (r->turn_full)
+			return;
+		execute(r, c);
+		if (!c->wrote)
+			settle(r, c);
+	}
+}
+
+static void
+settle_writers(struct registry *r)
+{
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->holding, holding_entry, next)
+		if (c->wrote)
+			settle(r, c);
+}
+
+void
+turn_run(struct registry *r)
+{
+	r->turn_full = false;
+	r->turn_bytes = 0;
+	execute_ready(r);
+	while (store_batch_open(r->store) && !commit(r)) {
+		rewind_turn(r);
+		if (store_grow(r->store) != STORE_OK) {
+			run_full(r);
+			break;
+		}
+		execute_ready(r);
+	}
+	settle_writers(r);
+	store_release(r->store);
+}

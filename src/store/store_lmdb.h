@@ -1,0 +1,57 @@
+/*
+ * Inside the store: what store_lmdb.c and store_entry.c share.  The only
+ * file that includes lmdb.h.
+ */
+
+#ifndef STORE_STORE_LMDB_H
+#define STORE_STORE_LMDB_H
+
+#include <lmdb.h>
+
+#include "store/store.h"
+
+/*
+ * A transaction, and the bucket last used in it: a run of requests on one
+ * bucket looks it up once, and writes its counter once.
+ */
+struct store_view {
+	struct store *store;
+	MDB_txn *txn;
+	bool open;
+	bool writes;
+
+	bool known; /* the fields below are valid */
+	bool changed; /* count is to be written back */
+	uint64_t id;
+	uint64_t count; /* keys in the bucket */
+	size_t name_size;
+	char name[UINT8_MAX];
+};
+
+struct store {
+	MDB_env *env;
+	MDB_dbi meta, buckets, entries;
+	struct store_view snapshot, batch;
+	int fd; /* of data.mdb; LMDB's */
+	int dirfd, lockfd;
+	size_t allocated; /* bytes of data.mdb that are sure to be there */
+	int sync_ms;
+	bool unsynced;
+	char *dir;
+	char error[256];
+};
+
+enum store_result store_fail(
+    struct store *, enum store_result, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+enum store_result store_lmdb_result(struct store *, const char *what, int rc);
+
+/* store_entry.c: return LMDB's codes. */
+int store_put_format(struct store *, MDB_txn *);
+int store_get_format(struct store *, MDB_txn *, uint32_t *format);
+/* Writes the bucket's counter. */
+enum store_result store_view_write_back(struct store_view *);
+/* The transaction has ended. */
+void store_view_forget(struct store_view *);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * client: the client's socket.  Runs in the worker; the peer is hostile.
+ */
+
+#include <sys/socket.h>
+
+#include <poll.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "worker/client.h"
+
+#define READ_SIZE 16384
+/* How long to listen to a client that has been told that all is over. */
+#define LINGER_MS 1000
+
+enum client_event
+client_wait(struct client *c, int64_t deadline_ms)
+{
+	struct pollfd pfds[3] = {
+		{ .fd = c->fd, .events = POLLIN },
+		{ .fd = c->signal_fd, .events = POLLIN },
+		{ .fd = c->lifeline_fd }, /* POLLHUP comes unasked */
+	};
+	int n;
+
+	n = io_poll(pfds, 3, deadline_ms);
+	if (n == IO_AGAIN)
+		return CLIENT_SILENT;
+	if (n == IO_FAILED)
+		return CLIENT_GONE;
+	if (pfds[1].revents != 0 || pfds[2].revents != 0)
+		return CLIENT_STOP;
+	return CLIENT_READABLE;
+}
+
+enum client_read
+client_read(struct client *c)
+{
+	uint8_t *to;
+	ssize_t n;
+
+	if ((to = buf_reserve(&c->in, READ_SIZE)) == NULL)
+		return CLIENT_READ_GONE;
+	n = io_recv(c->fd, to, READ_SIZE, MSG_DONTWAIT);
+	if (n == IO_AGAIN)
+		return CLIENT_READ_DATA; /* poll(2) may be wrong: no harm */
+	if (n == IO_FAILED)
+		return CLIENT_READ_GONE;
+	if (n == IO_END)
+		return CLIENT_READ_END;
+	buf_commit(&c->in, (size_t)n);
+	return CLIENT_READ_DATA;
+}
+
+/* Waits for room.  Being told to end shortens the wait once. */
+static int
+wait_writable(struct client *c)
+{
+	struct pollfd pfds[3] = {
+		{ .fd = c->fd, .events = POLLOUT },
+		{ .fd = c->signal_fd, .events = POLLIN },
+		{ .fd = c->lifeline_fd },
+	};
+	int64_t deadline_ms = clock_ms() + c->write_timeout_ms;
+	int64_t stop_ms;
+
+	if (io_poll(pfds, 3, deadline_ms) <= 0)
+		return -1;
+	if (pfds[0].revents != 0)
+		return 0;
+	stop_ms = clock_ms() + c->shutdown_timeout_ms;
+	if (stop_ms < deadline_ms)
+		deadline_ms = stop_ms;
+	return io_poll(pfds, 1, deadline_ms) <= 0 ? -1 : 0;
+}
+
+int
+client_flush(struct client *c)
+{
+	ssize_t n;
+
+	if (buf_failed(&c->out))
+		return -1;
+	while (buf_size(&c->out) > 0) {
+		n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out),
+		    MSG_DONTWAIT);
+		if (n == IO_AGAIN && wait_writable(c) == 0)
+			continue;
+		if (n < 0)
+			return -1;
+		buf_consume(&c->out, (size_t)n);
+	}
+	return 0;
+}
+
+void
+client_close(struct client *c)
+{
+	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
+	int64_t deadline_ms = clock_ms() + LINGER_MS;
+	char unread[4096];
+
+	if (shutdown(c->fd, SHUT_WR) == 0)
+		while (io_poll(&pfd, 1, deadline_ms) > 0 &&
+		    io_recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
+			;
+	(void)close(c->fd);
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+}

@@ -1,0 +1,51 @@
+/*
+ * A worker's client: its socket, what came from it, what goes to it.
+ */
+
+#ifndef WORKER_CLIENT_H
+#define WORKER_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/buf.h"
+
+struct client {
+	int fd;
+	int signal_fd; /* readable: told to end */
+	int lifeline_fd; /* end of file: kvd stops, or the master died */
+	int64_t write_timeout_ms;
+	int64_t shutdown_timeout_ms;
+	struct buf in;
+	struct buf out;
+};
+
+enum client_event {
+	CLIENT_READABLE,
+	CLIENT_SILENT, /* the deadline passed */
+	CLIENT_STOP, /* told to end */
+	CLIENT_GONE, /* hung up, or an error */
+};
+
+enum client_read {
+	CLIENT_READ_DATA,
+	CLIENT_READ_END, /* the client will send no more */
+	CLIENT_READ_GONE, /* an error, or no memory */
+};
+
+/* Waits for input; a deadline of CLOCK_NEVER is none. */
+enum client_event client_wait(struct client *, int64_t deadline_ms);
+/* Reads once into `in`. */
+enum client_read client_read(struct client *);
+/*
+ * Sends all of `out`.  Returns 0, or -1: the client is gone, or took nothing
+ * for the write timeout (or, once told to end, the shutdown timeout).
+ */
+int client_flush(struct client *);
+/*
+ * Closes in a way that lets the client read what was sent last: a close with
+ * unread input would reset the connection.
+ */
+void client_close(struct client *);
+
+#endif

@@ -1,0 +1,259 @@
+/*
+ * check_buf: the growing byte queue of common/buf.
+ */
+
+#include "unit.h"
+
+static struct buf b;
+
+static void
+setup(void)
+{
+	buf_init(&b);
+}
+
+static void
+teardown(void)
+{
+	buf_clear(&b);
+}
+
+START_TEST(test_empty)
+{
+	ck_assert_uint_eq(buf_size(&b), 0);
+	ck_assert(!buf_failed(&b));
+	buf_append(&b, NULL, 0);
+	buf_append_text(&b, "");
+	buf_consume(&b, 0);
+	buf_truncate(&b, 0);
+	buf_truncate(&b, 1);
+	buf_shrink(&b, 0);
+	ck_assert_uint_eq(buf_size(&b), 0);
+	ck_assert(!buf_failed(&b));
+}
+END_TEST
+
+START_TEST(test_append)
+{
+	buf_append(&b, "a\0b", 3);
+	buf_append_byte(&b, 0xff);
+	buf_append_text(&b, "xyz");
+	buf_append(&b, "ignored", 0);
+	unit_assert_bytes(
+	    unit_bytes(&b), ((struct bytes)UNIT_BYTES("a\0b\xffxyz")));
+}
+END_TEST
+
+START_TEST(test_clear)
+{
+	buf_append_text(&b, "abc");
+	buf_clear(&b);
+	ck_assert_uint_eq(buf_size(&b), 0);
+	buf_append_text(&b, "de");
+	unit_assert_bytes(unit_bytes(&b), unit_text("de"));
+	buf_clear(&b);
+	buf_clear(&b);
+}
+END_TEST
+
+START_TEST(test_consume)
+{
+	buf_append_text(&b, "abcdef");
+	buf_consume(&b, 2);
+	unit_assert_bytes(unit_bytes(&b), unit_text("cdef"));
+	buf_consume(&b, 0);
+	unit_assert_bytes(unit_bytes(&b), unit_text("cdef"));
+	buf_append_text(&b, "gh");
+	unit_assert_bytes(unit_bytes(&b), unit_text("cdefgh"));
+	buf_consume(&b, 6);
+	ck_assert_uint_eq(buf_size(&b), 0);
+	buf_append_text(&b, "i");
+	unit_assert_bytes(unit_bytes(&b), unit_text("i"));
+}
+END_TEST
+
+static const struct {
+	size_t consume, truncate;
+	const char *left;
+} truncate_table[] = {
+	{ 0, 0, "" },
+	{ 0, 1, "a" },
+	{ 0, 5, "abcde" },
+	{ 0, 6, "abcdef" },
+	{ 0, 7, "abcdef" },
+	{ 0, SIZE_MAX, "abcdef" },
+	{ 2, 0, "" },
+	{ 2, 1, "c" },
+	{ 2, 3, "cde" },
+	{ 2, 4, "cdef" },
+	{ 2, 5, "cdef" },
+	{ 2, SIZE_MAX, "cdef" },
+	{ 6, 0, "" },
+	{ 6, 3, "" },
+};
+
+START_TEST(test_truncate)
+{
+	buf_append_text(&b, "abcdef");
+	buf_consume(&b, truncate_table[_i].consume);
+	buf_truncate(&b, truncate_table[_i].truncate);
+	unit_assert_bytes(unit_bytes(&b), unit_text(truncate_table[_i].left));
+	/* What was cut off does not come back. */
+	buf_append_text(&b, "Z");
+	ck_assert_uint_eq(
+	    buf_size(&b), strlen(truncate_table[_i].left) + 1);
+	ck_assert_int_eq(buf_data(&b)[buf_size(&b) - 1], 'Z');
+}
+END_TEST
+
+START_TEST(test_reserve_commit)
+{
+	uint8_t *to = buf_reserve(&b, 10);
+
+	ck_assert_ptr_nonnull(to);
+	memcpy(to, "0123456789", 10);
+	ck_assert_uint_eq(buf_size(&b), 0);
+	buf_commit(&b, 4);
+	unit_assert_bytes(unit_bytes(&b), unit_text("0123"));
+	to = buf_reserve(&b, 2);
+	ck_assert_ptr_eq(to, buf_data(&b) + 4);
+	memcpy(to, "ab", 2);
+	buf_commit(&b, 2);
+	unit_assert_bytes(unit_bytes(&b), unit_text("0123ab"));
+	buf_commit(&b, 0);
+	ck_assert_uint_eq(buf_size(&b), 6);
+}
+END_TEST
+
+/* Each is all of the room that was asked for, and one byte more. */
+static const size_t size_table[] = { 1, 2, 511, 512, 513, 1023, 1024, 1025,
+	4096, 65536, 1 << 20, (1 << 20) + 1 };
+
+START_TEST(test_sizes)
+{
+	size_t size = size_table[_i];
+	uint8_t *to = buf_reserve(&b, size), *data;
+
+	ck_assert_ptr_nonnull(to);
+	memset(to, 0x5a, size);
+	buf_commit(&b, size);
+	ck_assert_uint_eq(buf_size(&b), size);
+	buf_append_byte(&b, 0xa5);
+	ck_assert_uint_eq(buf_size(&b), size + 1);
+	data = buf_data(&b);
+	ck_assert_int_eq(data[0], 0x5a);
+	ck_assert_int_eq(data[size - 1], 0x5a);
+	ck_assert_int_eq(data[size], 0xa5);
+}
+END_TEST
+
+START_TEST(test_shrink)
+{
+	buf_append_text(&b, "abc");
+	buf_shrink(&b, 0);
+	unit_assert_bytes(unit_bytes(&b), unit_text("abc"));
+	ck_assert_uint_gt(b.cap, 0);
+	buf_consume(&b, 3);
+	buf_shrink(&b, SIZE_MAX);
+	buf_shrink(&b, b.cap);
+	ck_assert_uint_gt(b.cap, 0);
+	buf_shrink(&b, b.cap - 1);
+	ck_assert_uint_eq(b.cap, 0);
+	buf_append_text(&b, "de");
+	unit_assert_bytes(unit_bytes(&b), unit_text("de"));
+}
+END_TEST
+
+/* Too much for any address space, with and without bytes in the buffer. */
+static const size_t too_much_table[] = { SIZE_MAX, SIZE_MAX - 1,
+	SIZE_MAX / 2, SIZE_MAX / 4 + 1, SIZE_MAX / 4 };
+
+START_TEST(test_out_of_memory)
+{
+	buf_append_text(&b, "abc");
+	ck_assert_ptr_null(buf_reserve(&b, too_much_table[_i]));
+	ck_assert(buf_failed(&b));
+	unit_assert_bytes(unit_bytes(&b), unit_text("abc"));
+	/* Sticky: nothing may be missing in the middle. */
+	buf_append_text(&b, "def");
+	buf_append_byte(&b, 'g');
+	ck_assert_ptr_null(buf_reserve(&b, 1));
+	unit_assert_bytes(unit_bytes(&b), unit_text("abc"));
+	buf_consume(&b, 1);
+	unit_assert_bytes(unit_bytes(&b), unit_text("bc"));
+	ck_assert(buf_failed(&b));
+	buf_clear(&b);
+	ck_assert(!buf_failed(&b));
+	buf_append_text(&b, "h");
+	unit_assert_bytes(unit_bytes(&b), unit_text("h"));
+}
+END_TEST
+
+/* A queue that is drained as it fills must not grow for ever. */
+START_TEST(test_stays_small)
+{
+	size_t i;
+
+	buf_append_text(&b, "0123456789");
+	for (i = 0; i < 100000; i++) {
+		buf_append_text(&b, "0123456789");
+		if (memcmp(buf_data(&b), "0123456789", 10) != 0)
+			ck_abort_msg("round %zu: wrong bytes", i);
+		buf_consume(&b, 10);
+	}
+	ck_assert_uint_eq(buf_size(&b), 10);
+	ck_assert_uint_le(b.cap, 1024);
+}
+END_TEST
+
+/* Against a model: the numbers of the bytes put in and taken out. */
+START_TEST(test_random)
+{
+	uint64_t state = 1 + (uint64_t)_i, put = 0, got = 0;
+	uint8_t data[700];
+	size_t i, n;
+	int round;
+
+	for (round = 0; round < 3000; round++) {
+		n = unit_random(&state) % sizeof(data);
+		for (i = 0; i < n; i++)
+			data[i] = (uint8_t)((put + i) * 31 >> 2);
+		buf_append(&b, data, n);
+		put += n;
+		n = unit_random(&state) % (buf_size(&b) + 1);
+		for (i = 0; i < n; i++)
+			if (buf_data(&b)[i] != (uint8_t)((got + i) * 31 >> 2))
+				ck_abort_msg("round %d: wrong byte", round);
+		buf_consume(&b, n);
+		got += n;
+		if (buf_size(&b) != put - got)
+			ck_abort_msg("round %d: wrong size", round);
+		buf_shrink(&b, 1024);
+	}
+	ck_assert(!buf_failed(&b));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("buf");
+	TCase *tc = tcase_create("buf");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_empty);
+	tcase_add_test(tc, test_append);
+	tcase_add_test(tc, test_clear);
+	tcase_add_test(tc, test_consume);
+	tcase_add_loop_test(
+	    tc, test_truncate, 0, UNIT_COUNT(truncate_table));
+	tcase_add_test(tc, test_reserve_commit);
+	tcase_add_loop_test(tc, test_sizes, 0, UNIT_COUNT(size_table));
+	tcase_add_test(tc, test_shrink);
+	tcase_add_loop_test(
+	    tc, test_out_of_memory, 0, UNIT_COUNT(too_much_table));
+	tcase_add_test(tc, test_stays_small);
+	tcase_add_loop_test(tc, test_random, 0, 4);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

@@ -1,0 +1,409 @@
+/*
+ * check_command: the table of commands and the requests they become
+ * (proto/command).
+ */
+
+#include "unit.h"
+
+#include <ctype.h>
+
+#include "proto/command.h"
+#include "proto/words.h"
+
+#define VALUE_MAX 1000
+
+static struct buf b;
+static struct buf words;
+
+static void
+setup(void)
+{
+	buf_init(&b);
+	buf_init(&words);
+}
+
+static void
+teardown(void)
+{
+	buf_clear(&b);
+	buf_clear(&words);
+}
+
+static const struct {
+	const char *line;
+	const char *name; /* of the command, or NULL */
+	enum message_type request;
+	enum command_local local;
+} find_table[] = {
+	{ "GET b k", "GET", MESSAGE_GET, COMMAND_REMOTE },
+	{ "PUT b k v", "PUT", MESSAGE_PUT, COMMAND_REMOTE },
+	{ "DELETE b k", "DELETE", MESSAGE_DELETE, COMMAND_REMOTE },
+	{ "EXISTS b k", "EXISTS", MESSAGE_EXISTS, COMMAND_REMOTE },
+	{ "CREATE b", "CREATE", MESSAGE_CREATE, COMMAND_REMOTE },
+	{ "PING", "PING", MESSAGE_PING, COMMAND_REMOTE },
+	{ "ECHO a", "ECHO", 0, COMMAND_ECHO },
+	{ "ECHO a b c d e f g h i j", "ECHO", 0, COMMAND_ECHO },
+	{ "ECHO \"\"", "ECHO", 0, COMMAND_ECHO },
+	{ "QUIT", "QUIT", 0, COMMAND_QUIT },
+	{ "\"PING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
+	{ "\"\\x50ING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
+
+	/* words are counted, not looked at */
+	{ "GET \"\" \"\"", "GET", MESSAGE_GET, COMMAND_REMOTE },
+
+	/* wrong number of words */
+	{ "GET", NULL, 0, 0 },
+	{ "GET b", NULL, 0, 0 },
+	{ "GET b k x", NULL, 0, 0 },
+	{ "PUT", NULL, 0, 0 },
+	{ "PUT b", NULL, 0, 0 },
+	{ "PUT b k", NULL, 0, 0 },
+	{ "PUT b k v x", NULL, 0, 0 },
+	{ "PUT b k v \"\"", NULL, 0, 0 },
+	{ "DELETE", NULL, 0, 0 },
+	{ "DELETE b", NULL, 0, 0 },
+	{ "DELETE b k x", NULL, 0, 0 },
+	{ "EXISTS", NULL, 0, 0 },
+	{ "EXISTS b", NULL, 0, 0 },
+	{ "EXISTS b k x", NULL, 0, 0 },
+	{ "CREATE", NULL, 0, 0 },
+	{ "CREATE b x", NULL, 0, 0 },
+	{ "PING x", NULL, 0, 0 },
+	{ "ECHO", NULL, 0, 0 },
+	{ "QUIT x", NULL, 0, 0 },
+
+	/* no such word */
+	{ "\"\"", NULL, 0, 0 },
+	{ "\"\" b k", NULL, 0, 0 },
+	{ "G", NULL, 0, 0 },
+	{ "GE b k", NULL, 0, 0 },
+	{ "GETS b k", NULL, 0, 0 },
+	{ "\"GET\\0\" b k", NULL, 0, 0 },
+	{ "\"GET \" b k", NULL, 0, 0 },
+	{ "\" GET\" b k", NULL, 0, 0 },
+	{ "PINGPING", NULL, 0, 0 },
+	{ "b GET k", NULL, 0, 0 },
+	{ "\xc7\xc5\xd4 b k", NULL, 0, 0 },
+	{ "NONSENSE", NULL, 0, 0 },
+	{ "+", NULL, 0, 0 },
+	{ "bk", NULL, 0, 0 },
+};
+
+/* The words of a line; `copy` is what they point into. */
+static void
+split(char *copy, size_t size, const char *line)
+{
+	ck_assert_uint_lt(strlen(line), size);
+	memcpy(copy, line, strlen(line) + 1);
+	ck_assert_int_eq(
+	    words_split((uint8_t *)copy, strlen(line), &words), WORDS_OK);
+}
+
+static const struct command *
+find(void)
+{
+	return command_find(words_get(&words), words_count(&words));
+}
+
+static void
+assert_found(const struct command *c, int i)
+{
+	if (find_table[i].name == NULL) {
+		ck_assert_ptr_null(c);
+		return;
+	}
+	ck_assert_ptr_nonnull(c);
+	ck_assert_str_eq(c->name, find_table[i].name);
+	ck_assert_int_eq(c->local, find_table[i].local);
+	if (c->local == COMMAND_REMOTE)
+		ck_assert_int_eq(c->request, find_table[i].request);
+}
+
+START_TEST(test_find)
+{
+	char line[64];
+
+	split(line, sizeof(line), find_table[_i].line);
+	assert_found(find(), _i);
+}
+END_TEST
+
+/* In lower case, and with letters of both. */
+START_TEST(test_find_other_case)
+{
+	const struct bytes *word;
+	char line[64], *first;
+	size_t i;
+	int mixed;
+
+	for (mixed = 0; mixed < 2; mixed++) {
+		split(line, sizeof(line), find_table[_i].line);
+		word = words_get(&words);
+		first = line + ((const char *)word->data - line);
+		for (i = 0; i < word->size; i++)
+			if (!mixed || i % 2 == 0)
+				first[i] =
+				    (char)tolower((unsigned char)first[i]);
+		assert_found(find(), _i);
+	}
+}
+END_TEST
+
+/* Every one-letter change of GET is no command. */
+START_TEST(test_find_near_miss)
+{
+	char name[3];
+	struct bytes line[3] = { { name, 3 }, { "b", 1 }, { "k", 1 } };
+	int at, c, same;
+
+	for (at = 0; at < 3; at++)
+		for (c = 0; c < 256; c++) {
+			memcpy(name, "GET", 3);
+			same = name[at] == c || tolower(name[at]) == c;
+			name[at] = (char)c;
+			if ((command_find(line, 3) != NULL) != same)
+				ck_abort_msg("0x%02x at %d", c, at);
+		}
+}
+END_TEST
+
+/* A request of words with these sizes, filled with bytes of all kinds. */
+struct request {
+	struct bytes words[4];
+	uint8_t *data[4];
+	size_t n;
+};
+
+static void
+request_init(struct request *r, const char *name, size_t n,
+    const size_t *sizes)
+{
+	size_t i, at;
+
+	r->n = n + 1;
+	r->words[0] = unit_text(name);
+	for (i = 1; i <= n; i++) {
+		r->data[i] = malloc(sizes[i - 1] + 1);
+		ck_assert_ptr_nonnull(r->data[i]);
+		for (at = 0; at < sizes[i - 1]; at++)
+			r->data[i][at] = (uint8_t)(at * 7 + i);
+		r->words[i] = (struct bytes) { r->data[i], sizes[i - 1] };
+	}
+}
+
+static void
+request_clear(struct request *r)
+{
+	size_t i;
+
+	for (i = 1; i < r->n; i++)
+		free(r->data[i]);
+}
+
+/* What the registry reads is what the client wrote. */
+static void
+assert_decodes(const struct request *r, const struct command *c,
+    uint64_t sequence, size_t frame_max)
+{
+	struct bytes word;
+	struct message m;
+	size_t i;
+
+	ck_assert_int_eq(
+	    message_get(buf_data(&b), buf_size(&b), frame_max, &m), 1);
+	ck_assert_uint_eq(m.frame_size, buf_size(&b));
+	ck_assert_uint_eq(m.type, c->request);
+	ck_assert_uint_eq(m.sequence, sequence);
+	for (i = 1; i < r->n; i++) {
+		if (c->args[i - 1] == 'v')
+			ck_assert(message_get_value(&m.body, &word));
+		else
+			ck_assert(message_get_name(&m.body, &word));
+		unit_assert_bytes(word, r->words[i]);
+	}
+	ck_assert_uint_eq(m.body.size, 0);
+}
+
+/* Encodes with words of these sizes; on success it has to decode. */
+static enum status
+encode(const char *name, size_t n, const size_t *sizes, size_t value_max)
+{
+	const struct command *c;
+	enum status status;
+	struct request r;
+
+	buf_truncate(&b, 0);
+	request_init(&r, name, n, sizes);
+	c = command_find(r.words, r.n);
+	ck_assert_ptr_nonnull(c);
+	status = command_encode(c, r.words, value_max, 42, &b);
+	if (status == STATUS_OK)
+		assert_decodes(&r, c, 42, message_request_max(value_max));
+	else
+		ck_assert_uint_eq(buf_size(&b), 0);
+	request_clear(&r);
+	return status;
+}
+
+static const struct {
+	size_t size;
+	enum status bucket, key;
+} name_table[] = {
+	{ 0, STATUS_BUCKET_EMPTY, STATUS_KEY_EMPTY },
+	{ 1, STATUS_OK, STATUS_OK },
+	{ 2, STATUS_OK, STATUS_OK },
+	{ 254, STATUS_OK, STATUS_OK },
+	{ 255, STATUS_OK, STATUS_OK },
+	{ 256, STATUS_BUCKET_TOO_LONG, STATUS_KEY_TOO_LONG },
+	{ 257, STATUS_BUCKET_TOO_LONG, STATUS_KEY_TOO_LONG },
+	{ 511, STATUS_BUCKET_TOO_LONG, STATUS_KEY_TOO_LONG },
+	{ 512, STATUS_BUCKET_TOO_LONG, STATUS_KEY_TOO_LONG },
+	{ 65536, STATUS_BUCKET_TOO_LONG, STATUS_KEY_TOO_LONG },
+	{ 1 << 20, STATUS_BUCKET_TOO_LONG, STATUS_KEY_TOO_LONG },
+};
+
+static const struct {
+	const char *name;
+	size_t n;
+} with_names[] = { { "GET", 2 }, { "PUT", 3 }, { "DELETE", 2 },
+	{ "EXISTS", 2 }, { "CREATE", 1 } };
+
+START_TEST(test_bucket_bounds)
+{
+	size_t sizes[3] = { name_table[_i].size, 3, 3 }, i;
+
+	for (i = 0; i < UNIT_COUNT(with_names); i++)
+		ck_assert_int_eq(encode(with_names[i].name, with_names[i].n,
+				     sizes, VALUE_MAX),
+		    name_table[_i].bucket);
+}
+END_TEST
+
+START_TEST(test_key_bounds)
+{
+	size_t sizes[3] = { 3, name_table[_i].size, 3 }, i;
+
+	for (i = 0; i < UNIT_COUNT(with_names); i++)
+		if (with_names[i].n >= 2)
+			ck_assert_int_eq(encode(with_names[i].name,
+					     with_names[i].n, sizes, VALUE_MAX),
+			    name_table[_i].key);
+}
+END_TEST
+
+static const struct {
+	size_t size, value_max;
+	enum status status;
+} value_table[] = {
+	{ 0, VALUE_MAX, STATUS_OK },
+	{ 1, VALUE_MAX, STATUS_OK },
+	{ 255, VALUE_MAX, STATUS_OK },
+	{ 256, VALUE_MAX, STATUS_OK },
+	{ VALUE_MAX - 1, VALUE_MAX, STATUS_OK },
+	{ VALUE_MAX, VALUE_MAX, STATUS_OK },
+	{ VALUE_MAX + 1, VALUE_MAX, STATUS_VALUE_TOO_LONG },
+	{ 1 << 20, VALUE_MAX, STATUS_VALUE_TOO_LONG },
+	{ 0, 0, STATUS_OK },
+	{ 1, 0, STATUS_VALUE_TOO_LONG },
+	{ 1, 1, STATUS_OK },
+	{ 2, 1, STATUS_VALUE_TOO_LONG },
+	{ 1 << 20, 1 << 20, STATUS_OK },
+	{ (1 << 20) + 1, 1 << 20, STATUS_VALUE_TOO_LONG },
+};
+
+/* With the longest names too, the largest request has room in a frame. */
+START_TEST(test_value_bounds)
+{
+	size_t sizes[3] = { 1, 1, value_table[_i].size };
+	size_t value_max = value_table[_i].value_max;
+
+	ck_assert_int_eq(
+	    encode("PUT", 3, sizes, value_max), value_table[_i].status);
+	sizes[0] = sizes[1] = 255;
+	ck_assert_int_eq(
+	    encode("PUT", 3, sizes, value_max), value_table[_i].status);
+}
+END_TEST
+
+/* The first word that is out of bounds is the one named. */
+START_TEST(test_first_error)
+{
+	size_t sizes[3] = { 0, 0, VALUE_MAX + 1 };
+
+	ck_assert_int_eq(
+	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_BUCKET_EMPTY);
+	sizes[0] = 256;
+	ck_assert_int_eq(
+	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_BUCKET_TOO_LONG);
+	sizes[0] = 1;
+	ck_assert_int_eq(
+	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_KEY_EMPTY);
+	sizes[1] = 256;
+	ck_assert_int_eq(
+	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_KEY_TOO_LONG);
+	sizes[1] = 1;
+	ck_assert_int_eq(
+	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_VALUE_TOO_LONG);
+}
+END_TEST
+
+START_TEST(test_no_words)
+{
+	ck_assert_int_eq(encode("PING", 0, NULL, VALUE_MAX), STATUS_OK);
+	ck_assert_uint_eq(buf_size(&b), MESSAGE_HEADER_SIZE);
+}
+END_TEST
+
+/* Requests one after another; an error between them leaves no trace. */
+START_TEST(test_encode_appends)
+{
+	static const char *const lines[] = { "CREATE b", "PUT b \"\" v",
+		"PUT b k v", "PING" };
+	const struct command *c;
+	char line[64];
+	struct message m;
+	uint64_t i;
+
+	for (i = 0; i < UNIT_COUNT(lines); i++) {
+		split(line, sizeof(line), lines[i]);
+		c = find();
+		ck_assert_ptr_nonnull(c);
+		ck_assert_int_eq(command_encode(c, words_get(&words),
+				     VALUE_MAX, i, &b),
+		    i == 1 ? STATUS_KEY_EMPTY : STATUS_OK);
+	}
+	for (i = 0; i < UNIT_COUNT(lines); i++) {
+		if (i == 1)
+			continue;
+		ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b),
+				     message_request_max(VALUE_MAX), &m),
+		    1);
+		ck_assert_uint_eq(m.sequence, i);
+		buf_consume(&b, m.frame_size);
+	}
+	ck_assert_uint_eq(buf_size(&b), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("command");
+	TCase *tc = tcase_create("command");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_find, 0, UNIT_COUNT(find_table));
+	tcase_add_loop_test(
+	    tc, test_find_other_case, 0, UNIT_COUNT(find_table));
+	tcase_add_test(tc, test_find_near_miss);
+	tcase_add_loop_test(
+	    tc, test_bucket_bounds, 0, UNIT_COUNT(name_table));
+	tcase_add_loop_test(tc, test_key_bounds, 0, UNIT_COUNT(name_table));
+	tcase_add_loop_test(
+	    tc, test_value_bounds, 0, UNIT_COUNT(value_table));
+	tcase_add_test(tc, test_first_error);
+	tcase_add_test(tc, test_no_words);
+	tcase_add_test(tc, test_encode_appends);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

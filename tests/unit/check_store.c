@@ -1,0 +1,1525 @@
+/*
+ * check_store: the durable store, on a directory of its own: what is read
+ * back, what is kept, what happens when there is no room, and what it makes
+ * of files that are damaged or are not its own.
+ */
+
+#include "unit.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <lmdb.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "store/store.h"
+
+#define B(text) UNIT_BYTES(text)
+
+/* Check's fixtures have no argument. */
+static struct {
+	char base[256];
+	char dir[300]; /* base/data: not there yet */
+	char file[320]; /* dir/data.mdb */
+	struct store *store;
+	struct rlimit file_size;
+} fx;
+
+static struct bytes
+text(const char *t)
+{
+	return unit_text(t);
+}
+
+static void
+remove_files(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+
+	if (dir == NULL)
+		return;
+	while ((e = readdir(dir)) != NULL)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+			(void)unlinkat(dirfd(dir), e->d_name,
+			    e->d_type == DT_DIR ? AT_REMOVEDIR : 0);
+	(void)closedir(dir);
+}
+
+static void
+setup(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	memset(&fx, 0, sizeof(fx));
+	snprintf(fx.base, sizeof(fx.base), "%s/check_store.XXXXXX",
+	    tmp == NULL ? "/tmp" : tmp);
+	ck_assert_ptr_nonnull(mkdtemp(fx.base));
+	snprintf(fx.dir, sizeof(fx.dir), "%s/data", fx.base);
+	snprintf(fx.file, sizeof(fx.file), "%s/data.mdb", fx.dir);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
+	/* A write past RLIMIT_FSIZE is to fail, not to kill. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
+static void
+teardown(void)
+{
+	(void)setrlimit(RLIMIT_FSIZE, &fx.file_size);
+	store_close(fx.store);
+	fx.store = NULL;
+	remove_files(fx.dir);
+	remove_files(fx.base);
+	(void)rmdir(fx.base);
+}
+
+static enum store_result
+try_open(int sync_ms)
+{
+	struct store_options o = { .dir = fx.dir,
+		.sync_ms = sync_ms,
+		.owner_pid = (long)getpid() };
+	enum store_result result;
+
+	store_close(fx.store);
+	result = store_open(&fx.store, &o);
+	ck_assert_ptr_nonnull(fx.store);
+	return result;
+}
+
+static void
+assert_ok(enum store_result result)
+{
+	if (result != STORE_OK)
+		ck_abort_msg("result %d, error: %s", (int)result,
+		    store_error(fx.store));
+}
+
+/* Most tests need no durability, and are faster without. */
+static void
+open_store(void)
+{
+	assert_ok(try_open(STORE_SYNC_NEVER));
+}
+
+static void
+close_store(void)
+{
+	store_close(fx.store);
+	fx.store = NULL;
+}
+
+static struct store_view *
+batch(void)
+{
+	struct store_view *v;
+
+	assert_ok(store_batch(fx.store, &v));
+	return v;
+}
+
+static struct store_view *
+snapshot(void)
+{
+	struct store_view *v;
+
+	assert_ok(store_snapshot(fx.store, &v));
+	return v;
+}
+
+static void
+commit(void)
+{
+	assert_ok(store_commit(fx.store));
+	store_release(fx.store);
+}
+
+static void
+assert_value(struct store_view *v, struct bytes bucket, struct bytes key,
+    struct bytes want)
+{
+	struct bytes got = { NULL, 0 };
+
+	assert_ok(store_get(v, bucket, key, &got));
+	unit_assert_bytes(got, want);
+}
+
+static void
+assert_get(struct store_view *v, const char *bucket, const char *key,
+    enum store_result want)
+{
+	struct bytes got;
+
+	ck_assert_int_eq(store_get(v, text(bucket), text(key), &got), want);
+}
+
+static void
+assert_refused(const char *word)
+{
+	ck_assert_int_eq(try_open(STORE_SYNC_ALWAYS), STORE_REFUSED);
+	if (strstr(store_error(fx.store), word) == NULL)
+		ck_abort_msg("no \"%s\" in: %s", word, store_error(fx.store));
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), fx.dir));
+	ck_assert_ptr_null(strchr(store_error(fx.store), '\n'));
+}
+
+/* One bucket "b" with one key "k". */
+static void
+make_store(const char *value)
+{
+	open_store();
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text(value)));
+	commit();
+	close_store();
+}
+
+START_TEST(test_empty)
+{
+	struct stat st;
+
+	assert_ok(try_open(STORE_SYNC_ALWAYS));
+	assert_get(snapshot(), "b", "k", STORE_NO_BUCKET);
+	assert_get(batch(), "b", "k", STORE_NO_BUCKET);
+	ck_assert_int_eq(store_put(batch(), text("b"), text("k"), text("v")),
+	    STORE_NO_BUCKET);
+	ck_assert_int_eq(
+	    store_delete(batch(), text("b"), text("k")), STORE_NO_BUCKET);
+	commit();
+	ck_assert_int_eq(stat(fx.dir, &st), 0);
+	ck_assert_int_eq(st.st_mode & 0777, 0700);
+	ck_assert_int_eq(stat(fx.file, &st), 0);
+	ck_assert_int_eq(st.st_mode & 0777, 0600);
+	close_store();
+	assert_ok(try_open(STORE_SYNC_ALWAYS));
+	assert_get(snapshot(), "b", "k", STORE_NO_BUCKET);
+}
+END_TEST
+
+START_TEST(test_close_null)
+{
+	store_close(NULL);
+	ck_assert_ptr_nonnull(store_error(NULL));
+}
+END_TEST
+
+START_TEST(test_put_get_delete)
+{
+	struct bytes b = text("b"), k = text("k");
+
+	assert_ok(try_open(STORE_SYNC_ALWAYS));
+	assert_ok(store_create(batch(), b));
+	assert_get(batch(), "b", "k", STORE_ABSENT);
+	assert_ok(store_put(batch(), b, k, text("one")));
+	assert_value(batch(), b, k, text("one"));
+	commit();
+	assert_value(snapshot(), b, k, text("one"));
+	/* longer, shorter, the same size */
+	assert_ok(store_put(batch(), b, k, text("two, and more")));
+	commit();
+	assert_value(snapshot(), b, k, text("two, and more"));
+	assert_ok(store_put(batch(), b, k, text("3")));
+	assert_ok(store_put(batch(), b, k, text("4")));
+	commit();
+	assert_value(snapshot(), b, k, text("4"));
+	assert_ok(store_delete(batch(), b, k));
+	assert_get(batch(), "b", "k", STORE_ABSENT);
+	assert_ok(store_delete(batch(), b, k));
+	commit();
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+	assert_ok(store_put(batch(), b, k, text("again")));
+	commit();
+	assert_value(snapshot(), b, k, text("again"));
+}
+END_TEST
+
+START_TEST(test_create_again)
+{
+	open_store();
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("v")));
+	assert_ok(store_create(batch(), text("b")));
+	assert_value(batch(), text("b"), text("k"), text("v"));
+	commit();
+	assert_ok(store_create(batch(), text("b")));
+	commit();
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+}
+END_TEST
+
+START_TEST(test_reopen)
+{
+	char key[16], value[32];
+	int round, i;
+
+	for (round = 0; round < 3; round++) {
+		assert_ok(try_open(
+		    round == 1 ? STORE_SYNC_ALWAYS : STORE_SYNC_NEVER));
+		for (i = 0; i < 100 * round; i++) {
+			snprintf(key, sizeof(key), "key%d", i);
+			snprintf(value, sizeof(value), "value %d", i * i);
+			assert_value(snapshot(), text("b"), text(key),
+			    text(value));
+		}
+		assert_ok(store_create(batch(), text("b")));
+		for (i = 100 * round; i < 100 * (round + 1); i++) {
+			snprintf(key, sizeof(key), "key%d", i);
+			snprintf(value, sizeof(value), "value %d", i * i);
+			assert_ok(store_put(
+			    batch(), text("b"), text(key), text(value)));
+		}
+		commit();
+	}
+}
+END_TEST
+
+/* What was not committed is not there: after an abort, and after a close. */
+START_TEST(test_abort)
+{
+	open_store();
+	ck_assert(!store_batch_open(fx.store));
+	store_abort(fx.store);
+	assert_ok(store_create(batch(), text("b")));
+	ck_assert(store_batch_open(fx.store));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("old")));
+	commit();
+	ck_assert(!store_batch_open(fx.store));
+
+	assert_ok(store_create(batch(), text("c")));
+	assert_ok(store_put(batch(), text("c"), text("k"), text("v")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("new")));
+	assert_ok(store_put(batch(), text("b"), text("l"), text("new")));
+	store_abort(fx.store);
+	ck_assert(!store_batch_open(fx.store));
+	assert_value(batch(), text("b"), text("k"), text("old"));
+	assert_get(batch(), "b", "l", STORE_ABSENT);
+	assert_get(batch(), "c", "k", STORE_NO_BUCKET);
+
+	assert_ok(store_delete(batch(), text("b"), text("k")));
+	close_store();
+	open_store();
+	assert_value(snapshot(), text("b"), text("k"), text("old"));
+	assert_get(snapshot(), "c", "k", STORE_NO_BUCKET);
+}
+END_TEST
+
+/* An id taken in an aborted batch is no other bucket's afterwards. */
+START_TEST(test_abort_create)
+{
+	open_store();
+	assert_ok(store_create(batch(), text("a")));
+	store_abort(fx.store);
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("of b")));
+	assert_ok(store_create(batch(), text("a")));
+	assert_get(batch(), "a", "k", STORE_ABSENT);
+	commit();
+	assert_get(snapshot(), "a", "k", STORE_ABSENT);
+	assert_value(snapshot(), text("b"), text("k"), text("of b"));
+}
+END_TEST
+
+START_TEST(test_snapshot_isolation)
+{
+	struct store_view *s, *w;
+
+	open_store();
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("old")));
+	commit();
+	s = snapshot();
+	ck_assert_ptr_eq(snapshot(), s);
+	w = batch();
+	ck_assert_ptr_eq(batch(), w);
+	ck_assert_ptr_ne(s, w);
+	assert_value(s, text("b"), text("k"), text("old"));
+	assert_ok(store_put(w, text("b"), text("k"), text("new")));
+	assert_ok(store_put(w, text("b"), text("l"), text("new")));
+	assert_ok(store_create(w, text("c")));
+	assert_value(w, text("b"), text("k"), text("new"));
+	assert_value(s, text("b"), text("k"), text("old"));
+	assert_get(s, "b", "l", STORE_ABSENT);
+	assert_ok(store_commit(fx.store));
+	/* Until it is released it shows what it showed. */
+	assert_value(s, text("b"), text("k"), text("old"));
+	assert_get(s, "c", "k", STORE_NO_BUCKET);
+	store_release(fx.store);
+	store_release(fx.store);
+	s = snapshot();
+	assert_value(s, text("b"), text("k"), text("new"));
+	assert_value(s, text("b"), text("l"), text("new"));
+	assert_get(s, "c", "k", STORE_ABSENT);
+}
+END_TEST
+
+/* A snapshot from before a bucket was there, and the bucket it knew. */
+START_TEST(test_snapshot_known_bucket)
+{
+	open_store();
+	assert_get(snapshot(), "b", "k", STORE_NO_BUCKET);
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_commit(fx.store));
+	assert_get(snapshot(), "b", "k", STORE_NO_BUCKET);
+	store_release(fx.store);
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+}
+END_TEST
+
+static const size_t value_sizes[] = { 0, 1, 255, 256, 2000, 2040, 4000, 4076,
+	4077, 4096, 65536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1 };
+
+static uint8_t *
+make_value(size_t size)
+{
+	uint8_t *p = malloc(size + 1);
+	uint64_t state = size + 1;
+	size_t i;
+
+	ck_assert_ptr_nonnull(p);
+	for (i = 0; i < size; i++)
+		p[i] = (uint8_t)unit_random(&state);
+	return p;
+}
+
+/* Two neighbours, rewritten in each of the sizes. */
+START_TEST(test_value_size)
+{
+	size_t size = value_sizes[_i];
+	uint8_t *p = make_value(size);
+	struct bytes b = text("b"), k = text("k"), value = { p, size };
+
+	open_store();
+	assert_ok(store_create(batch(), b));
+	assert_ok(store_put(batch(), b, text("j"), text("before")));
+	assert_ok(store_put(batch(), b, k, value));
+	assert_ok(store_put(batch(), b, text("l"), text("after")));
+	assert_value(batch(), b, k, value);
+	commit();
+	close_store();
+	open_store();
+	assert_value(snapshot(), b, text("j"), text("before"));
+	assert_value(snapshot(), b, k, value);
+	assert_value(snapshot(), b, text("l"), text("after"));
+	assert_ok(store_put(batch(), b, k, text("small")));
+	commit();
+	assert_value(snapshot(), b, k, text("small"));
+	assert_ok(store_put(batch(), b, k, value));
+	commit();
+	assert_value(snapshot(), b, k, value);
+	free(p);
+}
+END_TEST
+
+START_TEST(test_value_without_data)
+{
+	struct bytes b = text("b"), k = text("k"), none = { NULL, 0 };
+
+	open_store();
+	assert_ok(store_create(batch(), b));
+	assert_ok(store_put(batch(), b, k, none));
+	commit();
+	assert_value(snapshot(), b, k, none);
+}
+END_TEST
+
+static const size_t name_sizes[] = { 1, 2, 254, 255 };
+static const uint8_t name_bytes[] = { 0, 1, ' ', 'a', 0x7f, 0x80, 0xff };
+
+/* Names of each size, of each byte, as bucket and key at once. */
+START_TEST(test_names)
+{
+	uint8_t name[255], value[2];
+	size_t s, c;
+	int round;
+
+	open_store();
+	for (round = 0; round < 2; round++)
+		for (s = 0; s < UNIT_COUNT(name_sizes); s++)
+			for (c = 0; c < UNIT_COUNT(name_bytes); c++) {
+				struct bytes n = { name, name_sizes[s] };
+				struct bytes v = { value, 2 };
+
+				memset(name, name_bytes[c], sizeof(name));
+				value[0] = (uint8_t)s;
+				value[1] = (uint8_t)c;
+				if (round == 0) {
+					assert_ok(store_create(batch(), n));
+					assert_ok(store_put(batch(), n, n, v));
+				} else
+					assert_value(batch(), n, n, v);
+			}
+	commit();
+}
+END_TEST
+
+static const struct {
+	struct bytes bucket, key;
+} mix_table[] = {
+	{ B("a"), B("bc") },
+	{ B("ab"), B("c") },
+	{ B("abc"), B("c") },
+	{ B("a"), B("c") },
+	{ B("a"), B("b") },
+	{ B("A"), B("b") },
+	{ B("a"), B("b\0") },
+	{ B("a\0"), B("b") },
+	{ B("a"), B("\0b") },
+	{ B("\0\0\0\0\0\0\0\1"), B("b") },
+	{ B("\0\0\0\0\0\0\0\2"), B("b") },
+	{ B("b"), B("\0\0\0\0\0\0\0\1b") },
+	{ B("\xff"), B("\xff") },
+	{ B("\xff\xff"), B("\xff") },
+	{ B("format"), B("format") },
+	{ B("next-bucket"), B("outcomes") },
+};
+
+/* Writing or deleting one changes no other. */
+START_TEST(test_buckets_do_not_mix)
+{
+	struct bytes value;
+	uint8_t byte;
+	size_t i, gone;
+
+	open_store();
+	for (i = 0; i < UNIT_COUNT(mix_table); i++) {
+		byte = (uint8_t)i;
+		value = (struct bytes) { &byte, 1 };
+		assert_ok(store_create(batch(), mix_table[i].bucket));
+		assert_ok(store_put(batch(), mix_table[i].bucket,
+		    mix_table[i].key, value));
+	}
+	commit();
+	for (gone = 0; gone < UNIT_COUNT(mix_table); gone++) {
+		assert_ok(store_delete(batch(), mix_table[gone].bucket,
+		    mix_table[gone].key));
+		commit();
+		for (i = 0; i < UNIT_COUNT(mix_table); i++) {
+			byte = (uint8_t)i;
+			value = (struct bytes) { &byte, 1 };
+			if (i > gone)
+				assert_value(snapshot(), mix_table[i].bucket,
+				    mix_table[i].key, value);
+			else
+				ck_assert_int_eq(store_get(snapshot(),
+						     mix_table[i].bucket,
+						     mix_table[i].key, &value),
+				    STORE_ABSENT);
+		}
+	}
+}
+END_TEST
+
+START_TEST(test_outcomes)
+{
+	uint8_t *large = make_value(100000);
+	struct bytes record, want = { large, 100000 };
+
+	open_store();
+	ck_assert_int_eq(
+	    store_get_outcomes(snapshot(), &record), STORE_ABSENT);
+	assert_ok(store_put_outcomes(batch(), text("first")));
+	assert_ok(store_get_outcomes(batch(), &record));
+	unit_assert_bytes(record, text("first"));
+	store_abort(fx.store);
+	ck_assert_int_eq(store_get_outcomes(batch(), &record), STORE_ABSENT);
+	assert_ok(store_put_outcomes(batch(), want));
+	assert_ok(store_create(batch(), text("b")));
+	commit();
+	close_store();
+	open_store();
+	assert_ok(store_get_outcomes(snapshot(), &record));
+	unit_assert_bytes(record, want);
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+	assert_ok(store_put_outcomes(batch(), text("")));
+	commit();
+	assert_ok(store_get_outcomes(snapshot(), &record));
+	ck_assert_uint_eq(record.size, 0);
+	free(large);
+}
+END_TEST
+
+static const struct {
+	int sync_ms;
+	bool unsynced;
+} sync_table[] = { { STORE_SYNC_ALWAYS, false }, { STORE_SYNC_NEVER, true },
+	{ 1, true }, { 1000, true } };
+
+START_TEST(test_sync)
+{
+	bool unsynced = sync_table[_i].unsynced;
+	int round;
+
+	assert_ok(try_open(sync_table[_i].sync_ms));
+	ck_assert(!store_unsynced(fx.store));
+	for (round = 0; round < 2; round++) {
+		assert_ok(store_create(batch(), text(round ? "b" : "c")));
+		ck_assert(!store_unsynced(fx.store));
+		commit();
+		ck_assert_int_eq(store_unsynced(fx.store), unsynced);
+		assert_ok(store_sync(fx.store));
+		ck_assert(!store_unsynced(fx.store));
+	}
+	assert_ok(store_create(batch(), text("d")));
+	store_abort(fx.store);
+	ck_assert(!store_unsynced(fx.store));
+}
+END_TEST
+
+/*
+ * Entries for filling a store: the value tells which entry it is.  1000
+ * bytes go several to a page, 5000 get pages of their own.
+ */
+#define FILL_MAX 5000
+
+static void
+fill_value(uint8_t *p, size_t size, unsigned int i)
+{
+	memset(p, 'a' + (int)(i % 26), size);
+	memcpy(p, &i, sizeof(i));
+}
+
+static enum store_result
+put_filler(struct store_view *v, unsigned int i, size_t size)
+{
+	uint8_t value[FILL_MAX];
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	fill_value(value, size, i);
+	return store_put(
+	    v, text("b"), text(key), (struct bytes) { value, size });
+}
+
+static enum store_result
+delete_filler(struct store_view *v, unsigned int i)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	return store_delete(v, text("b"), text(key));
+}
+
+static void
+assert_filler(struct store_view *v, unsigned int i, size_t size)
+{
+	struct bytes got = { NULL, 0 };
+	uint8_t value[FILL_MAX];
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	fill_value(value, size, i);
+	if (store_get(v, text("b"), text(key), &got) != STORE_OK ||
+	    !unit_equal(got, (struct bytes) { value, size }))
+		ck_abort_msg("entry %u is not as it was put", i);
+}
+
+static bool
+filler_is_absent(struct store_view *v, unsigned int i)
+{
+	struct bytes got;
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	return store_get(v, text("b"), text(key), &got) == STORE_ABSENT;
+}
+
+/* One put, one commit.  On STORE_FULL nothing of it has happened. */
+static enum store_result
+commit_filler(unsigned int i, size_t size)
+{
+	enum store_result result = put_filler(batch(), i, size);
+
+	if (result == STORE_OK)
+		result = store_commit(fx.store);
+	store_abort(fx.store);
+	store_release(fx.store);
+	if (result != STORE_OK && result != STORE_FULL)
+		assert_ok(result);
+	return result;
+}
+
+static enum store_result
+commit_delete(unsigned int i)
+{
+	enum store_result result = delete_filler(batch(), i);
+
+	if (result == STORE_OK)
+		result = store_commit(fx.store);
+	store_abort(fx.store);
+	store_release(fx.store);
+	if (result != STORE_OK && result != STORE_FULL)
+		assert_ok(result);
+	return result;
+}
+
+static off_t
+file_size(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(fx.file, &st), 0);
+	return st.st_size;
+}
+
+/* The disk is full where the file ends now. */
+static void
+limit_disk(off_t size)
+{
+	struct rlimit limit = fx.file_size;
+
+	limit.rlim_cur = (rlim_t)size;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+unlimit_disk(void)
+{
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
+}
+
+/* Puts from `i` on until the store is full; returns the first not there. */
+static unsigned int
+fill_store(unsigned int i, size_t size)
+{
+	while (commit_filler(i, size) == STORE_OK)
+		if (++i > 1000000)
+			ck_abort_msg("never full");
+	return i;
+}
+
+static void
+open_with_bucket(void)
+{
+	open_store();
+	assert_ok(store_create(batch(), text("b")));
+	commit();
+}
+
+/* Batches of 50, redone after growth, until the file has grown thrice. */
+START_TEST(test_grow)
+{
+	unsigned int i, n = 0, grown = 0;
+	enum store_result result;
+	off_t before;
+
+	open_with_bucket();
+	while (grown < 3) {
+		for (i = n; i < n + 50; i++)
+			if ((result = put_filler(batch(), i, 1000)) != STORE_OK)
+				break;
+		if (result == STORE_OK)
+			result = store_commit(fx.store);
+		if (result == STORE_OK) {
+			n += 50;
+			continue;
+		}
+		ck_assert_int_eq(result, STORE_FULL);
+		store_abort(fx.store);
+		ck_assert(filler_is_absent(snapshot(), n));
+		before = file_size();
+		assert_ok(store_grow(fx.store));
+		ck_assert_int_gt(file_size(), before);
+		grown++;
+	}
+	for (i = 0; i < n; i++)
+		assert_filler(snapshot(), i, 1000);
+	close_store();
+	open_store();
+	for (i = 0; i < n; i++)
+		assert_filler(snapshot(), i, 1000);
+	ck_assert(filler_is_absent(snapshot(), n));
+}
+END_TEST
+
+/* Growing ends batch and snapshot, and loses what was not committed. */
+START_TEST(test_grow_ends_views)
+{
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("k"), text("v")));
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+	assert_ok(store_grow(fx.store));
+	ck_assert(!store_batch_open(fx.store));
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+	assert_ok(store_put(batch(), text("b"), text("k"), text("v")));
+	assert_ok(store_use_reserve(fx.store, true));
+	ck_assert(!store_batch_open(fx.store));
+	assert_get(batch(), "b", "k", STORE_ABSENT);
+	assert_ok(store_use_reserve(fx.store, false));
+	ck_assert(!store_batch_open(fx.store));
+}
+END_TEST
+
+/* A value that needs more than one step of growth. */
+START_TEST(test_grow_for_large_value)
+{
+	size_t size = (size_t)12 << 20;
+	uint8_t *p = make_value(size);
+	struct bytes value = { p, size };
+	enum store_result result;
+	int grown = 0;
+
+	open_with_bucket();
+	while ((result = store_put(batch(), text("b"), text("k"), value)) ==
+	    STORE_FULL) {
+		ck_assert_int_lt(grown++, 10);
+		assert_ok(store_grow(fx.store));
+	}
+	assert_ok(result);
+	commit();
+	ck_assert_int_gt(grown, 1);
+	assert_value(snapshot(), text("b"), text("k"), value);
+	free(p);
+}
+END_TEST
+
+static const size_t fill_sizes[] = { 10, 1000, 5000 };
+
+/*
+ * A full disk: hundreds of deletes, a commit each, out of the reserve; then
+ * puts again; then more disk.
+ */
+START_TEST(test_full_disk)
+{
+	size_t size = fill_sizes[_i];
+	unsigned int n, i, deleted, more;
+
+	open_with_bucket();
+	n = fill_store(0, size);
+	ck_assert_uint_gt(n, 300);
+	limit_disk(file_size());
+	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
+	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
+	ck_assert_int_eq(commit_filler(n, size), STORE_FULL);
+	assert_ok(store_use_reserve(fx.store, true));
+	deleted = n < 900 ? n * 2 / 3 : 600;
+	for (i = 0; i < deleted; i++)
+		if (commit_delete(i) != STORE_OK)
+			ck_abort_msg("delete %u of %u: full", i, n);
+	assert_ok(store_use_reserve(fx.store, false));
+	more = deleted / 4;
+	for (i = n; i < n + more; i++)
+		if (commit_filler(i, size) != STORE_OK)
+			ck_abort_msg("put %u after deletes: full", i - n);
+	for (i = 0; i < deleted; i++)
+		if (!filler_is_absent(snapshot(), i))
+			ck_abort_msg("entry %u is still there", i);
+	for (i = deleted; i < n + more; i++)
+		assert_filler(snapshot(), i, size);
+	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
+	unlimit_disk();
+	assert_ok(store_grow(fx.store));
+	ck_assert_uint_ge(fill_store(n + more, size), n + more + n / 2);
+	close_store();
+	open_store();
+	for (i = deleted; i < n + more + n / 2; i++)
+		assert_filler(snapshot(), i, size);
+}
+END_TEST
+
+/* Filled and emptied a little again and again: the reserve stays. */
+START_TEST(test_full_disk_again_and_again)
+{
+	size_t size = fill_sizes[_i];
+	unsigned int first = 0, last, round, i;
+
+	open_with_bucket();
+	last = fill_store(0, size);
+	limit_disk(file_size());
+	for (round = 0; round < 200; round++) {
+		ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
+		assert_ok(store_use_reserve(fx.store, true));
+		for (i = 0; i < 8; i++)
+			if (commit_delete(first++) != STORE_OK)
+				ck_abort_msg("round %u, delete %u: full",
+				    round, i);
+		assert_ok(store_use_reserve(fx.store, false));
+		last = fill_store(last, size);
+	}
+	for (i = first; i < last; i++)
+		assert_filler(snapshot(), i, size);
+}
+END_TEST
+
+/* The same across a restart while the disk is full. */
+START_TEST(test_full_disk_reopen)
+{
+	unsigned int n, i;
+
+	open_with_bucket();
+	n = fill_store(0, 1000);
+	limit_disk(file_size());
+	close_store();
+	open_store();
+	ck_assert_int_eq(commit_filler(n, 1000), STORE_FULL);
+	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
+	assert_ok(store_use_reserve(fx.store, true));
+	for (i = 0; i < 300; i++)
+		ck_assert_int_eq(commit_delete(i), STORE_OK);
+	close_store();
+	open_store();
+	for (i = 300; i < n; i++)
+		assert_filler(snapshot(), i, 1000);
+	store_release(fx.store);
+	ck_assert_int_eq(commit_filler(n, 1000), STORE_OK);
+}
+END_TEST
+
+/* A new store on a disk without room for the usual first step. */
+START_TEST(test_full_disk_when_new)
+{
+	unsigned int n;
+
+	limit_disk(1 << 20);
+	open_store();
+	if (store_create(batch(), text("b")) != STORE_OK ||
+	    store_commit(fx.store) != STORE_OK) {
+		store_abort(fx.store);
+		unlimit_disk();
+		assert_ok(store_grow(fx.store));
+		assert_ok(store_create(batch(), text("b")));
+		commit();
+	}
+	n = fill_store(0, 1000);
+	unlimit_disk();
+	assert_ok(store_grow(fx.store));
+	ck_assert_int_eq(commit_filler(n, 1000), STORE_OK);
+}
+END_TEST
+
+/* The whole data file, in memory. */
+static uint8_t *
+read_file(size_t *size)
+{
+	uint8_t *p;
+	int fd;
+
+	*size = (size_t)file_size();
+	p = malloc(*size + 1);
+	ck_assert_ptr_nonnull(p);
+	fd = open(fx.file, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(read(fd, p, *size), (ssize_t)*size);
+	(void)close(fd);
+	return p;
+}
+
+/* Flips bits of a byte, `at` from the start of each copy of `pattern`. */
+static void
+damage(struct bytes pattern, ssize_t at, uint8_t bits)
+{
+	size_t size, copies = 0;
+	uint8_t *p = read_file(&size), *hit, *from = p, byte;
+	int fd = open(fx.file, O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	while ((hit = memmem(from, size - (size_t)(from - p), pattern.data,
+		    pattern.size)) != NULL) {
+		byte = hit[at] ^ bits;
+		ck_assert_int_eq(pwrite(fd, &byte, 1, hit - p + at), 1);
+		from = hit + pattern.size;
+		copies++;
+	}
+	ck_assert_uint_ge(copies, 1);
+	(void)close(fd);
+	free(p);
+}
+
+#define DAMAGE_VALUE "kvd-damage-test-value-0123456789-0123456789"
+/* The checksum, expiry and revision in front of a value. */
+#define DAMAGE_HEADER 20
+
+START_TEST(test_damaged_value)
+{
+	struct bytes value = text(DAMAGE_VALUE), got;
+
+	make_store(DAMAGE_VALUE);
+	damage(value, _i, (uint8_t)(1 << (_i & 7)));
+	open_store();
+	ck_assert_int_eq(store_get(snapshot(), text("b"), text("k"), &got),
+	    STORE_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
+	ck_assert_int_eq(
+	    store_get(batch(), text("b"), text("k"), &got), STORE_DAMAGED);
+	/* It can be deleted, or written anew. */
+	assert_ok(store_put(batch(), text("b"), text("k"), text("new")));
+	commit();
+	assert_value(snapshot(), text("b"), text("k"), text("new"));
+}
+END_TEST
+
+START_TEST(test_damaged_value_deleted)
+{
+	make_store(DAMAGE_VALUE);
+	damage(text(DAMAGE_VALUE), 0, 0xff);
+	open_store();
+	assert_get(snapshot(), "b", "k", STORE_DAMAGED);
+	assert_ok(store_delete(batch(), text("b"), text("k")));
+	commit();
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+}
+END_TEST
+
+/* A value on pages of its own: its first byte, one amid, its last. */
+START_TEST(test_damaged_large_value)
+{
+	size_t size = 1 << 20;
+	ssize_t at = _i == 0 ? 0 : _i == 1 ? 500000 : (ssize_t)size - 1;
+	uint8_t *p = make_value(size);
+	struct bytes value = { p, size }, got;
+
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("j"), text("sound")));
+	assert_ok(store_put(batch(), text("b"), text("k"), value));
+	commit();
+	close_store();
+	damage((struct bytes) { p, 64 }, at, 1);
+	open_store();
+	ck_assert_int_eq(store_get(snapshot(), text("b"), text("k"), &got),
+	    STORE_DAMAGED);
+	assert_value(snapshot(), text("b"), text("j"), text("sound"));
+	free(p);
+}
+END_TEST
+
+/* An entry whose key changed is not found under either. */
+START_TEST(test_damaged_key)
+{
+	struct bytes key = text("kvd-damage-test-key"), other, got;
+	char changed[32];
+
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), key, text("v")));
+	commit();
+	close_store();
+	memcpy(changed, key.data, key.size);
+	changed[_i] ^= 1;
+	other = (struct bytes) { changed, key.size };
+	damage(key, _i, 1);
+	open_store();
+	ck_assert_int_eq(
+	    store_get(snapshot(), text("b"), key, &got), STORE_ABSENT);
+	ck_assert_int_eq(
+	    store_get(snapshot(), text("b"), other, &got), STORE_DAMAGED);
+}
+END_TEST
+
+/* An entry that damage moved from bucket 1 to bucket 2. */
+START_TEST(test_damaged_bucket_id)
+{
+	struct bytes key = text("kvd-damage-test-key"), got;
+
+	open_with_bucket();
+	assert_ok(store_create(batch(), text("c")));
+	assert_ok(store_put(batch(), text("b"), key, text("v")));
+	commit();
+	close_store();
+	damage(key, -1, 1 ^ 2);
+	open_store();
+	ck_assert_int_eq(
+	    store_get(snapshot(), text("b"), key, &got), STORE_ABSENT);
+	ck_assert_int_eq(
+	    store_get(snapshot(), text("c"), key, &got), STORE_DAMAGED);
+}
+END_TEST
+
+/* The bucket's record, 20 bytes behind its name. */
+START_TEST(test_damaged_bucket)
+{
+	struct bytes name = text("kvd-damage-test-bucket"), got;
+
+	open_store();
+	assert_ok(store_create(batch(), name));
+	assert_ok(store_put(batch(), name, text("k"), text("v")));
+	commit();
+	close_store();
+	damage(name, (ssize_t)name.size + _i, 0x10);
+	open_store();
+	ck_assert_int_eq(
+	    store_get(snapshot(), name, text("k"), &got), STORE_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
+	ck_assert_int_eq(
+	    store_put(batch(), name, text("k"), text("w")), STORE_DAMAGED);
+	ck_assert_int_eq(
+	    store_delete(batch(), name, text("k")), STORE_DAMAGED);
+	ck_assert_int_eq(store_create(batch(), name), STORE_DAMAGED);
+}
+END_TEST
+
+/* A child that owns the directory until it is killed; returns its pid. */
+static pid_t
+fork_owner(void)
+{
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)close(ready[0]);
+		if (try_open(STORE_SYNC_ALWAYS) == STORE_OK)
+			(void)write(ready[1], "r", 1);
+		(void)close(ready[1]);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	(void)close(ready[0]);
+	return pid;
+}
+
+START_TEST(test_locked)
+{
+	char owner[32];
+	pid_t pid;
+	int status;
+
+	make_store("v");
+	pid = fork_owner();
+	snprintf(owner, sizeof(owner), "(pid %ld)", (long)pid);
+	assert_refused(owner);
+	assert_refused("in use");
+	/* The refused must not have disturbed the owner's record. */
+	assert_refused(owner);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	open_store();
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+}
+END_TEST
+
+/* The same process is not two owners either. */
+START_TEST(test_locked_by_self)
+{
+	struct store_options o = { .dir = fx.dir, .owner_pid = 4711 };
+	struct store *second;
+
+	open_store();
+	ck_assert_int_eq(store_open(&second, &o), STORE_REFUSED);
+	ck_assert_ptr_nonnull(second);
+	ck_assert_ptr_nonnull(strstr(store_error(second), "in use"));
+	store_close(second);
+	assert_ok(store_create(batch(), text("b")));
+	commit();
+}
+END_TEST
+
+/* Opens the file as LMDB does, without the store. */
+static MDB_env *
+open_raw(void)
+{
+	MDB_env *env;
+
+	ck_assert(mkdir(fx.dir, 0700) == 0 || errno == EEXIST);
+	ck_assert_int_eq(mdb_env_create(&env), 0);
+	ck_assert_int_eq(mdb_env_set_maxdbs(env, 8), 0);
+	ck_assert_int_eq(mdb_env_open(env, fx.dir, 0, 0600), 0);
+	return env;
+}
+
+/* Puts a record into database `db` (NULL: the unnamed one), or deletes it. */
+static void
+put_raw(const char *db, const char *key, const struct bytes *value)
+{
+	MDB_val k = { strlen(key), strdup(key) }, v;
+	MDB_env *env = open_raw();
+	uint8_t *copy;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(
+	    mdb_dbi_open(txn, db, db == NULL ? 0 : MDB_CREATE, &dbi), 0);
+	if (value == NULL)
+		ck_assert_int_eq(mdb_del(txn, dbi, &k, NULL), 0);
+	else {
+		copy = unit_copy(value->data, value->size);
+		v = (MDB_val) { value->size, copy };
+		ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
+		free(copy);
+	}
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	free(k.mv_data);
+}
+
+static const struct {
+	struct bytes record; /* without data: no record */
+	const char *word; /* in the error */
+} format_table[] = {
+	{ B("\2\0\0\0"), "data format 2," },
+	{ B("\0\0\0\0"), "data format 0," },
+	{ B("\0\0\0\1"), "data format 16777216," },
+	{ B("\xff\xff\xff\xff"), "data format 4294967295," },
+	{ B(""), "not a kvd store" },
+	{ B("\1\0\0"), "not a kvd store" },
+	{ B("\1\0\0\0\0\0\0\0"), "not a kvd store" },
+	{ { NULL, 0 }, "not a kvd store" },
+};
+
+START_TEST(test_other_format)
+{
+	const struct bytes *record = &format_table[_i].record;
+	struct bytes good = B("\1\0\0\0");
+
+	make_store("v");
+	put_raw("meta", "format", record->data == NULL ? NULL : record);
+	assert_refused(format_table[_i].word);
+	close_store();
+	/* It was refused, and not touched. */
+	put_raw("meta", "format", &good);
+	open_store();
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+}
+END_TEST
+
+START_TEST(test_other_program)
+{
+	struct bytes value = text("theirs");
+
+	switch (_i) {
+	case 0:
+		put_raw(NULL, "key", &value);
+		break;
+	case 1: /* a plain record by the name of one of our databases */
+		put_raw(NULL, "meta", &value);
+		break;
+	case 2:
+		put_raw("theirs", "format", &value);
+		break;
+	default:
+		put_raw("meta", "version", &value);
+		break;
+	}
+	assert_refused("not a kvd store");
+}
+END_TEST
+
+/* The format is ours, and a database is missing. */
+START_TEST(test_missing_database)
+{
+	struct bytes format = B("\1\0\0\0");
+
+	put_raw("meta", "format", &format);
+	assert_refused("not a kvd store");
+}
+END_TEST
+
+static void
+write_file(const void *data, size_t size)
+{
+	int fd;
+
+	ck_assert(mkdir(fx.dir, 0700) == 0 || errno == EEXIST);
+	fd = open(fx.file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, data, size), (ssize_t)size);
+	(void)close(fd);
+}
+
+static const size_t garbage_sizes[] = { 1, 100, 151, 152, 4095, 4096, 8192,
+	100000 };
+
+START_TEST(test_garbage)
+{
+	size_t size = garbage_sizes[_i];
+	uint8_t *p = make_value(size), *after;
+	size_t after_size;
+
+	write_file(p, size);
+	assert_refused("data.mdb");
+	close_store();
+	/* Somebody's file, perhaps: left as it was. */
+	after = read_file(&after_size);
+	unit_assert_bytes(((struct bytes) { after, after_size }),
+	    ((struct bytes) { p, size }));
+	memset(p, 0, size);
+	write_file(p, size);
+	assert_refused("data.mdb");
+	free(after);
+	free(p);
+}
+END_TEST
+
+/* Opens and reads in a child: a bad file must not be the death of it. */
+static int
+open_in_child(void)
+{
+	struct bytes got;
+	enum store_result result;
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)signal(SIGBUS, SIG_DFL);
+		(void)signal(SIGSEGV, SIG_DFL);
+		result = try_open(STORE_SYNC_ALWAYS);
+		if (result == STORE_OK)
+			result = store_get(
+			    snapshot(), text("b"), text("00000000"), &got);
+		_exit((int)result);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+/*
+ * Cut short, as by a copy that was interrupted.  Pages that are gone must
+ * not read as absent keys, nor be filled with zeros and used.
+ */
+static const off_t cut_pages[] = { 1, 2, 3, 4, 6, 10, 50, 700 };
+
+START_TEST(test_cut_short)
+{
+	int status;
+
+	open_with_bucket();
+	(void)fill_store(0, 1000);
+	close_store();
+	ck_assert_int_gt(file_size(), 1024 * 4096 - 1);
+	ck_assert_int_eq(truncate(fx.file, cut_pages[_i] * 4096), 0);
+	status = open_in_child();
+	if (WIFSIGNALED(status))
+		ck_abort_msg("killed by signal %d", WTERMSIG(status));
+	ck_assert_int_eq(WEXITSTATUS(status), STORE_REFUSED);
+}
+END_TEST
+
+/* Only what was allocated ahead is gone: nothing is lost. */
+START_TEST(test_cut_unused)
+{
+	unsigned int n, i;
+	off_t size;
+
+	open_with_bucket();
+	n = fill_store(0, 1000);
+	close_store();
+	size = file_size();
+	ck_assert_int_eq(truncate(fx.file, size - (1 << 20)), 0);
+	open_store();
+	for (i = 0; i < n; i++)
+		assert_filler(snapshot(), i, 1000);
+	ck_assert_int_ge(file_size(), size - (1 << 20));
+}
+END_TEST
+
+START_TEST(test_missing_parent)
+{
+	struct stat st;
+
+	snprintf(fx.dir, sizeof(fx.dir), "%s/no/data", fx.base);
+	assert_refused("No such file or directory");
+	close_store();
+	snprintf(fx.dir, sizeof(fx.dir), "%s/no", fx.base);
+	ck_assert_int_eq(stat(fx.dir, &st), -1);
+}
+END_TEST
+
+START_TEST(test_not_a_directory)
+{
+	int fd = open(fx.dir, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+	assert_refused("Not a directory");
+}
+END_TEST
+
+START_TEST(test_lock_is_a_directory)
+{
+	char lock[sizeof(fx.file)];
+
+	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	snprintf(lock, sizeof(lock), "%s/lock", fx.dir);
+	ck_assert_int_eq(mkdir(lock, 0700), 0);
+	assert_refused("lock");
+}
+END_TEST
+
+START_TEST(test_no_rights)
+{
+	/* Root may all; then there is nothing to test. */
+	if (geteuid() == 0)
+		return;
+	make_store("v");
+	ck_assert_int_eq(chmod(fx.dir, 0), 0);
+	ck_assert_int_eq(try_open(STORE_SYNC_ALWAYS), STORE_REFUSED);
+	ck_assert_int_eq(chmod(fx.dir, 0700), 0);
+}
+END_TEST
+
+/* The keys a bucket's record says it has; there is no call for it yet. */
+static uint64_t
+raw_count(const char *bucket)
+{
+	MDB_val k = { strlen(bucket), strdup(bucket) }, v;
+	MDB_env *env = open_raw();
+	uint64_t count = 0;
+	const uint8_t *p;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+	int i;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
+	ck_assert_int_eq(mdb_dbi_open(txn, "buckets", 0, &dbi), 0);
+	ck_assert_int_eq(mdb_get(txn, dbi, &k, &v), 0);
+	p = v.mv_data;
+	for (i = 7; i >= 0; i--)
+		count = count << 8 | p[8 + i];
+	mdb_txn_abort(txn);
+	mdb_env_close(env);
+	free(k.mv_data);
+	return count;
+}
+
+/* The counters, over buckets in turn, aborts and reopening. */
+START_TEST(test_count)
+{
+	static const char *const buckets[] = { "a", "b", "c" };
+	static const char *const keys[] = { "0", "1", "2", "3", "4", "5" };
+	bool there[3][6] = { { false } }, before[3][6];
+	uint64_t state = 99, count;
+	uint32_t r;
+	size_t i, j;
+	int round;
+
+	open_store();
+	for (i = 0; i < 3; i++)
+		assert_ok(store_create(batch(), text(buckets[i])));
+	commit();
+	memcpy(before, there, sizeof(there));
+	for (round = 0; round < 2000; round++) {
+		r = unit_random(&state);
+		i = r % 3;
+		j = r / 3 % 6;
+		if (r >> 16 & 1)
+			assert_ok(store_put(batch(), text(buckets[i]),
+			    text(keys[j]), text("v")));
+		else
+			assert_ok(store_delete(
+			    batch(), text(buckets[i]), text(keys[j])));
+		there[i][j] = r >> 16 & 1;
+		if ((r >> 20) % 8 == 0) {
+			store_abort(fx.store);
+			memcpy(there, before, sizeof(there));
+		} else if ((r >> 20) % 8 == 1) {
+			commit();
+			memcpy(before, there, sizeof(there));
+		} else if ((r >> 20) % 8 == 2)
+			assert_get(batch(), "none", "k", STORE_NO_BUCKET);
+	}
+	if (store_batch_open(fx.store))
+		commit();
+	close_store();
+	for (i = 0; i < 3; i++) {
+		count = 0;
+		for (j = 0; j < 6; j++)
+			count += there[i][j];
+		ck_assert_uint_eq(raw_count(buckets[i]), count);
+	}
+}
+END_TEST
+
+static TCase *
+tcase_data(void)
+{
+	TCase *tc = tcase_create("data");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_empty);
+	tcase_add_test(tc, test_close_null);
+	tcase_add_test(tc, test_put_get_delete);
+	tcase_add_test(tc, test_create_again);
+	tcase_add_test(tc, test_reopen);
+	tcase_add_test(tc, test_abort);
+	tcase_add_test(tc, test_abort_create);
+	tcase_add_test(tc, test_snapshot_isolation);
+	tcase_add_test(tc, test_snapshot_known_bucket);
+	tcase_add_loop_test(
+	    tc, test_value_size, 0, UNIT_COUNT(value_sizes));
+	tcase_add_test(tc, test_value_without_data);
+	tcase_add_test(tc, test_names);
+	tcase_add_test(tc, test_buckets_do_not_mix);
+	tcase_add_test(tc, test_outcomes);
+	tcase_add_test(tc, test_count);
+	tcase_add_loop_test(tc, test_sync, 0, UNIT_COUNT(sync_table));
+	return tc;
+}
+
+static TCase *
+tcase_room(void)
+{
+	TCase *tc = tcase_create("room");
+	int n = UNIT_COUNT(fill_sizes);
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60); /* valgrind */
+	tcase_add_test(tc, test_grow);
+	tcase_add_test(tc, test_grow_ends_views);
+	tcase_add_test(tc, test_grow_for_large_value);
+	tcase_add_loop_test(tc, test_full_disk, 1, n);
+	tcase_add_loop_test(tc, test_full_disk_again_and_again, 1, n);
+	tcase_add_test(tc, test_full_disk_reopen);
+	tcase_add_test(tc, test_full_disk_when_new);
+	return tc;
+}
+
+static TCase *
+tcase_damage(void)
+{
+	TCase *tc = tcase_create("damage");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_damaged_value, -DAMAGE_HEADER,
+	    (int)strlen(DAMAGE_VALUE));
+	tcase_add_test(tc, test_damaged_value_deleted);
+	tcase_add_loop_test(tc, test_damaged_large_value, 0, 3);
+	tcase_add_loop_test(tc, test_damaged_key, 0, 19);
+	tcase_add_test(tc, test_damaged_bucket_id);
+	tcase_add_loop_test(tc, test_damaged_bucket, 0, 20);
+	tcase_add_loop_test(tc, test_cut_short, 0, UNIT_COUNT(cut_pages));
+	tcase_add_test(tc, test_cut_unused);
+	return tc;
+}
+
+static TCase *
+tcase_refused(void)
+{
+	TCase *tc = tcase_create("refused");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_locked);
+	tcase_add_test(tc, test_locked_by_self);
+	tcase_add_loop_test(
+	    tc, test_other_format, 0, UNIT_COUNT(format_table));
+	tcase_add_loop_test(tc, test_other_program, 0, 4);
+	tcase_add_test(tc, test_missing_database);
+	tcase_add_loop_test(tc, test_garbage, 0, UNIT_COUNT(garbage_sizes));
+	tcase_add_test(tc, test_missing_parent);
+	tcase_add_test(tc, test_not_a_directory);
+	tcase_add_test(tc, test_lock_is_a_directory);
+	tcase_add_test(tc, test_no_rights);
+	return tc;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("store");
+
+	suite_add_tcase(suite, tcase_data());
+	suite_add_tcase(suite, tcase_room());
+	suite_add_tcase(suite, tcase_damage());
+	suite_add_tcase(suite, tcase_refused());
+	return unit_run(suite);
+}

@@ -1,0 +1,87 @@
+/*
+ * What the unit tests share: running a suite, byte strings for tables, and
+ * pseudo-random numbers that are the same in every run.
+ */
+
+#ifndef UNIT_UNIT_H
+#define UNIT_UNIT_H
+
+#include <check.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/bytes.h"
+
+#define UNIT_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+/* A string literal as struct bytes: what follows an inner NUL counts. */
+#define UNIT_BYTES(text) { (text), sizeof(text) - 1 }
+
+/* The whole life of a test program; returns its exit status. */
+static inline int
+unit_run(Suite *suite)
+{
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static inline struct bytes
+unit_text(const char *text)
+{
+	return (struct bytes) { text, strlen(text) };
+}
+
+/* A copy with nothing behind its end, so that sanitizers see overruns. */
+static inline uint8_t *
+unit_copy(const void *data, size_t size)
+{
+	/* malloc(0) would be NULL on some systems, one byte more hides bugs. */
+	uint8_t *copy = malloc(size == 0 ? 1 : size);
+
+	if (copy == NULL)
+		abort();
+	if (size > 0)
+		memcpy(copy, data, size);
+	return copy;
+}
+
+static inline int
+unit_equal(struct bytes a, struct bytes b)
+{
+	return a.size == b.size &&
+	    (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline struct bytes
+unit_bytes(const struct buf *b)
+{
+	return (struct bytes) { buf_data(b), buf_size(b) };
+}
+
+#define unit_assert_bytes(got, want)                                          \
+	do {                                                                  \
+		struct bytes got_ = (got), want_ = (want);                    \
+                                                                              \
+		ck_assert_uint_eq(got_.size, want_.size);                     \
+		if (want_.size > 0)                                           \
+			ck_assert_mem_eq(got_.data, want_.data, want_.size);  \
+	} while (0)
+
+/* xorshift64*: the state is not 0. */
+static inline uint32_t
+unit_random(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return (uint32_t)(*state * 0x2545f4914f6cdd1dULL >> 32);
+}
+
+#endif
