@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -53,7 +54,11 @@ struct acceptor {
 	bool is_worker; /* this process is a forked worker, and done */
 };
 
-enum { PFD_SIGNAL, PFD_CHANNEL, PFD_LISTEN };
+enum {
+	PFD_SIGNAL,
+	PFD_CHANNEL,
+	PFD_LISTEN
+};
 
 static int
 worker_compare(struct worker_process *a, struct worker_process *b)
@@ -109,8 +114,7 @@ become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	(void)close(CHANNEL_FD);
 	set_title(addr, addr_size);
 	/* The signal descriptor reads the signals of whoever reads it. */
-	worker_run(
-	    a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD);
+	worker_run(a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD);
 }
 
 static void
@@ -243,6 +247,20 @@ read_signal(struct acceptor *a)
 		stop_accepting(a);
 }
 
+/*
+ * Workers inherit this: one that is woken does not preempt the registry,
+ * which so answers all who wait before they run.  Measured with 50 clients
+ * on two processors: 1.3 to 1.4 times the requests.
+ */
+static void
+yield_to_registry(void)
+{
+	static const struct sched_param none = { .sched_priority = 0 };
+
+	if (sched_setscheduler(0, SCHED_BATCH, &none) == -1)
+		log_warn("sched_setscheduler");
+}
+
 static void
 open_events(struct acceptor *a)
 {
@@ -250,7 +268,7 @@ open_events(struct acceptor *a)
 	sigset_t signals;
 	size_t i;
 
-	TAILQ_FOREACH(l, &a->config->listens, entry)
+	TAILQ_FOREACH (l, &a->config->listens, entry)
 		a->listeners++;
 	a->pfds = calloc(PFD_LISTEN + a->listeners, sizeof(a->pfds[0]));
 	if (a->pfds == NULL)
@@ -295,8 +313,9 @@ handle_events(struct acceptor *a)
 static bool
 is_over(const struct acceptor *a)
 {
-	return a->is_worker || (a->stop_at_ms != CLOCK_NEVER &&
-	    (a->live == 0 || a->stop_at_ms <= clock_ms()));
+	return a->is_worker ||
+	    (a->stop_at_ms != CLOCK_NEVER &&
+		(a->live == 0 || a->stop_at_ms <= clock_ms()));
 }
 
 static void
@@ -344,6 +363,7 @@ acceptor_main(const struct config *config)
 		.accept_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER };
 
+	yield_to_registry();
 	open_events(&a);
 	if (channel_send_ready() == -1)
 		fatal(EX_OSERR, "cannot report to the master");

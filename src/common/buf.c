@@ -23,24 +23,6 @@ buf_clear(struct buf *b)
 	buf_init(b);
 }
 
-size_t
-buf_size(const struct buf *b)
-{
-	return b->end - b->off;
-}
-
-uint8_t *
-buf_data(const struct buf *b)
-{
-	return b->base + b->off;
-}
-
-bool
-buf_failed(const struct buf *b)
-{
-	return b->failed;
-}
-
 static bool
 buf_grow(struct buf *b, size_t size)
 {
@@ -61,7 +43,7 @@ buf_grow(struct buf *b, size_t size)
 }
 
 uint8_t *
-buf_reserve(struct buf *b, size_t size)
+buf_reserve_slowly(struct buf *b, size_t size)
 {
 	if (b->failed)
 		return NULL;
@@ -76,23 +58,6 @@ buf_reserve(struct buf *b, size_t size)
 		return NULL;
 	}
 	return b->base + b->end;
-}
-
-void
-buf_commit(struct buf *b, size_t size)
-{
-	b->end += size;
-}
-
-void
-buf_append(struct buf *b, const void *data, size_t size)
-{
-	uint8_t *to;
-
-	if (size == 0 || (to = buf_reserve(b, size)) == NULL)
-		return;
-	memcpy(to, data, size);
-	b->end += size;
 }
 
 void
@@ -125,6 +90,6 @@ buf_truncate(struct buf *b, size_t size)
 void
 buf_shrink(struct buf *b, size_t keep)
 {
-	if (b->off == b->end && b->cap > keep)
+	if (b->off == b->end && b->cap > keep && !b->failed)
 		buf_clear(b);
 }

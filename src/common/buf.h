@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
 	uint8_t *base; /* allocation, or NULL */
@@ -26,18 +27,55 @@ void buf_init(struct buf *);
 void buf_clear(struct buf *);
 
 /* Bytes waiting, and where they start (valid until the next append). */
-size_t buf_size(const struct buf *);
-uint8_t *buf_data(const struct buf *);
-bool buf_failed(const struct buf *);
+static inline size_t
+buf_size(const struct buf *b)
+{
+	return b->end - b->off;
+}
+
+static inline uint8_t *
+buf_data(const struct buf *b)
+{
+	return b->base + b->off;
+}
+
+static inline bool
+buf_failed(const struct buf *b)
+{
+	return b->failed;
+}
 
 /*
  * Makes room for `size` more bytes and returns where to write them, or NULL
  * when there is no memory.  buf_commit() then takes what was written.
  */
-uint8_t *buf_reserve(struct buf *, size_t size);
-void buf_commit(struct buf *, size_t size);
+uint8_t *buf_reserve_slowly(struct buf *, size_t size);
 
-void buf_append(struct buf *, const void *data, size_t size);
+static inline uint8_t *
+buf_reserve(struct buf *b, size_t size)
+{
+	if (!b->failed && b->cap - b->end >= size && b->base != NULL)
+		return b->base + b->end;
+	return buf_reserve_slowly(b, size);
+}
+
+static inline void
+buf_commit(struct buf *b, size_t size)
+{
+	b->end += size;
+}
+
+static inline void
+buf_append(struct buf *b, const void *data, size_t size)
+{
+	uint8_t *to;
+
+	if (size == 0 || (to = buf_reserve(b, size)) == NULL)
+		return;
+	memcpy(to, data, size);
+	b->end += size;
+}
+
 void buf_append_byte(struct buf *, uint8_t byte);
 void buf_append_text(struct buf *, const char *text);
 

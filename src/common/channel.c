@@ -20,8 +20,8 @@
 #define CONFIG_WAIT_MS 10000
 
 int
-channel_send_config(
-    int fd, const struct config *config, const struct channel_log *log)
+channel_send_config(int fd, const struct config *config,
+    const struct channel_log *log)
 {
 	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, log->where,
 		log->verbose };
@@ -82,9 +82,8 @@ channel_send_ready(void)
 {
 	uint8_t type = CHANNEL_READY;
 
-	return io_send(CHANNEL_FD, &type, sizeof(type), 0) == sizeof(type) ?
-	    0 :
-	    -1;
+	return io_send(CHANNEL_FD, &type, sizeof(type), 0) == sizeof(type) ? 0 :
+									     -1;
 }
 
 int

@@ -14,7 +14,8 @@
 
 /* A child's descriptors, from the master. */
 #define CHANNEL_FD 3
-#define CHANNEL_LIFELINE_FD 4 /* acceptor: a pipe that only the master holds
+#define CHANNEL_LIFELINE_FD \
+	4 /* acceptor: a pipe that only the master holds
 			       * the other end of; end of file: drain */
 #define CHANNEL_LISTEN_FD 5 /* first of the listening sockets */
 
@@ -31,8 +32,8 @@ struct channel_log {
 };
 
 /* Master: returns 0, or -1 with errno. */
-int channel_send_config(
-    int fd, const struct config *, const struct channel_log *);
+int channel_send_config(int fd, const struct config *,
+    const struct channel_log *);
 
 /*
  * Child: waits for the configuration on CHANNEL_FD.  Returns 0, or -1 with

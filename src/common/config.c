@@ -45,16 +45,15 @@ struct keyword {
 
 static const struct keyword keywords[] = {
 	{ "listen", KEYWORD_LISTEN, FIELD(listens), 0, 0, "127.0.0.1:4040" },
-	{ "data", KEYWORD_PATH, FIELD(data), 0, 0, KVD_LOCALSTATEDIR
-	    "/lib/kvd" },
-	{ "runtime", KEYWORD_PATH, FIELD(runtime), 0, 0, KVD_RUNSTATEDIR
-	    "/kvd" },
+	{ "data", KEYWORD_PATH, FIELD(data), 0, 0,
+	    KVD_LOCALSTATEDIR "/lib/kvd" },
+	{ "runtime", KEYWORD_PATH, FIELD(runtime), 0, 0,
+	    KVD_RUNSTATEDIR "/kvd" },
 	{ "libexec", KEYWORD_PATH, FIELD(libexec), 0, 0, KVD_LIBEXECDIR },
 	{ "sync", KEYWORD_SYNC, FIELD(sync_ms), 1, WEEK_MS, "always" },
 	{ "max-value", KEYWORD_SIZE, FIELD(max_value), 1, MAX_VALUE_LIMIT,
 	    "1M" },
-	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, 100000,
-	    "1000" },
+	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, 100000, "1000" },
 	{ "idle-timeout", KEYWORD_TIME, FIELD(idle_timeout_ms), 0, WEEK_MS,
 	    "1h" },
 	{ "write-timeout", KEYWORD_TIME, FIELD(write_timeout_ms), 1, WEEK_MS,
@@ -103,8 +102,8 @@ config_error(char *error, const char *format, ...)
 }
 
 static int
-set_count(
-    struct config *c, const struct keyword *k, const char *value, char *error)
+set_count(struct config *c, const struct keyword *k, const char *value,
+    char *error)
 {
 	const char *why;
 	int64_t n;
@@ -119,8 +118,8 @@ set_count(
 }
 
 static int
-set_size(
-    struct config *c, const struct keyword *k, const char *value, char *error)
+set_size(struct config *c, const struct keyword *k, const char *value,
+    char *error)
 {
 	uint64_t n;
 
@@ -128,15 +127,15 @@ set_size(
 	    n < (uint64_t)k->min || n > (uint64_t)k->max)
 		return config_error(error,
 		    "%s: \"%s\" is not a size from %" PRId64 " to %" PRId64
-		    " bytes, such as 512k or 1M", k->name, value, k->min,
-		    k->max);
+		    " bytes, such as 512k or 1M",
+		    k->name, value, k->min, k->max);
 	*number_field(c, k) = (int64_t)n;
 	return 0;
 }
 
 static int
-set_time(
-    struct config *c, const struct keyword *k, const char *value, char *error)
+set_time(struct config *c, const struct keyword *k, const char *value,
+    char *error)
 {
 	size_t digits = strspn(value, "0123456789"), i;
 	char number[16];
@@ -158,15 +157,15 @@ set_time(
 	if (why != NULL || n < k->min || n > k->max)
 		return config_error(error,
 		    "%s: \"%s\" is not a time of %s 7 days, such as 50ms, "
-		    "10s, 5m or 1h", k->name, value,
-		    k->min == 0 ? "0 to" : "1ms to");
+		    "10s, 5m or 1h",
+		    k->name, value, k->min == 0 ? "0 to" : "1ms to");
 	*number_field(c, k) = n;
 	return 0;
 }
 
 static int
-set_sync(
-    struct config *c, const struct keyword *k, const char *value, char *error)
+set_sync(struct config *c, const struct keyword *k, const char *value,
+    char *error)
 {
 	if (strcmp(value, "always") == 0)
 		c->sync_ms = CONFIG_SYNC_ALWAYS;
@@ -175,7 +174,8 @@ set_sync(
 	else if (set_time(c, k, value, error) == -1)
 		return config_error(error,
 		    "sync: \"%s\" is not always, never or a time of 1ms to "
-		    "7 days, such as 50ms", value);
+		    "7 days, such as 50ms",
+		    value);
 	return 0;
 }
 
@@ -184,17 +184,17 @@ static int
 check_path(const char *name, const char *path, char *error)
 {
 	if (path[0] != '/')
-		return config_error(
-		    error, "%s: \"%s\" is not an absolute path", name, path);
+		return config_error(error, "%s: \"%s\" is not an absolute path",
+		    name, path);
 	if (strpbrk(path, "#\\\n") != NULL)
-		return config_error(error,
-		    "%s: \"%s\" has a # or a \\ in it", name, path);
+		return config_error(error, "%s: \"%s\" has a # or a \\ in it",
+		    name, path);
 	return 0;
 }
 
 static int
-set_path(
-    struct config *c, const struct keyword *k, const char *value, char *error)
+set_path(struct config *c, const struct keyword *k, const char *value,
+    char *error)
 {
 	char *copy;
 
@@ -254,7 +254,8 @@ listen_inet(struct config_listen *l, const char *value, char *error)
 	    getaddrinfo(h, port, &hints, &ai) != 0)
 		return config_error(error,
 		    "listen: \"%s\" is not ADDRESS:PORT, [IPv6-ADDRESS]:PORT "
-		    "or unix PATH", value);
+		    "or unix PATH",
+		    value);
 	memcpy(&l->addr, ai->ai_addr, ai->ai_addrlen);
 	l->addr_size = ai->ai_addrlen;
 	freeaddrinfo(ai);
@@ -273,8 +274,8 @@ clear_listens(struct config *c)
 }
 
 static int
-add_listen(
-    struct config *c, const struct keyword *k, const char *value, char *error)
+add_listen(struct config *c, const struct keyword *k, const char *value,
+    char *error)
 {
 	struct config_listen *l;
 	int rc;
@@ -300,8 +301,8 @@ add_listen(
 	return 0;
 }
 
-static int (*const setters[])(
-    struct config *, const struct keyword *, const char *, char *) = {
+static int (*const setters[])(struct config *, const struct keyword *,
+    const char *, char *) = {
 	[KEYWORD_COUNT] = set_count,
 	[KEYWORD_LISTEN] = add_listen,
 	[KEYWORD_PATH] = set_path,
@@ -363,8 +364,8 @@ config_stream(struct config *c, FILE *file, const char *name, char *error)
 		free(line);
 	}
 	if (rc == -1)
-		return config_error(
-		    error, "%s: line %zu: %.400s", name, number, what);
+		return config_error(error, "%s: line %zu: %.400s", name, number,
+		    what);
 	if (ferror(file))
 		return config_error(error, "%s: %s", name, strerror(errno));
 	return 0;
@@ -480,7 +481,7 @@ print_keyword(struct config *c, const struct keyword *k, struct buf *b)
 
 	switch (k->type) {
 	case KEYWORD_LISTEN:
-		TAILQ_FOREACH(l, &c->listens, entry)
+		TAILQ_FOREACH (l, &c->listens, entry)
 			print_value(b, k, l->text);
 		return;
 	case KEYWORD_PATH:
@@ -494,8 +495,7 @@ print_keyword(struct config *c, const struct keyword *k, struct buf *b)
 		return;
 	case KEYWORD_COUNT:
 	case KEYWORD_SIZE:
-		snprintf(
-		    text, sizeof(text), "%" PRId64, *number_field(c, k));
+		snprintf(text, sizeof(text), "%" PRId64, *number_field(c, k));
 		print_value(b, k, text);
 		return;
 	}

@@ -32,8 +32,7 @@ place_fd(int from, int to)
 static int
 move_fd_up(int fd, size_t count)
 {
-	int moved = fcntl(fd, F_DUPFD_CLOEXEC,
-	    CHANNEL_LISTEN_FD + (int)count);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, CHANNEL_LISTEN_FD + (int)count);
 
 	if (moved == -1)
 		fatal(EX_OSERR, "descriptors");
@@ -50,8 +49,7 @@ arrange_fds(const struct child *c, int channel_fd)
 	if (moved == NULL)
 		fatal(EX_OSERR, "descriptors");
 	moved[0] = move_fd_up(channel_fd, c->listens);
-	moved[1] = c->extra_fd == -1 ? -1 :
-				       move_fd_up(c->extra_fd, c->listens);
+	moved[1] = c->extra_fd == -1 ? -1 : move_fd_up(c->extra_fd, c->listens);
 	for (i = 0; i < c->listens; i++)
 		moved[i + 2] = move_fd_up(c->listen_fds[i], c->listens);
 	place_fd(moved[0], CHANNEL_FD);

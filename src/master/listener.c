@@ -40,8 +40,8 @@ set_inet_options(int fd, int family)
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
 		return -1;
 	if (family == AF_INET6)
-		return setsockopt(
-		    fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+		return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
+		    sizeof(on));
 	return 0;
 }
 
@@ -165,8 +165,7 @@ listener_name(int fd, char *name)
 		return;
 	if (addr.ss_family == AF_UNIX)
 		(void)strlcpy(name, sun->sun_path, LISTENER_NAME_SIZE);
-	else if (getnameinfo((struct sockaddr *)&addr, size, host,
-		     sizeof(host), port, sizeof(port),
-		     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+	else if (getnameinfo((struct sockaddr *)&addr, size, host, sizeof(host),
+		     port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 		snprintf(name, LISTENER_NAME_SIZE, "%s port %s", host, port);
 }

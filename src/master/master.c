@@ -28,7 +28,11 @@
 #include "master/master.h"
 
 /* In the order of their start. */
-enum { REGISTRY, ACCEPTOR, CHILDREN };
+enum {
+	REGISTRY,
+	ACCEPTOR,
+	CHILDREN
+};
 
 /* A child ends by itself within the shutdown timeout and something. */
 #define STOP_GRACE_MS 2000
@@ -84,7 +88,8 @@ locate_children(struct master *m)
 			continue;
 		return complain(EX_CONFIG,
 		    "cannot execute %s: %s; set libexec to the directory of "
-		    "kvd's helpers", c->path, strerror(errno));
+		    "kvd's helpers",
+		    c->path, strerror(errno));
 	}
 	return EX_OK;
 }
@@ -125,10 +130,10 @@ lock_runtime(struct master *m)
 		return EX_OK;
 	if (errno == EEXIST)
 		return complain(EX_UNAVAILABLE,
-		    "kvd is already running in %s, pid %ld",
-		    m->config->runtime, (long)other);
-	return complain(
-	    EX_CONFIG, "cannot create %s: %s", path, strerror(errno));
+		    "kvd is already running in %s, pid %ld", m->config->runtime,
+		    (long)other);
+	return complain(EX_CONFIG, "cannot create %s: %s", path,
+	    strerror(errno));
 }
 
 static int
@@ -141,11 +146,11 @@ bind_listeners(struct master *m)
 	m->registry_fd = listener_open_registry(m->workdir, error);
 	if (m->registry_fd == -1)
 		return complain(EX_UNAVAILABLE, "%s", error);
-	TAILQ_FOREACH(l, &m->config->listens, entry)
+	TAILQ_FOREACH (l, &m->config->listens, entry)
 		n++;
 	if ((m->listen_fds = calloc(n, sizeof(int))) == NULL)
 		return complain(EX_OSERR, "out of memory");
-	TAILQ_FOREACH(l, &m->config->listens, entry) {
+	TAILQ_FOREACH (l, &m->config->listens, entry) {
 		m->listen_fds[m->listens] = listener_open(l, error);
 		if (m->listen_fds[m->listens] == -1)
 			return complain(EX_UNAVAILABLE, "%s", error);
@@ -171,8 +176,7 @@ open_events(struct master *m)
 		    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    pipe2(m->lifeline, O_CLOEXEC) == -1 ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
-		return complain(
-		    EX_OSERR, "cannot start: %s", strerror(errno));
+		return complain(EX_OSERR, "cannot start: %s", strerror(errno));
 	return EX_OK;
 }
 
@@ -293,8 +297,9 @@ report_exit(const struct child *c, int status, int64_t now_ms)
 static bool
 is_hopeless(const struct master *m, int status)
 {
-	if (WIFEXITED(status) && (WEXITSTATUS(status) == EX_CONFIG ||
-	    WEXITSTATUS(status) == EX_USAGE))
+	if (WIFEXITED(status) &&
+	    (WEXITSTATUS(status) == EX_CONFIG ||
+		WEXITSTATUS(status) == EX_USAGE))
 		return true;
 	return !m->announced;
 }
@@ -311,7 +316,8 @@ child_has_exited(struct master *m, struct child *c, int status)
 		return;
 	}
 	if (is_hopeless(m, status)) {
-		begin_stop(m, WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
+		begin_stop(m,
+		    WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
 			WEXITSTATUS(status) :
 			EX_SOFTWARE);
 		return;
@@ -417,11 +423,11 @@ supervise(struct master *m)
 
 	while (!m->stopping || m->stage >= 0) {
 		next_ms = run_timers(m);
-		pfds[0] = (struct pollfd) { m->signal_fd, POLLIN, 0 };
+		pfds[0] = (struct pollfd){ m->signal_fd, POLLIN, 0 };
 		for (i = 0; i < CHILDREN; i++)
-			pfds[i + 1] = (struct pollfd) {
-				m->children[i].channel_fd, POLLIN, 0
-			};
+			pfds[i + 1] =
+			    (struct pollfd){ m->children[i].channel_fd, POLLIN,
+				    0 };
 		if (io_poll(pfds, 1 + CHILDREN, next_ms) == IO_FAILED)
 			fatal(EX_OSERR, "poll");
 		for (i = 0; i < CHILDREN; i++)

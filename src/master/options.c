@@ -39,8 +39,7 @@ read_file(struct config *config, const char *path)
 {
 	char error[CONFIG_ERROR_SIZE];
 
-	if (path == NULL && access(DEFAULT_FILE, F_OK) == -1 &&
-	    errno == ENOENT)
+	if (path == NULL && access(DEFAULT_FILE, F_OK) == -1 && errno == ENOENT)
 		return;
 	if (config_file(config, path == NULL ? DEFAULT_FILE : path, error) ==
 	    -1)

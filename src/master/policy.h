@@ -28,7 +28,7 @@ void policy_init(struct policy *);
  * A child that was started at `started_ms` has died at `now_ms`.  Returns
  * how many milliseconds to wait before it is started again.
  */
-int64_t policy_restart_delay(
-    struct policy *, int64_t started_ms, int64_t now_ms);
+int64_t policy_restart_delay(struct policy *, int64_t started_ms,
+    int64_t now_ms);
 
 #endif

@@ -50,8 +50,8 @@ check_arg(char kind, struct bytes word, size_t value_max)
 {
 	switch (kind) {
 	case 'b':
-		return check_name(
-		    word, STATUS_BUCKET_EMPTY, STATUS_BUCKET_TOO_LONG);
+		return check_name(word, STATUS_BUCKET_EMPTY,
+		    STATUS_BUCKET_TOO_LONG);
 	case 'k':
 		return check_name(word, STATUS_KEY_EMPTY, STATUS_KEY_TOO_LONG);
 	default:

@@ -79,8 +79,8 @@ utf8_size(const uint8_t *p, size_t size)
 static size_t
 printable_size(const uint8_t *p, size_t size)
 {
-	if (p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && size > 1 &&
-	    p[1] < 0xa0))
+	if (p[0] < 0x20 || p[0] == 0x7f ||
+	    (p[0] == 0xc2 && size > 1 && p[1] < 0xa0))
 		return 0;
 	return utf8_size(p, size);
 }
@@ -157,7 +157,8 @@ looks_like_status(const struct bytes *words, size_t n)
 		return true;
 	if (n == 1)
 		return is_text(words[0], "OK") ||
-		    is_text(words[0], "CONFLICT") || is_text(words[0], "QUEUED");
+		    is_text(words[0], "CONFLICT") ||
+		    is_text(words[0], "QUEUED");
 	return n == 2 &&
 	    ((is_text(words[0], "NOT") && is_text(words[1], "FOUND")) ||
 		(is_text(words[0], "UNKNOWN") && is_text(words[1], "COMMAND")));

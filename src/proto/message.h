@@ -87,8 +87,8 @@ size_t message_request_max(size_t value_max);
  * whole, 0 when more bytes are needed, -1 when it is malformed or larger
  * than `frame_max`.
  */
-int message_get(
-    const void *data, size_t size, size_t frame_max, struct message *m);
+int message_get(const void *data, size_t size, size_t frame_max,
+    struct message *m);
 
 /*
  * Fields of a body, in order.  Each returns false, and leaves the body as

@@ -9,8 +9,8 @@
 #include "registry/calls.h"
 
 static enum store_result
-call_ping(
-    struct store_view *view, const struct call_args *args, struct buf *reply)
+call_ping(struct store_view *view, const struct call_args *args,
+    struct buf *reply)
 {
 	(void)view;
 	(void)args;
@@ -19,24 +19,24 @@ call_ping(
 }
 
 static enum store_result
-call_create(
-    struct store_view *view, const struct call_args *args, struct buf *reply)
+call_create(struct store_view *view, const struct call_args *args,
+    struct buf *reply)
 {
 	(void)reply;
 	return store_create(view, args->bucket);
 }
 
 static enum store_result
-call_put(
-    struct store_view *view, const struct call_args *args, struct buf *reply)
+call_put(struct store_view *view, const struct call_args *args,
+    struct buf *reply)
 {
 	(void)reply;
 	return store_put(view, args->bucket, args->key, args->value);
 }
 
 static enum store_result
-call_get(
-    struct store_view *view, const struct call_args *args, struct buf *reply)
+call_get(struct store_view *view, const struct call_args *args,
+    struct buf *reply)
 {
 	enum store_result result;
 	struct bytes value;
@@ -53,8 +53,8 @@ call_get(
 }
 
 static enum store_result
-call_exists(
-    struct store_view *view, const struct call_args *args, struct buf *reply)
+call_exists(struct store_view *view, const struct call_args *args,
+    struct buf *reply)
 {
 	struct bytes value;
 
@@ -63,8 +63,8 @@ call_exists(
 }
 
 static enum store_result
-call_delete(
-    struct store_view *view, const struct call_args *args, struct buf *reply)
+call_delete(struct store_view *view, const struct call_args *args,
+    struct buf *reply)
 {
 	(void)reply;
 	return store_delete(view, args->bucket, args->key);

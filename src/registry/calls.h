@@ -23,8 +23,8 @@ struct call {
 	bool frees; /* takes less room afterwards: may use the reserve */
 	/* Appends the reply's data lines; what it returns is the status.
 	 * STORE_FULL and STORE_FAILED are the caller's to handle. */
-	enum store_result (*run)(
-	    struct store_view *, const struct call_args *, struct buf *reply);
+	enum store_result (*run)(struct store_view *, const struct call_args *,
+	    struct buf *reply);
 };
 
 /* Finds a request's call.  NULL: there is no such request. */

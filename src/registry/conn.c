@@ -17,14 +17,15 @@
 
 /* One read takes a usual batch whole. */
 #define READ_SIZE 16384
-/* An idle connection keeps no more than this. */
-#define KEEP_SIZE 4096
+/* An idle connection keeps a buffer of this size: untouched pages of it cost
+ * nothing, and the next read needs it. */
+#define KEEP_SIZE READ_SIZE
 
 static int
 watch(struct registry *r, struct conn *c, int op)
 {
-	struct epoll_event event = { .events = c->wants_out ? EPOLLOUT :
-							      EPOLLIN,
+	struct epoll_event event = { .events =
+					 c->wants_out ? EPOLLOUT : EPOLLIN,
 		.data.ptr = c };
 
 	return epoll_ctl(r->epoll_fd, op, c->fd, &event);
@@ -58,8 +59,8 @@ conn_accept(struct registry *r)
 	int fd;
 
 	for (;;) {
-		fd = accept4(
-		    r->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = accept4(r->listen_fd, NULL, NULL,
+		    SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
 			return 0;
 		if (fd == -1 && (errno == EINTR || errno == ECONNABORTED))
@@ -148,8 +149,8 @@ conn_flush(struct registry *r, struct conn *c)
 	ssize_t n;
 
 	while (c->sent < size) {
-		n = io_send(
-		    c->fd, buf_data(&c->out) + c->sent, size - c->sent, 0);
+		n = io_send(c->fd, buf_data(&c->out) + c->sent, size - c->sent,
+		    0);
 		if (n == IO_AGAIN) {
 			conn_set_ready(r, c, false);
 			set_wants_out(r, c, true);

@@ -62,7 +62,7 @@ outcome_claim(struct outcome_list *list, uint64_t session)
 {
 	struct outcome *o;
 
-	TAILQ_FOREACH(o, list, entry)
+	TAILQ_FOREACH (o, list, entry)
 		if (o->session == session && !o->claimed) {
 			o->claimed = true;
 			return o;
@@ -81,7 +81,7 @@ outcome_find(const struct outcome *o, uint64_t sequence, struct bytes *frame)
 		if (message_get(p, size, size, &m) != 1)
 			return false;
 		if (m.sequence == sequence) {
-			*frame = (struct bytes) { p, m.frame_size };
+			*frame = (struct bytes){ p, m.frame_size };
 			return true;
 		}
 	}
@@ -101,7 +101,7 @@ outcome_expire(struct outcome_list *list)
 {
 	struct outcome *o, *next;
 
-	TAILQ_FOREACH_SAFE(o, list, entry, next)
+	TAILQ_FOREACH_SAFE (o, list, entry, next)
 		if (!o->claimed)
 			outcome_free(list, o);
 }

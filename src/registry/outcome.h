@@ -36,8 +36,8 @@ int outcome_load(struct outcome_list *, struct bytes record);
 /* The outcomes of a worker that has come back, or NULL. */
 struct outcome *outcome_claim(struct outcome_list *, uint64_t session);
 /* Finds the reply with this sequence. */
-bool outcome_find(
-    const struct outcome *, uint64_t sequence, struct bytes *frame);
+bool outcome_find(const struct outcome *, uint64_t sequence,
+    struct bytes *frame);
 void outcome_free(struct outcome_list *, struct outcome *);
 /* Frees those that no worker has claimed. */
 void outcome_expire(struct outcome_list *);

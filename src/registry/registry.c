@@ -123,10 +123,8 @@ stop_within(struct registry *r, int64_t ms)
 static void
 pause_listening(struct registry *r, bool paused)
 {
-	watch_source(
-	    r, EPOLL_CTL_MOD, r->listen_fd, &source_listen, !paused);
-	r->listen_at_ms =
-	    paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
+	watch_source(r, EPOLL_CTL_MOD, r->listen_fd, &source_listen, !paused);
+	r->listen_at_ms = paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
 }
 
 static void
@@ -141,12 +139,10 @@ handle_event(struct registry *r, const struct epoll_event *event)
 		/* The master says nothing more: it has died. */
 		if (r->stop_at_ms == CLOCK_NEVER)
 			log_warnx("the master is gone; stopping");
-		watch_source(
-		    r, EPOLL_CTL_DEL, CHANNEL_FD, &source_channel, 0);
+		watch_source(r, EPOLL_CTL_DEL, CHANNEL_FD, &source_channel, 0);
 		stop_within(r, ORPHAN_MS);
 	} else if (event->data.ptr == &source_signal) {
-		watch_source(
-		    r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
+		watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
 		stop_within(r, r->config->shutdown_timeout_ms);
 	} else if (c->wants_out)
 		conn_flush(r, c);

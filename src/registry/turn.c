@@ -114,8 +114,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 	struct call_args args;
 
 	if (call == NULL ||
-	    !call_decode(
-		call, m->body, (size_t)r->config->max_value, &args)) {
+	    !call_decode(call, m->body, (size_t)r->config->max_value, &args)) {
 		break_conn(c, "malformed request");
 		return STEP_WAIT;
 	}
@@ -123,8 +122,8 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 		return STEP_DONE;
 	if (call->writes && before > RECORD_MAX)
 		return STEP_WAIT;
-	result = call_run(
-	    call, choose_view(r, c, call), &args, m->sequence, &c->out);
+	result = call_run(call, choose_view(r, c, call), &args, m->sequence,
+	    &c->out);
 	store_check(r, result);
 	if (result == STORE_FULL)
 		return STEP_FULL;
@@ -176,8 +175,8 @@ settle(struct registry *r, struct conn *c)
 	buf_consume(&c->in, c->executed);
 	c->executed = 0;
 	c->wrote = false;
-	if (c->outcome != NULL && c->last_sequence >= c->outcome->last_sequence)
-	{
+	if (c->outcome != NULL &&
+	    c->last_sequence >= c->outcome->last_sequence) {
 		outcome_free(&r->outcomes, c->outcome);
 		c->outcome = NULL;
 	}
@@ -206,17 +205,17 @@ put_record(struct registry *r, struct store_view *view, struct buf *record)
 	struct outcome *o;
 	struct conn *c;
 
-	TAILQ_FOREACH(c, &r->holding, holding_entry)
+	TAILQ_FOREACH (c, &r->holding, holding_entry)
 		outcome_append(record, c->session,
-		    (struct bytes) { buf_data(&c->out), buf_size(&c->out) });
-	TAILQ_FOREACH(o, &r->outcomes, entry)
+		    (struct bytes){ buf_data(&c->out), buf_size(&c->out) });
+	TAILQ_FOREACH (o, &r->outcomes, entry)
 		outcome_append(record, o->session,
-		    (struct bytes) { buf_data(&o->frames),
+		    (struct bytes){ buf_data(&o->frames),
 			buf_size(&o->frames) });
 	if (buf_failed(record))
 		fatalx(EX_OSERR, "out of memory");
 	result = store_put_outcomes(view,
-	    (struct bytes) { buf_data(record), buf_size(record) });
+	    (struct bytes){ buf_data(record), buf_size(record) });
 	store_check(r, result);
 	r->turn_full = result == STORE_FULL;
 }
@@ -267,7 +266,7 @@ rewind_turn(struct registry *r)
 	store_release(r->store);
 	r->turn_full = false;
 	r->turn_bytes = 0;
-	TAILQ_FOREACH_SAFE(c, &r->holding, holding_entry, next)
+	TAILQ_FOREACH_SAFE (c, &r->holding, holding_entry, next)
 		if (c->wrote)
 			rewind_conn(r, c);
 }
@@ -338,7 +337,7 @@ execute_ready(struct registry *r)
 {
 	struct conn *c, *next;
 
-	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
+	TAILQ_FOREACH_SAFE (c, &r->ready, entry, next) {
 		if (r->turn_full)
 			return;
 		execute(r, c);
@@ -352,7 +351,7 @@ settle_writers(struct registry *r)
 {
 	struct conn *c, *next;
 
-	TAILQ_FOREACH_SAFE(c, &r->holding, holding_entry, next)
+	TAILQ_FOREACH_SAFE (c, &r->holding, holding_entry, next)
 		if (c->wrote)
 			settle(r, c);
 }

@@ -53,8 +53,8 @@ struct store_options {
  * store_error(), and is to be closed.  Returns STORE_OK, STORE_REFUSED (in
  * use, rights, written by a newer format) or STORE_FAILED.
  */
-enum store_result store_open(
-    struct store **store, const struct store_options *);
+enum store_result store_open(struct store **store,
+    const struct store_options *);
 /* Syncs what is not yet durable.  NULL is fine. */
 void store_close(struct store *);
 
@@ -98,12 +98,11 @@ enum store_result store_put(struct store_view *, struct bytes bucket,
 enum store_result store_get(struct store_view *, struct bytes bucket,
     struct bytes key, struct bytes *value);
 /* STORE_OK also when the key is absent. */
-enum store_result store_delete(
-    struct store_view *, struct bytes bucket, struct bytes key);
+enum store_result store_delete(struct store_view *, struct bytes bucket,
+    struct bytes key);
 
 /* A record that commits with the batch, for the caller's own use. */
 enum store_result store_put_outcomes(struct store_view *, struct bytes record);
-enum store_result store_get_outcomes(
-    struct store_view *, struct bytes *record);
+enum store_result store_get_outcomes(struct store_view *, struct bytes *record);
 
 #endif

@@ -75,7 +75,7 @@ to_val(struct bytes b)
 static MDB_val
 meta_key(const char *name)
 {
-	return to_val((struct bytes) { name, strlen(name) });
+	return to_val((struct bytes){ name, strlen(name) });
 }
 
 int
@@ -135,15 +135,15 @@ write_bucket(struct store_view *v)
 {
 	struct store *s = v->store;
 	uint8_t data[BUCKET_SIZE];
-	MDB_val key = to_val((struct bytes) { v->name, v->name_size });
+	MDB_val key = to_val((struct bytes){ v->name, v->name_size });
 	MDB_val val = { sizeof(data), data };
 
 	put_le64(data, v->id);
 	put_le64(data + 8, v->count);
 	put_le32(data + BUCKET_SUM,
 	    record_sum(key, data, sizeof(data), BUCKET_SUM));
-	return store_lmdb_result(
-	    s, "put bucket", mdb_put(v->txn, s->buckets, &key, &val, 0));
+	return store_lmdb_result(s, "put bucket",
+	    mdb_put(v->txn, s->buckets, &key, &val, 0));
 }
 
 enum store_result
@@ -159,8 +159,8 @@ store_view_write_back(struct store_view *v)
 }
 
 static void
-know_bucket(
-    struct store_view *v, struct bytes name, uint64_t id, uint64_t count)
+know_bucket(struct store_view *v, struct bytes name, uint64_t id,
+    uint64_t count)
 {
 	memcpy(v->name, name.data, name.size);
 	v->name_size = name.size;
@@ -220,21 +220,23 @@ take_id(struct store_view *v, uint64_t *id)
 	else
 		*id = get_le64(val.mv_data);
 	put_le64(data, *id + 1);
-	val = (MDB_val) { sizeof(data), data };
-	return store_lmdb_result(
-	    s, "put id", mdb_put(v->txn, s->meta, &key, &val, 0));
+	val = (MDB_val){ sizeof(data), data };
+	return store_lmdb_result(s, "put id",
+	    mdb_put(v->txn, s->meta, &key, &val, 0));
 }
 
 enum store_result
 store_create(struct store_view *v, struct bytes name)
 {
+	struct store *s = v->store;
 	enum store_result result;
 	uint64_t id = 0;
 
 	result = find_bucket(v, name);
 	if (result != STORE_NO_BUCKET)
 		return result;
-	if ((result = take_id(v, &id)) != STORE_OK)
+	if ((result = store_take_room(s, name.size)) != STORE_OK ||
+	    (result = take_id(v, &id)) != STORE_OK)
 		return result;
 	know_bucket(v, name, id, 0);
 	return write_bucket(v);
@@ -285,7 +287,8 @@ fill_entry(MDB_val key, MDB_val val, uint64_t revision, struct bytes value)
 
 	put_le64(p, revision);
 	put_le64(p + 8, 0);
-	memcpy(p + ENTRY_HEADER, value.data, value.size);
+	if (value.size > 0) /* then data may be NULL */
+		memcpy(p + ENTRY_HEADER, value.data, value.size);
 	put_le32(p + ENTRY_SUM, record_sum(key, p, val.mv_size, ENTRY_SUM));
 }
 
@@ -300,7 +303,8 @@ store_put(struct store_view *v, struct bytes bucket, struct bytes key,
 	bool added = true;
 	int rc;
 
-	if ((result = find_bucket(v, bucket)) != STORE_OK)
+	if ((result = find_bucket(v, bucket)) != STORE_OK ||
+	    (result = store_take_room(s, key.size + value.size)) != STORE_OK)
 		return result;
 	make_key(&k, v, key);
 	val.mv_size = ENTRY_HEADER + value.size;
@@ -361,6 +365,6 @@ store_get_outcomes(struct store_view *v, struct bytes *record)
 	if (rc == MDB_NOTFOUND)
 		return STORE_ABSENT;
 	if (rc == 0)
-		*record = (struct bytes) { val.mv_data, val.mv_size };
+		*record = (struct bytes){ val.mv_data, val.mv_size };
 	return store_lmdb_result(v->store, "get outcomes", rc);
 }

@@ -10,6 +10,9 @@
 
 #include "store/store.h"
 
+/* Of a new data file, and smallest step of growth. */
+#define STORE_SIZE_MIN ((size_t)4 << 20)
+
 /*
  * A transaction, and the bucket last used in it: a run of requests on one
  * bucket looks it up once, and writes its counter once.
@@ -35,16 +38,31 @@ struct store {
 	int fd; /* of data.mdb; LMDB's */
 	int dirfd, lockfd;
 	size_t allocated; /* bytes of data.mdb that are sure to be there */
+	size_t page_size;
+	size_t room; /* pages that this batch may take; SIZE_MAX: any */
 	int sync_ms;
 	bool unsynced;
 	char *dir;
 	char error[256];
 };
 
-enum store_result store_fail(
-    struct store *, enum store_result, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+enum store_result store_fail(struct store *, enum store_result,
+    const char *format, ...) __attribute__((format(printf, 3, 4)));
 enum store_result store_lmdb_result(struct store *, const char *what, int rc);
+
+/* store_room.c */
+
+/* Size of data.mdb; 0 when there is none. */
+size_t store_data_size(const struct store *);
+/* Where the map ends when the reserve is not to be used. */
+size_t store_map_limit(const struct store *);
+/* One past the last page that has ever been used. */
+size_t store_used_pages(const struct store *);
+/* Sets `room` for the batch that has begun. */
+enum store_result store_measure_room(struct store *);
+/* A write is about to take `size` bytes more.  STORE_FULL: they are needed
+ * for deleting. */
+enum store_result store_take_room(struct store *, size_t size);
 
 /* store_entry.c: return LMDB's codes. */
 int store_put_format(struct store *, MDB_txn *);

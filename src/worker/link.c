@@ -156,9 +156,9 @@ take_reply(struct link *l, struct message *m)
 {
 	struct message request;
 
-	if (message_get(buf_data(&l->pending), buf_size(&l->pending),
-		SIZE_MAX, &request) != 1 || m->type != MESSAGE_REPLY ||
-	    m->sequence != request.sequence) {
+	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
+		&request) != 1 ||
+	    m->type != MESSAGE_REPLY || m->sequence != request.sequence) {
 		errno = EPROTO;
 		return -1;
 	}
@@ -205,8 +205,8 @@ link_drop(struct link *l)
 {
 	struct message request;
 
-	if (message_get(buf_data(&l->pending), buf_size(&l->pending),
-		SIZE_MAX, &request) != 1)
+	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
+		&request) != 1)
 		return 0;
 	buf_consume(&l->pending, request.frame_size);
 	return 1;

@@ -20,8 +20,8 @@
 
 /* Replies that are sent before the batch is complete. */
 #define OUT_MAX 65536
-/* An idle worker keeps no buffer larger than this. */
-#define KEEP_SIZE 4096
+/* An idle worker keeps no buffer larger than this: one read's. */
+#define KEEP_SIZE 16384
 /* A line's words other than its value, all escaped, and blanks. */
 #define LINE_OVERHEAD 4096
 #define ESCAPE_SIZE 4 /* \xHH */

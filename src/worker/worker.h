@@ -13,7 +13,6 @@
  * readable when this process is to end, `lifeline_fd` at end of file when
  * kvd is.
  */
-void worker_run(
-    const struct config *, int fd, int signal_fd, int lifeline_fd);
+void worker_run(const struct config *, int fd, int signal_fd, int lifeline_fd);
 
 #endif

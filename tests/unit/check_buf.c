@@ -39,8 +39,8 @@ START_TEST(test_append)
 	buf_append_byte(&b, 0xff);
 	buf_append_text(&b, "xyz");
 	buf_append(&b, "ignored", 0);
-	unit_assert_bytes(
-	    unit_bytes(&b), ((struct bytes)UNIT_BYTES("a\0b\xffxyz")));
+	unit_assert_bytes(unit_bytes(&b),
+	    ((struct bytes)UNIT_BYTES("a\0b\xffxyz")));
 }
 END_TEST
 
@@ -100,8 +100,7 @@ START_TEST(test_truncate)
 	unit_assert_bytes(unit_bytes(&b), unit_text(truncate_table[_i].left));
 	/* What was cut off does not come back. */
 	buf_append_text(&b, "Z");
-	ck_assert_uint_eq(
-	    buf_size(&b), strlen(truncate_table[_i].left) + 1);
+	ck_assert_uint_eq(buf_size(&b), strlen(truncate_table[_i].left) + 1);
 	ck_assert_int_eq(buf_data(&b)[buf_size(&b) - 1], 'Z');
 }
 END_TEST
@@ -165,8 +164,8 @@ START_TEST(test_shrink)
 END_TEST
 
 /* Too much for any address space, with and without bytes in the buffer. */
-static const size_t too_much_table[] = { SIZE_MAX, SIZE_MAX - 1,
-	SIZE_MAX / 2, SIZE_MAX / 4 + 1, SIZE_MAX / 4 };
+static const size_t too_much_table[] = { SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2,
+	SIZE_MAX / 4 + 1, SIZE_MAX / 4 };
 
 START_TEST(test_out_of_memory)
 {
@@ -245,13 +244,12 @@ main(void)
 	tcase_add_test(tc, test_append);
 	tcase_add_test(tc, test_clear);
 	tcase_add_test(tc, test_consume);
-	tcase_add_loop_test(
-	    tc, test_truncate, 0, UNIT_COUNT(truncate_table));
+	tcase_add_loop_test(tc, test_truncate, 0, UNIT_COUNT(truncate_table));
 	tcase_add_test(tc, test_reserve_commit);
 	tcase_add_loop_test(tc, test_sizes, 0, UNIT_COUNT(size_table));
 	tcase_add_test(tc, test_shrink);
-	tcase_add_loop_test(
-	    tc, test_out_of_memory, 0, UNIT_COUNT(too_much_table));
+	tcase_add_loop_test(tc, test_out_of_memory, 0,
+	    UNIT_COUNT(too_much_table));
 	tcase_add_test(tc, test_stays_small);
 	tcase_add_loop_test(tc, test_random, 0, 4);
 	suite_add_tcase(suite, tc);

@@ -95,8 +95,8 @@ split(char *copy, size_t size, const char *line)
 {
 	ck_assert_uint_lt(strlen(line), size);
 	memcpy(copy, line, strlen(line) + 1);
-	ck_assert_int_eq(
-	    words_split((uint8_t *)copy, strlen(line), &words), WORDS_OK);
+	ck_assert_int_eq(words_split((uint8_t *)copy, strlen(line), &words),
+	    WORDS_OK);
 }
 
 static const struct command *
@@ -175,8 +175,7 @@ struct request {
 };
 
 static void
-request_init(struct request *r, const char *name, size_t n,
-    const size_t *sizes)
+request_init(struct request *r, const char *name, size_t n, const size_t *sizes)
 {
 	size_t i, at;
 
@@ -187,7 +186,7 @@ request_init(struct request *r, const char *name, size_t n,
 		ck_assert_ptr_nonnull(r->data[i]);
 		for (at = 0; at < sizes[i - 1]; at++)
 			r->data[i][at] = (uint8_t)(at * 7 + i);
-		r->words[i] = (struct bytes) { r->data[i], sizes[i - 1] };
+		r->words[i] = (struct bytes){ r->data[i], sizes[i - 1] };
 	}
 }
 
@@ -209,8 +208,8 @@ assert_decodes(const struct request *r, const struct command *c,
 	struct message m;
 	size_t i;
 
-	ck_assert_int_eq(
-	    message_get(buf_data(&b), buf_size(&b), frame_max, &m), 1);
+	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b), frame_max, &m),
+	    1);
 	ck_assert_uint_eq(m.frame_size, buf_size(&b));
 	ck_assert_uint_eq(m.type, c->request);
 	ck_assert_uint_eq(m.sequence, sequence);
@@ -265,8 +264,8 @@ static const struct {
 static const struct {
 	const char *name;
 	size_t n;
-} with_names[] = { { "GET", 2 }, { "PUT", 3 }, { "DELETE", 2 },
-	{ "EXISTS", 2 }, { "CREATE", 1 } };
+} with_names[] = { { "GET", 2 }, { "PUT", 3 }, { "DELETE", 2 }, { "EXISTS", 2 },
+	{ "CREATE", 1 } };
 
 START_TEST(test_bucket_bounds)
 {
@@ -317,11 +316,11 @@ START_TEST(test_value_bounds)
 	size_t sizes[3] = { 1, 1, value_table[_i].size };
 	size_t value_max = value_table[_i].value_max;
 
-	ck_assert_int_eq(
-	    encode("PUT", 3, sizes, value_max), value_table[_i].status);
+	ck_assert_int_eq(encode("PUT", 3, sizes, value_max),
+	    value_table[_i].status);
 	sizes[0] = sizes[1] = 255;
-	ck_assert_int_eq(
-	    encode("PUT", 3, sizes, value_max), value_table[_i].status);
+	ck_assert_int_eq(encode("PUT", 3, sizes, value_max),
+	    value_table[_i].status);
 }
 END_TEST
 
@@ -330,20 +329,19 @@ START_TEST(test_first_error)
 {
 	size_t sizes[3] = { 0, 0, VALUE_MAX + 1 };
 
-	ck_assert_int_eq(
-	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_BUCKET_EMPTY);
+	ck_assert_int_eq(encode("PUT", 3, sizes, VALUE_MAX),
+	    STATUS_BUCKET_EMPTY);
 	sizes[0] = 256;
-	ck_assert_int_eq(
-	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_BUCKET_TOO_LONG);
+	ck_assert_int_eq(encode("PUT", 3, sizes, VALUE_MAX),
+	    STATUS_BUCKET_TOO_LONG);
 	sizes[0] = 1;
-	ck_assert_int_eq(
-	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_KEY_EMPTY);
+	ck_assert_int_eq(encode("PUT", 3, sizes, VALUE_MAX), STATUS_KEY_EMPTY);
 	sizes[1] = 256;
-	ck_assert_int_eq(
-	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_KEY_TOO_LONG);
+	ck_assert_int_eq(encode("PUT", 3, sizes, VALUE_MAX),
+	    STATUS_KEY_TOO_LONG);
 	sizes[1] = 1;
-	ck_assert_int_eq(
-	    encode("PUT", 3, sizes, VALUE_MAX), STATUS_VALUE_TOO_LONG);
+	ck_assert_int_eq(encode("PUT", 3, sizes, VALUE_MAX),
+	    STATUS_VALUE_TOO_LONG);
 }
 END_TEST
 
@@ -368,8 +366,8 @@ START_TEST(test_encode_appends)
 		split(line, sizeof(line), lines[i]);
 		c = find();
 		ck_assert_ptr_nonnull(c);
-		ck_assert_int_eq(command_encode(c, words_get(&words),
-				     VALUE_MAX, i, &b),
+		ck_assert_int_eq(
+		    command_encode(c, words_get(&words), VALUE_MAX, i, &b),
 		    i == 1 ? STATUS_KEY_EMPTY : STATUS_OK);
 	}
 	for (i = 0; i < UNIT_COUNT(lines); i++) {
@@ -393,14 +391,12 @@ main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_find, 0, UNIT_COUNT(find_table));
-	tcase_add_loop_test(
-	    tc, test_find_other_case, 0, UNIT_COUNT(find_table));
+	tcase_add_loop_test(tc, test_find_other_case, 0,
+	    UNIT_COUNT(find_table));
 	tcase_add_test(tc, test_find_near_miss);
-	tcase_add_loop_test(
-	    tc, test_bucket_bounds, 0, UNIT_COUNT(name_table));
+	tcase_add_loop_test(tc, test_bucket_bounds, 0, UNIT_COUNT(name_table));
 	tcase_add_loop_test(tc, test_key_bounds, 0, UNIT_COUNT(name_table));
-	tcase_add_loop_test(
-	    tc, test_value_bounds, 0, UNIT_COUNT(value_table));
+	tcase_add_loop_test(tc, test_value_bounds, 0, UNIT_COUNT(value_table));
 	tcase_add_test(tc, test_first_error);
 	tcase_add_test(tc, test_no_words);
 	tcase_add_test(tc, test_encode_appends);

@@ -13,12 +13,12 @@ static const uint8_t ones[32] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
 	0xff };
-static const uint8_t ascending[32] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11,
-	12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
-	30, 31 };
-static const uint8_t descending[32] = { 31, 30, 29, 28, 27, 26, 25, 24, 23,
-	22, 21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3,
-	2, 1, 0 };
+static const uint8_t ascending[32] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
+	13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30,
+	31 };
+static const uint8_t descending[32] = { 31, 30, 29, 28, 27, 26, 25, 24, 23, 22,
+	21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2,
+	1, 0 };
 /* An iSCSI SCSI Read (10) command PDU. */
 static const uint8_t iscsi_read[48] = { 0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0x14, 0, 0, 0,
@@ -44,8 +44,8 @@ START_TEST(test_vector)
 	struct bytes data = vectors[_i].data;
 
 	ck_assert_uint_eq(crc32c(0, data.data, data.size), vectors[_i].crc);
-	ck_assert_uint_eq(
-	    ~crc32c_table(~0U, data.data, data.size), vectors[_i].crc);
+	ck_assert_uint_eq(~crc32c_table(~0U, data.data, data.size),
+	    vectors[_i].crc);
 }
 END_TEST
 
@@ -61,7 +61,8 @@ START_TEST(test_pieces)
 			crc = crc32c(crc, p + first, second - first);
 			crc = crc32c(crc, p + second, size - second);
 			if (crc != vectors[_i].crc)
-				ck_abort_msg("cut at %zu and %zu", first, second);
+				ck_abort_msg("cut at %zu and %zu", first,
+				    second);
 		}
 }
 END_TEST
@@ -141,8 +142,8 @@ main(void)
 	tcase_add_loop_test(tc, test_vector, 0, UNIT_COUNT(vectors));
 	tcase_add_loop_test(tc, test_pieces, 0, UNIT_COUNT(vectors));
 	tcase_add_loop_test(tc, test_implementations, 0, 16);
-	tcase_add_loop_test(
-	    tc, test_implementations_large, 0, UNIT_COUNT(large_sizes));
+	tcase_add_loop_test(tc, test_implementations_large, 0,
+	    UNIT_COUNT(large_sizes));
 	tcase_add_test(tc, test_flipped_bit);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);

@@ -64,13 +64,19 @@ static const struct line_case line_table[] = {
 	{ 1, { B("\r") }, B("\"\\r\"") },
 	{ 1, { B("\r\nOK\r\n") }, B("\"\\r\\nOK\\r\\n\"") },
 	{ 1, { B("\0") }, B("\"\\x00\"") },
-	{ 1, { B("a\0" "1") }, B("\"a\\x001\"") },
+	{ 1,
+	    { B("a\0"
+		"1") },
+	    B("\"a\\x001\"") },
 	{ 1, { B("\a\b\v\f\033") }, B("\"\\x07\\x08\\x0b\\x0c\\x1b\"") },
 	{ 1, { B("\x1f") }, B("\"\\x1f\"") },
 	{ 1, { B("~") }, B("~") },
 	{ 1, { B("\x7f") }, B("\"\\x7f\"") },
 	{ 1, { B("\xc2\x80") }, B("\"\\xc2\\x80\"") },
-	{ 1, { B("\xc2\x9b" "2J") }, B("\"\\xc2\\x9b2J\"") },
+	{ 1,
+	    { B("\xc2\x9b"
+		"2J") },
+	    B("\"\\xc2\\x9b2J\"") },
 	{ 1, { B("\xc2\x9f") }, B("\"\\xc2\\x9f\"") },
 	{ 1, { B("\xc2\xa0") }, B("\xc2\xa0") },
 	{ 1, { B("\033[31m") }, B("\"\\x1b[31m\"") },
@@ -111,12 +117,22 @@ static const struct line_case line_table[] = {
 	{ 1, { B("\xc3") }, B("\"\\xc3\"") },
 	{ 1, { B("\xe2\x82") }, B("\"\\xe2\\x82\"") },
 	{ 1, { B("\xf0\x9f\x98") }, B("\"\\xf0\\x9f\\x98\"") },
-	{ 1, { B("\xc3" "A") }, B("\"\\xc3A\"") },
-	{ 1, { B("\xe2\x82" "A") }, B("\"\\xe2\\x82A\"") },
+	{ 1,
+	    { B("\xc3"
+		"A") },
+	    B("\"\\xc3A\"") },
+	{ 1,
+	    { B("\xe2\x82"
+		"A") },
+	    B("\"\\xe2\\x82A\"") },
 	{ 1, { B("\xe2(\xa1") }, B("\"\\xe2(\\xa1\"") },
 	{ 1, { B("\xf0\x9f\x98(") }, B("\"\\xf0\\x9f\\x98(\"") },
 	{ 1, { B("\xc3\xc3\xa9") }, B("\"\\xc3\xc3\xa9\"") },
-	{ 1, { B("\xe2\xc3\xa9\xff" "b") }, B("\"\\xe2\xc3\xa9\\xff" "b\"") },
+	{ 1,
+	    { B("\xe2\xc3\xa9\xff"
+		"b") },
+	    B("\"\\xe2\xc3\xa9\\xff"
+	      "b\"") },
 	{ 2, { B("\xe2\x82"), B("\xac") }, B("\"\\xe2\\x82\" \"\\xac\"") },
 
 	/* what could be read as a status */
@@ -166,7 +182,7 @@ line_of_out(void)
 	/* Called too often for ck_assert, which writes to a file. */
 	if (size < 2 || memcmp(buf_data(&out) + size - 2, "\r\n", 2) != 0)
 		ck_abort_msg("no CR LF at the end");
-	return (struct bytes) { buf_data(&out), size - 2 };
+	return (struct bytes){ buf_data(&out), size - 2 };
 }
 
 START_TEST(test_line)
@@ -178,8 +194,7 @@ START_TEST(test_line)
 	for (i = 0; i < c->n; i++) {
 		words[i] = c->words[i];
 		if (words[i].data != NULL)
-			words[i].data =
-			    unit_copy(words[i].data, words[i].size);
+			words[i].data = unit_copy(words[i].data, words[i].size);
 	}
 	format_line(&out, words, c->n);
 	unit_assert_bytes(line_of_out(), c->line);
@@ -278,8 +293,7 @@ static const struct {
 START_TEST(test_status)
 {
 	format_status(&out, status_table[_i].status);
-	unit_assert_bytes(
-	    unit_bytes(&out), unit_text(status_table[_i].text));
+	unit_assert_bytes(unit_bytes(&out), unit_text(status_table[_i].text));
 }
 END_TEST
 
@@ -292,8 +306,8 @@ START_TEST(test_status_as_data)
 	ck_assert_ptr_nonnull(line);
 	buf_init(&words);
 	line[strlen(line) - 2] = '\0';
-	ck_assert_int_eq(
-	    words_split((uint8_t *)line, strlen(line), &words), WORDS_OK);
+	ck_assert_int_eq(words_split((uint8_t *)line, strlen(line), &words),
+	    WORDS_OK);
 	format_line(&out, words_get(&words), words_count(&words));
 	ck_assert_int_eq(buf_data(&out)[0], '"');
 	buf_clear(&words);
@@ -338,7 +352,7 @@ reply(const void *body, size_t size)
 	bool good;
 
 	buf_truncate(&out, 0);
-	good = format_reply(&out, (struct bytes) { copy, size });
+	good = format_reply(&out, (struct bytes){ copy, size });
 	free(copy);
 	return good;
 }
@@ -517,11 +531,11 @@ START_TEST(test_round_trip_every_byte)
 		text[1] = text[4] = 'a';
 		text[7] = 0xc3;
 		text[6] = text[5] = (uint8_t)c;
-		words[0] = (struct bytes) { text, 1 };
-		words[1] = (struct bytes) { text, 2 };
-		words[2] = (struct bytes) { text + 1, 2 };
-		words[3] = (struct bytes) { text + 2, 2 };
-		words[4] = (struct bytes) { text + 5, 3 };
+		words[0] = (struct bytes){ text, 1 };
+		words[1] = (struct bytes){ text, 2 };
+		words[2] = (struct bytes){ text + 1, 2 };
+		words[3] = (struct bytes){ text + 2, 2 };
+		words[4] = (struct bytes){ text + 5, 3 };
 		for (i = 0; i < 5; i++)
 			round_trip(&words[i], 1, &split);
 		round_trip(words, 5, &split);
@@ -548,8 +562,8 @@ random_word(uint64_t *state, uint8_t *text, size_t max)
 
 	for (; n > 0 && size + 8 < max; n--) {
 		if (whole) {
-			piece = &pieces[unit_random(state) %
-			    UNIT_COUNT(pieces)];
+			piece =
+			    &pieces[unit_random(state) % UNIT_COUNT(pieces)];
 			memcpy(text + size, piece->data, piece->size);
 			size += piece->size;
 		} else
@@ -572,8 +586,8 @@ START_TEST(test_round_trip_random)
 		n = 1 + unit_random(&state) % WORDS_MAX;
 		for (i = 0; i < n; i++) {
 			words[i].data = texts[i];
-			words[i].size = random_word(
-			    &state, texts[i], sizeof(texts[i]));
+			words[i].size =
+			    random_word(&state, texts[i], sizeof(texts[i]));
 		}
 		round_trip(words, n, &split);
 	}
@@ -618,8 +632,8 @@ main(void)
 	tcase_add_test(tc, test_reply);
 	tcase_add_test(tc, test_reply_status);
 	tcase_add_test(tc, test_reply_truncated);
-	tcase_add_loop_test(
-	    tc, test_reply_malformed, 0, UNIT_COUNT(malformed_table));
+	tcase_add_loop_test(tc, test_reply_malformed, 0,
+	    UNIT_COUNT(malformed_table));
 	tcase_add_test(tc, test_reply_too_many_words);
 	tcase_add_loop_test(tc, test_round_trip_table, 0, n_lines);
 	tcase_add_test(tc, test_round_trip_every_byte);

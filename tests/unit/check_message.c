@@ -62,8 +62,8 @@ START_TEST(test_frame)
 	size_t position, size, frame_size;
 	struct message m;
 
-	position = message_begin(
-	    &b, frame_table[_i].type, frame_table[_i].sequence);
+	position =
+	    message_begin(&b, frame_table[_i].type, frame_table[_i].sequence);
 	ck_assert_uint_eq(position, 0);
 	buf_append(&b, body.data, body.size);
 	message_end(&b, position);
@@ -78,8 +78,7 @@ START_TEST(test_frame)
 	unit_assert_bytes(m.body, body);
 	/* One byte larger than the reader takes, seen by the header alone. */
 	ck_assert_int_eq(get(frame_size, frame_size - 1, &m), -1);
-	ck_assert_int_eq(
-	    get(MESSAGE_HEADER_SIZE, frame_size - 1, &m), -1);
+	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE, frame_size - 1, &m), -1);
 }
 END_TEST
 
@@ -196,8 +195,8 @@ END_TEST
 
 START_TEST(test_numbers)
 {
-	static const uint64_t table[] = { 0, 1, 0x7f, 0x80, 0xff, 0x100,
-		0x7fff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
+	static const uint64_t table[] = { 0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff,
+		0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
 		0x100000000, INT64_MAX, UINT64_MAX };
 	struct bytes body;
 	uint8_t u8;
@@ -274,7 +273,7 @@ START_TEST(test_field_truncated)
 	whole = buf_size(&b);
 	for (size = 0; size <= whole; size++) {
 		copy = unit_copy(buf_data(&b), size);
-		before = body = (struct bytes) { copy, size };
+		before = body = (struct bytes){ copy, size };
 		ck_assert_int_eq(get_field(kind, &body), size == whole);
 		/* What is too short stays as it was. */
 		ck_assert_uint_eq(body.size, size == whole ? 0 : size);
@@ -282,7 +281,7 @@ START_TEST(test_field_truncated)
 			ck_assert_ptr_eq(body.data, before.data);
 		free(copy);
 	}
-	body = (struct bytes) { NULL, 0 };
+	body = (struct bytes){ NULL, 0 };
 	ck_assert(!get_field(kind, &body));
 }
 END_TEST
@@ -389,7 +388,7 @@ START_TEST(test_body_truncated)
 	whole = buf_size(&b);
 	for (size = 0; size <= whole; size++) {
 		copy = unit_copy(buf_data(&b), size);
-		body = (struct bytes) { copy, size };
+		body = (struct bytes){ copy, size };
 		ck_assert_int_eq(message_get_name(&body, &bucket) &&
 			message_get_name(&body, &key) &&
 			message_get_value(&body, &value),
@@ -444,13 +443,12 @@ START_TEST(test_random_bodies)
 			data[i] = (uint8_t)(unit_random(&state) %
 			    (round % 2 == 0 ? 4 : 256));
 		copy = unit_copy(data, size);
-		body = (struct bytes) { copy, size };
+		body = (struct bytes){ copy, size };
 		do
 			left = body.size;
-		while (get_field(
-		    field_kinds[unit_random(&state) % 6], &body));
-		if (body.size != left || (const uint8_t *)body.data +
-			body.size != copy + size)
+		while (get_field(field_kinds[unit_random(&state) % 6], &body));
+		if (body.size != left ||
+		    (const uint8_t *)body.data + body.size != copy + size)
 			ck_abort_msg("round %d", round);
 		free(copy);
 	}
@@ -470,17 +468,17 @@ main(void)
 	tcase_add_test(tc, test_frames_back_to_back);
 	tcase_add_test(tc, test_begin_after_consume);
 	tcase_add_test(tc, test_numbers);
-	tcase_add_loop_test(
-	    tc, test_field_truncated, 0, sizeof(field_kinds) - 1);
+	tcase_add_loop_test(tc, test_field_truncated, 0,
+	    sizeof(field_kinds) - 1);
 	tcase_add_loop_test(tc, test_name, 0, UNIT_COUNT(name_sizes));
 	tcase_add_loop_test(tc, test_value, 0, UNIT_COUNT(value_sizes));
 	tcase_add_test(tc, test_empty_without_data);
-	tcase_add_loop_test(
-	    tc, test_value_claims_more, 0, UNIT_COUNT(claim_table));
+	tcase_add_loop_test(tc, test_value_claims_more, 0,
+	    UNIT_COUNT(claim_table));
 	tcase_add_test(tc, test_name_claims_more);
 	tcase_add_test(tc, test_body_truncated);
-	tcase_add_loop_test(
-	    tc, test_request_max, 0, UNIT_COUNT(value_max_table));
+	tcase_add_loop_test(tc, test_request_max, 0,
+	    UNIT_COUNT(value_max_table));
 	tcase_add_test(tc, test_out_of_memory);
 	tcase_add_test(tc, test_random_bodies);
 	suite_add_tcase(suite, tc);

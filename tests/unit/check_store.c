@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -26,10 +26,11 @@
 /* Check's fixtures have no argument. */
 static struct {
 	char base[256];
-	char dir[300]; /* base/data: not there yet */
+	char dir[300]; /* base/N/data: not there yet */
 	char file[320]; /* dir/data.mdb */
 	struct store *store;
 	struct rlimit file_size;
+	pid_t owner; /* a child to be killed, or 0 */
 } fx;
 
 static struct bytes
@@ -38,31 +39,39 @@ text(const char *t)
 	return unit_text(t);
 }
 
-static void
-remove_files(const char *path)
+static int
+remove_entry(const char *path, const struct stat *st, int type,
+    struct FTW *where)
 {
-	DIR *dir = opendir(path);
-	struct dirent *e;
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
 
-	if (dir == NULL)
-		return;
-	while ((e = readdir(dir)) != NULL)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-			(void)unlinkat(dirfd(dir), e->d_name,
-			    e->d_type == DT_DIR ? AT_REMOVEDIR : 0);
-	(void)closedir(dir);
+/* In the parent of the tests: also a test that crashes leaves nothing. */
+static void
+setup_base(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(fx.base, sizeof(fx.base), "%s/check_store.XXXXXX",
+	    tmp == NULL ? "/tmp" : tmp);
+	ck_assert_ptr_nonnull(mkdtemp(fx.base));
+}
+
+static void
+teardown_base(void)
+{
+	(void)nftw(fx.base, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static void
 setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	memset(&fx, 0, sizeof(fx));
-	snprintf(fx.base, sizeof(fx.base), "%s/check_store.XXXXXX",
-	    tmp == NULL ? "/tmp" : tmp);
-	ck_assert_ptr_nonnull(mkdtemp(fx.base));
-	snprintf(fx.dir, sizeof(fx.dir), "%s/data", fx.base);
+	snprintf(fx.dir, sizeof(fx.dir), "%s/XXXXXX", fx.base);
+	ck_assert_ptr_nonnull(mkdtemp(fx.dir));
+	strlcat(fx.dir, "/data", sizeof(fx.dir));
 	snprintf(fx.file, sizeof(fx.file), "%s/data.mdb", fx.dir);
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
 	/* A write past RLIMIT_FSIZE is to fail, not to kill. */
@@ -75,16 +84,19 @@ teardown(void)
 	(void)setrlimit(RLIMIT_FSIZE, &fx.file_size);
 	store_close(fx.store);
 	fx.store = NULL;
-	remove_files(fx.dir);
-	remove_files(fx.base);
-	(void)rmdir(fx.base);
+	if (fx.owner > 0) {
+		(void)kill(fx.owner, SIGKILL);
+		(void)waitpid(fx.owner, NULL, 0);
+	}
+	fx.owner = 0;
 }
 
 static enum store_result
-try_open(int sync_ms)
+try_open_waiting(int sync_ms, int lock_wait_ms)
 {
 	struct store_options o = { .dir = fx.dir,
 		.sync_ms = sync_ms,
+		.lock_wait_ms = lock_wait_ms,
 		.owner_pid = (long)getpid() };
 	enum store_result result;
 
@@ -92,6 +104,12 @@ try_open(int sync_ms)
 	result = store_open(&fx.store, &o);
 	ck_assert_ptr_nonnull(fx.store);
 	return result;
+}
+
+static enum store_result
+try_open(int sync_ms)
+{
+	return try_open_waiting(sync_ms, 0);
 }
 
 static void
@@ -190,8 +208,8 @@ START_TEST(test_empty)
 	assert_get(batch(), "b", "k", STORE_NO_BUCKET);
 	ck_assert_int_eq(store_put(batch(), text("b"), text("k"), text("v")),
 	    STORE_NO_BUCKET);
-	ck_assert_int_eq(
-	    store_delete(batch(), text("b"), text("k")), STORE_NO_BUCKET);
+	ck_assert_int_eq(store_delete(batch(), text("b"), text("k")),
+	    STORE_NO_BUCKET);
 	commit();
 	ck_assert_int_eq(stat(fx.dir, &st), 0);
 	ck_assert_int_eq(st.st_mode & 0777, 0700);
@@ -272,8 +290,8 @@ START_TEST(test_reopen)
 		for (i = 100 * round; i < 100 * (round + 1); i++) {
 			snprintf(key, sizeof(key), "key%d", i);
 			snprintf(value, sizeof(value), "value %d", i * i);
-			assert_ok(store_put(
-			    batch(), text("b"), text(key), text(value)));
+			assert_ok(store_put(batch(), text("b"), text(key),
+			    text(value)));
 		}
 		commit();
 	}
@@ -490,7 +508,7 @@ START_TEST(test_buckets_do_not_mix)
 	open_store();
 	for (i = 0; i < UNIT_COUNT(mix_table); i++) {
 		byte = (uint8_t)i;
-		value = (struct bytes) { &byte, 1 };
+		value = (struct bytes){ &byte, 1 };
 		assert_ok(store_create(batch(), mix_table[i].bucket));
 		assert_ok(store_put(batch(), mix_table[i].bucket,
 		    mix_table[i].key, value));
@@ -502,7 +520,7 @@ START_TEST(test_buckets_do_not_mix)
 		commit();
 		for (i = 0; i < UNIT_COUNT(mix_table); i++) {
 			byte = (uint8_t)i;
-			value = (struct bytes) { &byte, 1 };
+			value = (struct bytes){ &byte, 1 };
 			if (i > gone)
 				assert_value(snapshot(), mix_table[i].bucket,
 				    mix_table[i].key, value);
@@ -522,8 +540,7 @@ START_TEST(test_outcomes)
 	struct bytes record, want = { large, 100000 };
 
 	open_store();
-	ck_assert_int_eq(
-	    store_get_outcomes(snapshot(), &record), STORE_ABSENT);
+	ck_assert_int_eq(store_get_outcomes(snapshot(), &record), STORE_ABSENT);
 	assert_ok(store_put_outcomes(batch(), text("first")));
 	assert_ok(store_get_outcomes(batch(), &record));
 	unit_assert_bytes(record, text("first"));
@@ -593,8 +610,8 @@ put_filler(struct store_view *v, unsigned int i, size_t size)
 
 	snprintf(key, sizeof(key), "%08u", i);
 	fill_value(value, size, i);
-	return store_put(
-	    v, text("b"), text(key), (struct bytes) { value, size });
+	return store_put(v, text("b"), text(key),
+	    (struct bytes){ value, size });
 }
 
 static enum store_result
@@ -616,7 +633,7 @@ assert_filler(struct store_view *v, unsigned int i, size_t size)
 	snprintf(key, sizeof(key), "%08u", i);
 	fill_value(value, size, i);
 	if (store_get(v, text("b"), text(key), &got) != STORE_OK ||
-	    !unit_equal(got, (struct bytes) { value, size }))
+	    !unit_equal(got, (struct bytes){ value, size }))
 		ck_abort_msg("entry %u is not as it was put", i);
 }
 
@@ -706,7 +723,7 @@ open_with_bucket(void)
 START_TEST(test_grow)
 {
 	unsigned int i, n = 0, grown = 0;
-	enum store_result result;
+	enum store_result result = STORE_OK;
 	off_t before;
 
 	open_with_bucket();
@@ -837,8 +854,8 @@ START_TEST(test_full_disk_again_and_again)
 		assert_ok(store_use_reserve(fx.store, true));
 		for (i = 0; i < 8; i++)
 			if (commit_delete(first++) != STORE_OK)
-				ck_abort_msg("round %u, delete %u: full",
-				    round, i);
+				ck_abort_msg("round %u, delete %u: full", round,
+				    i);
 		assert_ok(store_use_reserve(fx.store, false));
 		last = fill_store(last, size);
 	}
@@ -945,8 +962,8 @@ START_TEST(test_damaged_value)
 	ck_assert_int_eq(store_get(snapshot(), text("b"), text("k"), &got),
 	    STORE_DAMAGED);
 	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
-	ck_assert_int_eq(
-	    store_get(batch(), text("b"), text("k"), &got), STORE_DAMAGED);
+	ck_assert_int_eq(store_get(batch(), text("b"), text("k"), &got),
+	    STORE_DAMAGED);
 	/* It can be deleted, or written anew. */
 	assert_ok(store_put(batch(), text("b"), text("k"), text("new")));
 	commit();
@@ -979,7 +996,7 @@ START_TEST(test_damaged_large_value)
 	assert_ok(store_put(batch(), text("b"), text("k"), value));
 	commit();
 	close_store();
-	damage((struct bytes) { p, 64 }, at, 1);
+	damage((struct bytes){ p, 64 }, at, 1);
 	open_store();
 	ck_assert_int_eq(store_get(snapshot(), text("b"), text("k"), &got),
 	    STORE_DAMAGED);
@@ -1000,13 +1017,13 @@ START_TEST(test_damaged_key)
 	close_store();
 	memcpy(changed, key.data, key.size);
 	changed[_i] ^= 1;
-	other = (struct bytes) { changed, key.size };
+	other = (struct bytes){ changed, key.size };
 	damage(key, _i, 1);
 	open_store();
-	ck_assert_int_eq(
-	    store_get(snapshot(), text("b"), key, &got), STORE_ABSENT);
-	ck_assert_int_eq(
-	    store_get(snapshot(), text("b"), other, &got), STORE_DAMAGED);
+	ck_assert_int_eq(store_get(snapshot(), text("b"), key, &got),
+	    STORE_ABSENT);
+	ck_assert_int_eq(store_get(snapshot(), text("b"), other, &got),
+	    STORE_DAMAGED);
 }
 END_TEST
 
@@ -1022,10 +1039,10 @@ START_TEST(test_damaged_bucket_id)
 	close_store();
 	damage(key, -1, 1 ^ 2);
 	open_store();
-	ck_assert_int_eq(
-	    store_get(snapshot(), text("b"), key, &got), STORE_ABSENT);
-	ck_assert_int_eq(
-	    store_get(snapshot(), text("c"), key, &got), STORE_DAMAGED);
+	ck_assert_int_eq(store_get(snapshot(), text("b"), key, &got),
+	    STORE_ABSENT);
+	ck_assert_int_eq(store_get(snapshot(), text("c"), key, &got),
+	    STORE_DAMAGED);
 }
 END_TEST
 
@@ -1041,58 +1058,65 @@ START_TEST(test_damaged_bucket)
 	close_store();
 	damage(name, (ssize_t)name.size + _i, 0x10);
 	open_store();
-	ck_assert_int_eq(
-	    store_get(snapshot(), name, text("k"), &got), STORE_DAMAGED);
+	ck_assert_int_eq(store_get(snapshot(), name, text("k"), &got),
+	    STORE_DAMAGED);
 	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
-	ck_assert_int_eq(
-	    store_put(batch(), name, text("k"), text("w")), STORE_DAMAGED);
-	ck_assert_int_eq(
-	    store_delete(batch(), name, text("k")), STORE_DAMAGED);
+	ck_assert_int_eq(store_put(batch(), name, text("k"), text("w")),
+	    STORE_DAMAGED);
+	ck_assert_int_eq(store_delete(batch(), name, text("k")), STORE_DAMAGED);
 	ck_assert_int_eq(store_create(batch(), name), STORE_DAMAGED);
 }
 END_TEST
 
-/* A child that owns the directory until it is killed; returns its pid. */
-static pid_t
+/* A child that owns the directory until it is killed. */
+static void
 fork_owner(void)
 {
 	int ready[2];
-	pid_t pid;
 	char c;
 
 	ck_assert_int_eq(pipe(ready), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
+	fx.owner = fork();
+	ck_assert_int_ge(fx.owner, 0);
+	if (fx.owner == 0) {
 		(void)close(ready[0]);
-		if (try_open(STORE_SYNC_ALWAYS) == STORE_OK)
-			(void)write(ready[1], "r", 1);
-		(void)close(ready[1]);
+		if (try_open(STORE_SYNC_ALWAYS) != STORE_OK ||
+		    write(ready[1], "r", 1) != 1)
+			_exit(1);
 		for (;;)
 			(void)pause();
 	}
 	(void)close(ready[1]);
 	ck_assert_int_eq(read(ready[0], &c, 1), 1);
 	(void)close(ready[0]);
-	return pid;
 }
 
 START_TEST(test_locked)
 {
 	char owner[32];
-	pid_t pid;
-	int status;
 
 	make_store("v");
-	pid = fork_owner();
-	snprintf(owner, sizeof(owner), "(pid %ld)", (long)pid);
+	fork_owner();
+	snprintf(owner, sizeof(owner), "(pid %ld)", (long)fx.owner);
 	assert_refused(owner);
 	assert_refused("in use");
 	/* The refused must not have disturbed the owner's record. */
 	assert_refused(owner);
-	ck_assert_int_eq(kill(pid, SIGKILL), 0);
-	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(kill(fx.owner, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(fx.owner, NULL, 0), fx.owner);
+	fx.owner = 0;
 	open_store();
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+}
+END_TEST
+
+/* The owner was killed, and the kernel may not be done with it. */
+START_TEST(test_locked_by_dying)
+{
+	make_store("v");
+	fork_owner();
+	ck_assert_int_eq(kill(fx.owner, SIGKILL), 0);
+	assert_ok(try_open_waiting(STORE_SYNC_ALWAYS, 10000));
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
 END_TEST
@@ -1143,7 +1167,7 @@ put_raw(const char *db, const char *key, const struct bytes *value)
 		ck_assert_int_eq(mdb_del(txn, dbi, &k, NULL), 0);
 	else {
 		copy = unit_copy(value->data, value->size);
-		v = (MDB_val) { value->size, copy };
+		v = (MDB_val){ value->size, copy };
 		ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
 		free(copy);
 	}
@@ -1240,8 +1264,8 @@ START_TEST(test_garbage)
 	close_store();
 	/* Somebody's file, perhaps: left as it was. */
 	after = read_file(&after_size);
-	unit_assert_bytes(((struct bytes) { after, after_size }),
-	    ((struct bytes) { p, size }));
+	unit_assert_bytes(((struct bytes){ after, after_size }),
+	    ((struct bytes){ p, size }));
 	memset(p, 0, size);
 	write_file(p, size);
 	assert_refused("data.mdb");
@@ -1254,6 +1278,7 @@ END_TEST
 static int
 open_in_child(void)
 {
+	struct store_view *v;
 	struct bytes got;
 	enum store_result result;
 	int status;
@@ -1265,8 +1290,10 @@ open_in_child(void)
 		(void)signal(SIGSEGV, SIG_DFL);
 		result = try_open(STORE_SYNC_ALWAYS);
 		if (result == STORE_OK)
-			result = store_get(
-			    snapshot(), text("b"), text("00000000"), &got);
+			result = store_snapshot(fx.store, &v);
+		if (result == STORE_OK)
+			result =
+			    store_get(v, text("b"), text("00000000"), &got);
 		_exit((int)result);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -1317,10 +1344,9 @@ START_TEST(test_missing_parent)
 {
 	struct stat st;
 
-	snprintf(fx.dir, sizeof(fx.dir), "%s/no/data", fx.base);
+	strlcat(fx.dir, "/data", sizeof(fx.dir));
 	assert_refused("No such file or directory");
-	close_store();
-	snprintf(fx.dir, sizeof(fx.dir), "%s/no", fx.base);
+	*strrchr(fx.dir, '/') = '\0';
 	ck_assert_int_eq(stat(fx.dir, &st), -1);
 }
 END_TEST
@@ -1406,8 +1432,8 @@ START_TEST(test_count)
 			assert_ok(store_put(batch(), text(buckets[i]),
 			    text(keys[j]), text("v")));
 		else
-			assert_ok(store_delete(
-			    batch(), text(buckets[i]), text(keys[j])));
+			assert_ok(store_delete(batch(), text(buckets[i]),
+			    text(keys[j])));
 		there[i][j] = r >> 16 & 1;
 		if ((r >> 20) % 8 == 0) {
 			store_abort(fx.store);
@@ -1430,12 +1456,19 @@ START_TEST(test_count)
 }
 END_TEST
 
+static void
+add_fixtures(TCase *tc)
+{
+	tcase_add_unchecked_fixture(tc, setup_base, teardown_base);
+	tcase_add_checked_fixture(tc, setup, teardown);
+}
+
 static TCase *
 tcase_data(void)
 {
 	TCase *tc = tcase_create("data");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	add_fixtures(tc);
 	tcase_add_test(tc, test_empty);
 	tcase_add_test(tc, test_close_null);
 	tcase_add_test(tc, test_put_get_delete);
@@ -1445,8 +1478,7 @@ tcase_data(void)
 	tcase_add_test(tc, test_abort_create);
 	tcase_add_test(tc, test_snapshot_isolation);
 	tcase_add_test(tc, test_snapshot_known_bucket);
-	tcase_add_loop_test(
-	    tc, test_value_size, 0, UNIT_COUNT(value_sizes));
+	tcase_add_loop_test(tc, test_value_size, 0, UNIT_COUNT(value_sizes));
 	tcase_add_test(tc, test_value_without_data);
 	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_buckets_do_not_mix);
@@ -1462,7 +1494,7 @@ tcase_room(void)
 	TCase *tc = tcase_create("room");
 	int n = UNIT_COUNT(fill_sizes);
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	add_fixtures(tc);
 	tcase_set_timeout(tc, 60); /* valgrind */
 	tcase_add_test(tc, test_grow);
 	tcase_add_test(tc, test_grow_ends_views);
@@ -1479,7 +1511,7 @@ tcase_damage(void)
 {
 	TCase *tc = tcase_create("damage");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	add_fixtures(tc);
 	tcase_add_loop_test(tc, test_damaged_value, -DAMAGE_HEADER,
 	    (int)strlen(DAMAGE_VALUE));
 	tcase_add_test(tc, test_damaged_value_deleted);
@@ -1497,11 +1529,11 @@ tcase_refused(void)
 {
 	TCase *tc = tcase_create("refused");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	add_fixtures(tc);
 	tcase_add_test(tc, test_locked);
+	tcase_add_test(tc, test_locked_by_dying);
 	tcase_add_test(tc, test_locked_by_self);
-	tcase_add_loop_test(
-	    tc, test_other_format, 0, UNIT_COUNT(format_table));
+	tcase_add_loop_test(tc, test_other_format, 0, UNIT_COUNT(format_table));
 	tcase_add_loop_test(tc, test_other_program, 0, 4);
 	tcase_add_test(tc, test_missing_database);
 	tcase_add_loop_test(tc, test_garbage, 0, UNIT_COUNT(garbage_sizes));

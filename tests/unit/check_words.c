@@ -51,7 +51,8 @@ static const struct split_case split_table[] = {
 	{ B("a\nb"), WORDS_OK, 1, { B("a\nb") } },
 	{ B("a\v\f\177b"), WORDS_OK, 1, { B("a\v\f\177b") } },
 	{ B("\x80\xff\xfe"), WORDS_OK, 1, { B("\x80\xff\xfe") } },
-	{ B("\xc2\xa0 \xc3\xa9"), WORDS_OK, 2, { B("\xc2\xa0"), B("\xc3\xa9") } },
+	{ B("\xc2\xa0 \xc3\xa9"), WORDS_OK, 2,
+	    { B("\xc2\xa0"), B("\xc3\xa9") } },
 
 	/* quoted words */
 	{ B("\"\""), WORDS_OK, 1, { B("") } },
@@ -73,7 +74,9 @@ static const struct split_case split_table[] = {
 	{ B("\"\\r\""), WORDS_OK, 1, { B("\r") } },
 	{ B("\"\\t\""), WORDS_OK, 1, { B("\t") } },
 	{ B("\"\\0\""), WORDS_OK, 1, { B("\0") } },
-	{ B("\"\\01\""), WORDS_OK, 1, { B("\0" "1") } },
+	{ B("\"\\01\""), WORDS_OK, 1,
+	    { B("\0"
+		"1") } },
 	{ B("\"\\x00\""), WORDS_OK, 1, { B("\0") } },
 	{ B("\"\\x41\""), WORDS_OK, 1, { B("A") } },
 	{ B("\"\\x414\""), WORDS_OK, 1, { B("A4") } },
@@ -162,8 +165,7 @@ START_TEST(test_split)
 	/* What an earlier line left is to go. */
 	ck_assert_int_eq(words_split(earlier, 5, &words), WORDS_OK);
 	ck_assert_uint_eq(words_count(&words), 3);
-	ck_assert_int_eq(
-	    words_split(line, c->line.size, &words), c->result);
+	ck_assert_int_eq(words_split(line, c->line.size, &words), c->result);
 	if (c->result == WORDS_OK)
 		assert_words(&words, c, line);
 	buf_clear(&words);
@@ -245,13 +247,15 @@ START_TEST(test_split_every_hex)
 	for (c = 0; c < 512; c++) {
 		byte = (uint8_t)c;
 		if (c < 256)
-			snprintf((char *)line, sizeof(line), "\"\\x%02x\"", byte);
+			snprintf((char *)line, sizeof(line), "\"\\x%02x\"",
+			    byte);
 		else
-			snprintf((char *)line, sizeof(line), "\"\\x%02X\"", byte);
+			snprintf((char *)line, sizeof(line), "\"\\x%02X\"",
+			    byte);
 		ck_assert_int_eq(words_split(line, 6, &words), WORDS_OK);
 		ck_assert_uint_eq(words_count(&words), 1);
-		unit_assert_bytes(
-		    words_get(&words)[0], ((struct bytes) { &byte, 1 }));
+		unit_assert_bytes(words_get(&words)[0],
+		    ((struct bytes){ &byte, 1 }));
 	}
 	buf_clear(&words);
 }
@@ -380,8 +384,8 @@ START_TEST(test_find_line)
 		if (found)
 			continue;
 		for (second = first; second <= c->data.size; second++) {
-			found = find_in_copy(
-			    c, second, seen, &line_size, &taken);
+			found =
+			    find_in_copy(c, second, seen, &line_size, &taken);
 			assert_line(c, second, found, line_size, taken);
 		}
 	}
@@ -412,7 +416,7 @@ START_TEST(test_find_line_null)
 END_TEST
 
 static const struct bytes stream = B("a\nbb\r\n\r\0ccc\r\0\n\r\r\nd\re\n"
-	"f\0g\r\n\n\n\r\n\"h\r\0unfinished\r");
+				     "f\0g\r\n\n\n\r\n\"h\r\0unfinished\r");
 static const struct bytes stream_lines[] = { B("a"), B("bb"), B(""), B("ccc"),
 	B(""), B("\r"), B("d\re"), B("f\0g"), B(""), B(""), B(""), B("\"h") };
 
@@ -422,10 +426,10 @@ take_lines(struct buf *b, size_t seen, size_t *n)
 {
 	size_t line_size, taken;
 
-	while (words_find_line(
-	    buf_data(b), buf_size(b), seen, &line_size, &taken)) {
+	while (words_find_line(buf_data(b), buf_size(b), seen, &line_size,
+	    &taken)) {
 		ck_assert_uint_lt(*n, UNIT_COUNT(stream_lines));
-		unit_assert_bytes(((struct bytes) { buf_data(b), line_size }),
+		unit_assert_bytes(((struct bytes){ buf_data(b), line_size }),
 		    stream_lines[*n]);
 		(*n)++;
 		buf_consume(b, taken);
@@ -463,8 +467,7 @@ static const struct {
 	{ B("GET"), "GET", true },
 	{ B("get"), "GET", true },
 	{ B("gEt"), "GET", true },
-	{ B("abcdefghijklmnopqrstuvwxyz"), "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-	    true },
+	{ B("abcdefghijklmnopqrstuvwxyz"), "ABCDEFGHIJKLMNOPQRSTUVWXYZ", true },
 	{ B(""), "", true },
 	{ { NULL, 0 }, "", true },
 	{ { NULL, 0 }, "GET", false },
@@ -478,7 +481,9 @@ static const struct {
 	{ B("\0"), "", false },
 	{ B("G"), "", false },
 	/* one bit from a letter, but not letters */
-	{ B("\x07" "ET"), "GET", false },
+	{ B("\x07"
+	    "ET"),
+	    "GET", false },
 	{ B("\xc7\xc5\xd4"), "GET", false },
 	{ B("\xe7\xe5\xf4"), "GET", false },
 	{ B("`"), "@", false },
@@ -513,8 +518,7 @@ main(void)
 	tcase_add_loop_test(tc, test_find_line, 0, n_line);
 	tcase_add_loop_test(tc, test_find_line_byte_by_byte, 0, n_line);
 	tcase_add_test(tc, test_find_line_null);
-	tcase_add_loop_test(
-	    tc, test_find_line_stream, 1, (int)stream.size + 1);
+	tcase_add_loop_test(tc, test_find_line_stream, 1, (int)stream.size + 1);
 	tcase_add_loop_test(tc, test_equal, 0, UNIT_COUNT(equal_table));
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);

@@ -17,7 +17,10 @@
 #define UNIT_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 /* A string literal as struct bytes: what follows an inner NUL counts. */
-#define UNIT_BYTES(text) { (text), sizeof(text) - 1 }
+#define UNIT_BYTES(text)                 \
+	{                                \
+		(text), sizeof(text) - 1 \
+	}
 
 /* The whole life of a test program; returns its exit status. */
 static inline int
@@ -35,7 +38,7 @@ unit_run(Suite *suite)
 static inline struct bytes
 unit_text(const char *text)
 {
-	return (struct bytes) { text, strlen(text) };
+	return (struct bytes){ text, strlen(text) };
 }
 
 /* A copy with nothing behind its end, so that sanitizers see overruns. */
@@ -62,16 +65,16 @@ unit_equal(struct bytes a, struct bytes b)
 static inline struct bytes
 unit_bytes(const struct buf *b)
 {
-	return (struct bytes) { buf_data(b), buf_size(b) };
+	return (struct bytes){ buf_data(b), buf_size(b) };
 }
 
-#define unit_assert_bytes(got, want)                                          \
-	do {                                                                  \
-		struct bytes got_ = (got), want_ = (want);                    \
-                                                                              \
-		ck_assert_uint_eq(got_.size, want_.size);                     \
-		if (want_.size > 0)                                           \
-			ck_assert_mem_eq(got_.data, want_.data, want_.size);  \
+#define unit_assert_bytes(got, want)                                         \
+	do {                                                                 \
+		struct bytes got_ = (got), want_ = (want);                   \
+                                                                             \
+		ck_assert_uint_eq(got_.size, want_.size);                    \
+		if (want_.size > 0)                                          \
+			ck_assert_mem_eq(got_.data, want_.data, want_.size); \
 	} while (0)
 
 /* xorshift64*: the state is not 0. */

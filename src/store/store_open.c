@@ -1,0 +1,277 @@
+/*
+ * store_open: the data directory: made, locked, opened, and refused when it
+ * is not what it should be.  Runs in the registry.
+ */
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libutil.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/store_lmdb.h"
+
+#define LOCK_POLL_MS 20
+
+static enum store_result
+refuse_errno(struct store *s, const char *what)
+{
+	return store_fail(s, STORE_REFUSED, "%s: %s: %s", s->dir, what,
+	    strerror(errno));
+}
+
+/*
+ * A name in a directory is durable when the directory is; LMDB leaves that
+ * to its caller.
+ */
+static int
+sync_directory(int dirfd, const char *path)
+{
+	int fd, rc;
+
+	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	rc = fsync(fd);
+	(void)close(fd);
+	return rc;
+}
+
+static enum store_result
+open_directory(struct store *s)
+{
+	if (mkdir(s->dir, 0700) == -1 && errno != EEXIST)
+		return refuse_errno(s, "cannot create data directory");
+	s->dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dirfd == -1)
+		return refuse_errno(s, "cannot open data directory");
+	return STORE_OK;
+}
+
+static enum store_result
+refuse_locked(struct store *s)
+{
+	char owner[32] = "";
+	ssize_t n;
+	int fd;
+
+	fd = openat(s->dirfd, "lock", O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, owner, sizeof(owner) - 1);
+		owner[n < 0 ? 0 : n] = '\0';
+		(void)close(fd);
+	}
+	owner[strspn(owner, "0123456789")] = '\0';
+	return store_fail(s, STORE_REFUSED,
+	    "%s: data directory in use by another kvd (pid %s)", s->dir,
+	    owner[0] == '\0' ? "unknown" : owner);
+}
+
+/* One owner at a time; a killed one's lock goes when the kernel is done. */
+static enum store_result
+lock_directory(struct store *s, const struct store_options *o)
+{
+	static const struct timespec pause = { .tv_nsec =
+						   LOCK_POLL_MS * 1000000 };
+	int waited_ms;
+
+	for (waited_ms = 0;; waited_ms += LOCK_POLL_MS) {
+		s->lockfd = flopenat(s->dirfd, "lock",
+		    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+		if (s->lockfd != -1)
+			break;
+		if (errno != EWOULDBLOCK)
+			return refuse_errno(s, "cannot lock data directory");
+		if (waited_ms >= o->lock_wait_ms)
+			return refuse_locked(s);
+		(void)nanosleep(&pause, NULL);
+	}
+	if (ftruncate(s->lockfd, 0) == -1 ||
+	    dprintf(s->lockfd, "%ld\n", o->owner_pid) < 0)
+		return refuse_errno(s, "cannot write lock file");
+	return STORE_OK;
+}
+
+/* Reading past the end of a file that was cut short would be a SIGBUS. */
+static enum store_result
+check_size(struct store *s)
+{
+	MDB_stat st;
+
+	if (mdb_env_stat(s->env, &st) != 0)
+		return store_fail(s, STORE_FAILED, "%s: no status", s->dir);
+	s->page_size = st.ms_psize;
+	if (store_data_size(s) < store_used_pages(s) * s->page_size)
+		return store_fail(s, STORE_REFUSED,
+		    "%s/data.mdb: cut short: has %zu bytes and needs %zu; "
+		    "restore it from a backup",
+		    s->dir, store_data_size(s),
+		    store_used_pages(s) * s->page_size);
+	return STORE_OK;
+}
+
+static enum store_result
+open_environment(struct store *s, const struct store_options *o)
+{
+	unsigned int flags = MDB_NOTLS;
+	int rc;
+
+	if (o->sync_ms != STORE_SYNC_ALWAYS)
+		flags |= MDB_NOSYNC;
+	rc = mdb_env_create(&s->env);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(s->env, 8);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(s->env,
+		    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN :
+						    store_map_limit(s));
+	if (rc == 0)
+		rc = mdb_env_open(s->env, s->dir, flags, 0600);
+	if (rc == 0)
+		rc = mdb_env_get_fd(s->env, &s->fd);
+	if (rc != 0)
+		return store_fail(s, STORE_REFUSED,
+		    "%s/data.mdb: cannot open: %s", s->dir, mdb_strerror(rc));
+	return check_size(s);
+}
+
+static int
+open_databases(struct store *s, MDB_txn *txn, unsigned int flags)
+{
+	int rc;
+
+	rc = mdb_dbi_open(txn, "meta", flags, &s->meta);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "buckets", flags, &s->buckets);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "entries", flags, &s->entries);
+	return rc;
+}
+
+static enum store_result
+create_format(struct store *s)
+{
+	MDB_txn *txn;
+	int rc;
+
+	rc = mdb_txn_begin(s->env, NULL, 0, &txn);
+	if (rc != 0)
+		return store_lmdb_result(s, "begin", rc);
+	rc = open_databases(s, txn, MDB_CREATE);
+	if (rc == 0)
+		rc = store_put_format(s, txn);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return store_lmdb_result(s, "create", rc);
+	}
+	rc = mdb_txn_commit(txn);
+	if (rc == 0)
+		rc = mdb_env_sync(s->env, 1);
+	if (rc != 0)
+		return store_lmdb_result(s, "create", rc);
+	if (sync_directory(s->dirfd, ".") == -1 ||
+	    sync_directory(s->dirfd, "..") == -1)
+		return store_fail(s, STORE_FAILED, "%s: fsync: %s", s->dir,
+		    strerror(errno));
+	return STORE_OK;
+}
+
+/* Opens the databases, made anew if there is nothing at all. */
+static enum store_result
+open_format(struct store *s)
+{
+	uint32_t format;
+	MDB_txn *txn;
+	MDB_stat st;
+	int rc;
+
+	if ((rc = mdb_env_stat(s->env, &st)) != 0)
+		return store_lmdb_result(s, "stat", rc);
+	if (st.ms_entries == 0)
+		return create_format(s);
+	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
+		return store_lmdb_result(s, "begin", rc);
+	rc = mdb_dbi_open(txn, "meta", 0, &s->meta);
+	if (rc == 0)
+		rc = store_get_format(s, txn, &format);
+	if (rc == 0 && format == STORE_FORMAT)
+		rc = open_databases(s, txn, 0);
+	mdb_txn_commit(txn); /* keeps the handles; there is nothing to write */
+	if (rc != 0)
+		return store_fail(s, STORE_REFUSED,
+		    "%s/data.mdb: not a kvd store: %s", s->dir,
+		    mdb_strerror(rc));
+	if (format != STORE_FORMAT)
+		return store_fail(s, STORE_REFUSED,
+		    "%s: data format %lu, this kvd reads format %d; "
+		    "use the kvd that wrote it",
+		    s->dir, (unsigned long)format, STORE_FORMAT);
+	return STORE_OK;
+}
+
+/*
+ * Allocates what the map already spans.  When the disk has no room for it
+ * the store still opens, and takes what can be had later.
+ */
+static enum store_result
+allocate_map(struct store *s)
+{
+	size_t want =
+	    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN : s->allocated;
+
+	if (posix_fallocate(s->fd, 0, (off_t)want) == 0)
+		s->allocated = want;
+	else
+		s->allocated = store_data_size(s);
+	return store_use_reserve(s, false);
+}
+
+enum store_result
+store_open(struct store **store, const struct store_options *o)
+{
+	enum store_result result;
+	struct store *s;
+
+	*store = s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return STORE_FAILED;
+	s->dirfd = s->lockfd = -1;
+	s->sync_ms = o->sync_ms;
+	s->snapshot.store = s->batch.store = s;
+	s->batch.writes = true;
+	if ((s->dir = strdup(o->dir)) == NULL)
+		return store_fail(s, STORE_FAILED, "out of memory");
+	if ((result = open_directory(s)) != STORE_OK ||
+	    (result = lock_directory(s, o)) != STORE_OK)
+		return result;
+	s->allocated = store_data_size(s);
+	if ((result = open_environment(s, o)) != STORE_OK ||
+	    (result = open_format(s)) != STORE_OK)
+		return result;
+	return allocate_map(s);
+}
+
+void
+store_close(struct store *s)
+{
+	if (s == NULL)
+		return;
+	store_abort(s);
+	if (s->snapshot.txn != NULL)
+		mdb_txn_abort(s->snapshot.txn);
+	if (s->unsynced)
+		(void)store_sync(s);
+	if (s->env != NULL)
+		mdb_env_close(s->env);
+	if (s->lockfd != -1)
+		(void)close(s->lockfd);
+	if (s->dirfd != -1)
+		(void)close(s->dirfd);
+	free(s->dir);
+	free(s);
+}
