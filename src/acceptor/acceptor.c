@@ -9,8 +9,8 @@
 #include <sys/tree.h>
 #include <sys/wait.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -87,24 +87,28 @@ pause_accepting(struct acceptor *a)
 }
 
 static void
-set_title(const struct sockaddr_storage *addr, socklen_t size)
+set_title(const struct sockaddr_storage *addr)
 {
-	char host[64], port[16];
+	const struct sockaddr_in *sin = (const void *)addr;
+	const struct sockaddr_in6 *sin6 = (const void *)addr;
+	char host[INET6_ADDRSTRLEN];
 
-	if (addr->ss_family == AF_UNIX)
-		setproctitle("-kvd: worker unix");
-	else if (getnameinfo((const struct sockaddr *)addr, size, host,
-		     sizeof(host), port, sizeof(port),
-		     NI_NUMERICHOST | NI_NUMERICSERV) == 0)
-		setproctitle("-kvd: worker %s:%s", host, port);
+	/* Not getnameinfo(3): it is large, and a worker is to be small. */
+	if (addr->ss_family == AF_INET)
+		setproctitle("-kvd: worker %s:%u",
+		    inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host)),
+		    ntohs(sin->sin_port));
+	else if (addr->ss_family == AF_INET6)
+		setproctitle("-kvd: worker [%s]:%u",
+		    inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host)),
+		    ntohs(sin6->sin6_port));
 	else
-		setproctitle("-kvd: worker");
+		setproctitle("-kvd: worker unix");
 }
 
 /* In the child: becomes the client's worker. */
 static void
-become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
-    socklen_t addr_size)
+become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
 {
 	size_t i;
 
@@ -112,7 +116,7 @@ become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	for (i = 0; i < a->listeners; i++)
 		(void)close(a->pfds[PFD_LISTEN + i].fd);
 	(void)close(CHANNEL_FD);
-	set_title(addr, addr_size);
+	set_title(addr);
 	/* The signal descriptor reads the signals of whoever reads it. */
 	worker_run(a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD);
 }
@@ -130,8 +134,7 @@ refuse(int fd, const char *line)
 }
 
 static void
-start_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
-    socklen_t addr_size)
+start_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
 {
 	struct worker_process *w;
 
@@ -146,7 +149,7 @@ start_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	}
 	if (w->pid == 0) {
 		free(w);
-		become_worker(a, fd, addr, addr_size);
+		become_worker(a, fd, addr);
 		return;
 	}
 	RB_INSERT(worker_tree, &a->workers, w);
@@ -184,7 +187,7 @@ accept_one(struct acceptor *a, int listen_fd)
 	if (a->live >= a->config->max_clients)
 		refuse(fd, "ERROR too many clients\r\n");
 	else
-		start_worker(a, fd, &addr, addr_size);
+		start_worker(a, fd, &addr);
 	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
 }
 

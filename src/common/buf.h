@@ -36,7 +36,7 @@ buf_size(const struct buf *b)
 static inline uint8_t *
 buf_data(const struct buf *b)
 {
-	return b->base + b->off;
+	return b->base == NULL ? NULL : b->base + b->off;
 }
 
 static inline bool

@@ -6,10 +6,11 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libutil.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #include "common/config.h"
 
 #define BLANKS " \t\r"
+/* As much of a file's name as leaves room for what is wrong in it. */
+#define FILE_NAME_MAX 250
 
 /* Values and names have to fit a worker's memory twice over. */
 #define MAX_VALUE_LIMIT ((int64_t)64 << 20)
@@ -66,17 +69,29 @@ static const struct keyword keywords[] = {
 
 #define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
 
-static const struct unit {
-	const char *name;
-	int64_t ms;
-} units[] = {
+struct unit {
+	const char *name; /* NULL ends a list */
+	int64_t factor;
+};
+
+static const struct unit plain_units[] = { { "", 1 }, { NULL, 0 } };
+
+static const struct unit size_units[] = {
+	{ "", 1 },
+	{ "k", 1 << 10 },
+	{ "K", 1 << 10 },
+	{ "m", 1 << 20 },
+	{ "M", 1 << 20 },
+	{ NULL, 0 },
+};
+
+static const struct unit time_units[] = {
 	{ "ms", 1 },
 	{ "s", 1000 },
 	{ "m", 60 * 1000 },
 	{ "h", 3600 * 1000 },
+	{ NULL, 0 },
 };
-
-#define UNITS (sizeof(units) / sizeof(units[0]))
 
 static int64_t *
 number_field(struct config *c, const struct keyword *k)
@@ -101,65 +116,85 @@ config_error(char *error, const char *format, ...)
 	return -1;
 }
 
+/* Decimal digits and a unit; returns -1 for anything else, or above `max`. */
+static int64_t
+parse_number(const char *value, const struct unit *units, int64_t max)
+{
+	size_t digits = strspn(value, "0123456789"), i;
+	int64_t n = 0;
+
+	while (units->name != NULL && strcmp(value + digits, units->name) != 0)
+		units++;
+	if (digits == 0 || units->name == NULL)
+		return -1;
+	for (i = 0; i < digits; i++) {
+		n = n * 10 + (value[i] - '0');
+		if (n > max / units->factor)
+			return -1;
+	}
+	return n * units->factor;
+}
+
+static int
+set_number(struct config *c, const struct keyword *k, const struct unit *units,
+    const char *value)
+{
+	int64_t n = parse_number(value, units, k->max);
+
+	if (n < k->min)
+		return -1;
+	*number_field(c, k) = n;
+	return 0;
+}
+
 static int
 set_count(struct config *c, const struct keyword *k, const char *value,
     char *error)
 {
-	const char *why;
-	int64_t n;
-
-	n = strtonum(value, k->min, k->max, &why);
-	if (why != NULL)
-		return config_error(error,
-		    "%s: \"%s\" is %s; a number from %" PRId64 " to %" PRId64,
-		    k->name, value, why, k->min, k->max);
-	*number_field(c, k) = n;
-	return 0;
+	if (set_number(c, k, plain_units, value) == 0)
+		return 0;
+	return config_error(error,
+	    "%s: \"%s\" is not a number from %" PRId64 " to %" PRId64, k->name,
+	    value, k->min, k->max);
 }
 
 static int
 set_size(struct config *c, const struct keyword *k, const char *value,
     char *error)
 {
-	uint64_t n;
-
-	if (value[0] == '-' || expand_number(value, &n) == -1 ||
-	    n < (uint64_t)k->min || n > (uint64_t)k->max)
-		return config_error(error,
-		    "%s: \"%s\" is not a size from %" PRId64 " to %" PRId64
-		    " bytes, such as 512k or 1M",
-		    k->name, value, k->min, k->max);
-	*number_field(c, k) = (int64_t)n;
-	return 0;
+	if (set_number(c, k, size_units, value) == 0)
+		return 0;
+	return config_error(error,
+	    "%s: \"%s\" is not a size from %" PRId64 " to %" PRId64
+	    " bytes, such as 512k or 1M",
+	    k->name, value, k->min, k->max);
 }
 
+/* No time needs no unit. */
 static int
 set_time(struct config *c, const struct keyword *k, const char *value,
     char *error)
 {
-	size_t digits = strspn(value, "0123456789"), i;
-	char number[16];
-	const char *why = "invalid";
-	int64_t n = 0;
+	const char *number = strcmp(value, "0") == 0 ? "0s" : value;
 
-	if (digits < sizeof(number)) {
-		memcpy(number, value, digits);
-		number[digits] = '\0';
-		n = strtonum(number, 0, k->max, &why);
-	}
-	for (i = 0; i < UNITS; i++)
-		if (strcmp(value + digits, units[i].name) == 0)
-			break;
-	if (i < UNITS)
-		n = n > k->max / units[i].ms ? -1 : n * units[i].ms;
-	else if (strcmp(value, "0") != 0)
-		why = "invalid";
-	if (why != NULL || n < k->min || n > k->max)
-		return config_error(error,
-		    "%s: \"%s\" is not a time of %s 7 days, such as 50ms, "
-		    "10s, 5m or 1h",
-		    k->name, value, k->min == 0 ? "0 to" : "1ms to");
-	*number_field(c, k) = n;
+	if (set_number(c, k, time_units, number) == 0)
+		return 0;
+	return config_error(error,
+	    "%s: \"%s\" is not a time of %s to 7 days, such as 50ms, 10s, 5m "
+	    "or 1h",
+	    k->name, value, k->min == 0 ? "0" : "1ms");
+}
+
+/* What could not be told from a comment when it is printed again. */
+static int
+check_path(const char *name, const char *path, char *error)
+{
+	if (path[0] != '/')
+		return config_error(error, "%s: \"%s\" is not an absolute path",
+		    name, path);
+	if (strpbrk(path, "#\\\n") != NULL)
+		return config_error(error, "%s: \"%s\" has a # or a \\ in it",
+		    name, path);
 	return 0;
 }
 
@@ -176,19 +211,6 @@ set_sync(struct config *c, const struct keyword *k, const char *value,
 		    "sync: \"%s\" is not always, never or a time of 1ms to "
 		    "7 days, such as 50ms",
 		    value);
-	return 0;
-}
-
-/* What could not be told from a comment when it is printed again. */
-static int
-check_path(const char *name, const char *path, char *error)
-{
-	if (path[0] != '/')
-		return config_error(error, "%s: \"%s\" is not an absolute path",
-		    name, path);
-	if (strpbrk(path, "#\\\n") != NULL)
-		return config_error(error, "%s: \"%s\" has a # or a \\ in it",
-		    name, path);
 	return 0;
 }
 
@@ -224,41 +246,45 @@ listen_unix(struct config_listen *l, const char *path, char *error)
 	return 0;
 }
 
-/* HOST:PORT or [HOST]:PORT, both numeric. */
+static int
+listen_error(const char *value, char *error)
+{
+	return config_error(error,
+	    "listen: \"%s\" is not ADDRESS:PORT, [IPv6-ADDRESS]:PORT or "
+	    "unix PATH",
+	    value);
+}
+
+/* ADDRESS:PORT or [IPv6-ADDRESS]:PORT. */
 static int
 listen_inet(struct config_listen *l, const char *value, char *error)
 {
-	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE };
-	struct addrinfo *ai;
-	char host[sizeof(l->text)], *h = host, *port, *end;
-	const char *why;
+	struct sockaddr_in *sin = (struct sockaddr_in *)(void *)&l->addr;
+	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)(void *)&l->addr;
+	char host[sizeof(l->text)], *end;
+	bool bracketed = value[0] == '[';
+	int64_t port;
 
-	strlcpy(host, value, sizeof(host));
-	port = strrchr(host, ':');
-	if (port != NULL)
-		*port++ = '\0';
-	if (host[0] == '[' && (end = strchr(host, ']')) != NULL &&
-	    end[1] == '\0') {
-		*end = '\0';
-		h++;
-	} else if (strchr(host, ':') != NULL)
-		port = NULL; /* an IPv6 address has to be in brackets */
-	if (port != NULL) {
-		(void)strtonum(port, 0, 65535, &why);
-		if (why != NULL)
-			return config_error(error,
-			    "listen: \"%s\" is not a port (0 to 65535)", port);
-	}
-	if (port == NULL || h[0] == '\0' ||
-	    getaddrinfo(h, port, &hints, &ai) != 0)
+	(void)strlcpy(host, value, sizeof(host));
+	end = bracketed ? strstr(host, "]:") : strrchr(host, ':');
+	if (end == NULL)
+		return listen_error(value, error);
+	*end = '\0';
+	end += bracketed ? 2 : 1;
+	if ((port = parse_number(end, plain_units, 65535)) == -1)
 		return config_error(error,
-		    "listen: \"%s\" is not ADDRESS:PORT, [IPv6-ADDRESS]:PORT "
-		    "or unix PATH",
-		    value);
-	memcpy(&l->addr, ai->ai_addr, ai->ai_addrlen);
-	l->addr_size = ai->ai_addrlen;
-	freeaddrinfo(ai);
+		    "listen: \"%s\" is not a port (0 to 65535)", end);
+	if (!bracketed && inet_pton(AF_INET, host, &sin->sin_addr) == 1) {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons((uint16_t)port);
+		l->addr_size = sizeof(*sin);
+		return 0;
+	}
+	if (!bracketed || inet_pton(AF_INET6, host + 1, &sin6->sin6_addr) != 1)
+		return listen_error(value, error);
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons((uint16_t)port);
+	l->addr_size = sizeof(*sin6);
 	return 0;
 }
 
@@ -355,19 +381,23 @@ static int
 config_stream(struct config *c, FILE *file, const char *name, char *error)
 {
 	char what[CONFIG_ERROR_SIZE], *line;
-	size_t number = 0;
+	size_t number = 0, size;
 	int rc = 0;
 
 	while (rc == 0 &&
-	    (line = fparseln(file, NULL, &number, NULL, 0)) != NULL) {
-		rc = set_keyword(c, line, what);
+	    (line = fparseln(file, &size, &number, NULL, 0)) != NULL) {
+		if (strlen(line) == size)
+			rc = set_keyword(c, line, what);
+		else
+			rc = config_error(what, "has a NUL byte");
 		free(line);
 	}
 	if (rc == -1)
-		return config_error(error, "%s: line %zu: %.400s", name, number,
-		    what);
+		return config_error(error, "%.*s: line %zu: %.200s",
+		    FILE_NAME_MAX, name, number, what);
 	if (ferror(file))
-		return config_error(error, "%s: %s", name, strerror(errno));
+		return config_error(error, "%.*s: %s", FILE_NAME_MAX, name,
+		    strerror(errno));
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 /* The socket is the master's: connecting fails only while kvd stops. */
 #define RETRY_MS 20
 
-void
+int
 link_init(struct link *l, int lifeline_fd, int timeout_ms, size_t value_max)
 {
 	memset(l, 0, sizeof(*l));
@@ -31,7 +31,9 @@ link_init(struct link *l, int lifeline_fd, int timeout_ms, size_t value_max)
 	l->timeout_ms = timeout_ms;
 	l->sequence = 1;
 	l->reply_max = message_request_max(value_max);
-	arc4random_buf(&l->session, sizeof(l->session));
+	/* Straight from the kernel: in a new process arc4random(3) would first
+	 * set itself up. */
+	return getentropy(&l->session, sizeof(l->session));
 }
 
 static void

@@ -24,7 +24,8 @@ struct link {
 	size_t reply_max; /* frame size */
 };
 
-void link_init(struct link *, int lifeline_fd, int timeout_ms,
+/* Returns 0, or -1 with errno. */
+int link_init(struct link *, int lifeline_fd, int timeout_ms,
     size_t value_max);
 void link_clear(struct link *);
 

@@ -98,8 +98,7 @@ build_dir(void)
 /* Removing directories */
 
 static int
-remove_one(
-    const char *path, const struct stat *st, int type, struct FTW *where)
+remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	(void)st;
 	(void)type;
@@ -114,12 +113,11 @@ remove_tree(const char *path)
 }
 
 static int
-expect_not_left(
-    const char *path, const struct stat *st, int type, struct FTW *where)
+expect_not_left(const char *path, const struct stat *st, int type,
+    struct FTW *where)
 {
 	(void)type;
-	if (S_ISSOCK(st->st_mode) ||
-	    strcmp(path + where->base, "kvd.pid") == 0)
+	if (S_ISSOCK(st->st_mode) || strcmp(path + where->base, "kvd.pid") == 0)
 		ck_abort_msg("%s is left", path);
 	return 0;
 }
@@ -234,7 +232,7 @@ __attribute__((noreturn)) static void
 exec_server(const struct server *s)
 {
 	const char *argv[2 * SERVER_OPTIONS_MAX + 3] = { "kvd", "-d" };
-	char path[PATH_MAX];
+	char path[PATH_MAX + sizeof("/kvd")];
 	size_t i, n = 2;
 
 	(void)setpgid(0, 0);
@@ -388,8 +386,7 @@ expect_good_end(pid_t pid, int status)
 		    (long)pid, (unsigned int)status);
 }
 
-static void
-report_left(const struct server *s);
+static void report_left(const struct server *s);
 
 int
 server_await_end(struct server *s, int64_t ms)
@@ -675,6 +672,7 @@ run_path(const char *path, const char *const args[], char output[OUTPUT_SIZE])
 	int fds[2], status;
 	pid_t pid;
 
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
 	fflush(NULL);
 	pid = fork();
@@ -696,7 +694,7 @@ run_path(const char *path, const char *const args[], char output[OUTPUT_SIZE])
 int
 kvd_command(const char *const args[], char output[OUTPUT_SIZE])
 {
-	char path[PATH_MAX];
+	char path[PATH_MAX + sizeof("/kvd")];
 
 	snprintf(path, sizeof(path), "%s/kvd", build_dir());
 	return run_path(path, args, output);
@@ -842,8 +840,8 @@ exchange_recv(int fd, struct exchange *x)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return EXCHANGE_OK;
 	if (n <= 0)
-		return exchange_ended(
-		    x, n == 0 ? "the end came" : strerror(errno));
+		return exchange_ended(x,
+		    n == 0 ? "the end came" : strerror(errno));
 	if (memcmp(data, (const uint8_t *)x->want + x->got, (size_t)n) != 0)
 		return exchange_wrong(x, data, (size_t)n);
 	x->got += (size_t)n;
@@ -959,8 +957,7 @@ client_expect_end(int fd)
 		ck_abort_msg("\"%s\" came, where the end was to",
 		    show(data, (size_t)n));
 	if (n == -1)
-		ck_abort_msg(
-		    "%s came, where the end was to", strerror(errno));
+		ck_abort_msg("%s came, where the end was to", strerror(errno));
 	(void)close(fd);
 }
 

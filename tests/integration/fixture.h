@@ -157,7 +157,7 @@ struct exchange {
 
 enum exchange_result exchange_run(int fd, struct exchange *);
 /* This one does fail the test. */
-void client_exchange(int fd, const void *out, size_t out_size,
-    const void *want, size_t want_size);
+void client_exchange(int fd, const void *out, size_t out_size, const void *want,
+    size_t want_size);
 
 #endif

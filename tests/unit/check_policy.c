@@ -31,8 +31,8 @@ static const struct {
 	    { { 0, 0, 0 }, { 1, 1, 0 }, { 2, 1, 0 }, { 3, 1, 100 },
 		{ 104, 1, 200 }, { 305, 1, 400 }, { 706, 1, 800 },
 		{ 1507, 1, 1600 }, { 3108, 1, 3200 }, { 6309, 1, 6400 },
-		{ 12710, 1, 12800 }, { 25511, 1, 25600 },
-		{ 51112, 1, 30000 }, { 81113, 1, 30000 } } },
+		{ 12710, 1, 12800 }, { 25511, 1, 25600 }, { 51112, 1, 30000 },
+		{ 81113, 1, 30000 } } },
 
 	{ "the fourth just within the period", 4,
 	    { { 0, 0, 0 }, { 1, 0, 0 }, { 2, 0, 0 }, { 5000, 0, 100 } } },
@@ -47,9 +47,9 @@ static const struct {
 	{ "two periods side by side", 7,
 	    { { 0, 0, 0 }, { 2500, 0, 0 }, { 5000, 0, 0 }, { 5001, 0, 0 },
 		{ 7501, 0, 0 }, { 10001, 0, 0 }, { 10002, 0, 0 } } },
-	{ "a pause before the third", 5,
+	{ "a pause before the third", 6,
 	    { { 0, 0, 0 }, { 1, 0, 0 }, { 20000, 0, 0 }, { 20001, 0, 0 },
-		{ 20002, 0, 0 } } },
+		{ 20002, 0, 0 }, { 20003, 0, 100 } } },
 
 	{ "throttled in spite of pauses", 6,
 	    { { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 100 },
@@ -67,8 +67,7 @@ static const struct {
 	    { { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 100 },
 		{ 0, 0, 200 }, { 0, 0, 400 }, { 0, 0, 800 }, { 0, 0, 1600 },
 		{ 0, 0, 3200 }, { 0, 0, 6400 }, { 0, 0, 12800 },
-		{ 0, 0, 25600 }, { 0, 0, 30000 },
-		{ 90000, 59999, 30000 } } },
+		{ 0, 0, 25600 }, { 0, 0, 30000 }, { 90000, 59999, 30000 } } },
 	{ "healthy, at the maximum", 14,
 	    { { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 100 },
 		{ 0, 0, 200 }, { 0, 0, 400 }, { 0, 0, 800 }, { 0, 0, 1600 },
@@ -107,9 +106,8 @@ run_scenario(int i, int64_t base_ms)
 		got_ms = policy_restart_delay(&p,
 		    now_ms - scenario_table[i].events[n].life_ms, now_ms);
 		ck_assert_msg(got_ms == want_ms,
-		    "%s: event %zu: %lld ms, not %lld",
-		    scenario_table[i].name, n, (long long)got_ms,
-		    (long long)want_ms);
+		    "%s: event %zu: %lld ms, not %lld", scenario_table[i].name,
+		    n, (long long)got_ms, (long long)want_ms);
 	}
 }
 

@@ -1,0 +1,1136 @@
+/*
+ * check_client: the protocol over the wire, as clients of every kind speak
+ * it.
+ */
+
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <linux/sockios.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pty.h>
+#include <sched.h>
+#include <signal.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "fixture.h"
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+/* What follows an inner NUL counts. */
+#define B(text) text, sizeof(text) - 1
+
+#define X15 "xxxxxxxxxxxxxxx"
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X64 X16 X16 X16 X16
+#define X255 X64 X64 X64 X16 X16 X16 X15
+#define X256 X255 "x"
+
+#define UNKNOWN "UNKNOWN COMMAND\r\n"
+#define MISSING "NOT FOUND\r\n"
+#define EMPTY "\r\nOK\r\n"
+
+/*
+ * A conversation: it may be had again and again, on any connection, with the
+ * same replies.
+ */
+static const struct line {
+	const char *request;
+	size_t request_size;
+	const char *reply;
+	size_t reply_size;
+} lines[] = {
+	/* the guide's */
+	{ B("CREATE shopping\r\n"), B("OK\r\n") },
+	{ B("CREATE shopping\r\n"), B("OK\r\n") },
+	{ B("PUT shopping milk 1\r\n"), B("OK\r\n") },
+	{ B("PUT shopping eggs 3\r\n"), B("OK\r\n") },
+	{ B("GET shopping milk\r\n"), B("1\r\nOK\r\n") },
+	{ B("GET shopping eggs\r\n"), B("3\r\nOK\r\n") },
+	{ B("DELETE shopping eggs\r\n"), B("OK\r\n") },
+	{ B("GET shopping eggs\r\n"), B(EMPTY) },
+	{ B("DELETE shopping eggs\r\n"), B("OK\r\n") },
+	{ B("UNKNOWN shopping\r\n"), B(UNKNOWN) },
+	{ B("GET unknown milk\r\n"), B(MISSING) },
+
+	/* no such bucket, no such key */
+	{ B("PUT unknown milk 1\r\n"), B(MISSING) },
+	{ B("DELETE unknown milk\r\n"), B(MISSING) },
+	{ B("EXISTS unknown milk\r\n"), B(MISSING) },
+	{ B("EXISTS shopping milk\r\n"), B("OK\r\n") },
+	{ B("EXISTS shopping eggs\r\n"), B(MISSING) },
+	{ B("GET SHOPPING milk\r\n"), B(MISSING) },
+	{ B("GET shopping MILK\r\n"), B(EMPTY) },
+
+	/* either case */
+	{ B("create shopping\r\n"), B("OK\r\n") },
+	{ B("Put shopping milk 2\r\n"), B("OK\r\n") },
+	{ B("gEt shopping milk\r\n"), B("2\r\nOK\r\n") },
+	{ B("exists shopping milk\r\n"), B("OK\r\n") },
+	{ B("deletE shopping milk\r\n"), B("OK\r\n") },
+	{ B("get shopping milk\r\n"), B(EMPTY) },
+	{ B("ping\r\n"), B("OK\r\n") },
+	{ B("eChO a\r\n"), B("a\r\nOK\r\n") },
+
+	/* ends of lines, blanks */
+	{ B("PING\n"), B("OK\r\n") },
+	{ B("PING\r\n"), B("OK\r\n") },
+	{ B("PING\r\0"), B("OK\r\n") },
+	{ B("ECHO a\rb\n"), B("\"a\\rb\"\r\nOK\r\n") },
+	{ B("\n"), B("") },
+	{ B("\r\n"), B("") },
+	{ B("\r\0"), B("") },
+	{ B(" \t \r\n"), B("") },
+	{ B("  PING\t\r\n"), B("OK\r\n") },
+	{ B("\tECHO\ta \t b\t\n"), B("a b\r\nOK\r\n") },
+
+	/* words and their quoting */
+	{ B("ECHO one \"two words\" three\n"),
+	    B("one \"two words\" three\r\nOK\r\n") },
+	{ B("ECHO \"plain\" \"\" \"\\\"\"\n"),
+	    B("plain \"\" \"\\\"\"\r\nOK\r\n") },
+	{ B("ECHO a\"b c\\n\n"), B("a\"b c\\n\r\nOK\r\n") },
+	{ B("ECHO \"\\\\\" \"\\n\" \"\\r\" \"\\t\" \"\\0\"\n"),
+	    B("\\ \"\\n\" \"\\r\" \"\\t\" \"\\x00\"\r\nOK\r\n") },
+	{ B("ECHO \"\\x41\\x1B\\xfF\"\n"), B("\"A\\x1b\\xff\"\r\nOK\r\n") },
+	{ B("ECHO caf\xc3\xa9 \xe2\x82\xac\n"),
+	    B("caf\xc3\xa9 \xe2\x82\xac\r\nOK\r\n") },
+	{ B("ECHO \"\\xc3\\xa9\" \"\\xc3\"\n"),
+	    B("\xc3\xa9 \"\\xc3\"\r\nOK\r\n") },
+	{ B("CREATE \"a b\"\n"), B("OK\r\n") },
+	{ B("PUT \"a b\" \"c\\nd\" \"\\0\"\n"), B("OK\r\n") },
+	{ B("GET \"a b\" \"c\\x0ad\"\n"), B("\"\\x00\"\r\nOK\r\n") },
+	{ B("PUT shopping milk \"\"\n"), B("OK\r\n") },
+	{ B("GET shopping milk\n"), B("\"\"\r\nOK\r\n") },
+	{ B("EXISTS shopping milk\n"), B("OK\r\n") },
+
+	/* data that might be a status */
+	{ B("ECHO OK\n"), B("\"OK\"\r\nOK\r\n") },
+	{ B("ECHO ok\n"), B("ok\r\nOK\r\n") },
+	{ B("ECHO OK then\n"), B("OK then\r\nOK\r\n") },
+	{ B("ECHO NOT FOUND\n"), B("\"NOT\" \"FOUND\"\r\nOK\r\n") },
+	{ B("ECHO UNKNOWN COMMAND\n"), B("\"UNKNOWN\" \"COMMAND\"\r\nOK\r\n") },
+	{ B("ECHO CONFLICT\n"), B("\"CONFLICT\"\r\nOK\r\n") },
+	{ B("ECHO QUEUED\n"), B("\"QUEUED\"\r\nOK\r\n") },
+	{ B("ECHO ERROR 7\n"), B("\"ERROR\" \"7\"\r\nOK\r\n") },
+	{ B("PUT shopping milk OK\n"), B("OK\r\n") },
+	{ B("GET shopping milk\n"), B("\"OK\"\r\nOK\r\n") },
+
+	/* unknown words, and known ones in wrong numbers */
+	{ B("PINGS\n"), B(UNKNOWN) },
+	{ B("PIN\n"), B(UNKNOWN) },
+	{ B("\"\"\n"), B(UNKNOWN) },
+	{ B("\0\n"), B(UNKNOWN) },
+	{ B("CREATE\n"), B(UNKNOWN) },
+	{ B("CREATE a b\n"), B(UNKNOWN) },
+	{ B("PUT shopping milk\n"), B(UNKNOWN) },
+	{ B("PUT shopping milk 1 2\n"), B(UNKNOWN) },
+	{ B("GET shopping\n"), B(UNKNOWN) },
+	{ B("GET shopping milk 1\n"), B(UNKNOWN) },
+	{ B("DELETE shopping\n"), B(UNKNOWN) },
+	{ B("DELETE shopping milk 1\n"), B(UNKNOWN) },
+	{ B("EXISTS shopping\n"), B(UNKNOWN) },
+	{ B("EXISTS shopping milk 1\n"), B(UNKNOWN) },
+	{ B("ECHO\n"), B(UNKNOWN) },
+	{ B("PING 1\n"), B(UNKNOWN) },
+	{ B("QUIT 1\n"), B(UNKNOWN) },
+
+	/* quotes and escapes that are none */
+	{ B("ECHO \"a\n"), B("ERROR unbalanced quotes\r\n") },
+	{ B("ECHO \"a\"b\n"), B("ERROR unbalanced quotes\r\n") },
+	{ B("ECHO \"a\\\n"), B("ERROR unbalanced quotes\r\n") },
+	{ B("ECHO \"a\\\"\n"), B("ERROR unbalanced quotes\r\n") },
+	{ B("\"\n"), B("ERROR unbalanced quotes\r\n") },
+	{ B("ECHO \"\\q\"\n"), B("ERROR bad escape\r\n") },
+	{ B("ECHO \"\\x4\"\n"), B("ERROR bad escape\r\n") },
+	{ B("ECHO \"\\xg0\"\n"), B("ERROR bad escape\r\n") },
+
+	/* names out of bounds */
+	{ B("CREATE \"\"\n"), B("ERROR bucket name empty\r\n") },
+	{ B("PUT \"\" k v\n"), B("ERROR bucket name empty\r\n") },
+	{ B("GET \"\" k\n"), B("ERROR bucket name empty\r\n") },
+	{ B("DELETE \"\" k\n"), B("ERROR bucket name empty\r\n") },
+	{ B("EXISTS \"\" k\n"), B("ERROR bucket name empty\r\n") },
+	{ B("PUT shopping \"\" v\n"), B("ERROR key empty\r\n") },
+	{ B("GET shopping \"\"\n"), B("ERROR key empty\r\n") },
+	{ B("DELETE shopping \"\"\n"), B("ERROR key empty\r\n") },
+	{ B("EXISTS shopping \"\"\n"), B("ERROR key empty\r\n") },
+	{ B("CREATE " X255 "\n"), B("OK\r\n") },
+	{ B("CREATE " X256 "\n"), B("ERROR bucket name too long\r\n") },
+	{ B("PUT " X255 " " X255 " v\n"), B("OK\r\n") },
+	{ B("GET " X255 " \"" X255 "\"\n"), B("v\r\nOK\r\n") },
+	{ B("PUT " X256 " k v\n"), B("ERROR bucket name too long\r\n") },
+	{ B("GET " X256 " k\n"), B("ERROR bucket name too long\r\n") },
+	{ B("DELETE " X256 " k\n"), B("ERROR bucket name too long\r\n") },
+	{ B("EXISTS " X256 " k\n"), B("ERROR bucket name too long\r\n") },
+	{ B("PUT shopping " X256 " v\n"), B("ERROR key too long\r\n") },
+	{ B("GET shopping " X256 "\n"), B("ERROR key too long\r\n") },
+	{ B("DELETE shopping " X256 "\n"), B("ERROR key too long\r\n") },
+	{ B("EXISTS shopping " X256 "\n"), B("ERROR key too long\r\n") },
+	{ B("DELETE " X255 " " X255 "\n"), B("OK\r\n") },
+};
+
+/* Lines longer than this do not take part where every byte costs. */
+#define SHORT_LINE 64
+
+static struct server *server;
+
+static void
+setup(void)
+{
+	server = server_start(NULL);
+}
+
+/* No waiting for the disk, and a socket whose far end can be watched. */
+static void
+setup_unix(void)
+{
+	server = server_new();
+	server_option(server, "sync never");
+	server_option(server, "listen 127.0.0.1:0");
+	server_option(server, "listen unix %s/sock", server->dir);
+	server_run(server);
+}
+
+static void
+teardown(void)
+{
+	server_stop(server);
+}
+
+static int
+connect_unix(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/sock", server->dir);
+	return client_connect_unix(path);
+}
+
+START_TEST(test_lines)
+{
+	int fd = client_connect(server);
+	size_t i;
+
+	for (i = 0; i < COUNT(lines); i++)
+		client_exchange(fd, lines[i].request, lines[i].request_size,
+		    lines[i].reply, lines[i].reply_size);
+	client_ask(fd, "PING\n", "OK\r\n");
+	client_ask(fd, "qUIt\r\n", "OK\r\n");
+	client_expect_end(fd);
+}
+END_TEST
+
+/* Lines up to a size, one after the other, and their replies. */
+struct conversation {
+	struct buf out, want;
+	size_t n;
+	size_t out_end[COUNT(lines)]; /* of each line */
+	size_t want_end[COUNT(lines)];
+};
+
+static void
+conversation_init(struct conversation *c, size_t line_max)
+{
+	size_t i;
+
+	memset(c, 0, sizeof(*c));
+	for (i = 0; i < COUNT(lines); i++) {
+		if (lines[i].request_size > line_max)
+			continue;
+		buf_append(&c->out, lines[i].request, lines[i].request_size);
+		buf_append(&c->want, lines[i].reply, lines[i].reply_size);
+		c->out_end[c->n] = buf_size(&c->out);
+		c->want_end[c->n] = buf_size(&c->want);
+		c->n++;
+	}
+	ck_assert(!buf_failed(&c->out) && !buf_failed(&c->want));
+}
+
+static void
+conversation_clear(struct conversation *c)
+{
+	buf_clear(&c->out);
+	buf_clear(&c->want);
+}
+
+START_TEST(test_one_write)
+{
+	int fd = client_connect(server);
+	struct conversation c;
+
+	conversation_init(&c, SIZE_MAX);
+	client_exchange(fd, buf_data(&c.out), buf_size(&c.out),
+	    buf_data(&c.want), buf_size(&c.want));
+	conversation_clear(&c);
+	client_ask(fd, "QUIT\n", "OK\r\n");
+	client_expect_end(fd);
+}
+END_TEST
+
+/* Waits until the worker has read all that was sent (unix(7), SIOCOUTQ). */
+static void
+await_read(int fd)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	int unread;
+
+	for (;;) {
+		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
+		if (unread == 0)
+			return;
+		ck_assert_int_lt(now_ms(), deadline_ms);
+		(void)sched_yield();
+	}
+}
+
+START_TEST(test_cut_anywhere)
+{
+	int fd = connect_unix();
+	struct conversation c;
+	const uint8_t *out, *want;
+	size_t cut, i = 0, size, heard = 0;
+
+	conversation_init(&c, SHORT_LINE);
+	out = buf_data(&c.out);
+	want = buf_data(&c.want);
+	size = buf_size(&c.out);
+	for (cut = 1; cut < size; cut++) {
+		if (cut >= c.out_end[i])
+			heard = c.want_end[i++];
+		client_send(fd, out, cut);
+		await_read(fd);
+		/* What is complete is answered without the rest. */
+		client_expect(fd, want, heard);
+		client_exchange(fd, out + cut, size - cut, want + heard,
+		    buf_size(&c.want) - heard);
+	}
+	conversation_clear(&c);
+	(void)close(fd);
+}
+END_TEST
+
+static void
+talk_byte_by_byte(int fd, bool await)
+{
+	struct conversation c;
+	const uint8_t *out;
+	size_t i, n = 0, size;
+
+	conversation_init(&c, SHORT_LINE);
+	out = buf_data(&c.out);
+	size = buf_size(&c.out);
+	for (i = 0; i < size; i++) {
+		ck_assert_int_eq(send(fd, out + i, 1, 0), 1);
+		if (await)
+			await_read(fd);
+		if (await && i + 1 == c.out_end[n]) {
+			client_expect(fd, lines[n].reply, lines[n].reply_size);
+			n++;
+		}
+	}
+	if (!await)
+		client_expect(fd, buf_data(&c.want), buf_size(&c.want));
+	conversation_clear(&c);
+	(void)close(fd);
+}
+
+START_TEST(test_byte_by_byte)
+{
+	talk_byte_by_byte(client_connect(server), false);
+	talk_byte_by_byte(connect_unix(), true);
+}
+END_TEST
+
+#define PIPELINED 100000
+
+/* One of four, about one of a few hundred keys. */
+static void
+append_request(struct buf *out, struct buf *want, int i)
+{
+	char text[64];
+	int key = i / 4 % 499;
+
+	switch (i % 4) {
+	case 0:
+		snprintf(text, sizeof(text), "PUT b k%d %d\r\n", key, i);
+		buf_append_text(want, "OK\r\n");
+		break;
+	case 1:
+		snprintf(text, sizeof(text), "GET b k%d\r\n", key);
+		break;
+	case 2:
+		snprintf(text, sizeof(text), "DELETE b k%d\n", key);
+		buf_append_text(want, "OK\r\n");
+		break;
+	default:
+		snprintf(text, sizeof(text), "EXISTS b k%d\n", key);
+		buf_append_text(want, MISSING);
+		break;
+	}
+	buf_append_text(out, text);
+	if (i % 4 == 1) {
+		snprintf(text, sizeof(text), "%d\r\nOK\r\n", i - 1);
+		buf_append_text(want, text);
+	}
+}
+
+START_TEST(test_pipelined)
+{
+	int fd = client_connect(server), i;
+	struct buf out, want;
+
+	buf_init(&out);
+	buf_init(&want);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	for (i = 0; i < PIPELINED; i++)
+		append_request(&out, &want, i);
+	ck_assert(!buf_failed(&out) && !buf_failed(&want));
+	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
+	    buf_size(&want));
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+}
+END_TEST
+
+/* Values */
+
+static void
+append_repeated(struct buf *b, const char *text, size_t times)
+{
+	while (times-- > 0)
+		buf_append_text(b, text);
+	ck_assert(!buf_failed(b));
+}
+
+/* PUT b k, of so many times this text. */
+static void
+put_repeated(int fd, const char *text, size_t times, const char *reply)
+{
+	struct buf out;
+
+	buf_init(&out);
+	buf_append_text(&out, "PUT b k \"");
+	append_repeated(&out, text, times);
+	buf_append_text(&out, "\"\r\n");
+	client_exchange(fd, buf_data(&out), buf_size(&out), reply,
+	    strlen(reply));
+	buf_clear(&out);
+}
+
+static void
+get_repeated(int fd, const char *quote, const char *text, size_t times)
+{
+	struct buf want;
+
+	buf_init(&want);
+	buf_append_text(&want, quote);
+	append_repeated(&want, text, times);
+	buf_append_text(&want, quote);
+	buf_append_text(&want, "\r\nOK\r\n");
+	client_exchange(fd, "GET b k\n", 8, buf_data(&want), buf_size(&want));
+	buf_clear(&want);
+}
+
+START_TEST(test_value_sizes)
+{
+	int fd = client_connect(server);
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	put_repeated(fd, "v", 0, "OK\r\n");
+	client_ask(fd, "GET b k\n", "\"\"\r\nOK\r\n");
+	put_repeated(fd, "v", MIB, "OK\r\n");
+	get_repeated(fd, "", "v", MIB);
+	put_repeated(fd, "w", MIB + 1, "ERROR value too long\r\n");
+	get_repeated(fd, "", "v", MIB);
+	/* The longest line and the longest reply that a value can need. */
+	put_repeated(fd, "\\x07", MIB, "OK\r\n");
+	get_repeated(fd, "\"", "\\x07", MIB);
+	put_repeated(fd, "\\x07", MIB + 1, "ERROR value too long\r\n");
+	get_repeated(fd, "\"", "\\x07", MIB);
+	(void)close(fd);
+}
+END_TEST
+
+/* A byte as kvd writes it inside quotes. */
+static void
+append_as_quoted(struct buf *b, unsigned int c)
+{
+	static const char named[] = "\"\"\\\\\nn\rr\tt";
+	const char *p;
+	char text[8];
+
+	for (p = named; *p != '\0'; p += 2)
+		if ((unsigned char)*p == c) {
+			snprintf(text, sizeof(text), "\\%c", p[1]);
+			buf_append_text(b, text);
+			return;
+		}
+	if (c >= 0x20 && c < 0x7f)
+		snprintf(text, sizeof(text), "%c", (int)c);
+	else
+		snprintf(text, sizeof(text), "\\x%02x", c);
+	buf_append_text(b, text);
+}
+
+static void
+expect_value(int fd, const char *quote, const struct buf *value)
+{
+	struct buf want;
+
+	buf_init(&want);
+	buf_append_text(&want, quote);
+	buf_append(&want, buf_data(value), buf_size(value));
+	buf_append_text(&want, quote);
+	buf_append_text(&want, "\r\nOK\r\n");
+	client_exchange(fd, "GET b k\n", 8, buf_data(&want), buf_size(&want));
+	buf_clear(&want);
+}
+
+/* All in one value; then what kvd printed is given back to it. */
+START_TEST(test_all_bytes)
+{
+	int fd = client_connect(server);
+	struct buf out, want;
+	unsigned int c;
+	char text[8];
+
+	buf_init(&out);
+	buf_init(&want);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	buf_append_text(&out, "PUT b k \"");
+	for (c = 0; c < 256; c++) {
+		snprintf(text, sizeof(text), "\\x%02X", c);
+		buf_append_text(&out, text);
+		append_as_quoted(&want, c);
+	}
+	buf_append_text(&out, "\"\n");
+	client_exchange(fd, buf_data(&out), buf_size(&out), "OK\r\n", 4);
+	expect_value(fd, "\"", &want);
+	buf_truncate(&out, strlen("PUT b k \""));
+	buf_append(&out, buf_data(&want), buf_size(&want));
+	buf_append_text(&out, "\"\n");
+	client_ask(fd, "DELETE b k\n", "OK\r\n");
+	client_exchange(fd, buf_data(&out), buf_size(&out), "OK\r\n", 4);
+	expect_value(fd, "\"", &want);
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(test_each_byte)
+{
+	int fd = client_connect(server);
+	const char *quote;
+	struct buf want;
+	unsigned int c;
+	char text[32];
+
+	buf_init(&want);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	for (c = 0; c < 256; c++) {
+		snprintf(text, sizeof(text), "PUT b k \"\\x%02x\"\n", c);
+		client_ask(fd, text, "OK\r\n");
+		quote = c > 0x20 && c < 0x7f && c != '"' ? "" : "\"";
+		buf_truncate(&want, 0);
+		/* Bare, nothing is escaped. */
+		if (quote[0] == '\0')
+			buf_append_byte(&want, (uint8_t)c);
+		else
+			append_as_quoted(&want, c);
+		expect_value(fd, quote, &want);
+	}
+	buf_clear(&want);
+	(void)close(fd);
+}
+END_TEST
+
+/* Raw between quotes: all but what telnet and line ends have a use for. */
+START_TEST(test_raw_bytes)
+{
+	int fd = client_connect(server);
+	struct buf out, want;
+	unsigned int c;
+
+	buf_init(&out);
+	buf_init(&want);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	buf_append_text(&out, "PUT b k \"");
+	for (c = 0x20; c < 0xff; c++) {
+		if (c == 0x7f || c == '"' || c == '\\')
+			continue;
+		buf_append_byte(&out, (uint8_t)c);
+		append_as_quoted(&want, c);
+	}
+	buf_append_text(&out, "\"\n");
+	client_exchange(fd, buf_data(&out), buf_size(&out), "OK\r\n", 4);
+	expect_value(fd, "\"", &want);
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+}
+END_TEST
+
+/* Lines */
+
+#define SMALL_VALUE KIB
+#define SMALL_LINE (4096 + 4 * SMALL_VALUE)
+
+/* PING, followed by blanks up to this size, and the line's end. */
+static void
+ping_line(int fd, size_t size, const char *end, const char *reply)
+{
+	struct buf out;
+
+	buf_init(&out);
+	buf_append_text(&out, "PING");
+	append_repeated(&out, " ", size - 4);
+	buf_append_text(&out, end);
+	client_exchange(fd, buf_data(&out), buf_size(&out), reply,
+	    strlen(reply));
+	buf_clear(&out);
+}
+
+START_TEST(test_line_too_long)
+{
+	static const char *const options[] = { "max-value 1k", NULL };
+	static const char too_long[] = "ERROR line too long\r\n";
+	int fd;
+
+	server = server_start(options);
+	fd = client_connect(server);
+	ping_line(fd, SMALL_LINE, "\n", "OK\r\n");
+	ping_line(fd, SMALL_LINE, "\r\n", "OK\r\n");
+	ping_line(fd, SMALL_LINE + 1, "\n", too_long);
+	client_ask(fd, "PING\n", "OK\r\n");
+	ping_line(fd, SMALL_LINE + 1, "\r\n", too_long);
+	client_ask(fd, "PING\n", "OK\r\n");
+	/* One error, whenever its end comes. */
+	ping_line(fd, 4 * MIB, "", too_long);
+	client_ask(fd, "  still the same line\nPING\n", "OK\r\n");
+	ping_line(fd, 4 * MIB, "\r\nECHO a\n",
+	    "ERROR line too long\r\na\r\nOK\r\n");
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	put_repeated(fd, "\\xff", SMALL_VALUE, "OK\r\n");
+	put_repeated(fd, "v", SMALL_VALUE + 1, "ERROR value too long\r\n");
+	get_repeated(fd, "\"", "\\xff", SMALL_VALUE);
+	/* What has been discarded is no unterminated line. */
+	ping_line(fd, 2 * SMALL_LINE, "", too_long);
+	client_half_close(fd);
+	client_expect_end(fd);
+	server_stop(server);
+}
+END_TEST
+
+START_TEST(test_unterminated)
+{
+	static const char *const ends[] = { "CREATE b", "CREATE b\r", "\"", " ",
+		"CREATE b\\n" };
+	size_t i;
+	int fd;
+
+	for (i = 0; i < COUNT(ends); i++) {
+		fd = client_connect(server);
+		client_say(fd, "PING\nECHO a\n");
+		client_say(fd, ends[i]);
+		client_half_close(fd);
+		client_hear(fd, "OK\r\na\r\nOK\r\nERROR unterminated line\r\n");
+		client_expect_end(fd);
+	}
+	fd = client_connect(server);
+	client_ask(fd, "GET b k\n", MISSING);
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(test_half_close)
+{
+	static const char *const texts[][2] = {
+		{ "", "" },
+		{ "\n", "" },
+		{ "PING\n", "OK\r\n" },
+		{ "CREATE b\nPUT b k v\r\nGET b k\r\n",
+		    "OK\r\nOK\r\nv\r\nOK\r\n" },
+	};
+	size_t i;
+	int fd;
+
+	for (i = 0; i < COUNT(texts); i++) {
+		fd = client_connect(server);
+		client_say(fd, texts[i][0]);
+		client_half_close(fd);
+		client_hear(fd, texts[i][1]);
+		client_expect_end(fd);
+	}
+	/* The writing half may be closed long before all is answered. */
+	fd = client_connect(server);
+	for (i = 0; i < 1000; i++)
+		client_say(fd, "PUT b k v\nGET b k\n");
+	client_half_close(fd);
+	for (i = 0; i < 1000; i++)
+		client_hear(fd, "OK\r\nv\r\nOK\r\n");
+	client_expect_end(fd);
+}
+END_TEST
+
+START_TEST(test_quit)
+{
+	int fd = client_connect(server);
+
+	client_ask(fd, "CREATE b\nQUIT\r\nPUT b k v\r\nPING\r\n",
+	    "OK\r\nOK\r\n");
+	client_expect_end(fd);
+	fd = client_connect(server);
+	client_ask(fd, "GET b k\n", EMPTY);
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(test_http)
+{
+	static const char first[] = "HTTP/1.1 400 Bad Request\r\n";
+	static const char *const requests[] = {
+		"GET / HTTP/1.1\r\nCREATE http\r\n\r\nCREATE http\n",
+		"POST /CREATE HTTP/1.0\r\n\r\nCREATE http\r\n",
+		"CREATE http HTTP/1.1\nCREATE http\n",
+	};
+	size_t i, size;
+	char *reply;
+	int fd;
+
+	for (i = 0; i < COUNT(requests); i++) {
+		fd = client_connect(server);
+		client_say(fd, requests[i]);
+		reply = client_read_all(fd, &size);
+		ck_assert_msg(strncmp(reply, first, strlen(first)) == 0, "%s",
+		    reply);
+		ck_assert_ptr_null(strstr(reply, "OK"));
+		free(reply);
+	}
+	/* Only a first line makes it HTTP. */
+	fd = client_connect(server);
+	client_ask(fd, "EXISTS http k\n", MISSING);
+	client_ask(fd, "ECHO HTTP/1.1\n", "HTTP/1.1\r\nOK\r\n");
+	client_ask(fd, "GET / HTTP/1.1\n", MISSING);
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+}
+END_TEST
+
+/* The clients that people have */
+
+/* Through a shell, for its printf and its pipe. */
+static void
+expect_shell(const char *want, const char *format, const char *netcat)
+{
+	char command[512], output[OUTPUT_SIZE];
+	const char *const args[] = { "sh", "-c", command, NULL };
+
+	snprintf(command, sizeof(command), "printf '%s' | %s %s %d", format,
+	    netcat, server->host, server->port);
+	ck_assert_int_eq(run_command(args, output), 0);
+	ck_assert_str_eq(output, want);
+}
+
+START_TEST(test_netcat)
+{
+	static const char *const args[] = { "nc", "-h", NULL };
+	char help[OUTPUT_SIZE];
+
+	if (!have_program("nc"))
+		return;
+	(void)run_command(args, help);
+	if (strstr(help, "OpenBSD") == NULL) {
+		printf("nc is not OpenBSD's: its test is skipped\n");
+		return;
+	}
+	expect_shell("OK\r\nOK\r\n1\r\nOK\r\n",
+	    "CREATE b\\nPUT b milk 1\\nGET b milk\\n", "nc -N");
+	expect_shell("OK\r\nERROR unterminated line\r\n",
+	    "DELETE b milk\\nPUT b milk 2", "nc -N");
+	expect_shell(EMPTY, "GET b milk\\r\\n", "nc -N");
+	expect_shell("", "", "nc -N");
+	/* It ends by itself when kvd closes. */
+	expect_shell("OK\r\n", "QUIT\\n", "nc");
+}
+END_TEST
+
+struct terminal {
+	int fd;
+	pid_t pid;
+	char text[4096]; /* what has come */
+	size_t size, seen;
+};
+
+/* Waits for this text after what was seen before. */
+static void
+terminal_expect(struct terminal *t, const char *text)
+{
+	struct pollfd pfd = { .fd = t->fd, .events = POLLIN };
+	const char *p;
+	ssize_t n;
+
+	while ((p = strstr(t->text + t->seen, text)) == NULL) {
+		ck_assert_uint_lt(t->size, sizeof(t->text) - 1);
+		if (poll(&pfd, 1, WAIT_MS) != 1 ||
+		    (n = read(t->fd, t->text + t->size,
+			 sizeof(t->text) - 1 - t->size)) <= 0)
+			ck_abort_msg("no \"%s\" after \"%s\"", text, t->text);
+		t->size += (size_t)n;
+		t->text[t->size] = '\0';
+	}
+	t->seen = (size_t)(p - t->text) + strlen(text);
+}
+
+static void
+terminal_type(struct terminal *t, const char *keys)
+{
+	size_t size = strlen(keys);
+
+	ck_assert_int_eq(write(t->fd, keys, size), (ssize_t)size);
+}
+
+static void
+terminal_open(struct terminal *t, const char *host, int port)
+{
+	char service[16];
+
+	memset(t, 0, sizeof(*t));
+	snprintf(service, sizeof(service), "%d", port);
+	t->pid = forkpty(&t->fd, NULL, NULL, NULL);
+	ck_assert_int_ne(t->pid, -1);
+	if (t->pid != 0)
+		return;
+	(void)setenv("TERM", "dumb", 1);
+	(void)execlp("telnet", "telnet", host, service, (char *)NULL);
+	_exit(127);
+}
+
+static void
+terminal_close(struct terminal *t)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
+	ck_assert(WIFEXITED(status));
+	(void)close(t->fd);
+}
+
+START_TEST(test_telnet)
+{
+	struct terminal t;
+
+	if (!have_program("telnet"))
+		return;
+	terminal_open(&t, server->host, server->port);
+	terminal_expect(&t, "Connected to ");
+	terminal_expect(&t, "Escape character is '^]'.\r\n");
+	terminal_type(&t, "CREATE shopping\r");
+	terminal_expect(&t, "CREATE shopping\r\nOK\r\n");
+	terminal_type(&t, "PUT shopping milk 1\r");
+	terminal_expect(&t, "PUT shopping milk 1\r\nOK\r\n");
+	terminal_type(&t, "GET shopping milk\r");
+	terminal_expect(&t, "GET shopping milk\r\n1\r\nOK\r\n");
+	terminal_type(&t, "\035");
+	terminal_expect(&t, "telnet> ");
+	terminal_type(&t, "quit\r");
+	terminal_expect(&t, "Connection closed.");
+	terminal_close(&t);
+}
+END_TEST
+
+/* One worker has gone with its client; nobody else's. */
+static void
+await_workers(size_t n)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (server_count(server, "kvd: worker") != n)
+		pause_until(deadline_ms, "other number of workers");
+}
+
+START_TEST(test_two_clients)
+{
+	int one = client_connect(server), two = client_connect(server);
+
+	client_ask(one, "CREATE b\n", "OK\r\n");
+	client_ask(two, "PUT b k 1\n", "OK\r\n");
+	client_ask(one, "GET b k\n", "1\r\nOK\r\n");
+	client_ask(one, "PUT b k 2\n", "OK\r\n");
+	client_ask(two, "GET b k\n", "2\r\nOK\r\n");
+	(void)close(one);
+	client_ask(two, "GET b k\n", "2\r\nOK\r\n");
+	await_workers(1);
+	client_ask(two, "GET b k\n", "2\r\nOK\r\n");
+	(void)close(two);
+}
+END_TEST
+
+#define CLIENTS 50
+
+static void
+put_own(int fd, int i)
+{
+	char request[64];
+
+	snprintf(request, sizeof(request), "PUT b k%d v%d\n", i, i);
+	client_ask(fd, request, "OK\r\n");
+}
+
+static void
+get_own(int fd, int i)
+{
+	char request[64], reply[64];
+
+	snprintf(request, sizeof(request), "GET b k%d\n", i);
+	snprintf(reply, sizeof(reply), "v%d\r\nOK\r\n", i);
+	client_ask(fd, request, reply);
+}
+
+START_TEST(test_fifty_clients)
+{
+	int fds[CLIENTS], i;
+
+	for (i = 0; i < CLIENTS; i++) {
+		fds[i] = client_connect(server);
+		client_say(fds[i], "CREATE b\n");
+	}
+	for (i = 0; i < CLIENTS; i++) {
+		client_hear(fds[i], "OK\r\n");
+		put_own(fds[i], i);
+	}
+	await_workers(CLIENTS);
+	(void)close(fds[7]);
+	process_kill(server_worker(server, fds[23]));
+	client_expect_end(fds[23]);
+	await_workers(CLIENTS - 2);
+	for (i = 0; i < CLIENTS; i++) {
+		if (i == 7 || i == 23)
+			continue;
+		get_own(fds[i], i);
+		(void)close(fds[i]);
+	}
+}
+END_TEST
+
+/* Other sockets */
+
+START_TEST(test_unix_socket)
+{
+	int fd, other;
+
+	server = server_new();
+	server_option(server, "listen unix %s/sock", server->dir);
+	server_run(server);
+	fd = connect_unix();
+	other = connect_unix();
+	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
+	client_ask(other, "GET b k\n", "v\r\nOK\r\n");
+	ck_assert_uint_eq(server_count(server, "kvd: worker unix"), 2);
+	client_ask(fd, "QUIT\n", "OK\r\n");
+	client_expect_end(fd);
+	client_half_close(other);
+	client_expect_end(other);
+	server_stop(server);
+}
+END_TEST
+
+static bool
+have_ipv6(void)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6,
+		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool have;
+
+	have = fd != -1 &&
+	    bind(fd, (const struct sockaddr *)&sin6, sizeof(sin6)) == 0;
+	if (fd != -1)
+		(void)close(fd);
+	if (!have)
+		printf("there is no IPv6: its test is skipped\n");
+	return have;
+}
+
+START_TEST(test_ipv6)
+{
+	static const char *const options[] = { "listen 127.0.0.1:0",
+		"listen [::1]:0", NULL };
+	int fd, other;
+
+	if (!have_ipv6())
+		return;
+	server = server_start(options);
+	fd = client_connect_to("::1", server_port(server, "::1"));
+	other =
+	    client_connect_to("127.0.0.1", server_port(server, "127.0.0.1"));
+	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
+	client_ask(other, "GET b k\n", "v\r\nOK\r\n");
+	(void)close(fd);
+	(void)close(other);
+	server_stop(server);
+}
+END_TEST
+
+/* Limits */
+
+START_TEST(test_idle_timeout)
+{
+	static const char *const options[] = { "idle-timeout 200ms", NULL };
+	int64_t start_ms;
+	int fd;
+
+	server = server_start(options);
+	start_ms = now_ms();
+	fd = client_connect(server);
+	client_hear(fd, "ERROR idle timeout\r\n");
+	client_expect_end(fd);
+	ck_assert_int_ge(now_ms() - start_ms, 200);
+	/* Half a line is the same as none. */
+	fd = client_connect(server);
+	client_say(fd, "PUT b k");
+	client_hear(fd, "ERROR idle timeout\r\n");
+	client_expect_end(fd);
+	server_stop(server);
+}
+END_TEST
+
+/* A client's place is free some time after it has left. */
+static int
+connect_when_free(void)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	struct exchange x = { .out = "PING\n",
+		.out_size = 5,
+		.want = "OK\r\n",
+		.want_size = 4 };
+	int fd;
+
+	for (;;) {
+		fd = client_connect(server);
+		if (exchange_run(fd, &x) == EXCHANGE_OK)
+			return fd;
+		(void)close(fd);
+		pause_until(deadline_ms, "no place gets free");
+	}
+}
+
+START_TEST(test_max_clients)
+{
+	static const char *const options[] = { "max-clients 2", NULL };
+	int one, two, three;
+
+	server = server_start(options);
+	one = client_connect(server);
+	two = client_connect(server);
+	client_ask(one, "PING\n", "OK\r\n");
+	client_ask(two, "PING\n", "OK\r\n");
+	three = client_connect(server);
+	client_hear(three, "ERROR too many clients\r\n");
+	client_expect_end(three);
+	client_ask(one, "PING\n", "OK\r\n");
+	client_ask(two, "QUIT\n", "OK\r\n");
+	client_expect_end(two);
+	three = connect_when_free();
+	client_ask(one, "PING\n", "OK\r\n");
+	(void)close(one);
+	(void)close(three);
+	server_stop(server);
+}
+END_TEST
+
+/* Sends what it can without waiting; false: the connection has ended. */
+static bool
+stuff(int fd, const void *data, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = send(fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n > 0);
+	return errno == EAGAIN || errno == EINTR;
+}
+
+/* Asks for more than any buffer holds, and takes nothing. */
+START_TEST(test_slow_reader)
+{
+	static const char *const options[] = { "write-timeout 300ms", NULL };
+	int64_t deadline_ms, start_ms;
+	char request[4096 + 16];
+	int slow, fd;
+
+	memset(request, 'x', sizeof(request));
+	memcpy(request, "ECHO ", 5);
+	request[sizeof(request) - 1] = '\n';
+	server = server_start(options);
+	slow = client_connect(server);
+	fd = client_connect(server);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	start_ms = now_ms();
+	deadline_ms = start_ms + WAIT_MS;
+	while (stuff(slow, request, sizeof(request))) {
+		client_ask(fd, "PUT b k v\nGET b k\n", "OK\r\nv\r\nOK\r\n");
+		pause_until(deadline_ms, "a slow reader is not closed");
+	}
+	ck_assert_int_ge(now_ms() - start_ms, 300);
+	(void)close(slow);
+	client_ask(fd, "PING\n", "OK\r\n");
+	await_workers(1);
+	(void)close(fd);
+	server_stop(server);
+}
+END_TEST
+
+static void
+add_shared(Suite *suite)
+{
+	TCase *tc = fixture_tcase(suite, "client");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_lines);
+	tcase_add_test(tc, test_one_write);
+	tcase_add_test(tc, test_pipelined);
+	tcase_add_test(tc, test_value_sizes);
+	tcase_add_test(tc, test_all_bytes);
+	tcase_add_test(tc, test_each_byte);
+	tcase_add_test(tc, test_raw_bytes);
+	tcase_add_test(tc, test_unterminated);
+	tcase_add_test(tc, test_half_close);
+	tcase_add_test(tc, test_quit);
+	tcase_add_test(tc, test_http);
+	tcase_add_test(tc, test_netcat);
+	tcase_add_test(tc, test_telnet);
+	tcase_add_test(tc, test_two_clients);
+	tcase_add_test(tc, test_fifty_clients);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("client");
+	TCase *tc;
+
+	add_shared(suite);
+	tc = fixture_tcase(suite, "cut");
+	tcase_add_checked_fixture(tc, setup_unix, teardown);
+	tcase_add_test(tc, test_cut_anywhere);
+	tcase_add_test(tc, test_byte_by_byte);
+	tc = fixture_tcase(suite, "options");
+	tcase_add_test(tc, test_line_too_long);
+	tcase_add_test(tc, test_unix_socket);
+	tcase_add_test(tc, test_ipv6);
+	tcase_add_test(tc, test_idle_timeout);
+	tcase_add_test(tc, test_max_clients);
+	tcase_add_test(tc, test_slow_reader);
+	return fixture_run(suite);
+}

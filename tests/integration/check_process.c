@@ -1,0 +1,685 @@
+/*
+ * check_process: kvd as the administrator meets it: options, mistakes,
+ * processes, signals, and what is left afterwards.
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define ARGS_MAX 24
+
+/* A directory for tests whose kvd does not start. */
+static struct server *server;
+
+static void
+setup(void)
+{
+	server = server_new();
+}
+
+/* In every case nothing is left: kvd_command sees to the processes. */
+static void
+teardown(void)
+{
+	server_expect_clean(server);
+	server_free(server);
+}
+
+static void
+in_dir(char path[PATH_MAX], const char *name)
+{
+	snprintf(path, PATH_MAX, "%s/%s", server->dir, name);
+}
+
+static void
+write_file(const char *name, const void *data, size_t size)
+{
+	char path[PATH_MAX];
+	FILE *file;
+
+	in_dir(path, name);
+	ck_assert_ptr_nonnull(file = fopen(path, "we"));
+	ck_assert_uint_eq(fwrite(data, 1, size, file), size);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+static void
+write_text(const char *name, const char *text)
+{
+	write_file(name, text, strlen(text));
+}
+
+/* Runs kvd with these options, and never on the port that is the default. */
+static int
+run_kvd(const char *flag, const char *const options[], char *output)
+{
+	const char *args[ARGS_MAX] = { "kvd" };
+	size_t i, n = 1;
+
+	if (flag != NULL)
+		args[n++] = flag;
+	for (i = 0; i < server->n_options; i++) {
+		args[n++] = "-o";
+		args[n++] = server->options[i];
+	}
+	args[n++] = "-p";
+	args[n++] = "0";
+	for (; *options != NULL; options++) {
+		ck_assert_uint_lt(n + 2, ARGS_MAX);
+		args[n++] = "-o";
+		args[n++] = *options;
+	}
+	return kvd_command(args, output);
+}
+
+/* Runs kvd, which is to fail with this status and say this. */
+static void
+expect_failure(const char *option, int status, const char *text)
+{
+	const char *const options[] = { option, NULL };
+	char output[OUTPUT_SIZE];
+	int got;
+
+	got = run_kvd("-d", options, output);
+	ck_assert_msg(got == status && strstr(output, text) != NULL,
+	    "%s: exit status %d, not %d and \"%s\", with:\n%s", option, got,
+	    status, text, output);
+	ck_assert_ptr_null(strstr(output, "Sanitizer"));
+	ck_assert_ptr_null(strstr(output, "runtime error"));
+}
+
+/* In the background: the command has to fail just the same. */
+static void
+expect_daemon_failure(const char *option, int status, const char *text)
+{
+	const char *const options[] = { option, NULL };
+	char output[OUTPUT_SIZE];
+
+	ck_assert_int_eq(run_kvd(NULL, options, output), status);
+	ck_assert_msg(strstr(output, text) != NULL, "%s", output);
+}
+
+/* The command line */
+
+START_TEST(test_version)
+{
+	static const char *const args[] = { "kvd", "-V", NULL };
+	char output[OUTPUT_SIZE];
+
+	ck_assert_int_eq(kvd_command(args, output), EX_OK);
+	ck_assert_str_eq(output, "kvd " PACKAGE_VERSION "\n");
+}
+END_TEST
+
+static const struct {
+	const char *arg, *value;
+	const char *text; /* part of the message */
+} bad_arguments[] = {
+	{ "-x", NULL, "usage: kvd" },
+	{ "--version", NULL, "usage: kvd" },
+	{ "-o", NULL, "usage: kvd" },
+	{ "-f", NULL, "usage: kvd" },
+	{ "start", NULL, "start" },
+	{ "-o", "nonsense 1", "nonsense" },
+	{ "-o", "max-value", "max-value" },
+	{ "-o", "max-value 1x", "max-value" },
+	{ "-o", "max-clients 0", "max-clients" },
+	{ "-o", "data relative/path", "data" },
+	{ "-o", "listen 127.0.0.1", "listen" },
+	{ "-o", "listen 127.0.0.1:65536", "65536" },
+	{ "-o", "listen localhost:4040", "localhost" },
+	{ "-o", "sync sometimes", "sync" },
+	{ "-p", "70000", "70000" },
+	{ "-p", "http", "http" },
+};
+
+START_TEST(test_bad_argument)
+{
+	const char *const args[] = { "kvd", "-d", bad_arguments[_i].arg,
+		bad_arguments[_i].value, NULL };
+	char output[OUTPUT_SIZE];
+
+	ck_assert_int_eq(kvd_command(args, output), EX_USAGE);
+	ck_assert_msg(strstr(output, bad_arguments[_i].text) != NULL, "%s",
+	    output);
+}
+END_TEST
+
+static int
+run_with_file(const char *flag, const char *path, char *output)
+{
+	const char *const args[] = { "kvd", flag, "-f", path, NULL };
+
+	return kvd_command(args, output);
+}
+
+static const struct {
+	const char *text, *where, *what;
+} bad_files[] = {
+	{ "nonsense 1\n", "line 1", "nonsense" },
+	{ "# comment\n\nmax-value 1M\nnonsense", "line 4", "nonsense" },
+	{ "max-value 1M\nmax-clients many\n", "line 2", "many" },
+	{ "listen nowhere:1\n", "line 1", "nowhere" },
+	{ "max-clients\n", "line 1", "max-clients" },
+};
+
+START_TEST(test_bad_file)
+{
+	char path[PATH_MAX], output[OUTPUT_SIZE];
+	static const char *const flags[] = { "-d", "-n", "-v" };
+	size_t i;
+
+	in_dir(path, "kvd.conf");
+	write_text("kvd.conf", bad_files[_i].text);
+	for (i = 0; i < COUNT(flags); i++) {
+		ck_assert_int_eq(run_with_file(flags[i], path, output),
+		    EX_CONFIG);
+		ck_assert_msg(strstr(output, path) != NULL &&
+			strstr(output, bad_files[_i].where) != NULL &&
+			strstr(output, bad_files[_i].what) != NULL,
+		    "%s", output);
+	}
+}
+END_TEST
+
+START_TEST(test_missing_file)
+{
+	char path[PATH_MAX], output[OUTPUT_SIZE];
+
+	in_dir(path, "none.conf");
+	ck_assert_int_eq(run_with_file("-d", path, output), EX_CONFIG);
+	ck_assert_ptr_nonnull(strstr(output, path));
+	/* A directory is no file. */
+	ck_assert_int_eq(run_with_file("-d", server->dir, output), EX_CONFIG);
+	ck_assert_ptr_nonnull(strstr(output, server->dir));
+}
+END_TEST
+
+static void
+write_good_file(void)
+{
+	char text[4 * PATH_MAX];
+
+	snprintf(text, sizeof(text),
+	    "# a file\n\n  libexec %s # where the helpers are\n"
+	    "data %s/data\nruntime\t%s/run\n"
+	    "listen 127.0.0.1:0\nlisten unix %s/sock\nmax-clients 5\n",
+	    build_dir(), server->dir, server->dir, server->dir);
+	write_text("kvd.conf", text);
+}
+
+START_TEST(test_check_file)
+{
+	char path[PATH_MAX], output[OUTPUT_SIZE];
+	struct stat st;
+
+	in_dir(path, "kvd.conf");
+	write_good_file();
+	ck_assert_int_eq(run_with_file("-n", path, output), EX_OK);
+	/* It has only looked. */
+	in_dir(path, "run");
+	ck_assert_int_eq(stat(path, &st), -1);
+	in_dir(path, "data");
+	ck_assert_int_eq(stat(path, &st), -1);
+}
+END_TEST
+
+/* What stops kvd from starting */
+
+START_TEST(test_port_in_use)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(sin);
+	char option[64], port[32];
+	int fd;
+
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, size), 0);
+	ck_assert_int_eq(listen(fd, 1), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
+	snprintf(port, sizeof(port), "127.0.0.1:%d", ntohs(sin.sin_port));
+	snprintf(option, sizeof(option), "listen %s", port);
+	expect_failure(option, EX_UNAVAILABLE, port);
+	expect_daemon_failure(option, EX_UNAVAILABLE, port);
+	(void)close(fd);
+}
+END_TEST
+
+START_TEST(test_foreign_address)
+{
+	/* TEST-NET-1, RFC 5737: nobody's. */
+	expect_failure("listen 192.0.2.1:4040", EX_UNAVAILABLE,
+	    "192.0.2.1:4040");
+}
+END_TEST
+
+/* Whatever is there and is no socket stays there. */
+START_TEST(test_socket_is_file)
+{
+	char path[PATH_MAX], option[PATH_MAX + 16];
+	struct stat st;
+
+	in_dir(path, "sock");
+	write_text("sock", "precious");
+	snprintf(option, sizeof(option), "listen unix %s", path);
+	expect_failure(option, EX_UNAVAILABLE, path);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(st.st_size, 8);
+}
+END_TEST
+
+START_TEST(test_missing_helper)
+{
+	char option[PATH_MAX];
+
+	snprintf(option, sizeof(option), "libexec %s", server->dir);
+	expect_failure(option, EX_CONFIG, server->dir);
+	expect_daemon_failure(option, EX_CONFIG, "kvd-registry");
+}
+END_TEST
+
+/* As root nothing is unwritable, but a file is no directory. */
+static void
+expect_bad_parent(const char *keyword, const char *parent)
+{
+	char option[PATH_MAX];
+
+	snprintf(option, sizeof(option), "%s %s/%s/dir", keyword, server->dir,
+	    parent);
+	expect_failure(option, EX_CONFIG, strchr(option, '/'));
+}
+
+START_TEST(test_missing_parent)
+{
+	char path[PATH_MAX];
+
+	write_text("file", "");
+	in_dir(path, "locked");
+	ck_assert_int_eq(mkdir(path, 0500), 0);
+	expect_bad_parent("data", "none");
+	expect_bad_parent("data", "file");
+	expect_bad_parent("runtime", "none");
+	expect_bad_parent("runtime", "file");
+	if (geteuid() == 0)
+		return;
+	expect_bad_parent("data", "locked");
+	expect_bad_parent("runtime", "locked");
+}
+END_TEST
+
+static void
+expect_garbage(const void *data, size_t size)
+{
+	char path[PATH_MAX], kept[64];
+	struct stat st;
+	ssize_t n;
+	int fd;
+
+	write_file("data/data.mdb", data, size);
+	in_dir(path, "data/data.mdb");
+	expect_failure("sync never", EX_CONFIG, path);
+	expect_daemon_failure("sync never", EX_CONFIG, path);
+	/* It is not kvd's to change. */
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_uint_eq((size_t)st.st_size, size);
+	ck_assert_int_ne(fd = open(path, O_RDONLY | O_CLOEXEC), -1);
+	n = read(fd, kept, sizeof(kept));
+	ck_assert_int_gt(n, 0);
+	ck_assert_mem_eq(kept, data, (size_t)n);
+	(void)close(fd);
+}
+
+START_TEST(test_garbage)
+{
+	static char garbage[256 * 1024];
+	char path[PATH_MAX];
+	size_t i;
+
+	in_dir(path, "data");
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	expect_garbage(garbage, sizeof(garbage));
+	for (i = 0; i < sizeof(garbage); i++)
+		garbage[i] = (char)(i * i >> 3 ^ i);
+	expect_garbage(garbage, sizeof(garbage));
+	expect_garbage(garbage, 10);
+}
+END_TEST
+
+/* Two at a time */
+
+static void
+expect_serving(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+}
+
+START_TEST(test_same_runtime)
+{
+	char option[PATH_MAX], pid[32];
+	struct server *first = server_start(NULL);
+
+	snprintf(option, sizeof(option), "runtime %s/run", first->dir);
+	snprintf(pid, sizeof(pid), "pid %ld", (long)first->pid);
+	expect_failure(option, EX_UNAVAILABLE, pid);
+	expect_daemon_failure(option, EX_UNAVAILABLE, pid);
+	expect_serving(first);
+	server_stop(first);
+}
+END_TEST
+
+START_TEST(test_same_data)
+{
+	char option[PATH_MAX], pid[32];
+	struct server *first = server_start(NULL);
+
+	snprintf(option, sizeof(option), "data %s/data", first->dir);
+	snprintf(pid, sizeof(pid), "pid %ld", (long)first->pid);
+	expect_failure(option, EX_CONFIG, pid);
+	expect_serving(first);
+	server_stop(first);
+}
+END_TEST
+
+START_TEST(test_same_socket)
+{
+	struct server *first = server_new();
+	char option[PATH_MAX];
+	int fd;
+
+	snprintf(option, sizeof(option), "listen unix %s/sock", first->dir);
+	server_option(first, "%s", option);
+	server_run(first);
+	expect_failure(option, EX_UNAVAILABLE, first->dir);
+	fd = client_connect_unix(strchr(option, '/'));
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+	server_stop(first);
+}
+END_TEST
+
+/* Processes */
+
+static void
+expect_title(pid_t pid, const char *want)
+{
+	char title[128];
+
+	ck_assert(process_title(pid, title, sizeof(title)));
+	ck_assert_str_eq(title, want);
+}
+
+START_TEST(test_titles)
+{
+	struct server *s = server_start(NULL);
+	pid_t registry = server_pid(s, "registry"), worker;
+	pid_t acceptor = server_pid(s, "acceptor");
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	worker = server_worker(s, fd);
+	expect_title(s->pid, "kvd: master");
+	ck_assert_int_eq(process_parent(registry), s->pid);
+	ck_assert_int_eq(process_parent(acceptor), s->pid);
+	ck_assert_int_eq(process_parent(worker), acceptor);
+	ck_assert_uint_eq(server_count(s, "kvd: "), 4);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* No client's process holds what it does not need. */
+static size_t
+count_fds(pid_t pid)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	size_t n = 0;
+	int fd;
+
+	for (fd = 0; fd < 64; fd++) {
+		snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)pid, fd);
+		if (lstat(path, &st) == 0)
+			n++;
+	}
+	return n;
+}
+
+START_TEST(test_worker_fds)
+{
+	struct server *s = server_start(NULL);
+	int one = client_connect(s), two, three;
+	size_t n;
+
+	client_ask(one, "CREATE b\n", "OK\r\n");
+	two = client_connect(s);
+	client_ask(two, "GET b k\n", "\r\nOK\r\n");
+	three = client_connect(s);
+	client_ask(three, "GET b k\n", "\r\nOK\r\n");
+	n = count_fds(server_worker(s, one));
+	/* stdin, stdout, stderr, signals, lifeline, client, registry */
+	ck_assert_uint_le(n, 7);
+	ck_assert_uint_eq(count_fds(server_worker(s, two)), n);
+	ck_assert_uint_eq(count_fds(server_worker(s, three)), n);
+	(void)close(one);
+	(void)close(two);
+	(void)close(three);
+	server_stop(s);
+}
+END_TEST
+
+static const int stop_signals[] = { SIGTERM, SIGINT };
+
+START_TEST(test_stop)
+{
+	struct server *s = server_start(NULL);
+	int idle = client_connect(s), typing = client_connect(s), status;
+	int silent = client_connect(s);
+
+	client_ask(idle, "CREATE b\n", "OK\r\n");
+	client_ask(typing, "PING\nPUT b k", "OK\r\n");
+	(void)server_worker(s, silent);
+	ck_assert_int_eq(kill(s->pid, stop_signals[_i]), 0);
+	client_hear(idle, "ERROR shutting down\r\n");
+	client_expect_end(idle);
+	client_hear(typing, "ERROR shutting down\r\n");
+	client_expect_end(typing);
+	client_hear(silent, "ERROR shutting down\r\n");
+	client_expect_end(silent);
+	status = server_await_end(s, WAIT_MS);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EX_OK);
+	server_expect_clean(s);
+	/* What was begun has not been done. */
+	server_restart(s);
+	idle = client_connect(s);
+	client_ask(idle, "GET b k\n", "\r\nOK\r\n");
+	(void)close(idle);
+	server_stop(s);
+}
+END_TEST
+
+/* A reload is not there yet; until then SIGHUP must not do harm. */
+START_TEST(test_hangup)
+{
+	struct server *s = server_start(NULL);
+
+	ck_assert_int_eq(kill(s->pid, SIGHUP), 0);
+	expect_serving(s);
+	server_stop(s);
+}
+END_TEST
+
+/* Where all was killed at once, names are left that mean nothing. */
+START_TEST(test_stale)
+{
+	struct server *s = server_new();
+	char path[PATH_MAX];
+	struct stat st;
+	int fd, i;
+
+	server_option(s, "listen 127.0.0.1:0");
+	server_option(s, "listen unix %s/sock", s->dir);
+	snprintf(path, sizeof(path), "%s/sock", s->dir);
+	for (i = 0; i < 3; i++) {
+		server_run(s);
+		fd = client_connect_unix(path);
+		client_ask(fd, "CREATE b\n", "OK\r\n");
+		server_kill_all(s);
+		client_expect_gone(fd);
+		ck_assert_int_eq(stat(path, &st), 0);
+	}
+	server_run(s);
+	fd = client_connect_unix(path);
+	client_ask(fd, "GET b k\n", "\r\nOK\r\n");
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* The background */
+
+static pid_t
+read_pid_file(void)
+{
+	char path[PATH_MAX];
+	FILE *file;
+	long pid;
+
+	in_dir(path, "run/kvd.pid");
+	ck_assert_ptr_nonnull(file = fopen(path, "re"));
+	ck_assert_int_eq(fscanf(file, "%ld\n", &pid), 1);
+	ck_assert_int_eq(fclose(file), 0);
+	return (pid_t)pid;
+}
+
+static int
+daemon_port(const char *output)
+{
+	static const char start[] = "Accepting connections on 127.0.0.1 port ";
+	const char *p = strstr(output, start);
+
+	ck_assert_msg(p != NULL, "%s", output);
+	return atoi(p + strlen(start));
+}
+
+static void
+stop_daemon(void)
+{
+	int status;
+
+	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
+	status = server_await_end(server, WAIT_MS);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EX_OK);
+}
+
+/* kvd_command has returned: its output was closed, by everybody. */
+START_TEST(test_daemon)
+{
+	char path[PATH_MAX], output[OUTPUT_SIZE];
+	int fd, status;
+
+	in_dir(path, "kvd.conf");
+	write_good_file();
+	/* -v only to have an argument there. */
+	status = run_with_file("-v", path, output);
+	ck_assert_msg(status == EX_OK, "%d: %s", status, output);
+	server_adopt(server, read_pid_file());
+	fd = client_connect_to("127.0.0.1", daemon_port(output));
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	expect_title(server->pid, "kvd: master");
+	ck_assert_int_eq(getsid(server->pid), server->pid);
+	(void)server_pid(server, "registry");
+	(void)server_pid(server, "acceptor");
+	(void)close(fd);
+	in_dir(path, "sock");
+	fd = client_connect_unix(path);
+	client_ask(fd, "EXISTS b k\n", "NOT FOUND\r\n");
+	client_say(fd, "PUT");
+	stop_daemon();
+	client_hear(fd, "ERROR shutting down\r\n");
+	client_expect_end(fd);
+}
+END_TEST
+
+/* Nothing but the last of several -o and -p counts. */
+START_TEST(test_overrides)
+{
+	char path[PATH_MAX], output[OUTPUT_SIZE];
+	const char *const args[] = { "kvd", "-f", path, "-o", "max-clients 1",
+		"-p", "0", NULL };
+	int fd, other;
+
+	in_dir(path, "kvd.conf");
+	write_good_file();
+	ck_assert_int_eq(kvd_command(args, output), EX_OK);
+	server_adopt(server, read_pid_file());
+	/* The listeners of the file have been replaced. */
+	ck_assert_ptr_null(strstr(output, "/sock"));
+	fd = client_connect_to("127.0.0.1", daemon_port(output));
+	client_ask(fd, "PING\n", "OK\r\n");
+	other = client_connect_to("127.0.0.1", daemon_port(output));
+	client_hear(other, "ERROR too many clients\r\n");
+	client_expect_end(other);
+	(void)close(fd);
+	stop_daemon();
+}
+END_TEST
+
+static void
+add_failures(Suite *suite)
+{
+	TCase *tc = fixture_tcase(suite, "failures");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_bad_file, 0, COUNT(bad_files));
+	tcase_add_test(tc, test_missing_file);
+	tcase_add_test(tc, test_check_file);
+	tcase_add_test(tc, test_port_in_use);
+	tcase_add_test(tc, test_foreign_address);
+	tcase_add_test(tc, test_socket_is_file);
+	tcase_add_test(tc, test_missing_helper);
+	tcase_add_test(tc, test_missing_parent);
+	tcase_add_test(tc, test_garbage);
+	tcase_add_test(tc, test_same_runtime);
+	tcase_add_test(tc, test_same_data);
+	tcase_add_test(tc, test_same_socket);
+	tcase_add_test(tc, test_daemon);
+	tcase_add_test(tc, test_overrides);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("process");
+	TCase *tc;
+
+	tc = fixture_tcase(suite, "arguments");
+	tcase_add_test(tc, test_version);
+	tcase_add_loop_test(tc, test_bad_argument, 0, COUNT(bad_arguments));
+	add_failures(suite);
+	tc = fixture_tcase(suite, "processes");
+	tcase_add_test(tc, test_titles);
+	tcase_add_test(tc, test_worker_fds);
+	tcase_add_loop_test(tc, test_stop, 0, COUNT(stop_signals));
+	tcase_add_test(tc, test_hangup);
+	tcase_add_test(tc, test_stale);
+	return fixture_run(suite);
+}

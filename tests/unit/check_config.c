@@ -1,0 +1,1056 @@
+/*
+ * check_config: the lines of a configuration, from the command line, from a
+ * file and printed again (common/config).
+ */
+
+#include "unit.h"
+
+#include <sys/un.h>
+
+#include <netdb.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/config.h"
+
+#define PATH_OF_SOCKET_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
+#define TEXT_OF_LISTEN_MAX (sizeof(((struct config_listen *)0)->text) - 1)
+
+static struct config config;
+static char error[CONFIG_ERROR_SIZE];
+
+static void
+setup(void)
+{
+	ck_assert_int_eq(config_init(&config), 0);
+	memset(error, 'E', sizeof(error));
+}
+
+static void
+teardown(void)
+{
+	config_clear(&config);
+}
+
+/* What config_print says, as a string; the caller frees it. */
+static char *
+print(const struct config *c)
+{
+	struct buf b;
+	char *text;
+
+	buf_init(&b);
+	config_print(c, &b);
+	ck_assert(!buf_failed(&b));
+	text = strndup((char *)buf_data(&b), buf_size(&b));
+	ck_assert_ptr_nonnull(text);
+	ck_assert_uint_eq(strlen(text), buf_size(&b));
+	buf_clear(&b);
+	return text;
+}
+
+static void
+assert_print(const char *want)
+{
+	char *text = print(&config);
+
+	ck_assert_str_eq(text, want);
+	free(text);
+}
+
+static void
+accept_line(const char *line)
+{
+	ck_assert_msg(config_line(&config, line, error) == 0, "\"%s\": %.*s",
+	    line, CONFIG_ERROR_SIZE, error);
+}
+
+/* With this error, and with nothing changed. */
+static void
+refuse_line(const char *line, const char *want)
+{
+	char *before = print(&config);
+
+	ck_assert_msg(config_line(&config, line, error) == -1,
+	    "\"%s\" is accepted", line);
+	if (want != NULL)
+		ck_assert_str_eq(error, want);
+	assert_print(before);
+	free(before);
+}
+
+static int
+load_text(const char *text, size_t size)
+{
+	char *copy = (char *)unit_copy(text, size);
+	int rc = config_text(&config, copy, size, error);
+
+	free(copy);
+	return rc;
+}
+
+/* Prints, reads that into a new configuration, and prints it again. */
+static void
+assert_round_trip(void)
+{
+	char *first = print(&config), *second;
+	struct config copy;
+
+	ck_assert_int_eq(config_init(&copy), 0);
+	ck_assert_msg(config_text(&copy, first, strlen(first), error) == 0,
+	    "%s:\n%s", error, first);
+	second = print(&copy);
+	ck_assert_str_eq(second, first);
+	config_clear(&copy);
+	free(first);
+	free(second);
+}
+
+/* The defaults. */
+
+#define DEFAULT_LISTEN "listen 127.0.0.1:4040\n"
+#define DEFAULT_REST                           \
+	"data " KVD_LOCALSTATEDIR "/lib/kvd\n" \
+	"runtime " KVD_RUNSTATEDIR "/kvd\n"    \
+	"libexec " KVD_LIBEXECDIR "\n"         \
+	"sync always\n"                        \
+	"max-value 1048576\n"                  \
+	"max-clients 1000\n"                   \
+	"idle-timeout 3600000ms\n"             \
+	"write-timeout 60000ms\n"              \
+	"registry-timeout 10000ms\n"           \
+	"shutdown-timeout 10000ms\n"
+
+START_TEST(test_defaults)
+{
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+	ck_assert(!config.listens_given);
+	ck_assert_str_eq(config.data, KVD_LOCALSTATEDIR "/lib/kvd");
+	ck_assert_str_eq(config.runtime, KVD_RUNSTATEDIR "/kvd");
+	ck_assert_str_eq(config.libexec, KVD_LIBEXECDIR);
+	ck_assert_int_eq(config.sync_ms, CONFIG_SYNC_ALWAYS);
+	ck_assert_int_eq(config.max_value, 1 << 20);
+	ck_assert_int_eq(config.max_clients, 1000);
+	ck_assert_int_eq(config.idle_timeout_ms, 3600000);
+	ck_assert_int_eq(config.write_timeout_ms, 60000);
+	ck_assert_int_eq(config.registry_timeout_ms, 10000);
+	ck_assert_int_eq(config.shutdown_timeout_ms, 10000);
+	assert_round_trip();
+}
+END_TEST
+
+START_TEST(test_clear_twice)
+{
+	config_clear(&config);
+	ck_assert(TAILQ_EMPTY(&config.listens));
+	config_clear(&config);
+}
+END_TEST
+
+/* Numbers: good values of every keyword. */
+
+#define FIELD(name) offsetof(struct config, name)
+
+static const struct {
+	const char *line;
+	size_t offset;
+	int64_t want;
+} number_table[] = {
+	{ "sync always", FIELD(sync_ms), CONFIG_SYNC_ALWAYS },
+	{ "sync never", FIELD(sync_ms), CONFIG_SYNC_NEVER },
+	{ "sync 1ms", FIELD(sync_ms), 1 },
+	{ "sync 50ms", FIELD(sync_ms), 50 },
+	{ "sync 604800000ms", FIELD(sync_ms), 604800000 },
+	{ "sync 168h", FIELD(sync_ms), 604800000 },
+
+	{ "max-value 1", FIELD(max_value), 1 },
+	{ "max-value 1b", FIELD(max_value), 1 },
+	{ "max-value 512k", FIELD(max_value), 512 << 10 },
+	{ "max-value 512K", FIELD(max_value), 512 << 10 },
+	{ "max-value 1m", FIELD(max_value), 1 << 20 },
+	{ "max-value 1M", FIELD(max_value), 1 << 20 },
+	{ "max-value 64M", FIELD(max_value), 64 << 20 },
+	{ "max-value 65536k", FIELD(max_value), 64 << 20 },
+	{ "max-value 67108864", FIELD(max_value), 64 << 20 },
+
+	{ "max-clients 1", FIELD(max_clients), 1 },
+	{ "max-clients 2", FIELD(max_clients), 2 },
+	{ "max-clients 99999", FIELD(max_clients), 99999 },
+	{ "max-clients 100000", FIELD(max_clients), 100000 },
+	{ "max-clients 0100", FIELD(max_clients), 100 },
+
+	{ "idle-timeout 0", FIELD(idle_timeout_ms), 0 },
+	{ "idle-timeout 0ms", FIELD(idle_timeout_ms), 0 },
+	{ "idle-timeout 0s", FIELD(idle_timeout_ms), 0 },
+	{ "idle-timeout 0h", FIELD(idle_timeout_ms), 0 },
+	{ "idle-timeout 1ms", FIELD(idle_timeout_ms), 1 },
+	{ "idle-timeout 1s", FIELD(idle_timeout_ms), 1000 },
+	{ "idle-timeout 1m", FIELD(idle_timeout_ms), 60000 },
+	{ "idle-timeout 1h", FIELD(idle_timeout_ms), 3600000 },
+	{ "idle-timeout 007s", FIELD(idle_timeout_ms), 7000 },
+	{ "idle-timeout 604800000ms", FIELD(idle_timeout_ms), 604800000 },
+	{ "idle-timeout 604800s", FIELD(idle_timeout_ms), 604800000 },
+	{ "idle-timeout 10080m", FIELD(idle_timeout_ms), 604800000 },
+	{ "idle-timeout 168h", FIELD(idle_timeout_ms), 604800000 },
+
+	{ "write-timeout 1ms", FIELD(write_timeout_ms), 1 },
+	{ "write-timeout 168h", FIELD(write_timeout_ms), 604800000 },
+	{ "registry-timeout 1ms", FIELD(registry_timeout_ms), 1 },
+	{ "registry-timeout 168h", FIELD(registry_timeout_ms), 604800000 },
+	{ "shutdown-timeout 1ms", FIELD(shutdown_timeout_ms), 1 },
+	{ "shutdown-timeout 168h", FIELD(shutdown_timeout_ms), 604800000 },
+
+	/* blanks around */
+	{ " max-clients 5", FIELD(max_clients), 5 },
+	{ "max-clients 5 ", FIELD(max_clients), 5 },
+	{ "max-clients\t5\r", FIELD(max_clients), 5 },
+	{ "\t \tmax-clients \t  \t 5\t \t\r", FIELD(max_clients), 5 },
+};
+
+static int64_t
+number(size_t offset)
+{
+	int64_t n;
+
+	memcpy(&n, (const char *)&config + offset, sizeof(n));
+	return n;
+}
+
+START_TEST(test_number)
+{
+	accept_line(number_table[_i].line);
+	ck_assert_int_eq(number(number_table[_i].offset),
+	    number_table[_i].want);
+	assert_round_trip();
+	/* Lines replace. */
+	accept_line("max-clients 77");
+	accept_line(number_table[_i].line);
+	ck_assert_int_eq(number(number_table[_i].offset),
+	    number_table[_i].want);
+}
+END_TEST
+
+/* Every field has been set by its own keyword, and by no other. */
+START_TEST(test_fields)
+{
+	static const char text[] = "shutdown-timeout 4ms\n"
+				   "registry-timeout 3ms\n"
+				   "write-timeout 2ms\n"
+				   "idle-timeout 1ms\n"
+				   "max-clients 8\n"
+				   "max-value 7\n"
+				   "sync 6ms\n"
+				   "libexec /c\n"
+				   "runtime /b\n"
+				   "data /a\n"
+				   "listen 127.0.0.1:9\n";
+
+	ck_assert_int_eq(load_text(text, strlen(text)), 0);
+	assert_print("listen 127.0.0.1:9\n"
+		     "data /a\n"
+		     "runtime /b\n"
+		     "libexec /c\n"
+		     "sync 6ms\n"
+		     "max-value 7\n"
+		     "max-clients 8\n"
+		     "idle-timeout 1ms\n"
+		     "write-timeout 2ms\n"
+		     "registry-timeout 3ms\n"
+		     "shutdown-timeout 4ms\n");
+	ck_assert_str_eq(config.data, "/a");
+	ck_assert_str_eq(config.runtime, "/b");
+	ck_assert_str_eq(config.libexec, "/c");
+	ck_assert_int_eq(config.sync_ms, 6);
+	ck_assert_int_eq(config.max_value, 7);
+	ck_assert_int_eq(config.max_clients, 8);
+	ck_assert_int_eq(config.idle_timeout_ms, 1);
+	ck_assert_int_eq(config.write_timeout_ms, 2);
+	ck_assert_int_eq(config.registry_timeout_ms, 3);
+	ck_assert_int_eq(config.shutdown_timeout_ms, 4);
+	assert_round_trip();
+}
+END_TEST
+
+/* Lines that are refused, and with which words. */
+
+#define COUNT_ERROR(value) \
+	"max-clients: \"" value "\" is not a number from 1 to 100000"
+
+static const struct {
+	const char *line, *error;
+} error_table[] = {
+	/* keywords */
+	{ "junk", "unknown keyword \"junk\"" },
+	{ "junk 1", "unknown keyword \"junk\"" },
+	{ "  junk\t", "unknown keyword \"junk\"" },
+	{ "max-client 1", "unknown keyword \"max-client\"" },
+	{ "max-clientss 1", "unknown keyword \"max-clientss\"" },
+	{ "Max-clients 1", "unknown keyword \"Max-clients\"" },
+	{ "max-clients=1", "unknown keyword \"max-clients=1\"" },
+	{ "max-clients: 1", "unknown keyword \"max-clients:\"" },
+	{ "# comment", "unknown keyword \"#\"" },
+
+	/* no value */
+	{ "listen", "listen: value missing" },
+	{ "data", "data: value missing" },
+	{ "runtime", "runtime: value missing" },
+	{ "libexec", "libexec: value missing" },
+	{ "sync", "sync: value missing" },
+	{ "max-value", "max-value: value missing" },
+	{ "max-clients", "max-clients: value missing" },
+	{ "idle-timeout", "idle-timeout: value missing" },
+	{ "write-timeout", "write-timeout: value missing" },
+	{ "registry-timeout", "registry-timeout: value missing" },
+	{ "shutdown-timeout", "shutdown-timeout: value missing" },
+	{ "\t data \t\r", "data: value missing" },
+
+	/* counts */
+	{ "max-clients 0", COUNT_ERROR("0") },
+	{ "max-clients -1", COUNT_ERROR("-1") },
+	{ "max-clients 100001", COUNT_ERROR("100001") },
+	{ "max-clients 99999999999999999999",
+	    COUNT_ERROR("99999999999999999999") },
+	{ "max-clients -99999999999999999999",
+	    COUNT_ERROR("-99999999999999999999") },
+	{ "max-clients x", COUNT_ERROR("x") },
+	{ "max-clients 1x", COUNT_ERROR("1x") },
+	{ "max-clients 1k", COUNT_ERROR("1k") },
+	{ "max-clients 0x1", COUNT_ERROR("0x1") },
+	{ "max-clients 1.0", COUNT_ERROR("1.0") },
+	{ "max-clients 1 2", COUNT_ERROR("1 2") },
+	{ "max-clients \"1\"", COUNT_ERROR("\"1\"") },
+
+	/* sizes */
+	{ "max-value 0", SIZE_ERROR("0") },
+	{ "max-value 0k", SIZE_ERROR("0k") },
+	{ "max-value -1", SIZE_ERROR("-1") },
+	{ "max-value -0", SIZE_ERROR("-0") },
+	{ "max-value -18446744073709551615",
+	    SIZE_ERROR("-18446744073709551615") },
+	{ "max-value 67108865", SIZE_ERROR("67108865") },
+	{ "max-value 65537k", SIZE_ERROR("65537k") },
+	{ "max-value 65M", SIZE_ERROR("65M") },
+	{ "max-value 1G", SIZE_ERROR("1G") },
+	{ "max-value 16E", SIZE_ERROR("16E") },
+	{ "max-value 17592186044416M", SIZE_ERROR("17592186044416M") },
+	{ "max-value 18446744073709551617",
+	    SIZE_ERROR("18446744073709551617") },
+	{ "max-value 99999999999999999999k",
+	    SIZE_ERROR("99999999999999999999k") },
+	{ "max-value junk", SIZE_ERROR("junk") },
+	{ "max-value k", SIZE_ERROR("k") },
+	{ "max-value 1x", SIZE_ERROR("1x") },
+	{ "max-value 1.5M", SIZE_ERROR("1.5M") },
+	{ "max-value 1 M", SIZE_ERROR("1 M") },
+	{ "max-value always", SIZE_ERROR("always") },
+
+	/* times: limits, units, overflow */
+	{ "idle-timeout -1", IDLE_ERROR("-1") },
+	{ "idle-timeout -1s", IDLE_ERROR("-1s") },
+	{ "idle-timeout -0", IDLE_ERROR("-0") },
+	{ "idle-timeout 00", IDLE_ERROR("00") },
+	{ "idle-timeout 1", IDLE_ERROR("1") },
+	{ "idle-timeout 1d", IDLE_ERROR("1d") },
+	{ "idle-timeout 1S", IDLE_ERROR("1S") },
+	{ "idle-timeout 1 s", IDLE_ERROR("1 s") },
+	{ "idle-timeout 1sec", IDLE_ERROR("1sec") },
+	{ "idle-timeout 1m30s", IDLE_ERROR("1m30s") },
+	{ "idle-timeout 1.5h", IDLE_ERROR("1.5h") },
+	{ "idle-timeout +1s", IDLE_ERROR("+1s") },
+	{ "idle-timeout s", IDLE_ERROR("s") },
+	{ "idle-timeout ms", IDLE_ERROR("ms") },
+	{ "idle-timeout never", IDLE_ERROR("never") },
+	{ "idle-timeout 604800001ms", IDLE_ERROR("604800001ms") },
+	{ "idle-timeout 604801s", IDLE_ERROR("604801s") },
+	{ "idle-timeout 10081m", IDLE_ERROR("10081m") },
+	{ "idle-timeout 169h", IDLE_ERROR("169h") },
+	{ "idle-timeout 604800001h", IDLE_ERROR("604800001h") },
+	{ "idle-timeout 2562047788015h", IDLE_ERROR("2562047788015h") },
+	{ "idle-timeout 5124095576031h", IDLE_ERROR("5124095576031h") },
+	{ "idle-timeout 999999999999999h", IDLE_ERROR("999999999999999h") },
+	{ "idle-timeout 9999999999999999h", IDLE_ERROR("9999999999999999h") },
+	{ "idle-timeout 9223372036854775807ms",
+	    IDLE_ERROR("9223372036854775807ms") },
+	{ "idle-timeout 18446744073709551616ms",
+	    IDLE_ERROR("18446744073709551616ms") },
+	{ "idle-timeout 18446744073709551617s",
+	    IDLE_ERROR("18446744073709551617s") },
+	{ "idle-timeout 99999999999999999999999999999999999999999999h",
+	    IDLE_ERROR("99999999999999999999999999999999999999999999h") },
+	{ "write-timeout 0", TIME_ERROR("write-timeout", "0") },
+	{ "write-timeout 0ms", TIME_ERROR("write-timeout", "0ms") },
+	{ "write-timeout 604800001ms",
+	    TIME_ERROR("write-timeout", "604800001ms") },
+	{ "write-timeout 1", TIME_ERROR("write-timeout", "1") },
+	{ "registry-timeout 0", TIME_ERROR("registry-timeout", "0") },
+	{ "registry-timeout 0h", TIME_ERROR("registry-timeout", "0h") },
+	{ "registry-timeout 169h", TIME_ERROR("registry-timeout", "169h") },
+	{ "registry-timeout junk", TIME_ERROR("registry-timeout", "junk") },
+	{ "shutdown-timeout 0", TIME_ERROR("shutdown-timeout", "0") },
+	{ "shutdown-timeout -1ms", TIME_ERROR("shutdown-timeout", "-1ms") },
+	{ "shutdown-timeout 10081m", TIME_ERROR("shutdown-timeout", "10081m") },
+	{ "shutdown-timeout s", TIME_ERROR("shutdown-timeout", "s") },
+
+	/* sync */
+	{ "sync 0", SYNC_ERROR("0") },
+	{ "sync 0ms", SYNC_ERROR("0ms") },
+	{ "sync -1", SYNC_ERROR("-1") },
+	{ "sync -1ms", SYNC_ERROR("-1ms") },
+	{ "sync 50", SYNC_ERROR("50") },
+	{ "sync 604800001ms", SYNC_ERROR("604800001ms") },
+	{ "sync 169h", SYNC_ERROR("169h") },
+	{ "sync Always", SYNC_ERROR("Always") },
+	{ "sync alway", SYNC_ERROR("alway") },
+	{ "sync always never", SYNC_ERROR("always never") },
+	{ "sync no", SYNC_ERROR("no") },
+
+	/* paths */
+	{ "data a", PATH_ERROR("data", "a") },
+	{ "data ./a", PATH_ERROR("data", "./a") },
+	{ "runtime ~/a", PATH_ERROR("runtime", "~/a") },
+	{ "libexec \"/a\"", PATH_ERROR("libexec", "\"/a\"") },
+	{ "data /a#b", MARK_ERROR("data", "/a#b") },
+	{ "data /#", MARK_ERROR("data", "/#") },
+	{ "data /a # b", MARK_ERROR("data", "/a # b") },
+	{ "runtime /a\\b", MARK_ERROR("runtime", "/a\\b") },
+	{ "libexec /a\\", MARK_ERROR("libexec", "/a\\") },
+	{ "libexec /a\\#", MARK_ERROR("libexec", "/a\\#") },
+
+	/* listen */
+	{ "listen 127.0.0.1:65536", PORT_ERROR("65536") },
+	{ "listen 127.0.0.1:4294967296", PORT_ERROR("4294967296") },
+	{ "listen 127.0.0.1:99999999999999999999",
+	    PORT_ERROR("99999999999999999999") },
+	{ "listen 127.0.0.1:-1", PORT_ERROR("-1") },
+	{ "listen 127.0.0.1:", PORT_ERROR("") },
+	{ "listen 127.0.0.1:http", PORT_ERROR("http") },
+	{ "listen 127.0.0.1:80x", PORT_ERROR("80x") },
+	{ "listen 127.0.0.1:0x50", PORT_ERROR("0x50") },
+	{ "listen [::1]:65536", PORT_ERROR("65536") },
+	{ "listen [::1]:", PORT_ERROR("") },
+	{ "listen 127.0.0.1", ADDRESS_ERROR("127.0.0.1") },
+	{ "listen [::1]", ADDRESS_ERROR("[::1]") },
+	{ "listen 80", ADDRESS_ERROR("80") },
+	{ "listen :80", ADDRESS_ERROR(":80") },
+	{ "listen []:80", ADDRESS_ERROR("[]:80") },
+	{ "listen localhost:80", ADDRESS_ERROR("localhost:80") },
+	{ "listen kvd.example:80", ADDRESS_ERROR("kvd.example:80") },
+	{ "listen 256.0.0.1:80", ADDRESS_ERROR("256.0.0.1:80") },
+	{ "listen 1.2.3.4.5:80", ADDRESS_ERROR("1.2.3.4.5:80") },
+	{ "listen 127.0.0.1:80 127.0.0.2:80",
+	    ADDRESS_ERROR("127.0.0.1:80 127.0.0.2:80") },
+	{ "listen 127.0.0.1 :80", ADDRESS_ERROR("127.0.0.1 :80") },
+	{ "listen ::1:80", ADDRESS_ERROR("::1:80") },
+	{ "listen :::80", ADDRESS_ERROR(":::80") },
+	{ "listen [::1:80", ADDRESS_ERROR("[::1:80") },
+	{ "listen ::1]:80", ADDRESS_ERROR("::1]:80") },
+	{ "listen [::1]x:80", ADDRESS_ERROR("[::1]x:80") },
+	{ "listen [::g]:80", ADDRESS_ERROR("[::g]:80") },
+	{ "listen [localhost]:80", ADDRESS_ERROR("[localhost]:80") },
+	{ "listen /a", ADDRESS_ERROR("/a") },
+	{ "listen unix:/a", PORT_ERROR("/a") },
+	{ "listen unix/a", ADDRESS_ERROR("unix/a") },
+	{ "listen Unix /a", ADDRESS_ERROR("Unix /a") },
+	{ "listen unix", PATH_ERROR("listen", "") },
+	{ "listen unix ", PATH_ERROR("listen", "") },
+	{ "listen unix a", PATH_ERROR("listen", "a") },
+	{ "listen unix ./a", PATH_ERROR("listen", "./a") },
+	{ "listen unix /a#b", MARK_ERROR("listen", "/a#b") },
+	{ "listen unix /a\\b", MARK_ERROR("listen", "/a\\b") },
+};
+
+START_TEST(test_error)
+{
+	refuse_line(error_table[_i].line, error_table[_i].error);
+}
+END_TEST
+
+/* What expand_number(3), strtonum(3) and getaddrinfo(3) would let pass. */
+static const char *const junk_table[] = {
+	"max-value 1Mjunk",
+	"max-value 1MB",
+	"max-value 1kk",
+	"max-value 1b1",
+	"max-value \v-18446744073709551615",
+	"listen 127.0.0.1: 80",
+};
+
+START_TEST(test_junk)
+{
+	refuse_line(junk_table[_i], NULL);
+}
+END_TEST
+
+static const char *const nothing_table[] = { "", " ", "\t", "\r", " \t\r " };
+
+START_TEST(test_nothing)
+{
+	accept_line(nothing_table[_i]);
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+}
+END_TEST
+
+/* Longer than any message: cut, and terminated. */
+START_TEST(test_long_errors)
+{
+	static const char *const lines[] = { "", "data ", "max-value ",
+		"max-clients ", "sync ", "idle-timeout ", "listen " };
+	char line[4 * CONFIG_ERROR_SIZE];
+	size_t i, n;
+
+	for (i = 0; i < UNIT_COUNT(lines); i++) {
+		memset(line, 'x', sizeof(line) - 1);
+		line[sizeof(line) - 1] = '\0';
+		memcpy(line, lines[i], strlen(lines[i]));
+		refuse_line(line, NULL);
+		n = strnlen(error, sizeof(error));
+		ck_assert_uint_lt(n, sizeof(error));
+		/* listen has a limit of its own, and says so. */
+		ck_assert(n == sizeof(error) - 1 ||
+		    strcmp(error, "listen: value too long") == 0);
+	}
+}
+END_TEST
+
+/* Paths. */
+
+static const char *const path_table[] = { "/", "/a", "/a b", "/a  b", "//a",
+	"/a/../b/", "/a\tb", "/=:;\"'$*?[]{}!~", "/\xc3\xa4" };
+
+START_TEST(test_path)
+{
+	static const char *const keywords[] = { "data", "runtime", "libexec" };
+	char *const *fields[] = { &config.data, &config.runtime,
+		&config.libexec };
+	char line[64];
+	size_t i;
+
+	for (i = 0; i < UNIT_COUNT(keywords); i++) {
+		snprintf(line, sizeof(line), "\t%s \t%s \r", keywords[i],
+		    path_table[_i]);
+		accept_line(line);
+		ck_assert_str_eq(*fields[i], path_table[_i]);
+		accept_line(line);
+		ck_assert_str_eq(*fields[i], path_table[_i]);
+	}
+	assert_round_trip();
+}
+END_TEST
+
+START_TEST(test_long_path)
+{
+	char line[5 + 4096] = "data /";
+
+	memset(line + 6, 'x', sizeof(line) - 7);
+	line[sizeof(line) - 1] = '\0';
+	accept_line(line);
+	ck_assert_str_eq(config.data, line + 5);
+	assert_round_trip();
+}
+END_TEST
+
+/* Addresses. */
+
+static const struct {
+	const char *value;
+	int family;
+	const char *host, *port; /* host: the path, port: NULL for AF_UNIX */
+} listen_table[] = {
+	{ "127.0.0.1:4040", AF_INET, "127.0.0.1", "4040" },
+	{ "127.0.0.1:0", AF_INET, "127.0.0.1", "0" },
+	{ "127.0.0.1:1", AF_INET, "127.0.0.1", "1" },
+	{ "127.0.0.1:65535", AF_INET, "127.0.0.1", "65535" },
+	{ "0.0.0.0:80", AF_INET, "0.0.0.0", "80" },
+	{ "255.255.255.255:80", AF_INET, "255.255.255.255", "80" },
+	{ "[::1]:4040", AF_INET6, "::1", "4040" },
+	{ "[::1]:0", AF_INET6, "::1", "0" },
+	{ "[::1]:65535", AF_INET6, "::1", "65535" },
+	{ "[::]:80", AF_INET6, "::", "80" },
+	{ "[2001:db8::42]:80", AF_INET6, "2001:db8::42", "80" },
+	{ "[::ffff:192.0.2.1]:80", AF_INET6, "::ffff:192.0.2.1", "80" },
+	{ "unix /a", AF_UNIX, "/a", NULL },
+	{ "unix\t/a", AF_UNIX, "/a", NULL },
+	{ "unix \t  /run/kvd/kvd.sock", AF_UNIX, "/run/kvd/kvd.sock", NULL },
+	{ "unix /a b", AF_UNIX, "/a b", NULL },
+	{ "unix /127.0.0.1:80", AF_UNIX, "/127.0.0.1:80", NULL },
+};
+
+static void
+assert_inet(const struct config_listen *l, const char *host, const char *port)
+{
+	char got_host[64], got_port[16];
+
+	ck_assert_uint_eq(l->addr_size,
+	    l->addr.ss_family == AF_INET ? sizeof(struct sockaddr_in) :
+					   sizeof(struct sockaddr_in6));
+	ck_assert_int_eq(getnameinfo((const struct sockaddr *)&l->addr,
+			     l->addr_size, got_host, sizeof(got_host), got_port,
+			     sizeof(got_port), NI_NUMERICHOST | NI_NUMERICSERV),
+	    0);
+	ck_assert_str_eq(got_host, host);
+	ck_assert_str_eq(got_port, port);
+}
+
+static void
+assert_unix(const struct config_listen *l, const char *path)
+{
+	struct sockaddr_un sun;
+
+	ck_assert_uint_eq(l->addr_size, sizeof(sun));
+	memcpy(&sun, &l->addr, sizeof(sun));
+	ck_assert_str_eq(sun.sun_path, path);
+}
+
+START_TEST(test_listen)
+{
+	const struct config_listen *l;
+	char line[128];
+
+	snprintf(line, sizeof(line), " listen \t%s \t\r",
+	    listen_table[_i].value);
+	accept_line(line);
+	ck_assert(config.listens_given);
+	l = TAILQ_FIRST(&config.listens);
+	ck_assert_ptr_nonnull(l);
+	ck_assert_ptr_null(TAILQ_NEXT(l, entry));
+	ck_assert_str_eq(l->text, listen_table[_i].value);
+	ck_assert_int_eq(l->addr.ss_family, listen_table[_i].family);
+	if (listen_table[_i].port == NULL)
+		assert_unix(l, listen_table[_i].host);
+	else
+		assert_inet(l, listen_table[_i].host, listen_table[_i].port);
+	assert_round_trip();
+}
+END_TEST
+
+START_TEST(test_listen_path_bounds)
+{
+	char line[256] = "listen unix /", want[CONFIG_ERROR_SIZE];
+	char *path = line + strlen("listen unix ");
+
+	memset(path + 1, 'x', PATH_OF_SOCKET_MAX - 1);
+	accept_line(line);
+	assert_unix(TAILQ_FIRST(&config.listens), path);
+	assert_round_trip();
+
+	path[PATH_OF_SOCKET_MAX] = 'x';
+	snprintf(want, sizeof(want),
+	    "listen: path of a Unix socket is longer than %zu bytes",
+	    PATH_OF_SOCKET_MAX);
+	refuse_line(line, want);
+}
+END_TEST
+
+/* The value as a whole, blanks inside it included. */
+START_TEST(test_listen_text_bounds)
+{
+	char line[256] = "listen unix";
+	char *value = line + strlen("listen ");
+
+	memset(value + 4, ' ', TEXT_OF_LISTEN_MAX - 6);
+	memcpy(value + TEXT_OF_LISTEN_MAX - 2, "/a", 3);
+	ck_assert_uint_eq(strlen(value), TEXT_OF_LISTEN_MAX);
+	accept_line(line);
+	ck_assert_str_eq(TAILQ_FIRST(&config.listens)->text, value);
+	assert_round_trip();
+
+	value[TEXT_OF_LISTEN_MAX] = 'b';
+	refuse_line(line, "listen: value too long");
+	memset(value, '1', TEXT_OF_LISTEN_MAX + 1);
+	refuse_line(line, "listen: value too long");
+}
+END_TEST
+
+/* The first replaces the default, the next ones add to it. */
+START_TEST(test_listen_accumulates)
+{
+	accept_line("listen 127.0.0.1:1");
+	assert_print("listen 127.0.0.1:1\n" DEFAULT_REST);
+	accept_line("listen [::1]:2");
+	accept_line("max-clients 1000");
+	accept_line("listen unix /a");
+	accept_line("listen 127.0.0.1:1");
+	assert_print("listen 127.0.0.1:1\n"
+		     "listen [::1]:2\n"
+		     "listen unix /a\n"
+		     "listen 127.0.0.1:1\n" DEFAULT_REST);
+	assert_round_trip();
+}
+END_TEST
+
+START_TEST(test_listen_refused)
+{
+	/* does not count as the first */
+	refuse_line("listen junk", NULL);
+	ck_assert(!config.listens_given);
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+	accept_line("listen 127.0.0.1:1");
+	refuse_line("listen junk", NULL);
+	assert_print("listen 127.0.0.1:1\n" DEFAULT_REST);
+}
+END_TEST
+
+START_TEST(test_override)
+{
+	accept_line("listen 127.0.0.1:1");
+	accept_line("listen 127.0.0.1:2");
+	accept_line("max-clients 5");
+	config_override(&config);
+	ck_assert_int_eq(config.max_clients, 5);
+	accept_line("max-clients 1000");
+	refuse_line("listen junk", NULL);
+	assert_print("listen 127.0.0.1:1\n"
+		     "listen 127.0.0.1:2\n" DEFAULT_REST);
+	accept_line("listen 127.0.0.1:3");
+	assert_print("listen 127.0.0.1:3\n" DEFAULT_REST);
+	accept_line("listen 127.0.0.1:4");
+	assert_print("listen 127.0.0.1:3\n"
+		     "listen 127.0.0.1:4\n" DEFAULT_REST);
+	config_override(&config);
+	config_override(&config);
+	accept_line("listen 127.0.0.1:5");
+	assert_print("listen 127.0.0.1:5\n" DEFAULT_REST);
+	assert_round_trip();
+}
+END_TEST
+
+/* Files, and texts: both are read the same way. */
+
+static const struct {
+	const char *text;
+	const char *error; /* after the name, or NULL */
+	int64_t max_clients;
+	const char *data; /* NULL: the default */
+} file_table[] = {
+	{ "max-clients 5\n", NULL, 5, NULL },
+	{ "max-clients 5", NULL, 5, NULL },
+	{ "max-clients 5\r\ndata /a\r\n", NULL, 5, "/a" },
+	{ "max-clients 5\nmax-clients 6\n", NULL, 6, NULL },
+
+	/* nothing in it */
+	{ "\n", NULL, 1000, NULL },
+	{ " ", NULL, 1000, NULL },
+	{ "\r\n \t\n\n", NULL, 1000, NULL },
+	{ "#", NULL, 1000, NULL },
+	{ "# comment\n", NULL, 1000, NULL },
+	{ "\\", NULL, 1000, NULL },
+	{ "\\\n\\\n", NULL, 1000, NULL },
+
+	/* comments */
+	{ "# data /a\nmax-clients 5\n#\n", NULL, 5, NULL },
+	{ "\t # data /a\n\tmax-clients 5\n", NULL, 5, NULL },
+	{ "max-clients 5 # clients", NULL, 5, NULL },
+	{ "max-clients 5#clients\n", NULL, 5, NULL },
+	{ "data /a#b\nmax-clients 5\n", NULL, 5, "/a" },
+	{ "# comments do not go on \\\nmax-clients 5\n", NULL, 5, NULL },
+	{ "data /a # nor here \\\nmax-clients 5\n", NULL, 5, "/a" },
+	{ "max-clients # 5\n", ": line 1: max-clients: value missing", 1000,
+	    NULL },
+
+	/* continuation lines */
+	{ "max-clients\\\n 5\n", NULL, 5, NULL },
+	{ "max-clients \\\n5\n", NULL, 5, NULL },
+	{ "max-\\\nclients 5\\\n0", NULL, 50, NULL },
+	{ "max-clients \\\n\\\n\\\n5\n", NULL, 5, NULL },
+	{ "max-clients 5 \\", NULL, 5, NULL },
+	{ "max-clients 5 \\\n", NULL, 5, NULL },
+	{ "max-clients 5 \\\n\ndata /a\n", NULL, 5, "/a" },
+	{ "max-clients 5 \\\n# comment\ndata /a\n", NULL, 5, "/a" },
+	{ "max-clients 5 \\\ndata /a\n", ": line 2: " COUNT_ERROR("5 data /a"),
+	    1000, NULL },
+	/* not with a blank or a carriage return behind it, nor escaped */
+	{ "max-clients 5\\ \ndata /a\n", ": line 1: " COUNT_ERROR("5\\"), 1000,
+	    NULL },
+	{ "max-clients 5\\\r\ndata /a\n", ": line 1: " COUNT_ERROR("5\\"), 1000,
+	    NULL },
+	{ "max-clients 5\\\\\ndata /a\n", ": line 1: " COUNT_ERROR("5\\\\"),
+	    1000, NULL },
+
+	/* an escaped mark is no comment, and stays escaped */
+	{ "data /a\\#b\n", ": line 1: " MARK_ERROR("data", "/a\\#b"), 1000,
+	    NULL },
+	{ "max-clients 5\ndata /a\\b\n",
+	    ": line 2: " MARK_ERROR("data", "/a\\b"), 5, NULL },
+	{ "listen unix /a\\#b\n", ": line 1: " MARK_ERROR("listen", "/a\\#b"),
+	    1000, NULL },
+
+	/* the number of the line, its last if there are more */
+	{ "junk", ": line 1: unknown keyword \"junk\"", 1000, NULL },
+	{ "\njunk\n", ": line 2: unknown keyword \"junk\"", 1000, NULL },
+	{ "# one\n\n  # three\n\t\njunk\n\n",
+	    ": line 5: unknown keyword \"junk\"", 1000, NULL },
+	{ "max-clients 5\n\\\n\\\njunk\n", ": line 4: unknown keyword \"junk\"",
+	    5, NULL },
+	{ "max-clients \\\n5\ndata\n", ": line 3: data: value missing", 5,
+	    NULL },
+	{ "max-clients 5\ndata a\nmax-clients 6\n",
+	    ": line 2: " PATH_ERROR("data", "a"), 5, NULL },
+	{ "\n\nlisten localhost:80\n",
+	    ": line 3: " ADDRESS_ERROR("localhost:80"), 1000, NULL },
+	{ "\n\n\n\n\n\n\n\n\n\nmax-value 65M\n",
+	    ": line 11: " SIZE_ERROR("65M"), 1000, NULL },
+};
+
+static void
+assert_loaded(int i, int rc, const char *name)
+{
+	const char *data = file_table[i].data;
+	char want[CONFIG_ERROR_SIZE];
+
+	if (file_table[i].error == NULL) {
+		ck_assert_msg(rc == 0, "%.*s", CONFIG_ERROR_SIZE, error);
+	} else {
+		ck_assert_int_eq(rc, -1);
+		snprintf(want, sizeof(want), "%s%s", name, file_table[i].error);
+		ck_assert_str_eq(error, want);
+	}
+	ck_assert_int_eq(config.max_clients, file_table[i].max_clients);
+	ck_assert_str_eq(config.data,
+	    data == NULL ? KVD_LOCALSTATEDIR "/lib/kvd" : data);
+	assert_round_trip();
+}
+
+/* Loads a new file, whose name it leaves behind; the file is gone. */
+static int
+load_file(const void *data, size_t size, char *path, size_t path_size)
+{
+	const char *dir = getenv("TMPDIR");
+	int fd, rc;
+
+	snprintf(path, path_size, "%s/check_config.XXXXXXXXXX",
+	    dir == NULL ? "/tmp" : dir);
+	fd = mkstemp(path);
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(write(fd, data, size), (ssize_t)size);
+	(void)close(fd);
+	rc = config_file(&config, path, error);
+	(void)unlink(path);
+	return rc;
+}
+
+START_TEST(test_file)
+{
+	const char *text = file_table[_i].text;
+	char path[256];
+	int rc = load_file(text, strlen(text), path, sizeof(path));
+
+	assert_loaded(_i, rc, path);
+}
+END_TEST
+
+START_TEST(test_text)
+{
+	const char *text = file_table[_i].text;
+
+	assert_loaded(_i, load_text(text, strlen(text)), "configuration");
+}
+END_TEST
+
+START_TEST(test_empty)
+{
+	char path[256];
+
+	ck_assert_int_eq(load_file("", 0, path, sizeof(path)), 0);
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+	ck_assert_int_eq(config_text(&config, NULL, 0, error), -1);
+	ck_assert_str_eq(error, "no configuration");
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+}
+END_TEST
+
+START_TEST(test_nul)
+{
+	static const char text[] = "max-clients 5\0junk\n";
+	char path[256];
+
+	ck_assert_int_eq(load_file(text, sizeof(text) - 1, path, sizeof(path)),
+	    -1);
+}
+END_TEST
+
+START_TEST(test_file_missing)
+{
+	static const char path[] = "/nonexistent/kvd.conf";
+
+	ck_assert_int_eq(config_file(&config, path, error), -1);
+	ck_assert_str_eq(error,
+	    "/nonexistent/kvd.conf: No such file or directory");
+	ck_assert_int_eq(config_file(&config, "", error), -1);
+	ck_assert_str_eq(error, ": No such file or directory");
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+}
+END_TEST
+
+START_TEST(test_file_directory)
+{
+	ck_assert_int_eq(config_file(&config, "/", error), -1);
+	ck_assert_str_eq(error, "/: is a directory");
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+}
+END_TEST
+
+/* As many lines as one likes, and long ones. */
+START_TEST(test_file_large)
+{
+	char path[256], want[CONFIG_ERROR_SIZE];
+	struct buf b;
+	int i, rc;
+
+	buf_init(&b);
+	for (i = 0; i < 10000; i++)
+		buf_append_text(&b, "max-clients 5 # and so on\n");
+	for (i = 0; i < 100000; i++)
+		buf_append_text(&b, "\t ");
+	buf_append_text(&b, "max-clients 6\n");
+	ck_assert(!buf_failed(&b));
+	rc = load_file(buf_data(&b), buf_size(&b), path, sizeof(path));
+	ck_assert_int_eq(rc, 0);
+	ck_assert_int_eq(config.max_clients, 6);
+
+	for (i = 0; i < 100000; i++)
+		buf_append_text(&b, "x");
+	rc = load_file(buf_data(&b), buf_size(&b), path, sizeof(path));
+	ck_assert_int_eq(rc, -1);
+	snprintf(want, sizeof(want), "%s: line 10002: unknown keyword \"xxx",
+	    path);
+	ck_assert_mem_eq(error, want, strlen(want));
+	ck_assert_uint_lt(strnlen(error, sizeof(error)), sizeof(error));
+	buf_clear(&b);
+}
+END_TEST
+
+/* The file and the line are named however long the file's name is. */
+START_TEST(test_file_long_name)
+{
+	char path[1024] = "/tmp/";
+	FILE *file;
+	int rc;
+
+	/* "/././" is as good as "/". */
+	while (strlen(path) < CONFIG_ERROR_SIZE)
+		strlcat(path, "./", sizeof(path));
+	strlcat(path, "check_config.XXXXXXXXXX", sizeof(path));
+	file = fdopen(mkstemp(path), "w");
+	ck_assert_ptr_nonnull(file);
+	fprintf(file, "\njunk\n");
+	(void)fclose(file);
+	rc = config_file(&config, path, error);
+	(void)unlink(path);
+	ck_assert_int_eq(rc, -1);
+	ck_assert_msg(strstr(error, "line 2") != NULL, "%s", error);
+}
+END_TEST
+
+/* The texts that the child reads are those that the master accepted. */
+
+/* Refused or not: what is accepted has to come back from its print. */
+static const char *const again_table[] = {
+	"listen 127.0.0.1:\n80",
+	"listen 127.0.0.1:\v80",
+	"listen unix /a\v",
+	"listen unix /a\nb",
+	"data /a\v",
+	"data /a\r/b",
+	"data /a\n",
+	"max-clients \n5",
+	"max-value \n5",
+};
+
+START_TEST(test_accepted_again)
+{
+	(void)config_line(&config, again_table[_i], error);
+	assert_round_trip();
+}
+END_TEST
+
+static const char *const fragments[] = { "listen ", "listen ", "data ",
+	"runtime ", "sync ", "max-value ", "max-clients ", "idle-timeout ",
+	"unix ", "/a", "/", "127.0.0.1", "[::1]", ":", "0", "1", "80", "ms",
+	"s", "h", "k", "M", "always", "never", " ", "\t", "#", "\\", "\r", "\n",
+	"\\\n", "\v", "-", "\xff" };
+
+START_TEST(test_random)
+{
+	uint64_t state = (uint64_t)_i + 1;
+	char text[256];
+	int round, n;
+
+	for (round = 0; round < 3000; round++) {
+		text[0] = '\0';
+		for (n = (int)(unit_random(&state) % 12) + 1; n > 0; n--)
+			strlcat(text,
+			    fragments[unit_random(&state) %
+				UNIT_COUNT(fragments)],
+			    sizeof(text));
+		(void)load_text(text, strlen(text));
+		assert_round_trip();
+		if (round % 8 == 0)
+			config_override(&config);
+	}
+}
+END_TEST
+
+static void
+add_lines(Suite *suite)
+{
+	TCase *tc = tcase_create("lines");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_defaults);
+	tcase_add_test(tc, test_clear_twice);
+	tcase_add_loop_test(tc, test_number, 0, UNIT_COUNT(number_table));
+	tcase_add_test(tc, test_fields);
+	tcase_add_loop_test(tc, test_error, 0, UNIT_COUNT(error_table));
+	tcase_add_loop_test(tc, test_junk, 0, UNIT_COUNT(junk_table));
+	tcase_add_loop_test(tc, test_nothing, 0, UNIT_COUNT(nothing_table));
+	tcase_add_test(tc, test_long_errors);
+	tcase_add_loop_test(tc, test_path, 0, UNIT_COUNT(path_table));
+	tcase_add_test(tc, test_long_path);
+	suite_add_tcase(suite, tc);
+}
+
+static void
+add_listen(Suite *suite)
+{
+	TCase *tc = tcase_create("listen");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_listen, 0, UNIT_COUNT(listen_table));
+	tcase_add_test(tc, test_listen_path_bounds);
+	tcase_add_test(tc, test_listen_text_bounds);
+	tcase_add_test(tc, test_listen_accumulates);
+	tcase_add_test(tc, test_listen_refused);
+	tcase_add_test(tc, test_override);
+	suite_add_tcase(suite, tc);
+}
+
+static void
+add_files(Suite *suite)
+{
+	TCase *tc = tcase_create("files");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_file, 0, UNIT_COUNT(file_table));
+	tcase_add_loop_test(tc, test_text, 0, UNIT_COUNT(file_table));
+	tcase_add_test(tc, test_empty);
+	tcase_add_test(tc, test_nul);
+	tcase_add_test(tc, test_file_missing);
+	tcase_add_test(tc, test_file_directory);
+	tcase_add_test(tc, test_file_large);
+	tcase_add_test(tc, test_file_long_name);
+	tcase_add_loop_test(tc, test_accepted_again, 0,
+	    UNIT_COUNT(again_table));
+	tcase_add_loop_test(tc, test_random, 0, 4);
+	suite_add_tcase(suite, tc);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("config");
+
+	add_lines(suite);
+	add_listen(suite);
+	add_files(suite);
+	return unit_run(suite);
+}
