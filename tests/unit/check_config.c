@@ -164,7 +164,6 @@ static const struct {
 	{ "sync 168h", FIELD(sync_ms), 604800000 },
 
 	{ "max-value 1", FIELD(max_value), 1 },
-	{ "max-value 1b", FIELD(max_value), 1 },
 	{ "max-value 512k", FIELD(max_value), 512 << 10 },
 	{ "max-value 512K", FIELD(max_value), 512 << 10 },
 	{ "max-value 1m", FIELD(max_value), 1 << 20 },
@@ -275,6 +274,26 @@ END_TEST
 
 #define COUNT_ERROR(value) \
 	"max-clients: \"" value "\" is not a number from 1 to 100000"
+#define SIZE_ERROR(value)                                   \
+	"max-value: \"" value "\" is not a size from 1 to " \
+	"67108864 bytes, such as 512k or 1M"
+#define TIME_ERROR(keyword, value)                                 \
+	keyword ": \"" value "\" is not a time of 1ms to 7 days, " \
+		"such as 50ms, 10s, 5m or 1h"
+#define IDLE_ERROR(value)                                            \
+	"idle-timeout: \"" value "\" is not a time of 0 to 7 days, " \
+	"such as 50ms, 10s, 5m or 1h"
+#define SYNC_ERROR(value)                                               \
+	"sync: \"" value "\" is not always, never or a time of 1ms to " \
+	"7 days, such as 50ms"
+#define PATH_ERROR(keyword, value) \
+	keyword ": \"" value "\" is not an absolute path"
+#define MARK_ERROR(keyword, value) \
+	keyword ": \"" value "\" has a # or a \\ in it"
+#define PORT_ERROR(value) "listen: \"" value "\" is not a port (0 to 65535)"
+#define ADDRESS_ERROR(value)                                              \
+	"listen: \"" value "\" is not ADDRESS:PORT, [IPv6-ADDRESS]:PORT " \
+	"or unix PATH"
 
 static const struct {
 	const char *line, *error;
