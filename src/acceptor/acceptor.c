@@ -52,6 +52,7 @@ struct acceptor {
 	int64_t accept_at_ms; /* CLOCK_NEVER unless pausing */
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
 	bool is_worker; /* this process is a forked worker, and done */
+	bool has_left; /* ends at once, and its workers live on */
 };
 
 enum {
@@ -113,12 +114,17 @@ become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
 	size_t i;
 
 	a->is_worker = true;
+	log_set_role("worker");
 	for (i = 0; i < a->listeners; i++)
 		(void)close(a->pfds[PFD_LISTEN + i].fd);
 	(void)close(CHANNEL_FD);
 	set_title(addr);
 	/* The signal descriptor reads the signals of whoever reads it. */
 	worker_run(a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD);
+#ifndef KVD_INSTRUMENTED
+	/* exit(3) has nothing to do but to touch, and so copy, pages. */
+	_exit(EX_OK);
+#endif
 }
 
 static void
@@ -237,6 +243,15 @@ stop_accepting(struct acceptor *a)
 	    clock_ms() + a->config->shutdown_timeout_ms + KILL_DELAY_MS;
 }
 
+/* Has the master cut the lifeline? */
+static bool
+kvd_is_stopping(void)
+{
+	struct pollfd pfd = { .fd = CHANNEL_LIFELINE_FD };
+
+	return io_poll(&pfd, 1, 0) > 0;
+}
+
 static void
 read_signal(struct acceptor *a)
 {
@@ -246,8 +261,14 @@ read_signal(struct acceptor *a)
 		return;
 	if (info.ssi_signo == SIGCHLD)
 		reap_workers(a);
-	else
+	else if (kvd_is_stopping())
 		stop_accepting(a);
+	else {
+		/* Somebody wants this process to end, not its clients': the
+		 * master adopts the workers, and starts another acceptor. */
+		log_warnx("told to end while kvd runs; leaving the workers");
+		a->has_left = true;
+	}
 }
 
 /*
@@ -316,7 +337,7 @@ handle_events(struct acceptor *a)
 static bool
 is_over(const struct acceptor *a)
 {
-	return a->is_worker ||
+	return a->is_worker || a->has_left ||
 	    (a->stop_at_ms != CLOCK_NEVER &&
 		(a->live == 0 || a->stop_at_ms <= clock_ms()));
 }
@@ -351,7 +372,8 @@ clear_workers(struct acceptor *a)
 	struct worker_process *w;
 
 	while ((w = RB_ROOT(&a->workers)) != NULL) {
-		if (!a->is_worker && kill(w->pid, SIGKILL) == -1)
+		if (!a->is_worker && !a->has_left &&
+		    kill(w->pid, SIGKILL) == -1)
 			log_warn("kill %ld", (long)w->pid);
 		RB_REMOVE(worker_tree, &a->workers, w);
 		free(w);

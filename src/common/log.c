@@ -40,6 +40,12 @@ log_init(const char *role, int where, bool verbose)
 }
 
 void
+log_set_role(const char *role)
+{
+	log_state.role = role;
+}
+
+void
 log_detach(void)
 {
 	int null;

@@ -13,13 +13,18 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "master/listener.h"
 
 /* As long as the kernel allows (net.core.somaxconn): the backlog is where
  * clients wait while a child is restarted. */
 #define BACKLOG 65535
+/* How long a killed kvd's acceptor may take to let go of an address. */
+#define BIND_WAIT_MS 1000
+#define BIND_POLL_NS 20000000
 
 static int
 listen_error(char *error, const char *what)
@@ -85,13 +90,18 @@ bind_and_listen(int fd, const struct sockaddr_storage *addr, socklen_t size)
 int
 listener_open(const struct config_listen *l, char *error)
 {
-	int fd, saved;
+	static const struct timespec pause = { .tv_nsec = BIND_POLL_NS };
+	int64_t deadline_ms = clock_ms() + BIND_WAIT_MS;
+	int fd, rc, saved;
 
 	fd = socket(l->addr.ss_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd == -1)
 		return listen_error(error, l->text);
-	if (bind_and_listen(fd, &l->addr, l->addr_size) == 0)
+	while ((rc = bind_and_listen(fd, &l->addr, l->addr_size)) == -1 &&
+	    errno == EADDRINUSE && clock_ms() < deadline_ms)
+		(void)nanosleep(&pause, NULL);
+	if (rc == 0)
 		return fd;
 	saved = errno;
 	(void)close(fd);
@@ -127,6 +137,9 @@ listener_open_registry(const char *dir, char *error)
 
 	if (registry_listen(&l, dir) == -1)
 		return listen_error(error, dir);
+	/* The runtime directory is locked: whoever listens there is the dying
+	 * registry of a killed kvd. */
+	listener_unlink(&l);
 	mask = umask(0177);
 	fd = listener_open(&l, error);
 	(void)umask(mask);

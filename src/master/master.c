@@ -359,7 +359,7 @@ read_signals(struct master *m)
 			break;
 		default:
 			log_info("stopping");
-			begin_stop(m, EX_OK);
+			begin_stop(m, m->announced ? EX_OK : EX_TEMPFAIL);
 			break;
 		}
 	}

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/io.h"
@@ -139,7 +140,7 @@ set_wants_out(struct registry *r, struct conn *c, bool wants_out)
 		return;
 	c->wants_out = wants_out;
 	if (watch(r, c, EPOLL_CTL_MOD) == -1)
-		fatal(1, "epoll_ctl");
+		fatal(EX_OSERR, "epoll_ctl");
 }
 
 void

@@ -91,6 +91,8 @@ load_outcomes(struct registry *r)
 	if (result == STORE_FAILED)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	store_release(r->store);
+	/* A worker repeats its requests within one timeout, or never. */
+	r->expire_at_ms = clock_ms() + 2 * r->config->registry_timeout_ms;
 }
 
 static void
@@ -144,6 +146,10 @@ handle_event(struct registry *r, const struct epoll_event *event)
 	} else if (event->data.ptr == &source_signal) {
 		watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
 		stop_within(r, r->config->shutdown_timeout_ms);
+	} else if (event->events & (EPOLLHUP | EPOLLERR)) {
+		/* The worker has gone or given up: nobody waits for what it
+		 * asked, and its client has been told so. */
+		conn_close(r, c);
 	} else if (c->wants_out)
 		conn_flush(r, c);
 	else
@@ -157,6 +163,8 @@ next_deadline(const struct registry *r)
 
 	if (!TAILQ_EMPTY(&r->ready))
 		return 0;
+	if (r->expire_at_ms < deadline_ms)
+		deadline_ms = r->expire_at_ms;
 	if (r->sync_at_ms < deadline_ms)
 		deadline_ms = r->sync_at_ms;
 	if (r->listen_at_ms < deadline_ms)
@@ -169,9 +177,14 @@ run_timers(struct registry *r)
 {
 	int64_t now_ms;
 
-	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER)
+	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
+	    r->expire_at_ms == CLOCK_NEVER)
 		return;
 	now_ms = clock_ms();
+	if (r->expire_at_ms <= now_ms) {
+		r->expire_at_ms = CLOCK_NEVER;
+		outcome_expire(&r->outcomes);
+	}
 	if (r->sync_at_ms <= now_ms) {
 		r->sync_at_ms = CLOCK_NEVER;
 		if (store_sync(r->store) != STORE_OK)
@@ -228,6 +241,7 @@ int
 registry_main(const struct config *config)
 {
 	struct registry r = { .config = config,
+		.expire_at_ms = CLOCK_NEVER,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER };

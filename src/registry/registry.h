@@ -33,6 +33,7 @@ struct registry {
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 
+	int64_t expire_at_ms; /* when nobody comes back for outcomes */
 	int64_t sync_at_ms; /* CLOCK_NEVER unless commits wait for a sync */
 	int64_t listen_at_ms; /* when to accept again after a shortage */
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */

@@ -221,6 +221,7 @@ open_format(struct store *s)
 static enum store_result
 allocate_map(struct store *s)
 {
+	enum store_result result;
 	size_t want =
 	    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN : s->allocated;
 
@@ -228,6 +229,9 @@ allocate_map(struct store *s)
 		s->allocated = want;
 	else
 		s->allocated = store_data_size(s);
+	/* A predecessor may have died before it was time to. */
+	if ((result = store_sync(s)) != STORE_OK)
+		return result;
 	return store_use_reserve(s, false);
 }
 

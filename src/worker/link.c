@@ -23,14 +23,13 @@
 #define RETRY_MS 20
 
 int
-link_init(struct link *l, int lifeline_fd, int timeout_ms, size_t value_max)
+link_init(struct link *l, int lifeline_fd, int timeout_ms)
 {
 	memset(l, 0, sizeof(*l));
 	l->fd = -1;
 	l->lifeline_fd = lifeline_fd;
 	l->timeout_ms = timeout_ms;
 	l->sequence = 1;
-	l->reply_max = message_request_max(value_max);
 	/* Straight from the kernel: in a new process arc4random(3) would first
 	 * set itself up. */
 	return getentropy(&l->session, sizeof(l->session));
@@ -181,8 +180,8 @@ link_next(struct link *l, struct message *m)
 	if (buf_size(&l->pending) == 0)
 		return 0;
 	for (;;) {
-		rc = message_get(buf_data(&l->in), buf_size(&l->in),
-		    l->reply_max, m);
+		rc = message_get(buf_data(&l->in), buf_size(&l->in), SIZE_MAX,
+		    m);
 		if (rc == 1)
 			return take_reply(l, m);
 		if (deadline_ms == CLOCK_NEVER)

@@ -21,12 +21,10 @@ struct link {
 	struct buf pending; /* requests not yet answered */
 	size_t sent; /* bytes of `pending` that this connection has sent */
 	struct buf in;
-	size_t reply_max; /* frame size */
 };
 
 /* Returns 0, or -1 with errno. */
-int link_init(struct link *, int lifeline_fd, int timeout_ms,
-    size_t value_max);
+int link_init(struct link *, int lifeline_fd, int timeout_ms);
 void link_clear(struct link *);
 
 /*

@@ -270,8 +270,8 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
 	w.client.write_timeout_ms = config->write_timeout_ms;
 	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
 	w.line_max = LINE_OVERHEAD + ESCAPE_SIZE * (size_t)config->max_value;
-	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms,
-		(size_t)config->max_value) == -1)
+	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms) ==
+	    -1)
 		fatal(EX_OSERR, "session");
 	while (!w.over)
 		serve_once(&w);

@@ -357,6 +357,16 @@ server_restart(struct server *s)
 }
 
 void
+server_keep_port(struct server *s)
+{
+	char **last = &s->options[s->n_options - 1];
+
+	ck_assert_int_eq(strncmp(*last, "listen ", 7), 0);
+	free(*last);
+	ck_assert_int_ne(asprintf(last, "listen %s:%d", s->host, s->port), -1);
+}
+
+void
 server_adopt(struct server *s, pid_t pid)
 {
 	s->pid = pid;
@@ -613,14 +623,20 @@ process_parent(pid_t pid)
 }
 
 void
-process_kill(pid_t pid)
+process_await_end(pid_t pid)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	struct process p;
 
-	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	while (read_process(pid, &p) && !is_dead(&p))
 		pause_until(deadline_ms, "a killed process does not die");
+}
+
+void
+process_kill(pid_t pid)
+{
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	process_await_end(pid);
 }
 
 /* Commands */
@@ -812,17 +828,35 @@ exchange_ended(struct exchange *x, const char *how)
 	return EXCHANGE_ENDED;
 }
 
+/* The rest of a line that was not expected, for whoever has to judge it. */
+static void
+read_instead(int fd, struct exchange *x, const uint8_t *data, size_t size)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	size_t room = sizeof(x->instead) - 1;
+
+	if (size > room)
+		size = room;
+	memcpy(x->instead, data, size);
+	while (size < room && memchr(x->instead, '\n', size) == NULL &&
+	    poll(&pfd, 1, WAIT_MS) == 1 &&
+	    recv(fd, x->instead + size, 1, MSG_DONTWAIT) == 1)
+		size++;
+	x->instead[size] = '\0';
+}
+
 static enum exchange_result
-exchange_wrong(struct exchange *x, const uint8_t *data, size_t size)
+exchange_wrong(int fd, struct exchange *x, const uint8_t *data, size_t size)
 {
 	const uint8_t *want = (const uint8_t *)x->want + x->got;
 	size_t same;
 
 	for (same = 0; same < size && data[same] == want[same]; same++)
 		;
+	read_instead(fd, x, data + same, size - same);
 	snprintf(x->error, sizeof(x->error),
 	    "byte %zu: \"%s\" came, where \"%s\" was to", x->got + same,
-	    show(data + same, size - same),
+	    show(x->instead, strlen(x->instead)),
 	    show(want + same, x->want_size - x->got - same));
 	x->got += same;
 	return EXCHANGE_WRONG;
@@ -843,7 +877,7 @@ exchange_recv(int fd, struct exchange *x)
 		return exchange_ended(x,
 		    n == 0 ? "the end came" : strerror(errno));
 	if (memcmp(data, (const uint8_t *)x->want + x->got, (size_t)n) != 0)
-		return exchange_wrong(x, data, (size_t)n);
+		return exchange_wrong(fd, x, data, (size_t)n);
 	x->got += (size_t)n;
 	return EXCHANGE_OK;
 }

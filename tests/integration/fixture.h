@@ -73,6 +73,8 @@ void server_adopt(struct server *, pid_t pid);
 void server_kill_all(struct server *);
 /* On the same directories, after server_kill_all or server_await_end. */
 void server_restart(struct server *);
+/* From now on on the port that it has; `listen` was the last option. */
+void server_keep_port(struct server *);
 /*
  * Waits until no process is left, for so long, and returns the master's wait
  * status.
@@ -100,6 +102,7 @@ bool process_title(pid_t, char *title, size_t size);
 pid_t process_parent(pid_t);
 /* SIGKILL, and waits until it is dead. */
 void process_kill(pid_t);
+void process_await_end(pid_t);
 
 /*
  * Runs the kvd command with these arguments until it and all that it has
@@ -152,6 +155,7 @@ struct exchange {
 	const void *want;
 	size_t want_size;
 	size_t got; /* bytes that came as wanted */
+	char instead[64]; /* what came instead, to its line's end */
 	char error[512];
 };
 

@@ -1,0 +1,908 @@
+/*
+ * check_failure: any process may die at any moment, and what was
+ * acknowledged is there.  Loaders, processes of their own, talk to the
+ * server meanwhile and note in shared memory what it has promised.
+ */
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "fixture.h"
+
+#define LOADERS 4
+#define LOAD_KEYS 8
+#define BATCH_MAX 16
+
+/* What a client is told before kvd ends, if there is time to. */
+static const char farewell[] = "ERROR shutting down\r\n";
+
+/* How long a registry may take while it dies again and again. */
+static const char patience[] = "registry-timeout 60s";
+
+struct load {
+	pid_t pid;
+	int id;
+	atomic_int stop;
+	atomic_ulong done; /* batches */
+	bool wrong; /* error says how */
+	char error[512];
+	/* The last value of each key: sent, and said OK to.  They ascend. */
+	unsigned long value;
+	unsigned long sent[LOAD_KEYS];
+	unsigned long acked[LOAD_KEYS];
+};
+
+/* Talks until told to stop; returns how it ended. */
+typedef enum exchange_result load_function(struct load *, int fd);
+
+static struct load *
+load_new(void)
+{
+	struct load *loads;
+	int i;
+
+	loads = mmap(NULL, LOADERS * sizeof(*loads), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(loads, MAP_FAILED);
+	for (i = 0; i < LOADERS; i++)
+		loads[i].id = i;
+	return loads;
+}
+
+/* In a loader, which is not Check's process: it only notes what is wrong. */
+__attribute__((noreturn)) static void
+run_loader(struct load *load, int fd, load_function *function, bool may_end)
+{
+	enum exchange_result result;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Other clients' sockets are not to be held open here. */
+	if (dup2(fd, 3) == -1)
+		_exit(1);
+	closefrom(4);
+	result = function(load, 3);
+	if (result == EXCHANGE_WRONG || (result == EXCHANGE_ENDED && !may_end))
+		load->wrong = true;
+	_exit(0);
+}
+
+static void
+loaders_start(struct load *loads, const struct server *s,
+    load_function *function, bool may_end)
+{
+	int i, fd;
+	pid_t pid;
+
+	for (i = 0; i < LOADERS; i++) {
+		loads[i].stop = 0;
+		loads[i].done = 0;
+		fd = client_connect(s);
+		fflush(NULL);
+		pid = fork();
+		ck_assert_int_ne(pid, -1);
+		if (pid == 0)
+			run_loader(&loads[i], fd, function, may_end);
+		loads[i].pid = pid;
+		(void)close(fd);
+	}
+}
+
+static void
+loaders_end(struct load *loads)
+{
+	int i, status;
+
+	for (i = 0; i < LOADERS; i++)
+		loads[i].stop = 1;
+	for (i = 0; i < LOADERS; i++) {
+		ck_assert_int_eq(waitpid(loads[i].pid, &status, 0),
+		    loads[i].pid);
+		ck_assert_int_eq(status, 0);
+		ck_assert_msg(!loads[i].wrong, "client %d: %s", i,
+		    loads[i].error);
+	}
+}
+
+/* Waits until each loader has done so much more. */
+static void
+loaders_await(struct load *loads, unsigned long more)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	unsigned long want[LOADERS];
+	int i;
+
+	for (i = 0; i < LOADERS; i++)
+		want[i] = loads[i].done + more;
+	for (i = 0; i < LOADERS; i++)
+		while (loads[i].done < want[i]) {
+			ck_assert_msg(!loads[i].wrong, "client %d: %s", i,
+			    loads[i].error);
+			pause_until(deadline_ms, "a client does not get on");
+		}
+}
+
+static enum exchange_result
+load_exchange(struct load *load, int fd, struct buf *out, struct buf *want,
+    size_t *got)
+{
+	struct exchange x = { .out = buf_data(out),
+		.out_size = buf_size(out),
+		.want = buf_data(want),
+		.want_size = buf_size(want) };
+	enum exchange_result result;
+
+	result = exchange_run(fd, &x);
+	if (result != EXCHANGE_OK)
+		memcpy(load->error, x.error, sizeof(x.error));
+	if (result == EXCHANGE_WRONG && strcmp(x.instead, farewell) == 0)
+		result = EXCHANGE_ENDED;
+	if (got != NULL)
+		*got = x.got;
+	buf_truncate(out, 0);
+	buf_truncate(want, 0);
+	return result;
+}
+
+__attribute__((format(printf, 2, 3))) static void
+add(struct buf *b, const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	buf_append_text(b, text);
+}
+
+/* Everything is killed */
+
+/* PUTs of ascending values to a few keys, a few at a time. */
+static enum exchange_result
+load_puts(struct load *load, int fd)
+{
+	enum exchange_result result = EXCHANGE_OK;
+	unsigned long value, first;
+	struct buf out, want;
+	size_t got, n;
+
+	buf_init(&out);
+	buf_init(&want);
+	while (result == EXCHANGE_OK && !load->stop) {
+		first = load->value + 1;
+		n = 1 + load->done % BATCH_MAX;
+		while (n-- > 0) {
+			value = ++load->value;
+			load->sent[value % LOAD_KEYS] = value;
+			add(&out, "PUT b c%dk%lu %lu\n", load->id,
+			    value % LOAD_KEYS, value);
+			add(&want, "OK\r\n");
+		}
+		result = load_exchange(load, fd, &out, &want, &got);
+		for (value = first; got >= strlen("OK\r\n"); value++) {
+			load->acked[value % LOAD_KEYS] = value;
+			got -= strlen("OK\r\n");
+		}
+		load->done++;
+	}
+	return result;
+}
+
+/* What GET says; 0 for an absent key. */
+static unsigned long
+get_value(int fd, int id, unsigned long key)
+{
+	char request[64], reply[64] = "", *end;
+	size_t n = 0;
+
+	snprintf(request, sizeof(request), "GET b c%dk%lu\n", id, key);
+	client_say(fd, request);
+	while (strstr(reply, "OK\r\n") == NULL) {
+		ck_assert_uint_lt(n, sizeof(reply) - 1);
+		ck_assert_int_eq(read(fd, reply + n, 1), 1);
+		reply[++n] = '\0';
+	}
+	if (strcmp(reply, "\r\nOK\r\n") == 0)
+		return 0;
+	ck_assert(reply[0] >= '1' && reply[0] <= '9');
+	return strtoul(reply, &end, 10);
+}
+
+/* From what was promised to what was asked for, and no way back from it. */
+static void
+check_values(struct load *loads, const struct server *s)
+{
+	int fd = client_connect(s), i;
+	unsigned long key, value;
+
+	for (i = 0; i < LOADERS; i++)
+		for (key = 0; key < LOAD_KEYS; key++) {
+			value = get_value(fd, i, key);
+			ck_assert_uint_ge(value, loads[i].acked[key]);
+			ck_assert_uint_le(value, loads[i].sent[key]);
+			loads[i].acked[key] = value;
+		}
+	(void)close(fd);
+}
+
+static void
+create_bucket(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	(void)close(fd);
+}
+
+#define KILLS_OF_ALL 6
+
+START_TEST(test_kill_everything)
+{
+	struct server *s = server_start(NULL);
+	struct load *loads = load_new();
+	int i;
+
+	create_bucket(s);
+	for (i = 0; i < KILLS_OF_ALL; i++) {
+		loaders_start(loads, s, load_puts, true);
+		loaders_await(loads, 5 + (unsigned long)random() % 40);
+		server_kill_all(s);
+		loaders_end(loads);
+		server_restart(s);
+		check_values(loads, s);
+	}
+	/* Nothing was lost by stopping, either. */
+	check_values(loads, s);
+	server_stop(s);
+}
+END_TEST
+
+/* The registry is killed */
+
+/*
+ * Replies that show whether each request was executed exactly once, and in
+ * its place: reads between writes, and writes that undo each other.
+ */
+static void
+add_exact(struct buf *out, struct buf *want, struct load *load)
+{
+	unsigned long value = ++load->value, key = value % LOAD_KEYS;
+	int id = load->id;
+
+	add(out, "GET b c%dk%lu\n", id, key);
+	if (load->sent[key] == 0)
+		add(want, "\r\nOK\r\n");
+	else
+		add(want, "%lu\r\nOK\r\n", load->sent[key]);
+	add(out, "PUT b c%dk%lu 0\nGET b c%dk%lu\n", id, key, id, key);
+	add(want, "OK\r\n0\r\nOK\r\n");
+	add(out, "EXISTS b c%dt\nPUT b c%dt %lu\n", id, id, value);
+	add(want, "NOT FOUND\r\nOK\r\n");
+	add(out, "EXISTS b c%dt\nGET b c%dt\nDELETE b c%dt\n", id, id, id);
+	add(want, "OK\r\n%lu\r\nOK\r\nOK\r\n", value);
+	add(out, "PUT b c%dk%lu %lu\n", id, key, value);
+	add(want, "OK\r\n");
+	load->sent[key] = value;
+}
+
+static enum exchange_result
+load_exact(struct load *load, int fd)
+{
+	enum exchange_result result = EXCHANGE_OK;
+	struct buf out, want;
+	size_t n;
+
+	buf_init(&out);
+	buf_init(&want);
+	while (result == EXCHANGE_OK && !load->stop) {
+		/* Now and then more than fits a read of the worker's. */
+		n = load->done % 50 == 49 ? 300 : 1 + load->done % BATCH_MAX;
+		while (n-- > 0)
+			add_exact(&out, &want, load);
+		result = load_exchange(load, fd, &out, &want, NULL);
+		load->done++;
+	}
+	return result;
+}
+
+/* The loaders have had every reply: what was sent is what was promised. */
+static void
+check_exact(struct load *loads, const struct server *s)
+{
+	int i;
+
+	for (i = 0; i < LOADERS; i++)
+		memcpy(loads[i].acked, loads[i].sent, sizeof(loads[i].sent));
+	check_values(loads, s);
+}
+
+/* A few restarts are at once, the rest are throttled: both are wanted. */
+#define REGISTRY_ROUNDS 6
+#define REGISTRY_KILLS 5
+
+START_TEST(test_kill_registry)
+{
+	static const char *const options[] = { patience, NULL };
+	struct server *s = server_start(options);
+	struct load *loads = load_new();
+	int i;
+
+	create_bucket(s);
+	loaders_start(loads, s, load_exact, false);
+	for (i = 0; i < REGISTRY_KILLS; i++) {
+		loaders_await(loads, 1 + (unsigned long)random() % 20);
+		process_kill(server_pid(s, "registry"));
+	}
+	loaders_await(loads, 1);
+	loaders_end(loads);
+	check_exact(loads, s);
+	server_kill_all(s);
+	server_restart(s);
+	check_exact(loads, s);
+	server_stop(s);
+}
+END_TEST
+
+/* A client that comes while there is no registry waits for the next one. */
+START_TEST(test_no_registry)
+{
+	static const char *const options[] = { patience, NULL };
+	struct server *s = server_start(options);
+	int early = client_connect(s), late, i;
+
+	client_ask(early, "CREATE b\n", "OK\r\n");
+	for (i = 0; i < 5; i++) {
+		process_kill(server_pid(s, "registry"));
+		late = client_connect(s);
+		client_ask(late, "PUT b k 1\nGET b k\n", "OK\r\n1\r\nOK\r\n");
+		client_ask(early, "GET b k\nDELETE b k\n", "1\r\nOK\r\nOK\r\n");
+		client_ask(late, "QUIT\n", "OK\r\n");
+		client_expect_end(late);
+	}
+	(void)close(early);
+	server_stop(s);
+}
+END_TEST
+
+/* Others are killed */
+
+static void
+expect_new_client(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+}
+
+START_TEST(test_kill_acceptor)
+{
+	struct server *s = server_start(NULL);
+	struct load *loads = load_new();
+	int i;
+
+	create_bucket(s);
+	loaders_start(loads, s, load_exact, false);
+	for (i = 0; i < 5; i++) {
+		loaders_await(loads, 3);
+		process_kill(server_pid(s, "acceptor"));
+		expect_new_client(s);
+	}
+	loaders_await(loads, 3);
+	loaders_end(loads);
+	check_exact(loads, s);
+	server_stop(s);
+}
+END_TEST
+
+/* Clients of a dead acceptor are told, too, when kvd stops. */
+START_TEST(test_stop_adopted)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), other;
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	process_kill(server_pid(s, "acceptor"));
+	other = client_connect(s);
+	client_ask(other, "PING\n", "OK\r\n");
+	ck_assert_int_eq(kill(s->pid, SIGTERM), 0);
+	client_hear(fd, farewell);
+	client_expect_end(fd);
+	client_hear(other, farewell);
+	client_expect_end(other);
+	ck_assert_int_eq(server_await_end(s, WAIT_MS), 0);
+	server_expect_clean(s);
+	server_free(s);
+}
+END_TEST
+
+START_TEST(test_kill_worker)
+{
+	struct server *s = server_start(NULL);
+	struct load *loads = load_new();
+	pid_t registry = server_pid(s, "registry");
+	pid_t acceptor = server_pid(s, "acceptor");
+	int fd, i;
+
+	create_bucket(s);
+	loaders_start(loads, s, load_exact, false);
+	for (i = 0; i < 10; i++) {
+		fd = client_connect(s);
+		client_ask(fd, "PUT b w 1\n", "OK\r\n");
+		/* In the midst of something, and between. */
+		if (i % 2 == 0)
+			client_say(fd, "PUT b w 2\nGET b w\nPUT b");
+		process_kill(server_worker(s, fd));
+		client_expect_gone(fd);
+		loaders_await(loads, 1);
+		expect_new_client(s);
+	}
+	loaders_end(loads);
+	check_exact(loads, s);
+	/* The same processes as ever: nobody else had to die. */
+	ck_assert_int_eq(server_pid(s, "registry"), registry);
+	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
+	server_stop(s);
+}
+END_TEST
+
+/* So soon has a tree without its master to be gone: design.md. */
+#define ORPHANS_MS 5000
+
+/*
+ * An address that no other test uses (all of 127/8 is this machine's), so
+ * that its port is still free when the next kvd wants it.
+ */
+static void
+listen_alone(struct server *s)
+{
+	unsigned int n = (unsigned int)getpid();
+
+	server_option(s, "listen 127.%u.%u.%u:0", 64 + (n >> 16 & 63),
+	    n >> 8 & 255, 1 + n % 254);
+}
+
+/* The end, and before it at most the reason. */
+static void
+expect_farewell(int fd)
+{
+	size_t size;
+	char *text;
+
+	text = client_read_all(fd, &size);
+	ck_assert_msg(size == 0 || strcmp(text, farewell) == 0, "%s", text);
+	free(text);
+}
+
+START_TEST(test_kill_master)
+{
+	struct server *s = server_new();
+	struct load *loads = load_new();
+	int idle, port;
+
+	listen_alone(s);
+	server_run(s);
+	create_bucket(s);
+	idle = client_connect(s);
+	client_ask(idle, "PING\n", "OK\r\n");
+	loaders_start(loads, s, load_puts, true);
+	loaders_await(loads, 5);
+	process_kill(s->pid);
+	expect_farewell(idle);
+	(void)server_await_end(s, ORPHANS_MS);
+	loaders_end(loads);
+	port = s->port;
+	server_keep_port(s);
+	server_restart(s);
+	ck_assert_int_eq(s->port, port);
+	idle = client_connect(s);
+	client_ask(idle, "PING\n", "OK\r\n");
+	(void)close(idle);
+	check_values(loads, s);
+	server_stop(s);
+}
+END_TEST
+
+/* Both at once, and clients who ask for something just then. */
+START_TEST(test_kill_both)
+{
+	static const char *const options[] = { patience, NULL };
+	struct server *s = server_start(options);
+	struct load *loads = load_new();
+	pid_t registry, acceptor;
+	int i, fd, late;
+
+	create_bucket(s);
+	loaders_start(loads, s, load_exact, false);
+	fd = client_connect(s);
+	client_ask(fd, "PING\n", "OK\r\n");
+	for (i = 0; i < 4; i++) {
+		registry = server_pid(s, "registry");
+		acceptor = server_pid(s, "acceptor");
+		loaders_await(loads, 1 + (unsigned long)random() % 5);
+		client_say(fd, "PUT b w 1\n");
+		ck_assert_int_eq(kill(registry, SIGKILL), 0);
+		process_kill(acceptor);
+		late = client_connect(s);
+		client_say(late, "PUT b w 2\n");
+		process_await_end(registry);
+		client_hear(fd, "OK\r\n");
+		client_hear(late, "OK\r\n");
+		(void)close(late);
+	}
+	(void)close(fd);
+	loaders_await(loads, 3);
+	loaders_end(loads);
+	check_exact(loads, s);
+	server_stop(s);
+}
+END_TEST
+
+/* Shortages */
+
+/* Sets the soft limit of another process; returns what it was. */
+static rlim_t
+set_limit(pid_t pid, enum __rlimit_resource resource, rlim_t soft)
+{
+	struct rlimit limit;
+	rlim_t before;
+
+	ck_assert_int_eq(prlimit(pid, resource, NULL, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = soft;
+	ck_assert_int_eq(prlimit(pid, resource, &limit, NULL), 0);
+	return before;
+}
+
+static off_t
+data_size(const struct server *s)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/data/data.mdb", s->dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	return st.st_size;
+}
+
+/* More than this many such values do not fit the file as it is created. */
+#define BIG_VALUE ((size_t)64 << 10)
+#define BIG_VALUES 1000
+
+/* PUT b kN of a big value; returns whether it was OK, not "full". */
+static bool
+put_big(int fd, int n)
+{
+	static char value[BIG_VALUE + 1];
+	char status[64] = "";
+	struct buf out;
+	size_t size = 0;
+
+	memset(value, 'a' + n % 26, BIG_VALUE);
+	buf_init(&out);
+	add(&out, "PUT b k%d ", n);
+	buf_append(&out, value, BIG_VALUE);
+	add(&out, "\n");
+	ck_assert(!buf_failed(&out));
+	client_send(fd, buf_data(&out), buf_size(&out));
+	buf_clear(&out);
+	while (strchr(status, '\n') == NULL) {
+		ck_assert_uint_lt(size, sizeof(status) - 1);
+		ck_assert_int_eq(read(fd, status + size, 1), 1);
+		status[++size] = '\0';
+	}
+	if (strcmp(status, "OK\r\n") == 0)
+		return true;
+	ck_assert_str_eq(status, "ERROR storage full\r\n");
+	return false;
+}
+
+static void
+get_big(int fd, int n)
+{
+	static char reply[BIG_VALUE + 6];
+	char request[64];
+
+	memset(reply, 'a' + n % 26, BIG_VALUE);
+	memcpy(reply + BIG_VALUE, "\r\nOK\r\n", 6);
+	snprintf(request, sizeof(request), "GET b k%d\n", n);
+	client_exchange(fd, request, strlen(request), reply, sizeof(reply));
+}
+
+static void
+delete_big(int fd, int n)
+{
+	char request[64];
+
+	snprintf(request, sizeof(request), "DELETE b k%d\n", n);
+	client_ask(fd, request, "OK\r\n");
+}
+
+/* Returns the number of the first value that found no room. */
+static int
+fill(int fd)
+{
+	int n;
+
+	for (n = 0; put_big(fd, n); n++)
+		ck_assert_int_lt(n, BIG_VALUES);
+	return n;
+}
+
+START_TEST(test_storage_full)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), other = client_connect(s), full, i;
+	pid_t registry = server_pid(s, "registry");
+	rlim_t before;
+
+	client_ask(fd, "CREATE b\nPUT b small 1\n", "OK\r\nOK\r\n");
+	before = set_limit(registry, RLIMIT_FSIZE, (rlim_t)data_size(s));
+	full = fill(fd);
+	ck_assert_int_gt(full, 1);
+	client_ask(other, "PING\nGET b small\n", "OK\r\n1\r\nOK\r\n");
+	for (i = 0; i < full; i++)
+		get_big(other, i);
+	ck_assert(!put_big(other, full));
+	client_ask(other, "EXISTS b small\n", "OK\r\n");
+	/* Deleting makes room. */
+	for (i = 0; i < full / 2; i++)
+		delete_big(i % 2 == 0 ? fd : other, i);
+	ck_assert(put_big(fd, 0));
+	/* So does a larger disk. */
+	full = fill(fd);
+	(void)set_limit(registry, RLIMIT_FSIZE, before);
+	ck_assert(put_big(fd, full));
+	get_big(other, full);
+	/* Nobody had to die for it, and all is right after a restart. */
+	ck_assert_int_eq(server_pid(s, "registry"), registry);
+	(void)close(fd);
+	(void)close(other);
+	server_kill_all(s);
+	server_restart(s);
+	fd = client_connect(s);
+	for (i = 0; i <= full; i++)
+		get_big(fd, i);
+	client_ask(fd, "GET b small\n", "1\r\nOK\r\n");
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* The full disk is there, too, for a registry that starts. */
+START_TEST(test_storage_full_restart)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), full, i;
+	pid_t registry = server_pid(s, "registry");
+	rlim_t limit = (rlim_t)data_size(s), before;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	/* The next registry inherits the master's. */
+	before = set_limit(s->pid, RLIMIT_FSIZE, limit);
+	(void)set_limit(registry, RLIMIT_FSIZE, limit);
+	full = fill(fd);
+	process_kill(registry);
+	for (i = 0; i < full; i++)
+		get_big(fd, i);
+	ck_assert(!put_big(fd, full));
+	delete_big(fd, 0);
+	get_big(fd, full - 1);
+	(void)set_limit(s->pid, RLIMIT_FSIZE, before);
+	(void)set_limit(server_pid(s, "registry"), RLIMIT_FSIZE, before);
+	ck_assert(put_big(fd, full));
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* Asks until the answer is not that the registry is not to be had. */
+static void
+await_registry(int fd)
+{
+	static const char unavailable[] = "ERROR registry unavailable\r\n";
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	char status[64];
+	size_t size;
+
+	for (;;) {
+		client_say(fd, "PING\n");
+		for (size = 0; size == 0 || status[size - 1] != '\n'; size++) {
+			ck_assert_uint_lt(size, sizeof(status));
+			ck_assert_int_eq(read(fd, status + size, 1), 1);
+		}
+		if (size == 4 && memcmp(status, "OK\r\n", 4) == 0)
+			return;
+		ck_assert_uint_eq(size, strlen(unavailable));
+		ck_assert_mem_eq(status, unavailable, size);
+		pause_until(deadline_ms, "the registry stays unavailable");
+	}
+}
+
+START_TEST(test_registry_timeout)
+{
+	static const char *const options[] = { "registry-timeout 300ms", NULL };
+	struct server *s = server_start(options);
+	int fd = client_connect(s), fresh = client_connect(s);
+	pid_t registry = server_pid(s, "registry");
+
+	await_registry(fd);
+	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
+	client_ask(fd, "PING\n", "ERROR registry unavailable\r\n");
+	client_ask(fresh, "CREATE b\nECHO a\nGET b k\n",
+	    "ERROR registry unavailable\r\na\r\nOK\r\n"
+	    "ERROR registry unavailable\r\n");
+	client_ask(fd, "PING\nPING\nECHO a\n",
+	    "ERROR registry unavailable\r\nERROR registry unavailable\r\n"
+	    "a\r\nOK\r\n");
+	ck_assert_int_eq(kill(registry, SIGCONT), 0);
+	await_registry(fd);
+	await_registry(fresh);
+	ck_assert_int_eq(server_pid(s, "registry"), registry);
+	(void)close(fd);
+	(void)close(fresh);
+	server_stop(s);
+}
+END_TEST
+
+/* CPU time that a process has used. */
+static int64_t
+cpu_ms(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	ck_assert_int_eq(clock_getcpuclockid(pid, &clock), 0);
+	ck_assert_int_eq(clock_gettime(clock, &ts), 0);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A window in which a process that spins would be seen to. */
+#define WATCH_MS 500
+#define SPIN_MS (WATCH_MS / 10)
+
+static void
+expect_no_spin(pid_t pid)
+{
+	int64_t before_ms = cpu_ms(pid), end_ms = now_ms() + WATCH_MS;
+
+	while (now_ms() < end_ms)
+		pause_until(end_ms + WAIT_MS, "");
+	ck_assert_int_lt(cpu_ms(pid) - before_ms, SPIN_MS);
+}
+
+static void
+await_log(const struct server *s, const char *text)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (strstr(server_log(s), text) == NULL)
+		pause_until(deadline_ms, text);
+}
+
+static const struct {
+	const char *role;
+	const char *text; /* what it has to say about it */
+} starved[] = {
+	{ "acceptor", "cannot accept a client" },
+	{ "registry", "cannot accept a worker" },
+};
+
+/* Its standard descriptors are all that it may have. */
+START_TEST(test_no_descriptors)
+{
+	static const char *const options[] = { patience, NULL };
+	struct server *s = server_start(options);
+	int fd = client_connect(s), late;
+	pid_t pid = server_pid(s, starved[_i].role);
+	rlim_t before;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	before = set_limit(pid, RLIMIT_NOFILE, 3);
+	late = client_connect(s);
+	client_say(late, "GET b k\n");
+	await_log(s, starved[_i].text);
+	expect_no_spin(pid);
+	client_ask(fd, "PUT b k 1\n", "OK\r\n");
+	(void)set_limit(pid, RLIMIT_NOFILE, before);
+	client_hear(late, "1\r\nOK\r\n");
+	ck_assert_int_eq(server_pid(s, starved[_i].role), pid);
+	(void)close(fd);
+	(void)close(late);
+	server_stop(s);
+}
+END_TEST
+
+/* Tries until it is served. */
+static void
+await_service(const struct server *s)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	struct exchange x = { .out = "PING\n",
+		.out_size = 5,
+		.want = "OK\r\n",
+		.want_size = 4 };
+	enum exchange_result result;
+	int fd;
+
+	for (;;) {
+		fd = client_connect(s);
+		result = exchange_run(fd, &x);
+		(void)close(fd);
+		if (result == EXCHANGE_OK)
+			return;
+		pause_until(deadline_ms, "no new client is served");
+	}
+}
+
+/* The limit does not hold for root. */
+START_TEST(test_no_processes)
+{
+	struct server *s;
+	pid_t acceptor;
+	rlim_t before;
+	int fd, late;
+
+	if (geteuid() == 0) {
+		printf("running as root: the limit of processes is not "
+		       "tested\n");
+		return;
+	}
+	s = server_start(NULL);
+	fd = client_connect(s);
+	acceptor = server_pid(s, "acceptor");
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	before = set_limit(acceptor, RLIMIT_NPROC, 1);
+	late = client_connect(s);
+	client_expect_gone(late);
+	expect_no_spin(acceptor);
+	client_ask(fd, "PUT b k 1\n", "OK\r\n");
+	(void)set_limit(acceptor, RLIMIT_NPROC, before);
+	await_service(s);
+	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+static void
+setup(void)
+{
+	/* The moment of a death is to be another in every run. */
+	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("failure");
+	TCase *tc = fixture_tcase(suite, "deaths");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, test_kill_everything);
+	tcase_add_loop_test(tc, test_kill_registry, 0, REGISTRY_ROUNDS);
+	tcase_add_test(tc, test_no_registry);
+	tcase_add_test(tc, test_kill_acceptor);
+	tcase_add_test(tc, test_stop_adopted);
+	tcase_add_test(tc, test_kill_worker);
+	tcase_add_test(tc, test_kill_master);
+	tcase_add_test(tc, test_kill_both);
+	tc = fixture_tcase(suite, "shortages");
+	tcase_add_test(tc, test_storage_full);
+	tcase_add_test(tc, test_storage_full_restart);
+	tcase_add_test(tc, test_registry_timeout);
+	tcase_add_loop_test(tc, test_no_descriptors, 0, COUNT(starved));
+	tcase_add_test(tc, test_no_processes);
+	return fixture_run(suite);
+}
