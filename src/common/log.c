@@ -64,7 +64,7 @@ log_detach(void)
 	log_state.where = LOG_TO_SYSLOG;
 }
 
-static void
+__attribute__((format(printf, 3, 0))) static void
 log_line(int priority, int error, const char *format, va_list args)
 {
 	/* strvis(3) writes at most four characters for one. */

@@ -153,6 +153,9 @@ words_find_line(const uint8_t *data, size_t size, size_t seen,
 {
 	const uint8_t *lf, *cr, *end;
 
+	*taken = size;
+	if (size == 0)
+		return false;
 	/* A CR may have been the last byte seen. */
 	if (seen > 0)
 		seen--;
@@ -164,10 +167,8 @@ words_find_line(const uint8_t *data, size_t size, size_t seen,
 		*taken = *line_size + 2;
 		return true;
 	}
-	if (lf == NULL) {
-		*taken = size;
+	if (lf == NULL)
 		return false;
-	}
 	*line_size = (size_t)(lf - data);
 	*taken = *line_size + 1;
 	if (*line_size > 0 && lf[-1] == '\r')

@@ -140,13 +140,15 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 static enum step
 execute_next(struct registry *r, struct conn *c)
 {
+	size_t size = buf_size(&c->in) - c->executed;
 	struct message m;
 	enum step step;
 	int rc;
 
-	rc = message_get(buf_data(&c->in) + c->executed,
-	    buf_size(&c->in) - c->executed,
-	    message_request_max((size_t)r->config->max_value), &m);
+	rc = size == 0 ?
+	    0 :
+	    message_get(buf_data(&c->in) + c->executed, size,
+		message_request_max((size_t)r->config->max_value), &m);
 	if (rc == -1)
 		break_conn(c, "malformed message");
 	if (rc != 1) {

@@ -203,20 +203,14 @@ load_puts(struct load *load, int fd)
 static unsigned long
 get_value(int fd, int id, unsigned long key)
 {
-	char request[64], reply[64] = "", *end;
-	size_t n = 0;
+	char request[64], line[LINE_SIZE];
 
 	snprintf(request, sizeof(request), "GET b c%dk%lu\n", id, key);
 	client_say(fd, request);
-	while (strstr(reply, "OK\r\n") == NULL) {
-		ck_assert_uint_lt(n, sizeof(reply) - 1);
-		ck_assert_int_eq(read(fd, reply + n, 1), 1);
-		reply[++n] = '\0';
-	}
-	if (strcmp(reply, "\r\nOK\r\n") == 0)
-		return 0;
-	ck_assert(reply[0] >= '1' && reply[0] <= '9');
-	return strtoul(reply, &end, 10);
+	client_read_line(fd, line);
+	client_hear(fd, "OK\r\n");
+	ck_assert(line[0] == '\r' || (line[0] >= '1' && line[0] <= '9'));
+	return strtoul(line, NULL, 10);
 }
 
 /* From what was promised to what was asked for, and no way back from it. */
@@ -307,7 +301,7 @@ load_exact(struct load *load, int fd)
 	buf_init(&want);
 	while (result == EXCHANGE_OK && !load->stop) {
 		/* Now and then more than fits a read of the worker's. */
-		n = load->done % 50 == 49 ? 300 : 1 + load->done % BATCH_MAX;
+		n = load->done % 10 == 9 ? 300 : 1 + load->done % BATCH_MAX;
 		while (n-- > 0)
 			add_exact(&out, &want, load);
 		result = load_exchange(load, fd, &out, &want, NULL);
@@ -371,6 +365,49 @@ START_TEST(test_no_registry)
 		client_expect_end(late);
 	}
 	(void)close(early);
+	server_stop(s);
+}
+END_TEST
+
+/* Far more than a socket takes at once. */
+#define LARGE_VALUE ((size_t)1 << 20)
+
+/*
+ * Requests and replies that are half on their way when the registry dies,
+ * in either direction.
+ */
+START_TEST(test_large_values)
+{
+	static const char *const options[] = { patience, NULL };
+	struct server *s = server_start(options);
+	int fd = client_connect(s), i;
+	struct buf out, want;
+	char *value;
+
+	ck_assert_ptr_nonnull(value = malloc(LARGE_VALUE));
+	buf_init(&out);
+	buf_init(&want);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	for (i = 0; i < 5; i++) {
+		memset(value, 'a' + i, LARGE_VALUE);
+		add(&out, "PUT b k ");
+		buf_append(&out, value, LARGE_VALUE);
+		add(&out, "\nGET b k\nGET b k\nDELETE b k\nGET b k\n");
+		add(&want, "OK\r\n");
+		buf_append(&want, value, LARGE_VALUE);
+		add(&want, "\r\nOK\r\n");
+		buf_append(&want, value, LARGE_VALUE);
+		add(&want, "\r\nOK\r\nOK\r\n\r\nOK\r\n");
+		client_send(fd, buf_data(&out), buf_size(&out));
+		process_kill(server_pid(s, "registry"));
+		client_exchange(fd, NULL, 0, buf_data(&want), buf_size(&want));
+		buf_truncate(&out, 0);
+		buf_truncate(&want, 0);
+	}
+	buf_clear(&out);
+	buf_clear(&want);
+	free(value);
+	(void)close(fd);
 	server_stop(s);
 }
 END_TEST
@@ -576,32 +613,35 @@ data_size(const struct server *s)
 	return st.st_size;
 }
 
-/* More than this many such values do not fit the file as it is created. */
-#define BIG_VALUE ((size_t)64 << 10)
-#define BIG_VALUES 1000
+/* Values that fill the file as it is created, the last gaps too. */
+static const size_t sizes[] = { 64 << 10, 16 << 10, 2 << 10, 256, 1 };
 
-/* PUT b kN of a big value; returns whether it was OK, not "full". */
-static bool
-put_big(int fd, int n)
+/* More of one size than the file has room for. */
+#define VALUES_MAX 1000
+
+static void
+fill_value(char *value, size_t which, int n)
 {
-	static char value[BIG_VALUE + 1];
-	char status[64] = "";
-	struct buf out;
-	size_t size = 0;
+	memset(value, 'a' + n % 26, sizes[which]);
+}
 
-	memset(value, 'a' + n % 26, BIG_VALUE);
+/* PUT b kWHICH.N; returns whether it was OK, not "full". */
+static bool
+put_sized(int fd, size_t which, int n)
+{
+	static char value[64 << 10];
+	char status[LINE_SIZE];
+	struct buf out;
+
+	fill_value(value, which, n);
 	buf_init(&out);
-	add(&out, "PUT b k%d ", n);
-	buf_append(&out, value, BIG_VALUE);
+	add(&out, "PUT b k%zu.%d ", which, n);
+	buf_append(&out, value, sizes[which]);
 	add(&out, "\n");
 	ck_assert(!buf_failed(&out));
 	client_send(fd, buf_data(&out), buf_size(&out));
 	buf_clear(&out);
-	while (strchr(status, '\n') == NULL) {
-		ck_assert_uint_lt(size, sizeof(status) - 1);
-		ck_assert_int_eq(read(fd, status + size, 1), 1);
-		status[++size] = '\0';
-	}
+	client_read_line(fd, status);
 	if (strcmp(status, "OK\r\n") == 0)
 		return true;
 	ck_assert_str_eq(status, "ERROR storage full\r\n");
@@ -609,62 +649,80 @@ put_big(int fd, int n)
 }
 
 static void
-get_big(int fd, int n)
+get_sized(int fd, size_t which, int n)
 {
-	static char reply[BIG_VALUE + 6];
+	static char reply[(64 << 10) + 6];
 	char request[64];
 
-	memset(reply, 'a' + n % 26, BIG_VALUE);
-	memcpy(reply + BIG_VALUE, "\r\nOK\r\n", 6);
-	snprintf(request, sizeof(request), "GET b k%d\n", n);
-	client_exchange(fd, request, strlen(request), reply, sizeof(reply));
+	fill_value(reply, which, n);
+	memcpy(reply + sizes[which], "\r\nOK\r\n", 6);
+	snprintf(request, sizeof(request), "GET b k%zu.%d\n", which, n);
+	client_exchange(fd, request, strlen(request), reply, sizes[which] + 6);
+}
+
+/* All but the first few; returns how many are left. */
+static int
+delete_sized(int fd, size_t which, int n, int left)
+{
+	char request[64];
+
+	while (n > left) {
+		snprintf(request, sizeof(request), "DELETE b k%zu.%d\n", which,
+		    --n);
+		client_ask(fd, request, "OK\r\n");
+	}
+	return n;
+}
+
+/* Adds until there is no room, from the largest to the smallest. */
+static void
+fill(int fd, int counts[COUNT(sizes)])
+{
+	size_t which;
+
+	for (which = 0; which < COUNT(sizes); which++)
+		while (put_sized(fd, which, counts[which])) {
+			counts[which]++;
+			ck_assert_int_lt(counts[which], VALUES_MAX);
+		}
 }
 
 static void
-delete_big(int fd, int n)
+get_all(int fd, const int counts[COUNT(sizes)])
 {
-	char request[64];
+	size_t which;
+	int i;
 
-	snprintf(request, sizeof(request), "DELETE b k%d\n", n);
-	client_ask(fd, request, "OK\r\n");
-}
-
-/* Returns the number of the first value that found no room. */
-static int
-fill(int fd)
-{
-	int n;
-
-	for (n = 0; put_big(fd, n); n++)
-		ck_assert_int_lt(n, BIG_VALUES);
-	return n;
+	for (which = 0; which < COUNT(sizes); which++)
+		for (i = 0; i < counts[which]; i++)
+			get_sized(fd, which, i);
 }
 
 START_TEST(test_storage_full)
 {
 	struct server *s = server_start(NULL);
-	int fd = client_connect(s), other = client_connect(s), full, i;
+	int fd = client_connect(s), other = client_connect(s);
+	int counts[COUNT(sizes)] = { 0 };
 	pid_t registry = server_pid(s, "registry");
 	rlim_t before;
 
-	client_ask(fd, "CREATE b\nPUT b small 1\n", "OK\r\nOK\r\n");
+	client_ask(fd, "CREATE b\n", "OK\r\n");
 	before = set_limit(registry, RLIMIT_FSIZE, (rlim_t)data_size(s));
-	full = fill(fd);
-	ck_assert_int_gt(full, 1);
-	client_ask(other, "PING\nGET b small\n", "OK\r\n1\r\nOK\r\n");
-	for (i = 0; i < full; i++)
-		get_big(other, i);
-	ck_assert(!put_big(other, full));
-	client_ask(other, "EXISTS b small\n", "OK\r\n");
-	/* Deleting makes room. */
-	for (i = 0; i < full / 2; i++)
-		delete_big(i % 2 == 0 ? fd : other, i);
-	ck_assert(put_big(fd, 0));
+	fill(fd, counts);
+	ck_assert_int_gt(counts[0], 1);
+	client_ask(other, "PING\nEXISTS b k0.0\n", "OK\r\nOK\r\n");
+	get_all(other, counts);
+	/* Deleting works where nothing else does, and makes room. */
+	ck_assert(!put_sized(other, 4, counts[4]));
+	counts[4] = delete_sized(other, 4, counts[4], 0);
+	counts[1] = delete_sized(fd, 1, counts[1], 0);
+	counts[0] = delete_sized(fd, 0, counts[0], counts[0] / 2);
+	ck_assert(put_sized(other, 0, counts[0]++));
+	fill(other, counts);
+	get_all(fd, counts);
 	/* So does a larger disk. */
-	full = fill(fd);
 	(void)set_limit(registry, RLIMIT_FSIZE, before);
-	ck_assert(put_big(fd, full));
-	get_big(other, full);
+	ck_assert(put_sized(fd, 0, counts[0]++));
 	/* Nobody had to die for it, and all is right after a restart. */
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
 	(void)close(fd);
@@ -672,9 +730,7 @@ START_TEST(test_storage_full)
 	server_kill_all(s);
 	server_restart(s);
 	fd = client_connect(s);
-	for (i = 0; i <= full; i++)
-		get_big(fd, i);
-	client_ask(fd, "GET b small\n", "1\r\nOK\r\n");
+	get_all(fd, counts);
 	(void)close(fd);
 	server_stop(s);
 }
@@ -684,7 +740,7 @@ END_TEST
 START_TEST(test_storage_full_restart)
 {
 	struct server *s = server_start(NULL);
-	int fd = client_connect(s), full, i;
+	int fd = client_connect(s), counts[COUNT(sizes)] = { 0 };
 	pid_t registry = server_pid(s, "registry");
 	rlim_t limit = (rlim_t)data_size(s), before;
 
@@ -692,16 +748,16 @@ START_TEST(test_storage_full_restart)
 	/* The next registry inherits the master's. */
 	before = set_limit(s->pid, RLIMIT_FSIZE, limit);
 	(void)set_limit(registry, RLIMIT_FSIZE, limit);
-	full = fill(fd);
+	fill(fd, counts);
 	process_kill(registry);
-	for (i = 0; i < full; i++)
-		get_big(fd, i);
-	ck_assert(!put_big(fd, full));
-	delete_big(fd, 0);
-	get_big(fd, full - 1);
+	get_all(fd, counts);
+	ck_assert(!put_sized(fd, 0, counts[0]));
+	counts[0] = delete_sized(fd, 0, counts[0], 1);
+	get_all(fd, counts);
 	(void)set_limit(s->pid, RLIMIT_FSIZE, before);
 	(void)set_limit(server_pid(s, "registry"), RLIMIT_FSIZE, before);
-	ck_assert(put_big(fd, full));
+	ck_assert(put_sized(fd, 0, counts[0]++));
+	get_all(fd, counts);
 	(void)close(fd);
 	server_stop(s);
 }
@@ -713,19 +769,14 @@ await_registry(int fd)
 {
 	static const char unavailable[] = "ERROR registry unavailable\r\n";
 	int64_t deadline_ms = now_ms() + WAIT_MS;
-	char status[64];
-	size_t size;
+	char status[LINE_SIZE];
 
 	for (;;) {
 		client_say(fd, "PING\n");
-		for (size = 0; size == 0 || status[size - 1] != '\n'; size++) {
-			ck_assert_uint_lt(size, sizeof(status));
-			ck_assert_int_eq(read(fd, status + size, 1), 1);
-		}
-		if (size == 4 && memcmp(status, "OK\r\n", 4) == 0)
+		client_read_line(fd, status);
+		if (strcmp(status, "OK\r\n") == 0)
 			return;
-		ck_assert_uint_eq(size, strlen(unavailable));
-		ck_assert_mem_eq(status, unavailable, size);
+		ck_assert_str_eq(status, unavailable);
 		pause_until(deadline_ms, "the registry stays unavailable");
 	}
 }
@@ -893,6 +944,7 @@ main(void)
 	tcase_add_test(tc, test_kill_everything);
 	tcase_add_loop_test(tc, test_kill_registry, 0, REGISTRY_ROUNDS);
 	tcase_add_test(tc, test_no_registry);
+	tcase_add_test(tc, test_large_values);
 	tcase_add_test(tc, test_kill_acceptor);
 	tcase_add_test(tc, test_stop_adopted);
 	tcase_add_test(tc, test_kill_worker);

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fixture.h"
@@ -359,6 +360,30 @@ START_TEST(test_garbage)
 }
 END_TEST
 
+/* A file that a copy or a disk has not kept whole. */
+START_TEST(test_cut_short)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	off_t size;
+	int fd;
+
+	server_run(server);
+	fd = client_connect(server);
+	client_ask(fd, "CREATE b\nPUT b k 1\n", "OK\r\nOK\r\n");
+	(void)close(fd);
+	server_kill_all(server);
+	in_dir(path, "data/data.mdb");
+	ck_assert_int_eq(stat(path, &st), 0);
+	for (size = 3 * 4096; size > 0; size -= 2048) {
+		ck_assert_int_eq(truncate(path, size), 0);
+		expect_failure("sync never", EX_CONFIG, path);
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_int_eq(st.st_size, size);
+	}
+}
+END_TEST
+
 /* Two at a time */
 
 static void
@@ -515,6 +540,56 @@ START_TEST(test_stop)
 }
 END_TEST
 
+/* The moment is another each time, and that is what it is for. */
+#define EARLY_STOPS 24
+#define EARLY_STEP_NS 500000
+
+START_TEST(test_early_stop)
+{
+	struct timespec moment = { .tv_nsec = 0 };
+	struct server *s = server_new();
+	int status, i;
+
+	for (i = 0; i < EARLY_STOPS; i++) {
+		moment.tv_nsec = i * EARLY_STEP_NS;
+		server_spawn(s);
+		(void)nanosleep(&moment, NULL);
+		ck_assert_int_eq(kill(s->pid, SIGTERM), 0);
+		status = server_await_end(s, WAIT_MS);
+		/* Before it minds signals it has nothing to clean up. */
+		if (WIFSIGNALED(status)) {
+			ck_assert_int_eq(WTERMSIG(status), SIGTERM);
+			continue;
+		}
+		ck_assert_msg(WEXITSTATUS(status) == EX_OK ||
+			WEXITSTATUS(status) == EX_TEMPFAIL,
+		    "exit status %d", WEXITSTATUS(status));
+		server_expect_clean(s);
+	}
+	server_run(s);
+	server_stop(s);
+}
+END_TEST
+
+/* A registry that does not end must not keep the others from it. */
+START_TEST(test_stop_hung)
+{
+	static const char *const options[] = { "shutdown-timeout 100ms", NULL };
+	struct server *s = server_start(options);
+	int fd = client_connect(s), status;
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	ck_assert_int_eq(kill(server_pid(s, "registry"), SIGSTOP), 0);
+	client_say(fd, "PING\n");
+	ck_assert_int_eq(kill(s->pid, SIGTERM), 0);
+	client_expect_gone(fd);
+	status = server_await_end(s, WAIT_MS);
+	ck_assert(WIFEXITED(status));
+	server_expect_clean(s);
+	server_free(s);
+}
+END_TEST
+
 /* A reload is not there yet; until then SIGHUP must not do harm. */
 START_TEST(test_hangup)
 {
@@ -658,6 +733,7 @@ add_failures(Suite *suite)
 	tcase_add_test(tc, test_missing_helper);
 	tcase_add_test(tc, test_missing_parent);
 	tcase_add_test(tc, test_garbage);
+	tcase_add_test(tc, test_cut_short);
 	tcase_add_test(tc, test_same_runtime);
 	tcase_add_test(tc, test_same_data);
 	tcase_add_test(tc, test_same_socket);
@@ -679,6 +755,8 @@ main(void)
 	tcase_add_test(tc, test_titles);
 	tcase_add_test(tc, test_worker_fds);
 	tcase_add_loop_test(tc, test_stop, 0, COUNT(stop_signals));
+	tcase_add_test(tc, test_early_stop);
+	tcase_add_test(tc, test_stop_hung);
 	tcase_add_test(tc, test_hangup);
 	tcase_add_test(tc, test_stale);
 	return fixture_run(suite);

@@ -227,6 +227,29 @@ server_option(struct server *s, const char *format, ...)
 		s->listens++;
 }
 
+/*
+ * Check handles signals, and would in a child that has not yet executed what
+ * it is for: that begins with none handled.
+ */
+static pid_t
+fork_unhandled(void)
+{
+	static const int handled[] = { SIGALRM, SIGINT, SIGTERM };
+	sigset_t all, before;
+	size_t i;
+	pid_t pid;
+
+	fflush(NULL);
+	sigfillset(&all);
+	ck_assert_int_eq(sigprocmask(SIG_SETMASK, &all, &before), 0);
+	pid = fork();
+	for (i = 0; pid == 0 && i < COUNT(handled); i++)
+		(void)signal(handled[i], SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	ck_assert_int_ne(pid, -1);
+	return pid;
+}
+
 /* In the child: becomes the master. */
 __attribute__((noreturn)) static void
 exec_server(const struct server *s)
@@ -316,22 +339,26 @@ await_ready(struct server *s)
 }
 
 void
-server_run(struct server *s)
+server_spawn(struct server *s)
 {
-	const char *p;
-
 	ck_assert_int_eq(s->pid, 0);
 	if (s->listens == 0)
 		server_option(s, "listen 127.0.0.1:0");
 	s->log_start = log_size(s);
-	fflush(NULL);
-	s->pid = fork();
-	ck_assert_int_ne(s->pid, -1);
+	s->pid = fork_unhandled();
 	if (s->pid == 0)
 		exec_server(s);
 	/* Whoever of the two is first. */
 	(void)setpgid(s->pid, s->pid);
 	tell_guardian(s, s->pid);
+}
+
+void
+server_run(struct server *s)
+{
+	const char *p;
+
+	server_spawn(s);
 	await_ready(s);
 	p = strstr(server_log(s), announcement) + strlen(announcement);
 	s->port = 0;
@@ -690,9 +717,7 @@ run_path(const char *path, const char *const args[], char output[OUTPUT_SIZE])
 
 	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
-	fflush(NULL);
-	pid = fork();
-	ck_assert_int_ne(pid, -1);
+	pid = fork_unhandled();
 	if (pid == 0)
 		exec_command(path, args, fds[1]);
 	(void)setpgid(pid, pid);
@@ -976,8 +1001,22 @@ await_bytes(int fd, void *data, size_t size)
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 
 	if (poll(&pfd, 1, WAIT_MS) != 1)
-		ck_abort_msg("nothing came, where the end was to");
+		ck_abort_msg("nothing came, not even the end");
 	return recv(fd, data, size, 0);
+}
+
+void
+client_read_line(int fd, char line[LINE_SIZE])
+{
+	size_t size = 0;
+	ssize_t n;
+
+	do {
+		ck_assert_uint_lt(size, LINE_SIZE - 1);
+		n = await_bytes(fd, line + size, 1);
+		ck_assert_msg(n == 1, "the end came, where a line was to");
+	} while (line[size++] != '\n');
+	line[size] = '\0';
 }
 
 void

@@ -61,6 +61,8 @@ void pause_until(int64_t deadline_ms, const char *what);
 struct server *server_new(void);
 void server_option(struct server *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Starts the server, and does not wait for anything. */
+void server_spawn(struct server *);
 /* Starts the server and waits until it accepts connections. */
 void server_run(struct server *);
 /* server_new, the options (ended by NULL, or none), and server_run. */
@@ -129,6 +131,9 @@ void client_say(int fd, const char *text);
 void client_expect(int fd, const void *data, size_t size);
 void client_hear(int fd, const char *text);
 void client_ask(int fd, const char *request, const char *reply);
+/* The next line, with its end. */
+#define LINE_SIZE 128
+void client_read_line(int fd, char line[LINE_SIZE]);
 /* Nothing but the end comes next; closes. */
 void client_expect_end(int fd);
 /* The end comes, sooner or later, however it comes; closes. */
