@@ -121,18 +121,15 @@ become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
 	set_title(addr);
 	/* The signal descriptor reads the signals of whoever reads it. */
 	worker_run(a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD);
-#ifndef KVD_INSTRUMENTED
-	/* exit(3) has nothing to do but to touch, and so copy, pages. */
-	_exit(EX_OK);
-#endif
 }
 
 static void
-refuse(int fd, const char *line)
+refuse(int fd)
 {
+	static const char line[] = "ERROR too many clients\r\n";
 	char unread[512];
 
-	(void)io_send(fd, line, strlen(line), MSG_DONTWAIT);
+	(void)io_send(fd, line, sizeof(line) - 1, MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
 	/* Closing with unread input would take the line back. */
 	(void)io_recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
@@ -149,7 +146,7 @@ start_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
 	if (w == NULL || w->pid == -1) {
 		log_warn("cannot start a worker");
 		free(w);
-		refuse(fd, "ERROR too many clients\r\n");
+		refuse(fd);
 		pause_accepting(a);
 		return;
 	}
@@ -191,7 +188,7 @@ accept_one(struct acceptor *a, int listen_fd)
 		return false;
 	}
 	if (a->live >= a->config->max_clients)
-		refuse(fd, "ERROR too many clients\r\n");
+		refuse(fd);
 	else
 		start_worker(a, fd, &addr);
 	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
@@ -292,7 +289,7 @@ open_events(struct acceptor *a)
 	sigset_t signals;
 	size_t i;
 
-	TAILQ_FOREACH (l, &a->config->listens, entry)
+	TAILQ_FOREACH(l, &a->config->listens, entry)
 		a->listeners++;
 	a->pfds = calloc(PFD_LISTEN + a->listeners, sizeof(a->pfds[0]));
 	if (a->pfds == NULL)

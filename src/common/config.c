@@ -511,7 +511,7 @@ print_keyword(struct config *c, const struct keyword *k, struct buf *b)
 
 	switch (k->type) {
 	case KEYWORD_LISTEN:
-		TAILQ_FOREACH (l, &c->listens, entry)
+		TAILQ_FOREACH(l, &c->listens, entry)
 			print_value(b, k, l->text);
 		return;
 	case KEYWORD_PATH:

@@ -6,7 +6,6 @@
 #include <sys/time.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 
 #include "common/clock.h"
@@ -58,16 +57,6 @@ io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms)
 	if (ready == 0)
 		return IO_AGAIN;
 	return ready == -1 ? IO_FAILED : ready;
-}
-
-int
-io_set_nonblocking(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	if (flags == -1)
-		return -1;
-	return fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
 int

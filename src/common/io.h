@@ -32,10 +32,8 @@ ssize_t io_send(int fd, const void *data, size_t size, int flags);
  */
 int io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms);
 
-/* Both return 0, or -1 with errno. */
-int io_set_nonblocking(int fd);
 /* A limit for one blocking connect(2), send(2) or recv(2), after which
- * io_send and io_recv say IO_AGAIN. */
+ * io_send and io_recv say IO_AGAIN.  Returns 0, or -1 with errno. */
 int io_set_timeouts(int fd, int timeout_ms);
 
 #endif

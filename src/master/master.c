@@ -146,11 +146,11 @@ bind_listeners(struct master *m)
 	m->registry_fd = listener_open_registry(m->workdir, error);
 	if (m->registry_fd == -1)
 		return complain(EX_UNAVAILABLE, "%s", error);
-	TAILQ_FOREACH (l, &m->config->listens, entry)
+	TAILQ_FOREACH(l, &m->config->listens, entry)
 		n++;
 	if ((m->listen_fds = calloc(n, sizeof(int))) == NULL)
 		return complain(EX_OSERR, "out of memory");
-	TAILQ_FOREACH (l, &m->config->listens, entry) {
+	TAILQ_FOREACH(l, &m->config->listens, entry) {
 		m->listen_fds[m->listens] = listener_open(l, error);
 		if (m->listen_fds[m->listens] == -1)
 			return complain(EX_UNAVAILABLE, "%s", error);
@@ -316,6 +316,8 @@ child_has_exited(struct master *m, struct child *c, int status)
 		return;
 	}
 	if (is_hopeless(m, status)) {
+		if (m->stopping)
+			return;
 		begin_stop(m,
 		    WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
 			WEXITSTATUS(status) :
@@ -438,11 +440,29 @@ supervise(struct master *m)
 	}
 }
 
-/* Workers of earlier acceptors end by themselves: the lifeline is cut. */
+/* All children of this process, adopted ones too; none can be reaped, and
+ * its pid used again, meanwhile. */
 static void
-await_orphans(struct master *m)
+kill_children(void)
 {
-	int64_t deadline_ms = clock_ms() + m->config->shutdown_timeout_ms;
+	FILE *file;
+	long pid;
+
+	if ((file = fopen("/proc/thread-self/children", "re")) == NULL) {
+		log_warn("workers are left that do not end");
+		return;
+	}
+	while (fscanf(file, "%ld", &pid) == 1) {
+		log_warnx("worker %ld did not end in time; killing it", pid);
+		(void)kill((pid_t)pid, SIGKILL);
+	}
+	(void)fclose(file);
+}
+
+/* Reaps until nobody is left, the deadline passes or a signal asks twice. */
+static bool
+reap_until(struct master *m, int64_t deadline_ms)
+{
 	struct pollfd pfd = { .fd = m->signal_fd, .events = POLLIN };
 	struct signalfd_siginfo info;
 	pid_t pid;
@@ -451,15 +471,23 @@ await_orphans(struct master *m)
 		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 			;
 		if (pid == -1)
-			return; /* ECHILD: nobody left */
-		if (io_poll(&pfd, 1, deadline_ms) <= 0) {
-			log_warnx("workers are left that do not end");
-			return;
-		}
-		/* Which child it was, waitpid(2) tells. */
-		if (read(m->signal_fd, &info, sizeof(info)) == -1)
-			continue;
+			return true; /* ECHILD */
+		if (io_poll(&pfd, 1, deadline_ms) <= 0)
+			return false;
+		if (read(m->signal_fd, &info, sizeof(info)) == sizeof(info) &&
+		    info.ssi_signo != SIGCHLD)
+			return false;
 	}
+}
+
+/* Workers of earlier acceptors end by themselves: the lifeline is cut. */
+static void
+await_orphans(struct master *m)
+{
+	if (reap_until(m, clock_ms() + m->config->shutdown_timeout_ms))
+		return;
+	kill_children();
+	(void)reap_until(m, clock_ms() + STOP_GRACE_MS);
 }
 
 static void

@@ -14,6 +14,7 @@ static const char *const status_lines[STATUS_END] = {
 	[STATUS_UNKNOWN_COMMAND] = "UNKNOWN COMMAND\r\n",
 	[STATUS_BAD_ESCAPE] = "ERROR bad escape\r\n",
 	[STATUS_UNBALANCED_QUOTES] = "ERROR unbalanced quotes\r\n",
+	[STATUS_TOO_MANY_WORDS] = "ERROR too many words\r\n",
 	[STATUS_LINE_TOO_LONG] = "ERROR line too long\r\n",
 	[STATUS_UNTERMINATED_LINE] = "ERROR unterminated line\r\n",
 	[STATUS_BUCKET_EMPTY] = "ERROR bucket name empty\r\n",
@@ -24,7 +25,6 @@ static const char *const status_lines[STATUS_END] = {
 	[STATUS_STORAGE_FULL] = "ERROR storage full\r\n",
 	[STATUS_DATA_DAMAGED] = "ERROR data damaged\r\n",
 	[STATUS_REGISTRY_UNAVAILABLE] = "ERROR registry unavailable\r\n",
-	[STATUS_TOO_MANY_CLIENTS] = "ERROR too many clients\r\n",
 	[STATUS_IDLE_TIMEOUT] = "ERROR idle timeout\r\n",
 	[STATUS_SHUTTING_DOWN] = "ERROR shutting down\r\n",
 };

@@ -21,6 +21,7 @@ message_get(const void *data, size_t size, size_t frame_max, struct message *m)
 {
 	const uint8_t *p = data;
 	uint32_t frame_size;
+	uint16_t zero;
 
 	if (size < MESSAGE_HEADER_SIZE)
 		return 0;
@@ -30,6 +31,9 @@ message_get(const void *data, size_t size, size_t frame_max, struct message *m)
 	if (size < frame_size)
 		return 0;
 	memcpy(&m->type, p + 4, sizeof(m->type));
+	memcpy(&zero, p + 6, sizeof(zero));
+	if (zero != 0)
+		return -1;
 	memcpy(&m->sequence, p + 8, sizeof(m->sequence));
 	m->body.data = p + MESSAGE_HEADER_SIZE;
 	m->body.size = frame_size - MESSAGE_HEADER_SIZE;

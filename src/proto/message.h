@@ -7,7 +7,7 @@
  *	u32 size	of the whole frame, in bytes
  *	u16 type	enum message_type
  *	u16 zero
- *	u64 sequence	chosen by the worker, ascending by one within a
+ *	u64 sequence	chosen by the worker, ascending within a
  *			session; a reply carries its request's
  *
  * In a body, a name (bucket, key) is a u8 size and that many bytes, a value
@@ -56,6 +56,7 @@ enum status {
 	/* errors */
 	STATUS_BAD_ESCAPE,
 	STATUS_UNBALANCED_QUOTES,
+	STATUS_TOO_MANY_WORDS,
 	STATUS_LINE_TOO_LONG,
 	STATUS_UNTERMINATED_LINE,
 	STATUS_BUCKET_EMPTY,
@@ -66,7 +67,6 @@ enum status {
 	STATUS_STORAGE_FULL,
 	STATUS_DATA_DAMAGED,
 	STATUS_REGISTRY_UNAVAILABLE,
-	STATUS_TOO_MANY_CLIENTS,
 	STATUS_IDLE_TIMEOUT,
 	STATUS_SHUTTING_DOWN,
 	STATUS_END /* one past the last */

@@ -114,6 +114,8 @@ words_split(uint8_t *line, size_t size, struct buf *words)
 			p++;
 		if (p == end)
 			return WORDS_OK;
+		if (words_count(words) == WORDS_MAX)
+			return WORDS_TOO_MANY;
 		if (*p != '"')
 			take_bare(&p, end, &word);
 		else if ((result = take_quoted(&p, end, &word)) != WORDS_OK)

@@ -16,10 +16,14 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
+/* A word of one byte costs a worker eight times its size. */
+#define WORDS_MAX 65536
+
 enum words_result {
 	WORDS_OK = 0,
 	WORDS_UNBALANCED, /* a quote is not closed, or closed mid-word */
 	WORDS_BAD_ESCAPE,
+	WORDS_TOO_MANY, /* more than WORDS_MAX */
 };
 
 /*

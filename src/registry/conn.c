@@ -11,8 +11,10 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/io.h"
 #include "common/log.h"
+#include "proto/message.h"
 #include "registry/conn.h"
 #include "registry/registry.h"
 
@@ -86,27 +88,46 @@ conn_set_ready(struct registry *r, struct conn *c, bool ready)
 }
 
 void
-conn_set_holding(struct registry *r, struct conn *c, bool holding)
+conn_set_recorded(struct registry *r, struct conn *c, bool recorded)
 {
-	if (c->holding == holding)
+	if (c->recorded == recorded)
 		return;
-	c->holding = holding;
-	if (holding)
-		TAILQ_INSERT_TAIL(&r->holding, c, holding_entry);
+	c->recorded = recorded;
+	if (recorded)
+		TAILQ_INSERT_TAIL(&r->recorded, c, recorded_entry);
 	else
-		TAILQ_REMOVE(&r->holding, c, holding_entry);
+		TAILQ_REMOVE(&r->recorded, c, recorded_entry);
+}
+
+int64_t
+conn_outcome_ms(const struct registry *r)
+{
+	return 2 * r->config->registry_timeout_ms;
+}
+
+bool
+conn_is_delivered(const struct conn *c)
+{
+	return buf_size(&c->out) == 0 && buf_size(&c->outcome) == 0;
 }
 
 void
 conn_close(struct registry *r, struct conn *c)
 {
-	conn_set_holding(r, c, false);
+	int64_t expire_ms;
+
+	if (c->recorded) {
+		expire_ms =
+		    conn_is_delivered(c) ? 0 : clock_ms() + conn_outcome_ms(r);
+		if (outcome_leave(&r->left, c->session, expire_ms) == -1)
+			fatal(EX_OSERR, "outcomes");
+		conn_set_recorded(r, c, false);
+	}
 	TAILQ_REMOVE(c->ready ? &r->ready : &r->idle, c, entry);
-	if (c->outcome != NULL)
-		outcome_free(&r->outcomes, c->outcome);
 	(void)close(c->fd);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
+	buf_clear(&c->outcome);
 	free(c);
 	r->conns--;
 }
@@ -117,6 +138,11 @@ conn_read(struct registry *r, struct conn *c)
 	uint8_t *to;
 	ssize_t n;
 
+	/* It has said more than a turn executes: let it wait. */
+	if (c->ready &&
+	    buf_size(&c->in) >
+		message_request_max((size_t)r->config->max_value) + READ_SIZE)
+		return;
 	if ((to = buf_reserve(&c->in, READ_SIZE)) == NULL) {
 		log_warnx("out of memory: closing a worker's connection");
 		conn_close(r, c);
@@ -167,7 +193,6 @@ conn_flush(struct registry *r, struct conn *c)
 	c->sent = 0;
 	buf_shrink(&c->out, KEEP_SIZE);
 	buf_shrink(&c->in, KEEP_SIZE);
-	conn_set_holding(r, c, false);
 	if (c->wants_out) {
 		set_wants_out(r, c, false);
 		/* What waited behind these replies can go on. */

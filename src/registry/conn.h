@@ -13,16 +13,15 @@
 
 #include "common/buf.h"
 
-struct outcome;
 struct registry;
 
 /*
  * While `out` is not empty no more of `in` is read or executed: a worker
- * that does not read its replies waits, and costs one turn's output.
+ * that does not read its replies waits, and costs one turn's input and output.
  */
 struct conn {
 	TAILQ_ENTRY(conn) entry; /* idle or ready */
-	TAILQ_ENTRY(conn) holding_entry;
+	TAILQ_ENTRY(conn) recorded_entry;
 	int fd;
 	struct buf in;
 	size_t executed; /* bytes of `in` this turn has executed */
@@ -30,10 +29,13 @@ struct conn {
 	size_t sent;
 	uint64_t session;
 	uint64_t last_sequence; /* of the requests executed */
-	struct outcome *outcome; /* what the last registry left for it */
+	/* Frames of its record when it connected: replies to repeat. */
+	struct buf outcome;
+	uint64_t outcome_last; /* highest sequence of these */
 	bool greeted; /* HELLO has come */
 	bool ready; /* on the ready list */
-	bool holding; /* on the holding list */
+	bool recorded; /* on the recorded list */
+	bool forgotten; /* the open batch deletes its record */
 	bool wrote; /* has a write in the open batch */
 	bool broken; /* to be closed when the turn is over */
 	bool wants_out; /* epoll watches for room to send */
@@ -48,6 +50,11 @@ void conn_read(struct registry *, struct conn *);
 /* Sends what is in `out`; may close. */
 void conn_flush(struct registry *, struct conn *);
 void conn_set_ready(struct registry *, struct conn *, bool ready);
-void conn_set_holding(struct registry *, struct conn *, bool holding);
+void conn_set_recorded(struct registry *, struct conn *, bool recorded);
+/* Has its worker all that its record holds? */
+bool conn_is_delivered(const struct conn *);
+/* How long a record waits for its worker: it repeats its requests within one
+ * registry timeout, or never. */
+int64_t conn_outcome_ms(const struct registry *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * outcome: what a registry leaves to its successor.
+ * outcome: what was answered and may not have arrived.  Runs in the registry.
  */
 
 #include <stdlib.h>
@@ -7,101 +7,85 @@
 #include "proto/message.h"
 #include "registry/outcome.h"
 
-void
-outcome_append(struct buf *record, uint64_t session, struct bytes frames)
-{
-	message_put_u64(record, session);
-	message_put_value(record, frames);
-}
-
-/* Checks the frames and finds the last sequence. */
-static bool
-scan_frames(struct outcome *o)
-{
-	const uint8_t *p = buf_data(&o->frames);
-	size_t size = buf_size(&o->frames);
-	struct message m;
-
-	for (; size > 0; p += m.frame_size, size -= m.frame_size) {
-		if (message_get(p, size, size, &m) != 1)
-			return false;
-		o->last_sequence = m.sequence;
-	}
-	return true;
-}
-
-static int
-load_one(struct outcome_list *list, uint64_t session, struct bytes frames)
+int
+outcome_leave(struct outcome_list *list, uint64_t session, int64_t expire_ms)
 {
 	struct outcome *o;
 
-	if ((o = calloc(1, sizeof(*o))) == NULL)
+	if ((o = malloc(sizeof(*o))) == NULL)
 		return -1;
-	TAILQ_INSERT_TAIL(list, o, entry);
 	o->session = session;
-	buf_append(&o->frames, frames.data, frames.size);
-	return buf_failed(&o->frames) || !scan_frames(o) ? -1 : 0;
-}
-
-int
-outcome_load(struct outcome_list *list, struct bytes record)
-{
-	struct bytes frames;
-	uint64_t session;
-
-	while (record.size > 0)
-		if (!message_get_u64(&record, &session) ||
-		    !message_get_value(&record, &frames) ||
-		    load_one(list, session, frames) == -1)
-			return -1;
+	o->expire_ms = expire_ms;
+	TAILQ_INSERT_TAIL(list, o, entry);
 	return 0;
 }
 
-struct outcome *
+void
 outcome_claim(struct outcome_list *list, uint64_t session)
+{
+	struct outcome *o, *next;
+
+	TAILQ_FOREACH_SAFE(o, list, entry, next)
+		if (o->session == session)
+			outcome_free(list, o);
+}
+
+struct outcome *
+outcome_expired(struct outcome_list *list, struct outcome *after,
+    int64_t now_ms)
 {
 	struct outcome *o;
 
-	TAILQ_FOREACH (o, list, entry)
-		if (o->session == session && !o->claimed) {
-			o->claimed = true;
-			return o;
-		}
-	return NULL;
-}
-
-bool
-outcome_find(const struct outcome *o, uint64_t sequence, struct bytes *frame)
-{
-	const uint8_t *p = buf_data(&o->frames);
-	size_t size = buf_size(&o->frames);
-	struct message m;
-
-	for (; size > 0; p += m.frame_size, size -= m.frame_size) {
-		if (message_get(p, size, size, &m) != 1)
-			return false;
-		if (m.sequence == sequence) {
-			*frame = (struct bytes){ p, m.frame_size };
-			return true;
-		}
-	}
-	return false;
+	o = after == NULL ? TAILQ_FIRST(list) : TAILQ_NEXT(after, entry);
+	while (o != NULL && o->expire_ms > now_ms)
+		o = TAILQ_NEXT(o, entry);
+	return o;
 }
 
 void
 outcome_free(struct outcome_list *list, struct outcome *o)
 {
 	TAILQ_REMOVE(list, o, entry);
-	buf_clear(&o->frames);
 	free(o);
 }
 
-void
-outcome_expire(struct outcome_list *list)
+/* Takes the first frame off. */
+static bool
+next_frame(struct bytes *frames, struct message *m)
 {
-	struct outcome *o, *next;
+	if (message_get(frames->data, frames->size, frames->size, m) != 1)
+		return false;
+	frames->data = (const uint8_t *)frames->data + m->frame_size;
+	frames->size -= m->frame_size;
+	return true;
+}
 
-	TAILQ_FOREACH_SAFE (o, list, entry, next)
-		if (!o->claimed)
-			outcome_free(list, o);
+bool
+outcome_check(struct bytes frames, uint64_t *last)
+{
+	struct message m;
+
+	*last = 0;
+	while (frames.size > 0) {
+		if (!next_frame(&frames, &m))
+			return false;
+		*last = m.sequence;
+	}
+	return true;
+}
+
+bool
+outcome_find(struct bytes frames, uint64_t sequence, struct bytes *frame)
+{
+	const void *start = frames.data;
+	struct message m;
+
+	while (frames.size > 0 && next_frame(&frames, &m)) {
+		if (m.sequence == sequence) {
+			*frame = (struct bytes){ start, m.frame_size };
+			return true;
+		}
+		start = frames.data;
+	}
+	return false;
 }

@@ -76,23 +76,23 @@ open_events(struct registry *r)
 	watch_source(r, EPOLL_CTL_ADD, r->signal_fd, &source_signal, 1);
 }
 
+/* Workers of a registry that has died may come back for these. */
 static void
-load_outcomes(struct registry *r)
+list_outcomes(struct registry *r)
 {
-	struct store_view *view;
+	int64_t expire_ms = clock_ms() + conn_outcome_ms(r);
 	enum store_result result;
-	struct bytes record;
+	struct store_view *view;
+	uint64_t session = 0;
 
-	if (store_snapshot(r->store, &view) != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
-	result = store_get_outcomes(view, &record);
-	if (result == STORE_OK && outcome_load(&r->outcomes, record) == -1)
-		fatalx(EX_DATAERR, "the record of outcomes is damaged");
-	if (result == STORE_FAILED)
+	result = store_snapshot(r->store, &view);
+	while (result == STORE_OK &&
+	    (result = store_next_outcome(view, &session)) == STORE_OK)
+		if (outcome_leave(&r->left, session, expire_ms) == -1)
+			fatal(EX_OSERR, "outcomes");
+	if (result != STORE_ABSENT)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	store_release(r->store);
-	/* A worker repeats its requests within one timeout, or never. */
-	r->expire_at_ms = clock_ms() + 2 * r->config->registry_timeout_ms;
 }
 
 static void
@@ -112,7 +112,7 @@ open_store(struct registry *r)
 	default:
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	}
-	load_outcomes(r);
+	list_outcomes(r);
 }
 
 static void
@@ -163,8 +163,6 @@ next_deadline(const struct registry *r)
 
 	if (!TAILQ_EMPTY(&r->ready))
 		return 0;
-	if (r->expire_at_ms < deadline_ms)
-		deadline_ms = r->expire_at_ms;
 	if (r->sync_at_ms < deadline_ms)
 		deadline_ms = r->sync_at_ms;
 	if (r->listen_at_ms < deadline_ms)
@@ -177,14 +175,9 @@ run_timers(struct registry *r)
 {
 	int64_t now_ms;
 
-	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
-	    r->expire_at_ms == CLOCK_NEVER)
+	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER)
 		return;
 	now_ms = clock_ms();
-	if (r->expire_at_ms <= now_ms) {
-		r->expire_at_ms = CLOCK_NEVER;
-		outcome_expire(&r->outcomes);
-	}
 	if (r->sync_at_ms <= now_ms) {
 		r->sync_at_ms = CLOCK_NEVER;
 		if (store_sync(r->store) != STORE_OK)
@@ -232,8 +225,8 @@ registry_clear(struct registry *r)
 	while ((c = TAILQ_FIRST(&r->idle)) != NULL ||
 	    (c = TAILQ_FIRST(&r->ready)) != NULL)
 		conn_close(r, c);
-	while ((o = TAILQ_FIRST(&r->outcomes)) != NULL)
-		outcome_free(&r->outcomes, o);
+	while ((o = TAILQ_FIRST(&r->left)) != NULL)
+		outcome_free(&r->left, o);
 	store_close(r->store);
 }
 
@@ -241,15 +234,14 @@ int
 registry_main(const struct config *config)
 {
 	struct registry r = { .config = config,
-		.expire_at_ms = CLOCK_NEVER,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER };
 
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);
-	TAILQ_INIT(&r.holding);
-	TAILQ_INIT(&r.outcomes);
+	TAILQ_INIT(&r.recorded);
+	TAILQ_INIT(&r.left);
 	/* Past the limit of a file's size a write is to fail, not to kill. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	raise_descriptor_limit();

@@ -26,14 +26,14 @@ struct registry {
 	struct conn_list idle; /* every connection is on one of these two */
 	struct conn_list ready; /* may have whole requests to execute */
 	unsigned int conns;
-	/* Connections whose `out` has outcomes of writes, also linked here. */
-	struct conn_list holding;
-	struct outcome_list outcomes; /* of the registry's predecessor */
+	/* Connections that have, or are to have, a record of outcomes. */
+	struct conn_list recorded;
+	struct outcome_list left; /* records without a connection */
 
+	int64_t now_ms; /* of the commit under way */
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 
-	int64_t expire_at_ms; /* when nobody comes back for outcomes */
 	int64_t sync_at_ms; /* CLOCK_NEVER unless commits wait for a sync */
 	int64_t listen_at_ms; /* when to accept again after a shortage */
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */

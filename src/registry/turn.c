@@ -56,6 +56,30 @@ break_conn(struct conn *c, const char *why)
 	return false;
 }
 
+/* What an earlier connection of this session may not have been told. */
+static void
+claim_outcome(struct registry *r, struct conn *c)
+{
+	enum store_result result;
+	struct store_view *view;
+	struct bytes frames;
+
+	outcome_claim(&r->left, c->session);
+	store_check(r, store_snapshot(r->store, &view));
+	result = store_get_outcome(view, c->session, &frames);
+	store_check(r, result);
+	if (result != STORE_OK)
+		return;
+	conn_set_recorded(r, c, true);
+	if (!outcome_check(frames, &c->outcome_last)) {
+		log_warnx("a session's outcomes are malformed; ignored");
+		return;
+	}
+	buf_append(&c->outcome, frames.data, frames.size);
+	if (buf_failed(&c->outcome))
+		fatalx(EX_OSERR, "out of memory");
+}
+
 static bool
 greet(struct registry *r, struct conn *c, const struct message *m)
 {
@@ -69,7 +93,7 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	if (version != MESSAGE_VERSION)
 		return break_conn(c, "other message version");
 	c->greeted = true;
-	c->outcome = outcome_claim(&r->outcomes, c->session);
+	claim_outcome(r, c);
 	/* Gone for good: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
 	return true;
@@ -83,7 +107,7 @@ choose_view(struct registry *r, struct conn *c, const struct call *call)
 
 	if (call->writes && !c->wrote) {
 		c->wrote = true;
-		conn_set_holding(r, c, true);
+		conn_set_recorded(r, c, true);
 	}
 	result = c->wrote ? store_batch(r->store, &view) :
 			    store_snapshot(r->store, &view);
@@ -91,17 +115,16 @@ choose_view(struct registry *r, struct conn *c, const struct call *call)
 	return view;
 }
 
-/* Answers from what the last registry left, if it did. */
+/* Answers from the record, if it has this request's reply. */
 static bool
-answer_again(struct registry *r, struct conn *c, const struct message *m)
+answer_again(struct conn *c, const struct message *m)
 {
+	struct bytes frames = { buf_data(&c->outcome), buf_size(&c->outcome) };
 	struct bytes frame;
 
-	if (c->outcome == NULL ||
-	    !outcome_find(c->outcome, m->sequence, &frame))
+	if (!outcome_find(frames, m->sequence, &frame))
 		return false;
 	buf_append(&c->out, frame.data, frame.size);
-	conn_set_holding(r, c, true);
 	return true;
 }
 
@@ -118,7 +141,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 		break_conn(c, "malformed request");
 		return STEP_WAIT;
 	}
-	if (answer_again(r, c, m))
+	if (answer_again(c, m))
 		return STEP_DONE;
 	if (call->writes && before > RECORD_MAX)
 		return STEP_WAIT;
@@ -177,11 +200,8 @@ settle(struct registry *r, struct conn *c)
 	buf_consume(&c->in, c->executed);
 	c->executed = 0;
 	c->wrote = false;
-	if (c->outcome != NULL &&
-	    c->last_sequence >= c->outcome->last_sequence) {
-		outcome_free(&r->outcomes, c->outcome);
-		c->outcome = NULL;
-	}
+	if (c->last_sequence >= c->outcome_last)
+		buf_clear(&c->outcome);
 	if (c->broken)
 		conn_close(r, c);
 	else
@@ -200,26 +220,46 @@ execute(struct registry *r, struct conn *c)
 		r->turn_full = true;
 }
 
-static void
-put_record(struct registry *r, struct store_view *view, struct buf *record)
+/* Puts the outcomes of this turn's writers, and deletes what has arrived. */
+static enum store_result
+record_outcomes(struct registry *r, struct store_view *view)
 {
 	enum store_result result = STORE_OK;
-	struct outcome *o;
+	struct outcome *o = NULL;
 	struct conn *c;
 
-	TAILQ_FOREACH (c, &r->holding, holding_entry)
-		outcome_append(record, c->session,
-		    (struct bytes){ buf_data(&c->out), buf_size(&c->out) });
-	TAILQ_FOREACH (o, &r->outcomes, entry)
-		outcome_append(record, o->session,
-		    (struct bytes){ buf_data(&o->frames),
-			buf_size(&o->frames) });
-	if (buf_failed(record))
-		fatalx(EX_OSERR, "out of memory");
-	result = store_put_outcomes(view,
-	    (struct bytes){ buf_data(record), buf_size(record) });
-	store_check(r, result);
-	r->turn_full = result == STORE_FULL;
+	TAILQ_FOREACH(c, &r->recorded, recorded_entry) {
+		if (c->wrote)
+			result = store_put_outcome(view, c->session,
+			    (struct bytes){ buf_data(&c->out),
+				buf_size(&c->out) });
+		else if (conn_is_delivered(c)) {
+			c->forgotten = true;
+			result = store_delete_outcome(view, c->session);
+		}
+		if (result != STORE_OK)
+			return result;
+	}
+	while (result == STORE_OK &&
+	    (o = outcome_expired(&r->left, o, r->now_ms)) != NULL)
+		result = store_delete_outcome(view, o->session);
+	return result;
+}
+
+/* The batch that deleted records is committed. */
+static void
+forget_outcomes(struct registry *r)
+{
+	struct outcome *o;
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->recorded, recorded_entry, next)
+		if (c->forgotten) {
+			c->forgotten = false;
+			conn_set_recorded(r, c, false);
+		}
+	while ((o = outcome_expired(&r->left, NULL, r->now_ms)) != NULL)
+		outcome_free(&r->left, o);
 }
 
 /* Commits the batch with its outcomes.  False: no room, nothing done. */
@@ -228,23 +268,21 @@ commit(struct registry *r)
 {
 	enum store_result result;
 	struct store_view *view;
-	struct buf record;
 
 	if (r->turn_full)
 		return false;
+	r->now_ms = clock_ms();
 	store_check(r, store_batch(r->store, &view));
-	buf_init(&record);
-	put_record(r, view, &record);
-	buf_clear(&record);
-	if (r->turn_full)
-		return false;
-	result = store_commit(r->store);
+	result = record_outcomes(r, view);
+	if (result == STORE_OK)
+		result = store_commit(r->store);
 	store_check(r, result);
 	if (result == STORE_FULL)
 		return false;
+	forget_outcomes(r);
 	if (store_unsynced(r->store) && r->config->sync_ms > 0 &&
 	    r->sync_at_ms == CLOCK_NEVER)
-		r->sync_at_ms = clock_ms() + r->config->sync_ms;
+		r->sync_at_ms = r->now_ms + r->config->sync_ms;
 	return true;
 }
 
@@ -255,22 +293,23 @@ rewind_conn(struct registry *r, struct conn *c)
 	buf_truncate(&c->out, 0);
 	c->executed = 0;
 	c->wrote = false;
-	conn_set_holding(r, c, false);
 	conn_set_ready(r, c, true);
 }
 
 static void
 rewind_turn(struct registry *r)
 {
-	struct conn *c, *next;
+	struct conn *c;
 
 	store_abort(r->store);
 	store_release(r->store);
 	r->turn_full = false;
 	r->turn_bytes = 0;
-	TAILQ_FOREACH_SAFE (c, &r->holding, holding_entry, next)
+	TAILQ_FOREACH(c, &r->recorded, recorded_entry) {
+		c->forgotten = false;
 		if (c->wrote)
 			rewind_conn(r, c);
+	}
 }
 
 /* The next request of a connection, alone, in a store that cannot grow. */
@@ -339,7 +378,7 @@ execute_ready(struct registry *r)
 {
 	struct conn *c, *next;
 
-	TAILQ_FOREACH_SAFE (c, &r->ready, entry, next) {
+	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
 		if (r->turn_full)
 			return;
 		execute(r, c);
@@ -353,7 +392,7 @@ settle_writers(struct registry *r)
 {
 	struct conn *c, *next;
 
-	TAILQ_FOREACH_SAFE (c, &r->holding, holding_entry, next)
+	TAILQ_FOREACH_SAFE(c, &r->recorded, recorded_entry, next)
 		if (c->wrote)
 			settle(r, c);
 }

@@ -101,8 +101,16 @@ enum store_result store_get(struct store_view *, struct bytes bucket,
 enum store_result store_delete(struct store_view *, struct bytes bucket,
     struct bytes key);
 
-/* A record that commits with the batch, for the caller's own use. */
-enum store_result store_put_outcomes(struct store_view *, struct bytes record);
-enum store_result store_get_outcomes(struct store_view *, struct bytes *record);
+/*
+ * A session's outcomes: the caller's record of replies that are under way,
+ * committed with the batch.  get gives STORE_ABSENT when there is none; next
+ * gives the first session above `*session`, or STORE_ABSENT.
+ */
+enum store_result store_put_outcome(struct store_view *, uint64_t session,
+    struct bytes record);
+enum store_result store_get_outcome(struct store_view *, uint64_t session,
+    struct bytes *record);
+enum store_result store_delete_outcome(struct store_view *, uint64_t session);
+enum store_result store_next_outcome(struct store_view *, uint64_t *session);
 
 #endif

@@ -5,9 +5,9 @@
  *
  *	meta	 "format" -> u32
  *		 "next-bucket" -> u64, the id of the next bucket
- *		 "outcomes" -> the registry's record
  *	buckets	 name -> u64 id, u64 keys, u32 checksum
  *	entries	 u64 id, key -> u64 revision, u64 expiry, u32 checksum, value
+ *	outcomes u64 session -> u32 checksum, reply frames (store_outcome.c)
  *
  * A checksum is a CRC-32C over the record's key and the rest of the record.
  * The revision is the number of the commit that wrote the entry; the expiry
@@ -17,8 +17,7 @@
 #include <endian.h>
 #include <string.h>
 
-#include "store/crc32c.h"
-#include "store/store_lmdb.h"
+#include "store/store_record.h"
 
 #define BUCKET_SIZE 20
 #define BUCKET_SUM 16 /* where the checksum is */
@@ -30,52 +29,10 @@ struct entry_key {
 	MDB_val val;
 };
 
-static void
-put_le32(uint8_t *p, uint32_t v)
-{
-	v = htole32(v);
-	memcpy(p, &v, sizeof(v));
-}
-
-static uint32_t
-get_le32(const uint8_t *p)
-{
-	uint32_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le32toh(v);
-}
-
-static void
-put_le64(uint8_t *p, uint64_t v)
-{
-	v = htole64(v);
-	memcpy(p, &v, sizeof(v));
-}
-
-static uint64_t
-get_le64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
-}
-
-/* LMDB's values are not const, though it does not write to them. */
-static MDB_val
-to_val(struct bytes b)
-{
-	MDB_val v = { .mv_size = b.size };
-
-	memcpy(&v.mv_data, &b.data, sizeof(v.mv_data));
-	return v;
-}
-
 static MDB_val
 meta_key(const char *name)
 {
-	return to_val((struct bytes){ name, strlen(name) });
+	return record_val((struct bytes){ name, strlen(name) });
 }
 
 int
@@ -84,7 +41,7 @@ store_put_format(struct store *s, MDB_txn *txn)
 	uint8_t data[sizeof(uint32_t)];
 	MDB_val key = meta_key("format"), val = { sizeof(data), data };
 
-	put_le32(data, STORE_FORMAT);
+	record_put_le32(data, STORE_FORMAT);
 	return mdb_put(txn, s->meta, &key, &val, 0);
 }
 
@@ -98,28 +55,8 @@ store_get_format(struct store *s, MDB_txn *txn, uint32_t *format)
 	if (rc == 0 && val.mv_size != sizeof(*format))
 		return MDB_INVALID;
 	if (rc == 0)
-		*format = get_le32(val.mv_data);
+		*format = record_get_le32(val.mv_data);
 	return rc;
-}
-
-static uint32_t
-record_sum(MDB_val key, const uint8_t *record, size_t size, size_t sum_at)
-{
-	uint32_t sum;
-
-	sum = crc32c(0, key.mv_data, key.mv_size);
-	sum = crc32c(sum, record, sum_at);
-	return crc32c(sum, record + sum_at + sizeof(sum),
-	    size - sum_at - sizeof(sum));
-}
-
-static bool
-record_is_sound(MDB_val key, MDB_val val, size_t sum_at)
-{
-	const uint8_t *p = val.mv_data;
-
-	return val.mv_size >= sum_at + sizeof(uint32_t) &&
-	    get_le32(p + sum_at) == record_sum(key, p, val.mv_size, sum_at);
 }
 
 void
@@ -135,12 +72,12 @@ write_bucket(struct store_view *v)
 {
 	struct store *s = v->store;
 	uint8_t data[BUCKET_SIZE];
-	MDB_val key = to_val((struct bytes){ v->name, v->name_size });
+	MDB_val key = record_val((struct bytes){ v->name, v->name_size });
 	MDB_val val = { sizeof(data), data };
 
-	put_le64(data, v->id);
-	put_le64(data + 8, v->count);
-	put_le32(data + BUCKET_SUM,
+	record_put_le64(data, v->id);
+	record_put_le64(data + 8, v->count);
+	record_put_le32(data + BUCKET_SUM,
 	    record_sum(key, data, sizeof(data), BUCKET_SUM));
 	return store_lmdb_result(s, "put bucket",
 	    mdb_put(v->txn, s->buckets, &key, &val, 0));
@@ -184,7 +121,7 @@ find_bucket(struct store_view *v, struct bytes name)
 	if ((result = store_view_write_back(v)) != STORE_OK)
 		return result;
 	v->known = false;
-	key = to_val(name);
+	key = record_val(name);
 	rc = mdb_get(v->txn, s->buckets, &key, &val);
 	if (rc == MDB_NOTFOUND)
 		return STORE_NO_BUCKET;
@@ -194,8 +131,8 @@ find_bucket(struct store_view *v, struct bytes name)
 	    !record_is_sound(key, val, BUCKET_SUM))
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: checksum of a bucket's record does not match", s->dir);
-	know_bucket(v, name, get_le64(val.mv_data),
-	    get_le64((const uint8_t *)val.mv_data + 8));
+	know_bucket(v, name, record_get_le64(val.mv_data),
+	    record_get_le64((const uint8_t *)val.mv_data + 8));
 	return STORE_OK;
 }
 
@@ -218,8 +155,8 @@ take_id(struct store_view *v, uint64_t *id)
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: record of the next bucket's id is damaged", s->dir);
 	else
-		*id = get_le64(val.mv_data);
-	put_le64(data, *id + 1);
+		*id = record_get_le64(val.mv_data);
+	record_put_le64(data, *id + 1);
 	val = (MDB_val){ sizeof(data), data };
 	return store_lmdb_result(s, "put id",
 	    mdb_put(v->txn, s->meta, &key, &val, 0));
@@ -285,11 +222,12 @@ fill_entry(MDB_val key, MDB_val val, uint64_t revision, struct bytes value)
 {
 	uint8_t *p = val.mv_data;
 
-	put_le64(p, revision);
-	put_le64(p + 8, 0);
+	record_put_le64(p, revision);
+	record_put_le64(p + 8, 0);
 	if (value.size > 0) /* then data may be NULL */
 		memcpy(p + ENTRY_HEADER, value.data, value.size);
-	put_le32(p + ENTRY_SUM, record_sum(key, p, val.mv_size, ENTRY_SUM));
+	record_put_le32(p + ENTRY_SUM,
+	    record_sum(key, p, val.mv_size, ENTRY_SUM));
 }
 
 enum store_result
@@ -344,27 +282,4 @@ store_delete(struct store_view *v, struct bytes bucket, struct bytes key)
 	v->count--;
 	v->changed = true;
 	return STORE_OK;
-}
-
-enum store_result
-store_put_outcomes(struct store_view *v, struct bytes record)
-{
-	MDB_val key = meta_key("outcomes"), val = to_val(record);
-
-	return store_lmdb_result(v->store, "put outcomes",
-	    mdb_put(v->txn, v->store->meta, &key, &val, 0));
-}
-
-enum store_result
-store_get_outcomes(struct store_view *v, struct bytes *record)
-{
-	MDB_val key = meta_key("outcomes"), val;
-	int rc;
-
-	rc = mdb_get(v->txn, v->store->meta, &key, &val);
-	if (rc == MDB_NOTFOUND)
-		return STORE_ABSENT;
-	if (rc == 0)
-		*record = (struct bytes){ val.mv_data, val.mv_size };
-	return store_lmdb_result(v->store, "get outcomes", rc);
 }

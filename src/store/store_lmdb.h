@@ -33,7 +33,7 @@ struct store_view {
 
 struct store {
 	MDB_env *env;
-	MDB_dbi meta, buckets, entries;
+	MDB_dbi meta, buckets, entries, outcomes;
 	struct store_view snapshot, batch;
 	int fd; /* of data.mdb; LMDB's */
 	int dirfd, lockfd;

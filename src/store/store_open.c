@@ -18,10 +18,24 @@
 
 #define LOCK_POLL_MS 20
 
+/* What may be over by itself; all else needs a person. */
+static bool
+is_shortage(int rc)
+{
+	return rc == ENOMEM || rc == EMFILE || rc == ENFILE || rc == ENOSPC ||
+	    rc == EIO || rc == EAGAIN || rc == EINTR;
+}
+
+static enum store_result
+refusal(int error)
+{
+	return is_shortage(error) ? STORE_FAILED : STORE_REFUSED;
+}
+
 static enum store_result
 refuse_errno(struct store *s, const char *what)
 {
-	return store_fail(s, STORE_REFUSED, "%s: %s: %s", s->dir, what,
+	return store_fail(s, refusal(errno), "%s: %s: %s", s->dir, what,
 	    strerror(errno));
 }
 
@@ -66,10 +80,10 @@ refuse_locked(struct store *s)
 		owner[n < 0 ? 0 : n] = '\0';
 		(void)close(fd);
 	}
-	owner[strspn(owner, "0123456789")] = '\0';
+	owner[strspn(owner, " 0123456789")] = '\0';
 	return store_fail(s, STORE_REFUSED,
 	    "%s: data directory in use by another kvd (pid %s)", s->dir,
-	    owner[0] == '\0' ? "unknown" : owner);
+	    owner[0] == '\0' ? "unknown" : owner + strspn(owner, " "));
 }
 
 /* One owner at a time; a killed one's lock goes when the kernel is done. */
@@ -78,6 +92,7 @@ lock_directory(struct store *s, const struct store_options *o)
 {
 	static const struct timespec pause = { .tv_nsec =
 						   LOCK_POLL_MS * 1000000 };
+	char owner[32];
 	int waited_ms;
 
 	for (waited_ms = 0;; waited_ms += LOCK_POLL_MS) {
@@ -91,9 +106,11 @@ lock_directory(struct store *s, const struct store_options *o)
 			return refuse_locked(s);
 		(void)nanosleep(&pause, NULL);
 	}
-	if (ftruncate(s->lockfd, 0) == -1 ||
-	    dprintf(s->lockfd, "%ld\n", o->owner_pid) < 0)
-		return refuse_errno(s, "cannot write lock file");
+	/* For others to read; of one width, so that it needs no new room on a
+	 * full disk.  Without it they are told less, that is all. */
+	(void)snprintf(owner, sizeof(owner), "%20ld\n", o->owner_pid);
+	if (pwrite(s->lockfd, owner, strlen(owner), 0) == -1)
+		return STORE_OK;
 	return STORE_OK;
 }
 
@@ -135,7 +152,7 @@ open_environment(struct store *s, const struct store_options *o)
 	if (rc == 0)
 		rc = mdb_env_get_fd(s->env, &s->fd);
 	if (rc != 0)
-		return store_fail(s, STORE_REFUSED,
+		return store_fail(s, refusal(rc),
 		    "%s/data.mdb: cannot open: %s", s->dir, mdb_strerror(rc));
 	return check_size(s);
 }
@@ -150,6 +167,8 @@ open_databases(struct store *s, MDB_txn *txn, unsigned int flags)
 		rc = mdb_dbi_open(txn, "buckets", flags, &s->buckets);
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "entries", flags, &s->entries);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "outcomes", flags, &s->outcomes);
 	return rc;
 }
 
@@ -203,7 +222,7 @@ open_format(struct store *s)
 		rc = open_databases(s, txn, 0);
 	mdb_txn_commit(txn); /* keeps the handles; there is nothing to write */
 	if (rc != 0)
-		return store_fail(s, STORE_REFUSED,
+		return store_fail(s, refusal(rc),
 		    "%s/data.mdb: not a kvd store: %s", s->dir,
 		    mdb_strerror(rc));
 	if (format != STORE_FORMAT)

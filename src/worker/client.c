@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <poll.h>
+#include <stdbool.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -54,7 +55,7 @@ client_read(struct client *c)
 	return CLIENT_READ_DATA;
 }
 
-/* Waits for room.  Being told to end shortens the wait once. */
+/* Waits for room.  Being told to end sets a deadline for all that is left. */
 static int
 wait_writable(struct client *c)
 {
@@ -64,16 +65,15 @@ wait_writable(struct client *c)
 		{ .fd = c->lifeline_fd },
 	};
 	int64_t deadline_ms = clock_ms() + c->write_timeout_ms;
-	int64_t stop_ms;
+	bool stopping = c->stop_at_ms != CLOCK_NEVER;
 
-	if (io_poll(pfds, 3, deadline_ms) <= 0)
+	if (c->stop_at_ms < deadline_ms)
+		deadline_ms = c->stop_at_ms;
+	if (io_poll(pfds, stopping ? 1 : 3, deadline_ms) <= 0)
 		return -1;
-	if (pfds[0].revents != 0)
-		return 0;
-	stop_ms = clock_ms() + c->shutdown_timeout_ms;
-	if (stop_ms < deadline_ms)
-		deadline_ms = stop_ms;
-	return io_poll(pfds, 1, deadline_ms) <= 0 ? -1 : 0;
+	if (!stopping && (pfds[1].revents != 0 || pfds[2].revents != 0))
+		c->stop_at_ms = clock_ms() + c->shutdown_timeout_ms;
+	return clock_ms() > c->stop_at_ms ? -1 : 0;
 }
 
 int
@@ -107,6 +107,4 @@ client_close(struct client *c)
 		    io_recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
 			;
 	(void)close(c->fd);
-	buf_clear(&c->in);
-	buf_clear(&c->out);
 }

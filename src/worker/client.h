@@ -16,6 +16,7 @@ struct client {
 	int lifeline_fd; /* end of file: kvd stops, or the master died */
 	int64_t write_timeout_ms;
 	int64_t shutdown_timeout_ms;
+	int64_t stop_at_ms; /* told to end: when at last; else CLOCK_NEVER */
 	struct buf in;
 	struct buf out;
 };

@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +18,13 @@
 /* In the working directory, to which a worker may be chrooted. */
 #define REGISTRY_SOCKET "registry.sock"
 #define READ_SIZE 16384
-/* The socket is the master's: connecting fails only while kvd stops. */
+/* The socket is the master's: connecting fails while kvd stops, or while the
+ * backlog is full. */
 #define RETRY_MS 20
+/* A blocking call looks up this often. */
+#define BLOCK_MS 500
+/* For the replies under way, once kvd stops. */
+#define LAST_REPLY_MS 2000
 
 int
 link_init(struct link *l, int lifeline_fd, int timeout_ms)
@@ -41,6 +45,7 @@ link_close(struct link *l)
 	if (l->fd != -1)
 		(void)close(l->fd);
 	l->fd = -1;
+	l->repeats = l->repeats || l->sent > 0;
 	l->sent = 0;
 	buf_truncate(&l->in, 0);
 }
@@ -86,7 +91,8 @@ try_connect(struct link *l)
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->fd == -1)
 		return -1;
-	if (io_set_timeouts(l->fd, l->timeout_ms) == 0 &&
+	if (io_set_timeouts(l->fd,
+		l->timeout_ms < BLOCK_MS ? l->timeout_ms : BLOCK_MS) == 0 &&
 	    connect(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 &&
 	    send_hello(l) == 0)
 		return 0;
@@ -126,6 +132,29 @@ link_read(struct link *l, int flags)
 }
 
 /*
+ * Waits for replies with one system call, and now and then looks whether
+ * kvd stops: the registry may be hung, or dead with this in its backlog.
+ */
+static ssize_t
+link_await(struct link *l, int64_t deadline_ms)
+{
+	struct pollfd pfd = { .fd = l->lifeline_fd };
+	int64_t now_ms, stop_ms = CLOCK_NEVER;
+	ssize_t n;
+
+	for (;;) {
+		n = link_read(l, 0);
+		if (n != IO_AGAIN)
+			return n;
+		now_ms = clock_ms();
+		if (stop_ms == CLOCK_NEVER && io_poll(&pfd, 1, 0) > 0)
+			stop_ms = now_ms + LAST_REPLY_MS;
+		if (now_ms > deadline_ms || now_ms > stop_ms)
+			return IO_AGAIN;
+	}
+}
+
+/*
  * Sends what is not yet sent.  While the registry takes no more it may be
  * waiting for its replies to be read: they are.
  */
@@ -142,63 +171,18 @@ link_write(struct link *l, int64_t deadline_ms)
 			l->sent += (size_t)n;
 			continue;
 		}
-		if (n != IO_AGAIN)
-			return n;
+		if (n != IO_AGAIN) {
+			/* A registry that has died may have answered before:
+			 * that is what it will not be asked again. */
+			n = link_read(l, MSG_DONTWAIT);
+			return n == IO_AGAIN ? IO_FAILED : n;
+		}
 		if ((n = io_poll(&pfd, 1, deadline_ms)) < 0)
 			return n;
 		if (pfd.revents & POLLIN)
 			return link_read(l, MSG_DONTWAIT);
 	}
-	return link_read(l, 0);
-}
-
-static int
-take_reply(struct link *l, struct message *m)
-{
-	struct message request;
-
-	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
-		&request) != 1 ||
-	    m->type != MESSAGE_REPLY || m->sequence != request.sequence) {
-		errno = EPROTO;
-		return -1;
-	}
-	buf_consume(&l->pending, request.frame_size);
-	l->sent -= request.frame_size;
-	/* Its bytes stay where they are until the next read. */
-	buf_consume(&l->in, m->frame_size);
-	return 1;
-}
-
-int
-link_next(struct link *l, struct message *m)
-{
-	int64_t deadline_ms = CLOCK_NEVER;
-	ssize_t n;
-	int rc;
-
-	if (buf_size(&l->pending) == 0)
-		return 0;
-	for (;;) {
-		rc = message_get(buf_data(&l->in), buf_size(&l->in), SIZE_MAX,
-		    m);
-		if (rc == 1)
-			return take_reply(l, m);
-		if (deadline_ms == CLOCK_NEVER)
-			deadline_ms = clock_ms() + l->timeout_ms;
-		if (rc == -1 || buf_failed(&l->pending) ||
-		    clock_ms() > deadline_ms ||
-		    (l->fd == -1 && link_connect(l, deadline_ms) == -1))
-			break;
-		n = link_write(l, deadline_ms);
-		if (n == IO_AGAIN)
-			break;
-		/* A dead registry's last replies have been read before. */
-		if (n <= 0)
-			link_close(l);
-	}
-	link_close(l);
-	return -1;
+	return link_await(l, deadline_ms);
 }
 
 int
@@ -210,5 +194,83 @@ link_drop(struct link *l)
 		&request) != 1)
 		return 0;
 	buf_consume(&l->pending, request.frame_size);
+	/* What comes next has not been sent before. */
+	if (buf_size(&l->pending) == 0)
+		l->repeats = false;
 	return 1;
+}
+
+static int
+take_reply(struct link *l, struct message *m)
+{
+	struct message request;
+
+	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
+		&request) != 1 ||
+	    m->type != MESSAGE_REPLY || m->sequence != request.sequence)
+		return -1;
+	(void)link_drop(l);
+	l->sent -= request.frame_size;
+	/* Its bytes stay where they are until the next read. */
+	buf_consume(&l->in, m->frame_size);
+	return 0;
+}
+
+/*
+ * May the requests be sent?  To repeat what is older than the timeout would
+ * be to execute it again: its outcome is no longer kept.  A reply read just
+ * now says nothing of when the registry died: it may have lain there while
+ * the client did not read.
+ */
+static bool
+may_send(struct link *l, int64_t now_ms)
+{
+	if (!l->repeats && l->sent == 0)
+		l->sent_ms = now_ms;
+	return !buf_failed(&l->pending) &&
+	    (!l->repeats || now_ms <= l->sent_ms + l->timeout_ms);
+}
+
+/* Sends, connecting first if need be, and reads.  -1: give up. */
+static int
+exchange(struct link *l, int64_t deadline_ms)
+{
+	int64_t now_ms = clock_ms();
+	ssize_t n;
+
+	if (now_ms > deadline_ms || !may_send(l, now_ms))
+		return -1;
+	if (l->fd == -1 && link_connect(l, deadline_ms) == -1)
+		return -1;
+	n = link_write(l, deadline_ms);
+	if (n == IO_AGAIN)
+		return -1;
+	/* Dead, and all that it has answered is read. */
+	if (n <= 0)
+		link_close(l);
+	return 0;
+}
+
+int
+link_next(struct link *l, struct message *m)
+{
+	int64_t deadline_ms = CLOCK_NEVER;
+	int rc;
+
+	if (buf_size(&l->pending) == 0)
+		return 0;
+	for (;;) {
+		rc = message_get(buf_data(&l->in), buf_size(&l->in), SIZE_MAX,
+		    m);
+		if (rc == 1 && take_reply(l, m) == 0)
+			return 1;
+		if (rc != 0)
+			break;
+		if (deadline_ms == CLOCK_NEVER)
+			deadline_ms = clock_ms() + l->timeout_ms;
+		if (exchange(l, deadline_ms) == -1)
+			break;
+	}
+	link_close(l);
+	return -1;
 }

@@ -7,6 +7,7 @@
 #ifndef WORKER_LINK_H
 #define WORKER_LINK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/buf.h"
@@ -21,6 +22,8 @@ struct link {
 	struct buf pending; /* requests not yet answered */
 	size_t sent; /* bytes of `pending` that this connection has sent */
 	struct buf in;
+	bool repeats; /* `pending` was sent on an earlier connection */
+	int64_t sent_ms; /* when `pending` was first sent */
 };
 
 /* Returns 0, or -1 with errno. */
@@ -30,8 +33,8 @@ void link_clear(struct link *);
 /*
  * The reply to the oldest pending request, which is then no longer pending.
  * Returns 1; 0 when nothing is pending; -1 when the registry did not answer
- * in time, or there is no memory: the outcome of all that is pending is
- * unknown, and is to be dropped (link_drop).  m->body is valid until the
+ * in time, kvd stops, or there is no memory: the outcome of all that is
+ * pending is unknown, and is to be dropped (link_drop).  m->body is valid until the
  * next call.
  */
 int link_next(struct link *, struct message *m);

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -26,6 +27,8 @@
 /* A line's words other than its value, all escaped, and blanks. */
 #define LINE_OVERHEAD 4096
 #define ESCAPE_SIZE 4 /* \xHH */
+/* Of a line that is skipped, this much is looked at. */
+#define LINE_TAIL 16
 
 struct worker {
 	const struct config *config;
@@ -95,7 +98,8 @@ run_remote(struct worker *w, const struct command *command,
 	if (status != STATUS_OK)
 		return answer(w, status);
 	w->link.sequence++;
-	return true;
+	/* Half a request must not be sent: this worker has no memory. */
+	return !buf_failed(&w->link.pending);
 }
 
 /* A browser, or a program that a browser was made to send: RFC 9112, 3. */
@@ -120,33 +124,37 @@ refuse_http(struct worker *w)
 	return true;
 }
 
+static const enum status split_errors[] = {
+	[WORDS_UNBALANCED] = STATUS_UNBALANCED_QUOTES,
+	[WORDS_BAD_ESCAPE] = STATUS_BAD_ESCAPE,
+	[WORDS_TOO_MANY] = STATUS_TOO_MANY_WORDS,
+};
+
 /* Executes a line.  False: this client is not to be served any more. */
 static bool
 run_line(struct worker *w, uint8_t *line, size_t size)
 {
 	const struct command *command;
+	enum words_result result;
 	const struct bytes *words;
 	size_t n;
 
 	if (!w->greeted && is_http(line, size))
 		return refuse_http(w);
-	w->greeted = true;
-	if (size > w->line_max)
+	if (size > w->line_max) {
+		w->greeted = true;
 		return answer(w, STATUS_LINE_TOO_LONG);
-	switch (words_split(line, size, &w->words)) {
-	case WORDS_OK:
-		break;
-	case WORDS_UNBALANCED:
-		return answer(w, STATUS_UNBALANCED_QUOTES);
-	case WORDS_BAD_ESCAPE:
-		return answer(w, STATUS_BAD_ESCAPE);
 	}
+	result = words_split(line, size, &w->words);
 	if (buf_failed(&w->words))
 		return false;
 	words = words_get(&w->words);
 	n = words_count(&w->words);
-	if (n == 0)
+	if (result == WORDS_OK && n == 0)
 		return true;
+	w->greeted = true;
+	if (result != WORDS_OK)
+		return answer(w, split_errors[result]);
 	if ((command = command_find(words, n)) == NULL)
 		return answer(w, STATUS_UNKNOWN_COMMAND);
 	if (command->local != COMMAND_REMOTE)
@@ -154,21 +162,32 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 	return run_remote(w, command, words);
 }
 
-/* The line that has begun is longer than any may be: skip the rest of it. */
+/*
+ * The line that has begun is longer than any may be: skip it, but for a tail
+ * in which its end, and what ends an HTTP request, can be seen.
+ */
 static bool
 discard_line(struct worker *w)
 {
 	struct buf *in = &w->client.in;
 	bool begun = !w->discarding;
-	size_t size = buf_size(in);
 
-	/* A CR may be half of the line's end. */
-	if (buf_data(in)[size - 1] == '\r')
-		size--;
-	buf_consume(in, size);
-	w->seen = 0;
-	w->discarding = w->greeted = true;
+	if (buf_size(in) > LINE_TAIL)
+		buf_consume(in, buf_size(in) - LINE_TAIL);
+	w->seen = buf_size(in);
+	w->discarding = true;
 	return !begun || answer(w, STATUS_LINE_TOO_LONG);
+}
+
+/* Its end has come. */
+static bool
+end_discarding(struct worker *w, const uint8_t *tail, size_t size)
+{
+	w->discarding = false;
+	if (!w->greeted && is_http(tail, size))
+		return refuse_http(w);
+	w->greeted = true;
+	return true;
 }
 
 /* Executes all complete lines, and waits for their replies. */
@@ -187,9 +206,10 @@ run_input(struct worker *w)
 				good = discard_line(w);
 			break;
 		}
-		if (!w->discarding)
+		if (w->discarding)
+			good = end_discarding(w, buf_data(in), line_size);
+		else
 			good = run_line(w, buf_data(in), line_size);
-		w->discarding = false;
 		w->seen = 0;
 		buf_consume(in, taken);
 	}
@@ -259,6 +279,14 @@ serve_once(struct worker *w)
 	shrink(w);
 }
 
+static void
+worker_clear(struct worker *w)
+{
+	buf_clear(&w->client.in);
+	buf_clear(&w->client.out);
+	buf_clear(&w->words);
+}
+
 void
 worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
 {
@@ -268,6 +296,7 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
 	w.client.signal_fd = signal_fd;
 	w.client.lifeline_fd = lifeline_fd;
 	w.client.write_timeout_ms = config->write_timeout_ms;
+	w.client.stop_at_ms = CLOCK_NEVER;
 	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
 	w.line_max = LINE_OVERHEAD + ESCAPE_SIZE * (size_t)config->max_value;
 	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms) ==
@@ -275,7 +304,12 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
 		fatal(EX_OSERR, "session");
 	while (!w.over)
 		serve_once(&w);
-	client_close(&w.client);
+	/* First, for the registry not to wait for a client that lingers. */
 	link_clear(&w.link);
-	buf_clear(&w.words);
+	client_close(&w.client);
+#ifndef KVD_INSTRUMENTED
+	/* Freeing, and exit(3), would only touch pages and so copy them. */
+	_exit(EX_OK);
+#endif
+	worker_clear(&w);
 }

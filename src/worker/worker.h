@@ -11,7 +11,8 @@
 /*
  * Serves the client on `fd` until either has had enough.  `signal_fd` is
  * readable when this process is to end, `lifeline_fd` at end of file when
- * kvd is.
+ * kvd is.  Ends the process; returns only in a build with sanitizers or
+ * coverage, which want to see it leave through exit(3).
  */
 void worker_run(const struct config *, int fd, int signal_fd, int lifeline_fd);
 

@@ -696,6 +696,21 @@ START_TEST(test_quit)
 }
 END_TEST
 
+/* What is never read must not take back what was said: no reset. */
+START_TEST(test_quit_in_midst)
+{
+	int fd = client_connect(server);
+	struct buf out;
+
+	buf_init(&out);
+	buf_append_text(&out, "PING\nQUIT\n");
+	append_repeated(&out, "PUT b k v\n", 6 * KIB);
+	client_exchange(fd, buf_data(&out), buf_size(&out), "OK\r\nOK\r\n", 8);
+	buf_clear(&out);
+	client_expect_end(fd);
+}
+END_TEST
+
 START_TEST(test_http)
 {
 	static const char first[] = "HTTP/1.1 400 Bad Request\r\n";
@@ -849,7 +864,7 @@ START_TEST(test_telnet)
 }
 END_TEST
 
-/* One worker has gone with its client; nobody else's. */
+/* Workers end some time after their clients. */
 static void
 await_workers(size_t n)
 {
@@ -1107,6 +1122,7 @@ add_shared(Suite *suite)
 	tcase_add_test(tc, test_unterminated);
 	tcase_add_test(tc, test_half_close);
 	tcase_add_test(tc, test_quit);
+	tcase_add_test(tc, test_quit_in_midst);
 	tcase_add_test(tc, test_http);
 	tcase_add_test(tc, test_netcat);
 	tcase_add_test(tc, test_telnet);

@@ -30,7 +30,7 @@ setup(void)
 	server = server_new();
 }
 
-/* In every case nothing is left: kvd_command sees to the processes. */
+/* Nothing is left, whatever failed: kvd_command looks for processes. */
 static void
 teardown(void)
 {
@@ -673,7 +673,7 @@ START_TEST(test_daemon)
 
 	in_dir(path, "kvd.conf");
 	write_good_file();
-	/* -v only to have an argument there. */
+	/* -v stands where -d stands elsewhere. */
 	status = run_with_file("-v", path, output);
 	ck_assert_msg(status == EX_OK, "%d: %s", status, output);
 	server_adopt(server, read_pid_file());
@@ -694,7 +694,7 @@ START_TEST(test_daemon)
 }
 END_TEST
 
-/* Nothing but the last of several -o and -p counts. */
+/* What the command line says replaces what the file says. */
 START_TEST(test_overrides)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];

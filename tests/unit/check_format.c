@@ -11,7 +11,7 @@
 #include "proto/format.h"
 #include "proto/words.h"
 
-#define WORDS_MAX 4
+#define LINE_WORDS 4
 
 #define B(text) UNIT_BYTES(text)
 
@@ -31,7 +31,7 @@ teardown(void)
 
 struct line_case {
 	size_t n;
-	struct bytes words[WORDS_MAX];
+	struct bytes words[LINE_WORDS];
 	struct bytes line; /* without its CR LF */
 };
 
@@ -188,7 +188,7 @@ line_of_out(void)
 START_TEST(test_line)
 {
 	const struct line_case *c = &line_table[_i];
-	struct bytes words[WORDS_MAX];
+	struct bytes words[LINE_WORDS];
 	size_t i;
 
 	for (i = 0; i < c->n; i++) {
@@ -275,6 +275,7 @@ static const struct {
 	{ STATUS_UNKNOWN_COMMAND, "UNKNOWN COMMAND\r\n" },
 	{ STATUS_BAD_ESCAPE, "ERROR bad escape\r\n" },
 	{ STATUS_UNBALANCED_QUOTES, "ERROR unbalanced quotes\r\n" },
+	{ STATUS_TOO_MANY_WORDS, "ERROR too many words\r\n" },
 	{ STATUS_LINE_TOO_LONG, "ERROR line too long\r\n" },
 	{ STATUS_UNTERMINATED_LINE, "ERROR unterminated line\r\n" },
 	{ STATUS_BUCKET_EMPTY, "ERROR bucket name empty\r\n" },
@@ -285,7 +286,6 @@ static const struct {
 	{ STATUS_STORAGE_FULL, "ERROR storage full\r\n" },
 	{ STATUS_DATA_DAMAGED, "ERROR data damaged\r\n" },
 	{ STATUS_REGISTRY_UNAVAILABLE, "ERROR registry unavailable\r\n" },
-	{ STATUS_TOO_MANY_CLIENTS, "ERROR too many clients\r\n" },
 	{ STATUS_IDLE_TIMEOUT, "ERROR idle timeout\r\n" },
 	{ STATUS_SHUTTING_DOWN, "ERROR shutting down\r\n" },
 };
@@ -575,15 +575,15 @@ random_word(uint64_t *state, uint8_t *text, size_t max)
 START_TEST(test_round_trip_random)
 {
 	uint64_t state = 0x6b7664 + (uint64_t)_i;
-	uint8_t texts[WORDS_MAX][128];
-	struct bytes words[WORDS_MAX];
+	uint8_t texts[LINE_WORDS][128];
+	struct bytes words[LINE_WORDS];
 	struct buf split;
 	size_t n, i;
 	int round;
 
 	buf_init(&split);
 	for (round = 0; round < 5000; round++) {
-		n = 1 + unit_random(&state) % WORDS_MAX;
+		n = 1 + unit_random(&state) % LINE_WORDS;
 		for (i = 0; i < n; i++) {
 			words[i].data = texts[i];
 			words[i].size =

@@ -149,6 +149,20 @@ START_TEST(test_header)
 }
 END_TEST
 
+/* Each bit of the field that is to be zero; a whole frame is refused. */
+START_TEST(test_header_not_zero)
+{
+	uint16_t bad = (uint16_t)(1 << _i);
+	struct message m;
+
+	message_end(&b, message_begin(&b, MESSAGE_PING, 1));
+	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE, 1024, &m), 1);
+	memcpy(buf_data(&b) + 6, &bad, sizeof(bad));
+	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE - 1, 1024, &m), 0);
+	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE, 1024, &m), -1);
+}
+END_TEST
+
 START_TEST(test_frames_back_to_back)
 {
 	struct message m;
@@ -465,6 +479,7 @@ main(void)
 	tcase_add_loop_test(tc, test_frame, 0, UNIT_COUNT(frame_table));
 	tcase_add_test(tc, test_frame_layout);
 	tcase_add_loop_test(tc, test_header, 0, UNIT_COUNT(header_table));
+	tcase_add_loop_test(tc, test_header_not_zero, 0, 16);
 	tcase_add_test(tc, test_frames_back_to_back);
 	tcase_add_test(tc, test_begin_after_consume);
 	tcase_add_test(tc, test_numbers);

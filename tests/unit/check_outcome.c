@@ -1,6 +1,6 @@
 /*
- * check_outcome: the record of replies that one registry leaves to the next
- * (registry/outcome).
+ * check_outcome: the sessions that were left, and the replies recorded for
+ * one of them (registry/outcome).
  */
 
 #include "unit.h"
@@ -8,80 +8,31 @@
 #include "proto/message.h"
 #include "registry/outcome.h"
 
-/* u64 session, u32 size */
-#define SESSION_HEADER_SIZE (8 + 4)
 /* A reply with nothing but its status. */
 #define FRAME_SIZE (MESSAGE_HEADER_SIZE + 1)
 
 static struct outcome_list list;
-static struct buf record;
 static struct buf frames;
 
 static void
 setup(void)
 {
 	TAILQ_INIT(&list);
-	buf_init(&record);
 	buf_init(&frames);
-}
-
-static void
-clear_list(void)
-{
-	while (!TAILQ_EMPTY(&list))
-		outcome_free(&list, TAILQ_FIRST(&list));
 }
 
 static void
 teardown(void)
 {
-	clear_list();
-	buf_clear(&record);
+	while (!TAILQ_EMPTY(&list))
+		outcome_free(&list, TAILQ_FIRST(&list));
 	buf_clear(&frames);
 }
 
-/* A reply that says its sequence, so that no two are alike. */
 static void
-put_reply(struct buf *b, uint64_t sequence, size_t extra)
+leave(uint64_t session, int64_t expire_ms)
 {
-	size_t position = message_begin(b, MESSAGE_REPLY, sequence), i;
-
-	message_put_u8(b, (uint8_t)sequence);
-	for (i = 0; i < extra; i++)
-		message_put_u8(b, (uint8_t)i);
-	message_end(b, position);
-}
-
-/* A session of `count` replies, from sequence `first` on. */
-static void
-append_session(uint64_t session, uint64_t first, size_t count)
-{
-	size_t i;
-
-	buf_clear(&frames);
-	for (i = 0; i < count; i++)
-		put_reply(&frames, first + i, 0);
-	ck_assert_uint_eq(buf_size(&frames), count * FRAME_SIZE);
-	outcome_append(&record, session, unit_bytes(&frames));
-	ck_assert(!buf_failed(&record));
-}
-
-/* Loads a copy: the record does not outlive the call. */
-static int
-load_bytes(const void *data, size_t size)
-{
-	uint8_t *copy = unit_copy(data, size);
-	int rc = outcome_load(&list, (struct bytes){ copy, size });
-
-	memset(copy, 0xee, size);
-	free(copy);
-	return rc;
-}
-
-static int
-load(void)
-{
-	return load_bytes(buf_data(&record), buf_size(&record));
+	ck_assert_int_eq(outcome_leave(&list, session, expire_ms), 0);
 }
 
 static size_t
@@ -90,296 +41,350 @@ count_list(void)
 	const struct outcome *o;
 	size_t n = 0;
 
-	TAILQ_FOREACH (o, &list, entry)
+	TAILQ_FOREACH(o, &list, entry)
 		n++;
 	return n;
 }
 
-static void
-assert_found(const struct outcome *o, uint64_t sequence)
+/* How many have expired; each is one that should. */
+static size_t
+count_expired(int64_t now_ms)
 {
-	struct bytes frame;
-	struct message m;
+	struct outcome *o = NULL;
+	size_t n = 0;
 
-	ck_assert(outcome_find(o, sequence, &frame));
-	ck_assert_int_eq(message_get(frame.data, frame.size, frame.size, &m),
-	    1);
-	ck_assert_uint_eq(m.frame_size, frame.size);
-	ck_assert_uint_eq(m.type, MESSAGE_REPLY);
-	ck_assert_uint_eq(m.sequence, sequence);
-	ck_assert_uint_ge(m.body.size, 1);
-	ck_assert_uint_eq(*(const uint8_t *)m.body.data, (uint8_t)sequence);
-}
-
-static void
-assert_not_found(const struct outcome *o, uint64_t sequence)
-{
-	struct bytes frame = UNIT_BYTES("as it was");
-
-	ck_assert(!outcome_find(o, sequence, &frame));
-	unit_assert_bytes(frame, unit_text("as it was"));
+	while ((o = outcome_expired(&list, o, now_ms)) != NULL) {
+		ck_assert_int_le(o->expire_ms, now_ms);
+		n++;
+	}
+	return n;
 }
 
 START_TEST(test_empty)
 {
-	ck_assert_int_eq(outcome_load(&list, (struct bytes){ NULL, 0 }), 0);
-	ck_assert(TAILQ_EMPTY(&list));
-	ck_assert_ptr_null(outcome_claim(&list, 0));
-	outcome_expire(&list);
+	ck_assert_ptr_null(outcome_expired(&list, NULL, INT64_MIN));
+	ck_assert_ptr_null(outcome_expired(&list, NULL, INT64_MAX));
+	outcome_claim(&list, 0);
+	outcome_claim(&list, UINT64_MAX);
 	ck_assert(TAILQ_EMPTY(&list));
 }
 END_TEST
 
-/* The format is the store's: what this version writes, the next reads. */
-START_TEST(test_format)
+static const uint64_t session_table[] = { 0, 1, UINT32_MAX,
+	(uint64_t)UINT32_MAX + 1, UINT64_MAX - 1, UINT64_MAX };
+
+START_TEST(test_leave)
 {
-	struct bytes body, value;
-	uint64_t session;
-
-	put_reply(&frames, 7, 0);
-	put_reply(&frames, 8, 100);
-	outcome_append(&record, 0x0123456789abcdef, unit_bytes(&frames));
-	outcome_append(&record, 5, unit_text("not looked at"));
-	body = unit_bytes(&record);
-	ck_assert(message_get_u64(&body, &session));
-	ck_assert_uint_eq(session, 0x0123456789abcdef);
-	ck_assert(message_get_value(&body, &value));
-	unit_assert_bytes(value, unit_bytes(&frames));
-	ck_assert(message_get_u64(&body, &session));
-	ck_assert_uint_eq(session, 5);
-	ck_assert(message_get_value(&body, &value));
-	unit_assert_bytes(value, unit_text("not looked at"));
-	ck_assert_uint_eq(body.size, 0);
-}
-END_TEST
-
-/* Sessions, and replies of each. */
-static const struct {
-	size_t sessions, replies;
-} size_table[] = {
-	{ 1, 0 },
-	{ 1, 1 },
-	{ 1, 2 },
-	{ 2, 0 },
-	{ 2, 1 },
-	{ 3, 5 },
-	{ 1, 10000 },
-	{ 10000, 1 },
-};
-
-START_TEST(test_round_trip)
-{
-	size_t sessions = size_table[_i].sessions;
-	size_t replies = size_table[_i].replies, i;
 	struct outcome *o;
 
-	for (i = 0; i < sessions; i++)
-		append_session(i + 1, 100 * i, replies);
-	ck_assert_int_eq(load(), 0);
-	ck_assert_uint_eq(count_list(), sessions);
-	i = 0;
-	TAILQ_FOREACH (o, &list, entry) {
-		ck_assert_uint_eq(o->session, i + 1);
-		ck_assert(!o->claimed);
-		ck_assert_uint_eq(buf_size(&o->frames), replies * FRAME_SIZE);
-		ck_assert_uint_eq(o->last_sequence,
-		    replies == 0 ? 0 : 100 * i + replies - 1);
-		i++;
-	}
+	leave(session_table[_i], 5);
+	ck_assert_uint_eq(count_list(), 1);
+	o = outcome_expired(&list, NULL, 5);
+	ck_assert_ptr_nonnull(o);
+	ck_assert_uint_eq(o->session, session_table[_i]);
+	ck_assert_int_eq(o->expire_ms, 5);
+	ck_assert_ptr_null(outcome_expired(&list, o, 5));
+	outcome_free(&list, o);
+	ck_assert(TAILQ_EMPTY(&list));
 }
 END_TEST
 
-/* What is loaded is appended again, byte for byte. */
-START_TEST(test_append_again)
-{
-	struct outcome *o;
-	struct buf again;
-
-	append_session(3, 1, 4);
-	append_session(UINT64_MAX, UINT64_MAX - 2, 3);
-	append_session(0, 0, 0);
-	ck_assert_int_eq(load(), 0);
-	buf_init(&again);
-	TAILQ_FOREACH (o, &list, entry)
-		outcome_append(&again, o->session, unit_bytes(&o->frames));
-	unit_assert_bytes(unit_bytes(&again), unit_bytes(&record));
-	buf_clear(&again);
-}
-END_TEST
-
+/* Claiming one session leaves all others, near or far. */
 START_TEST(test_claim)
 {
-	struct outcome *o;
+	const struct outcome *o;
+	size_t i;
 
-	append_session(11, 1, 1);
-	append_session(0, 2, 1);
-	append_session(UINT64_MAX, 3, 1);
-	ck_assert_int_eq(load(), 0);
-	ck_assert_ptr_null(outcome_claim(&list, 1));
-	ck_assert_ptr_null(outcome_claim(&list, 12));
-	ck_assert_ptr_null(outcome_claim(&list, UINT64_MAX - 1));
-
-	o = outcome_claim(&list, UINT64_MAX);
-	ck_assert_ptr_nonnull(o);
-	ck_assert(o->claimed);
-	ck_assert_uint_eq(o->last_sequence, 3);
-	o = outcome_claim(&list, 0);
-	ck_assert_ptr_nonnull(o);
-	ck_assert_uint_eq(o->last_sequence, 2);
-	ck_assert_ptr_null(outcome_claim(&list, 0));
-	ck_assert_ptr_null(outcome_claim(&list, UINT64_MAX));
-
-	o = outcome_claim(&list, 11);
-	ck_assert_ptr_nonnull(o);
-	ck_assert_ptr_null(outcome_claim(&list, 11));
-	ck_assert_uint_eq(count_list(), 3);
-	outcome_free(&list, o);
-	ck_assert_ptr_null(outcome_claim(&list, 11));
-	ck_assert_uint_eq(count_list(), 2);
+	for (i = 0; i < UNIT_COUNT(session_table); i++)
+		leave(session_table[i], 5);
+	outcome_claim(&list, 2);
+	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table));
+	outcome_claim(&list, session_table[_i]);
+	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table) - 1);
+	TAILQ_FOREACH(o, &list, entry)
+		ck_assert_uint_ne(o->session, session_table[_i]);
+	outcome_claim(&list, session_table[_i]);
+	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table) - 1);
 }
 END_TEST
 
+/* A session that was left more than once is claimed once. */
+START_TEST(test_claim_several)
+{
+	leave(7, 1);
+	leave(7, 2);
+	leave(8, 3);
+	leave(7, 4);
+	leave(9, 5);
+	leave(7, 6);
+	outcome_claim(&list, 7);
+	ck_assert_uint_eq(count_list(), 2);
+	ck_assert_uint_eq(TAILQ_FIRST(&list)->session, 8);
+	ck_assert_uint_eq(TAILQ_LAST(&list, outcome_list)->session, 9);
+	leave(7, 7);
+	ck_assert_uint_eq(count_list(), 3);
+	outcome_claim(&list, 8);
+	outcome_claim(&list, 9);
+	outcome_claim(&list, 7);
+	ck_assert(TAILQ_EMPTY(&list));
+}
+END_TEST
+
+static const struct {
+	int64_t expire_ms, now_ms;
+	size_t expired;
+} expire_table[] = {
+	{ 1000, 999, 0 },
+	{ 1000, 1000, 1 },
+	{ 1000, 1001, 1 },
+	{ 0, -1, 0 },
+	{ 0, 0, 1 },
+	{ 0, INT64_MIN, 0 },
+	{ INT64_MAX, INT64_MAX - 1, 0 },
+	{ INT64_MAX, INT64_MAX, 1 },
+	{ INT64_MAX, 0, 0 },
+};
+
+START_TEST(test_expire_boundary)
+{
+	leave(1, expire_table[_i].expire_ms);
+	ck_assert_uint_eq(count_expired(expire_table[_i].now_ms),
+	    expire_table[_i].expired);
+	/* Asking takes nothing off. */
+	ck_assert_uint_eq(count_expired(expire_table[_i].now_ms),
+	    expire_table[_i].expired);
+	ck_assert_uint_eq(count_list(), 1);
+}
+END_TEST
+
+/* They need not expire in the order in which they came. */
+START_TEST(test_expired_after)
+{
+	static const int64_t expire_ms[] = { 50, 10, 40, 20, 30, 60 };
+	static const size_t due[] = { 0, 1, 2, 3, 4, 5, 6 };
+	struct outcome *o;
+	size_t i;
+
+	for (i = 0; i < UNIT_COUNT(expire_ms); i++)
+		leave(i, expire_ms[i]);
+	for (i = 0; i < UNIT_COUNT(due); i++)
+		ck_assert_uint_eq(count_expired((int64_t)i * 10 + 9), due[i]);
+
+	o = outcome_expired(&list, NULL, 30);
+	ck_assert_ptr_nonnull(o);
+	ck_assert_uint_eq(o->session, 1);
+	o = outcome_expired(&list, o, 30);
+	ck_assert_ptr_nonnull(o);
+	ck_assert_uint_eq(o->session, 3);
+	o = outcome_expired(&list, o, 30);
+	ck_assert_ptr_nonnull(o);
+	ck_assert_uint_eq(o->session, 4);
+	ck_assert_ptr_null(outcome_expired(&list, o, 30));
+	/* `after` itself need not have expired. */
+	o = outcome_expired(&list, TAILQ_FIRST(&list), 10);
+	ck_assert_ptr_nonnull(o);
+	ck_assert_uint_eq(o->session, 1);
+	ck_assert_ptr_null(
+	    outcome_expired(&list, TAILQ_LAST(&list, outcome_list), INT64_MAX));
+}
+END_TEST
+
+/* The first, one amid and the last; then what is left. */
+START_TEST(test_free)
+{
+	static const uint64_t order[] = { 1, 3, 5, 4, 2 };
+	struct outcome *o;
+	uint64_t session;
+	size_t i;
+
+	for (session = 1; session <= 5; session++)
+		leave(session, 10);
+	for (i = 0; i < UNIT_COUNT(order); i++) {
+		o = outcome_expired(&list, NULL, 10);
+		while (o != NULL && o->session != order[i])
+			o = outcome_expired(&list, o, 10);
+		ck_assert_ptr_nonnull(o);
+		outcome_free(&list, o);
+		ck_assert_uint_eq(count_expired(10), 4 - i);
+	}
+	ck_assert(TAILQ_EMPTY(&list));
+}
+END_TEST
+
+/* A reply that says its sequence, so that no two are alike. */
+static void
+put_reply(uint64_t sequence, size_t extra)
+{
+	size_t position = message_begin(&frames, MESSAGE_REPLY, sequence), i;
+
+	message_put_u8(&frames, (uint8_t)sequence);
+	for (i = 0; i < extra; i++)
+		message_put_u8(&frames, (uint8_t)i);
+	message_end(&frames, position);
+	ck_assert(!buf_failed(&frames));
+}
+
+static void
+put_replies(uint64_t first, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		put_reply(first + i, 0);
+	ck_assert_uint_eq(buf_size(&frames), count * FRAME_SIZE);
+}
+
+/* On a copy with nothing behind its end. */
+static bool
+check_bytes(size_t size, uint64_t *last)
+{
+	uint8_t *copy = unit_copy(buf_data(&frames), size);
+	bool good = outcome_check((struct bytes){ copy, size }, last);
+
+	free(copy);
+	return good;
+}
+
+static bool
+check(void)
+{
+	uint64_t last;
+
+	return check_bytes(buf_size(&frames), &last);
+}
+
+static void
+assert_found(uint64_t sequence, size_t at, size_t size)
+{
+	struct bytes frame;
+	struct message m;
+
+	ck_assert(outcome_find(unit_bytes(&frames), sequence, &frame));
+	ck_assert_ptr_eq(frame.data, buf_data(&frames) + at);
+	ck_assert_uint_eq(frame.size, size);
+	ck_assert_int_eq(message_get(frame.data, frame.size, frame.size, &m),
+	    1);
+	ck_assert_uint_eq(m.type, MESSAGE_REPLY);
+	ck_assert_uint_eq(m.sequence, sequence);
+	ck_assert_uint_eq(*(const uint8_t *)m.body.data, (uint8_t)sequence);
+}
+
+static void
+assert_not_found(uint64_t sequence)
+{
+	struct bytes frame = UNIT_BYTES("as it was");
+
+	ck_assert(!outcome_find(unit_bytes(&frames), sequence, &frame));
+	unit_assert_bytes(frame, unit_text("as it was"));
+}
+
+START_TEST(test_no_frames)
+{
+	struct bytes none = { NULL, 0 }, frame;
+	uint64_t last = 5;
+
+	ck_assert(outcome_check(none, &last));
+	ck_assert_uint_eq(last, 0);
+	ck_assert(!outcome_find(none, 0, &frame));
+	ck_assert(check_bytes(0, &last));
+	assert_not_found(0);
+}
+END_TEST
+
+static const struct {
+	uint64_t first;
+	size_t count;
+} check_table[] = {
+	{ 0, 1 },
+	{ 1, 1 },
+	{ UINT64_MAX, 1 },
+	{ 41, 2 },
+	{ UINT32_MAX, 3 },
+	{ UINT64_MAX - 9, 10 },
+	{ 1, 10000 },
+};
+
+START_TEST(test_check)
+{
+	uint64_t first = check_table[_i].first, last;
+	size_t count = check_table[_i].count;
+
+	put_replies(first, count);
+	ck_assert(check_bytes(buf_size(&frames), &last));
+	ck_assert_uint_eq(last, first + count - 1);
+	assert_found(first, 0, FRAME_SIZE);
+	assert_found(last, (count - 1) * FRAME_SIZE, FRAME_SIZE);
+}
+END_TEST
+
+/* Sequences ascend; they need not be without a gap. */
 START_TEST(test_find)
 {
-	struct outcome *o;
-	uint64_t sequence;
+	static const uint64_t absent[] = { 0, 40, 42, 44, 45, 47, 100,
+		41 + (UINT64_C(1) << 32), UINT64_MAX - 1 };
+	uint64_t last;
+	size_t i;
 
-	append_session(1, 41, 3);
-	append_session(2, 100, 3);
-	append_session(3, UINT64_MAX, 1);
-	append_session(4, 0, 1);
-	append_session(5, 0, 0);
-	ck_assert_int_eq(load(), 0);
-
-	o = outcome_claim(&list, 1);
-	for (sequence = 41; sequence <= 43; sequence++)
-		assert_found(o, sequence);
-	assert_not_found(o, 0);
-	assert_not_found(o, 40);
-	assert_not_found(o, 44);
-	assert_not_found(o, 100);
-	assert_not_found(o, UINT64_MAX);
-	assert_not_found(o, 41 + (UINT64_C(1) << 32));
-
-	o = outcome_claim(&list, 3);
-	assert_found(o, UINT64_MAX);
-	assert_not_found(o, UINT64_MAX - 1);
-	assert_not_found(o, UINT32_MAX);
-	assert_not_found(o, 0);
-
-	o = outcome_claim(&list, 4);
-	assert_found(o, 0);
-	assert_not_found(o, 1);
-	assert_not_found(outcome_claim(&list, 5), 0);
+	put_reply(41, 0);
+	put_reply(43, 0);
+	put_reply(46, 0);
+	put_reply(UINT64_MAX, 0);
+	ck_assert(check_bytes(buf_size(&frames), &last));
+	ck_assert_uint_eq(last, UINT64_MAX);
+	assert_found(41, 0, FRAME_SIZE);
+	assert_found(43, FRAME_SIZE, FRAME_SIZE);
+	assert_found(46, 2 * FRAME_SIZE, FRAME_SIZE);
+	assert_found(UINT64_MAX, 3 * FRAME_SIZE, FRAME_SIZE);
+	for (i = 0; i < UNIT_COUNT(absent); i++)
+		assert_not_found(absent[i]);
 }
 END_TEST
 
 /* Frames of other sizes than the shortest, up to a value of 1M. */
 START_TEST(test_find_large)
 {
-	struct outcome *o;
-	struct bytes frame;
+	size_t large = (size_t)1 << 20;
+	uint64_t last;
 
-	put_reply(&frames, 1, 0);
-	put_reply(&frames, 2, (size_t)1 << 20);
-	put_reply(&frames, 3, 255);
-	outcome_append(&record, 1, unit_bytes(&frames));
-	ck_assert(!buf_failed(&record));
-	ck_assert_int_eq(load(), 0);
-	o = outcome_claim(&list, 1);
-	ck_assert_ptr_nonnull(o);
-	ck_assert_uint_eq(o->last_sequence, 3);
-	assert_found(o, 1);
-	assert_found(o, 2);
-	assert_found(o, 3);
-	ck_assert(outcome_find(o, 2, &frame));
-	ck_assert_uint_eq(frame.size, FRAME_SIZE + ((size_t)1 << 20));
-	ck_assert(outcome_find(o, 3, &frame));
-	ck_assert_uint_eq(frame.size, FRAME_SIZE + 255);
+	put_reply(1, 0);
+	put_reply(2, large);
+	put_reply(3, 255);
+	ck_assert(check_bytes(buf_size(&frames), &last));
+	ck_assert_uint_eq(last, 3);
+	assert_found(1, 0, FRAME_SIZE);
+	assert_found(2, FRAME_SIZE, FRAME_SIZE + large);
+	assert_found(3, 2 * FRAME_SIZE + large, FRAME_SIZE + 255);
+	assert_not_found(0);
+	assert_not_found(4);
 }
 END_TEST
 
-START_TEST(test_expire)
-{
-	struct outcome *o;
-	uint64_t session;
-
-	for (session = 1; session <= 6; session++)
-		append_session(session, session, 1);
-	ck_assert_int_eq(load(), 0);
-	/* Neighbours, and neither the first nor the last. */
-	ck_assert_ptr_nonnull(outcome_claim(&list, 2));
-	ck_assert_ptr_nonnull(outcome_claim(&list, 3));
-	ck_assert_ptr_nonnull(outcome_claim(&list, 5));
-	outcome_expire(&list);
-	ck_assert_uint_eq(count_list(), 3);
-	TAILQ_FOREACH (o, &list, entry) {
-		ck_assert(o->claimed);
-		assert_found(o, o->session);
-	}
-	for (session = 1; session <= 6; session++)
-		ck_assert_ptr_null(outcome_claim(&list, session));
-	outcome_expire(&list);
-	ck_assert_uint_eq(count_list(), 3);
-}
-END_TEST
-
-START_TEST(test_expire_all_and_none)
-{
-	append_session(1, 1, 1);
-	append_session(2, 1, 1);
-	ck_assert_int_eq(load(), 0);
-	outcome_expire(&list);
-	ck_assert(TAILQ_EMPTY(&list));
-
-	ck_assert_int_eq(load(), 0);
-	ck_assert_ptr_nonnull(outcome_claim(&list, 1));
-	ck_assert_ptr_nonnull(outcome_claim(&list, 2));
-	outcome_expire(&list);
-	ck_assert_uint_eq(count_list(), 2);
-}
-END_TEST
-
-/* Whole only where a session ends; what was loaded before can be cleared. */
+/* Whole only where a frame ends; what is before the cut can be found. */
 START_TEST(test_truncated)
 {
-	size_t ends[3], size, i;
-	bool whole;
+	size_t ends[4] = { 0 }, size, i, whole;
+	struct bytes frame;
+	uint64_t last;
+	uint8_t *copy;
 
-	append_session(1, 7, 2);
-	ends[0] = buf_size(&record);
-	append_session(2, 0, 0);
-	ends[1] = buf_size(&record);
-	append_session(3, 9, 3);
-	ends[2] = buf_size(&record);
-	for (size = 0; size <= ends[2]; size++) {
-		whole = size == 0;
-		for (i = 0; i < UNIT_COUNT(ends); i++)
-			whole = whole || size == ends[i];
-		ck_assert_msg(load_bytes(buf_data(&record), size) ==
-			(whole ? 0 : -1),
+	for (i = 1; i < UNIT_COUNT(ends); i++) {
+		put_reply(i, 3 * i);
+		ends[i] = buf_size(&frames);
+	}
+	for (size = 0; size <= ends[3]; size++) {
+		for (whole = 0; whole < 3 && ends[whole + 1] <= size;)
+			whole++;
+		ck_assert_msg(check_bytes(size, &last) == (size == ends[whole]),
 		    "%zu bytes", size);
-		ck_assert_uint_le(count_list(), 3);
-		clear_list();
+		if (size == ends[whole])
+			ck_assert_uint_eq(last, whole);
+		copy = unit_copy(buf_data(&frames), size);
+		for (i = 1; i <= 3; i++)
+			ck_assert_msg(outcome_find((struct bytes){ copy, size },
+					  i, &frame) == (i <= whole),
+			    "frame %zu in %zu bytes", i, size);
+		free(copy);
 	}
-}
-END_TEST
-
-/* A byte too many is the beginning of a session that does not end. */
-START_TEST(test_trailing)
-{
-	size_t i;
-
-	append_session(1, 7, 1);
-	for (i = 1; i < SESSION_HEADER_SIZE; i++) {
-		buf_append_byte(&record, 0);
-		ck_assert_int_eq(load(), -1);
-		clear_list();
-	}
-	/* Session 0, with nothing. */
-	buf_append_byte(&record, 0);
-	ck_assert_int_eq(load(), 0);
-	ck_assert_uint_eq(count_list(), 2);
 }
 END_TEST
 
@@ -392,48 +397,31 @@ START_TEST(test_frame_size)
 {
 	uint32_t bad = bad_size_table[_i];
 	size_t count, victim;
-	uint8_t *at;
 
 	for (count = 1; count <= 3; count++)
 		for (victim = 0; victim < count; victim++) {
-			buf_clear(&record);
-			append_session(1, 7, count);
-			at = buf_data(&record) + SESSION_HEADER_SIZE +
-			    victim * FRAME_SIZE;
-			memcpy(at, &bad, sizeof(bad));
-			ck_assert_msg(load() == -1, "frame %zu of %zu", victim,
+			buf_clear(&frames);
+			put_replies(7, count);
+			memcpy(buf_data(&frames) + victim * FRAME_SIZE, &bad,
+			    sizeof(bad));
+			ck_assert_msg(!check(), "frame %zu of %zu", victim,
 			    count);
-			clear_list();
+			if (victim > 0)
+				assert_found(7, 0, FRAME_SIZE);
+			assert_not_found(7 + count);
 		}
 }
 END_TEST
 
-/* The size that a session says; all but the right one are wrong. */
-START_TEST(test_session_size)
+/* The header's field that is to be zero. */
+START_TEST(test_frame_zero)
 {
-	uint32_t bad = bad_size_table[_i];
-
-	append_session(1, 7, 1);
-	memcpy(buf_data(&record) + 8, &bad, sizeof(bad));
-	ck_assert_int_eq(load(), -1);
-	ck_assert_uint_le(count_list(), 1);
-	outcome_expire(&list);
-	ck_assert(TAILQ_EMPTY(&list));
-}
-END_TEST
-
-/* Sessions before the bad one may be there, and can be used or cleared. */
-START_TEST(test_bad_after_good)
-{
-	static const char junk[] = "no session, and not a frame either";
-
-	append_session(1, 7, 1);
-	append_session(2, 8, 1);
-	buf_append(&record, junk, sizeof(junk));
-	ck_assert_int_eq(load(), -1);
-	(void)outcome_claim(&list, 1);
-	outcome_expire(&list);
-	ck_assert_uint_le(count_list(), 1);
+	put_replies(7, 2);
+	ck_assert(check());
+	buf_data(&frames)[FRAME_SIZE + 6 + _i] = 1;
+	ck_assert(!check());
+	assert_found(7, 0, FRAME_SIZE);
+	assert_not_found(8);
 }
 END_TEST
 
@@ -441,48 +429,69 @@ END_TEST
 START_TEST(test_random)
 {
 	uint64_t state = (uint64_t)_i + 1;
-	struct outcome *o;
 	struct bytes frame;
-	size_t at;
+	size_t at, size;
+	uint8_t *copy;
 	int round;
 
+	put_replies(7, 3);
+	size = buf_size(&frames);
 	for (round = 0; round < 5000; round++) {
-		buf_clear(&record);
-		append_session(1, 7, 2);
-		append_session(2, 9, 1);
-		at = unit_random(&state) % buf_size(&record);
-		buf_data(&record)[at] = (uint8_t)unit_random(&state);
-		(void)load();
-		TAILQ_FOREACH (o, &list, entry)
-			(void)outcome_find(o, 8, &frame);
-		clear_list();
+		copy = unit_copy(buf_data(&frames), size);
+		at = unit_random(&state) % size;
+		copy[at] = (uint8_t)unit_random(&state);
+		if (outcome_find((struct bytes){ copy, size }, 8, &frame)) {
+			const uint8_t *p = frame.data;
+
+			ck_assert(p >= copy && frame.size <= size &&
+			    p + frame.size <= copy + size);
+		}
+		free(copy);
 	}
 }
 END_TEST
+
+static TCase *
+tcase_list(void)
+{
+	TCase *tc = tcase_create("list");
+	int n_sessions = UNIT_COUNT(session_table);
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_empty);
+	tcase_add_loop_test(tc, test_leave, 0, n_sessions);
+	tcase_add_loop_test(tc, test_claim, 0, n_sessions);
+	tcase_add_test(tc, test_claim_several);
+	tcase_add_loop_test(tc, test_expire_boundary, 0,
+	    UNIT_COUNT(expire_table));
+	tcase_add_test(tc, test_expired_after);
+	tcase_add_test(tc, test_free);
+	return tc;
+}
+
+static TCase *
+tcase_frames(void)
+{
+	TCase *tc = tcase_create("frames");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_no_frames);
+	tcase_add_loop_test(tc, test_check, 0, UNIT_COUNT(check_table));
+	tcase_add_test(tc, test_find);
+	tcase_add_test(tc, test_find_large);
+	tcase_add_test(tc, test_truncated);
+	tcase_add_loop_test(tc, test_frame_size, 0, UNIT_COUNT(bad_size_table));
+	tcase_add_loop_test(tc, test_frame_zero, 0, 2);
+	tcase_add_loop_test(tc, test_random, 0, 4);
+	return tc;
+}
 
 int
 main(void)
 {
 	Suite *suite = suite_create("outcome");
-	TCase *tc = tcase_create("outcome");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_empty);
-	tcase_add_test(tc, test_format);
-	tcase_add_loop_test(tc, test_round_trip, 0, UNIT_COUNT(size_table));
-	tcase_add_test(tc, test_append_again);
-	tcase_add_test(tc, test_claim);
-	tcase_add_test(tc, test_find);
-	tcase_add_test(tc, test_find_large);
-	tcase_add_test(tc, test_expire);
-	tcase_add_test(tc, test_expire_all_and_none);
-	tcase_add_test(tc, test_truncated);
-	tcase_add_test(tc, test_trailing);
-	tcase_add_loop_test(tc, test_frame_size, 0, UNIT_COUNT(bad_size_table));
-	tcase_add_loop_test(tc, test_session_size, 0,
-	    UNIT_COUNT(bad_size_table));
-	tcase_add_test(tc, test_bad_after_good);
-	tcase_add_loop_test(tc, test_random, 0, 4);
-	suite_add_tcase(suite, tc);
+	suite_add_tcase(suite, tcase_list());
+	suite_add_tcase(suite, tcase_frames());
 	return unit_run(suite);
 }

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
 #include <lmdb.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -534,31 +535,197 @@ START_TEST(test_buckets_do_not_mix)
 }
 END_TEST
 
-START_TEST(test_outcomes)
+static void
+assert_outcome(struct store_view *v, uint64_t session, struct bytes want)
+{
+	struct bytes got = { NULL, 0 };
+
+	assert_ok(store_get_outcome(v, session, &got));
+	unit_assert_bytes(got, want);
+}
+
+static void
+assert_no_outcome(struct store_view *v, uint64_t session)
+{
+	struct bytes got;
+
+	ck_assert_int_eq(store_get_outcome(v, session, &got), STORE_ABSENT);
+}
+
+/* The sessions above `*session` are these. */
+static void
+assert_sessions(struct store_view *v, uint64_t session, const uint64_t *want,
+    size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		assert_ok(store_next_outcome(v, &session));
+		ck_assert_uint_eq(session, want[i]);
+	}
+	ck_assert_int_eq(store_next_outcome(v, &session), STORE_ABSENT);
+}
+
+START_TEST(test_outcome)
 {
 	uint8_t *large = make_value(100000);
-	struct bytes record, want = { large, 100000 };
+	struct bytes want = { large, 100000 };
 
 	open_store();
-	ck_assert_int_eq(store_get_outcomes(snapshot(), &record), STORE_ABSENT);
-	assert_ok(store_put_outcomes(batch(), text("first")));
-	assert_ok(store_get_outcomes(batch(), &record));
-	unit_assert_bytes(record, text("first"));
+	assert_no_outcome(snapshot(), 5);
+	assert_no_outcome(batch(), 5);
+	assert_sessions(snapshot(), 0, NULL, 0);
+	assert_sessions(batch(), UINT64_MAX, NULL, 0);
+	assert_ok(store_put_outcome(batch(), 5, text("first")));
+	assert_outcome(batch(), 5, text("first"));
+	assert_no_outcome(snapshot(), 5);
 	store_abort(fx.store);
-	ck_assert_int_eq(store_get_outcomes(batch(), &record), STORE_ABSENT);
-	assert_ok(store_put_outcomes(batch(), want));
+	assert_no_outcome(batch(), 5);
+
+	/* with the writes that it is about */
+	assert_ok(store_put_outcome(batch(), 5, want));
 	assert_ok(store_create(batch(), text("b")));
 	commit();
 	close_store();
 	open_store();
-	assert_ok(store_get_outcomes(snapshot(), &record));
-	unit_assert_bytes(record, want);
+	assert_outcome(snapshot(), 5, want);
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
-	assert_ok(store_put_outcomes(batch(), text("")));
-	commit();
-	assert_ok(store_get_outcomes(snapshot(), &record));
-	ck_assert_uint_eq(record.size, 0);
 	free(large);
+}
+END_TEST
+
+/* Shorter, longer, the same size, nothing: twice in a batch, and in two. */
+START_TEST(test_outcome_overwrite)
+{
+	static const struct bytes records[] = { B("one"), B("the second"),
+		B("3"), B("4"), B(""), B("5\0 "), { NULL, 0 }, B("last") };
+	size_t i, n = UNIT_COUNT(records);
+
+	open_store();
+	for (i = 0; i < 2 * n; i++) {
+		assert_ok(store_put_outcome(batch(), 7, records[i % n]));
+		assert_outcome(batch(), 7, records[i % n]);
+		if (i < n) {
+			commit();
+			assert_outcome(snapshot(), 7, records[i]);
+		}
+	}
+	commit();
+	assert_outcome(snapshot(), 7, records[n - 1]);
+}
+END_TEST
+
+START_TEST(test_outcome_delete)
+{
+	open_store();
+	assert_ok(store_delete_outcome(batch(), 1));
+	assert_ok(store_put_outcome(batch(), 1, text("one")));
+	assert_ok(store_put_outcome(batch(), 2, text("two")));
+	commit();
+	assert_ok(store_delete_outcome(batch(), 1));
+	assert_no_outcome(batch(), 1);
+	assert_outcome(snapshot(), 1, text("one"));
+	store_abort(fx.store);
+	assert_outcome(batch(), 1, text("one"));
+
+	assert_ok(store_delete_outcome(batch(), 1));
+	assert_ok(store_delete_outcome(batch(), 1));
+	assert_ok(store_delete_outcome(batch(), 3));
+	commit();
+	close_store();
+	open_store();
+	assert_no_outcome(snapshot(), 1);
+	assert_outcome(snapshot(), 2, text("two"));
+	assert_ok(store_put_outcome(batch(), 1, text("again")));
+	commit();
+	assert_outcome(snapshot(), 1, text("again"));
+}
+END_TEST
+
+/* Numbers whose bytes order them otherwise on some machine. */
+static const uint64_t session_table[] = { 0, 1, 2, 255, 256, 257, UINT32_MAX,
+	(uint64_t)UINT32_MAX + 1, INT64_MAX, (uint64_t)1 << 63, UINT64_MAX - 1,
+	UINT64_MAX };
+#define N_SESSIONS UNIT_COUNT(session_table)
+
+static void
+put_session(uint64_t session)
+{
+	struct bytes record = { &session, sizeof(session) };
+
+	assert_ok(store_put_outcome(batch(), session, record));
+}
+
+START_TEST(test_outcome_next)
+{
+	const uint64_t *sessions = session_table;
+	struct bytes record;
+	uint64_t deleted;
+	size_t i;
+
+	open_store();
+	for (i = 0; i < N_SESSIONS; i++)
+		put_session(sessions[i * 5 % N_SESSIONS]);
+	assert_sessions(batch(), 0, sessions + 1, N_SESSIONS - 1);
+	assert_sessions(snapshot(), 0, NULL, 0);
+	commit();
+	close_store();
+	open_store();
+	for (i = 0; i < N_SESSIONS; i++) {
+		record = (struct bytes){ &sessions[i], sizeof(*sessions) };
+		assert_outcome(snapshot(), sessions[i], record);
+		assert_sessions(snapshot(), sessions[i], sessions + i + 1,
+		    N_SESSIONS - i - 1);
+	}
+	/* from numbers that have no record */
+	assert_sessions(snapshot(), 3, sessions + 3, N_SESSIONS - 3);
+	assert_sessions(snapshot(), 254, sessions + 3, N_SESSIONS - 3);
+	assert_sessions(snapshot(), 258, sessions + 6, N_SESSIONS - 6);
+
+	/* As a caller does that deletes on its way. */
+	for (deleted = 0, i = 1; i < N_SESSIONS; i++) {
+		assert_ok(store_next_outcome(batch(), &deleted));
+		ck_assert_uint_eq(deleted, sessions[i]);
+		assert_ok(store_delete_outcome(batch(), deleted));
+	}
+	assert_sessions(batch(), 0, NULL, 0);
+	assert_outcome(batch(), 0, (struct bytes){ sessions, 8 });
+}
+END_TEST
+
+/* Where next ends, the number is as it was. */
+START_TEST(test_outcome_next_ends)
+{
+	uint64_t session;
+
+	open_store();
+	put_session(0);
+	put_session(9);
+	session = 9;
+	ck_assert_int_eq(store_next_outcome(batch(), &session), STORE_ABSENT);
+	ck_assert_uint_eq(session, 9);
+	session = UINT64_MAX;
+	ck_assert_int_eq(store_next_outcome(batch(), &session), STORE_ABSENT);
+	ck_assert_uint_eq(session, UINT64_MAX);
+}
+END_TEST
+
+/* More than a page has room for. */
+START_TEST(test_outcome_many)
+{
+	uint64_t session = 0, n = 5000, i;
+
+	open_store();
+	put_session(0);
+	for (i = n; i > 0; i--)
+		put_session(i * 3);
+	commit();
+	for (i = 1; i <= n; i++) {
+		assert_ok(store_next_outcome(snapshot(), &session));
+		ck_assert_uint_eq(session, i * 3);
+	}
+	ck_assert_int_eq(store_next_outcome(snapshot(), &session),
+	    STORE_ABSENT);
 }
 END_TEST
 
@@ -1068,6 +1235,55 @@ START_TEST(test_damaged_bucket)
 }
 END_TEST
 
+/* In front of an outcome: its key, and its checksum. */
+#define DAMAGE_SUM 4
+#define DAMAGE_SESSION 8
+
+static void
+make_damaged_outcome(ssize_t at, uint8_t bits)
+{
+	open_store();
+	assert_ok(store_put_outcome(batch(), 0, text(DAMAGE_VALUE)));
+	assert_ok(store_put_outcome(batch(), UINT64_MAX, text("sound")));
+	commit();
+	close_store();
+	damage(text(DAMAGE_VALUE), at, bits);
+	open_store();
+	assert_outcome(snapshot(), UINT64_MAX, text("sound"));
+}
+
+START_TEST(test_damaged_outcome)
+{
+	struct bytes got;
+	uint64_t last = UINT64_MAX;
+
+	make_damaged_outcome(_i, (uint8_t)(1 << (_i & 7)));
+	ck_assert_int_eq(store_get_outcome(snapshot(), 0, &got), STORE_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
+	ck_assert_int_eq(store_get_outcome(batch(), 0, &got), STORE_DAMAGED);
+	/* It is passed, and can be deleted or written anew. */
+	assert_sessions(snapshot(), 0, &last, 1);
+	if (_i & 1)
+		assert_ok(store_delete_outcome(batch(), 0));
+	assert_ok(store_put_outcome(batch(), 0, text("new")));
+	commit();
+	assert_outcome(snapshot(), 0, text("new"));
+}
+END_TEST
+
+/* A record that damage gave to another session. */
+START_TEST(test_damaged_outcome_session)
+{
+	uint64_t other = (uint64_t)1 << (8 * _i);
+	struct bytes got;
+
+	make_damaged_outcome(-DAMAGE_SUM - 1 - _i, 1);
+	assert_no_outcome(snapshot(), 0);
+	ck_assert_int_eq(store_get_outcome(snapshot(), other, &got),
+	    STORE_DAMAGED);
+}
+END_TEST
+
 /* A child that owns the directory until it is killed. */
 static void
 fork_owner(void)
@@ -1134,6 +1350,43 @@ START_TEST(test_locked_by_self)
 	store_close(second);
 	assert_ok(store_create(batch(), text("b")));
 	commit();
+}
+END_TEST
+
+/* Another that wants the directory is told who has it. */
+static void
+refuse_second(long owner_pid)
+{
+	struct store_options o = { .dir = fx.dir };
+	struct store *second;
+	char owner[64];
+
+	snprintf(owner, sizeof(owner), "(pid %ld)", owner_pid);
+	ck_assert_int_eq(store_open(&second, &o), STORE_REFUSED);
+	if (strstr(store_error(second), owner) == NULL)
+		ck_abort_msg("no \"%s\" in: %s", owner, store_error(second));
+	store_close(second);
+}
+
+/* An owner's pid is written over its predecessor's, in as many bytes. */
+static const long pid_table[] = { 1, 4711, 1234567, 42, LONG_MAX, 7 };
+
+START_TEST(test_lock_pid)
+{
+	struct store_options o = { .dir = fx.dir, .sync_ms = STORE_SYNC_NEVER };
+	char lock[sizeof(fx.file)];
+	struct stat st;
+	size_t i;
+
+	snprintf(lock, sizeof(lock), "%s/lock", fx.dir);
+	for (i = 0; i < UNIT_COUNT(pid_table); i++) {
+		o.owner_pid = pid_table[i];
+		assert_ok(store_open(&fx.store, &o));
+		ck_assert_int_eq(stat(lock, &st), 0);
+		ck_assert_int_eq(st.st_size, 21);
+		refuse_second(pid_table[i]);
+		close_store();
+	}
 }
 END_TEST
 
@@ -1384,6 +1637,29 @@ START_TEST(test_no_rights)
 }
 END_TEST
 
+/* Descriptors that are short pass by; a person has nothing to mend. */
+START_TEST(test_shortage)
+{
+	struct rlimit old, few;
+	int fd;
+
+	make_store("v");
+	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	(void)close(fd);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	few = old;
+	few.rlim_cur = (rlim_t)fd + (rlim_t)_i;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	ck_assert_int_eq(try_open(STORE_SYNC_ALWAYS), STORE_FAILED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), strerror(EMFILE)));
+	close_store();
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	open_store();
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+}
+END_TEST
+
 /* The keys a bucket's record says it has; there is no call for it yet. */
 static uint64_t
 raw_count(const char *bucket)
@@ -1482,7 +1758,12 @@ tcase_data(void)
 	tcase_add_test(tc, test_value_without_data);
 	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_buckets_do_not_mix);
-	tcase_add_test(tc, test_outcomes);
+	tcase_add_test(tc, test_outcome);
+	tcase_add_test(tc, test_outcome_overwrite);
+	tcase_add_test(tc, test_outcome_delete);
+	tcase_add_test(tc, test_outcome_next);
+	tcase_add_test(tc, test_outcome_next_ends);
+	tcase_add_test(tc, test_outcome_many);
 	tcase_add_test(tc, test_count);
 	tcase_add_loop_test(tc, test_sync, 0, UNIT_COUNT(sync_table));
 	return tc;
@@ -1519,6 +1800,10 @@ tcase_damage(void)
 	tcase_add_loop_test(tc, test_damaged_key, 0, 19);
 	tcase_add_test(tc, test_damaged_bucket_id);
 	tcase_add_loop_test(tc, test_damaged_bucket, 0, 20);
+	tcase_add_loop_test(tc, test_damaged_outcome, -DAMAGE_SUM,
+	    (int)strlen(DAMAGE_VALUE));
+	tcase_add_loop_test(tc, test_damaged_outcome_session, 0,
+	    DAMAGE_SESSION);
 	tcase_add_loop_test(tc, test_cut_short, 0, UNIT_COUNT(cut_pages));
 	tcase_add_test(tc, test_cut_unused);
 	return tc;
@@ -1533,6 +1818,8 @@ tcase_refused(void)
 	tcase_add_test(tc, test_locked);
 	tcase_add_test(tc, test_locked_by_dying);
 	tcase_add_test(tc, test_locked_by_self);
+	tcase_add_test(tc, test_lock_pid);
+	tcase_add_loop_test(tc, test_shortage, 0, 4);
 	tcase_add_loop_test(tc, test_other_format, 0, UNIT_COUNT(format_table));
 	tcase_add_loop_test(tc, test_other_program, 0, 4);
 	tcase_add_test(tc, test_missing_database);

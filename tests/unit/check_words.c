@@ -9,13 +9,13 @@
 
 #include "proto/words.h"
 
-#define WORDS_MAX 6
+#define LINE_WORDS 6
 
 struct split_case {
 	struct bytes line;
 	enum words_result result;
 	size_t n;
-	struct bytes words[WORDS_MAX];
+	struct bytes words[LINE_WORDS];
 };
 
 #define B(text) UNIT_BYTES(text)
@@ -261,24 +261,59 @@ START_TEST(test_split_every_hex)
 }
 END_TEST
 
-START_TEST(test_split_many_words)
+/* The words 0, 1, ..., each of one byte and with a blank behind it. */
+static uint8_t *
+make_words(size_t n)
 {
-	size_t n = 100000, i;
 	uint8_t *line = malloc(2 * n);
-	struct buf words;
+	size_t i;
 
 	ck_assert_ptr_nonnull(line);
-	buf_init(&words);
 	for (i = 0; i < n; i++) {
 		line[2 * i] = (uint8_t)('a' + i % 26);
 		line[2 * i + 1] = i % 2 == 0 ? ' ' : '\t';
 	}
+	return line;
+}
+
+START_TEST(test_split_many_words)
+{
+	size_t n = WORDS_MAX, i;
+	uint8_t *line = make_words(n);
+	struct buf words;
+
+	buf_init(&words);
 	ck_assert_int_eq(words_split(line, 2 * n, &words), WORDS_OK);
 	ck_assert_uint_eq(words_count(&words), n);
 	for (i = 0; i < n; i++)
 		if (words_get(&words)[i].size != 1 ||
 		    words_get(&words)[i].data != line + 2 * i)
 			ck_abort_msg("word %zu is wrong", i);
+	buf_clear(&words);
+	free(line);
+}
+END_TEST
+
+/* One more, whatever word it is: bare, quoted, empty, not to be closed. */
+static const struct bytes excess_table[] = { B("x"), B(" \t x"), B("\"x\""),
+	B("\"\""), B("\""), B("\"\\q\""), B("x y z") };
+
+START_TEST(test_split_too_many_words)
+{
+	const struct bytes *more = &excess_table[_i];
+	size_t n = WORDS_MAX;
+	uint8_t *line = make_words(n), next[] = "a b";
+	struct buf words;
+
+	line = realloc(line, 2 * n + more->size);
+	ck_assert_ptr_nonnull(line);
+	memcpy(line + 2 * n, more->data, more->size);
+	buf_init(&words);
+	ck_assert_int_eq(words_split(line, 2 * n + more->size, &words),
+	    WORDS_TOO_MANY);
+	/* The next line counts from none. */
+	ck_assert_int_eq(words_split(next, 3, &words), WORDS_OK);
+	ck_assert_uint_eq(words_count(&words), 2);
 	buf_clear(&words);
 	free(line);
 }
@@ -514,6 +549,8 @@ main(void)
 	tcase_add_test(tc, test_split_every_byte);
 	tcase_add_test(tc, test_split_every_hex);
 	tcase_add_test(tc, test_split_many_words);
+	tcase_add_loop_test(tc, test_split_too_many_words, 0,
+	    UNIT_COUNT(excess_table));
 	tcase_add_test(tc, test_split_long_word);
 	tcase_add_loop_test(tc, test_find_line, 0, n_line);
 	tcase_add_loop_test(tc, test_find_line_byte_by_byte, 0, n_line);

@@ -1,0 +1,72 @@
+/*
+ * store_record: bytes of a record, whatever machine reads them.  Runs in the
+ * registry.
+ */
+
+#include <endian.h>
+#include <string.h>
+
+#include "store/crc32c.h"
+#include "store/store_record.h"
+
+void
+record_put_le32(uint8_t *p, uint32_t v)
+{
+	v = htole32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+uint32_t
+record_get_le32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+void
+record_put_le64(uint8_t *p, uint64_t v)
+{
+	v = htole64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+uint64_t
+record_get_le64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return le64toh(v);
+}
+
+MDB_val
+record_val(struct bytes b)
+{
+	MDB_val v = { .mv_size = b.size };
+
+	memcpy(&v.mv_data, &b.data, sizeof(v.mv_data));
+	return v;
+}
+
+uint32_t
+record_sum(MDB_val key, const uint8_t *record, size_t size, size_t sum_at)
+{
+	uint32_t sum;
+
+	sum = crc32c(0, key.mv_data, key.mv_size);
+	sum = crc32c(sum, record, sum_at);
+	return crc32c(sum, record + sum_at + sizeof(sum),
+	    size - sum_at - sizeof(sum));
+}
+
+bool
+record_is_sound(MDB_val key, MDB_val val, size_t sum_at)
+{
+	const uint8_t *p = val.mv_data;
+
+	return val.mv_size >= sum_at + sizeof(uint32_t) &&
+	    record_get_le32(p + sum_at) ==
+	    record_sum(key, p, val.mv_size, sum_at);
+}
