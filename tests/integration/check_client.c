@@ -718,6 +718,7 @@ START_TEST(test_http)
 		"GET / HTTP/1.1\r\nCREATE http\r\n\r\nCREATE http\n",
 		"POST /CREATE HTTP/1.0\r\n\r\nCREATE http\r\n",
 		"CREATE http HTTP/1.1\nCREATE http\n",
+		"\r\n \r\nGET / HTTP/1.1\r\nCREATE http\r\n",
 	};
 	size_t i, size;
 	char *reply;
@@ -739,6 +740,55 @@ START_TEST(test_http)
 	client_ask(fd, "GET / HTTP/1.1\n", MISSING);
 	client_ask(fd, "PING\n", "OK\r\n");
 	(void)close(fd);
+}
+END_TEST
+
+/* A first line that is too long, in many reads, may still be HTTP's. */
+START_TEST(test_http_long)
+{
+	static const char *const options[] = { "max-value 1k", NULL };
+	static const char after[] = " HTTP/1.1\r\nHost: a\r\nCREATE http\r\n";
+	char *reply, path[40000];
+	size_t size;
+	int fd;
+
+	server = server_start(options);
+	fd = client_connect(server);
+	memset(path, 'a', sizeof(path));
+	client_say(fd, "POST /");
+	client_send(fd, path, sizeof(path));
+	/* The error shows that the line's beginning has been read. */
+	client_hear(fd, "ERROR line too long\r\n");
+	client_say(fd, after);
+	reply = client_read_all(fd, &size);
+	ck_assert_ptr_nonnull(strstr(reply, "HTTP/1.1 400 Bad Request\r\n"));
+	ck_assert_ptr_null(strstr(reply, "OK"));
+	free(reply);
+	fd = client_connect(server);
+	client_ask(fd, "EXISTS http k\n", MISSING);
+	(void)close(fd);
+	server_stop(server);
+}
+END_TEST
+
+START_TEST(test_words)
+{
+	size_t size = 2 * 65537;
+	char *line;
+	int fd;
+
+	line = malloc(size);
+	ck_assert_ptr_nonnull(line);
+	memset(line, ' ', size);
+	for (size_t i = 0; i < size; i += 2)
+		line[i] = 'a';
+	line[size - 1] = '\n';
+	fd = client_connect(server);
+	client_send(fd, line, size);
+	client_hear(fd, "ERROR too many words\r\n");
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+	free(line);
 }
 END_TEST
 
@@ -1124,6 +1174,7 @@ add_shared(Suite *suite)
 	tcase_add_test(tc, test_quit);
 	tcase_add_test(tc, test_quit_in_midst);
 	tcase_add_test(tc, test_http);
+	tcase_add_test(tc, test_words);
 	tcase_add_test(tc, test_netcat);
 	tcase_add_test(tc, test_telnet);
 	tcase_add_test(tc, test_two_clients);
@@ -1143,6 +1194,7 @@ main(void)
 	tcase_add_test(tc, test_byte_by_byte);
 	tc = fixture_tcase(suite, "options");
 	tcase_add_test(tc, test_line_too_long);
+	tcase_add_test(tc, test_http_long);
 	tcase_add_test(tc, test_unix_socket);
 	tcase_add_test(tc, test_ipv6);
 	tcase_add_test(tc, test_idle_timeout);
