@@ -414,14 +414,17 @@ END_TEST
 
 static const size_t value_max_table[] = { 0, 1, 1000, 1 << 20, 1 << 30 };
 
-/* The largest request has room, and not much more. */
+/* The largest request has room alone and in a transaction, with others. */
 START_TEST(test_request_max)
 {
-	size_t value_max = value_max_table[_i], need;
+	size_t value_max = value_max_table[_i], need, more;
 
-	need = MESSAGE_HEADER_SIZE + 2 * (1 + 255) + 4 + value_max;
-	ck_assert_uint_ge(message_request_max(value_max), need);
-	ck_assert_uint_lt(message_request_max(value_max), need + 256);
+	need = MESSAGE_HEADER_SIZE + 2 * (1 + 255) + 2 * (4 + value_max);
+	more = message_transaction_max(value_max) - need;
+	ck_assert_uint_ge(more, 1 << 20);
+	ck_assert_uint_lt(more, (1 << 20) + 256);
+	ck_assert_uint_eq(message_request_max(value_max),
+	    MESSAGE_HEADER_SIZE + message_transaction_max(value_max));
 }
 END_TEST
 
