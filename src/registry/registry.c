@@ -139,6 +139,9 @@ read_channel(struct registry *r)
 	case CHANNEL_NOTHING:
 		return;
 	case CHANNEL_NEW_CONFIG:
+		if (store_set_sync(r->store, (int)r->config->sync_ms) !=
+		    STORE_OK)
+			fatalx(EX_IOERR, "%s", store_error(r->store));
 		log_debug("new configuration");
 		return;
 	case CHANNEL_BAD_CONFIG:
