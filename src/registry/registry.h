@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "registry/change.h"
 #include "registry/outcome.h"
 
 struct conn;
@@ -31,6 +32,7 @@ struct registry {
 	struct outcome_list left; /* records without a connection */
 
 	int64_t now_ms; /* of the commit under way */
+	struct changes changes; /* of the batch */
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 

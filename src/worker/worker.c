@@ -93,11 +93,11 @@ run_local(struct worker *w, const struct command *command,
 
 static bool
 run_remote(struct worker *w, const struct command *command,
-    const struct bytes *words)
+    const struct bytes *words, size_t n)
 {
 	enum status status;
 
-	status = command_encode(command, words, (size_t)w->config->max_value,
+	status = command_encode(command, words, n, (size_t)w->config->max_value,
 	    w->link.sequence, &w->link.pending);
 	if (status != STATUS_OK)
 		return answer(w, status);
@@ -164,7 +164,7 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 	(void)strlcpy(w->cell, command->name, ROSTER_CELL_SIZE);
 	if (command->local != COMMAND_REMOTE)
 		return run_local(w, command, words, n);
-	return run_remote(w, command, words);
+	return run_remote(w, command, words, n);
 }
 
 /*
