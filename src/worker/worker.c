@@ -204,7 +204,8 @@ run_lines(struct worker *w)
 		if (!words_find_line(buf_data(in), buf_size(in), w->seen,
 			&line_size, &taken)) {
 			w->seen = taken;
-			if (w->discarding || taken > w->line_max)
+			/* One more may be the CR of a line's end. */
+			if (w->discarding || taken > w->line_max + 1)
 				good = discard_line(w);
 			break;
 		}
