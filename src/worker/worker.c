@@ -16,6 +16,7 @@
 #include "common/roster.h"
 #include "proto/command.h"
 #include "proto/format.h"
+#include "proto/telnet.h"
 #include "proto/words.h"
 #include "worker/client.h"
 #include "worker/link.h"
@@ -35,6 +36,7 @@ struct worker {
 	const struct config *config;
 	struct client client;
 	struct link link;
+	struct telnet telnet;
 	struct buf words; /* of the line under way */
 	size_t line_max; /* bytes */
 	size_t seen; /* bytes of client.in known to hold no line's end */
@@ -195,9 +197,9 @@ end_discarding(struct worker *w, const uint8_t *tail, size_t size)
 	return true;
 }
 
-/* Executes all complete lines, and waits for their replies. */
+/* Executes all complete lines. */
 static bool
-run_input(struct worker *w)
+run_lines(struct worker *w)
 {
 	struct buf *in = &w->client.in;
 	size_t line_size, taken;
@@ -207,7 +209,8 @@ run_input(struct worker *w)
 		if (!words_find_line(buf_data(in), buf_size(in), w->seen,
 			&line_size, &taken)) {
 			w->seen = taken;
-			if (w->discarding || taken > w->line_max)
+			/* One more may be the CR of a line's end. */
+			if (w->discarding || taken > w->line_max + 1)
 				good = discard_line(w);
 			break;
 		}
@@ -218,6 +221,74 @@ run_input(struct worker *w)
 		w->seen = 0;
 		buf_consume(in, taken);
 	}
+	return good;
+}
+
+/* Only the line that is being typed is left in `in`: editing stays in it. */
+static bool
+run_event(struct worker *w, enum telnet_event event)
+{
+	struct buf *in = &w->client.in;
+
+	switch (event) {
+	case TELNET_NOTHING:
+		break;
+	case TELNET_ERASE:
+		telnet_erase(in);
+		if (w->seen > buf_size(in))
+			w->seen = buf_size(in);
+		break;
+	case TELNET_DROP:
+		buf_truncate(in, 0);
+		w->seen = 0;
+		w->discarding = false;
+		break;
+	case TELNET_ANSWER:
+		if (!settle(w))
+			return false;
+		telnet_answer(&w->telnet, &w->client.out);
+		break;
+	}
+	return true;
+}
+
+/* Executes what has come after the first `old` bytes and is not all text. */
+static bool
+run_telnet(struct worker *w, size_t old)
+{
+	struct buf *in = &w->client.in, copy;
+	struct bytes raw;
+	enum telnet_event event;
+	bool good;
+
+	buf_init(&copy);
+	buf_append(&copy, buf_data(in) + old, buf_size(in) - old);
+	buf_truncate(in, old);
+	raw = (struct bytes){ buf_data(&copy), buf_size(&copy) };
+	good = !buf_failed(&copy);
+	while (good && !w->over && raw.size > 0) {
+		event = telnet_filter(&w->telnet, &raw, in);
+		good = !buf_failed(in) && run_lines(w) &&
+		    (w->over || run_event(w, event));
+	}
+	buf_clear(&copy);
+	return good;
+}
+
+/*
+ * Executes all lines that are complete with what has come after the first
+ * `old` bytes, and waits for their replies.
+ */
+static bool
+run_input(struct worker *w, size_t old)
+{
+	struct buf *in = &w->client.in;
+	bool good;
+
+	if (telnet_is_text(&w->telnet, buf_data(in) + old, buf_size(in) - old))
+		good = run_lines(w);
+	else
+		good = run_telnet(w, old);
 	good = good && settle(w) && client_flush(&w->client) == 0;
 	w->cell[0] = '\0';
 	return good;
@@ -255,6 +326,7 @@ static void
 serve_once(struct worker *w)
 {
 	int64_t deadline_ms = CLOCK_NEVER;
+	size_t old = buf_size(&w->client.in);
 
 	if (w->config->idle_timeout_ms > 0)
 		deadline_ms = clock_ms() + w->config->idle_timeout_ms;
@@ -275,7 +347,7 @@ serve_once(struct worker *w)
 	}
 	switch (client_read(&w->client)) {
 	case CLIENT_READ_DATA:
-		if (!run_input(w))
+		if (!run_input(w, old))
 			w->over = true;
 		break;
 	case CLIENT_READ_END:
