@@ -43,6 +43,19 @@ static const struct command commands[] = {
 	    "make a bucket" },
 	{ "DROP", "b", MESSAGE_DROP, COMMAND_REMOTE, true, "bucket",
 	    "remove a bucket and all in it" },
+	{ "BUCKETS", "*", 0, COMMAND_BUCKETS, false,
+	    "[PREFIX prefix] [AFTER bucket] [LIMIT number]",
+	    "the names of buckets, in order" },
+	{ "KEYS", "b*", 0, COMMAND_KEYS, false,
+	    "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
+	    "the keys of a bucket, in order" },
+	{ "ENTRIES", "b*", 0, COMMAND_ENTRIES, false,
+	    "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
+	    "keys and their values, in order" },
+	{ "SUBSCRIBE", "b", MESSAGE_SUBSCRIBE, COMMAND_REMOTE, false, "bucket",
+	    "be told of changes" },
+	{ "UNSUBSCRIBE", "b", MESSAGE_UNSUBSCRIBE, COMMAND_REMOTE, false,
+	    "bucket", "be told no more" },
 	{ "BEGIN", "", 0, COMMAND_BEGIN, false, "",
 	    "queue the commands that follow" },
 	{ "COMMIT", "", 0, COMMAND_COMMIT, false, "",
@@ -70,6 +83,8 @@ takes(const char *args, const struct bytes *words, size_t n)
 	if (args[0] == '+')
 		return n > 0;
 	for (; *args != '\0'; args++) {
+		if (*args == '*')
+			return true;
 		if (*args == '?') {
 			optional = true;
 			continue;

@@ -24,6 +24,10 @@ enum command_local {
 	COMMAND_BEGIN,
 	COMMAND_COMMIT,
 	COMMAND_ABORT,
+	/* It asks the registry page by page: proto/listing.h. */
+	COMMAND_BUCKETS,
+	COMMAND_KEYS,
+	COMMAND_ENTRIES,
 };
 
 struct command {
@@ -31,7 +35,8 @@ struct command {
 	/*
 	 * A letter for each word that follows: b bucket, k key, v or o value,
 	 * n number, s seconds, x the word EX, w any.  Those after '?' may be
-	 * left out; "+" stands for one or more words of any kind.
+	 * left out; "+" stands for one or more words of any kind, "*" for any
+	 * number of them.
 	 */
 	const char *args;
 	enum message_type request; /* if COMMAND_REMOTE */

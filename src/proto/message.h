@@ -29,12 +29,14 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 2
+#define MESSAGE_VERSION 4
 #define MESSAGE_HEADER_SIZE 16
 
 enum message_type {
 	/* worker -> registry */
-	MESSAGE_HELLO = 1, /* u16 version, u64 session */
+	MESSAGE_HELLO = 1, /* u16 version, u64 session, u64 revision of the last
+			    * commit whose events it was told; then names of
+			    * the buckets that it has subscribed to */
 	MESSAGE_PING, /* nothing */
 	MESSAGE_CREATE, /* bucket */
 	MESSAGE_PUT, /* bucket, key, value */
@@ -53,6 +55,12 @@ enum message_type {
 	MESSAGE_STATS, /* nothing */
 	MESSAGE_TRANSACTION, /* frames of requests, up to
 			      * MESSAGE_TRANSACTION_REQUESTS */
+	MESSAGE_LIST, /* u8 list_kind, u64 revision (0: of the last commit), u64
+		       * most lines, bucket (empty for LIST_BUCKETS), and as
+		       * names: prefix, after (each may be empty).  The reply
+		       * is a PAGE */
+	MESSAGE_SUBSCRIBE, /* bucket */
+	MESSAGE_UNSUBSCRIBE, /* bucket */
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
@@ -60,6 +68,27 @@ enum message_type {
 			      * number of words, and that many values; or,
 			      * in the reply to a transaction, u16
 			      * MESSAGE_STATUS_LINE, u8 status */
+	MESSAGE_PAGE, /* u64 revision, u8 status, u8 is there more, then data
+		       * lines as in REPLY: that many at most as fit a page */
+	MESSAGE_EVENT, /* u8 event_kind, and what that has.  Comes unasked,
+			* between replies; the sequence is the revision of
+			* the commit in COMMIT, MISSED and LAGGED, else 0 */
+};
+
+enum list_kind {
+	LIST_BUCKETS,
+	LIST_KEYS,
+	LIST_ENTRIES,
+	LIST_KINDS
+};
+
+enum event_kind {
+	EVENT_SET, /* key as a name, value */
+	EVENT_DELETED, /* key as a name */
+	EVENT_DROPPED, /* bucket: the subscription has ended */
+	EVENT_COMMIT, /* nothing: all events of this commit were told */
+	EVENT_MISSED, /* nothing: others may have happened before this one */
+	EVENT_LAGGED, /* nothing: too slow; no more will come */
 };
 
 #define MESSAGE_STATUS_LINE UINT16_MAX
@@ -94,6 +123,10 @@ enum status {
 	STATUS_IN_TRANSACTION,
 	STATUS_CANNOT_BE_QUEUED,
 	STATUS_TRANSACTION_TOO_LARGE,
+	STATUS_TOO_MANY_LISTINGS,
+	STATUS_SNAPSHOT_LOST,
+	STATUS_TOO_MANY_SUBSCRIPTIONS,
+	STATUS_LAGGED,
 	STATUS_STORAGE_FULL,
 	STATUS_DATA_DAMAGED,
 	STATUS_REGISTRY_UNAVAILABLE,

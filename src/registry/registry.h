@@ -13,6 +13,7 @@
 
 #include "common/config.h"
 #include "registry/change.h"
+#include "registry/events.h"
 #include "registry/outcome.h"
 #include "registry/upkeep.h"
 
@@ -21,7 +22,7 @@ struct store;
 TAILQ_HEAD(conn_list, conn);
 
 struct registry {
-	const struct config *config;
+	struct config *config; /* the master may change it */
 	struct store *store;
 	int epoll_fd, signal_fd, listen_fd;
 
@@ -31,6 +32,9 @@ struct registry {
 	/* Connections that have, or are to have, a record of outcomes. */
 	struct conn_list recorded;
 	struct outcome_list left; /* records without a connection */
+	struct topic_tree topics; /* who has subscribed to what */
+	struct conn_list notified; /* have events of this turn */
+	struct conn_list listings; /* hold a snapshot; the oldest is first */
 
 	int64_t now_ms; /* of the commit under way */
 	struct changes changes; /* of the batch */
@@ -51,6 +55,6 @@ struct registry {
 };
 
 /* Runs until told to stop; returns the process's exit status. */
-int registry_main(const struct config *);
+int registry_main(struct config *);
 
 #endif

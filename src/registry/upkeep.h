@@ -21,6 +21,7 @@ struct upkeep {
 	int64_t purge_at_ms; /* however busy the others are */
 	int64_t not_before_ms; /* there was no room */
 	bool purges; /* a bucket was dropped */
+	bool yields; /* the next turn is to begin without it */
 };
 
 /* Finds out what there is to do, after a start. */

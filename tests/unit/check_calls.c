@@ -168,7 +168,7 @@ assert_noted(const char *want)
 		    (const char *)c.value.data);
 	ck_assert_uint_eq(noted.size, 0);
 	ck_assert_str_eq(text, want);
-	change_publish(&r.changes);
+	change_undo(&r.changes, 0);
 }
 
 /* A step of a test; of an ask() without a reply, the clock is set. */
@@ -473,7 +473,7 @@ START_TEST(test_transaction_full)
 	ask("CREATE b", "OK\r\n");
 	commit();
 	n = fill_store(0, 5000);
-	change_publish(&r.changes);
+	change_undo(&r.changes, 0);
 	queue("CREATE d");
 	for (i = 0; i < MESSAGE_TRANSACTION_REQUESTS - 1; i++) {
 		snprintf(line, sizeof(line), "PUT d %d %0700d", i, i);
