@@ -29,7 +29,7 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 1
+#define MESSAGE_VERSION 2
 #define MESSAGE_HEADER_SIZE 16
 
 enum message_type {
@@ -41,6 +41,7 @@ enum message_type {
 	MESSAGE_GET, /* bucket, key */
 	MESSAGE_DELETE, /* bucket, key */
 	MESSAGE_EXISTS, /* bucket, key */
+	MESSAGE_INCR, /* bucket, key, u64 what to add, as int64_t */
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
@@ -64,6 +65,10 @@ enum status {
 	STATUS_KEY_EMPTY,
 	STATUS_KEY_TOO_LONG,
 	STATUS_VALUE_TOO_LONG,
+	STATUS_NOT_A_NUMBER,
+	STATUS_OUT_OF_RANGE,
+	STATUS_VALUE_NOT_A_NUMBER,
+	STATUS_OVERFLOW,
 	STATUS_STORAGE_FULL,
 	STATUS_DATA_DAMAGED,
 	STATUS_REGISTRY_UNAVAILABLE,

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "registry/change.h"
 #include "registry/outcome.h"
 
 struct conn;
@@ -19,7 +20,7 @@ struct store;
 TAILQ_HEAD(conn_list, conn);
 
 struct registry {
-	const struct config *config;
+	struct config *config; /* the master may change it */
 	struct store *store;
 	int epoll_fd, signal_fd, listen_fd;
 
@@ -31,6 +32,7 @@ struct registry {
 	struct outcome_list left; /* records without a connection */
 
 	int64_t now_ms; /* of the commit under way */
+	struct changes changes; /* of the batch */
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 
@@ -40,6 +42,6 @@ struct registry {
 };
 
 /* Runs until told to stop; returns the process's exit status. */
-int registry_main(const struct config *);
+int registry_main(struct config *);
 
 #endif

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "proto/message.h"
 #include "registry/calls.h"
+#include "registry/change.h"
 #include "registry/conn.h"
 #include "registry/outcome.h"
 #include "registry/registry.h"
@@ -145,7 +146,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 		return STEP_DONE;
 	if (call->writes && before > RECORD_MAX)
 		return STEP_WAIT;
-	result = call_run(call, choose_view(r, c, call), &args, m->sequence,
+	result = call_run(call, r, choose_view(r, c, call), &args, m->sequence,
 	    &c->out);
 	store_check(r, result);
 	if (result == STORE_FULL)
@@ -188,7 +189,7 @@ execute_next(struct registry *r, struct conn *c)
 		c->last_sequence = m.sequence;
 	}
 	/* Committing what cannot be answered would do it twice. */
-	if (buf_failed(&c->out))
+	if (buf_failed(&c->out) || change_failed(&r->changes))
 		fatalx(EX_OSERR, "out of memory");
 	return step;
 }
@@ -279,6 +280,7 @@ commit(struct registry *r)
 	store_check(r, result);
 	if (result == STORE_FULL)
 		return false;
+	change_publish(&r->changes);
 	forget_outcomes(r);
 	if (store_unsynced(r->store) && r->config->sync_ms > 0 &&
 	    r->sync_at_ms == CLOCK_NEVER)
@@ -303,6 +305,7 @@ rewind_turn(struct registry *r)
 
 	store_abort(r->store);
 	store_release(r->store);
+	change_undo(&r->changes, 0);
 	r->turn_full = false;
 	r->turn_bytes = 0;
 	TAILQ_FOREACH(c, &r->recorded, recorded_entry) {

@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/roster.h"
 #include "proto/command.h"
 #include "proto/format.h"
 #include "proto/telnet.h"
@@ -42,6 +43,9 @@ struct worker {
 	bool discarding; /* the rest of a line that is too long */
 	bool greeted; /* the first line has come */
 	bool over; /* no more lines */
+	int64_t
+	    first_at_ms; /* when the first line has to have come, or NEVER */
+	char *cell; /* for crash reports: the command under way, or "" */
 };
 
 /* Takes all outstanding replies.  False: the client is gone. */
@@ -91,11 +95,11 @@ run_local(struct worker *w, const struct command *command,
 
 static bool
 run_remote(struct worker *w, const struct command *command,
-    const struct bytes *words)
+    const struct bytes *words, size_t n)
 {
 	enum status status;
 
-	status = command_encode(command, words, (size_t)w->config->max_value,
+	status = command_encode(command, words, n, (size_t)w->config->max_value,
 	    w->link.sequence, &w->link.pending);
 	if (status != STATUS_OK)
 		return answer(w, status);
@@ -159,9 +163,10 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 		return answer(w, split_errors[result]);
 	if ((command = command_find(words, n)) == NULL)
 		return answer(w, STATUS_UNKNOWN_COMMAND);
+	(void)strlcpy(w->cell, command->name, ROSTER_CELL_SIZE);
 	if (command->local != COMMAND_REMOTE)
 		return run_local(w, command, words, n);
-	return run_remote(w, command, words);
+	return run_remote(w, command, words, n);
 }
 
 /*
@@ -284,7 +289,9 @@ run_input(struct worker *w, size_t old)
 		good = run_lines(w);
 	else
 		good = run_telnet(w, old);
-	return good && settle(w) && client_flush(&w->client) == 0;
+	good = good && settle(w) && client_flush(&w->client) == 0;
+	w->cell[0] = '\0';
+	return good;
 }
 
 static void
@@ -323,6 +330,8 @@ serve_once(struct worker *w)
 
 	if (w->config->idle_timeout_ms > 0)
 		deadline_ms = clock_ms() + w->config->idle_timeout_ms;
+	if (!w->greeted && w->first_at_ms < deadline_ms)
+		deadline_ms = w->first_at_ms;
 	switch (client_wait(&w->client, deadline_ms)) {
 	case CLIENT_READABLE:
 		break;
@@ -360,9 +369,10 @@ worker_clear(struct worker *w)
 }
 
 void
-worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
+worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd,
+    char *cell)
 {
-	struct worker w = { .config = config };
+	struct worker w = { .config = config, .cell = cell };
 
 	w.client.fd = fd;
 	w.client.signal_fd = signal_fd;
@@ -370,6 +380,9 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
 	w.client.write_timeout_ms = config->write_timeout_ms;
 	w.client.stop_at_ms = CLOCK_NEVER;
 	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
+	w.first_at_ms = config->first_command_timeout_ms == 0 ?
+	    CLOCK_NEVER :
+	    clock_ms() + config->first_command_timeout_ms;
 	w.line_max = LINE_OVERHEAD + ESCAPE_SIZE * (size_t)config->max_value;
 	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms) ==
 	    -1)
