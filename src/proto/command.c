@@ -18,6 +18,11 @@ static const struct command commands[] = {
 	{ "INCR", "bk?n", MESSAGE_INCR, COMMAND_REMOTE },
 	{ "CREATE", "b", MESSAGE_CREATE, COMMAND_REMOTE },
 	{ "PING", "", MESSAGE_PING, COMMAND_REMOTE },
+	{ "BUCKETS", "*", 0, COMMAND_BUCKETS },
+	{ "KEYS", "b*", 0, COMMAND_KEYS },
+	{ "ENTRIES", "b*", 0, COMMAND_ENTRIES },
+	{ "SUBSCRIBE", "b", MESSAGE_SUBSCRIBE, COMMAND_REMOTE },
+	{ "UNSUBSCRIBE", "b", MESSAGE_UNSUBSCRIBE, COMMAND_REMOTE },
 	{ "ECHO", "+", 0, COMMAND_ECHO },
 	{ "QUIT", "", 0, COMMAND_QUIT },
 };
@@ -33,6 +38,8 @@ takes(const char *args, size_t n)
 
 	if (args[0] == '+')
 		return n > 0;
+	if (most > 0 && args[most - 1] == '*')
+		return n >= most - 1;
 	if (optional == NULL)
 		return n == most;
 	return n >= (size_t)(optional - args) && n < most;

@@ -19,13 +19,17 @@ enum command_local {
 	COMMAND_REMOTE = 0, /* nothing: the registry answers */
 	COMMAND_ECHO,
 	COMMAND_QUIT,
+	/* It asks the registry page by page: proto/listing.h. */
+	COMMAND_BUCKETS,
+	COMMAND_KEYS,
+	COMMAND_ENTRIES,
 };
 
 struct command {
 	const char *name; /* in upper case */
 	/* A letter for each word that follows: b bucket, k key, v value, n
 	 * number.  Those after '?' may be left out; "+" stands for one or
-	 * more words of any kind. */
+	 * more words of any kind, "*" for any number of them. */
 	const char *args;
 	enum message_type request; /* if COMMAND_REMOTE */
 	enum command_local local;

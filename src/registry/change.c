@@ -96,10 +96,3 @@ change_next(struct bytes *noted, struct change *change)
 	change->type = (enum change_type)type;
 	return true;
 }
-
-/* Subscribers are told from here, once there are any. */
-void
-change_publish(struct changes *c)
-{
-	change_undo(c, 0);
-}

@@ -1,7 +1,7 @@
 /*
  * Changes: the only way in which the registry changes an entry or drops a
  * bucket.  What is done to the batch is noted here, in order, for those who
- * want to be told of it once it is committed (change_publish), and taken back
+ * want to be told of it once it is committed (events_publish), and taken back
  * with it.  While nobody wants to be told, nothing is noted.
  */
 
@@ -51,7 +51,5 @@ void change_undo(struct changes *, size_t mark);
 bool change_failed(const struct changes *);
 /* Takes the first note off; false: there is none. */
 bool change_next(struct bytes *noted, struct change *);
-/* The batch is committed: tells, and forgets. */
-void change_publish(struct changes *);
 
 #endif
