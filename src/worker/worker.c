@@ -459,7 +459,8 @@ run_event(struct worker *w, enum telnet_event event)
 	case TELNET_ANSWER:
 		if (!settle(w))
 			return false;
-		telnet_answer(&w->telnet, &w->client.out);
+		if (!w->over)
+			telnet_answer(&w->telnet, &w->client.out);
 		break;
 	}
 	return true;
