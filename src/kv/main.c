@@ -39,9 +39,10 @@ main(int argc, char *argv[])
 		puts("kv " PACKAGE_VERSION);
 	else if (taken < argc)
 		status = run(&kv, argc - taken, argv + taken);
-	else if (kv.options.own[0] == '\0' && isatty(STDIN_FILENO) == 1)
+	else if (kv.options.own[0] == '\0' && isatty(STDIN_FILENO) == 1) {
+		options_target(&kv.options, &kv.target);
 		status = interactive_start(&kv, argv);
-	else
+	} else
 		commands_usage();
 	kv_clear(&kv);
 	return (int)status;
