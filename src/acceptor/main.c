@@ -3,6 +3,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@ main(int argc, char *argv[], char *envp[])
 	char error[CONFIG_ERROR_SIZE];
 	struct channel_log log;
 	struct config config;
+	/* The process's title is going to be where argv[0] points to. */
+	char *program = strdup(argv[0]);
 	int status;
 
 	setproctitle_init(argc, argv, envp);
@@ -24,7 +27,10 @@ main(int argc, char *argv[], char *envp[])
 		fatalx(EX_USAGE, "%s", error);
 	log_init("acceptor", log.where, log.verbose);
 	setproctitle("-kvd: acceptor");
-	status = acceptor_main(&config);
+	if (program == NULL)
+		fatal(EX_OSERR, "program");
+	status = acceptor_main(&config, program);
 	config_clear(&config);
+	free(program);
 	return status;
 }

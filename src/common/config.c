@@ -12,12 +12,14 @@
 #include <libutil.h>
 #include <netinet/in.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/config.h"
+#include "common/roster.h"
 
 #define BLANKS " \t\r"
 /* As much of a file's name as leaves room for what is wrong in it. */
@@ -31,6 +33,7 @@ enum keyword_type {
 	KEYWORD_COUNT,
 	KEYWORD_LISTEN,
 	KEYWORD_PATH,
+	KEYWORD_RESTART_LIMIT,
 	KEYWORD_SIZE,
 	KEYWORD_SYNC,
 	KEYWORD_TIME,
@@ -42,29 +45,44 @@ struct keyword {
 	size_t offset; /* of the field in struct config */
 	int64_t min, max;
 	const char *initial;
+	bool fixed; /* while kvd runs */
 };
 
 #define FIELD(name) offsetof(struct config, name)
 
+/* What a worker was forked with, and the registry has to agree with, is
+ * fixed: max-value, registry-timeout. */
 static const struct keyword keywords[] = {
-	{ "listen", KEYWORD_LISTEN, FIELD(listens), 0, 0, "127.0.0.1:4040" },
-	{ "data", KEYWORD_PATH, FIELD(data), 0, 0,
-	    KVD_LOCALSTATEDIR "/lib/kvd" },
-	{ "runtime", KEYWORD_PATH, FIELD(runtime), 0, 0,
-	    KVD_RUNSTATEDIR "/kvd" },
-	{ "libexec", KEYWORD_PATH, FIELD(libexec), 0, 0, KVD_LIBEXECDIR },
-	{ "sync", KEYWORD_SYNC, FIELD(sync_ms), 1, WEEK_MS, "always" },
-	{ "max-value", KEYWORD_SIZE, FIELD(max_value), 1, MAX_VALUE_LIMIT,
-	    "1M" },
-	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, 100000, "1000" },
+	{ "listen", KEYWORD_LISTEN, FIELD(listens), 0, 0, "127.0.0.1:4040",
+	    false },
+	{ "data", KEYWORD_PATH, FIELD(data), 0, 0, KVD_LOCALSTATEDIR "/lib/kvd",
+	    true },
+	{ "runtime", KEYWORD_PATH, FIELD(runtime), 0, 0, KVD_RUNSTATEDIR "/kvd",
+	    true },
+	{ "libexec", KEYWORD_PATH, FIELD(libexec), 0, 0, KVD_LIBEXECDIR, true },
+	{ "sync", KEYWORD_SYNC, FIELD(sync_ms), 1, WEEK_MS, "always", false },
+	{ "max-value", KEYWORD_SIZE, FIELD(max_value), 1, MAX_VALUE_LIMIT, "1M",
+	    true },
+	{ "acceptors", KEYWORD_COUNT, FIELD(acceptors), 1, CONFIG_ACCEPTORS_MAX,
+	    "1", false },
+	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, ROSTER_MAX,
+	    "1000", false },
+	{ "max-clients-per-source", KEYWORD_COUNT,
+	    FIELD(max_clients_per_source), 0, ROSTER_MAX, "0", false },
+	{ "first-command-timeout", KEYWORD_TIME,
+	    FIELD(first_command_timeout_ms), 0, WEEK_MS, "5m", false },
 	{ "idle-timeout", KEYWORD_TIME, FIELD(idle_timeout_ms), 0, WEEK_MS,
-	    "1h" },
+	    "1h", false },
 	{ "write-timeout", KEYWORD_TIME, FIELD(write_timeout_ms), 1, WEEK_MS,
-	    "60s" },
+	    "60s", false },
 	{ "registry-timeout", KEYWORD_TIME, FIELD(registry_timeout_ms), 1,
-	    WEEK_MS, "10s" },
+	    WEEK_MS, "10s", true },
 	{ "shutdown-timeout", KEYWORD_TIME, FIELD(shutdown_timeout_ms), 1,
-	    WEEK_MS, "10s" },
+	    WEEK_MS, "10s", false },
+	{ "heartbeat-timeout", KEYWORD_TIME, FIELD(heartbeat_timeout_ms), 0,
+	    WEEK_MS, "1m", false },
+	{ "restart-limit", KEYWORD_RESTART_LIMIT, FIELD(restart_limit), 1,
+	    CONFIG_RESTARTS_MAX, "3 in 5s", false },
 };
 
 #define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -97,6 +115,12 @@ static int64_t *
 number_field(struct config *c, const struct keyword *k)
 {
 	return (int64_t *)(void *)((char *)c + k->offset);
+}
+
+static struct config_restart_limit *
+restart_limit_field(struct config *c, const struct keyword *k)
+{
+	return (struct config_restart_limit *)(void *)((char *)c + k->offset);
 }
 
 static char **
@@ -211,6 +235,32 @@ set_sync(struct config *c, const struct keyword *k, const char *value,
 		    "sync: \"%s\" is not always, never or a time of 1ms to "
 		    "7 days, such as 50ms",
 		    value);
+	return 0;
+}
+
+/* N in TIME, and perhaps exit. */
+static int
+set_restart_limit(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	struct config_restart_limit limit = { 0, 0, false };
+	char number[32], time[32], last[8] = "";
+	int n, end = 0;
+
+	n = sscanf(value, "%31[0-9] in %31[0-9a-z]%n %7s%n", number, time, &end,
+	    last, &end);
+	limit.exits = n == 3 && strcmp(last, "exit") == 0;
+	if (n >= 2) {
+		limit.restarts = parse_number(number, plain_units, k->max);
+		limit.period_ms = parse_number(time, time_units, WEEK_MS);
+	}
+	if (n < 2 || value[end] != '\0' || (n == 3 && !limit.exits) ||
+	    limit.restarts < k->min || limit.period_ms < 1)
+		return config_error(error,
+		    "restart-limit: \"%s\" is not NUMBER in TIME, or NUMBER "
+		    "in TIME exit, such as 3 in 5s; the number is 1 to %d",
+		    value, CONFIG_RESTARTS_MAX);
+	*restart_limit_field(c, k) = limit;
 	return 0;
 }
 
@@ -332,6 +382,7 @@ static int (*const setters[])(struct config *, const struct keyword *,
 	[KEYWORD_COUNT] = set_count,
 	[KEYWORD_LISTEN] = add_listen,
 	[KEYWORD_PATH] = set_path,
+	[KEYWORD_RESTART_LIMIT] = set_restart_limit,
 	[KEYWORD_SIZE] = set_size,
 	[KEYWORD_SYNC] = set_sync,
 	[KEYWORD_TIME] = set_time,
@@ -440,6 +491,15 @@ config_text(struct config *c, const char *text, size_t size, char *error)
 }
 
 void
+config_move(struct config *to, struct config *from)
+{
+	*to = *from;
+	/* The head of a tail queue is part of it. */
+	TAILQ_INIT(&to->listens);
+	TAILQ_CONCAT(&to->listens, &from->listens, entry);
+}
+
+void
 config_override(struct config *c)
 {
 	c->listens_given = false;
@@ -504,6 +564,17 @@ print_sync(const struct config *c, const struct keyword *k, struct buf *b)
 }
 
 static void
+print_restart_limit(struct buf *b, const struct keyword *k,
+    const struct config_restart_limit *limit)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "%" PRId64 " in %" PRId64 "ms%s",
+	    limit->restarts, limit->period_ms, limit->exits ? " exit" : "");
+	print_value(b, k, text);
+}
+
+static void
 print_keyword(struct config *c, const struct keyword *k, struct buf *b)
 {
 	struct config_listen *l;
@@ -516,6 +587,9 @@ print_keyword(struct config *c, const struct keyword *k, struct buf *b)
 		return;
 	case KEYWORD_PATH:
 		print_value(b, k, *path_field(c, k));
+		return;
+	case KEYWORD_RESTART_LIMIT:
+		print_restart_limit(b, k, restart_limit_field(c, k));
 		return;
 	case KEYWORD_SYNC:
 		print_sync(c, k, b);
@@ -539,4 +613,54 @@ config_print(const struct config *c, struct buf *b)
 
 	for (i = 0; i < KEYWORDS; i++)
 		print_keyword(&copy, &keywords[i], b);
+}
+
+/* Sets one keyword to what `running` has.  Returns 1 if that is another
+ * value, 0 if it is the same, -1 when there is no memory. */
+static int
+keep_keyword(struct config *fresh, const struct keyword *k,
+    const struct config *running)
+{
+	struct config copy = *running;
+	char error[CONFIG_ERROR_SIZE];
+	struct buf old, new;
+	int rc = -1;
+
+	buf_init(&old);
+	buf_init(&new);
+	print_keyword(&copy, k, &old);
+	print_keyword(fresh, k, &new);
+	buf_append_byte(&old, '\0');
+	if (!buf_failed(&old) && !buf_failed(&new))
+		rc = buf_size(&old) - 1 != buf_size(&new) ||
+		    memcmp(buf_data(&old), buf_data(&new), buf_size(&new)) != 0;
+	if (rc == 1) {
+		*strchr((char *)buf_data(&old), '\n') = '\0';
+		if (config_line(fresh, (char *)buf_data(&old), error) == -1)
+			rc = -1;
+	}
+	buf_clear(&old);
+	buf_clear(&new);
+	return rc;
+}
+
+int
+config_keep_fixed(struct config *fresh, const struct config *running,
+    struct buf *names)
+{
+	size_t i;
+
+	for (i = 0; i < KEYWORDS; i++) {
+		if (!keywords[i].fixed)
+			continue;
+		switch (keep_keyword(fresh, &keywords[i], running)) {
+		case -1:
+			return -1;
+		case 1:
+			if (buf_size(names) > 0)
+				buf_append_text(names, ", ");
+			buf_append_text(names, keywords[i].name);
+		}
+	}
+	return buf_failed(names) ? -1 : 0;
 }

@@ -31,7 +31,7 @@ call_put(struct store_view *view, const struct call_args *args,
     struct buf *reply)
 {
 	(void)reply;
-	return store_put(view, args->bucket, args->key, args->value);
+	return store_put(view, args->bucket, args->key, args->value, 0);
 }
 
 static enum store_result
@@ -39,12 +39,12 @@ call_get(struct store_view *view, const struct call_args *args,
     struct buf *reply)
 {
 	enum store_result result;
-	struct bytes value;
+	struct store_entry entry;
 
-	result = store_get(view, args->bucket, args->key, &value);
+	result = store_get(view, args->bucket, args->key, &entry);
 	if (result == STORE_OK) {
 		message_put_u16(reply, 1);
-		message_put_value(reply, value);
+		message_put_value(reply, entry.value);
 	} else if (result == STORE_ABSENT) {
 		message_put_u16(reply, 0); /* an empty line */
 		result = STORE_OK;
@@ -56,18 +56,21 @@ static enum store_result
 call_exists(struct store_view *view, const struct call_args *args,
     struct buf *reply)
 {
-	struct bytes value;
+	struct store_entry entry;
 
 	(void)reply;
-	return store_get(view, args->bucket, args->key, &value);
+	return store_get(view, args->bucket, args->key, &entry);
 }
 
 static enum store_result
 call_delete(struct store_view *view, const struct call_args *args,
     struct buf *reply)
 {
+	enum store_result result;
+
 	(void)reply;
-	return store_delete(view, args->bucket, args->key);
+	result = store_delete(view, args->bucket, args->key);
+	return result == STORE_ABSENT ? STORE_OK : result;
 }
 
 static const struct call calls[MESSAGE_REQUEST_END] = {

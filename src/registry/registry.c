@@ -129,6 +129,33 @@ pause_listening(struct registry *r, bool paused)
 	r->listen_at_ms = paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
 }
 
+/* The master asks whether this hangs, has a new configuration, or is gone. */
+static void
+read_channel(struct registry *r)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	switch (channel_serve(r->config, error)) {
+	case CHANNEL_NOTHING:
+		return;
+	case CHANNEL_NEW_CONFIG:
+		if (store_set_sync(r->store, (int)r->config->sync_ms) !=
+		    STORE_OK)
+			fatalx(EX_IOERR, "%s", store_error(r->store));
+		log_debug("new configuration");
+		return;
+	case CHANNEL_BAD_CONFIG:
+		log_warnx("%s", error);
+		return;
+	case CHANNEL_END:
+		if (r->stop_at_ms == CLOCK_NEVER)
+			log_warnx("the master is gone; stopping");
+		watch_source(r, EPOLL_CTL_DEL, CHANNEL_FD, &source_channel, 0);
+		stop_within(r, ORPHAN_MS);
+		return;
+	}
+}
+
 static void
 handle_event(struct registry *r, const struct epoll_event *event)
 {
@@ -138,11 +165,7 @@ handle_event(struct registry *r, const struct epoll_event *event)
 		if (conn_accept(r) == -1)
 			pause_listening(r, true);
 	} else if (event->data.ptr == &source_channel) {
-		/* The master says nothing more: it has died. */
-		if (r->stop_at_ms == CLOCK_NEVER)
-			log_warnx("the master is gone; stopping");
-		watch_source(r, EPOLL_CTL_DEL, CHANNEL_FD, &source_channel, 0);
-		stop_within(r, ORPHAN_MS);
+		read_channel(r);
 	} else if (event->data.ptr == &source_signal) {
 		watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
 		stop_within(r, r->config->shutdown_timeout_ms);
@@ -231,7 +254,7 @@ registry_clear(struct registry *r)
 }
 
 int
-registry_main(const struct config *config)
+registry_main(struct config *config)
 {
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
@@ -247,7 +270,7 @@ registry_main(const struct config *config)
 	raise_descriptor_limit();
 	open_store(&r);
 	open_events(&r);
-	if (channel_send_ready() == -1)
+	if (channel_send(CHANNEL_FD, CHANNEL_READY) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&r);

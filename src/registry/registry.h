@@ -19,7 +19,7 @@ struct store;
 TAILQ_HEAD(conn_list, conn);
 
 struct registry {
-	const struct config *config;
+	struct config *config; /* the master may change it */
 	struct store *store;
 	int epoll_fd, signal_fd, listen_fd;
 
@@ -40,6 +40,6 @@ struct registry {
 };
 
 /* Runs until told to stop; returns the process's exit status. */
-int registry_main(const struct config *);
+int registry_main(struct config *);
 
 #endif

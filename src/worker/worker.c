@@ -13,6 +13,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/roster.h"
 #include "proto/command.h"
 #include "proto/format.h"
 #include "proto/words.h"
@@ -40,6 +41,9 @@ struct worker {
 	bool discarding; /* the rest of a line that is too long */
 	bool greeted; /* the first line has come */
 	bool over; /* no more lines */
+	int64_t
+	    first_at_ms; /* when the first line has to have come, or NEVER */
+	char *cell; /* for crash reports: the command under way, or "" */
 };
 
 /* Takes all outstanding replies.  False: the client is gone. */
@@ -157,6 +161,7 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 		return answer(w, split_errors[result]);
 	if ((command = command_find(words, n)) == NULL)
 		return answer(w, STATUS_UNKNOWN_COMMAND);
+	(void)strlcpy(w->cell, command->name, ROSTER_CELL_SIZE);
 	if (command->local != COMMAND_REMOTE)
 		return run_local(w, command, words, n);
 	return run_remote(w, command, words);
@@ -213,7 +218,9 @@ run_input(struct worker *w)
 		w->seen = 0;
 		buf_consume(in, taken);
 	}
-	return good && settle(w) && client_flush(&w->client) == 0;
+	good = good && settle(w) && client_flush(&w->client) == 0;
+	w->cell[0] = '\0';
+	return good;
 }
 
 static void
@@ -251,6 +258,8 @@ serve_once(struct worker *w)
 
 	if (w->config->idle_timeout_ms > 0)
 		deadline_ms = clock_ms() + w->config->idle_timeout_ms;
+	if (!w->greeted && w->first_at_ms < deadline_ms)
+		deadline_ms = w->first_at_ms;
 	switch (client_wait(&w->client, deadline_ms)) {
 	case CLIENT_READABLE:
 		break;
@@ -288,9 +297,10 @@ worker_clear(struct worker *w)
 }
 
 void
-worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
+worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd,
+    char *cell)
 {
-	struct worker w = { .config = config };
+	struct worker w = { .config = config, .cell = cell };
 
 	w.client.fd = fd;
 	w.client.signal_fd = signal_fd;
@@ -298,6 +308,9 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
 	w.client.write_timeout_ms = config->write_timeout_ms;
 	w.client.stop_at_ms = CLOCK_NEVER;
 	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
+	w.first_at_ms = config->first_command_timeout_ms == 0 ?
+	    CLOCK_NEVER :
+	    clock_ms() + config->first_command_timeout_ms;
 	w.line_max = LINE_OVERHEAD + ESCAPE_SIZE * (size_t)config->max_value;
 	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms) ==
 	    -1)
