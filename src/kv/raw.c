@@ -19,6 +19,8 @@ struct raw {
 	struct kv *kv;
 	bool done; /* all has been sent */
 	bool end; /* of the input */
+	bool asked; /* something was sent */
+	bool answered; /* something came */
 	enum kv_status status;
 };
 
@@ -32,9 +34,12 @@ read_input(struct raw *r)
 	if (to == NULL)
 		err(KV_FAILED, NULL);
 	n = read(STDIN_FILENO, to, RAW_AHEAD);
-	if (n > 0)
+	if (n > 0) {
 		buf_commit(&r->kv->conn.out, (size_t)n);
-	else if (n == 0)
+		/* Empty lines are not answered. */
+		while (n > 0 && !r->asked)
+			r->asked = to[--n] > ' ';
+	} else if (n == 0)
 		r->end = true;
 	else if (errno != EINTR && errno != EAGAIN)
 		err(KV_FAILED, "standard input");
@@ -51,6 +56,7 @@ print_lines(struct raw *r)
 		buf_append(&out->buf, line.text.data, line.text.size);
 		buf_append_byte(&out->buf, '\n');
 		output_added(out);
+		r->answered = true;
 		if (result == CONN_STATUS)
 			r->status = status_worse(r->status, status_of(&line));
 	}
@@ -93,7 +99,7 @@ turn(struct raw *r)
 enum kv_status
 raw_run(struct kv *kv, const struct bytes *args, size_t n)
 {
-	struct raw r = { .kv = kv, .end = n > 0 };
+	struct raw r = { .kv = kv, .end = n > 0, .asked = n > 0 };
 	struct conn *c = &kv->conn;
 
 	kv_connect(kv);
@@ -102,7 +108,7 @@ raw_run(struct kv *kv, const struct bytes *args, size_t n)
 	while (turn(&r) == CONN_AGAIN)
 		print_lines(&r);
 	if (!c->ended || c->cut || buf_size(&c->out) > 0 ||
-	    reply_is_partial(&c->in))
+	    reply_is_partial(&c->in) || (r.asked && !r.answered))
 		kv_lost(kv);
 	return r.status;
 }
