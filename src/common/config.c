@@ -77,6 +77,8 @@ static const struct keyword keywords[] = {
 	    "60s", false },
 	{ "registry-timeout", KEYWORD_TIME, FIELD(registry_timeout_ms), 1,
 	    WEEK_MS, "10s", true },
+	{ "listing-timeout", KEYWORD_TIME, FIELD(listing_timeout_ms), 1,
+	    WEEK_MS, "1m", false },
 	{ "shutdown-timeout", KEYWORD_TIME, FIELD(shutdown_timeout_ms), 1,
 	    WEEK_MS, "10s", false },
 	{ "heartbeat-timeout", KEYWORD_TIME, FIELD(heartbeat_timeout_ms), 0,

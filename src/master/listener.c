@@ -34,7 +34,10 @@ listen_error(char *error, const char *what)
 	return -1;
 }
 
-/* Accepted sockets inherit these: no system call per client. */
+/*
+ * Accepted sockets inherit these: no system call per client.  Telnet marks a
+ * byte as urgent (RFC 854, Synch): it is to stay where it is in the stream.
+ */
 static int
 set_inet_options(int fd, int family)
 {
@@ -42,6 +45,7 @@ set_inet_options(int fd, int family)
 
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) == -1 ||
 	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
 		return -1;
 	if (family == AF_INET6)

@@ -29,23 +29,53 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 1
+#define MESSAGE_VERSION 3
 #define MESSAGE_HEADER_SIZE 16
 
 enum message_type {
 	/* worker -> registry */
-	MESSAGE_HELLO = 1, /* u16 version, u64 session */
+	MESSAGE_HELLO = 1, /* u16 version, u64 session, u64 revision of the last
+			    * commit whose events it was told; then names of
+			    * the buckets that it has subscribed to */
 	MESSAGE_PING, /* nothing */
 	MESSAGE_CREATE, /* bucket */
 	MESSAGE_PUT, /* bucket, key, value */
 	MESSAGE_GET, /* bucket, key */
 	MESSAGE_DELETE, /* bucket, key */
 	MESSAGE_EXISTS, /* bucket, key */
+	MESSAGE_INCR, /* bucket, key, u64 what to add, as int64_t */
+	MESSAGE_LIST, /* u8 list_kind, u64 revision (0: of the last commit), u64
+		       * most lines, bucket (empty for LIST_BUCKETS), and as
+		       * names: prefix, after (each may be empty).  The reply
+		       * is a PAGE */
+	MESSAGE_SUBSCRIBE, /* bucket */
+	MESSAGE_UNSUBSCRIBE, /* bucket */
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
 	MESSAGE_REPLY = 128, /* u8 status, then data lines to the end, each:
 			      * u16 number of words, and that many values */
+	MESSAGE_PAGE, /* u64 revision, u8 status, u8 is there more, then data
+		       * lines as in REPLY: that many at most as fit a page */
+	MESSAGE_EVENT, /* u8 event_kind, and what that has.  Comes unasked,
+			* between replies; the sequence is the revision of
+			* the commit in COMMIT, MISSED and LAGGED, else 0 */
+};
+
+enum list_kind {
+	LIST_BUCKETS,
+	LIST_KEYS,
+	LIST_ENTRIES,
+	LIST_KINDS
+};
+
+enum event_kind {
+	EVENT_SET, /* key as a name, value */
+	EVENT_DELETED, /* key as a name */
+	EVENT_DROPPED, /* bucket: the subscription has ended */
+	EVENT_COMMIT, /* nothing: all events of this commit were told */
+	EVENT_MISSED, /* nothing: others may have happened before this one */
+	EVENT_LAGGED, /* nothing: too slow; no more will come */
 };
 
 /* How a request ended; format_status() says it in words. */
@@ -64,6 +94,14 @@ enum status {
 	STATUS_KEY_EMPTY,
 	STATUS_KEY_TOO_LONG,
 	STATUS_VALUE_TOO_LONG,
+	STATUS_NOT_A_NUMBER,
+	STATUS_OUT_OF_RANGE,
+	STATUS_VALUE_NOT_A_NUMBER,
+	STATUS_OVERFLOW,
+	STATUS_TOO_MANY_LISTINGS,
+	STATUS_SNAPSHOT_LOST,
+	STATUS_TOO_MANY_SUBSCRIPTIONS,
+	STATUS_LAGGED,
 	STATUS_STORAGE_FULL,
 	STATUS_DATA_DAMAGED,
 	STATUS_REGISTRY_UNAVAILABLE,

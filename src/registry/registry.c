@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "registry/conn.h"
+#include "registry/listing.h"
 #include "registry/registry.h"
 #include "registry/turn.h"
 #include "store/store.h"
@@ -190,6 +191,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = r->sync_at_ms;
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
+	if (listing_deadline(r) < deadline_ms)
+		deadline_ms = listing_deadline(r);
 	return deadline_ms;
 }
 
@@ -198,7 +201,8 @@ run_timers(struct registry *r)
 {
 	int64_t now_ms;
 
-	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER)
+	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
+	    TAILQ_EMPTY(&r->listings))
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms) {
@@ -208,6 +212,7 @@ run_timers(struct registry *r)
 	}
 	if (r->listen_at_ms <= now_ms)
 		pause_listening(r, false);
+	listing_expire(r, now_ms);
 }
 
 static bool
@@ -265,6 +270,9 @@ registry_main(struct config *config)
 	TAILQ_INIT(&r.ready);
 	TAILQ_INIT(&r.recorded);
 	TAILQ_INIT(&r.left);
+	TAILQ_INIT(&r.notified);
+	TAILQ_INIT(&r.listings);
+	RB_INIT(&r.topics);
 	/* Past the limit of a file's size a write is to fail, not to kill. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	raise_descriptor_limit();

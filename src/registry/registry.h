@@ -12,6 +12,8 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "registry/change.h"
+#include "registry/events.h"
 #include "registry/outcome.h"
 
 struct conn;
@@ -29,8 +31,12 @@ struct registry {
 	/* Connections that have, or are to have, a record of outcomes. */
 	struct conn_list recorded;
 	struct outcome_list left; /* records without a connection */
+	struct topic_tree topics; /* who has subscribed to what */
+	struct conn_list notified; /* have events of this turn */
+	struct conn_list listings; /* hold a snapshot; the oldest is first */
 
 	int64_t now_ms; /* of the commit under way */
+	struct changes changes; /* of the batch */
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 

@@ -461,7 +461,8 @@ START_TEST(test_lists)
 {
 	size_t i;
 
-	if (!kv_server_knows(server, "BUCKETS"))
+	if (!kv_server_knows(server, "BUCKETS") ||
+	    !kv_server_knows(server, "TTL b k"))
 		return;
 	kv_expect(KV("import", "-q"),
 	    "PUT b a 1 EX 10000000000\nPUT b ab \"\"\nPUT b \"c d\" \"\\xff\"\n"

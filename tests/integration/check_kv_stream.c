@@ -3,6 +3,7 @@
  */
 
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "kv_run.h"
@@ -183,7 +184,9 @@ START_TEST(test_round_trip)
 {
 	const struct kv_result *r;
 
-	if (!kv_server_knows(server, "BUCKETS"))
+	if (!kv_server_knows(server, "BUCKETS") ||
+	    !kv_server_knows(server, "TTL b k") ||
+	    !kv_server_knows(server, "DROP absent"))
 		return;
 	r = kv_shell("for i in $(seq 0 255); do "
 		     "x=$(printf '\\\\x%02x' $i); "
@@ -227,9 +230,8 @@ START_TEST(test_watch)
 	ck_assert_str_eq(line, "k SET TO 1");
 	kv_expect(KV("delete", "b", "k"), NULL, 0, "", "");
 	kv_expect_line(p.out, "k DELETED");
+	/* If nothing was missed, nothing is told. */
 	process_kill(server_pid(server, "registry"));
-	kv_read_line(p.err, line);
-	ck_assert_ptr_nonnull(strstr(line, "events may have been missed"));
 	kv_expect(KV("put", "b", "k", "2"), NULL, 0, "", "");
 	kv_expect_line(p.out, "k SET TO 2");
 	server_kill_all(server);
@@ -240,10 +242,13 @@ START_TEST(test_watch)
 	while (strstr(line, "subscribed again") == NULL);
 	kv_expect(KV("put", "b", "k", "3"), NULL, 0, "", "");
 	kv_expect_line(p.out, "k SET TO 3");
-	kv_expect(KV("drop", "b"), NULL, 0, "", "");
-	kv_expect_line(p.out, "DROPPED");
+	if (kv_server_knows(server, "DROP absent")) {
+		kv_expect(KV("drop", "b"), NULL, 0, "", "");
+		kv_expect_line(p.out, "DROPPED");
+	} else
+		process_kill(p.pid);
 	kv_finish_run(&p, "", 0, &r);
-	ck_assert_int_eq(r.status, 1);
+	ck_assert(r.status == 1 || r.status == 128 + SIGKILL);
 	kv_result_clear(&r);
 }
 END_TEST

@@ -40,6 +40,9 @@ static const struct {
 	{ "DELETE b k", "DELETE", MESSAGE_DELETE, COMMAND_REMOTE },
 	{ "EXISTS b k", "EXISTS", MESSAGE_EXISTS, COMMAND_REMOTE },
 	{ "CREATE b", "CREATE", MESSAGE_CREATE, COMMAND_REMOTE },
+	{ "INCR b k", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
+	{ "INCR b k 5", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
+	{ "INCR b k x", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
 	{ "PING", "PING", MESSAGE_PING, COMMAND_REMOTE },
 	{ "ECHO a", "ECHO", 0, COMMAND_ECHO },
 	{ "ECHO a b c d e f g h i j", "ECHO", 0, COMMAND_ECHO },
@@ -68,6 +71,9 @@ static const struct {
 	{ "EXISTS b k x", NULL, 0, 0 },
 	{ "CREATE", NULL, 0, 0 },
 	{ "CREATE b x", NULL, 0, 0 },
+	{ "INCR", NULL, 0, 0 },
+	{ "INCR b", NULL, 0, 0 },
+	{ "INCR b k 5 5", NULL, 0, 0 },
 	{ "PING x", NULL, 0, 0 },
 	{ "ECHO", NULL, 0, 0 },
 	{ "QUIT x", NULL, 0, 0 },
@@ -235,7 +241,7 @@ encode(const char *name, size_t n, const size_t *sizes, size_t value_max)
 	request_init(&r, name, n, sizes);
 	c = command_find(r.words, r.n);
 	ck_assert_ptr_nonnull(c);
-	status = command_encode(c, r.words, value_max, 42, &b);
+	status = command_encode(c, r.words, r.n, value_max, 42, &b);
 	if (status == STATUS_OK)
 		assert_decodes(&r, c, 42, message_request_max(value_max));
 	else
@@ -345,6 +351,55 @@ START_TEST(test_first_error)
 }
 END_TEST
 
+/* What numbers become: the last field of the request. */
+static const struct {
+	const char *line;
+	enum status status;
+	int64_t number;
+} number_table[] = {
+	{ "INCR b k", STATUS_OK, 1 },
+	{ "INCR b k 0", STATUS_OK, 0 },
+	{ "INCR b k -7", STATUS_OK, -7 },
+	{ "INCR b k 0042", STATUS_OK, 42 },
+	{ "INCR b k 9223372036854775807", STATUS_OK, INT64_MAX },
+	{ "INCR b k -9223372036854775808", STATUS_OK, INT64_MIN },
+	{ "INCR b k 9223372036854775808", STATUS_OUT_OF_RANGE, 0 },
+	{ "INCR b k -9223372036854775809", STATUS_OUT_OF_RANGE, 0 },
+	{ "INCR b k +1", STATUS_NOT_A_NUMBER, 0 },
+	{ "INCR b k \"\"", STATUS_NOT_A_NUMBER, 0 },
+	{ "INCR b k one", STATUS_NOT_A_NUMBER, 0 },
+	{ "INCR b \"\" one", STATUS_KEY_EMPTY, 0 },
+};
+
+START_TEST(test_numbers)
+{
+	const struct command *c;
+	struct message m;
+	struct bytes name;
+	uint64_t number;
+	char line[64];
+
+	split(line, sizeof(line), number_table[_i].line);
+	c = find();
+	ck_assert_ptr_nonnull(c);
+	ck_assert_int_eq(command_encode(c, words_get(&words),
+			     words_count(&words), VALUE_MAX, 1, &b),
+	    number_table[_i].status);
+	if (number_table[_i].status != STATUS_OK) {
+		ck_assert_uint_eq(buf_size(&b), 0);
+		return;
+	}
+	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b),
+			     message_request_max(VALUE_MAX), &m),
+	    1);
+	ck_assert(message_get_name(&m.body, &name));
+	ck_assert(message_get_name(&m.body, &name));
+	ck_assert(message_get_u64(&m.body, &number));
+	ck_assert_int_eq((int64_t)number, number_table[_i].number);
+	ck_assert_uint_eq(m.body.size, 0);
+}
+END_TEST
+
 START_TEST(test_no_words)
 {
 	ck_assert_int_eq(encode("PING", 0, NULL, VALUE_MAX), STATUS_OK);
@@ -366,8 +421,8 @@ START_TEST(test_encode_appends)
 		split(line, sizeof(line), lines[i]);
 		c = find();
 		ck_assert_ptr_nonnull(c);
-		ck_assert_int_eq(
-		    command_encode(c, words_get(&words), VALUE_MAX, i, &b),
+		ck_assert_int_eq(command_encode(c, words_get(&words),
+				     words_count(&words), VALUE_MAX, i, &b),
 		    i == 1 ? STATUS_KEY_EMPTY : STATUS_OK);
 	}
 	for (i = 0; i < UNIT_COUNT(lines); i++) {
@@ -398,6 +453,7 @@ main(void)
 	tcase_add_loop_test(tc, test_key_bounds, 0, UNIT_COUNT(name_table));
 	tcase_add_loop_test(tc, test_value_bounds, 0, UNIT_COUNT(value_table));
 	tcase_add_test(tc, test_first_error);
+	tcase_add_loop_test(tc, test_numbers, 0, UNIT_COUNT(number_table));
 	tcase_add_test(tc, test_no_words);
 	tcase_add_test(tc, test_encode_appends);
 	suite_add_tcase(suite, tc);
