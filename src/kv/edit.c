@@ -104,6 +104,9 @@ read_edited(struct prompt *p, void *state, struct buf *line)
 	int n;
 
 	e->prompt = p;
+	/* Before the prompt is shown, or what is typed at once is echoed
+	 * twice, and a Ctrl-D is lost. */
+	(void)el_set(e->el, EL_PREP_TERM, 1);
 	text = el_gets(e->el, &n);
 	if (text == NULL || n <= 0) {
 		putchar('\n');

@@ -71,7 +71,7 @@ terminal_read(struct terminal *t)
 
 	if (poll(&pfd, 1, WAIT_MS) != 1)
 		ck_abort_msg("the terminal shows nothing new after: %s",
-		    t->text + t->seen);
+		    t->text);
 	n = read(t->fd, t->text + t->size, sizeof(t->text) - 1 - t->size);
 	if (n <= 0)
 		return false;
