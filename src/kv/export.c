@@ -70,6 +70,25 @@ connect_ttl(struct export *ex)
 		lost(ex, &ex->ttl);
 }
 
+/* The next line about a key: true for data, else OK or NOT FOUND. */
+static bool
+next_ttl(struct export *ex, struct reply_line *line)
+{
+	switch (conn_next(&ex->ttl, line)) {
+	case CONN_DATA:
+		return true;
+	case CONN_STATUS:
+		break;
+	default:
+		lost(ex, &ex->ttl);
+	}
+	if (line->status == REPLY_OK || line->status == REPLY_NOT_FOUND)
+		return false;
+	progress_clear(&ex->progress);
+	errx(status_of(line), "times to live: %.*s; -s does without",
+	    (int)line->text.size, (const char *)line->text.data);
+}
+
 /*
  * The replies to TTL and EXISTS.  Returns false when the key is gone; puts
  * the seconds into `seconds`, or nothing.
@@ -77,32 +96,21 @@ connect_ttl(struct export *ex)
 static bool
 read_ttl(struct export *ex, char *seconds, size_t size)
 {
-	struct conn *c = &ex->ttl;
-	enum conn_result result;
 	const struct bytes *words;
 	struct reply_line line;
 	size_t n;
 
 	seconds[0] = '\0';
-	result = conn_next(c, &line);
-	if (result == CONN_DATA) {
-		if (!reply_words(&c->in, &words, &n) || n > 1)
+	if (next_ttl(ex, &line)) {
+		if (!reply_words(&ex->ttl.in, &words, &n) || n > 1)
 			kv_nonsense(ex->kv);
 		if (n == 1)
 			snprintf(seconds, size, "%.*s", (int)words[0].size,
 			    (const char *)words[0].data);
-		result = conn_next(c, &line);
+		if (next_ttl(ex, &line))
+			kv_nonsense(ex->kv);
 	}
-	if (result == CONN_STATUS && line.status != REPLY_OK &&
-	    line.status != REPLY_NOT_FOUND) {
-		progress_clear(&ex->progress);
-		exit(kv_finish(ex->kv, &line));
-	}
-	if (result == CONN_STATUS)
-		result = conn_next(c, &line);
-	if (result == CONN_LOST)
-		lost(ex, c);
-	if (result == CONN_DATA)
+	if (next_ttl(ex, &line))
 		kv_nonsense(ex->kv);
 	return line.status == REPLY_OK;
 }

@@ -472,6 +472,38 @@ START_TEST(test_export_plain)
 }
 END_TEST
 
+/* Nothing is taken for "no time to live" that is not. */
+static const struct {
+	const char *reply;
+	int status;
+	const char *err;
+} ttl_errors[] = {
+	{ "UNKNOWN COMMAND\r\nOK\r\n", 4,
+	    "kv: times to live: UNKNOWN COMMAND; -s does without\n" },
+	{ "\r\nOK\r\nERROR data damaged\r\n", 4,
+	    "kv: times to live: ERROR data damaged; -s does without\n" },
+	{ "\r\nOK\r\nERROR registry unavailable\r\n", 3,
+	    "kv: times to live: ERROR registry unavailable; -s does "
+	    "without\n" },
+	{ "ERROR too many clients\r\n", 3,
+	    "kv: times to live: ERROR too many clients; -s does without\n" },
+	{ "a b\r\nOK\r\nOK\r\n", 3, NULL },
+	{ "\r\nOK\r\nx\r\nOK\r\n", 3, NULL },
+	{ "\r\nOK\r\n", 3, NULL },
+};
+
+START_TEST(test_export_ttl)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, "ENTRIES b\r\n", "k v\r\nOK\r\n", 0, 0 },
+	    { 1, ASK("k"), ttl_errors[_i].reply, FAKE_CLOSE, 0 });
+	kv_expect(KV("export", "b"), NULL, ttl_errors[_i].status, "",
+	    ttl_errors[_i].err);
+	fake_finish(&f);
+}
+END_TEST
+
 /* An export that is cut is no success. */
 START_TEST(test_export_cut)
 {
@@ -543,6 +575,7 @@ main(void)
 	tcase_add_test(tc, test_watch_head);
 	tcase_add_test(tc, test_export);
 	tcase_add_test(tc, test_export_plain);
+	tcase_add_loop_test(tc, test_export_ttl, 0, COUNT(ttl_errors));
 	tcase_add_test(tc, test_export_cut);
 	tcase_add_loop_test(tc, test_import_end, 0, COUNT(import_ends));
 	return fixture_run(suite);
