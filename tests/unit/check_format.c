@@ -287,6 +287,10 @@ static const struct {
 	{ STATUS_OUT_OF_RANGE, "ERROR out of range\r\n" },
 	{ STATUS_VALUE_NOT_A_NUMBER, "ERROR value not a number\r\n" },
 	{ STATUS_OVERFLOW, "ERROR overflow\r\n" },
+	{ STATUS_TOO_MANY_LISTINGS, "ERROR too many listings\r\n" },
+	{ STATUS_SNAPSHOT_LOST, "ERROR snapshot lost\r\n" },
+	{ STATUS_TOO_MANY_SUBSCRIPTIONS, "ERROR too many subscriptions\r\n" },
+	{ STATUS_LAGGED, "ERROR lagged\r\n" },
 	{ STATUS_STORAGE_FULL, "ERROR storage full\r\n" },
 	{ STATUS_DATA_DAMAGED, "ERROR data damaged\r\n" },
 	{ STATUS_REGISTRY_UNAVAILABLE, "ERROR registry unavailable\r\n" },
@@ -324,6 +328,7 @@ START_TEST(test_status_all)
 {
 	int a, b;
 
+	ck_assert_uint_eq(UNIT_COUNT(status_table), STATUS_END);
 	for (a = 0; a < STATUS_END; a++) {
 		buf_truncate(&out, 0);
 		format_status(&out, (enum status)a);
@@ -334,7 +339,6 @@ START_TEST(test_status_all)
 				unit_text(status_table[b].text)))
 				ck_abort_msg("%d and %d are the same", a, b);
 	}
-	ck_assert_uint_eq(UNIT_COUNT(status_table), STATUS_END);
 }
 END_TEST
 

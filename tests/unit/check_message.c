@@ -53,7 +53,12 @@ static const struct {
 	{ MESSAGE_HELLO, 1, B("x") },
 	{ MESSAGE_PUT, UINT64_MAX, B("some bytes\0and more") },
 	{ MESSAGE_EXISTS, 0x0102030405060708, B("\0\0\0\0") },
+	{ MESSAGE_LIST, 2, B("\1") },
+	{ MESSAGE_SUBSCRIBE, 3, B("\1b") },
+	{ MESSAGE_UNSUBSCRIBE, 4, B("\1b") },
 	{ MESSAGE_REPLY, (uint64_t)1 << 63, B("\xff") },
+	{ MESSAGE_PAGE, 5, B("") },
+	{ MESSAGE_EVENT, 0, B("\0\1k") },
 };
 
 START_TEST(test_frame)
