@@ -7,13 +7,19 @@
 
 #include "proto/message.h"
 
+#define NAME_SIZE (1 + UINT8_MAX)
 /* Most a request needs besides its values: header, names, lengths. */
-#define MESSAGE_OVERHEAD (MESSAGE_HEADER_SIZE + 2 * 256 + 64)
+#define MESSAGE_OVERHEAD (MESSAGE_HEADER_SIZE + 3 * NAME_SIZE + 64)
+#define HELLO_MAX                          \
+	(MESSAGE_HEADER_SIZE + 2 + 8 + 8 + \
+	    MESSAGE_SUBSCRIPTIONS_MAX * NAME_SIZE)
 
 size_t
 message_request_max(size_t value_max)
 {
-	return MESSAGE_OVERHEAD + value_max;
+	size_t call_max = MESSAGE_OVERHEAD + value_max;
+
+	return call_max < HELLO_MAX ? HELLO_MAX : call_max;
 }
 
 int

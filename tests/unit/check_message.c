@@ -419,14 +419,21 @@ END_TEST
 
 static const size_t value_max_table[] = { 0, 1, 1000, 1 << 20, 1 << 30 };
 
+#define NAME_SIZE (1 + 255)
+
 /* The largest request has room, and not much more. */
 START_TEST(test_request_max)
 {
-	size_t value_max = value_max_table[_i], need;
+	size_t value_max = value_max_table[_i], put, list, hello;
 
-	need = MESSAGE_HEADER_SIZE + 2 * (1 + 255) + 4 + value_max;
-	ck_assert_uint_ge(message_request_max(value_max), need);
-	ck_assert_uint_lt(message_request_max(value_max), need + 256);
+	put = MESSAGE_HEADER_SIZE + 2 * NAME_SIZE + 4 + value_max;
+	list = MESSAGE_HEADER_SIZE + 1 + 8 + 8 + 3 * NAME_SIZE;
+	hello = MESSAGE_HEADER_SIZE + 2 + 8 + 8 +
+	    MESSAGE_SUBSCRIPTIONS_MAX * NAME_SIZE;
+	ck_assert_uint_ge(message_request_max(value_max), put);
+	ck_assert_uint_ge(message_request_max(value_max), list);
+	ck_assert_uint_ge(message_request_max(value_max), hello);
+	ck_assert_uint_lt(message_request_max(value_max), hello + put);
 }
 END_TEST
 
