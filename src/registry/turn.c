@@ -85,7 +85,8 @@ claim_outcome(struct registry *r, struct conn *c)
 
 /*
  * Subscribing needs a turn without writes before it: of those that there are
- * already, nothing may have been noted, and it would miss them.
+ * already, nothing may have been noted, and it would miss them.  So does
+ * unsubscribing, which would miss what came before it.
  */
 static bool
 may_subscribe(struct registry *r, struct conn *c)
@@ -187,12 +188,12 @@ execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
 	if (!message_get_name(&body, &bucket) || bucket.size == 0 ||
 	    body.size != 0)
 		return break_conn(c, "malformed request");
+	if (!may_subscribe(r, c))
+		return STEP_WAIT;
 	if (m->type == MESSAGE_UNSUBSCRIBE)
 		events_unsubscribe(r, c, bucket);
-	else if (may_subscribe(r, c))
-		status = events_subscribe(r, c, bucket);
 	else
-		return STEP_WAIT;
+		status = events_subscribe(r, c, bucket);
 	call_reply_status(&c->out, m->sequence, status);
 	return STEP_DONE;
 }

@@ -16,6 +16,7 @@
 #include "common/roster.h"
 #include "proto/command.h"
 #include "proto/format.h"
+#include "proto/listing.h"
 #include "proto/telnet.h"
 #include "proto/words.h"
 #include "worker/client.h"
@@ -24,6 +25,10 @@
 
 /* Replies that are sent before the batch is complete. */
 #define OUT_MAX 65536
+/* Events that may wait for the end of a listing. */
+#define HELD_MAX ((size_t)1 << 20)
+/* A subscriber's registry is gone: between two looks for the next one. */
+#define RESUME_MS 100
 /* An idle worker keeps no buffer larger than this: one read's. */
 #define KEEP_SIZE 16384
 /* A line's words other than its value, all escaped, and blanks. */
@@ -43,30 +48,112 @@ struct worker {
 	bool discarding; /* the rest of a line that is too long */
 	bool greeted; /* the first line has come */
 	bool over; /* no more lines */
+	bool listing; /* is under way */
+	struct buf held; /* events that wait for its end */
+	bool lagged; /* events were lost: the client is to be told */
 	int64_t
 	    first_at_ms; /* when the first line has to have come, or NEVER */
 	char *cell; /* for crash reports: the command under way, or "" */
 };
 
+static void
+say_goodbye(struct worker *w, enum status status)
+{
+	format_status(&w->client.out, status);
+	(void)client_flush(&w->client);
+	w->over = true;
+}
+
+static bool
+complain(const char *what)
+{
+	log_warnx("malformed %s from the registry", what);
+	return false;
+}
+
+/* A subscription that is accepted is answered with nothing. */
+static bool
+take_reply(struct worker *w, const struct message *reply)
+{
+	struct bytes bucket, body = w->link.request.body;
+	uint16_t type = w->link.request.type;
+	uint8_t status = STATUS_END;
+
+	if ((type == MESSAGE_SUBSCRIBE || type == MESSAGE_UNSUBSCRIBE) &&
+	    message_get_name(&body, &bucket)) {
+		body = reply->body;
+		(void)message_get_u8(&body, &status);
+		if (type == MESSAGE_UNSUBSCRIBE)
+			events_remove(&w->link.events, bucket);
+		else if (status == STATUS_OK) {
+			events_add(&w->link.events, bucket);
+			return true;
+		}
+	}
+	return format_reply(&w->client.out, reply->body) || complain("reply");
+}
+
+/* While a listing is under way, its events wait in `held`. */
+static bool
+take_event(struct worker *w, const struct message *event)
+{
+	struct buf *out = w->listing ? &w->held : &w->client.out;
+
+	switch (events_format(&w->link.events, event, out)) {
+	case EVENTS_OK:
+		break;
+	case EVENTS_LAGGED:
+		w->lagged = true;
+		break;
+	case EVENTS_MALFORMED:
+		return complain("event");
+	}
+	w->lagged = w->lagged || buf_size(&w->held) > HELD_MAX;
+	return true;
+}
+
+static bool
+flush_some(struct worker *w)
+{
+	return buf_size(&w->client.out) <= OUT_MAX ||
+	    client_flush(&w->client) == 0;
+}
+
 /* Takes all outstanding replies.  False: the client is gone. */
 static bool
 settle(struct worker *w)
 {
-	struct message reply;
-	int rc;
+	enum link_result result = LINK_NOTHING;
+	struct message m;
+	bool good = true;
 
-	while ((rc = link_next(&w->link, &reply)) == 1) {
-		if (!format_reply(&w->client.out, reply.body)) {
-			log_warnx("malformed reply from the registry");
-			return false;
-		}
-		if (buf_size(&w->client.out) > OUT_MAX &&
-		    client_flush(&w->client) == -1)
-			return false;
+	while (good && (result = link_next(&w->link, &m)) > LINK_NOTHING) {
+		good = result == LINK_EVENT ? take_event(w, &m) :
+					      take_reply(w, &m);
+		good = good && flush_some(w);
 	}
-	while (rc == -1 && link_drop(&w->link) == 1)
+	while (good && result == LINK_FAILED && link_drop(&w->link) == 1)
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
-	return true;
+	if (good && w->lagged)
+		say_goodbye(w, STATUS_LAGGED);
+	return good;
+}
+
+/* Takes the events that have come. */
+static bool
+take_events(struct worker *w)
+{
+	enum link_result result;
+	struct message m;
+	bool good = true;
+
+	if (!events_wanted(&w->link.events))
+		return true;
+	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
+		good = take_event(w, &m) && flush_some(w);
+	if (good && w->lagged)
+		say_goodbye(w, STATUS_LAGGED);
+	return good;
 }
 
 /* Answers by itself, after all that was asked before. */
@@ -90,6 +177,53 @@ run_local(struct worker *w, const struct command *command,
 	else
 		w->over = true; /* QUIT */
 	format_status(&w->client.out, STATUS_OK);
+	return true;
+}
+
+/* The next page, with the events that have come before it. */
+static enum listing_result
+run_page(struct worker *w, struct listing *listing)
+{
+	enum link_result result;
+	struct message m;
+
+	listing_put(listing, w->link.sequence++, &w->link.pending);
+	if (buf_failed(&w->link.pending))
+		return LISTING_MALFORMED;
+	while ((result = link_next(&w->link, &m)) == LINK_EVENT)
+		if (!take_event(w, &m))
+			return LISTING_MALFORMED;
+	if (result == LINK_REPLY)
+		return listing_format(listing, m.body, &w->client.out);
+	(void)link_drop(&w->link);
+	format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
+	return LISTING_END;
+}
+
+static bool
+run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
+    size_t n)
+{
+	enum listing_result result = LISTING_MORE;
+	struct listing listing;
+	enum status status;
+
+	status = listing_parse(&listing, kind, words, n);
+	if (status != STATUS_OK)
+		return answer(w, status);
+	if (!settle(w))
+		return false;
+	w->listing = true;
+	while (result == LISTING_MORE) {
+		result = run_page(w, &listing);
+		if (result == LISTING_MALFORMED)
+			return complain("page");
+		if (client_flush(&w->client) == -1)
+			return false;
+	}
+	w->listing = false;
+	buf_append(&w->client.out, buf_data(&w->held), buf_size(&w->held));
+	buf_clear(&w->held);
 	return true;
 }
 
@@ -164,9 +298,18 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 	if ((command = command_find(words, n)) == NULL)
 		return answer(w, STATUS_UNKNOWN_COMMAND);
 	(void)strlcpy(w->cell, command->name, ROSTER_CELL_SIZE);
-	if (command->local != COMMAND_REMOTE)
+	switch (command->local) {
+	case COMMAND_REMOTE:
+		return run_remote(w, command, words, n);
+	case COMMAND_BUCKETS:
+		return run_listing(w, LIST_BUCKETS, words, n);
+	case COMMAND_KEYS:
+		return run_listing(w, LIST_KEYS, words, n);
+	case COMMAND_ENTRIES:
+		return run_listing(w, LIST_ENTRIES, words, n);
+	default:
 		return run_local(w, command, words, n);
-	return run_remote(w, command, words, n);
+	}
 }
 
 /*
@@ -289,7 +432,8 @@ run_input(struct worker *w, size_t old)
 		good = run_lines(w);
 	else
 		good = run_telnet(w, old);
-	good = good && settle(w) && client_flush(&w->client) == 0;
+	good = good && settle(w) && take_events(w) &&
+	    client_flush(&w->client) == 0;
 	w->cell[0] = '\0';
 	return good;
 }
@@ -306,14 +450,6 @@ shrink(struct worker *w)
 }
 
 static void
-say_goodbye(struct worker *w, enum status status)
-{
-	format_status(&w->client.out, status);
-	(void)client_flush(&w->client);
-	w->over = true;
-}
-
-static void
 run_end(struct worker *w)
 {
 	if (buf_size(&w->client.in) > 0 && !w->discarding)
@@ -321,30 +457,60 @@ run_end(struct worker *w)
 	w->over = true;
 }
 
-/* Waits for the client to say something, and does it. */
-static void
-serve_once(struct worker *w)
+/* How long the client may be silent. */
+static int64_t
+silence_deadline(const struct worker *w)
 {
 	int64_t deadline_ms = CLOCK_NEVER;
-	size_t old = buf_size(&w->client.in);
 
+	if (events_wanted(&w->link.events))
+		return w->link.fd == -1 ? clock_ms() + RESUME_MS : CLOCK_NEVER;
 	if (w->config->idle_timeout_ms > 0)
 		deadline_ms = clock_ms() + w->config->idle_timeout_ms;
 	if (!w->greeted && w->first_at_ms < deadline_ms)
 		deadline_ms = w->first_at_ms;
-	switch (client_wait(&w->client, deadline_ms)) {
+	return deadline_ms;
+}
+
+/* Waits for something to happen, and deals with all but input.  True: there
+ * is input. */
+static bool
+await_input(struct worker *w)
+{
+	bool subscribed = events_wanted(&w->link.events);
+
+	/* Its registry has died: there is another, or soon will be. */
+	if (subscribed)
+		(void)link_resume(&w->link);
+	switch (client_wait(&w->client, subscribed ? w->link.fd : -1,
+	    silence_deadline(w))) {
 	case CLIENT_READABLE:
-		break;
+		return true;
+	case CLIENT_NEWS:
+		if (!take_events(w) || client_flush(&w->client) == -1)
+			w->over = true;
+		return false;
 	case CLIENT_SILENT:
-		say_goodbye(w, STATUS_IDLE_TIMEOUT);
-		return;
+		if (!subscribed)
+			say_goodbye(w, STATUS_IDLE_TIMEOUT);
+		return false;
 	case CLIENT_STOP:
 		say_goodbye(w, STATUS_SHUTTING_DOWN);
-		return;
+		return false;
 	case CLIENT_GONE:
 		w->over = true;
-		return;
+		return false;
 	}
+	return false;
+}
+
+static void
+serve_once(struct worker *w)
+{
+	size_t old = buf_size(&w->client.in);
+
+	if (!await_input(w))
+		return;
 	switch (client_read(&w->client)) {
 	case CLIENT_READ_DATA:
 		if (!run_input(w, old))
@@ -366,6 +532,7 @@ worker_clear(struct worker *w)
 	buf_clear(&w->client.in);
 	buf_clear(&w->client.out);
 	buf_clear(&w->words);
+	buf_clear(&w->held);
 }
 
 void
