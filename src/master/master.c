@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "master/adopt.h"
 #include "master/daemon.h"
+#include "master/inherit.h"
 #include "master/master.h"
 #include "master/prepare.h"
 #include "master/supervise.h"
@@ -25,9 +26,32 @@ run(struct master *m)
 	log_info("stopped");
 }
 
+/* What is in the environment is for this process, and not for a daemon that
+ * it becomes. */
+static int
+take_environment(struct master *m)
+{
+	char error[CONFIG_ERROR_SIZE];
+	int count, *fds;
+
+	notify_open(&m->notify, m->options->ready_fd);
+	if ((count = inherit_listeners(&fds, error)) == -1) {
+		log_warnx("%s", error);
+		return EX_CONFIG;
+	}
+	if (count == 0)
+		return EX_OK;
+	m->inherits = true;
+	prepare_listens(m, fds, (size_t)count);
+	log_info("using %d inherited sockets; listen is not used", count);
+	return EX_OK;
+}
+
 static int
 start(struct master *m)
 {
+	if ((m->status = take_environment(m)) != EX_OK)
+		return m->status;
 	if (!m->options->foreground) {
 		m->log.where |= LOG_TO_SYSLOG;
 		m->daemon_fd = daemon_start();
@@ -38,6 +62,7 @@ start(struct master *m)
 	if (m->status == EX_OK)
 		run(m);
 	prepare_undo(m);
+	notify_close(&m->notify);
 	return m->status;
 }
 
