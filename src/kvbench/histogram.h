@@ -11,7 +11,7 @@
 /* So many parts has each power of two; below twice that all is exact. */
 #define HISTOGRAM_PART_BITS 7
 #define HISTOGRAM_PARTS (1 << HISTOGRAM_PART_BITS)
-/* Longer ones, over two hours, count as so long; the maximum is exact. */
+/* Longer ones, over two hours, are in the last slot; the maximum is exact. */
 #define HISTOGRAM_BITS 43
 #define HISTOGRAM_SLOTS \
 	((HISTOGRAM_BITS - HISTOGRAM_PART_BITS + 1) * HISTOGRAM_PARTS)
