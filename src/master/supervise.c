@@ -27,7 +27,7 @@
 static void
 start(struct master *m, struct child *c)
 {
-	if (child_start(c, m->config, &m->log) == 0)
+	if (child_start(c, m->config, &m->terms) == 0)
 		return;
 	log_warn("cannot start the %s", c->spec->name);
 	supervise_event(m, c, POLICY_ENDED_BADLY);
@@ -313,7 +313,7 @@ read_channel(struct master *m, struct child *c)
 		heartbeat_pong(&c->heartbeat);
 		return;
 	case CHANNEL_RENEW:
-		if (channel_send_config(c->channel_fd, m->config, &m->log) ==
+		if (channel_send_config(c->channel_fd, m->config, &m->terms) ==
 		    -1)
 			log_warn("cannot configure the %s", c->spec->name);
 		return;
