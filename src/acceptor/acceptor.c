@@ -4,313 +4,29 @@
  * every fork copies.
  */
 
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/tree.h>
-#include <sys/wait.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <paths.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "acceptor/accept.h"
 #include "acceptor/acceptor.h"
+#include "acceptor/workers.h"
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/log.h"
 #include "common/roster.h"
-#include "worker/worker.h"
 
-/* How long to leave clients waiting when processes, descriptors or memory
- * are short. */
-#define PAUSE_MS 100
-/* Clients accepted before signals are looked at again. */
-#define ACCEPT_BATCH 64
 /* Workers end by themselves within the shutdown timeout; those that do not
  * are killed this much later. */
 #define KILL_DELAY_MS 1000
-/* Between two lines of the log about a shortage. */
-#define COMPLAIN_MS 10000
-/* A guess at the address space gets one try in this time. */
-#define RENEW_MS 1000
-
-struct worker_process {
-	RB_ENTRY(worker_process) entry;
-	pid_t pid;
-	uint32_t slot; /* in the roster */
-};
-RB_HEAD(worker_tree, worker_process);
-
-struct acceptor {
-	struct config *config;
-	char *program;
-	struct roster *roster;
-	struct worker_tree workers;
-	struct pollfd *pfds; /* signal, channel, then the listeners */
-	size_t listeners;
-	int spare_fd; /* to be given up when there is no other; or -1 */
-	int64_t started_ms;
-	int64_t complain_at_ms; /* not before: shortages come in masses */
-	int64_t accept_at_ms; /* CLOCK_NEVER unless pausing */
-	int64_t renew_at_ms; /* CLOCK_NEVER unless a worker has crashed */
-	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
-	bool is_worker; /* this process is a forked worker, and done */
-	bool has_left; /* ends at once, and its workers live on */
-};
-
-enum {
-	PFD_SIGNAL,
-	PFD_CHANNEL,
-	PFD_LISTEN
-};
-
-static int
-worker_compare(struct worker_process *a, struct worker_process *b)
-{
-	return a->pid < b->pid ? -1 : a->pid > b->pid;
-}
-
-RB_GENERATE_INTERNAL(worker_tree, worker_process, entry, worker_compare,
-    __attribute__((unused)) static)
-
-static void
-listen_events(struct acceptor *a, short events)
-{
-	size_t i;
-
-	for (i = 0; i < a->listeners; i++)
-		a->pfds[PFD_LISTEN + i].events = events;
-}
-
-/* Something is short: let what is there end, then go on. */
-static void
-pause_accepting(struct acceptor *a)
-{
-	listen_events(a, 0);
-	a->accept_at_ms = clock_ms() + PAUSE_MS;
-}
-
-static void
-set_title(const struct sockaddr_storage *addr)
-{
-	const struct sockaddr_in *sin = (const void *)addr;
-	const struct sockaddr_in6 *sin6 = (const void *)addr;
-	char host[INET6_ADDRSTRLEN];
-
-	/* Not getnameinfo(3): it is large, and a worker is to be small. */
-	if (addr->ss_family == AF_INET)
-		setproctitle("-kvd: worker %s:%u",
-		    inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host)),
-		    ntohs(sin->sin_port));
-	else if (addr->ss_family == AF_INET6)
-		setproctitle("-kvd: worker [%s]:%u",
-		    inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host)),
-		    ntohs(sin6->sin6_port));
-	else
-		setproctitle("-kvd: worker unix");
-}
-
-/* In the child: becomes the client's worker. */
-static void
-become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
-    uint32_t slot)
-{
-	size_t i;
-
-	a->is_worker = true;
-	log_set_role("worker");
-	for (i = 0; i < a->listeners; i++)
-		(void)close(a->pfds[PFD_LISTEN + i].fd);
-	(void)close(CHANNEL_FD);
-	(void)close(CHANNEL_ROSTER_FD);
-	if (a->spare_fd != -1)
-		(void)close(a->spare_fd);
-	set_title(addr);
-	/* The signal descriptor reads the signals of whoever reads it. */
-	worker_run(a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD,
-	    roster_cell(a->roster, slot));
-}
-
-static const char *const refusals[] = {
-	[ROSTER_FULL] = "ERROR too many clients\r\n",
-	[ROSTER_SOURCE_FULL] = "ERROR too many clients from your address\r\n",
-};
-
-static void
-refuse(int fd, enum roster_result why)
-{
-	char unread[512];
-
-	(void)io_send(fd, refusals[why], strlen(refusals[why]), MSG_DONTWAIT);
-	(void)shutdown(fd, SHUT_WR);
-	/* Closing with unread input would take the line back. */
-	(void)io_recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
-	(void)close(fd);
-}
-
-/* Something is short: says so, but not for each client. */
-static void
-complain(struct acceptor *a, const char *what)
-{
-	int saved = errno;
-	int64_t now_ms = clock_ms();
-
-	if (now_ms >= a->complain_at_ms) {
-		errno = saved;
-		log_warn("%s", what);
-		a->complain_at_ms = now_ms + COMPLAIN_MS;
-	}
-	pause_accepting(a);
-}
-
-static void
-add_worker(struct acceptor *a, struct worker_process *w, pid_t pid,
-    uint32_t slot)
-{
-	w->pid = pid;
-	w->slot = slot;
-	RB_INSERT(worker_tree, &a->workers, w);
-}
-
-static void
-start_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
-    uint32_t slot)
-{
-	struct worker_process *w;
-	pid_t pid = -1;
-
-	if ((w = malloc(sizeof(*w))) != NULL)
-		pid = fork();
-	if (pid == -1) {
-		complain(a, "cannot start a worker");
-		free(w);
-		roster_release(a->roster, slot);
-		refuse(fd, ROSTER_FULL);
-		return;
-	}
-	if (pid == 0) {
-		free(w);
-		become_worker(a, fd, addr, slot);
-		return;
-	}
-	roster_set_pid(a->roster, slot, pid);
-	add_worker(a, w, pid, slot);
-	(void)close(fd);
-}
-
-static void
-open_spare(struct acceptor *a)
-{
-	if (a->spare_fd == -1)
-		a->spare_fd = open(_PATH_DEVNULL, O_RDONLY | O_CLOEXEC);
-}
-
-/* There is no descriptor for the client that waits, but the spare one. */
-static void
-refuse_with_spare(struct acceptor *a, int listen_fd)
-{
-	int fd;
-
-	if (a->spare_fd == -1)
-		return;
-	(void)close(a->spare_fd);
-	a->spare_fd = -1;
-	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	if (fd != -1)
-		refuse(fd, ROSTER_FULL);
-	open_spare(a);
-}
-
-static bool
-is_shortage(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOMEM ||
-	    error == ENOBUFS;
-}
-
-/* Returns false when nobody waits, or none can be taken now. */
-static bool
-accept_one(struct acceptor *a, int listen_fd)
-{
-	struct sockaddr_storage addr;
-	socklen_t addr_size = sizeof(addr);
-	enum roster_result result;
-	uint32_t slot = 0;
-	int fd;
-
-	addr.ss_family = AF_UNSPEC;
-	fd = accept4(listen_fd, (struct sockaddr *)&addr, &addr_size,
-	    SOCK_CLOEXEC);
-	if (fd == -1) {
-		if (is_shortage(errno)) {
-			complain(a, "cannot accept a client");
-			refuse_with_spare(a, listen_fd);
-		} else if (errno != EAGAIN && errno != EWOULDBLOCK &&
-		    errno != EINTR && errno != ECONNABORTED)
-			complain(a, "accept");
-		return false;
-	}
-	result = roster_take(a->roster, &addr, a->config->max_clients,
-	    a->config->max_clients_per_source, &slot);
-	if (result == ROSTER_OK)
-		start_worker(a, fd, &addr, slot);
-	else
-		refuse(fd, result);
-	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
-}
-
-static void
-accept_clients(struct acceptor *a, int listen_fd)
-{
-	int i;
-
-	for (i = 0; i < ACCEPT_BATCH; i++)
-		if (!accept_one(a, listen_fd))
-			return;
-}
-
-static void
-report_crash(struct acceptor *a, const struct worker_process *w, int status,
-    const struct rusage *use)
-{
-	char report[ROSTER_REPORT_SIZE];
-	int64_t soonest_ms = a->started_ms + RENEW_MS;
-
-	roster_report(a->roster, w->slot, w->pid, status, use, report);
-	log_warnx("%s", report);
-	if (a->renew_at_ms == CLOCK_NEVER)
-		a->renew_at_ms = soonest_ms;
-}
-
-static void
-reap_workers(struct acceptor *a)
-{
-	struct worker_process find, *w;
-	struct rusage use;
-	int status;
-
-	while ((find.pid = wait4(-1, &status, WNOHANG, &use)) > 0) {
-		w = RB_FIND(worker_tree, &a->workers, &find);
-		if (w == NULL)
-			continue;
-		if (WIFSIGNALED(status))
-			report_crash(a, w, status, &use);
-		roster_release(a->roster, w->slot);
-		RB_REMOVE(worker_tree, &a->workers, w);
-		free(w);
-	}
-}
 
 static void
 stop_accepting(struct acceptor *a)
@@ -345,7 +61,7 @@ read_signal(struct acceptor *a)
 	if (read(a->pfds[PFD_SIGNAL].fd, &info, sizeof(info)) != sizeof(info))
 		return;
 	if (info.ssi_signo == SIGCHLD)
-		reap_workers(a);
+		workers_reap(a);
 	else if (kvd_is_stopping())
 		stop_accepting(a);
 	else {
@@ -409,7 +125,7 @@ open_events(struct acceptor *a)
 	a->pfds[PFD_CHANNEL].events = POLLIN;
 	for (i = 0; i < a->listeners; i++)
 		a->pfds[PFD_LISTEN + i].fd = CHANNEL_LISTEN_FD + (int)i;
-	listen_events(a, POLLIN);
+	accept_resume(a);
 }
 
 static void
@@ -494,10 +210,8 @@ run_timers(struct acceptor *a)
 	if (a->accept_at_ms == CLOCK_NEVER && a->renew_at_ms == CLOCK_NEVER)
 		return;
 	now_ms = clock_ms();
-	if (a->accept_at_ms <= now_ms) {
-		a->accept_at_ms = CLOCK_NEVER;
-		listen_events(a, POLLIN);
-	}
+	if (a->accept_at_ms <= now_ms)
+		accept_resume(a);
 	if (a->renew_at_ms <= now_ms)
 		renew(a);
 }
@@ -519,39 +233,6 @@ serve(struct acceptor *a)
 	}
 }
 
-/* In the acceptor at its end: who is left did not end in time. */
-static void
-clear_workers(struct acceptor *a)
-{
-	struct worker_process *w;
-
-	while ((w = RB_ROOT(&a->workers)) != NULL) {
-		if (!a->is_worker && !a->has_left &&
-		    kill(w->pid, SIGKILL) == -1)
-			log_warn("kill %ld", (long)w->pid);
-		RB_REMOVE(worker_tree, &a->workers, w);
-		free(w);
-	}
-}
-
-/* Workers of this process, forked before it executed itself anew. */
-static void
-find_workers(struct acceptor *a)
-{
-	uint32_t slot = ROSTER_NONE;
-	struct worker_process *w;
-	pid_t pid = 0;
-
-	while ((slot = roster_next(a->roster, getpid(), slot, &pid)) !=
-	    ROSTER_NONE) {
-		if ((w = malloc(sizeof(*w))) == NULL)
-			fatal(EX_OSERR, "workers");
-		add_worker(a, w, pid, slot);
-	}
-	/* Some may have ended meanwhile, and their signal with the old one. */
-	reap_workers(a);
-}
-
 int
 acceptor_main(struct config *config, char *program)
 {
@@ -568,13 +249,13 @@ acceptor_main(struct config *config, char *program)
 		fatal(EX_OSERR, "roster");
 	yield_to_registry();
 	open_events(&a);
-	open_spare(&a);
-	find_workers(&a);
+	accept_init(&a);
+	workers_find(&a);
 	if (channel_send(CHANNEL_FD, CHANNEL_READY) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&a);
-	clear_workers(&a);
+	workers_clear(&a);
 	free(a.pfds);
 	return EX_OK;
 }

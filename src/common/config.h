@@ -47,6 +47,7 @@ struct config {
 	int64_t idle_timeout_ms; /* 0: none */
 	int64_t write_timeout_ms;
 	int64_t registry_timeout_ms;
+	int64_t listing_timeout_ms;
 	int64_t shutdown_timeout_ms;
 	int64_t heartbeat_timeout_ms; /* 0: none */
 	struct config_restart_limit restart_limit;

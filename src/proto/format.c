@@ -13,6 +13,8 @@ static const char *const status_lines[STATUS_END] = {
 	[STATUS_OK] = "OK\r\n",
 	[STATUS_NOT_FOUND] = "NOT FOUND\r\n",
 	[STATUS_UNKNOWN_COMMAND] = "UNKNOWN COMMAND\r\n",
+	[STATUS_CONFLICT] = "CONFLICT\r\n",
+	[STATUS_QUEUED] = "QUEUED\r\n",
 	[STATUS_BAD_ESCAPE] = "ERROR bad escape\r\n",
 	[STATUS_UNBALANCED_QUOTES] = "ERROR unbalanced quotes\r\n",
 	[STATUS_TOO_MANY_WORDS] = "ERROR too many words\r\n",
@@ -23,6 +25,18 @@ static const char *const status_lines[STATUS_END] = {
 	[STATUS_KEY_EMPTY] = "ERROR key empty\r\n",
 	[STATUS_KEY_TOO_LONG] = "ERROR key too long\r\n",
 	[STATUS_VALUE_TOO_LONG] = "ERROR value too long\r\n",
+	[STATUS_NOT_A_NUMBER] = "ERROR not a number\r\n",
+	[STATUS_OUT_OF_RANGE] = "ERROR out of range\r\n",
+	[STATUS_VALUE_NOT_A_NUMBER] = "ERROR value not a number\r\n",
+	[STATUS_OVERFLOW] = "ERROR overflow\r\n",
+	[STATUS_NO_TRANSACTION] = "ERROR no transaction\r\n",
+	[STATUS_IN_TRANSACTION] = "ERROR already in a transaction\r\n",
+	[STATUS_CANNOT_BE_QUEUED] = "ERROR cannot be queued\r\n",
+	[STATUS_TRANSACTION_TOO_LARGE] = "ERROR transaction too large\r\n",
+	[STATUS_TOO_MANY_LISTINGS] = "ERROR too many listings\r\n",
+	[STATUS_SNAPSHOT_LOST] = "ERROR snapshot lost\r\n",
+	[STATUS_TOO_MANY_SUBSCRIPTIONS] = "ERROR too many subscriptions\r\n",
+	[STATUS_LAGGED] = "ERROR lagged\r\n",
 	[STATUS_STORAGE_FULL] = "ERROR storage full\r\n",
 	[STATUS_DATA_DAMAGED] = "ERROR data damaged\r\n",
 	[STATUS_REGISTRY_UNAVAILABLE] = "ERROR registry unavailable\r\n",
@@ -136,12 +150,27 @@ format_line(struct buf *b, const struct bytes *words, size_t n)
 #define REPLY_WORDS_MAX 8
 
 static bool
+format_status_line(struct buf *b, struct bytes *body)
+{
+	uint8_t status;
+
+	if (!message_get_u8(body, &status) || status >= STATUS_END)
+		return false;
+	format_status(b, (enum status)status);
+	return true;
+}
+
+static bool
 format_reply_line(struct buf *b, struct bytes *body)
 {
 	struct bytes words[REPLY_WORDS_MAX];
 	uint16_t n, i;
 
-	if (!message_get_u16(body, &n) || n > REPLY_WORDS_MAX)
+	if (!message_get_u16(body, &n))
+		return false;
+	if (n == MESSAGE_STATUS_LINE)
+		return format_status_line(b, body);
+	if (n > REPLY_WORDS_MAX)
 		return false;
 	for (i = 0; i < n; i++)
 		if (!message_get_value(body, &words[i]))
