@@ -8,9 +8,11 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "master/adopt.h"
 #include "master/daemon.h"
+#include "master/inherit.h"
 #include "master/master.h"
 #include "master/prepare.h"
 #include "master/supervise.h"
@@ -25,19 +27,43 @@ run(struct master *m)
 	log_info("stopped");
 }
 
+/* What is in the environment is for this process, and not for a daemon that
+ * it becomes. */
+static int
+take_environment(struct master *m)
+{
+	char error[CONFIG_ERROR_SIZE];
+	int count, *fds;
+
+	notify_open(&m->notify, m->options->ready_fd);
+	if ((count = inherit_listeners(&fds, error)) == -1) {
+		log_warnx("%s", error);
+		return EX_CONFIG;
+	}
+	if (count == 0)
+		return EX_OK;
+	m->inherits = true;
+	prepare_listens(m, fds, (size_t)count);
+	log_info("using %d inherited sockets; listen is not used", count);
+	return EX_OK;
+}
+
 static int
 start(struct master *m)
 {
+	if ((m->status = take_environment(m)) != EX_OK)
+		return m->status;
 	if (!m->options->foreground) {
-		m->log.where |= LOG_TO_SYSLOG;
+		m->terms.log_where |= LOG_TO_SYSLOG;
 		m->daemon_fd = daemon_start();
 	}
-	log_init("master", m->log.where, m->log.verbose);
+	log_init("master", m->terms.log_where, m->terms.verbose);
 	setproctitle("-kvd: master");
 	m->status = prepare_run(m);
 	if (m->status == EX_OK)
 		run(m);
 	prepare_undo(m);
+	notify_close(&m->notify);
 	return m->status;
 }
 
@@ -51,8 +77,9 @@ master_main(const struct options *options, struct config *config)
 		fatalx(EX_OSERR, "out of memory");
 	m->options = options;
 	m->config = config;
-	m->log.where = LOG_TO_STDERR;
-	m->log.verbose = options->verbose;
+	m->terms.log_where = LOG_TO_STDERR;
+	m->terms.verbose = options->verbose;
+	m->terms.wall_base_ms = clock_wall_base();
 	m->signal_fd = m->registry_fd = m->roster_fd = m->daemon_fd = -1;
 	m->lifeline[0] = m->lifeline[1] = -1;
 	status = prepare_children(m);

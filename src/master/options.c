@@ -3,6 +3,8 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,11 +20,12 @@ static void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port]\n");
+	    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port] "
+	    "[-r fd]\n");
 	exit(EX_USAGE);
 }
 
-static const char flags[] = "df:no:p:vV";
+static const char flags[] = "df:no:p:r:vV";
 
 /* A daemon reads it again from another directory.  One that is not there is
  * reported when it is read. */
@@ -36,12 +39,31 @@ absolute(const char *path)
 	return full;
 }
 
+/* One that whoever started us has opened, beyond the standard ones; it is not
+ * for our children. */
+static int
+ready_descriptor(const char *value)
+{
+	const char *error;
+	int fd = (int)strtonum(value, STDERR_FILENO + 1, INT_MAX, &error);
+
+	if (error != NULL || fcntl(fd, F_SETFD, FD_CLOEXEC) == -1) {
+		fprintf(stderr,
+		    "kvd: -r: %s is not an open descriptor above "
+		    "%d\n",
+		    value, STDERR_FILENO);
+		exit(EX_USAGE);
+	}
+	return fd;
+}
+
 void
 options_parse(struct options *o, int argc, char *argv[])
 {
 	int c;
 
 	memset(o, 0, sizeof(*o));
+	o->ready_fd = -1;
 	o->argc = argc;
 	o->argv = argv;
 
@@ -60,6 +82,9 @@ options_parse(struct options *o, int argc, char *argv[])
 		case 'o':
 		case 'p':
 			break; /* options_config() */
+		case 'r':
+			o->ready_fd = ready_descriptor(optarg);
+			break;
 		case 'v':
 			o->verbose = true;
 			break;

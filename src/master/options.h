@@ -13,6 +13,7 @@ struct options {
 	bool foreground; /* -d */
 	bool check; /* -n */
 	bool verbose; /* -v */
+	int ready_fd; /* -r, or -1 */
 	char *file; /* -f, absolute; NULL: the default one */
 	int argc; /* -o and -p are read again with the file */
 	char **argv;

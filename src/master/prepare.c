@@ -155,6 +155,8 @@ bind_listeners(struct master *m)
 	m->registry_fd = listener_open_registry(m->workdir, error);
 	if (m->registry_fd == -1)
 		return complain(EX_UNAVAILABLE, "%s", error);
+	if (m->inherits)
+		return EX_OK;
 	TAILQ_FOREACH(l, &m->config->listens, entry)
 		n++;
 	if ((fds = calloc(n, sizeof(int))) == NULL)
@@ -232,8 +234,10 @@ prepare_undo(struct master *m)
 	size_t i;
 
 	for (i = 0; i < m->children[ACCEPTOR].listens; i++) {
-		listener_unlink(l);
 		(void)close(m->listen_fds[i]);
+		if (m->inherits)
+			continue;
+		listener_unlink(l);
 		l = TAILQ_NEXT(l, entry);
 	}
 	free(m->listen_fds);

@@ -16,6 +16,7 @@
 #include "master/listener.h"
 #include "master/prepare.h"
 #include "master/reload.h"
+#include "master/report.h"
 #include "master/supervise.h"
 
 static int
@@ -143,7 +144,7 @@ tell_registry(struct master *m)
 					      0,
 	    clock_ms());
 	if (c->channel_fd != -1 &&
-	    channel_send_config(c->channel_fd, m->config, &m->log) == -1)
+	    channel_send_config(c->channel_fd, m->config, &m->terms) == -1)
 		log_warn("cannot configure the registry");
 }
 
@@ -167,25 +168,39 @@ replace_acceptors(struct master *m)
 	}
 }
 
+/* Those that are inherited stay as they are. */
+static int
+change_listeners(struct master *m, const struct config *fresh, char *error)
+{
+	size_t old_count = m->children[ACCEPTOR].listens, count;
+	int *fds;
+
+	if (m->inherits)
+		return 0;
+	if ((fds = bind_listeners(m, fresh, &count, error)) == NULL)
+		return -1;
+	close_listeners(m->config, m->listen_fds, old_count, fresh);
+	free(m->listen_fds);
+	prepare_listens(m, fds, count);
+	return 0;
+}
+
 void
 reload(struct master *m)
 {
-	size_t old_count = m->children[ACCEPTOR].listens, count;
 	char error[CONFIG_ERROR_SIZE] = "out of memory";
 	struct config fresh;
-	int *fds;
 
+	report_reload(m);
 	if (read_config(m, &fresh, error) == -1 ||
-	    (fds = bind_listeners(m, &fresh, &count, error)) == NULL) {
+	    change_listeners(m, &fresh, error) == -1) {
 		log_warnx("%s; the configuration stays as it was", error);
+		m->reload_failed = true;
 		config_clear(&fresh);
 		return;
 	}
-	close_listeners(m->config, m->listen_fds, old_count, &fresh);
-	free(m->listen_fds);
 	config_clear(m->config);
 	config_move(m->config, &fresh);
-	prepare_listens(m, fds, count);
 	tell_registry(m);
 	replace_acceptors(m);
 	log_info("the configuration was read again");

@@ -11,6 +11,7 @@
 #include "common/channel.h"
 #include "common/config.h"
 #include "master/child.h"
+#include "master/notify.h"
 #include "master/options.h"
 
 struct pidfh;
@@ -32,7 +33,7 @@ enum stage {
 struct master {
 	const struct options *options;
 	struct config *config;
-	struct channel_log log;
+	struct channel_terms terms;
 	struct child children[CHILDREN];
 	char workdir[1024]; /* where acceptors and workers live */
 	int signal_fd;
@@ -40,10 +41,15 @@ struct master {
 	int roster_fd;
 	struct roster *roster;
 	int registry_fd; /* listening sockets, -1 when closed */
-	int *listen_fds; /* one for each `listen` of the configuration */
+	int *listen_fds; /* one for each `listen`, or those inherited */
+	bool inherits; /* these sockets were bound by whoever started us */
+	struct notify notify;
 	struct pidfh *pidfile;
 	int daemon_fd; /* who waits for our start; -1: nobody */
 	bool announced; /* clients can connect */
+	bool reloading; /* init was told so, and not yet that it is over */
+	bool reload_failed; /* the last one */
+	char reported[64]; /* the status that init was told last */
 	bool stopping;
 	int stage; /* when stopping: whose turn it is, or STAGE_OVER */
 	int status; /* what to exit with */

@@ -21,12 +21,13 @@
 #include "master/daemon.h"
 #include "master/listener.h"
 #include "master/reload.h"
+#include "master/report.h"
 #include "master/supervise.h"
 
 static void
 start(struct master *m, struct child *c)
 {
-	if (child_start(c, m->config, &m->log) == 0)
+	if (child_start(c, m->config, &m->terms) == 0)
 		return;
 	log_warn("cannot start the %s", c->spec->name);
 	supervise_event(m, c, POLICY_ENDED_BADLY);
@@ -106,6 +107,7 @@ begin_stop(struct master *m, int status)
 	}
 	m->stopping = true;
 	m->status = status;
+	report_stop(m);
 	/* Every worker sees this, also those of an earlier acceptor. */
 	(void)close(m->lifeline[1]);
 	m->lifeline[1] = -1;
@@ -124,6 +126,7 @@ announce(struct master *m)
 		listener_name(m->listen_fds[i], name);
 		log_info("Accepting connections on %s", name);
 	}
+	report_ready(m);
 	if (m->daemon_fd != -1)
 		daemon_ready(m->daemon_fd);
 	m->daemon_fd = -1;
@@ -310,7 +313,7 @@ read_channel(struct master *m, struct child *c)
 		heartbeat_pong(&c->heartbeat);
 		return;
 	case CHANNEL_RENEW:
-		if (channel_send_config(c->channel_fd, m->config, &m->log) ==
+		if (channel_send_config(c->channel_fd, m->config, &m->terms) ==
 		    -1)
 			log_warn("cannot configure the %s", c->spec->name);
 		return;
@@ -348,7 +351,7 @@ beat(struct master *m, struct child *c, int64_t now_ms)
 static int64_t
 run_timers(struct master *m)
 {
-	int64_t now_ms = clock_ms(), next_ms = CLOCK_NEVER;
+	int64_t now_ms = clock_ms(), next_ms = report_turn(m, now_ms);
 	struct child *c;
 
 	for (c = m->children; c < m->children + CHILDREN; c++) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "proto/format.h"
 
 static const char *const status_lines[STATUS_END] = {
@@ -49,56 +50,6 @@ format_status(struct buf *b, enum status status)
 	buf_append_text(b, status_lines[status]);
 }
 
-/*
- * Size of the UTF-8 character at p (Unicode 15, table 3-7: no overlong
- * forms, no surrogates, nothing above U+10FFFF), or 0 when it is not valid.
- */
-static size_t
-utf8_size(const uint8_t *p, size_t size)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t n, i;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (size < n || p[1] < low || p[1] > high)
-		return 0;
-	for (i = 2; i < n; i++)
-		if (p[i] < 0x80 || p[i] > 0xbf)
-			return 0;
-	return n;
-}
-
-/*
- * Size of the character at p if it may reach a terminal as it is: valid
- * UTF-8 and no control character, neither C0, DEL nor C1 (which some
- * terminals obey: U+009B starts an escape sequence).  Else 0.
- */
-static size_t
-printable_size(const uint8_t *p, size_t size)
-{
-	if (p[0] < 0x20 || p[0] == 0x7f ||
-	    (p[0] == 0xc2 && size > 1 && p[1] < 0xa0))
-		return 0;
-	return utf8_size(p, size);
-}
-
 static bool
 is_bare(struct bytes word)
 {
@@ -108,7 +59,7 @@ is_bare(struct bytes word)
 	if (word.size == 0 || p[0] == '"')
 		return false;
 	for (i = 0; i < word.size; i += n) {
-		n = printable_size(p + i, word.size - i);
+		n = utf8_printable_size(p + i, word.size - i);
 		if (n == 0 || p[i] == ' ')
 			return false;
 	}
@@ -140,7 +91,7 @@ append_quoted(struct buf *b, struct bytes word)
 
 	buf_append_byte(b, '"');
 	for (i = 0; i < word.size; i += n) {
-		n = printable_size(p + i, word.size - i);
+		n = utf8_printable_size(p + i, word.size - i);
 		if (n != 0 && p[i] != '"' && p[i] != '\\')
 			continue;
 		buf_append(b, p + plain, i - plain);

@@ -7,12 +7,14 @@
 
 #include "proto/message.h"
 
+#define NAME_SIZE (1 + UINT8_MAX)
 /* Most a request needs besides its values: header, names, lengths. */
-#define MESSAGE_OVERHEAD (MESSAGE_HEADER_SIZE + 2 * 256 + 64)
+#define MESSAGE_OVERHEAD (MESSAGE_HEADER_SIZE + 3 * NAME_SIZE + 64)
 
 /* CAS has two values. */
 #define VALUES_MAX 2
-/* Of a transaction, besides what its largest request takes. */
+/* Of a transaction, besides what its largest request takes.  More than
+ * enough for a greeting with all its subscriptions. */
 #define TRANSACTION_ROOM ((size_t)1 << 20)
 
 size_t

@@ -31,6 +31,8 @@
 
 #define MESSAGE_VERSION 4
 #define MESSAGE_HEADER_SIZE 16
+/* Buckets that a client may have subscribed to: HELLO names them all. */
+#define MESSAGE_SUBSCRIPTIONS_MAX 256
 
 enum message_type {
 	/* worker -> registry */

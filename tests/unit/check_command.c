@@ -66,11 +66,22 @@ static const struct {
 	{ "ECHO a b c d e f g h i j", "ECHO", 0, COMMAND_ECHO },
 	{ "ECHO \"\"", "ECHO", 0, COMMAND_ECHO },
 	{ "QUIT", "QUIT", 0, COMMAND_QUIT },
+	{ "SUBSCRIBE b", "SUBSCRIBE", MESSAGE_SUBSCRIBE, COMMAND_REMOTE },
+	{ "UNSUBSCRIBE b", "UNSUBSCRIBE", MESSAGE_UNSUBSCRIBE, COMMAND_REMOTE },
+	{ "BUCKETS", "BUCKETS", 0, COMMAND_BUCKETS },
+	{ "BUCKETS PREFIX p AFTER b LIMIT 1", "BUCKETS", 0, COMMAND_BUCKETS },
+	{ "KEYS b", "KEYS", 0, COMMAND_KEYS },
+	{ "KEYS b PREFIX p AFTER k LIMIT 1", "KEYS", 0, COMMAND_KEYS },
+	{ "ENTRIES b", "ENTRIES", 0, COMMAND_ENTRIES },
+	{ "ENTRIES b LIMIT 1 AFTER k PREFIX p", "ENTRIES", 0, COMMAND_ENTRIES },
 	{ "\"PING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 	{ "\"\\x50ING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 
 	/* words are counted, not looked at */
 	{ "GET \"\" \"\"", "GET", MESSAGE_GET, COMMAND_REMOTE },
+	{ "BUCKETS what ever this is", "BUCKETS", 0, COMMAND_BUCKETS },
+	{ "KEYS \"\" PREFIX", "KEYS", 0, COMMAND_KEYS },
+	{ "ENTRIES b \"\"", "ENTRIES", 0, COMMAND_ENTRIES },
 
 	/* wrong number of words */
 	{ "GET", NULL, 0, 0 },
@@ -121,6 +132,12 @@ static const struct {
 	{ "PING x", NULL, 0, 0 },
 	{ "ECHO", NULL, 0, 0 },
 	{ "QUIT x", NULL, 0, 0 },
+	{ "SUBSCRIBE", NULL, 0, 0 },
+	{ "SUBSCRIBE b x", NULL, 0, 0 },
+	{ "UNSUBSCRIBE", NULL, 0, 0 },
+	{ "UNSUBSCRIBE b x", NULL, 0, 0 },
+	{ "KEYS", NULL, 0, 0 },
+	{ "ENTRIES", NULL, 0, 0 },
 
 	/* no such word */
 	{ "\"\"", NULL, 0, 0 },
@@ -135,6 +152,9 @@ static const struct {
 	{ "b GET k", NULL, 0, 0 },
 	{ "\xc7\xc5\xd4 b k", NULL, 0, 0 },
 	{ "NONSENSE", NULL, 0, 0 },
+	{ "KEY b", NULL, 0, 0 },
+	{ "BUCKET", NULL, 0, 0 },
+	{ "*", NULL, 0, 0 },
 	{ "+", NULL, 0, 0 },
 	{ "bk", NULL, 0, 0 },
 };
@@ -316,7 +336,8 @@ static const struct {
 	size_t n;
 } with_names[] = { { "GET", 2 }, { "PUT", 3 }, { "DELETE", 2 }, { "EXISTS", 2 },
 	{ "ADD", 3 }, { "CAS", 4 }, { "PERSIST", 2 }, { "TTL", 2 },
-	{ "COUNT", 1 }, { "DROP", 1 }, { "CREATE", 1 } };
+	{ "COUNT", 1 }, { "DROP", 1 }, { "CREATE", 1 }, { "SUBSCRIBE", 1 },
+	{ "UNSUBSCRIBE", 1 } };
 
 START_TEST(test_bucket_bounds)
 {
