@@ -77,6 +77,15 @@ flush_some(struct worker *w)
 	    client_flush(&w->client) == 0;
 }
 
+/* A client that has lost events is told so, and that is all. */
+static bool
+keeps_up(struct worker *w)
+{
+	if (w->lagged)
+		replies_goodbye(w, STATUS_LAGGED);
+	return !w->lagged;
+}
+
 /* Takes all outstanding replies.  False: the client is gone. */
 bool
 replies_settle(struct worker *w)
@@ -92,9 +101,7 @@ replies_settle(struct worker *w)
 	}
 	while (good && result == LINK_FAILED && link_drop(&w->link) == 1)
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
-	if (good && w->lagged)
-		replies_goodbye(w, STATUS_LAGGED);
-	return good;
+	return good && keeps_up(w);
 }
 
 /* Takes the events that have come. */
@@ -109,9 +116,7 @@ replies_take_events(struct worker *w)
 		return true;
 	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
 		good = replies_take_event(w, &m) && flush_some(w);
-	if (good && w->lagged)
-		replies_goodbye(w, STATUS_LAGGED);
-	return good;
+	return good && keeps_up(w);
 }
 
 /* Answers by itself, after all that was asked before. */
