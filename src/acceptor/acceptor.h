@@ -12,7 +12,10 @@
  * Accepts until told to stop, and then until its workers have ended; returns
  * the process's exit status.  Also returns, with the same promise, in each
  * worker that it forks.
+ *
+ * When a worker has died by a signal, the process executes `program` again,
+ * keeping its workers.
  */
-int acceptor_main(const struct config *);
+int acceptor_main(struct config *, char *program);
 
 #endif

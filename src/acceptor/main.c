@@ -3,6 +3,7 @@
  */
 
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -14,17 +15,22 @@ int
 main(int argc, char *argv[], char *envp[])
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct channel_log log;
+	struct channel_terms terms;
 	struct config config;
+	/* The process's title is going to be where argv[0] points to. */
+	char *program = strdup(argv[0]);
 	int status;
 
 	setproctitle_init(argc, argv, envp);
 	log_init("acceptor", LOG_TO_STDERR, false);
-	if (channel_recv_config(&config, &log, error) == -1)
+	if (channel_recv_config(&config, &terms, error) == -1)
 		fatalx(EX_USAGE, "%s", error);
-	log_init("acceptor", log.where, log.verbose);
+	log_init("acceptor", terms.log_where, terms.verbose);
 	setproctitle("-kvd: acceptor");
-	status = acceptor_main(&config);
+	if (program == NULL)
+		fatal(EX_OSERR, "program");
+	status = acceptor_main(&config, program);
 	config_clear(&config);
+	free(program);
 	return status;
 }

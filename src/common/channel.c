@@ -12,8 +12,8 @@
 #include "common/clock.h"
 #include "common/io.h"
 
-/* Type, log targets, verbose. */
-#define CONFIG_HEADER 3
+/* Type, log targets, verbose, clock_wall_base. */
+#define CONFIG_HEADER (3 + (ssize_t)sizeof(int64_t))
 /* A configuration has a few lines; thousands of `listen` would not fit. */
 #define PACKET_MAX 65536
 /* The master sends right after the fork. */
@@ -21,13 +21,14 @@
 
 int
 channel_send_config(int fd, const struct config *config,
-    const struct channel_log *log)
+    const struct channel_terms *terms)
 {
-	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, log->where,
-		log->verbose };
+	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, terms->log_where,
+		terms->verbose };
 	struct buf b;
 	int rc = -1;
 
+	memcpy(header + 3, &terms->wall_base_ms, sizeof(terms->wall_base_ms));
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
 	config_print(config, &b);
@@ -41,49 +42,15 @@ channel_send_config(int fd, const struct config *config,
 	return rc;
 }
 
-static ssize_t
-recv_config_packet(uint8_t *packet)
-{
-	struct pollfd pfd = { .fd = CHANNEL_FD, .events = POLLIN };
-
-	/* A child that is started by hand has no channel. */
-	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == -1 ||
-	    io_poll(&pfd, 1, clock_ms() + CONFIG_WAIT_MS) != 1)
-		return -1;
-	return io_recv(CHANNEL_FD, packet, PACKET_MAX, 0);
-}
-
 int
-channel_recv_config(struct config *config, struct channel_log *log, char *error)
+channel_send(int fd, enum channel_type type)
 {
-	static const char not_master[] =
-	    "no configuration on descriptor 3: this program is started by "
-	    "kvd(8), not by hand";
-	uint8_t packet[PACKET_MAX];
-	ssize_t n;
+	uint8_t packet = (uint8_t)type;
 
-	n = recv_config_packet(packet);
-	if (n <= CONFIG_HEADER || packet[0] != CHANNEL_CONFIG) {
-		(void)strlcpy(error, not_master, CONFIG_ERROR_SIZE);
-		return -1;
-	}
-	log->where = packet[1];
-	log->verbose = packet[2] != 0;
-	if (config_init(config) == -1) {
-		(void)strlcpy(error, "out of memory", CONFIG_ERROR_SIZE);
-		return -1;
-	}
-	return config_text(config, (const char *)packet + CONFIG_HEADER,
-	    (size_t)n - CONFIG_HEADER, error);
-}
-
-int
-channel_send_ready(void)
-{
-	uint8_t type = CHANNEL_READY;
-
-	return io_send(CHANNEL_FD, &type, sizeof(type), 0) == sizeof(type) ? 0 :
-									     -1;
+	return io_send(fd, &packet, sizeof(packet), MSG_DONTWAIT) ==
+		sizeof(packet) ?
+	    0 :
+	    -1;
 }
 
 int
@@ -93,4 +60,94 @@ channel_recv_type(int fd)
 	ssize_t n = io_recv(fd, &type, sizeof(type), MSG_DONTWAIT);
 
 	return n == sizeof(type) ? type : (int)n;
+}
+
+static int
+read_config(struct config *config, struct channel_terms *terms,
+    const uint8_t *packet, size_t size, char *error)
+{
+	terms->log_where = packet[1];
+	terms->verbose = packet[2] != 0;
+	memcpy(&terms->wall_base_ms, packet + 3, sizeof(terms->wall_base_ms));
+	if (config_init(config) == -1) {
+		(void)strlcpy(error, "out of memory", CONFIG_ERROR_SIZE);
+		return -1;
+	}
+	return config_text(config, (const char *)packet + CONFIG_HEADER,
+	    size - (size_t)CONFIG_HEADER, error);
+}
+
+/* Reads packets until the configuration comes. */
+static ssize_t
+await_config(uint8_t *packet, char *error)
+{
+	struct pollfd pfd = { .fd = CHANNEL_FD, .events = POLLIN };
+	int64_t deadline_ms = clock_ms() + CONFIG_WAIT_MS;
+	ssize_t n;
+
+	do {
+		if (io_poll(&pfd, 1, deadline_ms) != 1) {
+			(void)strlcpy(error, "the master does not say anything",
+			    CONFIG_ERROR_SIZE);
+			return -1;
+		}
+		n = io_recv(CHANNEL_FD, packet, PACKET_MAX, MSG_DONTWAIT);
+	} while (n > 0 && packet[0] == CHANNEL_PING);
+	return n;
+}
+
+int
+channel_recv_config(struct config *config, struct channel_terms *terms,
+    char *error)
+{
+	static const char not_master[] =
+	    "no configuration on descriptor 3: this program is started by "
+	    "kvd(8), not by hand";
+	uint8_t packet[PACKET_MAX];
+	ssize_t n = 0;
+
+	/* A child that is started by hand has no channel. */
+	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0 &&
+	    (n = await_config(packet, error)) == -1)
+		return -1;
+	if (n <= CONFIG_HEADER || packet[0] != CHANNEL_CONFIG) {
+		(void)strlcpy(error, not_master, CONFIG_ERROR_SIZE);
+		return -1;
+	}
+	return read_config(config, terms, packet, (size_t)n, error);
+}
+
+static enum channel_event
+replace_config(struct config *config, const uint8_t *packet, size_t size,
+    char *error)
+{
+	struct channel_terms terms;
+	struct config fresh;
+
+	if (read_config(&fresh, &terms, packet, size, error) == -1) {
+		config_clear(&fresh);
+		return CHANNEL_BAD_CONFIG;
+	}
+	config_clear(config);
+	config_move(config, &fresh);
+	return CHANNEL_NEW_CONFIG;
+}
+
+enum channel_event
+channel_serve(struct config *config, char *error)
+{
+	uint8_t packet[PACKET_MAX];
+	ssize_t n;
+
+	n = io_recv(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT);
+	if (n == IO_AGAIN)
+		return CHANNEL_NOTHING;
+	if (n <= 0)
+		return CHANNEL_END;
+	if (packet[0] == CHANNEL_CONFIG && n > CONFIG_HEADER)
+		return replace_config(config, packet, (size_t)n, error);
+	/* Answered from the child's own loop: that is what it is to prove. */
+	if (packet[0] == CHANNEL_PING)
+		(void)channel_send(CHANNEL_FD, CHANNEL_PONG);
+	return CHANNEL_NOTHING;
 }

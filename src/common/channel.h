@@ -13,37 +13,59 @@
 #include "common/config.h"
 
 /* A child's descriptors, from the master. */
-#define CHANNEL_FD 3
-#define CHANNEL_LIFELINE_FD \
-	4 /* acceptor: a pipe that only the master holds
-			       * the other end of; end of file: drain */
-#define CHANNEL_LISTEN_FD 5 /* first of the listening sockets */
-
-enum channel_type {
-	CHANNEL_CONFIG = 1, /* master -> child: u8 log targets, u8 verbose,
-			     * configuration lines */
-	CHANNEL_READY, /* child -> master: nothing */
+enum channel_fd {
+	CHANNEL_FD = 3,
+	CHANNEL_LIFELINE_FD, /* acceptor: a pipe that only the master holds the
+			      * other end of; end of file: drain */
+	CHANNEL_ROSTER_FD, /* acceptor: common/roster.h */
+	CHANNEL_LISTEN_FD, /* first of the listening sockets */
 };
 
-/* Log settings that travel with the configuration. */
-struct channel_log {
-	uint8_t where;
+enum channel_type {
+	/* master -> child */
+	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,
+			     * configuration lines; first of all, and again
+			     * when it has changed */
+	CHANNEL_PING, /* nothing: is it hung? */
+
+	/* child -> master */
+	CHANNEL_READY, /* nothing */
+	CHANNEL_PONG, /* nothing */
+	CHANNEL_RENEW, /* nothing: the child executes itself anew, and wants
+			* its configuration again */
+};
+
+/* What a child is told besides the configuration. */
+struct channel_terms {
+	uint8_t log_where;
 	bool verbose;
+	int64_t wall_base_ms; /* clock_wall_base(), as the master saw it */
+};
+
+enum channel_event {
+	CHANNEL_NOTHING,
+	CHANNEL_NEW_CONFIG,
+	CHANNEL_BAD_CONFIG, /* `error` says why; the old one is kept */
+	CHANNEL_END, /* the master is gone */
 };
 
 /* Master: returns 0, or -1 with errno. */
 int channel_send_config(int fd, const struct config *,
-    const struct channel_log *);
+    const struct channel_terms *);
+/* Either end, never waiting: returns 0, or -1 with errno. */
+int channel_send(int fd, enum channel_type);
+/* Master: reads a packet.  Returns its type, or an io_result (common/io.h). */
+int channel_recv_type(int fd);
 
 /*
  * Child: waits for the configuration on CHANNEL_FD.  Returns 0, or -1 with
  * one line in `error` (CONFIG_ERROR_SIZE bytes).
  */
-int channel_recv_config(struct config *, struct channel_log *, char *error);
-/* Child: returns 0, or -1 with errno. */
-int channel_send_ready(void);
-
-/* Master: reads a packet.  Returns its type, or an io_result (common/io.h). */
-int channel_recv_type(int fd);
+int channel_recv_config(struct config *, struct channel_terms *, char *error);
+/*
+ * Child: reads what has come on CHANNEL_FD, and answers pings.  A new
+ * configuration replaces *config.
+ */
+enum channel_event channel_serve(struct config *, char *error);
 
 #endif

@@ -24,6 +24,13 @@ struct config_listen {
 };
 TAILQ_HEAD(config_listens, config_listen);
 
+/* More restarts of a child in a period than these are too many. */
+struct config_restart_limit {
+	int64_t restarts;
+	int64_t period_ms;
+	bool exits; /* then kvd ends, instead of waiting longer and longer */
+};
+
 /* Times are in milliseconds, sizes in bytes. */
 struct config {
 	struct config_listens listens;
@@ -33,12 +40,21 @@ struct config {
 	char *libexec;
 	int64_t sync_ms; /* CONFIG_SYNC_*, or an interval */
 	int64_t max_value;
+	int64_t acceptors;
 	int64_t max_clients;
+	int64_t max_clients_per_source; /* 0: no limit of its own */
+	int64_t first_command_timeout_ms; /* 0: none */
 	int64_t idle_timeout_ms; /* 0: none */
 	int64_t write_timeout_ms;
 	int64_t registry_timeout_ms;
+	int64_t listing_timeout_ms;
 	int64_t shutdown_timeout_ms;
+	int64_t heartbeat_timeout_ms; /* 0: none */
+	struct config_restart_limit restart_limit;
 };
+
+#define CONFIG_ACCEPTORS_MAX 16
+#define CONFIG_RESTARTS_MAX 1000
 
 #define CONFIG_SYNC_ALWAYS 0
 #define CONFIG_SYNC_NEVER (-1)
@@ -49,6 +65,15 @@ struct config {
 /* Sets the defaults.  Returns 0, or -1 when there is no memory. */
 int config_init(struct config *);
 void config_clear(struct config *);
+/* Moves what `from` has; it is not to be cleared then. */
+void config_move(struct config *to, struct config *from);
+/*
+ * Keeps, in `fresh`, what cannot change while kvd runs as it is in
+ * `running`, and appends the names of the keywords where they differ.
+ * Returns 0, or -1 when there is no memory.
+ */
+int config_keep_fixed(struct config *fresh, const struct config *running,
+    struct buf *names);
 
 /*
  * Each returns 0, or -1 with one line about what is wrong in `error`

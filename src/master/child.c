@@ -13,12 +13,12 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "master/child.h"
 
-/* A store is opened without recovery, but may wait for its lock. */
-#define START_TIMEOUT_MS 60000
+/* Children are told to end in their own time; then this much is added. */
+#define STOP_GRACE_MS 2000
+
 /* Puts `from`, moved out of the way before, at `to`, open across exec. */
 static void
 place_fd(int from, int to)
@@ -32,35 +32,47 @@ place_fd(int from, int to)
 static int
 move_fd_up(int fd, size_t count)
 {
-	int moved = fcntl(fd, F_DUPFD_CLOEXEC, CHANNEL_LISTEN_FD + (int)count);
+	int moved = fcntl(fd, F_DUPFD_CLOEXEC, CHANNEL_FD + (int)count);
 
 	if (moved == -1)
 		fatal(EX_OSERR, "descriptors");
 	return moved;
 }
 
-/* CHANNEL_FD, CHANNEL_LIFELINE_FD, CHANNEL_LISTEN_FD ... and nothing else. */
+/* In the order of enum channel_fd; -1: none. */
+static void
+list_fds(const struct child *c, int channel_fd, int *fds)
+{
+	size_t i;
+
+	fds[0] = channel_fd;
+	fds[CHANNEL_LIFELINE_FD - CHANNEL_FD] = c->lifeline_fd;
+	fds[CHANNEL_ROSTER_FD - CHANNEL_FD] = c->roster_fd;
+	for (i = 0; i < c->listens; i++)
+		fds[CHANNEL_LISTEN_FD - CHANNEL_FD + i] = c->listen_fds[i];
+}
+
+/* The child's descriptors, and nothing else. */
 static void
 arrange_fds(const struct child *c, int channel_fd)
 {
-	int *moved = calloc(c->listens + 2, sizeof(*moved));
-	size_t i;
+	size_t count = CHANNEL_LISTEN_FD - CHANNEL_FD + c->listens, i;
+	int *fds = calloc(count, sizeof(*fds));
 
-	if (moved == NULL)
+	if (fds == NULL)
 		fatal(EX_OSERR, "descriptors");
-	moved[0] = move_fd_up(channel_fd, c->listens);
-	moved[1] = c->extra_fd == -1 ? -1 : move_fd_up(c->extra_fd, c->listens);
-	for (i = 0; i < c->listens; i++)
-		moved[i + 2] = move_fd_up(c->listen_fds[i], c->listens);
-	place_fd(moved[0], CHANNEL_FD);
-	if (moved[1] == -1)
-		(void)close(CHANNEL_LIFELINE_FD);
-	else
-		place_fd(moved[1], CHANNEL_LIFELINE_FD);
-	for (i = 0; i < c->listens; i++)
-		place_fd(moved[i + 2], CHANNEL_LISTEN_FD + (int)i);
-	closefrom(CHANNEL_LISTEN_FD + (int)c->listens);
-	free(moved);
+	list_fds(c, channel_fd, fds);
+	for (i = 0; i < count; i++)
+		if (fds[i] != -1)
+			fds[i] = move_fd_up(fds[i], count);
+	for (i = 0; i < count; i++) {
+		if (fds[i] == -1)
+			(void)close(CHANNEL_FD + (int)i);
+		else
+			place_fd(fds[i], CHANNEL_FD + (int)i);
+	}
+	closefrom(CHANNEL_FD + (int)count);
+	free(fds);
 }
 
 __attribute__((noreturn)) static void
@@ -81,9 +93,23 @@ child_exec(const struct child *c, int channel_fd)
 	fatal(EX_UNAVAILABLE, "cannot execute %s", c->path);
 }
 
+struct policy_rules
+child_rules(const struct child *c, const struct config *config)
+{
+	return (struct policy_rules){
+		.type = c->spec->type,
+		.restarts = (unsigned int)config->restart_limit.restarts,
+		.period_ms = config->restart_limit.period_ms,
+		.gives_up = config->restart_limit.exits,
+		.start_ms = c->spec->start_ms,
+		.stop_ms = config->shutdown_timeout_ms + STOP_GRACE_MS,
+		.abort_ms = c->spec->abort_ms,
+	};
+}
+
 int
 child_start(struct child *c, const struct config *config,
-    const struct channel_log *log, int64_t now_ms)
+    const struct channel_terms *terms)
 {
 	int pair[2];
 
@@ -98,36 +124,18 @@ child_start(struct child *c, const struct config *config,
 		return -1;
 	}
 	c->channel_fd = pair[0];
-	c->state = CHILD_STARTING;
-	c->started_ms = now_ms;
-	c->start_at_ms = CLOCK_NEVER;
-	c->deadline_ms = now_ms + START_TIMEOUT_MS;
-	if (channel_send_config(c->channel_fd, config, log) == -1)
-		log_warn("cannot configure the %s", c->name);
-	log_debug("%s started, pid %ld", c->name, (long)c->pid);
+	if (channel_send_config(c->channel_fd, config, terms) == -1)
+		log_warn("cannot configure the %s", c->spec->name);
+	log_debug("%s started, pid %ld", c->spec->name, (long)c->pid);
 	return 0;
 }
 
 void
-child_stop(struct child *c, int64_t deadline_ms)
+child_signal(const struct child *c, int signo)
 {
-	c->start_at_ms = CLOCK_NEVER;
-	if (c->state == CHILD_DOWN)
-		return;
-	c->state = CHILD_STOPPING;
-	c->deadline_ms = deadline_ms;
-	if (kill(c->pid, SIGTERM) == -1)
-		log_warn("cannot stop the %s, pid %ld", c->name, (long)c->pid);
-}
-
-void
-child_kill(struct child *c)
-{
-	log_warnx("%s (pid %ld) did not %s in time; killing it", c->name,
-	    (long)c->pid, c->state == CHILD_STARTING ? "start" : "stop");
-	c->deadline_ms = CLOCK_NEVER;
-	if (kill(c->pid, SIGKILL) == -1)
-		log_warn("cannot kill the %s", c->name);
+	if (kill(c->pid, signo) == -1)
+		log_warn("cannot send signal %d to the %s, pid %ld", signo,
+		    c->spec->name, (long)c->pid);
 }
 
 void
@@ -136,6 +144,6 @@ child_forget(struct child *c)
 	if (c->channel_fd != -1)
 		(void)close(c->channel_fd);
 	c->channel_fd = -1;
-	c->state = CHILD_DOWN;
-	c->deadline_ms = CLOCK_NEVER;
+	c->pid = 0;
+	heartbeat_stop(&c->heartbeat);
 }

@@ -34,15 +34,30 @@ listen_error(char *error, const char *what)
 	return -1;
 }
 
-/* Accepted sockets inherit these: no system call per client. */
-static int
-set_inet_options(int fd, int family)
+/*
+ * Accepted sockets inherit these: no system call per client.  Telnet marks a
+ * byte as urgent (RFC 854, Synch): it is to stay where it is in the stream.
+ */
+int
+listener_set_options(int fd, int family)
 {
 	static const int on = 1;
 
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == -1 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
+	if (family == AF_UNIX)
+		return 0;
+	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == -1 ||
+	    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) == -1)
+		return -1;
+	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* What has to be set before a socket is bound. */
+static int
+set_bind_options(int fd, int family)
+{
+	static const int on = 1;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
 		return -1;
 	if (family == AF_INET6)
 		return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
@@ -80,7 +95,9 @@ bind_and_listen(int fd, const struct sockaddr_storage *addr, socklen_t size)
 	if (addr->ss_family == AF_UNIX) {
 		if (remove_stale((const void *)addr) == -1)
 			return -1;
-	} else if (set_inet_options(fd, addr->ss_family) == -1)
+	} else if (set_bind_options(fd, addr->ss_family) == -1)
+		return -1;
+	if (listener_set_options(fd, addr->ss_family) == -1)
 		return -1;
 	if (bind(fd, (const struct sockaddr *)addr, size) == -1)
 		return -1;
@@ -164,6 +181,16 @@ listener_unlink_registry(const char *dir)
 		listener_unlink(&l);
 }
 
+/* An abstract one begins with a NUL byte, and is written with an '@'. */
+static void
+name_unix(const struct sockaddr_un *sun, char *name)
+{
+	bool abstract = sun->sun_path[0] == '\0';
+
+	snprintf(name, LISTENER_NAME_SIZE, "%s%.*s", abstract ? "@" : "",
+	    (int)sizeof(sun->sun_path) - abstract, sun->sun_path + abstract);
+}
+
 void
 listener_name(int fd, char *name)
 {
@@ -177,7 +204,7 @@ listener_name(int fd, char *name)
 	if (getsockname(fd, (struct sockaddr *)&addr, &size) == -1)
 		return;
 	if (addr.ss_family == AF_UNIX)
-		(void)strlcpy(name, sun->sun_path, LISTENER_NAME_SIZE);
+		name_unix(sun, name);
 	else if (getnameinfo((struct sockaddr *)&addr, size, host, sizeof(host),
 		     port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) == 0)
 		snprintf(name, LISTENER_NAME_SIZE, "%s port %s", host, port);

@@ -26,6 +26,9 @@ int listener_open_registry(const char *dir, char *error);
 void listener_unlink(const struct config_listen *);
 void listener_unlink_registry(const char *dir);
 
+/* What accepted sockets inherit.  Returns 0, or -1 with errno. */
+int listener_set_options(int fd, int family);
+
 /* Where the socket is bound: "127.0.0.1 port 4040", or a path. */
 void listener_name(int fd, char *name);
 

@@ -3,6 +3,8 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,42 +20,52 @@ static void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port]\n");
+	    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port] "
+	    "[-r fd]\n");
 	exit(EX_USAGE);
 }
 
-static void
-override_listen(struct config *config, const char *port)
-{
-	char line[64], error[CONFIG_ERROR_SIZE];
+static const char flags[] = "df:no:p:r:vV";
 
-	if (snprintf(line, sizeof(line), "listen 127.0.0.1:%s", port) >=
-		(int)sizeof(line) ||
-	    config_line(config, line, error) == -1)
-		fatalx(EX_USAGE, "-p: \"%s\" is not a port (0 to 65535)", port);
+/* A daemon reads it again from another directory.  One that is not there is
+ * reported when it is read. */
+static char *
+absolute(const char *path)
+{
+	char *full = realpath(path, NULL);
+
+	if (full == NULL && (full = strdup(path)) == NULL)
+		fatalx(EX_OSERR, "out of memory");
+	return full;
 }
 
-/* The file that -f names has to be there; the default one need not. */
-static void
-read_file(struct config *config, const char *path)
+/* One that whoever started us has opened, beyond the standard ones; it is not
+ * for our children. */
+static int
+ready_descriptor(const char *value)
 {
-	char error[CONFIG_ERROR_SIZE];
+	const char *error;
+	int fd = (int)strtonum(value, STDERR_FILENO + 1, INT_MAX, &error);
 
-	if (path == NULL && access(DEFAULT_FILE, F_OK) == -1 && errno == ENOENT)
-		return;
-	if (config_file(config, path == NULL ? DEFAULT_FILE : path, error) ==
-	    -1)
-		fatalx(EX_CONFIG, "%s", error);
+	if (error != NULL || fcntl(fd, F_SETFD, FD_CLOEXEC) == -1) {
+		fprintf(stderr,
+		    "kvd: -r: %s is not an open descriptor above "
+		    "%d\n",
+		    value, STDERR_FILENO);
+		exit(EX_USAGE);
+	}
+	return fd;
 }
 
-static const char flags[] = "df:no:p:vV";
-
-/* The first pass: all but the configuration. */
-static const char *
-parse_flags(struct options *o, int argc, char *argv[])
+void
+options_parse(struct options *o, int argc, char *argv[])
 {
-	const char *file = NULL;
 	int c;
+
+	memset(o, 0, sizeof(*o));
+	o->ready_fd = -1;
+	o->argc = argc;
+	o->argv = argv;
 
 	while ((c = getopt(argc, argv, flags)) != -1) {
 		switch (c) {
@@ -61,14 +73,18 @@ parse_flags(struct options *o, int argc, char *argv[])
 			o->foreground = true;
 			break;
 		case 'f':
-			file = optarg;
+			free(o->file);
+			o->file = absolute(optarg);
 			break;
 		case 'n':
 			o->check = true;
 			break;
 		case 'o':
 		case 'p':
-			break; /* the second pass */
+			break; /* options_config() */
+		case 'r':
+			o->ready_fd = ready_descriptor(optarg);
+			break;
 		case 'v':
 			o->verbose = true;
 			break;
@@ -83,35 +99,56 @@ parse_flags(struct options *o, int argc, char *argv[])
 		fprintf(stderr, "kvd: unexpected argument: %s\n", argv[optind]);
 		usage();
 	}
-	return file;
 }
 
-/* The second pass: what replaces lines of the file. */
-static void
-parse_overrides(struct config *config, int argc, char *argv[])
+static int
+override_listen(struct config *config, const char *port, char *error)
 {
-	char error[CONFIG_ERROR_SIZE];
-	int c;
+	char line[64], why[CONFIG_ERROR_SIZE];
 
+	if (snprintf(line, sizeof(line), "listen 127.0.0.1:%s", port) <
+		(int)sizeof(line) &&
+	    config_line(config, line, why) == 0)
+		return EX_OK;
+	snprintf(error, CONFIG_ERROR_SIZE,
+	    "-p: \"%.64s\" is not a port (0 to 65535)", port);
+	return EX_USAGE;
+}
+
+static int
+override(struct config *config, int flag, const char *value, char *error)
+{
+	char why[CONFIG_ERROR_SIZE];
+
+	if (flag == 'p')
+		return override_listen(config, value, error);
+	if (flag != 'o' || config_line(config, value, why) == 0)
+		return EX_OK;
+	snprintf(error, CONFIG_ERROR_SIZE, "-o: %.500s", why);
+	return EX_USAGE;
+}
+
+/* The file that -f names has to be there; the default one need not. */
+static int
+read_file(const struct options *o, struct config *config, char *error)
+{
+	const char *path = o->file == NULL ? DEFAULT_FILE : o->file;
+
+	if (o->file == NULL && access(path, F_OK) == -1 && errno == ENOENT)
+		return EX_OK;
+	return config_file(config, path, error) == -1 ? EX_CONFIG : EX_OK;
+}
+
+int
+options_config(const struct options *o, struct config *config, char *error)
+{
+	int c, status;
+
+	if ((status = read_file(o, config, error)) != EX_OK)
+		return status;
 	config_override(config);
 	optind = 1;
-	while ((c = getopt(argc, argv, flags)) != -1) {
-		if (c == 'p')
-			override_listen(config, optarg);
-		else if (c == 'o' && config_line(config, optarg, error) == -1)
-			fatalx(EX_USAGE, "-o: %s", error);
-	}
-}
-
-void
-options_parse(struct options *o, struct config *config, int argc, char *argv[])
-{
-	const char *file;
-
-	memset(o, 0, sizeof(*o));
-	file = parse_flags(o, argc, argv);
-	if (config_init(config) == -1)
-		fatalx(EX_OSERR, "out of memory");
-	read_file(config, file);
-	parse_overrides(config, argc, argv);
+	while (status == EX_OK && (c = getopt(o->argc, o->argv, flags)) != -1)
+		status = override(config, c, optarg, error);
+	return status;
 }

@@ -13,12 +13,22 @@ struct options {
 	bool foreground; /* -d */
 	bool check; /* -n */
 	bool verbose; /* -v */
+	int ready_fd; /* -r, or -1 */
+	char *file; /* -f, absolute; NULL: the default one */
+	int argc; /* -o and -p are read again with the file */
+	char **argv;
 };
 
 /*
- * Reads the command line and the file it names.  Exits with a message on
- * standard error when either is wrong (EX_USAGE, EX_CONFIG), and after -V.
+ * Reads the command line, but for the configuration.  Exits with a message
+ * on standard error when it is wrong, and after -V.
  */
-void options_parse(struct options *, struct config *, int argc, char *argv[]);
+void options_parse(struct options *, int argc, char *argv[]);
+/*
+ * Reads the configuration: the file, and what the command line replaces of
+ * it.  Returns EX_OK, or EX_USAGE or EX_CONFIG with one line in `error`
+ * (CONFIG_ERROR_SIZE bytes).
+ */
+int options_config(const struct options *, struct config *, char *error);
 
 #endif

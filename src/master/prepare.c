@@ -17,8 +17,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/clock.h"
 #include "common/log.h"
+#include "common/roster.h"
 #include "master/listener.h"
 #include "master/prepare.h"
 
@@ -35,28 +35,57 @@ complain(int status, const char *format, ...)
 	return status;
 }
 
+/* A store is opened without recovery, but may wait for its lock. */
+static const struct child_spec registry_spec = {
+	.name = "registry",
+	.type = POLICY_PERMANENT,
+	.stage = STAGE_REGISTRY,
+	.start_ms = 60000,
+	.abort_ms = 5000,
+};
+
+static const struct child_spec acceptor_spec = {
+	.name = "acceptor",
+	.type = POLICY_PERMANENT,
+	.stage = STAGE_ACCEPTORS,
+	.start_ms = 30000,
+	.abort_ms = 5000,
+};
+
+static void
+init_child(struct child *c, const struct child_spec *spec)
+{
+	c->spec = spec;
+	c->lifeline_fd = c->roster_fd = c->channel_fd = -1;
+	policy_init(&c->policy);
+	heartbeat_stop(&c->heartbeat);
+}
+
+static int
+find_program(struct child *c, const char *libexec)
+{
+	if (snprintf(c->path, sizeof(c->path), "%s/kvd-%s", libexec,
+		c->spec->name) >= (int)sizeof(c->path))
+		errno = ENAMETOOLONG;
+	else if (access(c->path, X_OK) == 0)
+		return EX_OK;
+	return complain(EX_CONFIG,
+	    "cannot execute %s: %s; set libexec to the directory of kvd's "
+	    "helpers",
+	    c->path, strerror(errno));
+}
+
 int
 prepare_children(struct master *m)
 {
-	static const char *const names[CHILDREN] = { "registry", "acceptor" };
-	struct child *c;
-	int i;
+	int i, status;
 
 	for (i = 0; i < CHILDREN; i++) {
-		c = &m->children[i];
-		c->name = names[i];
-		c->channel_fd = c->extra_fd = -1;
-		c->start_at_ms = c->deadline_ms = CLOCK_NEVER;
-		policy_init(&c->policy);
-		if (snprintf(c->path, sizeof(c->path), "%s/kvd-%s",
-			m->config->libexec, c->name) >= (int)sizeof(c->path))
-			errno = ENAMETOOLONG;
-		else if (access(c->path, X_OK) == 0)
-			continue;
-		return complain(EX_CONFIG,
-		    "cannot execute %s: %s; set libexec to the directory of "
-		    "kvd's helpers",
-		    c->path, strerror(errno));
+		init_child(&m->children[i],
+		    i == REGISTRY ? &registry_spec : &acceptor_spec);
+		status = find_program(&m->children[i], m->config->libexec);
+		if (status != EX_OK)
+			return status;
 	}
 	return EX_OK;
 }
@@ -103,26 +132,43 @@ lock_runtime(struct master *m)
 	    strerror(errno));
 }
 
+void
+prepare_listens(struct master *m, int *fds, size_t count)
+{
+	struct child *c;
+
+	m->listen_fds = fds;
+	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
+		c->listen_fds = fds;
+		c->listens = count;
+	}
+}
+
 static int
 bind_listeners(struct master *m)
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct config_listen *l;
 	size_t n = 0;
+	int *fds;
 
 	m->registry_fd = listener_open_registry(m->workdir, error);
 	if (m->registry_fd == -1)
 		return complain(EX_UNAVAILABLE, "%s", error);
+	if (m->inherits)
+		return EX_OK;
 	TAILQ_FOREACH(l, &m->config->listens, entry)
 		n++;
-	if ((m->listen_fds = calloc(n, sizeof(int))) == NULL)
+	if ((fds = calloc(n, sizeof(int))) == NULL)
 		return complain(EX_OSERR, "out of memory");
+	n = 0;
 	TAILQ_FOREACH(l, &m->config->listens, entry) {
-		m->listen_fds[m->listens] = listener_open(l, error);
-		if (m->listen_fds[m->listens] == -1)
+		/* Those that are open, for prepare_undo(). */
+		prepare_listens(m, fds, n);
+		if ((fds[n++] = listener_open(l, error)) == -1)
 			return complain(EX_UNAVAILABLE, "%s", error);
-		m->listens++;
 	}
+	prepare_listens(m, fds, n);
 	return EX_OK;
 }
 
@@ -142,24 +188,26 @@ open_events(struct master *m)
 	    (m->signal_fd =
 		    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    pipe2(m->lifeline, O_CLOEXEC) == -1 ||
+	    (m->roster_fd = roster_create()) == -1 ||
+	    (m->roster = roster_open(m->roster_fd)) == NULL ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
 		return complain(EX_OSERR, "cannot start: %s", strerror(errno));
 	return EX_OK;
 }
 
 static void
-describe_children(struct master *m)
+connect_children(struct master *m)
 {
-	struct child *registry = &m->children[REGISTRY];
-	struct child *acceptor = &m->children[ACCEPTOR];
+	struct child *c = &m->children[REGISTRY];
 
-	registry->workdir = "/";
-	registry->listen_fds = &m->registry_fd;
-	registry->listens = 1;
-	acceptor->workdir = m->workdir;
-	acceptor->extra_fd = m->lifeline[0];
-	acceptor->listen_fds = m->listen_fds;
-	acceptor->listens = m->listens;
+	c->workdir = "/";
+	c->listen_fds = &m->registry_fd;
+	c->listens = 1;
+	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
+		c->workdir = m->workdir;
+		c->lifeline_fd = m->lifeline[0];
+		c->roster_fd = m->roster_fd;
+	}
 }
 
 int
@@ -175,8 +223,7 @@ prepare_run(struct master *m)
 	if (pidfile_write(m->pidfile) == -1)
 		return complain(EX_OSERR, "cannot write %s/kvd.pid: %s",
 		    m->config->runtime, strerror(errno));
-	describe_children(m);
-	m->children[REGISTRY].start_at_ms = 0;
+	connect_children(m);
 	return EX_OK;
 }
 
@@ -186,15 +233,22 @@ prepare_undo(struct master *m)
 	struct config_listen *l = TAILQ_FIRST(&m->config->listens);
 	size_t i;
 
-	for (i = 0; i < m->listens; i++, l = TAILQ_NEXT(l, entry)) {
-		listener_unlink(l);
+	for (i = 0; i < m->children[ACCEPTOR].listens; i++) {
 		(void)close(m->listen_fds[i]);
+		if (m->inherits)
+			continue;
+		listener_unlink(l);
+		l = TAILQ_NEXT(l, entry);
 	}
 	free(m->listen_fds);
 	if (m->registry_fd != -1) {
 		listener_unlink_registry(m->workdir);
 		(void)close(m->registry_fd);
 	}
+	if (m->roster != NULL)
+		roster_close(m->roster);
+	if (m->roster_fd != -1)
+		(void)close(m->roster_fd);
 	if (m->pidfile != NULL)
 		(void)pidfile_remove(m->pidfile);
 }

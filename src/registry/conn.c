@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "proto/message.h"
 #include "registry/conn.h"
+#include "registry/listing.h"
 #include "registry/registry.h"
 
 /* One read takes a usual batch whole. */
@@ -44,6 +45,7 @@ conn_new(struct registry *r, int fd)
 		return -1;
 	}
 	c->fd = fd;
+	LIST_INIT(&c->subscriptions);
 	TAILQ_INSERT_TAIL(&r->idle, c, entry);
 	r->conns++;
 	if (watch(r, c, EPOLL_CTL_ADD) == -1) {
@@ -88,6 +90,13 @@ conn_set_ready(struct registry *r, struct conn *c, bool ready)
 }
 
 void
+conn_set_first(struct registry *r, struct conn *c)
+{
+	TAILQ_REMOVE(&r->ready, c, entry);
+	TAILQ_INSERT_HEAD(&r->ready, c, entry);
+}
+
+void
 conn_set_recorded(struct registry *r, struct conn *c, bool recorded)
 {
 	if (c->recorded == recorded)
@@ -123,8 +132,13 @@ conn_close(struct registry *r, struct conn *c)
 			fatal(EX_OSERR, "outcomes");
 		conn_set_recorded(r, c, false);
 	}
+	events_leave(r, c);
+	listing_end(r, c);
+	if (c->notified)
+		TAILQ_REMOVE(&r->notified, c, notified_entry);
 	TAILQ_REMOVE(c->ready ? &r->ready : &r->idle, c, entry);
 	(void)close(c->fd);
+	buf_clear(&c->events);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
 	buf_clear(&c->outcome);
@@ -169,15 +183,32 @@ set_wants_out(struct registry *r, struct conn *c, bool wants_out)
 		fatal(EX_OSERR, "epoll_ctl");
 }
 
+/* When all of `out` is sent, what has happened meanwhile follows. */
+static bool
+has_more(struct conn *c)
+{
+	struct buf sent;
+
+	if (c->sent < buf_size(&c->out))
+		return true;
+	buf_truncate(&c->out, 0);
+	c->sent = 0;
+	if (buf_size(&c->events) == 0)
+		return false;
+	sent = c->out;
+	c->out = c->events;
+	c->events = sent;
+	return true;
+}
+
 void
 conn_flush(struct registry *r, struct conn *c)
 {
-	size_t size = buf_size(&c->out);
 	ssize_t n;
 
-	while (c->sent < size) {
-		n = io_send(c->fd, buf_data(&c->out) + c->sent, size - c->sent,
-		    0);
+	while (has_more(c)) {
+		n = io_send(c->fd, buf_data(&c->out) + c->sent,
+		    buf_size(&c->out) - c->sent, 0);
 		if (n == IO_AGAIN) {
 			conn_set_ready(r, c, false);
 			set_wants_out(r, c, true);
@@ -189,9 +220,8 @@ conn_flush(struct registry *r, struct conn *c)
 		}
 		c->sent += (size_t)n;
 	}
-	buf_truncate(&c->out, 0);
-	c->sent = 0;
 	buf_shrink(&c->out, KEEP_SIZE);
+	buf_shrink(&c->events, KEEP_SIZE);
 	buf_shrink(&c->in, KEEP_SIZE);
 	if (c->wants_out) {
 		set_wants_out(r, c, false);

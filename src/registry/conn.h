@@ -12,8 +12,10 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "registry/events.h"
 
 struct registry;
+struct store_view;
 
 /*
  * While `out` is not empty no more of `in` is read or executed: a worker
@@ -22,6 +24,8 @@ struct registry;
 struct conn {
 	TAILQ_ENTRY(conn) entry; /* idle or ready */
 	TAILQ_ENTRY(conn) recorded_entry;
+	TAILQ_ENTRY(conn) notified_entry;
+	TAILQ_ENTRY(conn) listing_entry;
 	int fd;
 	struct buf in;
 	size_t executed; /* bytes of `in` this turn has executed */
@@ -32,6 +36,15 @@ struct conn {
 	/* Frames of its record when it connected: replies to repeat. */
 	struct buf outcome;
 	uint64_t outcome_last; /* highest sequence of these */
+	/* Events that wait for `out` to be sent. */
+	struct buf events;
+	struct subscription_list subscriptions;
+	unsigned int subscribed; /* how many these are */
+	struct store_view *pin; /* of the listing under way, or NULL */
+	int64_t pinned_ms;
+	bool notified; /* on the notified list: has events of this turn */
+	bool slow; /* had too many events before this turn */
+	bool lagged; /* was told so */
 	bool greeted; /* HELLO has come */
 	bool ready; /* on the ready list */
 	bool recorded; /* on the recorded list */
@@ -50,6 +63,8 @@ void conn_read(struct registry *, struct conn *);
 /* Sends what is in `out`; may close. */
 void conn_flush(struct registry *, struct conn *);
 void conn_set_ready(struct registry *, struct conn *, bool ready);
+/* It is ready, and is to be the first in the next turn. */
+void conn_set_first(struct registry *, struct conn *);
 void conn_set_recorded(struct registry *, struct conn *, bool recorded);
 /* Has its worker all that its record holds? */
 bool conn_is_delivered(const struct conn *);

@@ -18,6 +18,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "registry/conn.h"
+#include "registry/listing.h"
 #include "registry/registry.h"
 #include "registry/turn.h"
 #include "store/store.h"
@@ -113,6 +114,9 @@ open_store(struct registry *r)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	}
 	list_outcomes(r);
+	if (upkeep_init(r) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	store_release(r->store);
 }
 
 static void
@@ -129,6 +133,33 @@ pause_listening(struct registry *r, bool paused)
 	r->listen_at_ms = paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
 }
 
+/* The master asks whether this hangs, has a new configuration, or is gone. */
+static void
+read_channel(struct registry *r)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	switch (channel_serve(r->config, error)) {
+	case CHANNEL_NOTHING:
+		return;
+	case CHANNEL_NEW_CONFIG:
+		if (store_set_sync(r->store, (int)r->config->sync_ms) !=
+		    STORE_OK)
+			fatalx(EX_IOERR, "%s", store_error(r->store));
+		log_debug("new configuration");
+		return;
+	case CHANNEL_BAD_CONFIG:
+		log_warnx("%s", error);
+		return;
+	case CHANNEL_END:
+		if (r->stop_at_ms == CLOCK_NEVER)
+			log_warnx("the master is gone; stopping");
+		watch_source(r, EPOLL_CTL_DEL, CHANNEL_FD, &source_channel, 0);
+		stop_within(r, ORPHAN_MS);
+		return;
+	}
+}
+
 static void
 handle_event(struct registry *r, const struct epoll_event *event)
 {
@@ -138,11 +169,7 @@ handle_event(struct registry *r, const struct epoll_event *event)
 		if (conn_accept(r) == -1)
 			pause_listening(r, true);
 	} else if (event->data.ptr == &source_channel) {
-		/* The master says nothing more: it has died. */
-		if (r->stop_at_ms == CLOCK_NEVER)
-			log_warnx("the master is gone; stopping");
-		watch_source(r, EPOLL_CTL_DEL, CHANNEL_FD, &source_channel, 0);
-		stop_within(r, ORPHAN_MS);
+		read_channel(r);
 	} else if (event->data.ptr == &source_signal) {
 		watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
 		stop_within(r, r->config->shutdown_timeout_ms);
@@ -165,8 +192,12 @@ next_deadline(const struct registry *r)
 		return 0;
 	if (r->sync_at_ms < deadline_ms)
 		deadline_ms = r->sync_at_ms;
+	if (upkeep_deadline(r) < deadline_ms)
+		deadline_ms = upkeep_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
+	if (listing_deadline(r) < deadline_ms)
+		deadline_ms = listing_deadline(r);
 	return deadline_ms;
 }
 
@@ -175,7 +206,8 @@ run_timers(struct registry *r)
 {
 	int64_t now_ms;
 
-	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER)
+	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
+	    TAILQ_EMPTY(&r->listings))
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms) {
@@ -185,6 +217,7 @@ run_timers(struct registry *r)
 	}
 	if (r->listen_at_ms <= now_ms)
 		pause_listening(r, false);
+	listing_expire(r, now_ms);
 }
 
 static bool
@@ -210,7 +243,7 @@ serve(struct registry *r)
 			fatal(EX_OSERR, "epoll_wait");
 		for (i = 0; i < n; i++)
 			handle_event(r, &events[i]);
-		if (!TAILQ_EMPTY(&r->ready))
+		if (!TAILQ_EMPTY(&r->ready) || upkeep_is_due(r))
 			turn_run(r);
 		run_timers(r);
 	}
@@ -231,23 +264,28 @@ registry_clear(struct registry *r)
 }
 
 int
-registry_main(const struct config *config)
+registry_main(struct config *config, int64_t wall_base_ms)
 {
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
-		.stop_at_ms = CLOCK_NEVER };
+		.stop_at_ms = CLOCK_NEVER,
+		.wall_base_ms = wall_base_ms,
+		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);
 	TAILQ_INIT(&r.recorded);
 	TAILQ_INIT(&r.left);
+	TAILQ_INIT(&r.notified);
+	TAILQ_INIT(&r.listings);
+	RB_INIT(&r.topics);
 	/* Past the limit of a file's size a write is to fail, not to kill. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 	raise_descriptor_limit();
 	open_store(&r);
 	open_events(&r);
-	if (channel_send_ready() == -1)
+	if (channel_send(CHANNEL_FD, CHANNEL_READY) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&r);

@@ -12,14 +12,17 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "registry/change.h"
+#include "registry/events.h"
 #include "registry/outcome.h"
+#include "registry/upkeep.h"
 
 struct conn;
 struct store;
 TAILQ_HEAD(conn_list, conn);
 
 struct registry {
-	const struct config *config;
+	struct config *config; /* the master may change it */
 	struct store *store;
 	int epoll_fd, signal_fd, listen_fd;
 
@@ -29,8 +32,20 @@ struct registry {
 	/* Connections that have, or are to have, a record of outcomes. */
 	struct conn_list recorded;
 	struct outcome_list left; /* records without a connection */
+	struct topic_tree topics; /* who has subscribed to what */
+	struct conn_list notified; /* have events of this turn */
+	struct conn_list listings; /* hold a snapshot; the oldest is first */
 
 	int64_t now_ms; /* of the commit under way */
+	struct changes changes; /* of the batch */
+	/* The time of day is this and CLOCK_BOOTTIME (common/clock.h). */
+	int64_t wall_base_ms;
+	int64_t wall_ms; /* of this turn: what entries expire by */
+	struct upkeep upkeep;
+	/* Since the start, for STATS. */
+	int64_t started_ms;
+	uint64_t requests;
+	uint64_t commits;
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 
@@ -39,7 +54,8 @@ struct registry {
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
 };
 
-/* Runs until told to stop; returns the process's exit status. */
-int registry_main(const struct config *);
+/* Runs until told to stop; returns the process's exit status.  The base is
+ * the master's clock_wall_base(): it outlives this process. */
+int registry_main(struct config *, int64_t wall_base_ms);
 
 #endif

@@ -16,7 +16,10 @@
 #include "common/log.h"
 #include "proto/message.h"
 #include "registry/calls.h"
+#include "registry/change.h"
 #include "registry/conn.h"
+#include "registry/events.h"
+#include "registry/listing.h"
 #include "registry/outcome.h"
 #include "registry/registry.h"
 #include "registry/turn.h"
@@ -48,12 +51,12 @@ store_check(struct registry *r, enum store_result result)
 		log_warnx("data damaged: %s", store_error(r->store));
 }
 
-static bool
+static enum step
 break_conn(struct conn *c, const char *why)
 {
 	log_warnx("closing a worker's connection: %s", why);
 	c->broken = true;
-	return false;
+	return STEP_WAIT;
 }
 
 /* What an earlier connection of this session may not have been told. */
@@ -80,23 +83,43 @@ claim_outcome(struct registry *r, struct conn *c)
 		fatalx(EX_OSERR, "out of memory");
 }
 
+/*
+ * Subscribing needs a turn without writes before it: of those that there are
+ * already, nothing may have been noted, and it would miss them.  So does
+ * unsubscribing, which would miss what came before it.
+ */
 static bool
+may_subscribe(struct registry *r, struct conn *c)
+{
+	if (!store_batch_open(r->store))
+		return true;
+	conn_set_first(r, c);
+	r->upkeep.yields = true;
+	return false;
+}
+
+static enum step
 greet(struct registry *r, struct conn *c, const struct message *m)
 {
 	struct bytes body = m->body;
-	uint16_t version;
+	uint16_t version = 0;
+	uint64_t seen = 0;
 
-	if (c->greeted || m->type != MESSAGE_HELLO ||
-	    !message_get_u16(&body, &version) ||
-	    !message_get_u64(&body, &c->session) || body.size != 0)
+	if (m->type != MESSAGE_HELLO || !message_get_u16(&body, &version) ||
+	    !message_get_u64(&body, &c->session) ||
+	    !message_get_u64(&body, &seen))
 		return break_conn(c, "no greeting");
 	if (version != MESSAGE_VERSION)
 		return break_conn(c, "other message version");
+	if (body.size > 0 && !may_subscribe(r, c))
+		return STEP_WAIT;
+	if (!events_resume(r, c, seen, body))
+		return break_conn(c, "malformed greeting");
 	c->greeted = true;
 	claim_outcome(r, c);
 	/* Gone for good: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
-	return true;
+	return STEP_DONE;
 }
 
 static struct store_view *
@@ -137,15 +160,13 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 	struct call_args args;
 
 	if (call == NULL ||
-	    !call_decode(call, m->body, (size_t)r->config->max_value, &args)) {
-		break_conn(c, "malformed request");
-		return STEP_WAIT;
-	}
+	    !call_decode(call, m->body, (size_t)r->config->max_value, &args))
+		return break_conn(c, "malformed request");
 	if (answer_again(c, m))
 		return STEP_DONE;
 	if (call->writes && before > RECORD_MAX)
 		return STEP_WAIT;
-	result = call_run(call, choose_view(r, c, call), &args, m->sequence,
+	result = call_run(call, r, choose_view(r, c, call), &args, m->sequence,
 	    &c->out);
 	store_check(r, result);
 	if (result == STORE_FULL)
@@ -157,6 +178,50 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 	if (call->writes)
 		r->turn_bytes += m->frame_size;
 	return STEP_DONE;
+}
+
+static enum step
+execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
+{
+	struct bytes body = m->body, bucket;
+	enum status status = STATUS_OK;
+
+	if (!message_get_name(&body, &bucket) || bucket.size == 0 ||
+	    body.size != 0)
+		return break_conn(c, "malformed request");
+	if (!may_subscribe(r, c))
+		return STEP_WAIT;
+	if (m->type == MESSAGE_UNSUBSCRIBE)
+		events_unsubscribe(r, c, bucket);
+	else
+		status = events_subscribe(r, c, bucket);
+	call_reply_status(&c->out, m->sequence, status);
+	return STEP_DONE;
+}
+
+static enum step
+execute_listing(struct registry *r, struct conn *c, const struct message *m)
+{
+	/* It reads the last commit, so what this has written comes first. */
+	if (c->wrote)
+		return STEP_WAIT;
+	if (!listing_run(r, c, m))
+		return break_conn(c, "malformed request");
+	return STEP_DONE;
+}
+
+static enum step
+execute_request(struct registry *r, struct conn *c, const struct message *m)
+{
+	switch (m->type) {
+	case MESSAGE_LIST:
+		return execute_listing(r, c, m);
+	case MESSAGE_SUBSCRIBE:
+	case MESSAGE_UNSUBSCRIBE:
+		return execute_subscribe(r, c, m);
+	default:
+		return execute_call(r, c, m);
+	}
 }
 
 /* Executes the next request of `in`, if it is whole and the turn has room. */
@@ -181,14 +246,15 @@ execute_next(struct registry *r, struct conn *c)
 	if (buf_size(&c->out) > OUT_MAX || r->turn_bytes > BATCH_MAX)
 		return STEP_WAIT;
 	if (!c->greeted)
-		return greet(r, c, &m) ? STEP_DONE : STEP_WAIT;
-	step = execute_call(r, c, &m);
+		return greet(r, c, &m);
+	step = execute_request(r, c, &m);
 	if (step == STEP_DONE) {
+		r->requests++;
 		c->executed += m.frame_size;
 		c->last_sequence = m.sequence;
 	}
 	/* Committing what cannot be answered would do it twice. */
-	if (buf_failed(&c->out))
+	if (buf_failed(&c->out) || change_failed(&r->changes))
 		fatalx(EX_OSERR, "out of memory");
 	return step;
 }
@@ -268,6 +334,7 @@ commit(struct registry *r)
 {
 	enum store_result result;
 	struct store_view *view;
+	int64_t expiry_ms = CLOCK_NEVER;
 
 	if (r->turn_full)
 		return false;
@@ -275,10 +342,15 @@ commit(struct registry *r)
 	store_check(r, store_batch(r->store, &view));
 	result = record_outcomes(r, view);
 	if (result == STORE_OK)
+		result = upkeep_next_expiry(view, &expiry_ms);
+	if (result == STORE_OK)
 		result = store_commit(r->store);
 	store_check(r, result);
 	if (result == STORE_FULL)
 		return false;
+	r->commits++;
+	upkeep_set_expiry(r, expiry_ms);
+	events_publish(r);
 	forget_outcomes(r);
 	if (store_unsynced(r->store) && r->config->sync_ms > 0 &&
 	    r->sync_at_ms == CLOCK_NEVER)
@@ -303,6 +375,7 @@ rewind_turn(struct registry *r)
 
 	store_abort(r->store);
 	store_release(r->store);
+	change_undo(&r->changes, 0);
 	r->turn_full = false;
 	r->turn_bytes = 0;
 	TAILQ_FOREACH(c, &r->recorded, recorded_entry) {
@@ -344,7 +417,21 @@ next_frees(const struct conn *c)
 
 	return message_get(buf_data(&c->in), buf_size(&c->in), SIZE_MAX, &m) ==
 	    1 &&
-	    (call = call_find(m.type)) != NULL && call->frees;
+	    (call = call_find(m.type)) != NULL && call_frees(call, m.body);
+}
+
+/* Removes a little of what has expired or was dropped, by the reserve. */
+static void
+keep_up_full(struct registry *r)
+{
+	enum store_result result;
+
+	rewind_turn(r);
+	store_check(r, store_use_reserve(r->store, true));
+	result = upkeep_run_full(r);
+	store_check(r, result);
+	if (result == STORE_FULL || (store_batch_open(r->store) && !commit(r)))
+		upkeep_pause(r);
 }
 
 /*
@@ -359,6 +446,7 @@ run_full(struct registry *r)
 	struct conn *c;
 
 	TAILQ_INIT(&turn);
+	keep_up_full(r);
 	rewind_turn(r);
 	TAILQ_CONCAT(&turn, &r->ready, entry);
 	while ((c = TAILQ_FIRST(&turn)) != NULL) {
@@ -372,12 +460,25 @@ run_full(struct registry *r)
 	store_check(r, store_use_reserve(r->store, false));
 }
 
+/* Removes what is due; its events come before those of the turn. */
+static void
+keep_up(struct registry *r)
+{
+	enum store_result result;
+
+	result = r->upkeep.yields ? STORE_OK : upkeep_run(r);
+	r->upkeep.yields = false;
+	store_check(r, result);
+	r->turn_full = result == STORE_FULL;
+}
+
 /* Executes the ready connections; answers those that only read. */
 static void
 execute_ready(struct registry *r)
 {
 	struct conn *c, *next;
 
+	keep_up(r);
 	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
 		if (r->turn_full)
 			return;
@@ -400,8 +501,9 @@ settle_writers(struct registry *r)
 void
 turn_run(struct registry *r)
 {
-	r->turn_full = false;
 	r->turn_bytes = 0;
+	r->wall_ms = clock_wall_ms(r->wall_base_ms);
+	store_set_now(r->store, r->wall_ms);
 	execute_ready(r);
 	while (store_batch_open(r->store) && !commit(r)) {
 		rewind_turn(r);
@@ -412,5 +514,6 @@ turn_run(struct registry *r)
 		execute_ready(r);
 	}
 	settle_writers(r);
+	events_flush(r);
 	store_release(r->store);
 }

@@ -1,11 +1,16 @@
 /*
- * The durable store: buckets of ordered keys and values, and the outcomes of
- * requests whose answers are still on their way.
+ * The durable store: buckets of ordered keys and values, some of which expire,
+ * and the outcomes of requests whose answers are still on their way.
  *
- * One process, one thread.  Reads go through a snapshot or, to see what is
- * about to be committed, through the batch.  There is at most one of each.
- * A value that a read returns is borrowed: it is valid until the next write
- * to its view, and no longer than the view.
+ * One process, one thread.  Reads go through the snapshot or, to see what is
+ * about to be committed, through the batch: there is at most one of each.
+ * What takes longer than a turn reads through a pin, of which there are some.
+ * Bytes that a read returns are borrowed: they are valid until the next write
+ * to their view, no longer than the view, and, of a pin's, until the file
+ * grows (store_grow, store_use_reserve).
+ *
+ * Names of buckets and keys have 1 to 255 bytes.  They are ordered as bytes
+ * are, and a prefix comes before what it begins.
  *
  * The store never logs or exits.  After STORE_FAILED the state of the last
  * batch is unknown; the caller must not go on with this store (a failed
@@ -22,7 +27,7 @@
 #include "common/bytes.h"
 
 /* Layout of the data directory; doc/architecture.md describes it. */
-#define STORE_FORMAT 1
+#define STORE_FORMAT 2
 
 /* store_options.sync_ms; any other value is an interval in milliseconds. */
 #define STORE_SYNC_ALWAYS 0
@@ -34,12 +39,23 @@ enum store_result {
 	STORE_ABSENT, /* the bucket has no such key */
 	STORE_FULL, /* no room; the batch must be aborted */
 	STORE_DAMAGED, /* a checksum does not match */
+	STORE_BUSY, /* STORE_PINS_MAX pins of other commits are held */
 	STORE_REFUSED, /* store_open: needs a person; store_error() says why */
 	STORE_FAILED, /* store_error() says why */
 };
 
+/* Pins of different commits at a time: each costs LMDB a slot that all its
+ * writers look at, and keeps pages from being used again. */
+#define STORE_PINS_MAX 128
+
 struct store;
 struct store_view;
+
+struct store_entry {
+	struct bytes key, value;
+	int64_t expiry_ms; /* since 1970; 0: none */
+	uint64_t revision; /* the commit that wrote it */
+};
 
 struct store_options {
 	const char *dir; /* made if missing, with mode 0700 */
@@ -49,7 +65,7 @@ struct store_options {
 };
 
 /*
- * Opens `dir`.  *store is always set (NULL when there is no memory), for
+ * Opens `dir`; a store of an older format is upgraded.  *store is always set (NULL when there is no memory), for
  * store_error(), and is to be closed.  Returns STORE_OK, STORE_REFUSED (in
  * use, rights, written by a newer format) or STORE_FAILED.
  */
@@ -75,10 +91,41 @@ bool store_batch_open(const struct store *);
 enum store_result store_commit(struct store *);
 void store_abort(struct store *);
 
+/*
+ * The time, in milliseconds since 1970; 0 until it is set.  An entry whose
+ * expiry is not later is absent for every read, even before it is removed.  A
+ * clock that goes back shows what is not yet removed again.
+ */
+void store_set_now(struct store *, int64_t now_ms);
+
+/*
+ * A view of the last commit that stays until it is unpinned, through commits,
+ * growth and all: for listings.  Pins of one commit are one view.  While it is
+ * held no page that it shows is used again, so that the file may grow.
+ * Returns STORE_OK, STORE_BUSY or STORE_FAILED.
+ */
+enum store_result store_pin(struct store *, struct store_view **);
+void store_unpin(struct store_view *);
+/* The number of the commit that a view shows; the batch's own is the next. */
+uint64_t store_revision(const struct store_view *);
+
+/*
+ * Savepoint: what is written to the batch from here on is kept (store_keep) or
+ * taken back (store_undo), apart from what was before.  One at a time; a
+ * commit keeps it, an abort takes all back.  After STORE_FULL only the whole
+ * batch can be aborted.
+ */
+enum store_result store_save(struct store *);
+enum store_result store_keep(struct store *);
+void store_undo(struct store *);
+
 /* Makes earlier commits durable (the interval is the caller's to keep). */
 enum store_result store_sync(struct store *);
 /* Is there a commit that is not yet durable? */
 bool store_unsynced(const struct store *);
+/* As store_options.sync_ms, from the next commit on.  STORE_SYNC_ALWAYS makes
+ * durable what is not. */
+enum store_result store_set_sync(struct store *, int sync_ms);
 
 /*
  * Takes more of the disk.  Ends batch and snapshot.  Returns STORE_OK, or
@@ -91,15 +138,74 @@ enum store_result store_grow(struct store *);
  */
 enum store_result store_use_reserve(struct store *, bool use);
 
-/* Names have 1 to 255 bytes. */
+/* STORE_OK also when there is one; it stays as it is. */
 enum store_result store_create(struct store_view *, struct bytes bucket);
+/* The name is free at once; the entries go by store_purge(). */
+enum store_result store_drop(struct store_view *, struct bytes bucket);
+/* Sets value and expiry (0: none), whatever they were. */
 enum store_result store_put(struct store_view *, struct bytes bucket,
-    struct bytes key, struct bytes value);
+    struct bytes key, struct bytes value, int64_t expiry_ms);
 enum store_result store_get(struct store_view *, struct bytes bucket,
-    struct bytes key, struct bytes *value);
-/* STORE_OK also when the key is absent. */
+    struct bytes key, struct store_entry *);
+/* STORE_OK when there was one: also one that had expired, whose end
+ * store_expire() will then not tell. */
 enum store_result store_delete(struct store_view *, struct bytes bucket,
     struct bytes key);
+/* Sets the expiry alone; 0: none. */
+enum store_result store_set_expiry(struct store_view *, struct bytes bucket,
+    struct bytes key, int64_t expiry_ms);
+/* How many entries there are to read. */
+enum store_result store_count(struct store_view *, struct bytes bucket,
+    uint64_t *count);
+
+/*
+ * Ordered scans, O(log n) to begin: calls `visit` for each entry (each name)
+ * that comes after `after` (empty: from the start) and begins with `prefix`
+ * (empty: any), until it returns false.  It must not write to the view.
+ * STORE_DAMAGED ends a scan where the damage is.  With store_scan_keys the
+ * entries have no values, and those are not looked at: nor is damage.
+ */
+typedef bool store_visit(void *arg, const struct store_entry *);
+typedef bool store_visit_bucket(void *arg, struct bytes name);
+enum store_result store_scan(struct store_view *, struct bytes bucket,
+    struct bytes prefix, struct bytes after, store_visit *, void *arg);
+enum store_result store_scan_keys(struct store_view *, struct bytes bucket,
+    struct bytes prefix, struct bytes after, store_visit *, void *arg);
+enum store_result store_scan_buckets(struct store_view *, struct bytes prefix,
+    struct bytes after, store_visit_bucket *, void *arg);
+
+/* When the next entry expires, or has.  STORE_ABSENT: none will. */
+enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);
+/*
+ * Removes up to `max` entries that have expired, in the order in which they
+ * did, and calls `removed` for each of a bucket that is still there.  What it
+ * is given is valid during the call.  *more: others have expired, too.
+ * STORE_DAMAGED when something of a damaged entry had to be left; it is not
+ * tried again, and the batch is good.
+ */
+typedef void store_removed(void *arg, struct bytes bucket, struct bytes key);
+enum store_result store_expire(struct store_view *, size_t max,
+    store_removed *removed, void *arg, bool *more);
+/*
+ * Removes up to `max` entries of dropped buckets.  *more: there are others.
+ * STORE_DAMAGED as for store_expire().
+ */
+enum store_result store_purge(struct store_view *, size_t max, bool *more);
+
+/* As the view sees it; cheap. */
+struct store_stats {
+	uint64_t buckets;
+	uint64_t keys; /* those that expired and are not yet removed as well */
+	uint64_t expiring; /* entries with an expiry */
+	uint64_t dropped_buckets; /* that store_purge() has to do with */
+	uint64_t dropped; /* their entries, not yet removed */
+	uint64_t outcomes;
+	uint64_t revision;
+	uint64_t file_bytes; /* taken of the disk */
+	uint64_t used_bytes; /* of these, by what the view sees */
+	unsigned int pins; /* views, not holders */
+};
+enum store_result store_stats(struct store_view *, struct store_stats *);
 
 /*
  * A session's outcomes: the caller's record of replies that are under way,

@@ -34,6 +34,12 @@ store_lmdb_result(struct store *s, const char *what, int rc)
 	}
 }
 
+void
+store_set_now(struct store *s, int64_t now_ms)
+{
+	s->now_ms = now_ms;
+}
+
 const char *
 store_error(const struct store *s)
 {
@@ -92,7 +98,9 @@ store_commit(struct store *s)
 	enum store_result result;
 	int rc;
 
-	result = store_view_write_back(&s->batch);
+	result = store_keep(s);
+	if (result == STORE_OK)
+		result = store_view_write_back(&s->batch);
 	if (result != STORE_OK) {
 		store_abort(s);
 		return result;
@@ -109,8 +117,49 @@ store_abort(struct store *s)
 {
 	if (!s->batch.open)
 		return;
+	store_undo(s);
 	mdb_txn_abort(s->batch.txn);
 	store_view_forget(&s->batch);
+}
+
+/* LMDB's nested transactions: the parent rests while its child lives. */
+enum store_result
+store_save(struct store *s)
+{
+	MDB_txn *child;
+	int rc;
+
+	rc = mdb_txn_begin(s->env, s->batch.txn, 0, &child);
+	if (rc != 0)
+		return store_lmdb_result(s, "save", rc);
+	s->saved = s->batch;
+	s->saved_room = s->room;
+	s->batch.txn = child;
+	return STORE_OK;
+}
+
+enum store_result
+store_keep(struct store *s)
+{
+	int rc;
+
+	if (!s->saved.open)
+		return STORE_OK;
+	rc = mdb_txn_commit(s->batch.txn);
+	s->batch.txn = s->saved.txn;
+	s->saved.open = false;
+	return store_lmdb_result(s, "keep", rc);
+}
+
+void
+store_undo(struct store *s)
+{
+	if (!s->saved.open)
+		return;
+	mdb_txn_abort(s->batch.txn);
+	s->batch = s->saved;
+	s->room = s->saved_room;
+	s->saved.open = false;
 }
 
 enum store_result
@@ -127,4 +176,17 @@ bool
 store_unsynced(const struct store *s)
 {
 	return s->unsynced;
+}
+
+enum store_result
+store_set_sync(struct store *s, int sync_ms)
+{
+	bool always = sync_ms == STORE_SYNC_ALWAYS;
+	int rc;
+
+	rc = mdb_env_set_flags(s->env, MDB_NOSYNC, !always);
+	if (rc != 0)
+		return store_lmdb_result(s, "set sync", rc);
+	s->sync_ms = sync_ms;
+	return always && s->unsynced ? store_sync(s) : STORE_OK;
 }

@@ -1,10 +1,12 @@
 /*
- * Inside the store: what store_lmdb.c and store_entry.c share.  The only
- * file that includes lmdb.h.
+ * Inside the store: what its files share.  The only file that includes
+ * lmdb.h.
  */
 
 #ifndef STORE_STORE_LMDB_H
 #define STORE_STORE_LMDB_H
+
+#include <sys/queue.h>
 
 #include <lmdb.h>
 
@@ -26,15 +28,27 @@ struct store_view {
 	bool known; /* the fields below are valid */
 	bool changed; /* count is to be written back */
 	uint64_t id;
-	uint64_t count; /* keys in the bucket */
+	uint64_t count; /* entries of the bucket, expired ones as well */
 	size_t name_size;
 	char name[UINT8_MAX];
 };
 
+struct store_pin {
+	struct store_view view; /* first: store_unpin() is given this */
+	TAILQ_ENTRY(store_pin) entry;
+	unsigned int holders;
+};
+TAILQ_HEAD(store_pins, store_pin);
+
 struct store {
 	MDB_env *env;
-	MDB_dbi meta, buckets, entries, outcomes;
+	MDB_dbi meta, buckets, entries, expiries, dropped, outcomes;
 	struct store_view snapshot, batch;
+	struct store_view saved; /* the batch at the savepoint, if open */
+	size_t saved_room;
+	struct store_pins pins;
+	unsigned int n_pins;
+	int64_t now_ms;
 	int fd; /* of data.mdb; LMDB's */
 	int dirfd, lockfd;
 	size_t allocated; /* bytes of data.mdb that are sure to be there */
@@ -64,10 +78,18 @@ enum store_result store_measure_room(struct store *);
  * for deleting. */
 enum store_result store_take_room(struct store *, size_t size);
 
-/* store_entry.c: return LMDB's codes. */
+/* store_pin.c */
+
+/* The oldest commit that a pin shows, or UINT64_MAX. */
+uint64_t store_oldest_pin(const struct store *);
+void store_free_pins(struct store *);
+
+/* store_bucket.c: the first two return LMDB's codes. */
 int store_put_format(struct store *, MDB_txn *);
 int store_get_format(struct store *, MDB_txn *, uint32_t *format);
-/* Writes the bucket's counter. */
+/* Makes `name` the view's known bucket. */
+enum store_result store_find_bucket(struct store_view *, struct bytes name);
+/* Writes the known bucket's counter. */
 enum store_result store_view_write_back(struct store_view *);
 /* The transaction has ended. */
 void store_view_forget(struct store_view *);

@@ -17,6 +17,11 @@
 #include "store/store_lmdb.h"
 
 #define LOCK_POLL_MS 20
+/* LMDB's own default, for the snapshot and for other programs that read the
+ * file, and the pins. */
+#define READERS_MAX (126 + STORE_PINS_MAX)
+/* Format 1 had no databases `expiries` and `dropped`, and no expiry. */
+#define FORMAT_FIRST 1
 
 /* What may be over by itself; all else needs a person. */
 static bool
@@ -144,6 +149,8 @@ open_environment(struct store *s, const struct store_options *o)
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, 8);
 	if (rc == 0)
+		rc = mdb_env_set_maxreaders(s->env, READERS_MAX);
+	if (rc == 0)
 		rc = mdb_env_set_mapsize(s->env,
 		    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN :
 						    store_map_limit(s));
@@ -168,35 +175,66 @@ open_databases(struct store *s, MDB_txn *txn, unsigned int flags)
 	if (rc == 0)
 		rc = mdb_dbi_open(txn, "entries", flags, &s->entries);
 	if (rc == 0)
+		rc = mdb_dbi_open(txn, "expiries", flags, &s->expiries);
+	if (rc == 0)
+		rc = mdb_dbi_open(txn, "dropped", flags, &s->dropped);
+	if (rc == 0)
 		rc = mdb_dbi_open(txn, "outcomes", flags, &s->outcomes);
+	return rc;
+}
+
+/* Makes the databases that are not there, durably, in one commit. */
+static int
+commit_format(struct store *s)
+{
+	MDB_txn *txn;
+	int rc;
+
+	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) != 0)
+		return rc;
+	rc = open_databases(s, txn, MDB_CREATE);
+	if (rc == 0)
+		rc = store_put_format(s, txn);
+	if (rc != 0) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	if ((rc = mdb_txn_commit(txn)) == 0)
+		rc = mdb_env_sync(s->env, 1);
 	return rc;
 }
 
 static enum store_result
 create_format(struct store *s)
 {
-	MDB_txn *txn;
-	int rc;
+	int rc = commit_format(s);
 
-	rc = mdb_txn_begin(s->env, NULL, 0, &txn);
-	if (rc != 0)
-		return store_lmdb_result(s, "begin", rc);
-	rc = open_databases(s, txn, MDB_CREATE);
-	if (rc == 0)
-		rc = store_put_format(s, txn);
-	if (rc != 0) {
-		mdb_txn_abort(txn);
-		return store_lmdb_result(s, "create", rc);
-	}
-	rc = mdb_txn_commit(txn);
-	if (rc == 0)
-		rc = mdb_env_sync(s->env, 1);
 	if (rc != 0)
 		return store_lmdb_result(s, "create", rc);
 	if (sync_directory(s->dirfd, ".") == -1 ||
 	    sync_directory(s->dirfd, "..") == -1)
 		return store_fail(s, STORE_FAILED, "%s: fsync: %s", s->dir,
 		    strerror(errno));
+	return STORE_OK;
+}
+
+/*
+ * The first format lacks databases, that is all.  A full disk has the reserve
+ * left for them.
+ */
+static enum store_result
+upgrade_format(struct store *s)
+{
+	int rc = 0;
+
+	if (s->allocated > STORE_SIZE_MIN)
+		rc = mdb_env_set_mapsize(s->env, s->allocated);
+	if (rc == 0)
+		rc = commit_format(s);
+	if (rc != 0)
+		return store_fail(s, STORE_FAILED,
+		    "%s/data.mdb: cannot upgrade from format %d: %s", s->dir,
+		    FORMAT_FIRST, mdb_strerror(rc));
 	return STORE_OK;
 }
 
@@ -225,6 +263,8 @@ open_format(struct store *s)
 		return store_fail(s, refusal(rc),
 		    "%s/data.mdb: not a kvd store: %s", s->dir,
 		    mdb_strerror(rc));
+	if (format == FORMAT_FIRST)
+		return upgrade_format(s);
 	if (format != STORE_FORMAT)
 		return store_fail(s, STORE_REFUSED,
 		    "%s: data format %lu, this kvd reads format %d; "
@@ -267,6 +307,7 @@ store_open(struct store **store, const struct store_options *o)
 	s->sync_ms = o->sync_ms;
 	s->snapshot.store = s->batch.store = s;
 	s->batch.writes = true;
+	TAILQ_INIT(&s->pins);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
 	if ((result = open_directory(s)) != STORE_OK ||
@@ -285,6 +326,7 @@ store_close(struct store *s)
 	if (s == NULL)
 		return;
 	store_abort(s);
+	store_free_pins(s);
 	if (s->snapshot.txn != NULL)
 		mdb_txn_abort(s->snapshot.txn);
 	if (s->unsynced)

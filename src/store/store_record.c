@@ -41,6 +41,22 @@ record_get_le64(const uint8_t *p)
 	return le64toh(v);
 }
 
+void
+record_put_be64(uint8_t *p, uint64_t v)
+{
+	v = htobe64(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+uint64_t
+record_get_be64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return be64toh(v);
+}
+
 MDB_val
 record_val(struct bytes b)
 {
@@ -69,4 +85,22 @@ record_is_sound(MDB_val key, MDB_val val, size_t sum_at)
 	return val.mv_size >= sum_at + sizeof(uint32_t) &&
 	    record_get_le32(p + sum_at) ==
 	    record_sum(key, p, val.mv_size, sum_at);
+}
+
+void
+entry_key_make(struct entry_key *k, uint64_t id, struct bytes key)
+{
+	record_put_be64(k->data, id);
+	if (key.size > 0) /* then data may be NULL */
+		memcpy(k->data + ID_SIZE, key.data, key.size);
+	k->val.mv_data = k->data;
+	k->val.mv_size = ID_SIZE + key.size;
+}
+
+uint64_t
+entry_expiry(MDB_val record)
+{
+	if (record.mv_size < ENTRY_HEADER)
+		return 0;
+	return record_get_le64((const uint8_t *)record.mv_data + 8);
 }

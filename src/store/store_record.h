@@ -1,6 +1,19 @@
 /*
- * Records on disk: numbers are little-endian, and a checksum is a CRC-32C
- * over the record's key and the rest of the record.
+ * Records on disk, in the databases of data.mdb.  Numbers are little-endian,
+ * but for those in keys, which are big-endian so that they lie in their order.
+ *
+ *	meta	 "format" -> u32
+ *		 "next-bucket" -> u64, the id of the next bucket
+ *	buckets	 name -> u64 id, u64 entries, u32 checksum
+ *	entries	 u64 id, key -> u64 revision, u64 expiry, u32 checksum, value
+ *	expiries u64 expiry, u64 id, key -> u32 checksum, name of the bucket
+ *	dropped	 u64 id -> u64 entries, u32 checksum
+ *	outcomes u64 session -> u32 checksum, reply frames
+ *
+ * A checksum is a CRC-32C over the record's key and the rest of the record.
+ * The revision is the number of the commit that wrote the entry; the expiry
+ * is in milliseconds since 1970, or 0.  An entry with an expiry has a row in
+ * `expiries`, and no other has.
  */
 
 #ifndef STORE_STORE_RECORD_H
@@ -8,10 +21,14 @@
 
 #include "store/store_lmdb.h"
 
+#define ID_SIZE sizeof(uint64_t)
+
 void record_put_le32(uint8_t *, uint32_t);
 uint32_t record_get_le32(const uint8_t *);
 void record_put_le64(uint8_t *, uint64_t);
 uint64_t record_get_le64(const uint8_t *);
+void record_put_be64(uint8_t *, uint64_t);
+uint64_t record_get_be64(const uint8_t *);
 
 /* LMDB's values are not const, though it does not write to them. */
 MDB_val record_val(struct bytes);
@@ -20,5 +37,33 @@ MDB_val record_val(struct bytes);
 uint32_t record_sum(MDB_val key, const uint8_t *record, size_t size,
     size_t sum_at);
 bool record_is_sound(MDB_val key, MDB_val record, size_t sum_at);
+
+/* Of `entries`. */
+#define ENTRY_HEADER 20
+#define ENTRY_SUM 16
+
+struct entry_key {
+	uint8_t data[ID_SIZE + UINT8_MAX];
+	MDB_val val; /* in data */
+};
+
+void entry_key_make(struct entry_key *, uint64_t id, struct bytes key);
+/* Reads a record's header; what is too short for one has expiry 0. */
+uint64_t entry_expiry(MDB_val record);
+static inline bool
+entry_is_due(const struct store *s, uint64_t expiry)
+{
+	return expiry != 0 && (int64_t)expiry <= s->now_ms;
+}
+
+/* store_expiry.c: rows of `expiries`, for an entry of the known bucket. */
+enum store_result expiry_put(struct store_view *, struct bytes key,
+    uint64_t expiry);
+/* That there is none is no error. */
+enum store_result expiry_delete(struct store *, MDB_txn *, uint64_t expiry,
+    uint64_t id, struct bytes key);
+/* Entries of this bucket that have expired and are not removed. */
+enum store_result expiry_count_due(struct store_view *, uint64_t id,
+    uint64_t *count);
 
 #endif

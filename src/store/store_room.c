@@ -59,20 +59,27 @@ store_used_pages(const struct store *s)
 	return info.me_last_pgno + 1;
 }
 
-/* Pages on the free list: each of its records begins with their number. */
+/*
+ * Pages on the free list that may be used: its keys are the commits that freed
+ * them, and each of its records begins with their number.  What a pin still
+ * shows is no room.
+ */
 static int
-count_free_pages(MDB_txn *txn, size_t *pages)
+count_free_pages(MDB_txn *txn, uint64_t oldest_pin, size_t *pages)
 {
 	static const MDB_dbi free_list = 0;
 	MDB_val key, val;
 	MDB_cursor *cursor;
-	size_t n;
+	size_t n, freed_by;
 	int rc;
 
 	*pages = 0;
 	if ((rc = mdb_cursor_open(txn, free_list, &cursor)) != 0)
 		return rc;
 	while ((rc = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0) {
+		memcpy(&freed_by, key.mv_data, sizeof(freed_by));
+		if (freed_by >= oldest_pin)
+			break;
 		memcpy(&n, val.mv_data, sizeof(n));
 		*pages += n;
 	}
@@ -99,7 +106,7 @@ store_measure_room(struct store *s)
 	if ((result = store_snapshot(s, &view)) != STORE_OK)
 		return result;
 	result = store_lmdb_result(s, "count pages",
-	    count_free_pages(view->txn, &free_pages));
+	    count_free_pages(view->txn, store_oldest_pin(s), &free_pages));
 	if (result != STORE_OK)
 		return result;
 	free_pages += s->allocated / s->page_size - used;

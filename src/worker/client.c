@@ -17,22 +17,25 @@
 #define LINGER_MS 1000
 
 enum client_event
-client_wait(struct client *c, int64_t deadline_ms)
+client_wait(struct client *c, int other_fd, int64_t deadline_ms)
 {
-	struct pollfd pfds[3] = {
+	struct pollfd pfds[4] = {
 		{ .fd = c->fd, .events = POLLIN },
 		{ .fd = c->signal_fd, .events = POLLIN },
 		{ .fd = c->lifeline_fd }, /* POLLHUP comes unasked */
+		{ .fd = other_fd, .events = POLLIN },
 	};
 	int n;
 
-	n = io_poll(pfds, 3, deadline_ms);
+	n = io_poll(pfds, other_fd == -1 ? 3 : 4, deadline_ms);
 	if (n == IO_AGAIN)
 		return CLIENT_SILENT;
 	if (n == IO_FAILED)
 		return CLIENT_GONE;
 	if (pfds[1].revents != 0 || pfds[2].revents != 0)
 		return CLIENT_STOP;
+	if (pfds[3].revents != 0)
+		return CLIENT_NEWS;
 	return CLIENT_READABLE;
 }
 
@@ -103,7 +106,8 @@ client_close(struct client *c)
 	char unread[4096];
 
 	if (shutdown(c->fd, SHUT_WR) == 0)
-		while (io_poll(&pfd, 1, deadline_ms) > 0 &&
+		while (clock_ms() < deadline_ms &&
+		    io_poll(&pfd, 1, deadline_ms) > 0 &&
 		    io_recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
 			;
 	(void)close(c->fd);

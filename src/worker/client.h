@@ -23,6 +23,7 @@ struct client {
 
 enum client_event {
 	CLIENT_READABLE,
+	CLIENT_NEWS, /* the other descriptor is readable */
 	CLIENT_SILENT, /* the deadline passed */
 	CLIENT_STOP, /* told to end */
 	CLIENT_GONE, /* hung up, or an error */
@@ -34,8 +35,10 @@ enum client_read {
 	CLIENT_READ_GONE, /* an error, or no memory */
 };
 
-/* Waits for input; a deadline of CLOCK_NEVER is none. */
-enum client_event client_wait(struct client *, int64_t deadline_ms);
+/* Waits for input, or for that of another descriptor (-1: none); a deadline
+ * of CLOCK_NEVER is none. */
+enum client_event client_wait(struct client *, int other_fd,
+    int64_t deadline_ms);
 /* Reads once into `in`. */
 enum client_read client_read(struct client *);
 /*

@@ -56,6 +56,7 @@ link_clear(struct link *l)
 	link_close(l);
 	buf_clear(&l->pending);
 	buf_clear(&l->in);
+	events_clear(&l->events);
 }
 
 /* The greeting, and all that is to be repeated, in one piece. */
@@ -70,6 +71,9 @@ send_hello(struct link *l)
 	position = message_begin(&b, MESSAGE_HELLO, 0);
 	message_put_u16(&b, MESSAGE_VERSION);
 	message_put_u64(&b, l->session);
+	message_put_u64(&b, l->events.seen);
+	buf_append(&b, buf_data(&l->events.buckets),
+	    buf_size(&l->events.buckets));
 	message_end(&b, position);
 	hello_size = buf_size(&b);
 	buf_append(&b, buf_data(&l->pending), buf_size(&l->pending));
@@ -100,19 +104,29 @@ try_connect(struct link *l)
 	return -1;
 }
 
-/* Connects, and tries again until the deadline or the master's end. */
+/* Pauses; -1: the deadline would pass, or the master has gone. */
+static int
+pause_connecting(struct link *l, int64_t deadline_ms)
+{
+	struct pollfd pfd = { .fd = l->lifeline_fd };
+	int64_t retry_ms = clock_ms() + RETRY_MS;
+
+	if (retry_ms > deadline_ms || io_poll(&pfd, 1, retry_ms) != IO_AGAIN)
+		return -1;
+	return 0;
+}
+
+/* Connects, and tries again until the deadline or the master's end.  One
+ * that closes without a word would close again. */
 static int
 link_connect(struct link *l, int64_t deadline_ms)
 {
-	struct pollfd pfd = { .fd = l->lifeline_fd };
-	int64_t retry_ms;
-
-	while (try_connect(l) == -1) {
-		retry_ms = clock_ms() + RETRY_MS;
-		if (retry_ms > deadline_ms ||
-		    io_poll(&pfd, 1, retry_ms) != IO_AGAIN)
+	if (l->fruitless && pause_connecting(l, deadline_ms) == -1)
+		return -1;
+	while (try_connect(l) == -1)
+		if (pause_connecting(l, deadline_ms) == -1)
 			return -1;
-	}
+	l->fruitless = true;
 	return 0;
 }
 
@@ -126,8 +140,10 @@ link_read(struct link *l, int flags)
 	if ((to = buf_reserve(&l->in, READ_SIZE)) == NULL)
 		return IO_FAILED;
 	n = io_recv(l->fd, to, READ_SIZE, flags);
-	if (n > 0)
+	if (n > 0) {
 		buf_commit(&l->in, (size_t)n);
+		l->fruitless = false;
+	}
 	return n;
 }
 
@@ -200,20 +216,35 @@ link_drop(struct link *l)
 	return 1;
 }
 
-static int
+static enum link_result
 take_reply(struct link *l, struct message *m)
 {
-	struct message request;
-
 	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
-		&request) != 1 ||
-	    m->type != MESSAGE_REPLY || m->sequence != request.sequence)
-		return -1;
+		&l->request) != 1 ||
+	    (m->type != MESSAGE_REPLY && m->type != MESSAGE_PAGE) ||
+	    m->sequence != l->request.sequence)
+		return LINK_FAILED;
 	(void)link_drop(l);
-	l->sent -= request.frame_size;
+	l->sent -= l->request.frame_size;
+	return LINK_REPLY;
+}
+
+/* The next message of those that were read. */
+static enum link_result
+take_message(struct link *l, struct message *m)
+{
+	enum link_result result = LINK_EVENT;
+	int rc;
+
+	rc = message_get(buf_data(&l->in), buf_size(&l->in), SIZE_MAX, m);
+	if (rc != 1)
+		return rc == 0 ? LINK_NOTHING : LINK_FAILED;
+	if (m->type != MESSAGE_EVENT)
+		result = take_reply(l, m);
 	/* Its bytes stay where they are until the next read. */
-	buf_consume(&l->in, m->frame_size);
-	return 0;
+	if (result != LINK_FAILED)
+		buf_consume(&l->in, m->frame_size);
+	return result;
 }
 
 /*
@@ -251,26 +282,57 @@ exchange(struct link *l, int64_t deadline_ms)
 	return 0;
 }
 
-int
+enum link_result
 link_next(struct link *l, struct message *m)
 {
 	int64_t deadline_ms = CLOCK_NEVER;
-	int rc;
+	enum link_result result;
 
 	if (buf_size(&l->pending) == 0)
-		return 0;
-	for (;;) {
-		rc = message_get(buf_data(&l->in), buf_size(&l->in), SIZE_MAX,
-		    m);
-		if (rc == 1 && take_reply(l, m) == 0)
-			return 1;
-		if (rc != 0)
-			break;
+		return LINK_NOTHING;
+	while ((result = take_message(l, m)) == LINK_NOTHING) {
 		if (deadline_ms == CLOCK_NEVER)
 			deadline_ms = clock_ms() + l->timeout_ms;
 		if (exchange(l, deadline_ms) == -1)
+			result = LINK_FAILED;
+		if (result == LINK_FAILED)
 			break;
 	}
+	if (result == LINK_FAILED)
+		link_close(l);
+	return result;
+}
+
+enum link_result
+link_event(struct link *l, struct message *m)
+{
+	enum link_result result;
+	ssize_t n;
+
+	while ((result = take_message(l, m)) == LINK_NOTHING) {
+		n = l->fd == -1 ? IO_FAILED : link_read(l, MSG_DONTWAIT);
+		if (n == IO_AGAIN)
+			return LINK_NOTHING;
+		if (n <= 0)
+			break;
+	}
+	if (result == LINK_EVENT)
+		return result;
 	link_close(l);
-	return -1;
+	return LINK_FAILED;
+}
+
+int
+link_resume(struct link *l)
+{
+	if (l->fd != -1)
+		return 0;
+	if (l->fruitless) {
+		l->fruitless = false;
+		return -1;
+	}
+	if (try_connect(l) == -1)
+		return -1;
+	l->fruitless = true;
+	return 0;
 }

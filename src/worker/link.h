@@ -12,6 +12,7 @@
 
 #include "common/buf.h"
 #include "proto/message.h"
+#include "worker/events.h"
 
 struct link {
 	int fd; /* -1: not connected */
@@ -23,7 +24,17 @@ struct link {
 	size_t sent; /* bytes of `pending` that this connection has sent */
 	struct buf in;
 	bool repeats; /* `pending` was sent on an earlier connection */
+	bool fruitless; /* nothing has come on this connection */
 	int64_t sent_ms; /* when `pending` was first sent */
+	struct events events; /* subscriptions, which are repeated as well */
+	struct message request; /* the one that the last reply is for */
+};
+
+enum link_result {
+	LINK_FAILED = -1,
+	LINK_NOTHING,
+	LINK_REPLY,
+	LINK_EVENT, /* MESSAGE_EVENT: it came before the reply */
 };
 
 /* Returns 0, or -1 with errno. */
@@ -31,13 +42,21 @@ int link_init(struct link *, int lifeline_fd, int timeout_ms);
 void link_clear(struct link *);
 
 /*
- * The reply to the oldest pending request, which is then no longer pending.
- * Returns 1; 0 when nothing is pending; -1 when the registry did not answer
- * in time, kvd stops, or there is no memory: the outcome of all that is
- * pending is unknown, and is to be dropped (link_drop).  m->body is valid until the
- * next call.
+ * The reply to the oldest pending request, which is then no longer pending
+ * but in `request`: LINK_REPLY.  LINK_NOTHING when nothing is pending.
+ * LINK_FAILED when the registry did not answer in time, kvd stops, or there is
+ * no memory: the outcome of all that is pending is unknown, and is to be
+ * dropped (link_drop).  m->body and request.body are valid until the next call.
  */
-int link_next(struct link *, struct message *m);
+enum link_result link_next(struct link *, struct message *m);
+/*
+ * While nothing is pending: an event that has come, never waiting.
+ * LINK_NOTHING when there is none now.  LINK_FAILED when the registry is gone:
+ * link_resume().
+ */
+enum link_result link_event(struct link *, struct message *m);
+/* Connects again for the events to come.  Returns 0, or -1: try later. */
+int link_resume(struct link *);
 /* Drops the oldest pending request.  Returns 0 when there is none. */
 int link_drop(struct link *);
 

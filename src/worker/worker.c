@@ -7,214 +7,21 @@
  */
 
 #include <stdbool.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "proto/command.h"
-#include "proto/format.h"
-#include "proto/words.h"
-#include "worker/client.h"
-#include "worker/link.h"
+#include "worker/events.h"
+#include "worker/input.h"
+#include "worker/replies.h"
+#include "worker/state.h"
 #include "worker/worker.h"
 
-/* Replies that are sent before the batch is complete. */
-#define OUT_MAX 65536
+/* A subscriber's registry is gone: between two looks for the next one. */
+#define RESUME_MS 100
 /* An idle worker keeps no buffer larger than this: one read's. */
 #define KEEP_SIZE 16384
-/* A line's words other than its value, all escaped, and blanks. */
-#define LINE_OVERHEAD 4096
-#define ESCAPE_SIZE 4 /* \xHH */
-/* Of a line that is skipped, this much is looked at. */
-#define LINE_TAIL 16
-
-struct worker {
-	const struct config *config;
-	struct client client;
-	struct link link;
-	struct buf words; /* of the line under way */
-	size_t line_max; /* bytes */
-	size_t seen; /* bytes of client.in known to hold no line's end */
-	bool discarding; /* the rest of a line that is too long */
-	bool greeted; /* the first line has come */
-	bool over; /* no more lines */
-};
-
-/* Takes all outstanding replies.  False: the client is gone. */
-static bool
-settle(struct worker *w)
-{
-	struct message reply;
-	int rc;
-
-	while ((rc = link_next(&w->link, &reply)) == 1) {
-		if (!format_reply(&w->client.out, reply.body)) {
-			log_warnx("malformed reply from the registry");
-			return false;
-		}
-		if (buf_size(&w->client.out) > OUT_MAX &&
-		    client_flush(&w->client) == -1)
-			return false;
-	}
-	while (rc == -1 && link_drop(&w->link) == 1)
-		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
-	return true;
-}
-
-/* Answers by itself, after all that was asked before. */
-static bool
-answer(struct worker *w, enum status status)
-{
-	if (!settle(w))
-		return false;
-	format_status(&w->client.out, status);
-	return true;
-}
-
-static bool
-run_local(struct worker *w, const struct command *command,
-    const struct bytes *words, size_t n)
-{
-	if (!settle(w))
-		return false;
-	if (command->local == COMMAND_ECHO)
-		format_line(&w->client.out, words + 1, n - 1);
-	else
-		w->over = true; /* QUIT */
-	format_status(&w->client.out, STATUS_OK);
-	return true;
-}
-
-static bool
-run_remote(struct worker *w, const struct command *command,
-    const struct bytes *words)
-{
-	enum status status;
-
-	status = command_encode(command, words, (size_t)w->config->max_value,
-	    w->link.sequence, &w->link.pending);
-	if (status != STATUS_OK)
-		return answer(w, status);
-	w->link.sequence++;
-	/* Half a request must not be sent: this worker has no memory. */
-	return !buf_failed(&w->link.pending);
-}
-
-/* A browser, or a program that a browser was made to send: RFC 9112, 3. */
-static bool
-is_http(const uint8_t *line, size_t size)
-{
-	static const char version[] = " HTTP/1.";
-	const size_t n = sizeof(version) - 1;
-
-	return size > n && memcmp(line + size - n - 1, version, n) == 0;
-}
-
-static bool
-refuse_http(struct worker *w)
-{
-	static const char reply[] = "HTTP/1.1 400 Bad Request\r\n"
-				    "Connection: close\r\n"
-				    "Content-Length: 0\r\n\r\n";
-
-	buf_append_text(&w->client.out, reply);
-	w->over = true;
-	return true;
-}
-
-static const enum status split_errors[] = {
-	[WORDS_UNBALANCED] = STATUS_UNBALANCED_QUOTES,
-	[WORDS_BAD_ESCAPE] = STATUS_BAD_ESCAPE,
-	[WORDS_TOO_MANY] = STATUS_TOO_MANY_WORDS,
-};
-
-/* Executes a line.  False: this client is not to be served any more. */
-static bool
-run_line(struct worker *w, uint8_t *line, size_t size)
-{
-	const struct command *command;
-	enum words_result result;
-	const struct bytes *words;
-	size_t n;
-
-	if (!w->greeted && is_http(line, size))
-		return refuse_http(w);
-	if (size > w->line_max) {
-		w->greeted = true;
-		return answer(w, STATUS_LINE_TOO_LONG);
-	}
-	result = words_split(line, size, &w->words);
-	if (buf_failed(&w->words))
-		return false;
-	words = words_get(&w->words);
-	n = words_count(&w->words);
-	if (result == WORDS_OK && n == 0)
-		return true;
-	w->greeted = true;
-	if (result != WORDS_OK)
-		return answer(w, split_errors[result]);
-	if ((command = command_find(words, n)) == NULL)
-		return answer(w, STATUS_UNKNOWN_COMMAND);
-	if (command->local != COMMAND_REMOTE)
-		return run_local(w, command, words, n);
-	return run_remote(w, command, words);
-}
-
-/*
- * The line that has begun is longer than any may be: skip it, but for a tail
- * in which its end, and what ends an HTTP request, can be seen.
- */
-static bool
-discard_line(struct worker *w)
-{
-	struct buf *in = &w->client.in;
-	bool begun = !w->discarding;
-
-	if (buf_size(in) > LINE_TAIL)
-		buf_consume(in, buf_size(in) - LINE_TAIL);
-	w->seen = buf_size(in);
-	w->discarding = true;
-	return !begun || answer(w, STATUS_LINE_TOO_LONG);
-}
-
-/* Its end has come. */
-static bool
-end_discarding(struct worker *w, const uint8_t *tail, size_t size)
-{
-	w->discarding = false;
-	if (!w->greeted && is_http(tail, size))
-		return refuse_http(w);
-	w->greeted = true;
-	return true;
-}
-
-/* Executes all complete lines, and waits for their replies. */
-static bool
-run_input(struct worker *w)
-{
-	struct buf *in = &w->client.in;
-	size_t line_size, taken;
-	bool good = true;
-
-	while (good && !w->over && buf_size(in) > 0) {
-		if (!words_find_line(buf_data(in), buf_size(in), w->seen,
-			&line_size, &taken)) {
-			w->seen = taken;
-			if (w->discarding || taken > w->line_max)
-				good = discard_line(w);
-			break;
-		}
-		if (w->discarding)
-			good = end_discarding(w, buf_data(in), line_size);
-		else
-			good = run_line(w, buf_data(in), line_size);
-		w->seen = 0;
-		buf_consume(in, taken);
-	}
-	return good && settle(w) && client_flush(&w->client) == 0;
-}
 
 static void
 shrink(struct worker *w)
@@ -223,54 +30,72 @@ shrink(struct worker *w)
 	buf_shrink(&w->client.out, KEEP_SIZE);
 	buf_shrink(&w->link.pending, KEEP_SIZE);
 	buf_shrink(&w->link.in, KEEP_SIZE);
+	buf_shrink(&w->queue.requests, KEEP_SIZE);
 	buf_truncate(&w->words, 0);
 	buf_shrink(&w->words, KEEP_SIZE);
 }
 
-static void
-say_goodbye(struct worker *w, enum status status)
-{
-	format_status(&w->client.out, status);
-	(void)client_flush(&w->client);
-	w->over = true;
-}
-
-static void
-run_end(struct worker *w)
-{
-	if (buf_size(&w->client.in) > 0 && !w->discarding)
-		say_goodbye(w, STATUS_UNTERMINATED_LINE);
-	w->over = true;
-}
-
-/* Waits for the client to say something, and does it. */
-static void
-serve_once(struct worker *w)
+/* How long the client may be silent. */
+static int64_t
+silence_deadline(const struct worker *w)
 {
 	int64_t deadline_ms = CLOCK_NEVER;
 
+	if (events_wanted(&w->link.events))
+		return w->link.fd == -1 ? clock_ms() + RESUME_MS : CLOCK_NEVER;
 	if (w->config->idle_timeout_ms > 0)
 		deadline_ms = clock_ms() + w->config->idle_timeout_ms;
-	switch (client_wait(&w->client, deadline_ms)) {
+	if (!w->greeted && w->first_at_ms < deadline_ms)
+		deadline_ms = w->first_at_ms;
+	return deadline_ms;
+}
+
+/* Waits for something to happen, and deals with all but input.  True: there
+ * is input. */
+static bool
+await_input(struct worker *w)
+{
+	bool subscribed = events_wanted(&w->link.events);
+
+	/* Its registry has died: there is another, or soon will be. */
+	if (subscribed)
+		(void)link_resume(&w->link);
+	switch (client_wait(&w->client, subscribed ? w->link.fd : -1,
+	    silence_deadline(w))) {
 	case CLIENT_READABLE:
-		break;
+		return true;
+	case CLIENT_NEWS:
+		if (!replies_take_events(w) || client_flush(&w->client) == -1)
+			w->over = true;
+		return false;
 	case CLIENT_SILENT:
-		say_goodbye(w, STATUS_IDLE_TIMEOUT);
-		return;
+		if (!subscribed)
+			replies_goodbye(w, STATUS_IDLE_TIMEOUT);
+		return false;
 	case CLIENT_STOP:
-		say_goodbye(w, STATUS_SHUTTING_DOWN);
-		return;
+		replies_goodbye(w, STATUS_SHUTTING_DOWN);
+		return false;
 	case CLIENT_GONE:
 		w->over = true;
-		return;
+		return false;
 	}
+	return false;
+}
+
+static void
+serve_once(struct worker *w)
+{
+	size_t old = buf_size(&w->client.in);
+
+	if (!await_input(w))
+		return;
 	switch (client_read(&w->client)) {
 	case CLIENT_READ_DATA:
-		if (!run_input(w))
+		if (!input_run(w, old))
 			w->over = true;
 		break;
 	case CLIENT_READ_END:
-		run_end(w);
+		input_end(w);
 		break;
 	case CLIENT_READ_GONE:
 		w->over = true;
@@ -285,12 +110,15 @@ worker_clear(struct worker *w)
 	buf_clear(&w->client.in);
 	buf_clear(&w->client.out);
 	buf_clear(&w->words);
+	buf_clear(&w->queue.requests);
+	buf_clear(&w->held);
 }
 
 void
-worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
+worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd,
+    char *cell)
 {
-	struct worker w = { .config = config };
+	struct worker w = { .config = config, .cell = cell };
 
 	w.client.fd = fd;
 	w.client.signal_fd = signal_fd;
@@ -298,7 +126,10 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd)
 	w.client.write_timeout_ms = config->write_timeout_ms;
 	w.client.stop_at_ms = CLOCK_NEVER;
 	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
-	w.line_max = LINE_OVERHEAD + ESCAPE_SIZE * (size_t)config->max_value;
+	w.first_at_ms = config->first_command_timeout_ms == 0 ?
+	    CLOCK_NEVER :
+	    clock_ms() + config->first_command_timeout_ms;
+	input_init(&w);
 	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms) ==
 	    -1)
 		fatal(EX_OSERR, "session");

@@ -5,7 +5,6 @@
 
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #include <linux/sockios.h>
 #include <netinet/in.h>
@@ -13,14 +12,13 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <pty.h>
 #include <sched.h>
 #include <signal.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "common/buf.h"
 #include "fixture.h"
+#include "terminal.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -829,67 +827,6 @@ START_TEST(test_netcat)
 	expect_shell("OK\r\n", "QUIT\\n", "nc");
 }
 END_TEST
-
-struct terminal {
-	int fd;
-	pid_t pid;
-	char text[4096]; /* what has come */
-	size_t size, seen;
-};
-
-/* Waits for this text after what was seen before. */
-static void
-terminal_expect(struct terminal *t, const char *text)
-{
-	struct pollfd pfd = { .fd = t->fd, .events = POLLIN };
-	const char *p;
-	ssize_t n;
-
-	while ((p = strstr(t->text + t->seen, text)) == NULL) {
-		ck_assert_uint_lt(t->size, sizeof(t->text) - 1);
-		if (poll(&pfd, 1, WAIT_MS) != 1 ||
-		    (n = read(t->fd, t->text + t->size,
-			 sizeof(t->text) - 1 - t->size)) <= 0)
-			ck_abort_msg("no \"%s\" after \"%s\"", text, t->text);
-		t->size += (size_t)n;
-		t->text[t->size] = '\0';
-	}
-	t->seen = (size_t)(p - t->text) + strlen(text);
-}
-
-static void
-terminal_type(struct terminal *t, const char *keys)
-{
-	size_t size = strlen(keys);
-
-	ck_assert_int_eq(write(t->fd, keys, size), (ssize_t)size);
-}
-
-static void
-terminal_open(struct terminal *t, const char *host, int port)
-{
-	char service[16];
-
-	memset(t, 0, sizeof(*t));
-	snprintf(service, sizeof(service), "%d", port);
-	t->pid = forkpty(&t->fd, NULL, NULL, NULL);
-	ck_assert_int_ne(t->pid, -1);
-	if (t->pid != 0)
-		return;
-	(void)setenv("TERM", "dumb", 1);
-	(void)execlp("telnet", "telnet", host, service, (char *)NULL);
-	_exit(127);
-}
-
-static void
-terminal_close(struct terminal *t)
-{
-	int status;
-
-	ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
-	ck_assert(WIFEXITED(status));
-	(void)close(t->fd);
-}
 
 START_TEST(test_telnet)
 {

@@ -563,6 +563,12 @@ server_worker(const struct server *s, int fd)
 	return await_process(s, 0, title);
 }
 
+pid_t
+server_worker_unix(const struct server *s)
+{
+	return await_process(s, 0, "kvd: worker unix");
+}
+
 size_t
 server_count(const struct server *s, const char *title)
 {

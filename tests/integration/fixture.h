@@ -96,6 +96,8 @@ int server_port(const struct server *, const char *host);
 pid_t server_pid(const struct server *, const char *role);
 /* The worker of this (TCP) client. */
 pid_t server_worker(const struct server *, int fd);
+/* The worker of a client of the Unix socket. */
+pid_t server_worker_unix(const struct server *);
 /* How many processes have a title that begins so. */
 size_t server_count(const struct server *, const char *title);
 

@@ -12,172 +12,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
-#include <lmdb.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "store/store.h"
-
-#define B(text) UNIT_BYTES(text)
-
-/* Check's fixtures have no argument. */
-static struct {
-	char base[256];
-	char dir[300]; /* base/N/data: not there yet */
-	char file[320]; /* dir/data.mdb */
-	struct store *store;
-	struct rlimit file_size;
-	pid_t owner; /* a child to be killed, or 0 */
-} fx;
-
-static struct bytes
-text(const char *t)
-{
-	return unit_text(t);
-}
-
-static int
-remove_entry(const char *path, const struct stat *st, int type,
-    struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
-/* In the parent of the tests: also a test that crashes leaves nothing. */
-static void
-setup_base(void)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(fx.base, sizeof(fx.base), "%s/check_store.XXXXXX",
-	    tmp == NULL ? "/tmp" : tmp);
-	ck_assert_ptr_nonnull(mkdtemp(fx.base));
-}
-
-static void
-teardown_base(void)
-{
-	(void)nftw(fx.base, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void
-setup(void)
-{
-	snprintf(fx.dir, sizeof(fx.dir), "%s/XXXXXX", fx.base);
-	ck_assert_ptr_nonnull(mkdtemp(fx.dir));
-	strlcat(fx.dir, "/data", sizeof(fx.dir));
-	snprintf(fx.file, sizeof(fx.file), "%s/data.mdb", fx.dir);
-	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
-	/* A write past RLIMIT_FSIZE is to fail, not to kill. */
-	(void)signal(SIGXFSZ, SIG_IGN);
-}
-
-static void
-teardown(void)
-{
-	(void)setrlimit(RLIMIT_FSIZE, &fx.file_size);
-	store_close(fx.store);
-	fx.store = NULL;
-	if (fx.owner > 0) {
-		(void)kill(fx.owner, SIGKILL);
-		(void)waitpid(fx.owner, NULL, 0);
-	}
-	fx.owner = 0;
-}
-
-static enum store_result
-try_open_waiting(int sync_ms, int lock_wait_ms)
-{
-	struct store_options o = { .dir = fx.dir,
-		.sync_ms = sync_ms,
-		.lock_wait_ms = lock_wait_ms,
-		.owner_pid = (long)getpid() };
-	enum store_result result;
-
-	store_close(fx.store);
-	result = store_open(&fx.store, &o);
-	ck_assert_ptr_nonnull(fx.store);
-	return result;
-}
-
-static enum store_result
-try_open(int sync_ms)
-{
-	return try_open_waiting(sync_ms, 0);
-}
-
-static void
-assert_ok(enum store_result result)
-{
-	if (result != STORE_OK)
-		ck_abort_msg("result %d, error: %s", (int)result,
-		    store_error(fx.store));
-}
-
-/* Most tests need no durability, and are faster without. */
-static void
-open_store(void)
-{
-	assert_ok(try_open(STORE_SYNC_NEVER));
-}
-
-static void
-close_store(void)
-{
-	store_close(fx.store);
-	fx.store = NULL;
-}
-
-static struct store_view *
-batch(void)
-{
-	struct store_view *v;
-
-	assert_ok(store_batch(fx.store, &v));
-	return v;
-}
-
-static struct store_view *
-snapshot(void)
-{
-	struct store_view *v;
-
-	assert_ok(store_snapshot(fx.store, &v));
-	return v;
-}
-
-static void
-commit(void)
-{
-	assert_ok(store_commit(fx.store));
-	store_release(fx.store);
-}
-
-static void
-assert_value(struct store_view *v, struct bytes bucket, struct bytes key,
-    struct bytes want)
-{
-	struct bytes got = { NULL, 0 };
-
-	assert_ok(store_get(v, bucket, key, &got));
-	unit_assert_bytes(got, want);
-}
-
-static void
-assert_get(struct store_view *v, const char *bucket, const char *key,
-    enum store_result want)
-{
-	struct bytes got;
-
-	ck_assert_int_eq(store_get(v, text(bucket), text(key), &got), want);
-}
+#include "store_fixture.h"
 
 static void
 assert_refused(const char *word)
@@ -195,7 +36,7 @@ make_store(const char *value)
 {
 	open_store();
 	assert_ok(store_create(batch(), text("b")));
-	assert_ok(store_put(batch(), text("b"), text("k"), text(value)));
+	assert_ok(store_put(batch(), text("b"), text("k"), text(value), 0));
 	commit();
 	close_store();
 }
@@ -207,7 +48,7 @@ START_TEST(test_empty)
 	assert_ok(try_open(STORE_SYNC_ALWAYS));
 	assert_get(snapshot(), "b", "k", STORE_NO_BUCKET);
 	assert_get(batch(), "b", "k", STORE_NO_BUCKET);
-	ck_assert_int_eq(store_put(batch(), text("b"), text("k"), text("v")),
+	ck_assert_int_eq(store_put(batch(), text("b"), text("k"), text("v"), 0),
 	    STORE_NO_BUCKET);
 	ck_assert_int_eq(store_delete(batch(), text("b"), text("k")),
 	    STORE_NO_BUCKET);
@@ -236,24 +77,24 @@ START_TEST(test_put_get_delete)
 	assert_ok(try_open(STORE_SYNC_ALWAYS));
 	assert_ok(store_create(batch(), b));
 	assert_get(batch(), "b", "k", STORE_ABSENT);
-	assert_ok(store_put(batch(), b, k, text("one")));
+	assert_ok(store_put(batch(), b, k, text("one"), 0));
 	assert_value(batch(), b, k, text("one"));
 	commit();
 	assert_value(snapshot(), b, k, text("one"));
 	/* longer, shorter, the same size */
-	assert_ok(store_put(batch(), b, k, text("two, and more")));
+	assert_ok(store_put(batch(), b, k, text("two, and more"), 0));
 	commit();
 	assert_value(snapshot(), b, k, text("two, and more"));
-	assert_ok(store_put(batch(), b, k, text("3")));
-	assert_ok(store_put(batch(), b, k, text("4")));
+	assert_ok(store_put(batch(), b, k, text("3"), 0));
+	assert_ok(store_put(batch(), b, k, text("4"), 0));
 	commit();
 	assert_value(snapshot(), b, k, text("4"));
 	assert_ok(store_delete(batch(), b, k));
 	assert_get(batch(), "b", "k", STORE_ABSENT);
-	assert_ok(store_delete(batch(), b, k));
+	ck_assert_int_eq(store_delete(batch(), b, k), STORE_ABSENT);
 	commit();
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
-	assert_ok(store_put(batch(), b, k, text("again")));
+	assert_ok(store_put(batch(), b, k, text("again"), 0));
 	commit();
 	assert_value(snapshot(), b, k, text("again"));
 }
@@ -263,7 +104,7 @@ START_TEST(test_create_again)
 {
 	open_store();
 	assert_ok(store_create(batch(), text("b")));
-	assert_ok(store_put(batch(), text("b"), text("k"), text("v")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("v"), 0));
 	assert_ok(store_create(batch(), text("b")));
 	assert_value(batch(), text("b"), text("k"), text("v"));
 	commit();
@@ -292,7 +133,7 @@ START_TEST(test_reopen)
 			snprintf(key, sizeof(key), "key%d", i);
 			snprintf(value, sizeof(value), "value %d", i * i);
 			assert_ok(store_put(batch(), text("b"), text(key),
-			    text(value)));
+			    text(value), 0));
 		}
 		commit();
 	}
@@ -307,14 +148,14 @@ START_TEST(test_abort)
 	store_abort(fx.store);
 	assert_ok(store_create(batch(), text("b")));
 	ck_assert(store_batch_open(fx.store));
-	assert_ok(store_put(batch(), text("b"), text("k"), text("old")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("old"), 0));
 	commit();
 	ck_assert(!store_batch_open(fx.store));
 
 	assert_ok(store_create(batch(), text("c")));
-	assert_ok(store_put(batch(), text("c"), text("k"), text("v")));
-	assert_ok(store_put(batch(), text("b"), text("k"), text("new")));
-	assert_ok(store_put(batch(), text("b"), text("l"), text("new")));
+	assert_ok(store_put(batch(), text("c"), text("k"), text("v"), 0));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("new"), 0));
+	assert_ok(store_put(batch(), text("b"), text("l"), text("new"), 0));
 	store_abort(fx.store);
 	ck_assert(!store_batch_open(fx.store));
 	assert_value(batch(), text("b"), text("k"), text("old"));
@@ -336,7 +177,7 @@ START_TEST(test_abort_create)
 	assert_ok(store_create(batch(), text("a")));
 	store_abort(fx.store);
 	assert_ok(store_create(batch(), text("b")));
-	assert_ok(store_put(batch(), text("b"), text("k"), text("of b")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("of b"), 0));
 	assert_ok(store_create(batch(), text("a")));
 	assert_get(batch(), "a", "k", STORE_ABSENT);
 	commit();
@@ -351,7 +192,7 @@ START_TEST(test_snapshot_isolation)
 
 	open_store();
 	assert_ok(store_create(batch(), text("b")));
-	assert_ok(store_put(batch(), text("b"), text("k"), text("old")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("old"), 0));
 	commit();
 	s = snapshot();
 	ck_assert_ptr_eq(snapshot(), s);
@@ -359,8 +200,8 @@ START_TEST(test_snapshot_isolation)
 	ck_assert_ptr_eq(batch(), w);
 	ck_assert_ptr_ne(s, w);
 	assert_value(s, text("b"), text("k"), text("old"));
-	assert_ok(store_put(w, text("b"), text("k"), text("new")));
-	assert_ok(store_put(w, text("b"), text("l"), text("new")));
+	assert_ok(store_put(w, text("b"), text("k"), text("new"), 0));
+	assert_ok(store_put(w, text("b"), text("l"), text("new"), 0));
 	assert_ok(store_create(w, text("c")));
 	assert_value(w, text("b"), text("k"), text("new"));
 	assert_value(s, text("b"), text("k"), text("old"));
@@ -394,19 +235,6 @@ END_TEST
 static const size_t value_sizes[] = { 0, 1, 255, 256, 2000, 2040, 4000, 4076,
 	4077, 4096, 65536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1 };
 
-static uint8_t *
-make_value(size_t size)
-{
-	uint8_t *p = malloc(size + 1);
-	uint64_t state = size + 1;
-	size_t i;
-
-	ck_assert_ptr_nonnull(p);
-	for (i = 0; i < size; i++)
-		p[i] = (uint8_t)unit_random(&state);
-	return p;
-}
-
 /* Two neighbours, rewritten in each of the sizes. */
 START_TEST(test_value_size)
 {
@@ -416,9 +244,9 @@ START_TEST(test_value_size)
 
 	open_store();
 	assert_ok(store_create(batch(), b));
-	assert_ok(store_put(batch(), b, text("j"), text("before")));
-	assert_ok(store_put(batch(), b, k, value));
-	assert_ok(store_put(batch(), b, text("l"), text("after")));
+	assert_ok(store_put(batch(), b, text("j"), text("before"), 0));
+	assert_ok(store_put(batch(), b, k, value, 0));
+	assert_ok(store_put(batch(), b, text("l"), text("after"), 0));
 	assert_value(batch(), b, k, value);
 	commit();
 	close_store();
@@ -426,10 +254,10 @@ START_TEST(test_value_size)
 	assert_value(snapshot(), b, text("j"), text("before"));
 	assert_value(snapshot(), b, k, value);
 	assert_value(snapshot(), b, text("l"), text("after"));
-	assert_ok(store_put(batch(), b, k, text("small")));
+	assert_ok(store_put(batch(), b, k, text("small"), 0));
 	commit();
 	assert_value(snapshot(), b, k, text("small"));
-	assert_ok(store_put(batch(), b, k, value));
+	assert_ok(store_put(batch(), b, k, value, 0));
 	commit();
 	assert_value(snapshot(), b, k, value);
 	free(p);
@@ -442,7 +270,7 @@ START_TEST(test_value_without_data)
 
 	open_store();
 	assert_ok(store_create(batch(), b));
-	assert_ok(store_put(batch(), b, k, none));
+	assert_ok(store_put(batch(), b, k, none, 0));
 	commit();
 	assert_value(snapshot(), b, k, none);
 }
@@ -470,7 +298,8 @@ START_TEST(test_names)
 				value[1] = (uint8_t)c;
 				if (round == 0) {
 					assert_ok(store_create(batch(), n));
-					assert_ok(store_put(batch(), n, n, v));
+					assert_ok(
+					    store_put(batch(), n, n, v, 0));
 				} else
 					assert_value(batch(), n, n, v);
 			}
@@ -503,6 +332,7 @@ static const struct {
 START_TEST(test_buckets_do_not_mix)
 {
 	struct bytes value;
+	struct store_entry got;
 	uint8_t byte;
 	size_t i, gone;
 
@@ -512,7 +342,7 @@ START_TEST(test_buckets_do_not_mix)
 		value = (struct bytes){ &byte, 1 };
 		assert_ok(store_create(batch(), mix_table[i].bucket));
 		assert_ok(store_put(batch(), mix_table[i].bucket,
-		    mix_table[i].key, value));
+		    mix_table[i].key, value, 0));
 	}
 	commit();
 	for (gone = 0; gone < UNIT_COUNT(mix_table); gone++) {
@@ -528,7 +358,7 @@ START_TEST(test_buckets_do_not_mix)
 			else
 				ck_assert_int_eq(store_get(snapshot(),
 						     mix_table[i].bucket,
-						     mix_table[i].key, &value),
+						     mix_table[i].key, &got),
 				    STORE_ABSENT);
 		}
 	}
@@ -756,136 +586,6 @@ START_TEST(test_sync)
 }
 END_TEST
 
-/*
- * Entries for filling a store: the value tells which entry it is.  1000
- * bytes go several to a page, 5000 get pages of their own.
- */
-#define FILL_MAX 5000
-
-static void
-fill_value(uint8_t *p, size_t size, unsigned int i)
-{
-	memset(p, 'a' + (int)(i % 26), size);
-	memcpy(p, &i, sizeof(i));
-}
-
-static enum store_result
-put_filler(struct store_view *v, unsigned int i, size_t size)
-{
-	uint8_t value[FILL_MAX];
-	char key[16];
-
-	snprintf(key, sizeof(key), "%08u", i);
-	fill_value(value, size, i);
-	return store_put(v, text("b"), text(key),
-	    (struct bytes){ value, size });
-}
-
-static enum store_result
-delete_filler(struct store_view *v, unsigned int i)
-{
-	char key[16];
-
-	snprintf(key, sizeof(key), "%08u", i);
-	return store_delete(v, text("b"), text(key));
-}
-
-static void
-assert_filler(struct store_view *v, unsigned int i, size_t size)
-{
-	struct bytes got = { NULL, 0 };
-	uint8_t value[FILL_MAX];
-	char key[16];
-
-	snprintf(key, sizeof(key), "%08u", i);
-	fill_value(value, size, i);
-	if (store_get(v, text("b"), text(key), &got) != STORE_OK ||
-	    !unit_equal(got, (struct bytes){ value, size }))
-		ck_abort_msg("entry %u is not as it was put", i);
-}
-
-static bool
-filler_is_absent(struct store_view *v, unsigned int i)
-{
-	struct bytes got;
-	char key[16];
-
-	snprintf(key, sizeof(key), "%08u", i);
-	return store_get(v, text("b"), text(key), &got) == STORE_ABSENT;
-}
-
-/* One put, one commit.  On STORE_FULL nothing of it has happened. */
-static enum store_result
-commit_filler(unsigned int i, size_t size)
-{
-	enum store_result result = put_filler(batch(), i, size);
-
-	if (result == STORE_OK)
-		result = store_commit(fx.store);
-	store_abort(fx.store);
-	store_release(fx.store);
-	if (result != STORE_OK && result != STORE_FULL)
-		assert_ok(result);
-	return result;
-}
-
-static enum store_result
-commit_delete(unsigned int i)
-{
-	enum store_result result = delete_filler(batch(), i);
-
-	if (result == STORE_OK)
-		result = store_commit(fx.store);
-	store_abort(fx.store);
-	store_release(fx.store);
-	if (result != STORE_OK && result != STORE_FULL)
-		assert_ok(result);
-	return result;
-}
-
-static off_t
-file_size(void)
-{
-	struct stat st;
-
-	ck_assert_int_eq(stat(fx.file, &st), 0);
-	return st.st_size;
-}
-
-/* The disk is full where the file ends now. */
-static void
-limit_disk(off_t size)
-{
-	struct rlimit limit = fx.file_size;
-
-	limit.rlim_cur = (rlim_t)size;
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
-static void
-unlimit_disk(void)
-{
-	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
-}
-
-/* Puts from `i` on until the store is full; returns the first not there. */
-static unsigned int
-fill_store(unsigned int i, size_t size)
-{
-	while (commit_filler(i, size) == STORE_OK)
-		if (++i > 1000000)
-			ck_abort_msg("never full");
-	return i;
-}
-
-static void
-open_with_bucket(void)
-{
-	open_store();
-	assert_ok(store_create(batch(), text("b")));
-	commit();
-}
-
 /* Batches of 50, redone after growth, until the file has grown thrice. */
 START_TEST(test_grow)
 {
@@ -926,12 +626,12 @@ END_TEST
 START_TEST(test_grow_ends_views)
 {
 	open_with_bucket();
-	assert_ok(store_put(batch(), text("b"), text("k"), text("v")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("v"), 0));
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 	assert_ok(store_grow(fx.store));
 	ck_assert(!store_batch_open(fx.store));
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
-	assert_ok(store_put(batch(), text("b"), text("k"), text("v")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("v"), 0));
 	assert_ok(store_use_reserve(fx.store, true));
 	ck_assert(!store_batch_open(fx.store));
 	assert_get(batch(), "b", "k", STORE_ABSENT);
@@ -950,7 +650,7 @@ START_TEST(test_grow_for_large_value)
 	int grown = 0;
 
 	open_with_bucket();
-	while ((result = store_put(batch(), text("b"), text("k"), value)) ==
+	while ((result = store_put(batch(), text("b"), text("k"), value, 0)) ==
 	    STORE_FULL) {
 		ck_assert_int_lt(grown++, 10);
 		assert_ok(store_grow(fx.store));
@@ -1077,51 +777,14 @@ START_TEST(test_full_disk_when_new)
 }
 END_TEST
 
-/* The whole data file, in memory. */
-static uint8_t *
-read_file(size_t *size)
-{
-	uint8_t *p;
-	int fd;
-
-	*size = (size_t)file_size();
-	p = malloc(*size + 1);
-	ck_assert_ptr_nonnull(p);
-	fd = open(fx.file, O_RDONLY | O_CLOEXEC);
-	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(read(fd, p, *size), (ssize_t)*size);
-	(void)close(fd);
-	return p;
-}
-
-/* Flips bits of a byte, `at` from the start of each copy of `pattern`. */
-static void
-damage(struct bytes pattern, ssize_t at, uint8_t bits)
-{
-	size_t size, copies = 0;
-	uint8_t *p = read_file(&size), *hit, *from = p, byte;
-	int fd = open(fx.file, O_WRONLY | O_CLOEXEC);
-
-	ck_assert_int_ge(fd, 0);
-	while ((hit = memmem(from, size - (size_t)(from - p), pattern.data,
-		    pattern.size)) != NULL) {
-		byte = hit[at] ^ bits;
-		ck_assert_int_eq(pwrite(fd, &byte, 1, hit - p + at), 1);
-		from = hit + pattern.size;
-		copies++;
-	}
-	ck_assert_uint_ge(copies, 1);
-	(void)close(fd);
-	free(p);
-}
-
 #define DAMAGE_VALUE "kvd-damage-test-value-0123456789-0123456789"
 /* The checksum, expiry and revision in front of a value. */
 #define DAMAGE_HEADER 20
 
 START_TEST(test_damaged_value)
 {
-	struct bytes value = text(DAMAGE_VALUE), got;
+	struct bytes value = text(DAMAGE_VALUE);
+	struct store_entry got;
 
 	make_store(DAMAGE_VALUE);
 	damage(value, _i, (uint8_t)(1 << (_i & 7)));
@@ -1132,7 +795,7 @@ START_TEST(test_damaged_value)
 	ck_assert_int_eq(store_get(batch(), text("b"), text("k"), &got),
 	    STORE_DAMAGED);
 	/* It can be deleted, or written anew. */
-	assert_ok(store_put(batch(), text("b"), text("k"), text("new")));
+	assert_ok(store_put(batch(), text("b"), text("k"), text("new"), 0));
 	commit();
 	assert_value(snapshot(), text("b"), text("k"), text("new"));
 }
@@ -1156,11 +819,12 @@ START_TEST(test_damaged_large_value)
 	size_t size = 1 << 20;
 	ssize_t at = _i == 0 ? 0 : _i == 1 ? 500000 : (ssize_t)size - 1;
 	uint8_t *p = make_value(size);
-	struct bytes value = { p, size }, got;
+	struct bytes value = { p, size };
+	struct store_entry got;
 
 	open_with_bucket();
-	assert_ok(store_put(batch(), text("b"), text("j"), text("sound")));
-	assert_ok(store_put(batch(), text("b"), text("k"), value));
+	assert_ok(store_put(batch(), text("b"), text("j"), text("sound"), 0));
+	assert_ok(store_put(batch(), text("b"), text("k"), value, 0));
 	commit();
 	close_store();
 	damage((struct bytes){ p, 64 }, at, 1);
@@ -1175,11 +839,12 @@ END_TEST
 /* An entry whose key changed is not found under either. */
 START_TEST(test_damaged_key)
 {
-	struct bytes key = text("kvd-damage-test-key"), other, got;
+	struct bytes key = text("kvd-damage-test-key"), other;
+	struct store_entry got;
 	char changed[32];
 
 	open_with_bucket();
-	assert_ok(store_put(batch(), text("b"), key, text("v")));
+	assert_ok(store_put(batch(), text("b"), key, text("v"), 0));
 	commit();
 	close_store();
 	memcpy(changed, key.data, key.size);
@@ -1197,11 +862,12 @@ END_TEST
 /* An entry that damage moved from bucket 1 to bucket 2. */
 START_TEST(test_damaged_bucket_id)
 {
-	struct bytes key = text("kvd-damage-test-key"), got;
+	struct bytes key = text("kvd-damage-test-key");
+	struct store_entry got;
 
 	open_with_bucket();
 	assert_ok(store_create(batch(), text("c")));
-	assert_ok(store_put(batch(), text("b"), key, text("v")));
+	assert_ok(store_put(batch(), text("b"), key, text("v"), 0));
 	commit();
 	close_store();
 	damage(key, -1, 1 ^ 2);
@@ -1216,11 +882,12 @@ END_TEST
 /* The bucket's record, 20 bytes behind its name. */
 START_TEST(test_damaged_bucket)
 {
-	struct bytes name = text("kvd-damage-test-bucket"), got;
+	struct bytes name = text("kvd-damage-test-bucket");
+	struct store_entry got;
 
 	open_store();
 	assert_ok(store_create(batch(), name));
-	assert_ok(store_put(batch(), name, text("k"), text("v")));
+	assert_ok(store_put(batch(), name, text("k"), text("v"), 0));
 	commit();
 	close_store();
 	damage(name, (ssize_t)name.size + _i, 0x10);
@@ -1228,7 +895,7 @@ START_TEST(test_damaged_bucket)
 	ck_assert_int_eq(store_get(snapshot(), name, text("k"), &got),
 	    STORE_DAMAGED);
 	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
-	ck_assert_int_eq(store_put(batch(), name, text("k"), text("w")),
+	ck_assert_int_eq(store_put(batch(), name, text("k"), text("w"), 0),
 	    STORE_DAMAGED);
 	ck_assert_int_eq(store_delete(batch(), name, text("k")), STORE_DAMAGED);
 	ck_assert_int_eq(store_create(batch(), name), STORE_DAMAGED);
@@ -1390,50 +1057,11 @@ START_TEST(test_lock_pid)
 }
 END_TEST
 
-/* Opens the file as LMDB does, without the store. */
-static MDB_env *
-open_raw(void)
-{
-	MDB_env *env;
-
-	ck_assert(mkdir(fx.dir, 0700) == 0 || errno == EEXIST);
-	ck_assert_int_eq(mdb_env_create(&env), 0);
-	ck_assert_int_eq(mdb_env_set_maxdbs(env, 8), 0);
-	ck_assert_int_eq(mdb_env_open(env, fx.dir, 0, 0600), 0);
-	return env;
-}
-
-/* Puts a record into database `db` (NULL: the unnamed one), or deletes it. */
-static void
-put_raw(const char *db, const char *key, const struct bytes *value)
-{
-	MDB_val k = { strlen(key), strdup(key) }, v;
-	MDB_env *env = open_raw();
-	uint8_t *copy;
-	MDB_txn *txn;
-	MDB_dbi dbi;
-
-	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	ck_assert_int_eq(
-	    mdb_dbi_open(txn, db, db == NULL ? 0 : MDB_CREATE, &dbi), 0);
-	if (value == NULL)
-		ck_assert_int_eq(mdb_del(txn, dbi, &k, NULL), 0);
-	else {
-		copy = unit_copy(value->data, value->size);
-		v = (MDB_val){ value->size, copy };
-		ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
-		free(copy);
-	}
-	ck_assert_int_eq(mdb_txn_commit(txn), 0);
-	mdb_env_close(env);
-	free(k.mv_data);
-}
-
 static const struct {
 	struct bytes record; /* without data: no record */
 	const char *word; /* in the error */
 } format_table[] = {
-	{ B("\2\0\0\0"), "data format 2," },
+	{ B("\3\0\0\0"), "data format 3," },
 	{ B("\0\0\0\0"), "data format 0," },
 	{ B("\0\0\0\1"), "data format 16777216," },
 	{ B("\xff\xff\xff\xff"), "data format 4294967295," },
@@ -1446,7 +1074,7 @@ static const struct {
 START_TEST(test_other_format)
 {
 	const struct bytes *record = &format_table[_i].record;
-	struct bytes good = B("\1\0\0\0");
+	struct bytes good = B("\2\0\0\0");
 
 	make_store("v");
 	put_raw("meta", "format", record->data == NULL ? NULL : record);
@@ -1484,7 +1112,7 @@ END_TEST
 /* The format is ours, and a database is missing. */
 START_TEST(test_missing_database)
 {
-	struct bytes format = B("\1\0\0\0");
+	struct bytes format = B("\2\0\0\0");
 
 	put_raw("meta", "format", &format);
 	assert_refused("not a kvd store");
@@ -1532,7 +1160,7 @@ static int
 open_in_child(void)
 {
 	struct store_view *v;
-	struct bytes got;
+	struct store_entry got;
 	enum store_result result;
 	int status;
 	pid_t pid = fork();
@@ -1660,37 +1288,13 @@ START_TEST(test_shortage)
 }
 END_TEST
 
-/* The keys a bucket's record says it has; there is no call for it yet. */
-static uint64_t
-raw_count(const char *bucket)
-{
-	MDB_val k = { strlen(bucket), strdup(bucket) }, v;
-	MDB_env *env = open_raw();
-	uint64_t count = 0;
-	const uint8_t *p;
-	MDB_txn *txn;
-	MDB_dbi dbi;
-	int i;
-
-	ck_assert_int_eq(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
-	ck_assert_int_eq(mdb_dbi_open(txn, "buckets", 0, &dbi), 0);
-	ck_assert_int_eq(mdb_get(txn, dbi, &k, &v), 0);
-	p = v.mv_data;
-	for (i = 7; i >= 0; i--)
-		count = count << 8 | p[8 + i];
-	mdb_txn_abort(txn);
-	mdb_env_close(env);
-	free(k.mv_data);
-	return count;
-}
-
 /* The counters, over buckets in turn, aborts and reopening. */
 START_TEST(test_count)
 {
 	static const char *const buckets[] = { "a", "b", "c" };
 	static const char *const keys[] = { "0", "1", "2", "3", "4", "5" };
 	bool there[3][6] = { { false } }, before[3][6];
-	uint64_t state = 99, count;
+	uint64_t state = 99, count, got;
 	uint32_t r;
 	size_t i, j;
 	int round;
@@ -1706,10 +1310,11 @@ START_TEST(test_count)
 		j = r / 3 % 6;
 		if (r >> 16 & 1)
 			assert_ok(store_put(batch(), text(buckets[i]),
-			    text(keys[j]), text("v")));
+			    text(keys[j]), text("v"), 0));
 		else
-			assert_ok(store_delete(batch(), text(buckets[i]),
-			    text(keys[j])));
+			ck_assert_int_eq(store_delete(batch(), text(buckets[i]),
+					     text(keys[j])),
+			    there[i][j] ? STORE_OK : STORE_ABSENT);
 		there[i][j] = r >> 16 & 1;
 		if ((r >> 20) % 8 == 0) {
 			store_abort(fx.store);
@@ -1723,21 +1328,16 @@ START_TEST(test_count)
 	if (store_batch_open(fx.store))
 		commit();
 	close_store();
+	open_store();
 	for (i = 0; i < 3; i++) {
 		count = 0;
 		for (j = 0; j < 6; j++)
 			count += there[i][j];
-		ck_assert_uint_eq(raw_count(buckets[i]), count);
+		assert_ok(store_count(snapshot(), text(buckets[i]), &got));
+		ck_assert_uint_eq(got, count);
 	}
 }
 END_TEST
-
-static void
-add_fixtures(TCase *tc)
-{
-	tcase_add_unchecked_fixture(tc, setup_base, teardown_base);
-	tcase_add_checked_fixture(tc, setup, teardown);
-}
 
 static TCase *
 tcase_data(void)

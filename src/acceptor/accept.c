@@ -1,0 +1,158 @@
+/*
+ * accept: clients come.  Runs in the acceptor, which never reads what they
+ * send.
+ */
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acceptor/accept.h"
+#include "acceptor/workers.h"
+#include "common/clock.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "common/roster.h"
+
+/* How long to leave clients waiting when processes, descriptors or memory
+ * are short. */
+#define PAUSE_MS 100
+/* Between two lines of the log about a shortage. */
+#define COMPLAIN_MS 10000
+/* Clients accepted before signals are looked at again. */
+#define ACCEPT_BATCH 64
+
+static void
+listen_events(struct acceptor *a, short events)
+{
+	size_t i;
+
+	for (i = 0; i < a->listeners; i++)
+		a->pfds[PFD_LISTEN + i].events = events;
+}
+
+/* Something is short: let what is there end, then go on. */
+static void
+pause_accepting(struct acceptor *a)
+{
+	listen_events(a, 0);
+	a->accept_at_ms = clock_ms() + PAUSE_MS;
+}
+
+void
+accept_resume(struct acceptor *a)
+{
+	a->accept_at_ms = CLOCK_NEVER;
+	listen_events(a, POLLIN);
+}
+
+static const char *const refusals[] = {
+	[ROSTER_FULL] = "ERROR too many clients\r\n",
+	[ROSTER_SOURCE_FULL] = "ERROR too many clients from your address\r\n",
+};
+
+static void
+refuse(int fd, enum roster_result why)
+{
+	char unread[512];
+
+	(void)io_send(fd, refusals[why], strlen(refusals[why]), MSG_DONTWAIT);
+	(void)shutdown(fd, SHUT_WR);
+	/* Closing with unread input would take the line back. */
+	(void)io_recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
+	(void)close(fd);
+}
+
+/* Something is short: says so, but not for each client. */
+static void
+complain(struct acceptor *a, const char *what)
+{
+	int saved = errno;
+	int64_t now_ms = clock_ms();
+
+	if (now_ms >= a->complain_at_ms) {
+		errno = saved;
+		log_warn("%s", what);
+		a->complain_at_ms = now_ms + COMPLAIN_MS;
+	}
+	pause_accepting(a);
+}
+
+void
+accept_init(struct acceptor *a)
+{
+	if (a->spare_fd == -1)
+		a->spare_fd = open(_PATH_DEVNULL, O_RDONLY | O_CLOEXEC);
+}
+
+/* There is no descriptor for the client that waits, but the spare one. */
+static void
+refuse_with_spare(struct acceptor *a, int listen_fd)
+{
+	int fd;
+
+	if (a->spare_fd == -1)
+		return;
+	(void)close(a->spare_fd);
+	a->spare_fd = -1;
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	if (fd != -1)
+		refuse(fd, ROSTER_FULL);
+	accept_init(a);
+}
+
+static bool
+is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM ||
+	    error == ENOBUFS;
+}
+
+/* Returns false when nobody waits, or none can be taken now. */
+static bool
+accept_one(struct acceptor *a, int listen_fd)
+{
+	struct sockaddr_storage addr;
+	socklen_t addr_size = sizeof(addr);
+	enum roster_result result;
+	uint32_t slot = 0;
+	int fd;
+
+	addr.ss_family = AF_UNSPEC;
+	fd = accept4(listen_fd, (struct sockaddr *)&addr, &addr_size,
+	    SOCK_CLOEXEC);
+	if (fd == -1) {
+		if (is_shortage(errno)) {
+			complain(a, "cannot accept a client");
+			refuse_with_spare(a, listen_fd);
+		} else if (errno != EAGAIN && errno != EWOULDBLOCK &&
+		    errno != EINTR && errno != ECONNABORTED)
+			complain(a, "accept");
+		return false;
+	}
+	result = roster_take(a->roster, &addr, a->config->max_clients,
+	    a->config->max_clients_per_source, &slot);
+	if (result == ROSTER_OK && workers_start(a, fd, &addr, slot) == -1) {
+		complain(a, "cannot start a worker");
+		roster_release(a->roster, slot);
+		result = ROSTER_FULL;
+	}
+	if (result != ROSTER_OK)
+		refuse(fd, result);
+	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
+}
+
+void
+accept_clients(struct acceptor *a, int listen_fd)
+{
+	int i;
+
+	for (i = 0; i < ACCEPT_BATCH; i++)
+		if (!accept_one(a, listen_fd))
+			return;
+}

@@ -1,0 +1,398 @@
+/*
+ * config_value: the values of keywords, by their types.
+ */
+
+#include <sys/un.h>
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config_value.h"
+
+struct unit {
+	const char *name; /* NULL ends a list */
+	int64_t factor;
+};
+
+static const struct unit plain_units[] = { { "", 1 }, { NULL, 0 } };
+
+static const struct unit size_units[] = {
+	{ "", 1 },
+	{ "k", 1 << 10 },
+	{ "K", 1 << 10 },
+	{ "m", 1 << 20 },
+	{ "M", 1 << 20 },
+	{ NULL, 0 },
+};
+
+static const struct unit time_units[] = {
+	{ "ms", 1 },
+	{ "s", 1000 },
+	{ "m", 60 * 1000 },
+	{ "h", 3600 * 1000 },
+	{ NULL, 0 },
+};
+
+static int64_t *
+number_field(struct config *c, const struct keyword *k)
+{
+	return (int64_t *)(void *)((char *)c + k->offset);
+}
+
+static struct config_restart_limit *
+restart_limit_field(struct config *c, const struct keyword *k)
+{
+	return (struct config_restart_limit *)(void *)((char *)c + k->offset);
+}
+
+static char **
+path_field(struct config *c, const struct keyword *k)
+{
+	return (char **)(void *)((char *)c + k->offset);
+}
+
+int
+config_error(char *error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, CONFIG_ERROR_SIZE, format, args);
+	va_end(args);
+	return -1;
+}
+
+/* Decimal digits and a unit; returns -1 for anything else, or above `max`. */
+static int64_t
+parse_number(const char *value, const struct unit *units, int64_t max)
+{
+	size_t digits = strspn(value, "0123456789"), i;
+	int64_t n = 0;
+
+	while (units->name != NULL && strcmp(value + digits, units->name) != 0)
+		units++;
+	if (digits == 0 || units->name == NULL)
+		return -1;
+	for (i = 0; i < digits; i++) {
+		n = n * 10 + (value[i] - '0');
+		if (n > max / units->factor)
+			return -1;
+	}
+	return n * units->factor;
+}
+
+static int
+set_number(struct config *c, const struct keyword *k, const struct unit *units,
+    const char *value)
+{
+	int64_t n = parse_number(value, units, k->max);
+
+	if (n < k->min)
+		return -1;
+	*number_field(c, k) = n;
+	return 0;
+}
+
+static int
+set_count(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	if (set_number(c, k, plain_units, value) == 0)
+		return 0;
+	return config_error(error,
+	    "%s: \"%s\" is not a number from %" PRId64 " to %" PRId64, k->name,
+	    value, k->min, k->max);
+}
+
+static int
+set_size(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	if (set_number(c, k, size_units, value) == 0)
+		return 0;
+	return config_error(error,
+	    "%s: \"%s\" is not a size from %" PRId64 " to %" PRId64
+	    " bytes, such as 512k or 1M",
+	    k->name, value, k->min, k->max);
+}
+
+/* No time needs no unit. */
+static int
+set_time(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	const char *number = strcmp(value, "0") == 0 ? "0s" : value;
+
+	if (set_number(c, k, time_units, number) == 0)
+		return 0;
+	return config_error(error,
+	    "%s: \"%s\" is not a time of %s to 7 days, such as 50ms, 10s, 5m "
+	    "or 1h",
+	    k->name, value, k->min == 0 ? "0" : "1ms");
+}
+
+/* What could not be told from a comment when it is printed again. */
+static int
+check_path(const char *name, const char *path, char *error)
+{
+	if (path[0] != '/')
+		return config_error(error, "%s: \"%s\" is not an absolute path",
+		    name, path);
+	if (strpbrk(path, "#\\\n") != NULL)
+		return config_error(error, "%s: \"%s\" has a # or a \\ in it",
+		    name, path);
+	return 0;
+}
+
+static int
+set_sync(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	if (strcmp(value, "always") == 0)
+		c->sync_ms = CONFIG_SYNC_ALWAYS;
+	else if (strcmp(value, "never") == 0)
+		c->sync_ms = CONFIG_SYNC_NEVER;
+	else if (set_time(c, k, value, error) == -1)
+		return config_error(error,
+		    "sync: \"%s\" is not always, never or a time of 1ms to "
+		    "7 days, such as 50ms",
+		    value);
+	return 0;
+}
+
+/* N in TIME, and perhaps exit. */
+static int
+set_restart_limit(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	struct config_restart_limit limit = { 0, 0, false };
+	char number[32], time[32], last[8] = "";
+	int n, end = 0;
+
+	n = sscanf(value, "%31[0-9] in %31[0-9a-z]%n %7s%n", number, time, &end,
+	    last, &end);
+	limit.exits = n == 3 && strcmp(last, "exit") == 0;
+	if (n >= 2) {
+		limit.restarts = parse_number(number, plain_units, k->max);
+		limit.period_ms =
+		    parse_number(time, time_units, CONFIG_WEEK_MS);
+	}
+	if (n < 2 || value[end] != '\0' || (n == 3 && !limit.exits) ||
+	    limit.restarts < k->min || limit.period_ms < 1)
+		return config_error(error,
+		    "restart-limit: \"%s\" is not NUMBER in TIME, or NUMBER "
+		    "in TIME exit, such as 3 in 5s; the number is 1 to %d",
+		    value, CONFIG_RESTARTS_MAX);
+	*restart_limit_field(c, k) = limit;
+	return 0;
+}
+
+static int
+set_path(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	char *copy;
+
+	if (check_path(k->name, value, error) == -1)
+		return -1;
+	if ((copy = strdup(value)) == NULL)
+		return config_error(error, "out of memory");
+	free(*path_field(c, k));
+	*path_field(c, k) = copy;
+	return 0;
+}
+
+static int
+listen_unix(struct config_listen *l, const char *path, char *error)
+{
+	struct sockaddr_un *sun = (struct sockaddr_un *)(void *)&l->addr;
+
+	if (check_path("listen", path, error) == -1)
+		return -1;
+	if (strlcpy(sun->sun_path, path, sizeof(sun->sun_path)) >=
+	    sizeof(sun->sun_path))
+		return config_error(error,
+		    "listen: path of a Unix socket is longer than %zu bytes",
+		    sizeof(sun->sun_path) - 1);
+	sun->sun_family = AF_UNIX;
+	l->addr_size = sizeof(*sun);
+	return 0;
+}
+
+static int
+listen_error(const char *value, char *error)
+{
+	return config_error(error,
+	    "listen: \"%s\" is not ADDRESS:PORT, [IPv6-ADDRESS]:PORT or "
+	    "unix PATH",
+	    value);
+}
+
+/* ADDRESS:PORT or [IPv6-ADDRESS]:PORT. */
+static int
+listen_inet(struct config_listen *l, const char *value, char *error)
+{
+	struct sockaddr_in *sin = (struct sockaddr_in *)(void *)&l->addr;
+	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)(void *)&l->addr;
+	char host[sizeof(l->text)], *end;
+	bool bracketed = value[0] == '[';
+	int64_t port;
+
+	(void)strlcpy(host, value, sizeof(host));
+	end = bracketed ? strstr(host, "]:") : strrchr(host, ':');
+	if (end == NULL)
+		return listen_error(value, error);
+	*end = '\0';
+	end += bracketed ? 2 : 1;
+	if ((port = parse_number(end, plain_units, 65535)) == -1)
+		return config_error(error,
+		    "listen: \"%s\" is not a port (0 to 65535)", end);
+	if (!bracketed && inet_pton(AF_INET, host, &sin->sin_addr) == 1) {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons((uint16_t)port);
+		l->addr_size = sizeof(*sin);
+		return 0;
+	}
+	if (!bracketed || inet_pton(AF_INET6, host + 1, &sin6->sin6_addr) != 1)
+		return listen_error(value, error);
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons((uint16_t)port);
+	l->addr_size = sizeof(*sin6);
+	return 0;
+}
+
+void
+config_clear_listens(struct config *c)
+{
+	struct config_listen *l;
+
+	while ((l = TAILQ_FIRST(&c->listens)) != NULL) {
+		TAILQ_REMOVE(&c->listens, l, entry);
+		free(l);
+	}
+}
+
+static int
+add_listen(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	struct config_listen *l;
+	int rc;
+
+	(void)k;
+	if ((l = calloc(1, sizeof(*l))) == NULL)
+		return config_error(error, "out of memory");
+	if (strlcpy(l->text, value, sizeof(l->text)) >= sizeof(l->text))
+		rc = config_error(error, "listen: value too long");
+	else if (strncmp(value, "unix", 4) == 0 &&
+	    strchr(CONFIG_BLANKS, value[4]))
+		rc = listen_unix(l,
+		    value + 4 + strspn(value + 4, CONFIG_BLANKS), error);
+	else
+		rc = listen_inet(l, value, error);
+	if (rc == -1) {
+		free(l);
+		return -1;
+	}
+	if (!c->listens_given)
+		config_clear_listens(c);
+	c->listens_given = true;
+	TAILQ_INSERT_TAIL(&c->listens, l, entry);
+	return 0;
+}
+
+static int (*const setters[])(struct config *, const struct keyword *,
+    const char *, char *) = {
+	[KEYWORD_COUNT] = set_count,
+	[KEYWORD_LISTEN] = add_listen,
+	[KEYWORD_PATH] = set_path,
+	[KEYWORD_RESTART_LIMIT] = set_restart_limit,
+	[KEYWORD_SIZE] = set_size,
+	[KEYWORD_SYNC] = set_sync,
+	[KEYWORD_TIME] = set_time,
+};
+
+int
+config_set(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	return setters[k->type](c, k, value, error);
+}
+
+static void
+print_value(struct buf *b, const struct keyword *k, const char *value)
+{
+	buf_append_text(b, k->name);
+	buf_append_byte(b, ' ');
+	buf_append_text(b, value);
+	buf_append_byte(b, '\n');
+}
+
+static void
+print_time(struct buf *b, const struct keyword *k, int64_t ms)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64 "ms", ms);
+	print_value(b, k, text);
+}
+
+static void
+print_sync(const struct config *c, const struct keyword *k, struct buf *b)
+{
+	if (c->sync_ms == CONFIG_SYNC_ALWAYS)
+		print_value(b, k, "always");
+	else if (c->sync_ms == CONFIG_SYNC_NEVER)
+		print_value(b, k, "never");
+	else
+		print_time(b, k, c->sync_ms);
+}
+
+static void
+print_restart_limit(struct buf *b, const struct keyword *k,
+    const struct config_restart_limit *limit)
+{
+	char text[96];
+
+	snprintf(text, sizeof(text), "%" PRId64 " in %" PRId64 "ms%s",
+	    limit->restarts, limit->period_ms, limit->exits ? " exit" : "");
+	print_value(b, k, text);
+}
+
+void
+config_print_keyword(const struct config *config, const struct keyword *k,
+    struct buf *b)
+{
+	struct config copy = *config, *c = &copy; /* for the accessors */
+	struct config_listen *l;
+	char text[32];
+
+	switch (k->type) {
+	case KEYWORD_LISTEN:
+		TAILQ_FOREACH(l, &c->listens, entry)
+			print_value(b, k, l->text);
+		return;
+	case KEYWORD_PATH:
+		print_value(b, k, *path_field(c, k));
+		return;
+	case KEYWORD_RESTART_LIMIT:
+		print_restart_limit(b, k, restart_limit_field(c, k));
+		return;
+	case KEYWORD_SYNC:
+		print_sync(c, k, b);
+		return;
+	case KEYWORD_TIME:
+		print_time(b, k, *number_field(c, k));
+		return;
+	case KEYWORD_COUNT:
+	case KEYWORD_SIZE:
+		snprintf(text, sizeof(text), "%" PRId64, *number_field(c, k));
+		print_value(b, k, text);
+		return;
+	}
+}

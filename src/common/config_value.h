@@ -1,0 +1,48 @@
+/*
+ * Inside the configuration: keywords, and how their values are read and
+ * printed.
+ */
+
+#ifndef COMMON_CONFIG_VALUE_H
+#define COMMON_CONFIG_VALUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/config.h"
+
+#define CONFIG_BLANKS " \t\r"
+#define CONFIG_WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
+
+enum keyword_type {
+	KEYWORD_COUNT,
+	KEYWORD_LISTEN,
+	KEYWORD_PATH,
+	KEYWORD_RESTART_LIMIT,
+	KEYWORD_SIZE,
+	KEYWORD_SYNC,
+	KEYWORD_TIME,
+};
+
+struct keyword {
+	const char *name;
+	enum keyword_type type;
+	size_t offset; /* of the field in struct config */
+	int64_t min, max;
+	const char *initial;
+	bool fixed; /* while kvd runs */
+};
+
+/* Sets the keyword's field.  Returns 0, or -1 with one line in `error`. */
+int config_set(struct config *, const struct keyword *, const char *value,
+    char *error);
+/* Appends lines that config_line() reads. */
+void config_print_keyword(const struct config *, const struct keyword *,
+    struct buf *);
+void config_clear_listens(struct config *);
+/* Fills `error` (CONFIG_ERROR_SIZE bytes) and returns -1. */
+int config_error(char *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+#endif

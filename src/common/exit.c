@@ -1,0 +1,48 @@
+/*
+ * exit: how a process has ended.
+ */
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/exit.h"
+
+void
+exit_describe(char *text, size_t size, int status)
+{
+	const char *core =
+	    WIFSIGNALED(status) && WCOREDUMP(status) ? " (core dumped)" : "";
+	const char *name;
+
+	if (!WIFSIGNALED(status)) {
+		snprintf(text, size, "exited with status %d",
+		    WEXITSTATUS(status));
+		return;
+	}
+#ifdef HAVE_SIGABBREV_NP
+	if ((name = sigabbrev_np(WTERMSIG(status))) != NULL) {
+		snprintf(text, size, "died of SIG%s%s", name, core);
+		return;
+	}
+#endif
+	name = strsignal(WTERMSIG(status));
+	snprintf(text, size, "died of signal %d (%s)%s", WTERMSIG(status), name,
+	    core);
+}
+
+void
+exit_describe_use(char *text, size_t size, int64_t ran_ms,
+    const struct rusage *use)
+{
+	double processor_s =
+	    (double)(use->ru_utime.tv_sec + use->ru_stime.tv_sec) +
+	    (double)(use->ru_utime.tv_usec + use->ru_stime.tv_usec) / 1e6;
+
+	snprintf(text, size,
+	    "ran %.1fs, used %.2fs of processor time and %ld KiB of memory",
+	    (double)ran_ms / 1000, processor_s, use->ru_maxrss);
+}

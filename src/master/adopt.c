@@ -1,0 +1,173 @@
+/*
+ * adopt: workers whose acceptor has died.  Runs in the master.
+ */
+
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "common/roster.h"
+#include "master/adopt.h"
+
+/* After SIGKILL. */
+#define KILL_WAIT_MS 2000
+/* An acceptor's last worker is the last of those that it leaves; others may
+ * die at the same time. */
+#define LAST_CHILDREN 64
+/* Acceptors that may hold the roster, one after the other. */
+#define HOLDERS_MAX (CONFIG_ACCEPTORS_MAX + 1)
+
+/* Children of this process; a new one is the last. */
+static FILE *
+open_children(void)
+{
+	FILE *file = fopen("/proc/thread-self/children", "re");
+
+	if (file == NULL)
+		log_warn("/proc/thread-self/children");
+	return file;
+}
+
+static bool
+is_child(const struct master *m, pid_t pid)
+{
+	int i;
+
+	for (i = 0; i < CHILDREN; i++)
+		if (m->children[i].pid == pid)
+			return true;
+	return false;
+}
+
+bool
+adopt_knows(struct master *m, pid_t pid)
+{
+	return roster_find(m->roster, pid) != ROSTER_NONE;
+}
+
+/* The worker that an acceptor forked and did not live to name; 0: none. */
+static pid_t
+find_orphan(struct master *m)
+{
+	long last[LAST_CHILDREN] = { 0 }, pid;
+	size_t n = 0, i;
+	FILE *file;
+
+	if ((file = open_children()) == NULL)
+		return 0;
+	while (fscanf(file, "%ld", &pid) == 1)
+		last[n++ % LAST_CHILDREN] = pid;
+	(void)fclose(file);
+	for (i = 0; i < LAST_CHILDREN; i++)
+		if (last[i] != 0 && !is_child(m, (pid_t)last[i]) &&
+		    !adopt_knows(m, (pid_t)last[i]))
+			return (pid_t)last[i];
+	return 0;
+}
+
+/* An acceptor that is stopped in the middle of it: its clients keep on. */
+static void
+kill_holder(pid_t holder)
+{
+	log_warnx("acceptor (pid %ld) does not let go of the roster; "
+		  "killing it",
+	    (long)holder);
+	if (holder > 0 && kill(holder, SIGKILL) == -1)
+		log_warn("kill");
+}
+
+void
+adopt_workers(struct master *m, pid_t acceptor)
+{
+	pid_t orphan = 0, holder = 0;
+	int i;
+
+	if (roster_has_unnamed(m->roster, acceptor))
+		orphan = find_orphan(m);
+	for (i = 0; i < HOLDERS_MAX; i++) {
+		holder = roster_settle(m->roster, acceptor, orphan);
+		if (holder == 0)
+			return;
+		kill_holder(holder);
+	}
+	log_warnx("the number of clients may be wrong by one");
+}
+
+void
+adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
+{
+	uint32_t slot = roster_find(m->roster, pid);
+	char report[ROSTER_REPORT_SIZE];
+	pid_t holder;
+	int i;
+
+	if (slot == ROSTER_NONE)
+		return;
+	if (WIFSIGNALED(status)) {
+		roster_report(m->roster, slot, pid, status, use, report);
+		log_warnx("%s", report);
+	}
+	for (i = 0; i < HOLDERS_MAX; i++) {
+		holder = roster_release_pid(m->roster, pid);
+		if (holder == 0)
+			return;
+		kill_holder(holder);
+	}
+	log_warnx("the number of clients may be wrong by one");
+}
+
+/* None can be reaped, and its pid used again, meanwhile. */
+static void
+kill_children(void)
+{
+	FILE *file;
+	long pid;
+
+	if ((file = open_children()) == NULL)
+		return;
+	while (fscanf(file, "%ld", &pid) == 1) {
+		log_warnx("worker %ld did not end in time; killing it", pid);
+		(void)kill((pid_t)pid, SIGKILL);
+	}
+	(void)fclose(file);
+}
+
+/* Reaps until nobody is left, the deadline passes or a signal asks twice. */
+static bool
+reap_until(struct master *m, int64_t deadline_ms)
+{
+	struct pollfd pfd = { .fd = m->signal_fd, .events = POLLIN };
+	struct signalfd_siginfo info;
+	pid_t pid;
+
+	for (;;) {
+		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+			;
+		if (pid == -1)
+			return true; /* ECHILD */
+		if (io_poll(&pfd, 1, deadline_ms) <= 0)
+			return false;
+		if (read(m->signal_fd, &info, sizeof(info)) == sizeof(info) &&
+		    info.ssi_signo != SIGCHLD)
+			return false;
+	}
+}
+
+void
+adopt_await(struct master *m)
+{
+	/* They end by themselves: the lifeline is cut. */
+	if (reap_until(m, clock_ms() + m->config->shutdown_timeout_ms))
+		return;
+	kill_children();
+	(void)reap_until(m, clock_ms() + KILL_WAIT_MS);
+}

@@ -1,0 +1,27 @@
+/*
+ * Workers of an acceptor that has died are the master's (it is their
+ * subreaper): it reaps them, reports their crashes and keeps the roster
+ * right.
+ */
+
+#ifndef MASTER_ADOPT_H
+#define MASTER_ADOPT_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+
+#include "master/state.h"
+
+struct rusage;
+
+/* Is this process a worker whose acceptor did or could say so? */
+bool adopt_knows(struct master *, pid_t);
+/* An acceptor has ended: its workers are adopted. */
+void adopt_workers(struct master *, pid_t acceptor);
+/* An adopted worker was reaped. */
+void adopt_ended(struct master *, pid_t, int status, const struct rusage *);
+/* At the end: waits for all of them, with a deadline. */
+void adopt_await(struct master *);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * The master's state: one struct, passed down.
+ */
+
+#ifndef MASTER_STATE_H
+#define MASTER_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/channel.h"
+#include "common/config.h"
+#include "master/child.h"
+#include "master/notify.h"
+#include "master/options.h"
+
+struct pidfh;
+struct roster;
+
+/* Children stop in the reverse of this order; those of one stage together. */
+enum stage {
+	STAGE_OVER = -1,
+	STAGE_REGISTRY,
+	STAGE_ACCEPTORS,
+	STAGES
+};
+
+/* The registry, and then the acceptors; the configuration says how many. */
+#define REGISTRY 0
+#define ACCEPTOR 1
+#define CHILDREN (ACCEPTOR + CONFIG_ACCEPTORS_MAX)
+
+struct master {
+	const struct options *options;
+	struct config *config;
+	struct channel_terms terms;
+	struct child children[CHILDREN];
+	char workdir[1024]; /* where acceptors and workers live */
+	int signal_fd;
+	int lifeline[2]; /* ours is [1]; nobody writes */
+	int roster_fd;
+	struct roster *roster;
+	int registry_fd; /* listening sockets, -1 when closed */
+	int *listen_fds; /* one for each `listen`, or those inherited */
+	bool inherits; /* these sockets were bound by whoever started us */
+	struct notify notify;
+	struct pidfh *pidfile;
+	int daemon_fd; /* who waits for our start; -1: nobody */
+	bool announced; /* clients can connect */
+	bool reloading; /* init was told so, and not yet that it is over */
+	bool reload_failed; /* the last one */
+	char reported[64]; /* the status that init was told last */
+	bool stopping;
+	int stage; /* when stopping: whose turn it is, or STAGE_OVER */
+	int status; /* what to exit with */
+};
+
+#endif

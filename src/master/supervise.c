@@ -1,0 +1,394 @@
+/*
+ * supervise: the supervisor's loop.  Runs in the master.
+ */
+
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/exit.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "master/adopt.h"
+#include "master/daemon.h"
+#include "master/listener.h"
+#include "master/reload.h"
+#include "master/report.h"
+#include "master/supervise.h"
+
+static void
+start(struct master *m, struct child *c)
+{
+	if (child_start(c, m->config, &m->terms) == 0)
+		return;
+	log_warn("cannot start the %s", c->spec->name);
+	supervise_event(m, c, POLICY_ENDED_BADLY);
+}
+
+static void
+kill_child(const struct child *c)
+{
+	log_warnx("%s (pid %ld) did not %s in time; killing it", c->spec->name,
+	    (long)c->pid,
+	    c->policy.state == POLICY_FAILING ? "start, or end when aborted," :
+						"end");
+	child_signal(c, SIGKILL);
+}
+
+void
+supervise_event(struct master *m, struct child *c, enum policy_event event)
+{
+	struct policy_rules rules = child_rules(c, m->config);
+
+	switch (policy_step(&c->policy, &rules, event, clock_ms())) {
+	case POLICY_DO_NOTHING:
+	case POLICY_DO_GIVE_UP: /* whoever says that it has ended does it */
+	case POLICY_DO_RESTART:
+		return;
+	case POLICY_DO_START:
+		start(m, c);
+		return;
+	case POLICY_DO_TERMINATE:
+		child_signal(c, SIGTERM);
+		return;
+	case POLICY_DO_ABORT:
+		child_signal(c, SIGABRT);
+		return;
+	case POLICY_DO_KILL:
+		kill_child(c);
+		return;
+	case POLICY_DO_COMPLAIN:
+		log_warnx("%s: event %d in state %d", c->spec->name, event,
+		    c->policy.state);
+		return;
+	}
+}
+
+/* Is one of this stage still there?  Those that have not been told to end
+ * are, or, if asked again, those that have. */
+static bool
+stop_stage(struct master *m, int stage, bool again)
+{
+	struct child *c;
+	bool left = false;
+
+	for (c = m->children; c < m->children + CHILDREN; c++) {
+		if (c->spec->stage != stage)
+			continue;
+		if ((c->policy.state == POLICY_STOPPING) == again)
+			supervise_event(m, c, POLICY_STOP);
+		left = left || c->policy.state != POLICY_IDLE;
+	}
+	return left;
+}
+
+static void
+advance_stop(struct master *m)
+{
+	while (m->stage != STAGE_OVER && !stop_stage(m, m->stage, false))
+		m->stage--;
+}
+
+static void
+begin_stop(struct master *m, int status)
+{
+	if (m->stopping) {
+		if (m->stage != STAGE_OVER)
+			(void)stop_stage(m, m->stage, true);
+		return;
+	}
+	m->stopping = true;
+	m->status = status;
+	report_stop(m);
+	/* Every worker sees this, also those of an earlier acceptor. */
+	(void)close(m->lifeline[1]);
+	m->lifeline[1] = -1;
+	m->stage = STAGES - 1;
+	advance_stop(m);
+}
+
+static void
+announce(struct master *m)
+{
+	char name[LISTENER_NAME_SIZE];
+	size_t i;
+
+	m->announced = true;
+	for (i = 0; i < m->children[ACCEPTOR].listens; i++) {
+		listener_name(m->listen_fds[i], name);
+		log_info("Accepting connections on %s", name);
+	}
+	report_ready(m);
+	if (m->daemon_fd != -1)
+		daemon_ready(m->daemon_fd);
+	m->daemon_fd = -1;
+}
+
+/* Starts the acceptors when the registry is ready; announces when they are. */
+static void
+advance_start(struct master *m)
+{
+	int64_t i;
+
+	if (m->announced || m->stopping ||
+	    m->children[REGISTRY].policy.state != POLICY_READY)
+		return;
+	for (i = 0; i < m->config->acceptors; i++)
+		if (m->children[ACCEPTOR + i].policy.state == POLICY_IDLE)
+			supervise_event(m, &m->children[ACCEPTOR + i],
+			    POLICY_START);
+	for (i = 0; i < m->config->acceptors; i++)
+		if (m->children[ACCEPTOR + i].policy.state != POLICY_READY)
+			return;
+	announce(m);
+}
+
+static void
+child_is_ready(struct master *m, struct child *c)
+{
+	supervise_event(m, c, POLICY_IS_READY);
+	if (c->policy.state != POLICY_READY)
+		return;
+	log_debug("%s ready, pid %ld", c->spec->name, (long)c->pid);
+	heartbeat_start(&c->heartbeat, m->config->heartbeat_timeout_ms,
+	    clock_ms());
+	advance_start(m);
+}
+
+/* What it is no use to try again, and what never worked. */
+static enum policy_event
+ending(const struct master *m, int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+
+	if (code == EX_CONFIG || code == EX_USAGE || !m->announced)
+		return POLICY_ENDED_FOR_GOOD;
+	return code == EX_OK ? POLICY_ENDED_WELL : POLICY_ENDED_BADLY;
+}
+
+static const char *
+what_next(const struct child *c, int64_t now_ms, char *text, size_t size)
+{
+	if (c->policy.state == POLICY_WAITING && c->policy.deadline_ms > now_ms)
+		snprintf(text, size, "restarting it in %lldms",
+		    (long long)(c->policy.deadline_ms - now_ms));
+	else if (policy_runs(&c->policy) || c->policy.state == POLICY_WAITING)
+		(void)strlcpy(text, "restarting it now", size);
+	else
+		(void)strlcpy(text, "not restarting it", size);
+	return text;
+}
+
+static void
+child_has_ended(struct master *m, struct child *c, int status,
+    const struct rusage *use)
+{
+	bool expected = status == 0 &&
+	    (c->policy.state == POLICY_STOPPING ||
+		c->policy.state == POLICY_REPLACING);
+	int64_t now_ms = clock_ms(), ran_ms = now_ms - c->policy.started_ms;
+	char end[64], used[96], next[64];
+	long pid = (long)c->pid;
+
+	if (c->spec->stage == STAGE_ACCEPTORS)
+		adopt_workers(m, c->pid);
+	child_forget(c);
+	supervise_event(m, c, ending(m, status));
+	if (!expected) {
+		exit_describe(end, sizeof(end), status);
+		exit_describe_use(used, sizeof(used), ran_ms, use);
+		log_warnx("%s (pid %ld) %s; %s; %s", c->spec->name, pid, end,
+		    used, what_next(c, now_ms, next, sizeof(next)));
+	}
+	if (m->stopping)
+		advance_stop(m);
+	else if (!expected && c->policy.state == POLICY_IDLE)
+		begin_stop(m,
+		    WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
+			WEXITSTATUS(status) :
+			EX_SOFTWARE);
+}
+
+/* Returns false if it has not ended. */
+static bool
+reap_child(struct master *m, struct child *c)
+{
+	struct rusage use;
+	int status;
+
+	if (wait4(c->pid, &status, WNOHANG, &use) != c->pid)
+		return false;
+	child_has_ended(m, c, status, &use);
+	return true;
+}
+
+static void
+reap_acceptors(struct master *m)
+{
+	struct child *c;
+
+	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++)
+		if (policy_runs(&c->policy))
+			(void)reap_child(m, c);
+}
+
+static void
+reap_one(struct master *m, pid_t pid)
+{
+	struct rusage use;
+	struct child *c;
+	int status;
+
+	for (c = m->children; c < m->children + CHILDREN; c++)
+		if (c->pid == pid) {
+			(void)reap_child(m, c);
+			return;
+		}
+	/* Its acceptor is dead, and had no time to say whom it forked: that is
+	 * to be found out while this one is still there to be seen. */
+	if (!adopt_knows(m, pid))
+		reap_acceptors(m);
+	if (wait4(pid, &status, WNOHANG, &use) == pid)
+		adopt_ended(m, pid, status, &use);
+}
+
+/* One signal may stand for several children: looks first, reaps then. */
+static void
+reap(struct master *m)
+{
+	siginfo_t info;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) ==
+			-1 ||
+		    info.si_pid == 0)
+			return;
+		reap_one(m, info.si_pid);
+	}
+}
+
+static void
+read_signals(struct master *m)
+{
+	struct signalfd_siginfo info;
+
+	while (read(m->signal_fd, &info, sizeof(info)) == sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGCHLD:
+			reap(m);
+			break;
+		case SIGHUP:
+			if (m->announced && !m->stopping)
+				reload(m);
+			break;
+		default:
+			log_info("stopping");
+			begin_stop(m, m->announced ? EX_OK : EX_TEMPFAIL);
+			break;
+		}
+	}
+}
+
+static void
+read_channel(struct master *m, struct child *c)
+{
+	int type = channel_recv_type(c->channel_fd);
+
+	switch (type) {
+	case IO_AGAIN:
+		return;
+	case CHANNEL_READY:
+		child_is_ready(m, c);
+		return;
+	case CHANNEL_PONG:
+		heartbeat_pong(&c->heartbeat);
+		return;
+	case CHANNEL_RENEW:
+		if (channel_send_config(c->channel_fd, m->config, &m->terms) ==
+		    -1)
+			log_warn("cannot configure the %s", c->spec->name);
+		return;
+	default:
+		/* End of file: SIGCHLD tells the rest. */
+		if (type > 0)
+			log_warnx("unknown message from the %s", c->spec->name);
+		(void)close(c->channel_fd);
+		c->channel_fd = -1;
+	}
+}
+
+static void
+beat(struct master *m, struct child *c, int64_t now_ms)
+{
+	int64_t timeout_ms = m->config->heartbeat_timeout_ms;
+
+	switch (heartbeat_tick(&c->heartbeat, timeout_ms, now_ms)) {
+	case HEARTBEAT_WAIT:
+		return;
+	case HEARTBEAT_PING:
+		/* What it cannot be sent it does not answer. */
+		if (c->channel_fd != -1)
+			(void)channel_send(c->channel_fd, CHANNEL_PING);
+		return;
+	case HEARTBEAT_HUNG:
+		log_warnx("%s (pid %ld) has not answered for %llds: it hangs; "
+			  "aborting it",
+		    c->spec->name, (long)c->pid, (long long)timeout_ms / 1000);
+		supervise_event(m, c, POLICY_HUNG);
+	}
+}
+
+/* Does what is due, and returns when something will be. */
+static int64_t
+run_timers(struct master *m)
+{
+	int64_t now_ms = clock_ms(), next_ms = report_turn(m, now_ms);
+	struct child *c;
+
+	for (c = m->children; c < m->children + CHILDREN; c++) {
+		beat(m, c, now_ms);
+		if (c->policy.deadline_ms <= now_ms)
+			supervise_event(m, c, POLICY_DEADLINE);
+		if (c->policy.deadline_ms < next_ms)
+			next_ms = c->policy.deadline_ms;
+		if (c->heartbeat.due_ms < next_ms)
+			next_ms = c->heartbeat.due_ms;
+	}
+	return next_ms;
+}
+
+static void
+await_events(struct master *m, int64_t deadline_ms)
+{
+	struct pollfd pfds[1 + CHILDREN];
+	int i;
+
+	pfds[0] = (struct pollfd){ m->signal_fd, POLLIN, 0 };
+	for (i = 0; i < CHILDREN; i++)
+		pfds[i + 1] =
+		    (struct pollfd){ m->children[i].channel_fd, POLLIN, 0 };
+	if (io_poll(pfds, 1 + CHILDREN, deadline_ms) == IO_FAILED)
+		fatal(EX_OSERR, "poll");
+	for (i = 0; i < CHILDREN; i++)
+		if (pfds[i + 1].revents != 0)
+			read_channel(m, &m->children[i]);
+	if (pfds[0].revents != 0)
+		read_signals(m);
+}
+
+void
+supervise(struct master *m)
+{
+	supervise_event(m, &m->children[REGISTRY], POLICY_START);
+	while (!m->stopping || m->stage != STAGE_OVER)
+		await_events(m, run_timers(m));
+}

@@ -1,0 +1,349 @@
+/*
+ * events: subscriptions.  Runs in the registry.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "common/log.h"
+#include "registry/conn.h"
+#include "registry/events.h"
+#include "registry/registry.h"
+#include "store/store.h"
+
+struct topic {
+	RB_ENTRY(topic) entry;
+	struct subscription_list subscriptions;
+	size_t name_size;
+	char name[UINT8_MAX];
+};
+
+static int
+topic_compare(struct topic *a, struct topic *b)
+{
+	size_t size = a->name_size < b->name_size ? a->name_size : b->name_size;
+	int order = memcmp(a->name, b->name, size);
+
+	if (order != 0)
+		return order;
+	return a->name_size < b->name_size ? -1 : a->name_size > b->name_size;
+}
+
+RB_GENERATE_INTERNAL(topic_tree, topic, entry, topic_compare,
+    __attribute__((unused)) static)
+
+static struct topic *
+find_topic(struct registry *r, struct bytes name)
+{
+	struct topic find;
+
+	find.name_size = name.size;
+	memcpy(find.name, name.data, name.size);
+	return RB_FIND(topic_tree, &r->topics, &find);
+}
+
+static struct topic *
+make_topic(struct registry *r, struct bytes name)
+{
+	struct topic *t = find_topic(r, name);
+
+	if (t != NULL)
+		return t;
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		fatal(EX_OSERR, "subscription");
+	LIST_INIT(&t->subscriptions);
+	t->name_size = name.size;
+	memcpy(t->name, name.data, name.size);
+	RB_INSERT(topic_tree, &r->topics, t);
+	r->changes.wanted = true;
+	return t;
+}
+
+/* Its subscriptions end; without any there is no topic. */
+static void
+end_topic(struct registry *r, struct topic *t)
+{
+	RB_REMOVE(topic_tree, &r->topics, t);
+	free(t);
+	r->changes.wanted = !RB_EMPTY(&r->topics);
+}
+
+static void
+end_subscription(struct subscription *s)
+{
+	s->conn->subscribed--;
+	LIST_REMOVE(s, topic_entry);
+	LIST_REMOVE(s, conn_entry);
+	free(s);
+}
+
+static struct subscription *
+find_subscription(struct conn *c, struct bytes bucket)
+{
+	struct subscription *s;
+
+	LIST_FOREACH(s, &c->subscriptions, conn_entry)
+		if (s->topic->name_size == bucket.size &&
+		    memcmp(s->topic->name, bucket.data, bucket.size) == 0)
+			return s;
+	return NULL;
+}
+
+static void
+subscribe(struct registry *r, struct conn *c, struct bytes bucket)
+{
+	struct topic *t = make_topic(r, bucket);
+	struct subscription *s;
+
+	if ((s = calloc(1, sizeof(*s))) == NULL)
+		fatal(EX_OSERR, "subscription");
+	s->topic = t;
+	s->conn = c;
+	LIST_INSERT_HEAD(&t->subscriptions, s, topic_entry);
+	LIST_INSERT_HEAD(&c->subscriptions, s, conn_entry);
+	c->subscribed++;
+}
+
+/* Queues a frame that has nothing, or a name. */
+static void
+queue(struct conn *c, enum event_kind kind, uint64_t revision,
+    const struct bytes *name)
+{
+	size_t position = message_begin(&c->events, MESSAGE_EVENT, revision);
+
+	message_put_u8(&c->events, (uint8_t)kind);
+	if (name != NULL)
+		message_put_name(&c->events, *name);
+	message_end(&c->events, position);
+	if (buf_failed(&c->events))
+		fatalx(EX_OSERR, "out of memory");
+}
+
+static void
+notify(struct registry *r, struct conn *c)
+{
+	if (c->notified)
+		return;
+	c->notified = true;
+	/* What one turn brings does not make a subscriber slow. */
+	c->slow = buf_size(&c->events) > EVENTS_QUEUE_MAX;
+	TAILQ_INSERT_TAIL(&r->notified, c, notified_entry);
+}
+
+/* The snapshot of the last commit; there is no batch. */
+static struct store_view *
+last_commit(struct registry *r)
+{
+	struct store_view *view;
+
+	if (store_snapshot(r->store, &view) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	return view;
+}
+
+static bool
+has_bucket(struct registry *r, struct bytes bucket)
+{
+	struct store_entry entry;
+
+	/* Any key will do. */
+	return store_get(last_commit(r), bucket, bucket, &entry) !=
+	    STORE_NO_BUCKET;
+}
+
+enum status
+events_subscribe(struct registry *r, struct conn *c, struct bytes bucket)
+{
+	if (!has_bucket(r, bucket))
+		return STATUS_NOT_FOUND;
+	if (find_subscription(c, bucket) != NULL)
+		return STATUS_OK;
+	if (c->subscribed >= MESSAGE_SUBSCRIPTIONS_MAX)
+		return STATUS_TOO_MANY_SUBSCRIPTIONS;
+	subscribe(r, c, bucket);
+	/* From where it knows all, should this registry die. */
+	notify(r, c);
+	queue(c, EVENT_COMMIT, store_revision(last_commit(r)), NULL);
+	return STATUS_OK;
+}
+
+static void
+leave(struct registry *r, struct subscription *s)
+{
+	struct topic *t = s->topic;
+
+	end_subscription(s);
+	if (LIST_EMPTY(&t->subscriptions))
+		end_topic(r, t);
+}
+
+void
+events_unsubscribe(struct registry *r, struct conn *c, struct bytes bucket)
+{
+	struct subscription *s = find_subscription(c, bucket);
+
+	if (s != NULL)
+		leave(r, s);
+}
+
+void
+events_leave(struct registry *r, struct conn *c)
+{
+	struct subscription *s;
+
+	while ((s = LIST_FIRST(&c->subscriptions)) != NULL)
+		leave(r, s);
+}
+
+bool
+events_resume(struct registry *r, struct conn *c, uint64_t seen,
+    struct bytes buckets)
+{
+	uint64_t revision = store_revision(last_commit(r));
+	struct bytes bucket;
+
+	if (buckets.size == 0)
+		return true;
+	notify(r, c);
+	queue(c, seen == revision ? EVENT_COMMIT : EVENT_MISSED, revision,
+	    NULL);
+	while (message_get_name(&buckets, &bucket)) {
+		if (bucket.size == 0 ||
+		    c->subscribed >= MESSAGE_SUBSCRIPTIONS_MAX)
+			return false;
+		if (!has_bucket(r, bucket))
+			queue(c, EVENT_DROPPED, 0, &bucket);
+		else if (find_subscription(c, bucket) == NULL)
+			subscribe(r, c, bucket);
+	}
+	return buckets.size == 0;
+}
+
+static void
+encode(struct buf *b, const struct change *change)
+{
+	static const enum event_kind kinds[] = {
+		[CHANGE_SET] = EVENT_SET,
+		[CHANGE_DELETED] = EVENT_DELETED,
+		[CHANGE_DROPPED] = EVENT_DROPPED,
+	};
+	size_t position = message_begin(b, MESSAGE_EVENT, 0);
+
+	message_put_u8(b, (uint8_t)kinds[change->type]);
+	message_put_name(b,
+	    change->type == CHANGE_DROPPED ? change->bucket : change->key);
+	if (change->type == CHANGE_SET)
+		message_put_value(b, change->value);
+	message_end(b, position);
+}
+
+/* Copies frames, all of one bucket, to its subscribers. */
+static void
+deliver(struct registry *r, struct topic *t, struct buf *frames)
+{
+	struct subscription *s;
+
+	if (buf_failed(frames))
+		fatalx(EX_OSERR, "out of memory");
+	LIST_FOREACH(s, &t->subscriptions, topic_entry) {
+		notify(r, s->conn);
+		if (!s->conn->slow)
+			buf_append(&s->conn->events, buf_data(frames),
+			    buf_size(frames));
+	}
+	buf_truncate(frames, 0);
+}
+
+/* What comes of this name is of another bucket. */
+static void
+drop(struct registry *r, struct topic *t)
+{
+	struct subscription *s;
+
+	while ((s = LIST_FIRST(&t->subscriptions)) != NULL)
+		end_subscription(s);
+	end_topic(r, t);
+}
+
+static bool
+is_of(const struct topic *t, struct bytes bucket)
+{
+	return t != NULL && t->name_size == bucket.size &&
+	    memcmp(t->name, bucket.data, bucket.size) == 0;
+}
+
+/* A run of changes of one bucket is copied in one piece. */
+static void
+publish_changes(struct registry *r, struct bytes noted, struct buf *frames)
+{
+	struct topic *t = NULL;
+	struct change change;
+
+	while (change_next(&noted, &change)) {
+		if (!is_of(t, change.bucket)) {
+			if (t != NULL)
+				deliver(r, t, frames);
+			t = find_topic(r, change.bucket);
+		}
+		if (t == NULL)
+			continue;
+		encode(frames, &change);
+		if (change.type == CHANGE_DROPPED) {
+			deliver(r, t, frames);
+			drop(r, t);
+			t = NULL;
+		}
+	}
+	if (t != NULL)
+		deliver(r, t, frames);
+}
+
+/* Ends what one commit brings.  A subscriber that cannot keep up is told so,
+ * and gets nothing more. */
+static void
+end_commit(struct registry *r, struct conn *c, uint64_t revision)
+{
+	if (c->lagged)
+		return;
+	queue(c, c->slow ? EVENT_LAGGED : EVENT_COMMIT, revision, NULL);
+	if (c->slow) {
+		c->lagged = true;
+		events_leave(r, c);
+	}
+}
+
+void
+events_publish(struct registry *r)
+{
+	struct bytes noted = { buf_data(&r->changes.noted),
+		buf_size(&r->changes.noted) };
+	uint64_t revision;
+	struct conn *c;
+	struct buf frames;
+
+	if (noted.size == 0)
+		return;
+	buf_init(&frames);
+	publish_changes(r, noted, &frames);
+	buf_clear(&frames);
+	change_undo(&r->changes, 0);
+	store_release(r->store);
+	revision = store_revision(last_commit(r));
+	TAILQ_FOREACH(c, &r->notified, notified_entry)
+		end_commit(r, c, revision);
+}
+
+void
+events_flush(struct registry *r)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&r->notified)) != NULL) {
+		TAILQ_REMOVE(&r->notified, c, notified_entry);
+		c->notified = false;
+		/* Or epoll says when there is room. */
+		if (!c->wants_out)
+			conn_flush(r, c);
+	}
+}

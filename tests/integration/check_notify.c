@@ -1,0 +1,741 @@
+/*
+ * check_notify: kvd under an init, with the test as a stand-in for it: the
+ * datagrams of sd_notify(3), the watchdog, s6's descriptor, inherited
+ * sockets.
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+#define MESSAGE_SIZE 512
+#define FIRST_FD 3
+#define FDS_MAX 4
+
+/* How kvd is started.  Descriptors become FIRST_FD and following. */
+struct launch {
+	const char *variables[6]; /* NAME=VALUE; ended by NULL */
+	const char *extra[3]; /* arguments */
+	int fds[FDS_MAX];
+	size_t n_fds;
+	bool says_pid; /* LISTEN_PID and WATCHDOG_PID are right */
+};
+
+static struct server *server;
+static int init_fd; /* what NOTIFY_SOCKET names */
+static char notify_variable[128];
+
+static int
+bind_init(const char *name)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	size_t size = strlen(name);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_uint_lt(size, sizeof(sun.sun_path));
+	memcpy(sun.sun_path, name, size);
+	if (name[0] == '@')
+		sun.sun_path[0] = '\0';
+	size += offsetof(struct sockaddr_un, sun_path);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, (socklen_t)size), 0);
+	snprintf(notify_variable, sizeof(notify_variable), "NOTIFY_SOCKET=%s",
+	    name);
+	return fd;
+}
+
+static void
+in_dir(char path[PATH_MAX], const char *name)
+{
+	snprintf(path, PATH_MAX, "%s/%s", server->dir, name);
+}
+
+static void
+setup(void)
+{
+	char path[PATH_MAX];
+
+	server = server_new();
+	server_option(server, "listen 127.0.0.1:0");
+	in_dir(path, "notify");
+	init_fd = bind_init(path);
+}
+
+/* Ends the server, and lets nothing of the test's own be found. */
+static void
+stop(void)
+{
+	char path[PATH_MAX];
+
+	in_dir(path, "notify");
+	(void)unlink(path);
+	(void)close(init_fd);
+	server_stop(server);
+}
+
+static void
+await_log(const char *text)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (strstr(server_log(server), text) == NULL)
+		pause_until(deadline_ms, text);
+}
+
+/* The next datagram. */
+static void
+hear(char text[MESSAGE_SIZE])
+{
+	struct pollfd pfd = { .fd = init_fd, .events = POLLIN };
+	ssize_t n;
+
+	ck_assert_msg(poll(&pfd, 1, WAIT_MS) == 1, "no message");
+	n = recv(init_fd, text, MESSAGE_SIZE - 1, 0);
+	ck_assert_int_gt(n, 0);
+	text[n] = '\0';
+}
+
+static void
+expect(const char *wanted)
+{
+	char text[MESSAGE_SIZE];
+
+	hear(text);
+	ck_assert_str_eq(text, wanted);
+}
+
+static void
+expect_ready(pid_t pid)
+{
+	char wanted[64];
+
+	snprintf(wanted, sizeof(wanted), "READY=1\nMAINPID=%ld\n", (long)pid);
+	expect(wanted);
+}
+
+static int64_t
+expect_reloading(void)
+{
+	char text[MESSAGE_SIZE];
+	long long usec;
+
+	hear(text);
+	ck_assert_int_eq(
+	    sscanf(text, "RELOADING=1\nMONOTONIC_USEC=%lld\n", &usec), 1);
+	return usec / 1000;
+}
+
+/* Skips what comes before it. */
+static void
+await(const char *wanted)
+{
+	char text[MESSAGE_SIZE];
+
+	do
+		hear(text);
+	while (strcmp(text, wanted) != 0);
+}
+
+/* Whatever still comes; is this line among it? */
+static bool
+drain(const char *line)
+{
+	char text[MESSAGE_SIZE];
+	bool found = false;
+	ssize_t n;
+
+	while ((n = recv(init_fd, text, sizeof(text) - 1, MSG_DONTWAIT)) > 0) {
+		text[n] = '\0';
+		found = found || strstr(text, line) != NULL;
+	}
+	return found;
+}
+
+/* Starting */
+
+static void
+set_pid(const char *name)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%ld", (long)getpid());
+	(void)setenv(name, text, 1);
+}
+
+static void
+place_fds(const struct launch *l)
+{
+	int moved[FDS_MAX];
+	size_t i;
+
+	for (i = 0; i < l->n_fds; i++)
+		if ((moved[i] = fcntl(l->fds[i], F_DUPFD, 100)) == -1)
+			_exit(125);
+	for (i = 0; i < l->n_fds; i++)
+		if (dup2(moved[i], FIRST_FD + (int)i) == -1)
+			_exit(125);
+	closefrom(FIRST_FD + (int)l->n_fds);
+}
+
+__attribute__((noreturn)) static void
+exec_kvd(const struct launch *l)
+{
+	const char *argv[2 * SERVER_OPTIONS_MAX + 8] = { "kvd", "-d" };
+	char path[PATH_MAX + sizeof("/kvd")];
+	size_t i, n = 2;
+	int log;
+
+	(void)setpgid(0, 0);
+	in_dir(path, "log");
+	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	if (log == -1 || dup2(log, STDOUT_FILENO) == -1 ||
+	    dup2(log, STDERR_FILENO) == -1)
+		_exit(126);
+	place_fds(l);
+	for (i = 0; l->variables[i] != NULL; i++)
+		(void)putenv((char *)(uintptr_t)l->variables[i]);
+	if (l->says_pid) {
+		set_pid("LISTEN_PID");
+		set_pid("WATCHDOG_PID");
+	}
+	for (i = 0; l->extra[i] != NULL; i++)
+		argv[n++] = l->extra[i];
+	for (i = 0; i < server->n_options; i++) {
+		argv[n++] = "-o";
+		argv[n++] = server->options[i];
+	}
+	snprintf(path, sizeof(path), "%s/kvd", build_dir());
+	(void)execv(path, (char *const *)(void *)argv);
+	_exit(127);
+}
+
+static void
+launch(const struct launch *l)
+{
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0)
+		exec_kvd(l);
+	(void)setpgid(pid, pid);
+	server_adopt(server, pid);
+}
+
+/* Starts kvd under init_fd, and waits until it says that it is ready. */
+static void
+launch_and_await(const struct launch *l)
+{
+	launch(l);
+	expect("STATUS=Starting\n");
+	expect_ready(server->pid);
+	expect("STATUS=Accepting connections\n");
+	if (strstr(server_log(server), "listen is not used") == NULL) {
+		server->port = server_port(server, "127.0.0.1");
+		(void)strlcpy(server->host, "127.0.0.1", sizeof(server->host));
+	}
+}
+
+/* Notifying */
+
+START_TEST(test_life)
+{
+	const struct launch l = { .variables = { notify_variable } };
+	int fd;
+
+	launch_and_await(&l);
+	/* True when it was said. */
+	fd = client_connect(server);
+	client_ask(fd, "PING\n", "OK\r\n");
+	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
+	expect("STOPPING=1\n");
+	expect("STATUS=Stopping\n");
+	client_hear(fd, "ERROR shutting down\r\n");
+	client_expect_end(fd);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	server_free(server);
+}
+END_TEST
+
+START_TEST(test_abstract)
+{
+	const struct launch l = { .variables = { notify_variable } };
+	char name[64];
+
+	(void)close(init_fd);
+	snprintf(name, sizeof(name), "@kvd-test-%ld", (long)getpid());
+	init_fd = bind_init(name);
+	launch_and_await(&l);
+	stop();
+}
+END_TEST
+
+START_TEST(test_reload)
+{
+	const struct launch l = { .variables = { notify_variable } };
+	int64_t before_ms, said_ms;
+	pid_t acceptor;
+
+	launch_and_await(&l);
+	acceptor = server_pid(server, "acceptor");
+	before_ms = now_ms();
+	ck_assert_int_eq(kill(server->pid, SIGHUP), 0);
+	said_ms = expect_reloading();
+	ck_assert_int_ge(said_ms, before_ms);
+	ck_assert_int_le(said_ms, now_ms());
+	expect("STATUS=Reading the configuration again\n");
+	expect_ready(server->pid);
+	/* Over means that the acceptors are new, too. */
+	ck_assert_int_ne(server_pid(server, "acceptor"), acceptor);
+	expect("STATUS=Accepting connections\n");
+	stop();
+}
+END_TEST
+
+START_TEST(test_failed_reload)
+{
+	char path[PATH_MAX];
+	struct launch l = { .variables = { notify_variable },
+		.extra = { "-f", path } };
+	FILE *file;
+
+	in_dir(path, "kvd.conf");
+	ck_assert_ptr_nonnull(file = fopen(path, "we"));
+	ck_assert_int_eq(fclose(file), 0);
+	launch_and_await(&l);
+	ck_assert_ptr_nonnull(file = fopen(path, "we"));
+	fputs("nonsense\n", file);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(kill(server->pid, SIGHUP), 0);
+	(void)expect_reloading();
+	expect_ready(server->pid);
+	expect("STATUS=Accepting connections; kvd.conf is wrong, see the "
+	       "log\n");
+	stop();
+}
+END_TEST
+
+/* A daemon says who it is: another than the process that was started. */
+START_TEST(test_daemon)
+{
+	const char *args[2 * SERVER_OPTIONS_MAX + 2] = { "kvd" };
+	char output[OUTPUT_SIZE], text[MESSAGE_SIZE];
+	size_t i, n = 1;
+	int pid;
+
+	for (i = 0; i < server->n_options; i++) {
+		args[n++] = "-o";
+		args[n++] = server->options[i];
+	}
+	ck_assert_int_eq(putenv(notify_variable), 0);
+	ck_assert_int_eq(kvd_command(args, output), 0);
+	expect("STATUS=Starting\n");
+	hear(text);
+	ck_assert_int_eq(sscanf(text, "READY=1\nMAINPID=%d\n", &pid), 1);
+	server_adopt(server, (pid_t)pid);
+	stop();
+}
+END_TEST
+
+/* One that does not read holds up nobody, and is told when it does. */
+START_TEST(test_full)
+{
+	struct launch l = { .variables = { notify_variable,
+				"WATCHDOG_USEC=3000" } };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un sun;
+	socklen_t size = sizeof(sun);
+	char text[MESSAGE_SIZE], wanted[64];
+
+	ck_assert_int_eq(getsockname(init_fd, (struct sockaddr *)&sun, &size),
+	    0);
+	while (sendto(fd, "FILL=1\n", 7, MSG_DONTWAIT, (struct sockaddr *)&sun,
+		   size) == 7)
+		continue;
+	ck_assert_int_eq(errno, EAGAIN);
+	(void)close(fd);
+	launch(&l);
+	await_log("Accepting connections");
+	ck_assert_int_eq(kill(server->pid, SIGHUP), 0);
+	await_log("was read again");
+	/* All of it is there, and in order. */
+	do
+		hear(text);
+	while (strstr(text, "READY=1") == NULL);
+	snprintf(wanted, sizeof(wanted),
+	    "STATUS=Starting\nREADY=1\nMAINPID=%ld\n", (long)server->pid);
+	ck_assert_int_eq(strncmp(text, wanted, strlen(wanted)), 0);
+	/* Stopping, too, does not wait: it is full again. */
+	stop();
+}
+END_TEST
+
+START_TEST(test_nobody_listens)
+{
+	const struct launch l = { .variables = { "NOTIFY_SOCKET=/nowhere",
+				      "WATCHDOG_USEC=3000" } };
+	const struct launch wrong = { .variables = { "NOTIFY_SOCKET=nonsense",
+					  "WATCHDOG_USEC=nonsense" } };
+
+	launch(&l);
+	await_log("Accepting connections");
+	ck_assert_ptr_nonnull(
+	    strstr(server_log(server), "cannot notify /nowhere"));
+	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	server->log_start = (long)strlen(server_log(server));
+	launch(&wrong);
+	await_log("Accepting connections");
+	ck_assert_ptr_nonnull(
+	    strstr(server_log(server), "\"nonsense\" is neither a path"));
+	stop();
+}
+END_TEST
+
+/* The watchdog */
+
+/* A registry that cannot be started while there is a file "broken". */
+static void
+use_breakable_registry(void)
+{
+	char path[PATH_MAX], target[PATH_MAX + 32];
+	FILE *file;
+
+	in_dir(path, "libexec");
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+	server_option(server, "libexec %s", path);
+	in_dir(path, "libexec/kvd-acceptor");
+	snprintf(target, sizeof(target), "%s/kvd-acceptor", build_dir());
+	ck_assert_int_eq(symlink(target, path), 0);
+	in_dir(path, "libexec/kvd-registry");
+	ck_assert_ptr_nonnull(file = fopen(path, "we"));
+	fprintf(file,
+	    "#!/bin/sh\nenv >'%s/env'\n[ ! -e '%s/broken' ] || exit 1\n"
+	    "exec '%s/kvd-registry'\n",
+	    server->dir, server->dir, build_dir());
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+}
+
+START_TEST(test_watchdog)
+{
+	const struct launch l = {
+		.variables = { notify_variable, "WATCHDOG_USEC=60000" },
+		.says_pid = true,
+	};
+	char path[PATH_MAX], text[MESSAGE_SIZE];
+	FILE *file;
+
+	use_breakable_registry();
+	launch(&l);
+	await("STATUS=Accepting connections\n");
+	expect("WATCHDOG=1\n");
+	expect("WATCHDOG=1\n");
+	in_dir(path, "broken");
+	ck_assert_ptr_nonnull(file = fopen(path, "we"));
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(kill(server_pid(server, "registry"), SIGKILL), 0);
+	await("STATUS=The registry is being restarted; clients wait\n");
+	/* A loop that turns is not enough. */
+	await_log("restarting it in 200ms");
+	ck_assert_int_eq(unlink(path), 0);
+	hear(text);
+	ck_assert_str_eq(text, "STATUS=Accepting connections\n");
+	expect("WATCHDOG=1\n");
+	stop();
+}
+END_TEST
+
+START_TEST(test_watchdog_of_another)
+{
+	const struct launch l = { .variables = { notify_variable,
+				      "WATCHDOG_USEC=3000",
+				      "WATCHDOG_PID=1" } };
+	char path[PATH_MAX];
+	int fd;
+
+	launch_and_await(&l);
+	fd = client_connect(server);
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	ck_assert(!drain("WATCHDOG"));
+	in_dir(path, "notify");
+	(void)unlink(path);
+	server_free(server);
+}
+END_TEST
+
+/* No child is to think that it is the one. */
+START_TEST(test_environment)
+{
+	const struct launch l = {
+		.variables = { notify_variable, "WATCHDOG_USEC=60000000",
+		    "LISTEN_FDS=0", "LISTEN_FDNAMES=a", "KVD_OTHER=1" },
+		.says_pid = true,
+	};
+	char path[PATH_MAX], line[512];
+	bool other = false;
+	FILE *file;
+
+	use_breakable_registry();
+	launch_and_await(&l);
+	in_dir(path, "env");
+	ck_assert_ptr_nonnull(file = fopen(path, "re"));
+	while (fgets(line, sizeof(line), file) != NULL) {
+		ck_assert_ptr_null(strstr(line, "NOTIFY_"));
+		ck_assert_ptr_null(strstr(line, "WATCHDOG_"));
+		ck_assert_ptr_null(strstr(line, "LISTEN_"));
+		other = other || strcmp(line, "KVD_OTHER=1\n") == 0;
+	}
+	ck_assert(other);
+	(void)fclose(file);
+	stop();
+}
+END_TEST
+
+/* s6 */
+
+START_TEST(test_ready_descriptor)
+{
+	struct launch l = { .extra = { "-r", "3" }, .n_fds = 1 };
+	struct pollfd pfd = { .events = POLLIN };
+	char text[8];
+	int fds[2];
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	l.fds[0] = fds[1];
+	launch(&l);
+	(void)close(fds[1]);
+	pfd.fd = fds[0];
+	ck_assert_int_eq(poll(&pfd, 1, WAIT_MS), 1);
+	ck_assert_int_eq(read(fds[0], text, sizeof(text)), 1);
+	ck_assert_int_eq(text[0], '\n');
+	server->port = server_port(server, "127.0.0.1");
+	(void)close(client_connect_to("127.0.0.1", server->port));
+	/* No child has it. */
+	ck_assert_int_eq(poll(&pfd, 1, WAIT_MS), 1);
+	ck_assert_int_eq(read(fds[0], text, sizeof(text)), 0);
+	(void)close(fds[0]);
+	stop();
+}
+END_TEST
+
+START_TEST(test_bad_ready_descriptor)
+{
+	static const char *const values[] = { "2", "0", "77", "x", "-1" };
+	char output[OUTPUT_SIZE];
+	size_t i;
+
+	for (i = 0; i < COUNT(values); i++) {
+		const char *const args[] = { "kvd", "-n", "-r", values[i],
+			NULL };
+
+		ck_assert_int_eq(kvd_command(args, output), EX_USAGE);
+		ck_assert_ptr_nonnull(strstr(output, "is not an open descr"));
+	}
+	(void)close(init_fd);
+	in_dir(output, "notify");
+	(void)unlink(output);
+	server_free(server);
+}
+END_TEST
+
+/* Inherited sockets */
+
+static int
+bind_inet(int type, int *port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t size = sizeof(sin);
+	int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, size), 0);
+	if (type == SOCK_STREAM)
+		ck_assert_int_eq(listen(fd, 16), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
+	*port = ntohs(sin.sin_port);
+	return fd;
+}
+
+static int
+bind_unix(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	ck_assert_int_eq(listen(fd, 16), 0);
+	return fd;
+}
+
+static void
+expect_served(int port, const char *path)
+{
+	int fd = client_connect_to("127.0.0.1", port);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+	fd = client_connect_unix(path);
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+}
+
+START_TEST(test_inherited)
+{
+	struct launch l = {
+		.variables = { notify_variable, "LISTEN_FDS=2",
+		    "LISTEN_FDNAMES=a:b" },
+		.n_fds = 2,
+		.says_pid = true,
+	};
+	char path[PATH_MAX];
+	struct stat st;
+	int port, queued;
+
+	in_dir(path, "inherited");
+	l.fds[0] = bind_inet(SOCK_STREAM, &port);
+	l.fds[1] = bind_unix(path);
+	/* Who came before kvd is served, too. */
+	queued = client_connect_to("127.0.0.1", port);
+	launch_and_await(&l);
+	client_ask(queued, "PING\n", "OK\r\n");
+	(void)close(queued);
+	expect_served(port, path);
+	/* Not what the configuration says. */
+	ck_assert_ptr_null(
+	    strstr(strstr(server_log(server), "Accepting connections") + 1,
+		"127.0.0.1 port 0"));
+	ck_assert_ptr_nonnull(strstr(server_log(server), path));
+	ck_assert_int_eq(kill(server->pid, SIGHUP), 0);
+	(void)expect_reloading();
+	await("STATUS=Accepting connections\n");
+	expect_served(port, path);
+	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	/* Its name is not kvd's, and the next kvd is given the same. */
+	ck_assert_int_eq(stat(path, &st), 0);
+	drain("");
+	launch_and_await(&l);
+	expect_served(port, path);
+	ck_assert_int_eq(unlink(path), 0);
+	(void)close(l.fds[0]);
+	(void)close(l.fds[1]);
+	stop();
+}
+END_TEST
+
+START_TEST(test_inherited_by_another)
+{
+	struct launch l = {
+		.variables = { notify_variable, "LISTEN_FDS=1",
+		    "LISTEN_PID=1" },
+		.n_fds = 1,
+	};
+	int fd, port;
+
+	l.fds[0] = bind_inet(SOCK_STREAM, &port);
+	launch_and_await(&l);
+	ck_assert_int_ne(server->port, port);
+	fd = client_connect(server);
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+	(void)close(l.fds[0]);
+	stop();
+}
+END_TEST
+
+static void
+expect_refused(struct launch *l, const char *text)
+{
+	int status;
+
+	launch(l);
+	status = server_await_end(server, WAIT_MS);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG &&
+		strstr(server_log(server), text) != NULL,
+	    "%#x with %s", (unsigned int)status, server_log(server));
+}
+
+START_TEST(test_inherited_nonsense)
+{
+	struct launch l = {
+		.variables = { "LISTEN_FDS=1" },
+		.n_fds = 1,
+		.says_pid = true,
+	};
+	int fds[2], port;
+
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	l.fds[0] = fds[0];
+	expect_refused(&l, "descriptor 3: not an internet or Unix socket");
+	l.fds[0] = bind_inet(SOCK_DGRAM, &port);
+	expect_refused(&l, "descriptor 3: not a stream socket");
+	(void)close(l.fds[0]);
+	/* As with Accept=yes. */
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	l.fds[0] = fds[0];
+	expect_refused(&l, "descriptor 3: not listening");
+	l.variables[0] = "LISTEN_FDS=3";
+	expect_refused(&l, "descriptor 3: not listening");
+	l.n_fds = 0;
+	expect_refused(&l, "descriptor 3: Bad file descriptor");
+	l.variables[0] = "LISTEN_FDS=some";
+	expect_refused(&l, "LISTEN_FDS is not a number");
+	(void)close(init_fd);
+	unlink(strchr(notify_variable, '=') + 1);
+	server_expect_clean(server);
+	server_free(server);
+}
+END_TEST
+
+static Suite *
+notify_suite(void)
+{
+	Suite *suite = suite_create("notify");
+	TCase *tc = fixture_tcase(suite, "notify");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, test_life);
+	tcase_add_test(tc, test_abstract);
+	tcase_add_test(tc, test_reload);
+	tcase_add_test(tc, test_failed_reload);
+	tcase_add_test(tc, test_daemon);
+	tcase_add_test(tc, test_full);
+	tcase_add_test(tc, test_nobody_listens);
+	tcase_add_test(tc, test_watchdog);
+	tcase_add_test(tc, test_watchdog_of_another);
+	tcase_add_test(tc, test_environment);
+	tcase_add_test(tc, test_ready_descriptor);
+	tcase_add_test(tc, test_bad_ready_descriptor);
+	tcase_add_test(tc, test_inherited);
+	tcase_add_test(tc, test_inherited_by_another);
+	tcase_add_test(tc, test_inherited_nonsense);
+	return suite;
+}
+
+int
+main(void)
+{
+	return fixture_run(notify_suite());
+}

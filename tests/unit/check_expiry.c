@@ -1,0 +1,662 @@
+/*
+ * check_expiry: entries that end by themselves, with the tests' own clock, and
+ * buckets that are dropped.
+ */
+
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "store_fixture.h"
+
+/* What store_expire() told, as "bucket/key ". */
+static char told[1 << 16];
+
+static void
+tell(void *arg, struct bytes bucket, struct bytes key)
+{
+	size_t size = strlen(told);
+
+	ck_assert_ptr_eq(arg, told);
+	snprintf(told + size, sizeof(told) - size, "%.*s/%.*s ",
+	    (int)bucket.size, (const char *)bucket.data, (int)key.size,
+	    (const char *)key.data);
+}
+
+static bool
+expire(size_t max, const char *want)
+{
+	bool more;
+
+	told[0] = '\0';
+	assert_ok(store_expire(batch(), max, tell, told, &more));
+	ck_assert_str_eq(told, want);
+	return more;
+}
+
+static void
+put(const char *bucket, const char *key, int64_t expiry_ms)
+{
+	assert_ok(
+	    store_put(batch(), text(bucket), text(key), text(key), expiry_ms));
+}
+
+static void
+assert_count(struct store_view *v, const char *bucket, uint64_t want)
+{
+	uint64_t count = 0;
+
+	assert_ok(store_count(v, text(bucket), &count));
+	ck_assert_uint_eq(count, want);
+}
+
+static void
+assert_next(struct store_view *v, int64_t want)
+{
+	int64_t when = -1;
+
+	if (want == 0) {
+		ck_assert_int_eq(store_next_expiry(v, &when), STORE_ABSENT);
+		return;
+	}
+	assert_ok(store_next_expiry(v, &when));
+	ck_assert_int_eq(when, want);
+}
+
+static void
+assert_expiry(struct store_view *v, const char *key, int64_t want)
+{
+	struct store_entry e;
+
+	assert_ok(store_get(v, text("b"), text(key), &e));
+	ck_assert_int_eq(e.expiry_ms, want);
+	unit_assert_bytes(e.key, text(key));
+	unit_assert_bytes(e.value, text(key));
+}
+
+static struct store_stats
+stats(void)
+{
+	struct store_stats st;
+
+	assert_ok(store_stats(batch(), &st));
+	return st;
+}
+
+START_TEST(test_none)
+{
+	open_with_bucket();
+	store_set_now(fx.store, INT64_MAX);
+	assert_next(snapshot(), 0);
+	assert_next(batch(), 0);
+	ck_assert(!expire(100, ""));
+	ck_assert(!expire(0, ""));
+	put("b", "k", 0);
+	assert_count(batch(), "b", 1);
+	assert_count(snapshot(), "b", 0);
+	assert_next(batch(), 0);
+	assert_expiry(batch(), "k", 0);
+	ck_assert_int_eq(store_count(batch(), text("c"), &(uint64_t){ 0 }),
+	    STORE_NO_BUCKET);
+}
+END_TEST
+
+/* To the millisecond, by every read. */
+START_TEST(test_due)
+{
+	open_with_bucket();
+	store_set_now(fx.store, 1000);
+	put("b", "k", 2000);
+	put("b", "l", 2001);
+	put("b", "m", 0);
+	commit();
+	store_set_now(fx.store, 1999);
+	assert_expiry(snapshot(), "k", 2000);
+	assert_count(snapshot(), "b", 3);
+	store_set_now(fx.store, 2000);
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+	assert_get(batch(), "b", "k", STORE_ABSENT);
+	assert_expiry(snapshot(), "l", 2001);
+	assert_count(snapshot(), "b", 2);
+	assert_count(batch(), "b", 2);
+	ck_assert_int_eq(store_set_expiry(batch(), text("b"), text("k"), 9),
+	    STORE_ABSENT);
+	store_set_now(fx.store, 2001);
+	assert_get(snapshot(), "b", "l", STORE_ABSENT);
+	assert_count(snapshot(), "b", 1);
+	store_set_now(fx.store, INT64_MAX);
+	assert_expiry(snapshot(), "m", 0);
+	assert_next(snapshot(), 2000);
+	ck_assert(!expire(9, "b/k b/l "));
+	assert_next(snapshot(), 2000);
+	assert_count(snapshot(), "b", 1);
+	assert_count(batch(), "b", 1);
+	commit();
+	assert_next(snapshot(), 0);
+	assert_count(snapshot(), "b", 1);
+}
+END_TEST
+
+/* The wall clock was set back: what was not removed is there again. */
+START_TEST(test_clock_goes_back)
+{
+	open_with_bucket();
+	put("b", "k", 2000);
+	put("b", "l", 2000);
+	put("b", "m", 2001);
+	commit();
+	store_set_now(fx.store, 2001);
+	assert_count(snapshot(), "b", 0);
+	ck_assert(expire(1, "b/k "));
+	commit();
+	store_set_now(fx.store, 1500);
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+	assert_expiry(snapshot(), "l", 2000);
+	assert_count(snapshot(), "b", 2);
+	ck_assert(!expire(9, ""));
+	store_set_now(fx.store, -1);
+	assert_count(snapshot(), "b", 2);
+	store_set_now(fx.store, 2000);
+	ck_assert(!expire(9, "b/l "));
+	store_set_now(fx.store, 2001);
+	ck_assert(!expire(9, "b/m "));
+	assert_count(batch(), "b", 0);
+}
+END_TEST
+
+START_TEST(test_put_changes_expiry)
+{
+	static const int64_t steps[] = { 0, 50, 50, 70, 60, 0, 0, INT64_MAX, 1,
+		0 };
+	size_t i;
+	int commits;
+
+	for (commits = 0; commits < 2; commits++) {
+		open_store();
+		assert_ok(store_create(batch(), text("b")));
+		for (i = 0; i < UNIT_COUNT(steps); i++) {
+			put("b", "k", steps[i]);
+			assert_next(batch(), steps[i]);
+			assert_expiry(batch(), "k", steps[i]);
+			assert_count(batch(), "b", 1);
+			ck_assert_uint_eq(stats().expiring, steps[i] != 0);
+			if (commits)
+				commit();
+		}
+		close_store();
+	}
+}
+END_TEST
+
+/* Value and neighbours stay; in the same batch, and in another. */
+START_TEST(test_set_expiry)
+{
+	size_t size = _i == 0 ? 3 : _i == 1 ? 0 : 100000, i;
+	uint8_t *p = make_value(size);
+	struct bytes b = text("b"), k = text("k"), value = { p, size };
+	static const int64_t steps[] = { 50, 70, 70, 0, 0, 60, 0 };
+
+	open_with_bucket();
+	put("b", "j", 7);
+	assert_ok(store_put(batch(), b, k, value, 0));
+	put("b", "l", 0);
+	for (i = 0; i < 2 * UNIT_COUNT(steps); i++) {
+		assert_ok(store_set_expiry(batch(), b, k, steps[i / 2]));
+		assert_value(batch(), b, k, value);
+		ck_assert_uint_eq(stats().expiring, 1 + (steps[i / 2] != 0));
+		if (i % 2)
+			commit();
+		assert_value(batch(), b, k, value);
+	}
+	assert_expiry(batch(), "j", 7);
+	assert_expiry(batch(), "l", 0);
+	ck_assert_int_eq(store_set_expiry(batch(), b, text("none"), 5),
+	    STORE_ABSENT);
+	ck_assert_int_eq(store_set_expiry(batch(), text("none"), k, 5),
+	    STORE_NO_BUCKET);
+	free(p);
+}
+END_TEST
+
+START_TEST(test_delete_removes_row)
+{
+	open_with_bucket();
+	put("b", "k", 100);
+	put("b", "l", 100);
+	commit();
+	assert_ok(store_delete(batch(), text("b"), text("k")));
+	assert_ok(store_delete(batch(), text("b"), text("l")));
+	ck_assert_int_eq(store_delete(batch(), text("b"), text("l")),
+	    STORE_ABSENT);
+	assert_next(batch(), 0);
+	/* One that has expired is deleted for good, and told once. */
+	put("b", "k", 100);
+	commit();
+	store_set_now(fx.store, 100);
+	assert_ok(store_delete(batch(), text("b"), text("k")));
+	ck_assert(!expire(9, ""));
+	commit();
+	store_set_now(fx.store, 0);
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+	assert_count(snapshot(), "b", 0);
+}
+END_TEST
+
+/* Something new takes the place of what has expired and is not removed. */
+START_TEST(test_put_over_due)
+{
+	open_with_bucket();
+	put("b", "k", 100);
+	put("b", "l", 100);
+	commit();
+	store_set_now(fx.store, 200);
+	assert_count(batch(), "b", 0);
+	put("b", "k", 0);
+	put("b", "l", 300);
+	assert_count(batch(), "b", 2);
+	ck_assert(!expire(9, ""));
+	assert_count(batch(), "b", 2);
+	assert_next(batch(), 300);
+	assert_expiry(batch(), "k", 0);
+	/* with a time that is over already */
+	put("b", "k", 150);
+	assert_get(batch(), "b", "k", STORE_ABSENT);
+	assert_count(batch(), "b", 1);
+	ck_assert(!expire(9, "b/k "));
+}
+END_TEST
+
+/* In the order of time, over buckets; no more than asked for. */
+START_TEST(test_expire_in_order)
+{
+	open_with_bucket();
+	assert_ok(store_create(batch(), text("a")));
+	put("b", "x", 300);
+	put("b", "y", 100);
+	put("a", "z", 200);
+	put("a", "y", 100);
+	put("a", "w", 257);
+	put("b", "later", 301);
+	put("b", "never", 0);
+	commit();
+	store_set_now(fx.store, 300);
+	ck_assert(expire(0, ""));
+	ck_assert(expire(1, "b/y "));
+	ck_assert(expire(2, "a/y a/z "));
+	commit();
+	close_store();
+	open_store();
+	store_set_now(fx.store, 300);
+	ck_assert(!expire(2, "a/w b/x "));
+	ck_assert(!expire(2, ""));
+	assert_count(batch(), "a", 0);
+	assert_count(batch(), "b", 2);
+	assert_next(batch(), 301);
+	store_abort(fx.store);
+	ck_assert(!expire(9, "a/w b/x "));
+	commit();
+	assert_count(snapshot(), "a", 0);
+	assert_next(snapshot(), 301);
+}
+END_TEST
+
+/* More than pages, of names of every size, some in one bucket after another. */
+START_TEST(test_expire_many)
+{
+	char bucket[256], key[256];
+	uint64_t state = 7;
+	struct bytes b = { bucket, 0 }, k = { key, 0 };
+	unsigned int i, n = 3000;
+	bool more = true;
+	size_t rounds = 0;
+
+	open_store();
+	assert_ok(store_grow(fx.store));
+	for (i = 0; i < n; i++) {
+		memset(bucket, 'a' + (int)(i % 7), sizeof(bucket));
+		memset(key, 'k', sizeof(key));
+		b.size = 1 + i % 7 * 42;
+		k.size = 10 + i % 246;
+		snprintf(key, sizeof(key), "%08u", i);
+		key[8] = 'k';
+		assert_ok(store_create(batch(), b));
+		assert_ok(store_put(batch(), b, k, text("v"),
+		    1 + unit_random(&state) % 1000));
+	}
+	commit();
+	store_set_now(fx.store, 500);
+	ck_assert_uint_eq(stats().keys, n);
+	for (; more; rounds++) {
+		told[0] = '\0';
+		assert_ok(store_expire(batch(), 100, tell, told, &more));
+		commit();
+	}
+	ck_assert_uint_gt(rounds, 5);
+	ck_assert_uint_lt(rounds, 25);
+	ck_assert_uint_eq(stats().keys, stats().expiring);
+	store_set_now(fx.store, 1000);
+	for (more = true; more;) {
+		told[0] = '\0';
+		assert_ok(store_expire(batch(), 1000, tell, told, &more));
+	}
+	ck_assert_uint_eq(stats().keys, 0);
+	ck_assert_uint_eq(stats().expiring, 0);
+	commit();
+}
+END_TEST
+
+START_TEST(test_longest_names)
+{
+	char longest[255];
+	struct bytes n = { longest, sizeof(longest) };
+	struct store_entry e;
+	bool more;
+
+	memset(longest, 0xff, sizeof(longest));
+	open_store();
+	assert_ok(store_create(batch(), n));
+	assert_ok(store_put(batch(), n, n, n, 5));
+	commit();
+	assert_ok(store_get(snapshot(), n, n, &e));
+	store_set_now(fx.store, 5);
+	told[0] = '\0';
+	assert_ok(store_expire(batch(), 1, tell, told, &more));
+	ck_assert_uint_eq(strlen(told), 512);
+	commit();
+	ck_assert_int_eq(store_get(snapshot(), n, n, &e), STORE_ABSENT);
+}
+END_TEST
+
+START_TEST(test_drop)
+{
+	bool more = true;
+
+	open_with_bucket();
+	put("b", "k", 0);
+	put("b", "l", 50);
+	commit();
+	ck_assert_int_eq(store_drop(batch(), text("none")), STORE_NO_BUCKET);
+	assert_ok(store_drop(batch(), text("b")));
+	assert_get(batch(), "b", "k", STORE_NO_BUCKET);
+	ck_assert_int_eq(store_drop(batch(), text("b")), STORE_NO_BUCKET);
+	ck_assert_uint_eq(stats().buckets, 0);
+	ck_assert_uint_eq(stats().dropped, 2);
+	ck_assert_uint_eq(stats().dropped_buckets, 1);
+	ck_assert_uint_eq(stats().keys, 0);
+	assert_expiry(snapshot(), "k", 0);
+	store_abort(fx.store);
+	assert_expiry(batch(), "k", 0);
+
+	assert_ok(store_drop(batch(), text("b")));
+	assert_ok(store_create(batch(), text("b")));
+	assert_get(batch(), "b", "k", STORE_ABSENT);
+	put("b", "l", 60);
+	commit();
+	/* The old l goes without a word, whoever has the name. */
+	store_set_now(fx.store, 55);
+	assert_count(snapshot(), "b", 1);
+	ck_assert(!expire(9, ""));
+	assert_expiry(batch(), "l", 60);
+	assert_ok(store_purge(batch(), 100, &more));
+	ck_assert(!more);
+	ck_assert_uint_eq(stats().dropped, 0);
+	ck_assert_uint_eq(stats().keys, 1);
+	ck_assert_uint_eq(stats().expiring, 1);
+	store_set_now(fx.store, 60);
+	ck_assert(!expire(9, "b/l "));
+	commit();
+}
+END_TEST
+
+/* A bucket that was changed in the batch that drops it, and an empty one. */
+START_TEST(test_drop_after_put)
+{
+	bool more;
+
+	open_with_bucket();
+	put("b", "k", 0);
+	assert_ok(store_drop(batch(), text("b")));
+	assert_ok(store_create(batch(), text("c")));
+	assert_ok(store_drop(batch(), text("c")));
+	commit();
+	ck_assert_uint_eq(stats().buckets, 0);
+	ck_assert_uint_eq(stats().dropped, 1);
+	ck_assert_uint_eq(stats().dropped_buckets, 2);
+	assert_ok(store_purge(batch(), 1, &more));
+	ck_assert(!more);
+	assert_ok(store_purge(batch(), 1, &more));
+	ck_assert(!more);
+	commit();
+	ck_assert_uint_eq(stats().keys + stats().dropped, 0);
+	ck_assert_uint_eq(stats().dropped_buckets, 0);
+}
+END_TEST
+
+START_TEST(test_purge_by_steps)
+{
+	unsigned int i, steps = 0;
+	bool more = true;
+	char key[16];
+
+	open_with_bucket();
+	assert_ok(store_create(batch(), text("a")));
+	assert_ok(store_create(batch(), text("stays")));
+	put("stays", "k", 7);
+	for (i = 0; i < 1000; i++) {
+		snprintf(key, sizeof(key), "%u", i);
+		put(i % 4 ? "a" : "b", key, i % 3 ? 0 : i);
+	}
+	commit();
+	assert_ok(store_purge(batch(), 10, &more));
+	ck_assert(!more);
+	assert_ok(store_drop(batch(), text("b")));
+	assert_ok(store_drop(batch(), text("a")));
+	commit();
+	ck_assert_uint_eq(stats().dropped, 1000);
+	assert_ok(store_purge(batch(), 0, &more));
+	ck_assert(more);
+	for (more = true; more; steps++) {
+		assert_ok(store_purge(batch(), 33, &more));
+		commit();
+		ck_assert_uint_eq(stats().dropped,
+		    more ? 1000 - 33 * (steps + 1) : 0);
+		close_store();
+		open_store();
+	}
+	ck_assert_uint_eq(steps, 31);
+	ck_assert_uint_eq(stats().keys, 1);
+	ck_assert_uint_eq(stats().expiring, 1);
+	assert_get(batch(), "stays", "k", STORE_OK);
+}
+END_TEST
+
+/* A damaged record of a dropped bucket must not cost a living one. */
+START_TEST(test_damaged_dropped)
+{
+	bool more;
+	uint64_t sum;
+
+	open_with_bucket();
+	assert_ok(store_create(batch(), text("c")));
+	put("b", "k", 0);
+	put("c", "k", 0);
+	assert_ok(store_drop(batch(), text("b")));
+	commit();
+	close_store();
+	/* id 1, one entry: 8 bytes, then the checksum */
+	damage((struct bytes)B("\0\0\0\0\0\0\0\1\1\0\0\0\0\0\0\0"), 7, 1 ^ 2);
+	open_store();
+	ck_assert_int_eq(store_purge(batch(), 9, &more), STORE_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
+	ck_assert(!more);
+	assert_ok(store_purge(batch(), 9, &more));
+	commit();
+	assert_get(snapshot(), "c", "k", STORE_OK);
+	sum = stats().keys;
+	ck_assert_uint_eq(sum, 2);
+}
+END_TEST
+
+/* The name in a row is damaged: the row goes, and others are not held up. */
+START_TEST(test_damaged_row)
+{
+	struct bytes name = text("kvd-damage-test-bucket");
+	bool more;
+
+	open_store();
+	assert_ok(store_create(batch(), name));
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_put(batch(), name, text("kkkk"), text("v"), 77));
+	put("b", "k", 78);
+	commit();
+	close_store();
+	damage((struct bytes)B("kkkk"), 0, 1);
+	open_store();
+	store_set_now(fx.store, 100);
+	told[0] = '\0';
+	ck_assert_int_eq(store_expire(batch(), 9, tell, told, &more),
+	    STORE_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
+	ck_assert_str_eq(told, "b/k ");
+	ck_assert(!more);
+	ck_assert(!expire(9, ""));
+	commit();
+	assert_next(snapshot(), 0);
+	assert_get(snapshot(), "b", "k", STORE_ABSENT);
+}
+END_TEST
+
+/* The bucket's record is damaged: the same. */
+START_TEST(test_damaged_bucket)
+{
+	struct bytes name = text("kvd-damage-test-bucket");
+	bool more;
+
+	open_store();
+	assert_ok(store_create(batch(), name));
+	assert_ok(store_create(batch(), text("b")));
+	commit();
+	close_store();
+	damage(name, (ssize_t)name.size + 1, 1);
+	open_store();
+	put("b", "k", 78);
+	commit();
+	store_set_now(fx.store, 100);
+	ck_assert_int_eq(store_drop(batch(), name), STORE_DAMAGED);
+	ck_assert_int_eq(store_count(batch(), name, &(uint64_t){ 0 }),
+	    STORE_DAMAGED);
+	told[0] = '\0';
+	assert_ok(store_expire(batch(), 9, tell, told, &more));
+	ck_assert_str_eq(told, "b/k ");
+}
+END_TEST
+
+/* A damaged entry keeps its damage: a new expiry would hide it. */
+START_TEST(test_damaged_entry)
+{
+	struct bytes value = text("kvd-damage-test-value");
+
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("k"), value, 50));
+	commit();
+	close_store();
+	damage(value, 0, 1);
+	open_store();
+	ck_assert_int_eq(store_set_expiry(batch(), text("b"), text("k"), 60),
+	    STORE_DAMAGED);
+	assert_get(batch(), "b", "k", STORE_DAMAGED);
+	store_set_now(fx.store, 50);
+	ck_assert(!expire(9, "b/k "));
+	assert_get(batch(), "b", "k", STORE_ABSENT);
+	commit();
+}
+END_TEST
+
+/* Puts with an expiry until there is no room. */
+static unsigned int
+fill_with_expiry(void)
+{
+	uint8_t value[1000] = { 0 };
+	enum store_result result = STORE_OK;
+	unsigned int i;
+	char key[16];
+
+	for (i = 0; result == STORE_OK; i++) {
+		snprintf(key, sizeof(key), "%08u", i * 7919 % 1000000);
+		result = store_put(batch(), text("b"), text(key),
+		    (struct bytes){ value, sizeof(value) }, 1000 + i);
+		if (result == STORE_OK)
+			result = store_commit(fx.store);
+	}
+	ck_assert_int_eq(result, STORE_FULL);
+	store_abort(fx.store);
+	return i - 1;
+}
+
+/* A full disk: what expires and what is dropped goes, by the reserve. */
+START_TEST(test_full_disk)
+{
+	unsigned int n, left;
+	bool more = true;
+	int steps = 0;
+
+	open_with_bucket();
+	n = fill_with_expiry();
+	ck_assert_uint_gt(n, 1000);
+	limit_disk(file_size());
+	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
+	store_set_now(fx.store, 1000 + n - n / 16);
+	assert_ok(store_use_reserve(fx.store, true));
+	if (_i == 1) {
+		assert_ok(store_drop(batch(), text("b")));
+		commit();
+	}
+	for (; more; steps++) {
+		told[0] = '\0';
+		if (_i == 0)
+			assert_ok(store_expire(batch(), 16, tell, told, &more));
+		else
+			assert_ok(store_purge(batch(), 16, &more));
+		commit();
+	}
+	ck_assert_int_gt(steps, 40);
+	assert_ok(store_use_reserve(fx.store, false));
+	left = (unsigned int)stats().keys;
+	store_abort(fx.store);
+	ck_assert_uint_eq(left, _i == 0 ? n / 16 - 1 : 0);
+	if (_i == 1)
+		assert_ok(store_create(batch(), text("b")));
+	store_set_now(fx.store, 0);
+	ck_assert_uint_gt(fill_store(0, 1000), n / 4);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("expiry");
+	TCase *tc = tcase_create("expiry");
+
+	add_fixtures(tc);
+	tcase_set_timeout(tc, 60); /* valgrind */
+	tcase_add_test(tc, test_none);
+	tcase_add_test(tc, test_due);
+	tcase_add_test(tc, test_clock_goes_back);
+	tcase_add_test(tc, test_put_changes_expiry);
+	tcase_add_loop_test(tc, test_set_expiry, 0, 3);
+	tcase_add_test(tc, test_delete_removes_row);
+	tcase_add_test(tc, test_put_over_due);
+	tcase_add_test(tc, test_expire_in_order);
+	tcase_add_test(tc, test_expire_many);
+	tcase_add_test(tc, test_longest_names);
+	tcase_add_test(tc, test_drop);
+	tcase_add_test(tc, test_drop_after_put);
+	tcase_add_test(tc, test_purge_by_steps);
+	tcase_add_test(tc, test_damaged_dropped);
+	tcase_add_test(tc, test_damaged_row);
+	tcase_add_test(tc, test_damaged_bucket);
+	tcase_add_test(tc, test_damaged_entry);
+	tcase_add_loop_test(tc, test_full_disk, 0, 2);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

@@ -1,0 +1,542 @@
+/*
+ * check_store_model: random operations on the store and on a simple model of
+ * it, which must always agree: over commits, aborts, savepoints, pins, growth
+ * and reopening, with a clock that also goes back.
+ */
+
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "store_fixture.h"
+
+#define BUCKETS 4
+#define KEYS 7
+#define PINS 3
+#define STEPS 6000
+
+/* Some are prefixes of others; in byte order. */
+static const struct bytes bucket_names[BUCKETS] = { B("a"), B("a\0"), B("ab"),
+	B("\xff") };
+static const struct bytes key_names[KEYS] = { B("\0"), B("k"), B("k\0x"),
+	B("kk"), B("l"), B("\xfe"), B("\xff\xff\xff") };
+
+struct model_entry {
+	bool there; /* not yet removed: it may have expired */
+	uint32_t value;
+	int64_t expiry_ms;
+};
+
+struct model {
+	bool there[BUCKETS];
+	struct model_entry entries[BUCKETS][KEYS];
+};
+
+static struct {
+	struct model committed, batch, saved;
+	bool dirty; /* a batch is open */
+	bool saving;
+	int64_t now_ms;
+	uint64_t random;
+	struct {
+		struct store_view *view;
+		struct model model;
+	} pins[PINS];
+} m;
+
+static uint32_t
+below(uint32_t n)
+{
+	return unit_random(&m.random) % n;
+}
+
+/* The bytes of a value are told by its number. */
+static struct bytes
+value_of(uint32_t number)
+{
+	static const size_t sizes[] = { 0, 1, 20, 300, 2500, 9000 };
+	static uint8_t bytes[9000];
+	size_t size = sizes[number % UNIT_COUNT(sizes)];
+
+	memset(bytes, (int)(number >> 8), sizeof(bytes));
+	memcpy(bytes, &number, sizeof(number));
+	return (struct bytes){ bytes, size };
+}
+
+static bool
+is_live(const struct model_entry *e)
+{
+	return e->there && (e->expiry_ms == 0 || e->expiry_ms > m.now_ms);
+}
+
+static int
+find_name(const struct bytes *names, int n, struct bytes name)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (unit_equal(names[i], name))
+			return i;
+	ck_abort_msg("a name that nobody gave");
+	return -1;
+}
+
+static void
+check_get(struct store_view *v, const struct model *model, int b, int k)
+{
+	const struct model_entry *want = &model->entries[b][k];
+	enum store_result result;
+	struct store_entry got;
+
+	result = store_get(v, bucket_names[b], key_names[k], &got);
+	if (!model->there[b])
+		ck_assert_int_eq(result, STORE_NO_BUCKET);
+	else if (!is_live(want))
+		ck_assert_int_eq(result, STORE_ABSENT);
+	else {
+		assert_ok(result);
+		ck_assert_int_eq(got.expiry_ms, want->expiry_ms);
+		unit_assert_bytes(got.value, value_of(want->value));
+	}
+}
+
+struct scan {
+	const struct model *model;
+	int bucket;
+	int at; /* the next to be visited */
+	int left;
+	bool values;
+};
+
+static bool
+visit(void *arg, const struct store_entry *e)
+{
+	struct scan *scan = arg;
+	const struct model_entry *want;
+
+	while (scan->at < KEYS &&
+	    !is_live(&scan->model->entries[scan->bucket][scan->at]))
+		scan->at++;
+	ck_assert_int_lt(scan->at, KEYS);
+	want = &scan->model->entries[scan->bucket][scan->at];
+	unit_assert_bytes(e->key, key_names[scan->at]);
+	ck_assert_int_eq(e->expiry_ms, want->expiry_ms);
+	if (scan->values)
+		unit_assert_bytes(e->value, value_of(want->value));
+	scan->at++;
+	return --scan->left > 0;
+}
+
+static void
+check_scan(struct store_view *v, const struct model *model, int b)
+{
+	int after = (int)below(KEYS + 1) - 1;
+	struct scan scan = { model, b, after + 1, 1 + (int)below(KEYS),
+		below(2) == 0 };
+	struct bytes none = { NULL, 0 };
+	enum store_result result;
+
+	result =
+	    (scan.values ? store_scan : store_scan_keys)(v, bucket_names[b],
+		none, after < 0 ? none : key_names[after], visit, &scan);
+	if (!model->there[b]) {
+		ck_assert_int_eq(result, STORE_NO_BUCKET);
+		return;
+	}
+	assert_ok(result);
+	while (scan.left > 0 && scan.at < KEYS)
+		ck_assert(!is_live(&model->entries[b][scan.at++]));
+}
+
+static bool
+visit_bucket(void *arg, struct bytes name)
+{
+	struct scan *scan = arg;
+
+	while (scan->at < BUCKETS && !scan->model->there[scan->at])
+		scan->at++;
+	ck_assert_int_lt(scan->at, BUCKETS);
+	unit_assert_bytes(name, bucket_names[scan->at]);
+	scan->at++;
+	return true;
+}
+
+static void
+check_buckets(struct store_view *v, const struct model *model)
+{
+	struct scan scan = { .model = model };
+	struct bytes none = { NULL, 0 };
+
+	assert_ok(store_scan_buckets(v, none, none, visit_bucket, &scan));
+	while (scan.at < BUCKETS)
+		ck_assert(!model->there[scan.at++]);
+}
+
+static void
+check_count(struct store_view *v, const struct model *model, int b)
+{
+	uint64_t count = 0, want = 0;
+	enum store_result result;
+	int k;
+
+	result = store_count(v, bucket_names[b], &count);
+	if (!model->there[b]) {
+		ck_assert_int_eq(result, STORE_NO_BUCKET);
+		return;
+	}
+	assert_ok(result);
+	for (k = 0; k < KEYS; k++)
+		want += is_live(&model->entries[b][k]);
+	ck_assert_uint_eq(count, want);
+}
+
+static void
+check_some(struct store_view *v, const struct model *model)
+{
+	int b = (int)below(BUCKETS);
+
+	check_get(v, model, b, (int)below(KEYS));
+	check_count(v, model, (int)below(BUCKETS));
+	check_scan(v, model, (int)below(BUCKETS));
+	check_buckets(v, model);
+}
+
+static void
+check_all(struct store_view *v, const struct model *model)
+{
+	struct store_stats st;
+	uint64_t keys = 0, buckets = 0;
+	int b, k;
+
+	for (b = 0; b < BUCKETS; b++) {
+		buckets += model->there[b];
+		check_count(v, model, b);
+		check_scan(v, model, b);
+		for (k = 0; k < KEYS; k++) {
+			check_get(v, model, b, k);
+			keys += model->entries[b][k].there;
+		}
+	}
+	assert_ok(store_stats(v, &st));
+	ck_assert_uint_eq(st.buckets, buckets);
+	ck_assert_uint_eq(st.keys, keys);
+}
+
+static void
+lose_batch(void)
+{
+	m.batch = m.committed;
+	m.dirty = m.saving = false;
+}
+
+/* A write's result.  False: there was no room, and the batch is gone. */
+static bool
+has_room(enum store_result result)
+{
+	if (result != STORE_FULL)
+		return true;
+	store_abort(fx.store);
+	assert_ok(store_grow(fx.store));
+	lose_batch();
+	return false;
+}
+
+static struct store_view *
+view(void)
+{
+	m.dirty = true;
+	return batch();
+}
+
+static int64_t
+some_expiry(void)
+{
+	return below(2) ? 0 : m.now_ms - 20 + (int64_t)below(100);
+}
+
+static void
+step_put(int b, int k)
+{
+	struct model_entry e = { true, unit_random(&m.random), some_expiry() };
+	enum store_result result;
+
+	result = store_put(view(), bucket_names[b], key_names[k],
+	    value_of(e.value), e.expiry_ms);
+	if (!has_room(result))
+		return;
+	ck_assert_int_eq(result, m.batch.there[b] ? STORE_OK : STORE_NO_BUCKET);
+	if (m.batch.there[b])
+		m.batch.entries[b][k] = e;
+}
+
+static void
+step_delete(int b, int k)
+{
+	enum store_result result;
+
+	result = store_delete(view(), bucket_names[b], key_names[k]);
+	if (!has_room(result))
+		return;
+	ck_assert_int_eq(result,
+	    !m.batch.there[b]		    ? STORE_NO_BUCKET :
+		m.batch.entries[b][k].there ? STORE_OK :
+					      STORE_ABSENT);
+	m.batch.entries[b][k].there = false;
+}
+
+static void
+step_set_expiry(int b, int k)
+{
+	struct model_entry *e = &m.batch.entries[b][k];
+	int64_t expiry_ms = some_expiry();
+	enum store_result result;
+
+	result =
+	    store_set_expiry(view(), bucket_names[b], key_names[k], expiry_ms);
+	if (!has_room(result))
+		return;
+	ck_assert_int_eq(result,
+	    !m.batch.there[b] ? STORE_NO_BUCKET :
+		is_live(e)    ? STORE_OK :
+				STORE_ABSENT);
+	if (result == STORE_OK)
+		e->expiry_ms = expiry_ms;
+}
+
+static void
+step_create(int b)
+{
+	enum store_result result = store_create(view(), bucket_names[b]);
+
+	if (!has_room(result))
+		return;
+	assert_ok(result);
+	m.batch.there[b] = true;
+}
+
+static void
+step_drop(int b)
+{
+	enum store_result result = store_drop(view(), bucket_names[b]);
+
+	if (!has_room(result))
+		return;
+	ck_assert_int_eq(result, m.batch.there[b] ? STORE_OK : STORE_NO_BUCKET);
+	m.batch.there[b] = false;
+	memset(m.batch.entries[b], 0, sizeof(m.batch.entries[b]));
+}
+
+static void
+removed(void *arg, struct bytes bucket, struct bytes key)
+{
+	int b = find_name(bucket_names, BUCKETS, bucket);
+	int k = find_name(key_names, KEYS, key);
+	struct model_entry *e = &m.batch.entries[b][k];
+	int64_t *last_ms = arg;
+
+	ck_assert(m.batch.there[b] && e->there && !is_live(e));
+	ck_assert_int_ge(e->expiry_ms, *last_ms);
+	*last_ms = e->expiry_ms;
+	e->there = false;
+}
+
+static void
+step_expire(void)
+{
+	int64_t last_ms = INT64_MIN, next_ms;
+	enum store_result result;
+	struct model before = m.batch;
+	bool more;
+	int b, k;
+
+	result = store_expire(view(), below(6), removed, &last_ms, &more);
+	if (result == STORE_FULL)
+		m.batch = before;
+	if (!has_room(result))
+		return;
+	assert_ok(result);
+	for (b = 0; b < BUCKETS && !more; b++)
+		for (k = 0; k < KEYS; k++)
+			ck_assert(!m.batch.entries[b][k].there ||
+			    is_live(&m.batch.entries[b][k]));
+	result = store_next_expiry(view(), &next_ms);
+	ck_assert_int_eq(more, result == STORE_OK && next_ms <= m.now_ms);
+}
+
+static void
+step_purge(void)
+{
+	bool more;
+	enum store_result result = store_purge(view(), below(6), &more);
+
+	if (has_room(result))
+		assert_ok(result);
+}
+
+static void
+step_commit(void)
+{
+	enum store_result result;
+
+	if (!m.dirty || !has_room(result = store_commit(fx.store)))
+		return;
+	assert_ok(result);
+	store_release(fx.store);
+	m.committed = m.batch;
+	lose_batch();
+}
+
+static void
+step_savepoint(void)
+{
+	(void)view();
+	if (!m.saving) {
+		assert_ok(store_save(fx.store));
+		m.saved = m.batch;
+		m.saving = true;
+		return;
+	}
+	if (below(2) == 0)
+		assert_ok(store_keep(fx.store));
+	else {
+		store_undo(fx.store);
+		m.batch = m.saved;
+	}
+	m.saving = false;
+}
+
+static void
+step_pin(void)
+{
+	int i = (int)below(PINS);
+
+	if (m.pins[i].view != NULL) {
+		check_all(m.pins[i].view, &m.pins[i].model);
+		store_unpin(m.pins[i].view);
+		m.pins[i].view = NULL;
+		return;
+	}
+	assert_ok(store_pin(fx.store, &m.pins[i].view));
+	m.pins[i].model = m.committed;
+}
+
+static void
+step_reopen(void)
+{
+	int i;
+
+	for (i = 0; i < PINS; i++)
+		m.pins[i].view = NULL;
+	lose_batch();
+	close_store();
+	open_store();
+	store_set_now(fx.store, m.now_ms);
+	check_all(snapshot(), &m.committed);
+	store_release(fx.store);
+}
+
+/* What happens less often. */
+static void
+step_rarely(void)
+{
+	switch (below(8)) {
+	case 0:
+		store_abort(fx.store);
+		lose_batch();
+		break;
+	case 1:
+		step_reopen();
+		break;
+	case 2:
+		lose_batch();
+		assert_ok(store_use_reserve(fx.store, below(2)));
+		break;
+	case 3:
+		m.now_ms -= (int64_t)below(60);
+		store_set_now(fx.store, m.now_ms);
+		break;
+	default:
+		step_pin();
+	}
+}
+
+static void
+step(void)
+{
+	int b = (int)below(BUCKETS), k = (int)below(KEYS);
+
+	switch (below(18)) {
+	case 0:
+		step_create(b);
+		break;
+	case 1:
+		if (below(3) == 0)
+			step_drop(b);
+		break;
+	case 2:
+	case 3:
+		step_delete(b, k);
+		break;
+	case 4:
+	case 5:
+		step_set_expiry(b, k);
+		break;
+	case 6:
+		step_expire();
+		break;
+	case 7:
+		step_purge();
+		break;
+	case 8:
+		m.now_ms += (int64_t)below(20);
+		store_set_now(fx.store, m.now_ms);
+		break;
+	case 9:
+		step_commit();
+		break;
+	case 10:
+		step_savepoint();
+		break;
+	case 11:
+		step_rarely();
+		break;
+	default:
+		step_put(b, k);
+	}
+}
+
+START_TEST(test_model)
+{
+	int i, p;
+
+	memset(&m, 0, sizeof(m));
+	m.random = 1 + (uint64_t)_i * 7919;
+	m.now_ms = 1000;
+	open_store();
+	store_set_now(fx.store, m.now_ms);
+	for (i = 0; i < STEPS; i++) {
+		step();
+		if (m.dirty)
+			check_some(view(), &m.batch);
+		check_some(snapshot(), &m.committed);
+		for (p = 0; p < PINS; p++)
+			if (m.pins[p].view != NULL)
+				check_some(m.pins[p].view, &m.pins[p].model);
+	}
+	step_commit();
+	step_reopen();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("store_model");
+	TCase *tc = tcase_create("store_model");
+
+	add_fixtures(tc);
+	tcase_set_timeout(tc, 60); /* valgrind */
+	tcase_add_loop_test(tc, test_model, 0, 12);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

@@ -1,0 +1,729 @@
+/*
+ * check_views: scans, pins, savepoints, statistics, and what opening a store
+ * of an older format makes of it.
+ */
+
+#include "unit.h"
+
+#include <stdio.h>
+
+#include "store_fixture.h"
+
+#define NONE ((struct bytes){ NULL, 0 })
+
+/* What a scan visited: each name in brackets, its value behind it. */
+struct visited {
+	char text[1 << 16];
+	size_t left; /* return false at the last of these */
+	bool values;
+};
+static struct visited visited;
+
+static void
+note(struct bytes b)
+{
+	size_t size = strlen(visited.text), i;
+
+	for (i = 0; i < b.size; i++)
+		size += (size_t)snprintf(visited.text + size,
+		    sizeof(visited.text) - size,
+		    ((const uint8_t *)b.data)[i] > ' ' &&
+			    ((const uint8_t *)b.data)[i] < 0x7f ?
+			"%c" :
+			"\\%02x",
+		    ((const uint8_t *)b.data)[i]);
+}
+
+static bool
+visit(void *arg, const struct store_entry *e)
+{
+	ck_assert_ptr_eq(arg, &visited);
+	strlcat(visited.text, "[", sizeof(visited.text));
+	note(e->key);
+	strlcat(visited.text, "]", sizeof(visited.text));
+	note(e->value);
+	return --visited.left > 0;
+}
+
+static bool
+visit_bucket(void *arg, struct bytes name)
+{
+	struct store_entry e = { .key = name };
+
+	return visit(arg, &e);
+}
+
+static void
+begin_scan(size_t limit)
+{
+	visited.text[0] = '\0';
+	visited.left = limit;
+}
+
+static void
+assert_scan(struct store_view *v, struct bytes prefix, struct bytes after,
+    size_t limit, const char *want)
+{
+	begin_scan(limit);
+	assert_ok(store_scan(v, text("b"), prefix, after, visit, &visited));
+	ck_assert_str_eq(visited.text, want);
+}
+
+static void
+assert_keys(struct store_view *v, const char *want)
+{
+	begin_scan(SIZE_MAX);
+	assert_ok(store_scan_keys(v, text("b"), NONE, NONE, visit, &visited));
+	ck_assert_str_eq(visited.text, want);
+}
+
+static void
+assert_buckets(struct store_view *v, struct bytes prefix, struct bytes after,
+    size_t limit, const char *want)
+{
+	begin_scan(limit);
+	assert_ok(store_scan_buckets(v, prefix, after, visit_bucket, &visited));
+	ck_assert_str_eq(visited.text, want);
+}
+
+static void
+put(const char *key, const char *value)
+{
+	assert_ok(store_put(batch(), text("b"), text(key), text(value), 0));
+}
+
+START_TEST(test_scan_empty)
+{
+	open_store();
+	assert_buckets(snapshot(), NONE, NONE, 9, "");
+	begin_scan(9);
+	ck_assert_int_eq(
+	    store_scan(snapshot(), text("b"), NONE, NONE, visit, &visited),
+	    STORE_NO_BUCKET);
+	assert_ok(store_create(batch(), text("a")));
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_create(batch(), text("c")));
+	assert_ok(store_put(batch(), text("a"), text("k"), text("a's"), 0));
+	assert_ok(store_put(batch(), text("c"), text("k"), text("c's"), 0));
+	assert_scan(batch(), NONE, NONE, 9, "");
+	assert_keys(batch(), "");
+	assert_scan(batch(), text("k"), NONE, 9, "");
+	assert_scan(batch(), NONE, text("k"), 9, "");
+	assert_buckets(batch(), NONE, NONE, 9, "[a][b][c]");
+	assert_buckets(snapshot(), NONE, NONE, 9, "");
+}
+END_TEST
+
+static const struct bytes ordered[] = { B("\0"), B("\0\0"), B("\1"), B(" "),
+	B("A"), B("a"), B("a\0"), B("aa"), B("ab"), B("abc"), B("ac"), B("b"),
+	B("\x7f"), B("\x80"), B("\xc3\xa9"), B("\xff"), B("\xff\0"),
+	B("\xff\xff") };
+#define N_ORDERED UNIT_COUNT(ordered)
+
+static const struct {
+	struct bytes prefix, after;
+	size_t first, n; /* of `ordered` */
+} scan_table[] = {
+	{ { NULL, 0 }, { NULL, 0 }, 0, N_ORDERED },
+	{ B("a"), { NULL, 0 }, 5, 6 },
+	{ B("a"), B("a"), 6, 5 },
+	{ B("a"), B("a\0"), 7, 4 },
+	{ B("a"), B("A"), 5, 6 },
+	{ B("a"), B("\0"), 5, 6 },
+	{ B("a"), B("aaaa"), 8, 3 },
+	{ B("a"), B("ac"), 0, 0 },
+	{ B("a"), B("b"), 0, 0 },
+	{ B("a"), B("\xff"), 0, 0 },
+	{ B("ab"), { NULL, 0 }, 8, 2 },
+	{ B("abc"), { NULL, 0 }, 9, 1 },
+	{ B("abcd"), { NULL, 0 }, 0, 0 },
+	{ B("ad"), { NULL, 0 }, 0, 0 },
+	{ B("\xff"), { NULL, 0 }, 15, 3 },
+	{ B("\xff\xff"), { NULL, 0 }, 17, 1 },
+	{ B("\xff\xff\xff"), { NULL, 0 }, 0, 0 },
+	{ B("\0"), { NULL, 0 }, 0, 2 },
+	{ B("\0"), B("\0"), 1, 1 },
+	{ { NULL, 0 }, B("\0"), 1, N_ORDERED - 1 },
+	{ { NULL, 0 }, B("\xff\xff"), 0, 0 },
+	{ { NULL, 0 }, B("\xff\xfe"), 17, 1 },
+	{ { NULL, 0 }, B("b"), 12, 6 },
+	{ { NULL, 0 }, B("\xc3\xa8"), 14, 4 },
+};
+
+/* In byte order, whatever the order of writing; keys and names alike. */
+START_TEST(test_scan_order)
+{
+	struct bytes prefix = scan_table[_i].prefix;
+	struct bytes after = scan_table[_i].after;
+	char want[1024];
+	size_t i;
+
+	open_with_bucket();
+	for (i = 0; i < N_ORDERED; i++)
+		assert_ok(store_put(batch(), text("b"),
+		    ordered[i * 7 % N_ORDERED], NONE, 0));
+	begin_scan(SIZE_MAX);
+	for (i = 0; i < scan_table[_i].n; i++) {
+		struct store_entry e = {
+			.key = ordered[scan_table[_i].first + i]
+		};
+
+		(void)visit(&visited, &e);
+	}
+	strlcpy(want, visited.text, sizeof(want));
+	assert_scan(batch(), prefix, after, SIZE_MAX, want);
+	commit();
+	assert_scan(snapshot(), prefix, after, SIZE_MAX, want);
+	assert_ok(store_drop(batch(), text("b")));
+	for (i = 0; i < N_ORDERED; i++)
+		assert_ok(store_create(batch(), ordered[i * 11 % N_ORDERED]));
+	assert_buckets(batch(), prefix, after, SIZE_MAX, want);
+	commit();
+	assert_buckets(snapshot(), prefix, after, SIZE_MAX, want);
+}
+END_TEST
+
+START_TEST(test_scan_stops)
+{
+	open_with_bucket();
+	put("a", "1");
+	put("b", "2");
+	put("c", "");
+	assert_scan(batch(), NONE, NONE, 1, "[a]1");
+	assert_scan(batch(), NONE, text("a"), 1, "[b]2");
+	assert_scan(batch(), NONE, NONE, 2, "[a]1[b]2");
+	assert_scan(batch(), NONE, NONE, 3, "[a]1[b]2[c]");
+	assert_keys(batch(), "[a][b][c]");
+	assert_ok(store_create(batch(), text("c")));
+	assert_buckets(batch(), NONE, NONE, 1, "[b]");
+	assert_buckets(batch(), NONE, text("b"), 1, "[c]");
+	/* Writing between two steps of a scan. */
+	assert_ok(store_delete(batch(), text("b"), text("b")));
+	assert_scan(batch(), NONE, text("b"), 9, "[c]");
+}
+END_TEST
+
+START_TEST(test_scan_skips_due)
+{
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("a"), text("1"), 10));
+	put("b", "2");
+	assert_ok(store_put(batch(), text("b"), text("c"), text("3"), 20));
+	store_set_now(fx.store, 10);
+	assert_scan(batch(), NONE, NONE, 9, "[b]2[c]3");
+	assert_scan(batch(), NONE, NONE, 1, "[b]2");
+	assert_keys(batch(), "[b][c]");
+	store_set_now(fx.store, 20);
+	assert_keys(batch(), "[b]");
+	store_set_now(fx.store, 9);
+	assert_keys(batch(), "[a][b][c]");
+}
+END_TEST
+
+/* Names and keys of the longest size, as prefix and as start. */
+START_TEST(test_scan_longest)
+{
+	char longest[255], shorter[254];
+	struct bytes l = { longest, 255 }, s = { shorter, 254 };
+
+	memset(longest, 0xff, sizeof(longest));
+	memset(shorter, 0xff, sizeof(shorter));
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), l, text("long"), 0));
+	assert_ok(store_put(batch(), text("b"), s, text("short"), 0));
+	begin_scan(9);
+	assert_ok(store_scan(batch(), text("b"), l, NONE, visit, &visited));
+	ck_assert_uint_eq(visited.left, 8);
+	assert_ok(store_scan(batch(), text("b"), s, NONE, visit, &visited));
+	ck_assert_uint_eq(visited.left, 6);
+	assert_ok(store_scan(batch(), text("b"), NONE, s, visit, &visited));
+	ck_assert_uint_eq(visited.left, 5);
+	assert_ok(store_scan(batch(), text("b"), NONE, l, visit, &visited));
+	ck_assert_uint_eq(visited.left, 5);
+}
+END_TEST
+
+/* Damage ends a scan of values where it is, and not one of keys. */
+START_TEST(test_scan_damaged)
+{
+	open_with_bucket();
+	put("a", "1");
+	put("k", "kvd-damage-test-value");
+	put("z", "3");
+	commit();
+	close_store();
+	damage(text("kvd-damage-test-value"), 3, 1);
+	open_store();
+	begin_scan(9);
+	ck_assert_int_eq(
+	    store_scan(snapshot(), text("b"), NONE, NONE, visit, &visited),
+	    STORE_DAMAGED);
+	ck_assert_str_eq(visited.text, "[a]1");
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
+	assert_keys(snapshot(), "[a][k][z]");
+	assert_scan(snapshot(), NONE, text("k"), 9, "[z]3");
+}
+END_TEST
+
+static struct store_view *
+pin(void)
+{
+	struct store_view *v;
+
+	assert_ok(store_pin(fx.store, &v));
+	return v;
+}
+
+static void
+commit_put(const char *value)
+{
+	put("k", value);
+	commit();
+}
+
+START_TEST(test_pin)
+{
+	struct store_view *one, *two, *same;
+
+	open_with_bucket();
+	commit_put("1");
+	one = pin();
+	ck_assert_uint_eq(store_revision(one), store_revision(snapshot()));
+	ck_assert_uint_eq(store_revision(batch()), store_revision(one) + 1);
+	put("k", "2");
+	same = pin();
+	ck_assert_ptr_eq(one, same);
+	assert_ok(store_commit(fx.store));
+	two = pin();
+	ck_assert_ptr_ne(one, two);
+	ck_assert_uint_eq(store_revision(two), store_revision(one) + 1);
+	store_release(fx.store);
+	commit_put("3");
+	assert_value(one, text("b"), text("k"), text("1"));
+	assert_value(two, text("b"), text("k"), text("2"));
+	store_unpin(same);
+	put("k", "4");
+	store_abort(fx.store);
+	assert_value(one, text("b"), text("k"), text("1"));
+	store_unpin(one);
+	assert_value(two, text("b"), text("k"), text("2"));
+	assert_value(snapshot(), text("b"), text("k"), text("3"));
+	store_unpin(two);
+	one = pin();
+	ck_assert_uint_eq(store_revision(one), store_revision(snapshot()));
+	/* Closing ends those that are held. */
+}
+END_TEST
+
+/* Many commits, each with its pin: all show their own, and there is an end. */
+START_TEST(test_pin_max)
+{
+	struct store_view *pins[STORE_PINS_MAX], *v;
+	struct store_stats st;
+	char value[16];
+	int i;
+
+	open_with_bucket();
+	for (i = 0; i < STORE_PINS_MAX; i++) {
+		snprintf(value, sizeof(value), "%d", i);
+		commit_put(value);
+		pins[i] = pin();
+	}
+	ck_assert_ptr_eq(pin(), pins[i - 1]);
+	commit_put("last");
+	ck_assert_int_eq(store_pin(fx.store, &v), STORE_BUSY);
+	assert_ok(store_stats(snapshot(), &st));
+	ck_assert_uint_eq(st.pins, STORE_PINS_MAX);
+	for (i = 0; i < STORE_PINS_MAX; i++) {
+		snprintf(value, sizeof(value), "%d", i);
+		assert_value(pins[i], text("b"), text("k"), text(value));
+	}
+	store_unpin(pins[60]);
+	v = pin();
+	assert_value(v, text("b"), text("k"), text("last"));
+	assert_value(pins[59], text("b"), text("k"), text("59"));
+	assert_value(snapshot(), text("b"), text("k"), text("last"));
+}
+END_TEST
+
+/*
+ * The map moves under a pin, with its pages rewritten and freed meanwhile: it
+ * shows what it showed, entry by entry and by scan.
+ */
+START_TEST(test_pin_survives_growth)
+{
+	unsigned int i, n = 2000, round;
+	size_t size = _i ? 5000 : 900;
+	struct store_view *v;
+	off_t before;
+
+	open_with_bucket();
+	for (i = 0; i < n; i++)
+		while (commit_filler(i, size) != STORE_OK)
+			assert_ok(store_grow(fx.store));
+	v = pin();
+	for (round = 0; round < 4; round++) {
+		before = file_size();
+		for (i = 0; file_size() == before; i = (i + 1) % n) {
+			if (put_filler(batch(), i, 100 + round) != STORE_OK ||
+			    store_commit(fx.store) != STORE_OK) {
+				store_release(fx.store);
+				assert_ok(store_grow(fx.store));
+			}
+		}
+		assert_ok(store_use_reserve(fx.store, true));
+		assert_ok(store_use_reserve(fx.store, false));
+		store_abort(fx.store);
+		for (i = 0; i < n; i++)
+			assert_filler(v, i, size);
+		begin_scan(SIZE_MAX);
+		visited.left = 3;
+		assert_ok(
+		    store_scan_keys(v, text("b"), NONE, NONE, visit, &visited));
+		ck_assert_str_eq(visited.text,
+		    "[00000000][00000001][00000002]");
+	}
+	store_unpin(v);
+	assert_filler(snapshot(), 0, 103);
+}
+END_TEST
+
+/* With a full disk a pin keeps deletes from giving room; then it comes. */
+START_TEST(test_pin_on_full_disk)
+{
+	unsigned int n, i;
+	struct store_view *v;
+
+	open_with_bucket();
+	n = fill_store(0, 1000);
+	limit_disk(file_size());
+	v = pin();
+	assert_ok(store_use_reserve(fx.store, true));
+	for (i = 0; i < 20; i++)
+		assert_ok(commit_delete(i));
+	assert_ok(store_use_reserve(fx.store, false));
+	ck_assert_int_eq(commit_filler(n, 1000), STORE_FULL);
+	for (i = 0; i < n; i++)
+		assert_filler(v, i, 1000);
+	store_unpin(v);
+	assert_ok(store_use_reserve(fx.store, true));
+	for (i = 20; i < 200; i++)
+		assert_ok(commit_delete(i));
+	assert_ok(store_use_reserve(fx.store, false));
+	assert_ok(commit_filler(n, 1000));
+}
+END_TEST
+
+START_TEST(test_savepoint)
+{
+	open_with_bucket();
+	put("before", "1");
+	assert_ok(store_save(fx.store));
+	put("inside", "2");
+	put("before", "3");
+	assert_ok(store_create(batch(), text("c")));
+	assert_keys(batch(), "[before][inside]");
+	store_undo(fx.store);
+	assert_scan(batch(), NONE, NONE, 9, "[before]1");
+	assert_get(batch(), "c", "k", STORE_NO_BUCKET);
+	store_undo(fx.store); /* there is none: nothing */
+	assert_ok(store_keep(fx.store));
+
+	assert_ok(store_save(fx.store));
+	put("kept", "4");
+	assert_ok(store_keep(fx.store));
+	assert_ok(store_save(fx.store));
+	put("kept", "5");
+	store_undo(fx.store);
+	put("after", "6");
+	assert_scan(batch(), NONE, NONE, 9, "[after]6[before]1[kept]4");
+	commit();
+	assert_scan(snapshot(), NONE, NONE, 9, "[after]6[before]1[kept]4");
+}
+END_TEST
+
+/* A commit keeps what is open, an abort takes all back. */
+START_TEST(test_savepoint_left_open)
+{
+	open_with_bucket();
+	put("a", "1");
+	assert_ok(store_save(fx.store));
+	put("b", "2");
+	commit();
+	assert_keys(snapshot(), "[a][b]");
+	put("c", "3");
+	assert_ok(store_save(fx.store));
+	put("d", "4");
+	store_abort(fx.store);
+	assert_keys(batch(), "[a][b]");
+	assert_ok(store_save(fx.store));
+	put("e", "5");
+	assert_ok(store_grow(fx.store));
+	assert_keys(batch(), "[a][b]");
+	assert_ok(store_save(fx.store));
+	put("f", "6");
+	close_store();
+	open_store();
+	assert_keys(batch(), "[a][b]");
+}
+END_TEST
+
+static void
+assert_count(const char *bucket, uint64_t want)
+{
+	uint64_t count;
+
+	assert_ok(store_count(batch(), text(bucket), &count));
+	ck_assert_uint_eq(count, want);
+}
+
+/* The counters, of the bucket that the batch knows and of others. */
+START_TEST(test_savepoint_counts)
+{
+	struct bytes k = text("k"), l = text("l"), v = text("v");
+
+	open_with_bucket();
+	assert_ok(store_create(batch(), text("c")));
+	assert_ok(store_put(batch(), text("b"), k, v, 0));
+	assert_ok(store_save(fx.store));
+	assert_ok(store_put(batch(), text("b"), l, v, 5));
+	assert_ok(store_put(batch(), text("c"), k, v, 0));
+	assert_ok(store_drop(batch(), text("b")));
+	store_undo(fx.store);
+	assert_count("b", 1);
+	assert_count("c", 0);
+	assert_ok(store_save(fx.store));
+	assert_ok(store_put(batch(), text("c"), k, v, 0));
+	assert_ok(store_put(batch(), text("b"), l, v, 0));
+	assert_ok(store_keep(fx.store));
+	assert_count("b", 2);
+	assert_count("c", 1);
+	commit();
+	assert_count("b", 2);
+	assert_count("c", 1);
+}
+END_TEST
+
+/* No room inside: the whole batch goes. */
+START_TEST(test_savepoint_full)
+{
+	enum store_result result = STORE_OK;
+	unsigned int i;
+
+	open_with_bucket();
+	put("before", "1");
+	assert_ok(store_save(fx.store));
+	for (i = 0; result == STORE_OK; i++)
+		result = put_filler(batch(), i, 1000);
+	ck_assert_int_eq(result, STORE_FULL);
+	store_abort(fx.store);
+	assert_keys(batch(), "");
+	assert_ok(store_grow(fx.store));
+	put("before", "1");
+	assert_ok(store_save(fx.store));
+	for (i = 0; i < 4000; i++)
+		assert_ok(put_filler(batch(), i, 1000));
+	assert_ok(store_keep(fx.store));
+	assert_ok(store_save(fx.store));
+	assert_ok(store_drop(batch(), text("b")));
+	store_undo(fx.store);
+	commit();
+	for (i = 0; i < 4000; i++)
+		assert_filler(snapshot(), i, 1000);
+}
+END_TEST
+
+START_TEST(test_stats)
+{
+	struct store_stats st, after;
+
+	open_store();
+	assert_ok(store_stats(snapshot(), &st));
+	ck_assert_uint_eq(st.buckets + st.keys + st.expiring + st.dropped +
+		st.outcomes + st.pins,
+	    0);
+	ck_assert_uint_eq(st.file_bytes, (uint64_t)file_size());
+	ck_assert_uint_gt(st.used_bytes, 4096);
+	ck_assert_uint_lt(st.used_bytes, 100000);
+	assert_ok(store_create(batch(), text("b")));
+	assert_ok(store_create(batch(), text("c")));
+	assert_ok(store_put_outcome(batch(), 9, text("x")));
+	assert_ok(put_filler(batch(), 0, 5000));
+	assert_ok(put_filler(batch(), 1, 5000));
+	assert_ok(store_set_expiry(batch(), text("b"), text("00000001"), 5));
+	store_set_now(fx.store, 6);
+	assert_ok(store_stats(batch(), &after));
+	ck_assert_uint_eq(after.revision, st.revision + 1);
+	commit();
+	assert_ok(store_stats(snapshot(), &after));
+	ck_assert_uint_eq(after.buckets, 2);
+	ck_assert_uint_eq(after.keys, 2);
+	ck_assert_uint_eq(after.expiring, 1);
+	ck_assert_uint_eq(after.outcomes, 1);
+	ck_assert_uint_ge(after.used_bytes, st.used_bytes + 10000);
+	ck_assert_uint_le(after.used_bytes, after.file_bytes);
+	ck_assert_uint_eq(after.revision, st.revision + 1);
+	(void)pin();
+	(void)pin();
+	assert_ok(store_stats(snapshot(), &after));
+	ck_assert_uint_eq(after.pins, 1);
+}
+END_TEST
+
+START_TEST(test_set_sync)
+{
+	assert_ok(try_open(STORE_SYNC_NEVER));
+	assert_ok(store_create(batch(), text("b")));
+	commit();
+	ck_assert(store_unsynced(fx.store));
+	assert_ok(store_set_sync(fx.store, 50));
+	ck_assert(store_unsynced(fx.store));
+	assert_ok(store_set_sync(fx.store, STORE_SYNC_ALWAYS));
+	ck_assert(!store_unsynced(fx.store));
+	commit_put("1");
+	ck_assert(!store_unsynced(fx.store));
+	/* with a batch open */
+	put("k", "2");
+	assert_ok(store_set_sync(fx.store, 1));
+	commit();
+	ck_assert(store_unsynced(fx.store));
+	put("k", "3");
+	assert_ok(store_set_sync(fx.store, STORE_SYNC_ALWAYS));
+	ck_assert(!store_unsynced(fx.store));
+	commit();
+	ck_assert(!store_unsynced(fx.store));
+	assert_value(snapshot(), text("b"), text("k"), text("3"));
+}
+END_TEST
+
+/*
+ * A store as the first format has it: made by LMDB's own calls.  One bucket,
+ * "b" with id 1, and its entries.
+ */
+static void
+put_format_1(MDB_txn *txn, const char *db, struct bytes key, struct bytes value)
+{
+	uint8_t *k = unit_copy(key.data, key.size);
+	uint8_t *v = unit_copy(value.data, value.size);
+	MDB_val mk = { key.size, k }, mv = { value.size, v };
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mdb_dbi_open(txn, db, MDB_CREATE, &dbi), 0);
+	ck_assert_int_eq(mdb_put(txn, dbi, &mk, &mv, 0), 0);
+	free(k);
+	free(v);
+}
+
+/* As kvd 0.1.0 wrote them, checksums included. */
+static const struct {
+	const char *db;
+	struct bytes key, value;
+} format_1[] = {
+	{ "meta", B("format"), B("\1\0\0\0") },
+	{ "meta", B("next-bucket"), B("\2\0\0\0\0\0\0\0") },
+	{ "buckets", B("b"),
+	    B("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0"
+	      "\233\163\351\146") },
+	{ "entries", B("\0\0\0\0\0\0\0\1k"),
+	    B("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	      "\215\243\112\070"
+	      "one") },
+	{ "entries", B("\0\0\0\0\0\0\0\1l"),
+	    B("\2\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+	      "\115\107\024\036") },
+	{ "outcomes", B("\0\0\0\0\0\0\0\7"),
+	    B("\064\325\253\141"
+	      "frames") },
+};
+
+static void
+make_format_1(void)
+{
+	MDB_env *env = open_raw();
+	MDB_txn *txn;
+	size_t i;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	for (i = 0; i < UNIT_COUNT(format_1); i++)
+		put_format_1(txn, format_1[i].db, format_1[i].key,
+		    format_1[i].value);
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
+START_TEST(test_upgrade)
+{
+	struct bytes record = { NULL, 0 };
+	struct store_stats st;
+	int round;
+
+	make_format_1();
+	for (round = 0; round < 3; round++) {
+		open_store();
+		assert_value(snapshot(), text("b"), text("k"), text("one"));
+		assert_value(snapshot(), text("b"), text("l"), text(""));
+		assert_ok(store_get_outcome(snapshot(), 7, &record));
+		unit_assert_bytes(record, text("frames"));
+		assert_ok(store_stats(snapshot(), &st));
+		ck_assert_uint_eq(st.keys, 2);
+		ck_assert_uint_eq(st.expiring, round > 0);
+		assert_count("b", 2);
+		assert_ok(
+		    store_put(batch(), text("b"), text("k"), text("one"), 5));
+		commit();
+		close_store();
+	}
+	open_store();
+	store_set_now(fx.store, 5);
+	assert_keys(snapshot(), "[l]");
+}
+END_TEST
+
+/* On a full disk, and without any room at all. */
+START_TEST(test_upgrade_full)
+{
+	struct bytes format = B("\1\0\0\0");
+	unsigned int n;
+
+	open_with_bucket();
+	n = fill_store(0, 1000);
+	close_store();
+	put_raw("meta", "format", &format);
+	limit_disk(file_size());
+	open_store();
+	assert_filler(snapshot(), n - 1, 1000);
+	close_store();
+	open_store();
+	assert_filler(snapshot(), 0, 1000);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("views");
+	TCase *tc = tcase_create("views");
+
+	add_fixtures(tc);
+	tcase_set_timeout(tc, 60); /* valgrind */
+	tcase_add_test(tc, test_scan_empty);
+	tcase_add_loop_test(tc, test_scan_order, 0, UNIT_COUNT(scan_table));
+	tcase_add_test(tc, test_scan_stops);
+	tcase_add_test(tc, test_scan_skips_due);
+	tcase_add_test(tc, test_scan_longest);
+	tcase_add_test(tc, test_scan_damaged);
+	tcase_add_test(tc, test_pin);
+	tcase_add_test(tc, test_pin_max);
+	tcase_add_loop_test(tc, test_pin_survives_growth, 0, 2);
+	tcase_add_test(tc, test_pin_on_full_disk);
+	tcase_add_test(tc, test_savepoint);
+	tcase_add_test(tc, test_savepoint_left_open);
+	tcase_add_test(tc, test_savepoint_counts);
+	tcase_add_test(tc, test_savepoint_full);
+	tcase_add_test(tc, test_stats);
+	tcase_add_test(tc, test_set_sync);
+	tcase_add_test(tc, test_upgrade);
+	tcase_add_test(tc, test_upgrade_full);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

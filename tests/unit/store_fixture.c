@@ -1,0 +1,391 @@
+/*
+ * store_fixture: see store_fixture.h.
+ */
+
+#include "unit.h"
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "store_fixture.h"
+
+struct store_fixture fx;
+
+struct bytes
+text(const char *t)
+{
+	return unit_text(t);
+}
+
+static int
+remove_entry(const char *path, const struct stat *st, int type,
+    struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+/* In the parent of the tests: also a test that crashes leaves nothing. */
+static void
+setup_base(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(fx.base, sizeof(fx.base), "%s/check_store.XXXXXX",
+	    tmp == NULL ? "/tmp" : tmp);
+	ck_assert_ptr_nonnull(mkdtemp(fx.base));
+}
+
+static void
+teardown_base(void)
+{
+	(void)nftw(fx.base, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static void
+setup(void)
+{
+	snprintf(fx.dir, sizeof(fx.dir), "%s/XXXXXX", fx.base);
+	ck_assert_ptr_nonnull(mkdtemp(fx.dir));
+	strlcat(fx.dir, "/data", sizeof(fx.dir));
+	snprintf(fx.file, sizeof(fx.file), "%s/data.mdb", fx.dir);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
+	/* A write past RLIMIT_FSIZE is to fail, not to kill. */
+	(void)signal(SIGXFSZ, SIG_IGN);
+}
+
+static void
+teardown(void)
+{
+	(void)setrlimit(RLIMIT_FSIZE, &fx.file_size);
+	store_close(fx.store);
+	fx.store = NULL;
+	if (fx.owner > 0) {
+		(void)kill(fx.owner, SIGKILL);
+		(void)waitpid(fx.owner, NULL, 0);
+	}
+	fx.owner = 0;
+}
+
+enum store_result
+try_open_waiting(int sync_ms, int lock_wait_ms)
+{
+	struct store_options o = { .dir = fx.dir,
+		.sync_ms = sync_ms,
+		.lock_wait_ms = lock_wait_ms,
+		.owner_pid = (long)getpid() };
+	enum store_result result;
+
+	store_close(fx.store);
+	result = store_open(&fx.store, &o);
+	ck_assert_ptr_nonnull(fx.store);
+	return result;
+}
+
+enum store_result
+try_open(int sync_ms)
+{
+	return try_open_waiting(sync_ms, 0);
+}
+
+void
+assert_ok(enum store_result result)
+{
+	if (result != STORE_OK)
+		ck_abort_msg("result %d, error: %s", (int)result,
+		    store_error(fx.store));
+}
+
+/* Most tests need no durability, and are faster without. */
+void
+open_store(void)
+{
+	assert_ok(try_open(STORE_SYNC_NEVER));
+}
+
+void
+close_store(void)
+{
+	store_close(fx.store);
+	fx.store = NULL;
+}
+
+struct store_view *
+batch(void)
+{
+	struct store_view *v;
+
+	assert_ok(store_batch(fx.store, &v));
+	return v;
+}
+
+struct store_view *
+snapshot(void)
+{
+	struct store_view *v;
+
+	assert_ok(store_snapshot(fx.store, &v));
+	return v;
+}
+
+void
+commit(void)
+{
+	assert_ok(store_commit(fx.store));
+	store_release(fx.store);
+}
+
+void
+assert_value(struct store_view *v, struct bytes bucket, struct bytes key,
+    struct bytes want)
+{
+	struct store_entry got = { .value = { NULL, 0 } };
+
+	assert_ok(store_get(v, bucket, key, &got));
+	unit_assert_bytes(got.value, want);
+}
+
+void
+assert_get(struct store_view *v, const char *bucket, const char *key,
+    enum store_result want)
+{
+	struct store_entry got;
+
+	ck_assert_int_eq(store_get(v, text(bucket), text(key), &got), want);
+}
+
+uint8_t *
+make_value(size_t size)
+{
+	uint8_t *p = malloc(size + 1);
+	uint64_t state = size + 1;
+	size_t i;
+
+	ck_assert_ptr_nonnull(p);
+	for (i = 0; i < size; i++)
+		p[i] = (uint8_t)unit_random(&state);
+	return p;
+}
+
+/*
+ * Entries for filling a store: the value tells which entry it is.  1000
+ * bytes go several to a page, 5000 get pages of their own.
+ */
+#define FILL_MAX 5000
+
+static void
+fill_value(uint8_t *p, size_t size, unsigned int i)
+{
+	memset(p, 'a' + (int)(i % 26), size);
+	memcpy(p, &i, sizeof(i));
+}
+
+enum store_result
+put_filler(struct store_view *v, unsigned int i, size_t size)
+{
+	uint8_t value[FILL_MAX];
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	fill_value(value, size, i);
+	return store_put(v, text("b"), text(key), (struct bytes){ value, size },
+	    0);
+}
+
+enum store_result
+delete_filler(struct store_view *v, unsigned int i)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	return store_delete(v, text("b"), text(key));
+}
+
+void
+assert_filler(struct store_view *v, unsigned int i, size_t size)
+{
+	struct store_entry got = { .value = { NULL, 0 } };
+	uint8_t value[FILL_MAX];
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	fill_value(value, size, i);
+	if (store_get(v, text("b"), text(key), &got) != STORE_OK ||
+	    !unit_equal(got.value, (struct bytes){ value, size }))
+		ck_abort_msg("entry %u is not as it was put", i);
+}
+
+bool
+filler_is_absent(struct store_view *v, unsigned int i)
+{
+	struct store_entry got;
+	char key[16];
+
+	snprintf(key, sizeof(key), "%08u", i);
+	return store_get(v, text("b"), text(key), &got) == STORE_ABSENT;
+}
+
+/* One put, one commit.  On STORE_FULL nothing of it has happened. */
+enum store_result
+commit_filler(unsigned int i, size_t size)
+{
+	enum store_result result = put_filler(batch(), i, size);
+
+	if (result == STORE_OK)
+		result = store_commit(fx.store);
+	store_abort(fx.store);
+	store_release(fx.store);
+	if (result != STORE_OK && result != STORE_FULL)
+		assert_ok(result);
+	return result;
+}
+
+enum store_result
+commit_delete(unsigned int i)
+{
+	enum store_result result = delete_filler(batch(), i);
+
+	if (result == STORE_OK)
+		result = store_commit(fx.store);
+	store_abort(fx.store);
+	store_release(fx.store);
+	if (result != STORE_OK && result != STORE_FULL)
+		assert_ok(result);
+	return result;
+}
+
+off_t
+file_size(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(fx.file, &st), 0);
+	return st.st_size;
+}
+
+/* The disk is full where the file ends now. */
+void
+limit_disk(off_t size)
+{
+	struct rlimit limit = fx.file_size;
+
+	limit.rlim_cur = (rlim_t)size;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+void
+unlimit_disk(void)
+{
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
+}
+
+/* Puts from `i` on until the store is full; returns the first not there. */
+unsigned int
+fill_store(unsigned int i, size_t size)
+{
+	while (commit_filler(i, size) == STORE_OK)
+		if (++i > 1000000)
+			ck_abort_msg("never full");
+	return i;
+}
+
+void
+open_with_bucket(void)
+{
+	open_store();
+	assert_ok(store_create(batch(), text("b")));
+	commit();
+}
+
+/* The whole data file, in memory. */
+uint8_t *
+read_file(size_t *size)
+{
+	uint8_t *p;
+	int fd;
+
+	*size = (size_t)file_size();
+	p = malloc(*size + 1);
+	ck_assert_ptr_nonnull(p);
+	fd = open(fx.file, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(read(fd, p, *size), (ssize_t)*size);
+	(void)close(fd);
+	return p;
+}
+
+/* Flips bits of a byte, `at` from the start of each copy of `pattern`. */
+void
+damage(struct bytes pattern, ssize_t at, uint8_t bits)
+{
+	size_t size, copies = 0;
+	uint8_t *p = read_file(&size), *hit, *from = p, byte;
+	int fd = open(fx.file, O_WRONLY | O_CLOEXEC);
+
+	ck_assert_int_ge(fd, 0);
+	while ((hit = memmem(from, size - (size_t)(from - p), pattern.data,
+		    pattern.size)) != NULL) {
+		byte = hit[at] ^ bits;
+		ck_assert_int_eq(pwrite(fd, &byte, 1, hit - p + at), 1);
+		from = hit + pattern.size;
+		copies++;
+	}
+	ck_assert_uint_ge(copies, 1);
+	(void)close(fd);
+	free(p);
+}
+
+/* Opens the file as LMDB does, without the store. */
+MDB_env *
+open_raw(void)
+{
+	MDB_env *env;
+
+	ck_assert(mkdir(fx.dir, 0700) == 0 || errno == EEXIST);
+	ck_assert_int_eq(mdb_env_create(&env), 0);
+	ck_assert_int_eq(mdb_env_set_maxdbs(env, 8), 0);
+	ck_assert_int_eq(mdb_env_open(env, fx.dir, 0, 0600), 0);
+	return env;
+}
+
+/* Puts a record into database `db` (NULL: the unnamed one), or deletes it. */
+void
+put_raw(const char *db, const char *key, const struct bytes *value)
+{
+	MDB_val k = { strlen(key), strdup(key) }, v;
+	MDB_env *env = open_raw();
+	uint8_t *copy;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(
+	    mdb_dbi_open(txn, db, db == NULL ? 0 : MDB_CREATE, &dbi), 0);
+	if (value == NULL)
+		ck_assert_int_eq(mdb_del(txn, dbi, &k, NULL), 0);
+	else {
+		copy = unit_copy(value->data, value->size);
+		v = (MDB_val){ value->size, copy };
+		ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
+		free(copy);
+	}
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+	free(k.mv_data);
+}
+
+void
+add_fixtures(TCase *tc)
+{
+	tcase_add_unchecked_fixture(tc, setup_base, teardown_base);
+	tcase_add_checked_fixture(tc, setup, teardown);
+}
