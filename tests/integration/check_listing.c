@@ -3,12 +3,7 @@
  * it is of one moment, and what it costs others.
  */
 
-#include <sys/ioctl.h>
-
-#include <linux/sockios.h>
-
 #include <limits.h>
-#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -197,22 +192,6 @@ START_TEST(test_one_write)
 	(void)close(fd);
 }
 END_TEST
-
-/* Waits until the worker has read all that was sent (unix(7), SIOCOUTQ). */
-static void
-await_read(int fd)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	int unread;
-
-	for (;;) {
-		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
-		if (unread == 0)
-			return;
-		ck_assert_int_lt(now_ms(), deadline_ms);
-		(void)sched_yield();
-	}
-}
 
 START_TEST(test_cut_anywhere)
 {
