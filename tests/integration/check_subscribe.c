@@ -934,6 +934,108 @@ START_TEST(test_lagged)
 }
 END_TEST
 
+/* The same, for one that has asked for replies that it does not read. */
+START_TEST(test_lagged_replies)
+{
+	int writer = connect_with_bucket(), i, replies = 0, lagged = 0;
+	struct buf out = { 0 };
+	struct stream slow;
+	char *line;
+
+	client_ask(writer, "CREATE o\n", "OK\r\n");
+	for (i = 0; i < 60000; i++)
+		buf_append_byte(&out, i == 0 ? 'v' : 'y');
+	client_say(writer, "PUT o v ");
+	client_say(writer, text_of(&out));
+	client_ask(writer, "\n", "OK\r\n");
+	stream_init(&slow, connect_unix(server));
+	subscribe(slow.fd);
+	buf_truncate(&out, 0);
+	for (i = 0; i < 100; i++)
+		add(&out, "GET o v\n");
+	add(&out, "NONSENSE\nENTRIES o\nECHO end\n");
+	client_say(slow.fd, text_of(&out));
+	put_big(writer, 0, 5000);
+	for (;;) {
+		if ((line = stream_try(&slow)) == NULL) {
+			if (slow.ended)
+				break;
+			streams_wait(&slow, 1, now_ms() + WAIT_MS);
+			continue;
+		}
+		ck_assert_msg(lagged == 0, "\"%.40s\" after the last", line);
+		lagged += strcmp(line, "ERROR lagged") == 0;
+		replies += line[0] == 'v';
+	}
+	ck_assert_int_eq(lagged, 1);
+	printf("%d replies\n", replies);
+	buf_clear(&out);
+	stream_clear(&slow);
+	(void)close(writer);
+}
+END_TEST
+
+#define SLOW_KEYS 20000
+
+static void
+load_slow(int fd)
+{
+	struct buf out = { 0 }, want = { 0 };
+	char value[201];
+	int i;
+
+	memset(value, 'w', 200);
+	value[200] = '\0';
+	client_ask(fd, "CREATE l\n", "OK\r\n");
+	for (i = 0; i < SLOW_KEYS; i++) {
+		add(&out, "PUT l k%07d %s\n", i, value);
+		add(&want, "OK\r\n");
+		if (i % 1000 == 999)
+			exchange_bufs(fd, &out, &want);
+	}
+	buf_clear(&out);
+	buf_clear(&want);
+}
+
+/*
+ * A listing that is read slowly, while there are events all the time: the
+ * worker does not keep them all.  The listing comes whole, then the first
+ * events, then the reason.
+ */
+START_TEST(test_lagged_listing)
+{
+	int writer = connect_with_bucket(), fd;
+	unsigned int listed = 0, put = 0, next = 0;
+	struct stream slow;
+	pid_t worker;
+	long kib = 0;
+	char *line;
+
+	load_slow(writer);
+	stream_init(&slow, fd = connect_unix(server));
+	subscribe(fd);
+	worker = server_worker_unix(server);
+	client_say(fd, "ENTRIES l\n");
+	while (strcmp(line = stream_line(&slow), "OK") != 0) {
+		ck_assert_int_eq(line[0], 'k');
+		/* For each page some events, and no end of them. */
+		if (++listed % 500 == 0) {
+			put_big(writer, put, 500);
+			put += 500;
+			kib = process_private_kib(worker);
+			if (!is_sanitized())
+				ck_assert_int_lt(kib, 8192);
+		}
+	}
+	ck_assert_uint_eq(listed, SLOW_KEYS);
+	hear_lagged(&slow, &next);
+	ck_assert_uint_gt(next, 0);
+	ck_assert_uint_lt(next, put);
+	stream_clear(&slow);
+	(void)close(writer);
+}
+END_TEST
+
 /* The registry dies */
 
 /* Nothing was committed since: nobody has to be told. */
@@ -1125,6 +1227,8 @@ main(void)
 	tc = fixture_tcase(suite, "lagged");
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_lagged);
+	tcase_add_test(tc, test_lagged_replies);
+	tcase_add_test(tc, test_lagged_listing);
 	tc = fixture_tcase(suite, "idle");
 	tcase_add_checked_fixture(tc, setup_impatient, teardown);
 	tcase_add_test(tc, test_idle);
