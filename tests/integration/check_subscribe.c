@@ -1082,6 +1082,35 @@ START_TEST(test_killed_missed)
 }
 END_TEST
 
+/*
+ * With a request under way: the registry has it, and dies, and something is
+ * committed before the worker comes back with it.  What was missed is told
+ * before the reply: after UNSUBSCRIBE's OK nothing comes.
+ */
+START_TEST(test_killed_unsubscribing)
+{
+	int writer = connect_with_bucket(), fd = connect_unix(server);
+	pid_t registry = server_pid(server, "registry"), worker;
+
+	subscribe(fd);
+	worker = server_worker_unix(server);
+	client_ask(writer, "PUT b k 1\n", "OK\r\n");
+	client_hear(fd, "k SET TO 1\r\n");
+	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
+	client_say(fd, "UNSUBSCRIBE b\n");
+	await_read(fd);
+	ck_assert_int_eq(kill(worker, SIGSTOP), 0);
+	process_kill(registry);
+	client_ask(writer, "PUT b k 2\n", "OK\r\n");
+	ck_assert_int_eq(kill(worker, SIGCONT), 0);
+	client_hear(fd, "MISSED\r\nOK\r\n");
+	client_ask(writer, "PUT b k 3\n", "OK\r\n");
+	client_ask(fd, "ECHO end\n", "end\r\nOK\r\n");
+	(void)close(fd);
+	(void)close(writer);
+}
+END_TEST
+
 #define KILLS 4
 
 START_TEST(test_killed_often)
@@ -1239,6 +1268,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup_patient, teardown);
 	tcase_add_test(tc, test_killed_unnoticed);
 	tcase_add_test(tc, test_killed_missed);
+	tcase_add_test(tc, test_killed_unsubscribing);
 	tcase_add_test(tc, test_killed_often);
 	return fixture_run(suite);
 }
