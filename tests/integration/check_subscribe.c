@@ -134,7 +134,17 @@ static const struct line {
 	{ "PUT b ERROR \"x y\"\n",
 	    "OK\r\n\"ERROR\" \"SET\" \"TO\" \"x y\"\r\n" },
 	{ "DELETE b ERROR\n", "OK\r\n\"ERROR\" \"DELETED\"\r\n" },
+	{ "ADD b n 1\n", "OK\r\nn SET TO 1\r\n" },
+	{ "CAS b n 1 2\n", "OK\r\nn SET TO 2\r\n" },
+	{ "PUT b n 3 EX 1000\n", "OK\r\nn SET TO 3\r\n" },
+	{ "INCR b n\n", "4\r\nOK\r\nn SET TO 4\r\n" },
 	/* what changes nothing, or something else */
+	{ "EXPIRE b n 2000\n", "OK\r\n" },
+	{ "PERSIST b n\n", "OK\r\n" },
+	{ "ADD b n 1\n", "CONFLICT\r\n" },
+	{ "CAS b n 1 2\n", "CONFLICT\r\n" },
+	{ "CAS b none 1 2\n", "CONFLICT\r\n" },
+	{ "DELETE b n\n", "OK\r\nn DELETED\r\n" },
 	{ "DELETE b none\n", "OK\r\n" },
 	{ "CREATE b\n", "OK\r\n" },
 	{ "PUT b k x\n", "OK\r\nk SET TO x\r\n" },
@@ -158,6 +168,40 @@ static const struct line {
 	{ "PUT c k 7\n", "OK\r\n" },
 	{ "SUBSCRIBE c\nUNSUBSCRIBE c\n", "OK\r\n" },
 	{ "PUT c k 8\nECHO end\n", "OK\r\nend\r\nOK\r\n" },
+
+	/* transactions: all events together, behind the reply */
+	{ "SUBSCRIBE b\nSUBSCRIBE c\nECHO on\n", "on\r\nOK\r\n" },
+	{ "BEGIN\nPUT b k 1\nPUT c l 2\n", "OK\r\nQUEUED\r\nQUEUED\r\n" },
+	{ "SUBSCRIBE b\nUNSUBSCRIBE b\n",
+	    "ERROR cannot be queued\r\nERROR cannot be queued\r\n" },
+	{ "KEYS b\n", "ERROR cannot be queued\r\n" },
+	{ "DELETE b k\nCOMMIT\n",
+	    "QUEUED\r\nOK\r\nOK\r\nOK\r\nOK\r\n"
+	    "k SET TO 1\r\nl SET TO 2\r\nk DELETED\r\n" },
+	{ "BEGIN\nPUT b k 2\nABORT\n", "OK\r\nQUEUED\r\nOK\r\n" },
+	{ "BEGIN\nPUT b k 3\nADD c l 4\nCOMMIT\n",
+	    "OK\r\nQUEUED\r\nQUEUED\r\nCONFLICT\r\n" },
+	{ "BEGIN\nPUT b k 3\nPUT none l 4\nCOMMIT\n",
+	    "OK\r\nQUEUED\r\nQUEUED\r\nNOT FOUND\r\n" },
+	{ "BEGIN\nDROP b\nCAS c l 1 5\nCOMMIT\n",
+	    "OK\r\nQUEUED\r\nQUEUED\r\nCONFLICT\r\n" },
+	{ "PUT b k 6\n", "OK\r\nk SET TO 6\r\n" },
+
+	/* DROP is the end */
+	{ "DROP b\n", "OK\r\nDROPPED\r\n" },
+	{ "DROP b\n", "NOT FOUND\r\n" },
+	{ "UNSUBSCRIBE b\n", "OK\r\n" },
+	{ "SUBSCRIBE b\n", "NOT FOUND\r\n" },
+	{ "CREATE b\nPUT b k 1\nECHO none\n", "OK\r\nOK\r\nnone\r\nOK\r\n" },
+	{ "SUBSCRIBE b\nECHO on\n", "on\r\nOK\r\n" },
+	{ "PUT b k 2\n", "OK\r\nk SET TO 2\r\n" },
+	/* also when it is there again at once */
+	{ "BEGIN\nPUT b k 3\nDROP b\nCREATE b\nPUT b k 4\nCOMMIT\n",
+	    "OK\r\nQUEUED\r\nQUEUED\r\nQUEUED\r\nQUEUED\r\n"
+	    "OK\r\nOK\r\nOK\r\nOK\r\nOK\r\nk SET TO 3\r\nDROPPED\r\n" },
+	{ "PUT b k 5\nPUT c l 5\n", "OK\r\nOK\r\nl SET TO 5\r\n" },
+	{ "DROP b\nDROP c\n", "OK\r\nOK\r\nDROPPED\r\n" },
+	{ "ECHO end\n", "end\r\nOK\r\n" },
 };
 
 START_TEST(test_lines)
@@ -386,13 +430,17 @@ pace(const struct follower *f, size_t n, struct job *jobs)
 		jobs[i].paused = behind;
 }
 
-/* Takes what has come. */
+/* Others have to be followed as well. */
+#define LINES_MAX 2000
+
+/* Takes of what has come. */
 static void
 follow_some(struct follower *f)
 {
+	unsigned int n;
 	char *line;
 
-	while ((line = stream_try(&f->s)) != NULL)
+	for (n = 0; n < LINES_MAX && (line = stream_try(&f->s)) != NULL; n++)
 		follow(f, line);
 }
 
@@ -554,13 +602,17 @@ hear_among_events(struct follower f[2], struct job *jobs,
 	const char *end = next + buf_size(want), *line;
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	bool inside = false;
+	unsigned int n;
 	size_t size;
 
-	while (next < end) {
-		if ((line = stream_try(&f->s)) == NULL) {
-			ck_assert(!f->s.ended);
+	for (n = 1; next < end; n++) {
+		line = stream_try(&f->s);
+		if (line == NULL || n % LINES_MAX == 0) {
 			follow_some(&f[1]);
 			pace(f, 2, jobs);
+		}
+		if (line == NULL) {
+			ck_assert(!f->s.ended);
 			pause_until(deadline_ms, "no reply comes");
 			continue;
 		}
@@ -588,7 +640,7 @@ START_TEST(test_among_replies)
 	load_listed(fd, &list);
 	followers_start(f, 2);
 	jobs_start(jobs, WRITERS, server, put_numbers);
-	for (round = 0; round < 60; round++) {
+	for (round = 0; round < 40; round++) {
 		add_askings(&jobs[0].seed, &list, &out, &want);
 		client_say(f[0].s.fd, text_of(&out));
 		(void)text_of(&want);
@@ -817,6 +869,202 @@ START_TEST(test_churn)
 	stream_clear(&s);
 	jobs_free(counters, COUNTERS);
 	jobs_free(churners, CHURNERS);
+	(void)close(fd);
+}
+END_TEST
+
+/*
+ * Transactions of two writers, of two keys each: their events come in pairs.
+ */
+
+static void
+put_pairs(struct job *job, int fd)
+{
+	struct buf out = { 0 }, want = { 0 };
+	unsigned int n;
+
+	while (!job->stop) {
+		for (n = 1 + draw(&job->seed, 5); n > 0; n--) {
+			job->values[0]++;
+			add(&out, "BEGIN\nPUT b p%u %lu\n", job->id,
+			    job->values[0]);
+			add(&out, "PUT b q%u %lu\nCOMMIT\n", job->id,
+			    job->values[0]);
+			add(&want,
+			    "OK\r\nQUEUED\r\nQUEUED\r\n"
+			    "OK\r\nOK\r\nOK\r\n");
+		}
+		if (!job_exchange(job, fd, &out, &want))
+			return;
+		job->done++;
+	}
+}
+
+#define PAIRERS 2
+
+/* An event, and the one that is to come right behind it. */
+static void
+hear_pair(struct stream *s, unsigned long last[PAIRERS])
+{
+	unsigned int writer;
+	unsigned long value;
+	char want[64];
+
+	ck_assert_int_eq(
+	    sscanf(stream_line(s), "p%u SET TO %lu", &writer, &value), 2);
+	ck_assert_uint_lt(writer, PAIRERS);
+	ck_assert_uint_eq(value, ++last[writer]);
+	snprintf(want, sizeof(want), "q%u SET TO %lu", writer, value);
+	stream_hear(s, want);
+}
+
+START_TEST(test_transactions)
+{
+	int fd = connect_with_bucket();
+	struct job *jobs = jobs_new(PAIRERS);
+	unsigned long last[PAIRERS] = { 0 };
+	struct stream s;
+	int i;
+
+	stream_init(&s, connect_subscribed());
+	jobs_start(jobs, PAIRERS, server, put_pairs);
+	for (i = 0; i < 2000; i++)
+		hear_pair(&s, last);
+	jobs_stop(jobs, PAIRERS);
+	while (last[0] < jobs[0].values[0] || last[1] < jobs[1].values[0])
+		hear_pair(&s, last);
+	jobs_free(jobs, PAIRERS);
+	stream_clear(&s);
+	(void)close(fd);
+}
+END_TEST
+
+/*
+ * Buckets that come and go, while others subscribe to them: what is heard is
+ * of one of them, to its end.  Its number is the value.
+ */
+
+#define DROP_ROUNDS 300
+#define LISTENERS 4
+
+/* False: wrong. */
+static bool
+hear_generation(struct job *job, struct stream *s)
+{
+	unsigned long value, first = 0;
+	char *line;
+
+	for (;;) {
+		if ((line = job_line(job, s)) == NULL)
+			return false;
+		if (strcmp(line, "DROPPED") == 0)
+			return true;
+		if (sscanf(line, "k SET TO %lu", &value) != 1 ||
+		    (first != 0 && value != first)) {
+			job_fail(job, "\"%s\" came after %lu", line, first);
+			return false;
+		}
+		first = value;
+	}
+}
+
+/* True: subscribed; without a bucket there is nothing to hear. */
+static bool
+try_subscribe(struct job *job, struct stream *s)
+{
+	static const char request[] = "SUBSCRIBE b\nECHO on\n";
+	bool found = true;
+	char *line;
+
+	(void)send(s->fd, request, strlen(request), MSG_NOSIGNAL);
+	if ((line = job_line(job, s)) != NULL &&
+	    strcmp(line, "NOT FOUND") == 0) {
+		found = false;
+		line = job_line(job, s);
+	}
+	if (line == NULL || strcmp(line, "on") != 0)
+		job_fail(job, "\"%s\" came, not \"on\"",
+		    line == NULL ? "" : line);
+	(void)job_line(job, s);
+	return found;
+}
+
+static void
+hear_generations(struct job *job, int fd)
+{
+	struct churn c = { .job = job };
+
+	stream_init(&c.s, fd);
+	while (!job->stop && !job->wrong) {
+		if (!try_subscribe(job, &c.s))
+			continue;
+		if (!hear_generation(job, &c.s) || !churn_silence(&c))
+			return;
+		job->done++;
+	}
+}
+
+START_TEST(test_drop_churn)
+{
+	int fd = client_connect(server), i;
+	struct job *jobs = jobs_new(LISTENERS);
+	char text[256];
+
+	jobs_start(jobs, LISTENERS, server, hear_generations);
+	for (i = 1; i <= DROP_ROUNDS; i++) {
+		snprintf(text, sizeof(text),
+		    "CREATE b\nPUT b k %d\nPING\nPUT b k %d\n", i, i);
+		client_ask(fd, text, "OK\r\nOK\r\nOK\r\nOK\r\n");
+		snprintf(text, sizeof(text), "PUT b k %d\nDROP b\n", i);
+		client_ask(fd, text, "OK\r\nOK\r\n");
+	}
+	jobs_stop(jobs, LISTENERS);
+	for (i = 0; i < LISTENERS; i++)
+		printf("%lu ends of buckets heard\n", jobs[i].done);
+	jobs_free(jobs, LISTENERS);
+	(void)close(fd);
+}
+END_TEST
+
+/* Expiry */
+
+#define EXPIRING 500
+
+START_TEST(test_expiry)
+{
+	int fd = connect_with_bucket(), i, key, seconds;
+	struct buf out = { 0 }, want = { 0 };
+	bool deleted[EXPIRING] = { false };
+	struct stream s;
+	int64_t start_ms;
+
+	for (i = 0; i < EXPIRING; i++) {
+		add(&out, "PUT b k%d v EX %d\n", i, 1 + i % 2);
+		add(&want, "OK\r\n");
+	}
+	start_ms = now_ms();
+	exchange_bufs(fd, &out, &want);
+	client_ask(fd, "PUT b stays v EX 2\nPERSIST b stays\n", "OK\r\nOK\r\n");
+	stream_init(&s, connect_subscribed());
+	for (i = 0; i < EXPIRING; i++) {
+		ck_assert_int_eq(sscanf(stream_line(&s), "k%d DELETED", &key),
+		    1);
+		ck_assert(key >= 0 && key < EXPIRING && !deleted[key]);
+		deleted[key] = true;
+		seconds = 1 + key % 2;
+		ck_assert_int_ge(now_ms() - start_ms, seconds * 1000);
+		if (i == 0)
+			client_ask(fd, "PUT b first v\n", "OK\r\n");
+		/* It was written after that event. */
+		if (i == EXPIRING / 2 - 1)
+			stream_hear(&s, "first SET TO v");
+	}
+	client_ask(fd, "COUNT b\nKEYS b\n",
+	    "2\r\nOK\r\nfirst\r\nstays\r\nOK\r\n");
+	client_ask(s.fd, "ECHO quiet\n", "quiet\r\nOK\r\n");
+	stream_clear(&s);
+	buf_clear(&out);
+	buf_clear(&want);
 	(void)close(fd);
 }
 END_TEST
@@ -1111,6 +1359,30 @@ START_TEST(test_killed_unsubscribing)
 }
 END_TEST
 
+/* It was dropped meanwhile: that is the end of the subscription. */
+START_TEST(test_killed_dropped)
+{
+	int writer = connect_with_bucket(), fd = connect_subscribed();
+	pid_t worker = server_worker(server, fd);
+
+	client_ask(writer, "CREATE c\n", "OK\r\n");
+	client_ask(fd, "SUBSCRIBE c\nECHO on\n", "on\r\nOK\r\n");
+	ck_assert_int_eq(kill(worker, SIGSTOP), 0);
+	process_kill(server_pid(server, "registry"));
+	client_ask(writer, "DROP b\n", "OK\r\n");
+	ck_assert_int_eq(kill(worker, SIGCONT), 0);
+	client_hear(fd, "MISSED\r\nDROPPED\r\n");
+	client_ask(writer, "CREATE b\nPUT b k 1\nPUT c k 2\n",
+	    "OK\r\nOK\r\nOK\r\n");
+	client_hear(fd, "k SET TO 2\r\n");
+	subscribe(fd);
+	client_ask(writer, "PUT b k 3\n", "OK\r\n");
+	client_hear(fd, "k SET TO 3\r\n");
+	(void)close(fd);
+	(void)close(writer);
+}
+END_TEST
+
 #define KILLS 4
 
 START_TEST(test_killed_often)
@@ -1251,6 +1523,9 @@ main(void)
 	tcase_add_test(tc, test_order);
 	tcase_add_test(tc, test_among_replies);
 	tcase_add_test(tc, test_churn);
+	tcase_add_test(tc, test_transactions);
+	tcase_add_test(tc, test_drop_churn);
+	tcase_add_test(tc, test_expiry);
 	tcase_add_test(tc, test_worker_ends);
 	tcase_add_test(tc, test_many);
 	tc = fixture_tcase(suite, "lagged");
@@ -1268,6 +1543,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup_patient, teardown);
 	tcase_add_test(tc, test_killed_unnoticed);
 	tcase_add_test(tc, test_killed_missed);
+	tcase_add_test(tc, test_killed_dropped);
 	tcase_add_test(tc, test_killed_unsubscribing);
 	tcase_add_test(tc, test_killed_often);
 	return fixture_run(suite);
