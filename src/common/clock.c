@@ -1,5 +1,5 @@
 /*
- * clock: the monotonic clock in milliseconds.
+ * clock: clocks in milliseconds.
  */
 
 #include <limits.h>
@@ -7,13 +7,31 @@
 
 #include "common/clock.h"
 
-int64_t
-clock_ms(void)
+static int64_t
+read_ms(clockid_t clock)
 {
 	struct timespec ts;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail on Linux */
+	(void)clock_gettime(clock, &ts); /* cannot fail on Linux */
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
+clock_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_wall_base(void)
+{
+	return read_ms(CLOCK_REALTIME) - read_ms(CLOCK_BOOTTIME);
+}
+
+int64_t
+clock_wall_ms(int64_t base_ms)
+{
+	return base_ms + read_ms(CLOCK_BOOTTIME);
 }
 
 int

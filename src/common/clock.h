@@ -1,5 +1,5 @@
 /*
- * Time, in milliseconds, on the monotonic clock.
+ * Time, in milliseconds: on the monotonic clock, and of the day.
  */
 
 #ifndef COMMON_CLOCK_H
@@ -14,5 +14,13 @@ int64_t clock_ms(void);
 int clock_timeout(int64_t deadline_ms, int64_t now_ms);
 
 #define CLOCK_NEVER INT64_MAX
+
+/*
+ * The time since 1970 by a clock that never steps: what the clock of the day
+ * said once, and the time that has passed since, suspended or not.  The base
+ * holds for all processes until the machine is started anew.
+ */
+int64_t clock_wall_base(void);
+int64_t clock_wall_ms(int64_t base_ms);
 
 #endif

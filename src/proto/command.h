@@ -7,6 +7,7 @@
 #ifndef PROTO_COMMAND_H
 #define PROTO_COMMAND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,10 @@ enum command_local {
 	COMMAND_REMOTE = 0, /* nothing: the registry answers */
 	COMMAND_ECHO,
 	COMMAND_QUIT,
+	COMMAND_HELP,
+	COMMAND_BEGIN,
+	COMMAND_COMMIT,
+	COMMAND_ABORT,
 	/* It asks the registry page by page: proto/listing.h. */
 	COMMAND_BUCKETS,
 	COMMAND_KEYS,
@@ -27,12 +32,18 @@ enum command_local {
 
 struct command {
 	const char *name; /* in upper case */
-	/* A letter for each word that follows: b bucket, k key, v value, n
-	 * number.  Those after '?' may be left out; "+" stands for one or
-	 * more words of any kind, "*" for any number of them. */
+	/*
+	 * A letter for each word that follows: b bucket, k key, v or o value,
+	 * n number, s seconds, x the word EX, w any.  Those after '?' may be
+	 * left out; "+" stands for one or more words of any kind, "*" for any
+	 * number of them.
+	 */
 	const char *args;
 	enum message_type request; /* if COMMAND_REMOTE */
 	enum command_local local;
+	bool queued; /* may be part of a transaction */
+	const char *usage; /* NULL: in another row of the same name */
+	const char *help;
 };
 
 /*
@@ -40,6 +51,15 @@ struct command {
  * an unknown word or a wrong number of words.
  */
 const struct command *command_find(const struct bytes *words, size_t n);
+
+/* Is there a command of this name? */
+bool command_exists(struct bytes name);
+
+/*
+ * Appends data lines about the command of this name, or about all of them if
+ * the name is empty.
+ */
+void command_help(struct bytes name, struct buf *);
 
 /*
  * Appends the request that the words make of a remote command, which

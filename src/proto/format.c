@@ -6,12 +6,15 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "proto/format.h"
 
 static const char *const status_lines[STATUS_END] = {
 	[STATUS_OK] = "OK\r\n",
 	[STATUS_NOT_FOUND] = "NOT FOUND\r\n",
 	[STATUS_UNKNOWN_COMMAND] = "UNKNOWN COMMAND\r\n",
+	[STATUS_CONFLICT] = "CONFLICT\r\n",
+	[STATUS_QUEUED] = "QUEUED\r\n",
 	[STATUS_BAD_ESCAPE] = "ERROR bad escape\r\n",
 	[STATUS_UNBALANCED_QUOTES] = "ERROR unbalanced quotes\r\n",
 	[STATUS_TOO_MANY_WORDS] = "ERROR too many words\r\n",
@@ -26,6 +29,10 @@ static const char *const status_lines[STATUS_END] = {
 	[STATUS_OUT_OF_RANGE] = "ERROR out of range\r\n",
 	[STATUS_VALUE_NOT_A_NUMBER] = "ERROR value not a number\r\n",
 	[STATUS_OVERFLOW] = "ERROR overflow\r\n",
+	[STATUS_NO_TRANSACTION] = "ERROR no transaction\r\n",
+	[STATUS_IN_TRANSACTION] = "ERROR already in a transaction\r\n",
+	[STATUS_CANNOT_BE_QUEUED] = "ERROR cannot be queued\r\n",
+	[STATUS_TRANSACTION_TOO_LARGE] = "ERROR transaction too large\r\n",
 	[STATUS_TOO_MANY_LISTINGS] = "ERROR too many listings\r\n",
 	[STATUS_SNAPSHOT_LOST] = "ERROR snapshot lost\r\n",
 	[STATUS_TOO_MANY_SUBSCRIPTIONS] = "ERROR too many subscriptions\r\n",
@@ -43,56 +50,6 @@ format_status(struct buf *b, enum status status)
 	buf_append_text(b, status_lines[status]);
 }
 
-/*
- * Size of the UTF-8 character at p (Unicode 15, table 3-7: no overlong
- * forms, no surrogates, nothing above U+10FFFF), or 0 when it is not valid.
- */
-static size_t
-utf8_size(const uint8_t *p, size_t size)
-{
-	uint8_t low = 0x80, high = 0xbf;
-	size_t n, i;
-
-	if (p[0] < 0x80)
-		return 1;
-	if (p[0] >= 0xc2 && p[0] <= 0xdf)
-		n = 2;
-	else if (p[0] >= 0xe0 && p[0] <= 0xef)
-		n = 3;
-	else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-		n = 4;
-	else
-		return 0;
-	if (p[0] == 0xe0)
-		low = 0xa0;
-	else if (p[0] == 0xed)
-		high = 0x9f;
-	else if (p[0] == 0xf0)
-		low = 0x90;
-	else if (p[0] == 0xf4)
-		high = 0x8f;
-	if (size < n || p[1] < low || p[1] > high)
-		return 0;
-	for (i = 2; i < n; i++)
-		if (p[i] < 0x80 || p[i] > 0xbf)
-			return 0;
-	return n;
-}
-
-/*
- * Size of the character at p if it may reach a terminal as it is: valid
- * UTF-8 and no control character, neither C0, DEL nor C1 (which some
- * terminals obey: U+009B starts an escape sequence).  Else 0.
- */
-static size_t
-printable_size(const uint8_t *p, size_t size)
-{
-	if (p[0] < 0x20 || p[0] == 0x7f ||
-	    (p[0] == 0xc2 && size > 1 && p[1] < 0xa0))
-		return 0;
-	return utf8_size(p, size);
-}
-
 static bool
 is_bare(struct bytes word)
 {
@@ -102,7 +59,7 @@ is_bare(struct bytes word)
 	if (word.size == 0 || p[0] == '"')
 		return false;
 	for (i = 0; i < word.size; i += n) {
-		n = printable_size(p + i, word.size - i);
+		n = utf8_printable_size(p + i, word.size - i);
 		if (n == 0 || p[i] == ' ')
 			return false;
 	}
@@ -134,7 +91,7 @@ append_quoted(struct buf *b, struct bytes word)
 
 	buf_append_byte(b, '"');
 	for (i = 0; i < word.size; i += n) {
-		n = printable_size(p + i, word.size - i);
+		n = utf8_printable_size(p + i, word.size - i);
 		if (n != 0 && p[i] != '"' && p[i] != '\\')
 			continue;
 		buf_append(b, p + plain, i - plain);
@@ -193,12 +150,27 @@ format_line(struct buf *b, const struct bytes *words, size_t n)
 #define REPLY_WORDS_MAX 8
 
 static bool
+format_status_line(struct buf *b, struct bytes *body)
+{
+	uint8_t status;
+
+	if (!message_get_u8(body, &status) || status >= STATUS_END)
+		return false;
+	format_status(b, (enum status)status);
+	return true;
+}
+
+static bool
 format_reply_line(struct buf *b, struct bytes *body)
 {
 	struct bytes words[REPLY_WORDS_MAX];
 	uint16_t n, i;
 
-	if (!message_get_u16(body, &n) || n > REPLY_WORDS_MAX)
+	if (!message_get_u16(body, &n))
+		return false;
+	if (n == MESSAGE_STATUS_LINE)
+		return format_status_line(b, body);
+	if (n > REPLY_WORDS_MAX)
 		return false;
 	for (i = 0; i < n; i++)
 		if (!message_get_value(body, &words[i]))

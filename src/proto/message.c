@@ -7,13 +7,26 @@
 
 #include "proto/message.h"
 
+#define NAME_SIZE (1 + UINT8_MAX)
 /* Most a request needs besides its values: header, names, lengths. */
-#define MESSAGE_OVERHEAD (MESSAGE_HEADER_SIZE + 2 * 256 + 64)
+#define MESSAGE_OVERHEAD (MESSAGE_HEADER_SIZE + 3 * NAME_SIZE + 64)
+
+/* CAS has two values. */
+#define VALUES_MAX 2
+/* Of a transaction, besides what its largest request takes.  More than
+ * enough for a greeting with all its subscriptions. */
+#define TRANSACTION_ROOM ((size_t)1 << 20)
+
+size_t
+message_transaction_max(size_t value_max)
+{
+	return TRANSACTION_ROOM + MESSAGE_OVERHEAD + VALUES_MAX * value_max;
+}
 
 size_t
 message_request_max(size_t value_max)
 {
-	return MESSAGE_OVERHEAD + value_max;
+	return MESSAGE_HEADER_SIZE + message_transaction_max(value_max);
 }
 
 int
@@ -166,4 +179,11 @@ message_put_value(struct buf *b, struct bytes value)
 {
 	message_put_u32(b, (uint32_t)value.size);
 	buf_append(b, value.data, value.size);
+}
+
+void
+message_put_status_line(struct buf *b, enum status status)
+{
+	message_put_u16(b, MESSAGE_STATUS_LINE);
+	message_put_u8(b, (uint8_t)status);
 }

@@ -29,8 +29,10 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 3
+#define MESSAGE_VERSION 4
 #define MESSAGE_HEADER_SIZE 16
+/* Buckets that a client may have subscribed to: HELLO names them all. */
+#define MESSAGE_SUBSCRIPTIONS_MAX 256
 
 enum message_type {
 	/* worker -> registry */
@@ -44,6 +46,17 @@ enum message_type {
 	MESSAGE_DELETE, /* bucket, key */
 	MESSAGE_EXISTS, /* bucket, key */
 	MESSAGE_INCR, /* bucket, key, u64 what to add, as int64_t */
+	MESSAGE_PUT_EX, /* bucket, key, value, u64 seconds */
+	MESSAGE_DROP, /* bucket */
+	MESSAGE_ADD, /* bucket, key, value */
+	MESSAGE_CAS, /* bucket, key, old value, value */
+	MESSAGE_EXPIRE, /* bucket, key, u64 seconds */
+	MESSAGE_PERSIST, /* bucket, key */
+	MESSAGE_TTL, /* bucket, key */
+	MESSAGE_COUNT, /* bucket */
+	MESSAGE_STATS, /* nothing */
+	MESSAGE_TRANSACTION, /* frames of requests, up to
+			      * MESSAGE_TRANSACTION_REQUESTS */
 	MESSAGE_LIST, /* u8 list_kind, u64 revision (0: of the last commit), u64
 		       * most lines, bucket (empty for LIST_BUCKETS), and as
 		       * names: prefix, after (each may be empty).  The reply
@@ -53,8 +66,10 @@ enum message_type {
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
-	MESSAGE_REPLY = 128, /* u8 status, then data lines to the end, each:
-			      * u16 number of words, and that many values */
+	MESSAGE_REPLY = 128, /* u8 status, then lines to the end, each: u16
+			      * number of words, and that many values; or,
+			      * in the reply to a transaction, u16
+			      * MESSAGE_STATUS_LINE, u8 status */
 	MESSAGE_PAGE, /* u64 revision, u8 status, u8 is there more, then data
 		       * lines as in REPLY: that many at most as fit a page */
 	MESSAGE_EVENT, /* u8 event_kind, and what that has.  Comes unasked,
@@ -78,11 +93,19 @@ enum event_kind {
 	EVENT_LAGGED, /* nothing: too slow; no more will come */
 };
 
+#define MESSAGE_STATUS_LINE UINT16_MAX
+/* So that a transaction holds up others no longer than a turn does. */
+#define MESSAGE_TRANSACTION_REQUESTS 1000
+/* The longest time to live, in seconds: 317 years. */
+#define MESSAGE_SECONDS_MAX INT64_C(10000000000)
+
 /* How a request ended; format_status() says it in words. */
 enum status {
 	STATUS_OK = 0,
 	STATUS_NOT_FOUND,
 	STATUS_UNKNOWN_COMMAND,
+	STATUS_CONFLICT,
+	STATUS_QUEUED,
 	/* errors */
 	STATUS_BAD_ESCAPE,
 	STATUS_UNBALANCED_QUOTES,
@@ -98,6 +121,10 @@ enum status {
 	STATUS_OUT_OF_RANGE,
 	STATUS_VALUE_NOT_A_NUMBER,
 	STATUS_OVERFLOW,
+	STATUS_NO_TRANSACTION,
+	STATUS_IN_TRANSACTION,
+	STATUS_CANNOT_BE_QUEUED,
+	STATUS_TRANSACTION_TOO_LARGE,
 	STATUS_TOO_MANY_LISTINGS,
 	STATUS_SNAPSHOT_LOST,
 	STATUS_TOO_MANY_SUBSCRIPTIONS,
@@ -119,6 +146,8 @@ struct message {
 
 /* Frame size of the largest request, for values of up to `value_max`. */
 size_t message_request_max(size_t value_max);
+/* The frames of a transaction's requests together: any one has room. */
+size_t message_transaction_max(size_t value_max);
 
 /*
  * Reads the frame at the start of `data`.  Returns 1 and fills *m when it is
@@ -152,5 +181,7 @@ void message_put_u64(struct buf *, uint64_t);
 /* The name has at most 255 bytes, the value at most UINT32_MAX. */
 void message_put_name(struct buf *, struct bytes name);
 void message_put_value(struct buf *, struct bytes value);
+/* A status line amid the lines of a reply. */
+void message_put_status_line(struct buf *, enum status);
 
 #endif

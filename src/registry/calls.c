@@ -6,10 +6,12 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/number.h"
 #include "registry/calls.h"
 #include "registry/change.h"
 #include "registry/registry.h"
+#include "registry/transaction.h"
 
 /* A data line of one word. */
 static void
@@ -119,14 +121,159 @@ call_incr(struct call_context *ctx, const struct call_args *args)
 	    args->key, value, entry.expiry_ms);
 }
 
+static int64_t
+expiry_in(const struct call_context *ctx, int64_t seconds)
+{
+	return ctx->registry->wall_ms + seconds * 1000;
+}
+
+static enum store_result
+call_put_ex(struct call_context *ctx, const struct call_args *args)
+{
+	return change_put(&ctx->registry->changes, ctx->view, args->bucket,
+	    args->key, args->value, expiry_in(ctx, args->number));
+}
+
+static enum store_result
+call_drop(struct call_context *ctx, const struct call_args *args)
+{
+	upkeep_set_purge(ctx->registry);
+	return change_drop(&ctx->registry->changes, ctx->view, args->bucket);
+}
+
+static enum store_result
+call_add(struct call_context *ctx, const struct call_args *args)
+{
+	enum store_result result;
+	struct store_entry entry;
+
+	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	if (result == STORE_OK)
+		return refuse(ctx, STATUS_CONFLICT);
+	return result == STORE_ABSENT ? call_put(ctx, args) : result;
+}
+
+static enum store_result
+call_cas(struct call_context *ctx, const struct call_args *args)
+{
+	enum store_result result;
+	struct store_entry entry;
+
+	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	if (result == STORE_ABSENT ||
+	    (result == STORE_OK && !bytes_equal(entry.value, args->old)))
+		return refuse(ctx, STATUS_CONFLICT);
+	if (result != STORE_OK)
+		return result;
+	return change_put(&ctx->registry->changes, ctx->view, args->bucket,
+	    args->key, args->value, entry.expiry_ms);
+}
+
+static enum store_result
+call_expire(struct call_context *ctx, const struct call_args *args)
+{
+	return store_set_expiry(ctx->view, args->bucket, args->key,
+	    expiry_in(ctx, args->number));
+}
+
+static enum store_result
+call_persist(struct call_context *ctx, const struct call_args *args)
+{
+	return store_set_expiry(ctx->view, args->bucket, args->key, 0);
+}
+
+/* Rounded up: as long as it is there it has a second left. */
+static enum store_result
+call_ttl(struct call_context *ctx, const struct call_args *args)
+{
+	struct store_entry entry = { .expiry_ms = 0 };
+	enum store_result result;
+
+	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	if (result != STORE_OK && result != STORE_ABSENT)
+		return result;
+	if (result == STORE_OK && entry.expiry_ms != 0)
+		reply_number(ctx->reply,
+		    (entry.expiry_ms - ctx->registry->wall_ms + 999) / 1000);
+	else
+		reply_empty_line(ctx->reply);
+	return STORE_OK;
+}
+
+static enum store_result
+call_count(struct call_context *ctx, const struct call_args *args)
+{
+	enum store_result result;
+	uint64_t count;
+
+	result = store_count(ctx->view, args->bucket, &count);
+	if (result == STORE_OK)
+		reply_number(ctx->reply, (int64_t)count);
+	return result;
+}
+
+static void
+reply_stat(struct buf *reply, const char *name, uint64_t number)
+{
+	char text[NUMBER_SIZE];
+
+	message_put_u16(reply, 2);
+	message_put_value(reply, (struct bytes){ name, strlen(name) });
+	message_put_value(reply,
+	    (struct bytes){ text, number_format((int64_t)number, text) });
+}
+
+static enum store_result
+call_stats(struct call_context *ctx, const struct call_args *args)
+{
+	const struct registry *r = ctx->registry;
+	enum store_result result;
+	struct store_stats stats;
+
+	(void)args;
+	if ((result = store_stats(ctx->view, &stats)) != STORE_OK)
+		return result;
+	reply_stat(ctx->reply, "uptime-seconds",
+	    (uint64_t)(clock_ms() - r->started_ms) / 1000);
+	reply_stat(ctx->reply, "workers", r->conns);
+	reply_stat(ctx->reply, "requests", r->requests);
+	reply_stat(ctx->reply, "commits", r->commits);
+	reply_stat(ctx->reply, "buckets", stats.buckets);
+	reply_stat(ctx->reply, "keys", stats.keys);
+	reply_stat(ctx->reply, "expiring", stats.expiring);
+	reply_stat(ctx->reply, "dropped", stats.dropped);
+	reply_stat(ctx->reply, "outcomes", stats.outcomes);
+	reply_stat(ctx->reply, "pins", stats.pins);
+	reply_stat(ctx->reply, "revision", stats.revision);
+	reply_stat(ctx->reply, "file-bytes", stats.file_bytes);
+	reply_stat(ctx->reply, "used-bytes", stats.used_bytes);
+	return STORE_OK;
+}
+
+static enum store_result
+call_transaction(struct call_context *ctx, const struct call_args *args)
+{
+	return transaction_run(ctx, args->requests);
+}
+
 static const struct call calls[MESSAGE_REQUEST_END] = {
-	[MESSAGE_PING] = { "", false, false, call_ping },
+	[MESSAGE_PING] = { "", false, false, call_ping, true },
 	[MESSAGE_CREATE] = { "b", true, false, call_create },
 	[MESSAGE_PUT] = { "bkv", true, false, call_put },
 	[MESSAGE_GET] = { "bk", false, false, call_get },
 	[MESSAGE_DELETE] = { "bk", true, true, call_delete },
 	[MESSAGE_EXISTS] = { "bk", false, false, call_exists },
 	[MESSAGE_INCR] = { "bkn", true, false, call_incr },
+	[MESSAGE_PUT_EX] = { "bkvs", true, false, call_put_ex },
+	[MESSAGE_DROP] = { "b", true, true, call_drop },
+	[MESSAGE_ADD] = { "bkv", true, false, call_add },
+	[MESSAGE_CAS] = { "bkov", true, false, call_cas },
+	[MESSAGE_EXPIRE] = { "bks", true, false, call_expire },
+	[MESSAGE_PERSIST] = { "bk", true, false, call_persist },
+	[MESSAGE_TTL] = { "bk", false, false, call_ttl },
+	[MESSAGE_COUNT] = { "b", false, false, call_count },
+	[MESSAGE_STATS] = { "", false, false, call_stats, true },
+	[MESSAGE_TRANSACTION] = { "t", true, false, call_transaction, true },
 };
 
 static const enum status statuses[] = {
@@ -157,6 +304,28 @@ decode_number(struct bytes *body, int64_t *number)
 }
 
 static bool
+decode_seconds(struct bytes *body, int64_t *seconds)
+{
+	return decode_number(body, seconds) && *seconds >= 1 &&
+	    *seconds <= MESSAGE_SECONDS_MAX;
+}
+
+static bool
+decode_value(struct bytes *body, size_t value_max, struct bytes *value)
+{
+	return message_get_value(body, value) && value->size <= value_max;
+}
+
+/* All that is left of the body. */
+static bool
+decode_requests(struct bytes *body, size_t value_max, struct bytes *requests)
+{
+	*requests = *body;
+	body->size = 0;
+	return transaction_check(*requests, value_max);
+}
+
+static bool
 decode_arg(char kind, struct bytes *body, size_t value_max,
     struct call_args *args)
 {
@@ -168,9 +337,14 @@ decode_arg(char kind, struct bytes *body, size_t value_max,
 		return message_get_name(body, &args->key) && args->key.size > 0;
 	case 'n':
 		return decode_number(body, &args->number);
+	case 's':
+		return decode_seconds(body, &args->number);
+	case 'o':
+		return decode_value(body, value_max, &args->old);
+	case 't':
+		return decode_requests(body, value_max, &args->requests);
 	default:
-		return message_get_value(body, &args->value) &&
-		    args->value.size <= value_max;
+		return decode_value(body, value_max, &args->value);
 	}
 }
 
@@ -184,6 +358,13 @@ call_decode(const struct call *call, struct bytes body, size_t value_max,
 		if (!decode_arg(*p, &body, value_max, args))
 			return false;
 	return body.size == 0;
+}
+
+bool
+call_frees(const struct call *call, struct bytes body)
+{
+	return call->frees ||
+	    (call->run == call_transaction && transaction_frees(body));
 }
 
 enum store_result

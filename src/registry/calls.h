@@ -17,7 +17,9 @@ struct registry;
 
 struct call_args {
 	struct bytes bucket, key, value;
-	int64_t number;
+	struct bytes old; /* value */
+	int64_t number; /* or seconds */
+	struct bytes requests; /* of a transaction */
 };
 
 struct call_context {
@@ -27,17 +29,21 @@ struct call_context {
 	enum status status; /* of what is refused, having changed nothing */
 };
 
+/*
+ * What it returns is the reply's status, unless that is STORE_OK and it sets
+ * another.  STORE_FULL and STORE_FAILED are the caller's to handle.
+ */
+typedef enum store_result call_function(struct call_context *,
+    const struct call_args *);
+
 struct call {
-	/* The body's fields: b bucket, k key, v value, n number; NULL: no
-	 * request. */
+	/* The body's fields: b bucket, k key, v value, o old value, n number,
+	 * s seconds, t requests to the end; NULL: no request. */
 	const char *args;
 	bool writes;
 	bool frees; /* takes less room afterwards: may use the reserve */
-	/* What it returns is the reply's status, unless it is STORE_OK and
-	 * sets another.  STORE_FULL and STORE_FAILED are the caller's to
-	 * handle. */
-	enum store_result (
-	    *run)(struct call_context *, const struct call_args *);
+	call_function *run;
+	bool alone; /* may not be part of a transaction */
 };
 
 /* Finds a request's call.  NULL: there is no such request. */
@@ -45,6 +51,8 @@ const struct call *call_find(uint16_t type);
 /* Reads the fields; false: malformed, or out of bounds. */
 bool call_decode(const struct call *, struct bytes body, size_t value_max,
     struct call_args *);
+/* May it use the reserve of a full store?  For a body that is sound. */
+bool call_frees(const struct call *, struct bytes body);
 /* Appends the whole reply frame. */
 enum store_result call_run(const struct call *, struct registry *,
     struct store_view *, const struct call_args *, uint64_t sequence,

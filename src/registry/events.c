@@ -159,7 +159,7 @@ events_subscribe(struct registry *r, struct conn *c, struct bytes bucket)
 		return STATUS_NOT_FOUND;
 	if (find_subscription(c, bucket) != NULL)
 		return STATUS_OK;
-	if (c->subscribed >= EVENTS_SUBSCRIPTIONS_MAX)
+	if (c->subscribed >= MESSAGE_SUBSCRIPTIONS_MAX)
 		return STATUS_TOO_MANY_SUBSCRIPTIONS;
 	subscribe(r, c, bucket);
 	/* From where it knows all, should this registry die. */
@@ -210,7 +210,7 @@ events_resume(struct registry *r, struct conn *c, uint64_t seen,
 	    NULL);
 	while (message_get_name(&buckets, &bucket)) {
 		if (bucket.size == 0 ||
-		    c->subscribed >= EVENTS_SUBSCRIPTIONS_MAX)
+		    c->subscribed >= MESSAGE_SUBSCRIPTIONS_MAX)
 			return false;
 		if (!has_bucket(r, bucket))
 			queue(c, EVENT_DROPPED, 0, &bucket);

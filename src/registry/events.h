@@ -20,8 +20,6 @@
 #include "common/bytes.h"
 #include "proto/message.h"
 
-/* Buckets that one connection may have subscribed to. */
-#define EVENTS_SUBSCRIPTIONS_MAX 256
 /*
  * A subscriber that has so much waiting when more comes is too slow.  What
  * one commit brings it on top is bounded by the turn.

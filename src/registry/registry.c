@@ -114,6 +114,9 @@ open_store(struct registry *r)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	}
 	list_outcomes(r);
+	if (upkeep_init(r) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	store_release(r->store);
 }
 
 static void
@@ -189,6 +192,8 @@ next_deadline(const struct registry *r)
 		return 0;
 	if (r->sync_at_ms < deadline_ms)
 		deadline_ms = r->sync_at_ms;
+	if (upkeep_deadline(r) < deadline_ms)
+		deadline_ms = upkeep_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
 	if (listing_deadline(r) < deadline_ms)
@@ -238,7 +243,7 @@ serve(struct registry *r)
 			fatal(EX_OSERR, "epoll_wait");
 		for (i = 0; i < n; i++)
 			handle_event(r, &events[i]);
-		if (!TAILQ_EMPTY(&r->ready))
+		if (!TAILQ_EMPTY(&r->ready) || upkeep_is_due(r))
 			turn_run(r);
 		run_timers(r);
 	}
@@ -264,7 +269,9 @@ registry_main(struct config *config)
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
-		.stop_at_ms = CLOCK_NEVER };
+		.stop_at_ms = CLOCK_NEVER,
+		.wall_base_ms = clock_wall_base(),
+		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);

@@ -15,6 +15,7 @@
 #include "registry/change.h"
 #include "registry/events.h"
 #include "registry/outcome.h"
+#include "registry/upkeep.h"
 
 struct conn;
 struct store;
@@ -37,6 +38,14 @@ struct registry {
 
 	int64_t now_ms; /* of the commit under way */
 	struct changes changes; /* of the batch */
+	/* The time of day is this and CLOCK_BOOTTIME (common/clock.h). */
+	int64_t wall_base_ms;
+	int64_t wall_ms; /* of this turn: what entries expire by */
+	struct upkeep upkeep;
+	/* Since the start, for STATS. */
+	int64_t started_ms;
+	uint64_t requests;
+	uint64_t commits;
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 

@@ -94,6 +94,7 @@ may_subscribe(struct registry *r, struct conn *c)
 	if (!store_batch_open(r->store))
 		return true;
 	conn_set_first(r, c);
+	r->upkeep.yields = true;
 	return false;
 }
 
@@ -248,6 +249,7 @@ execute_next(struct registry *r, struct conn *c)
 		return greet(r, c, &m);
 	step = execute_request(r, c, &m);
 	if (step == STEP_DONE) {
+		r->requests++;
 		c->executed += m.frame_size;
 		c->last_sequence = m.sequence;
 	}
@@ -332,6 +334,7 @@ commit(struct registry *r)
 {
 	enum store_result result;
 	struct store_view *view;
+	int64_t expiry_ms = CLOCK_NEVER;
 
 	if (r->turn_full)
 		return false;
@@ -339,10 +342,14 @@ commit(struct registry *r)
 	store_check(r, store_batch(r->store, &view));
 	result = record_outcomes(r, view);
 	if (result == STORE_OK)
+		result = upkeep_next_expiry(view, &expiry_ms);
+	if (result == STORE_OK)
 		result = store_commit(r->store);
 	store_check(r, result);
 	if (result == STORE_FULL)
 		return false;
+	r->commits++;
+	upkeep_set_expiry(r, expiry_ms);
 	events_publish(r);
 	forget_outcomes(r);
 	if (store_unsynced(r->store) && r->config->sync_ms > 0 &&
@@ -410,7 +417,21 @@ next_frees(const struct conn *c)
 
 	return message_get(buf_data(&c->in), buf_size(&c->in), SIZE_MAX, &m) ==
 	    1 &&
-	    (call = call_find(m.type)) != NULL && call->frees;
+	    (call = call_find(m.type)) != NULL && call_frees(call, m.body);
+}
+
+/* Removes a little of what has expired or was dropped, by the reserve. */
+static void
+keep_up_full(struct registry *r)
+{
+	enum store_result result;
+
+	rewind_turn(r);
+	store_check(r, store_use_reserve(r->store, true));
+	result = upkeep_run_full(r);
+	store_check(r, result);
+	if (result == STORE_FULL || (store_batch_open(r->store) && !commit(r)))
+		upkeep_pause(r);
 }
 
 /*
@@ -425,6 +446,7 @@ run_full(struct registry *r)
 	struct conn *c;
 
 	TAILQ_INIT(&turn);
+	keep_up_full(r);
 	rewind_turn(r);
 	TAILQ_CONCAT(&turn, &r->ready, entry);
 	while ((c = TAILQ_FIRST(&turn)) != NULL) {
@@ -438,12 +460,25 @@ run_full(struct registry *r)
 	store_check(r, store_use_reserve(r->store, false));
 }
 
+/* Removes what is due; its events come before those of the turn. */
+static void
+keep_up(struct registry *r)
+{
+	enum store_result result;
+
+	result = r->upkeep.yields ? STORE_OK : upkeep_run(r);
+	r->upkeep.yields = false;
+	store_check(r, result);
+	r->turn_full = result == STORE_FULL;
+}
+
 /* Executes the ready connections; answers those that only read. */
 static void
 execute_ready(struct registry *r)
 {
 	struct conn *c, *next;
 
+	keep_up(r);
 	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
 		if (r->turn_full)
 			return;
@@ -466,8 +501,9 @@ settle_writers(struct registry *r)
 void
 turn_run(struct registry *r)
 {
-	r->turn_full = false;
 	r->turn_bytes = 0;
+	r->wall_ms = clock_wall_ms(r->wall_base_ms);
+	store_set_now(r->store, r->wall_ms);
 	execute_ready(r);
 	while (store_batch_open(r->store) && !commit(r)) {
 		rewind_turn(r);

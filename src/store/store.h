@@ -197,7 +197,8 @@ struct store_stats {
 	uint64_t buckets;
 	uint64_t keys; /* those that expired and are not yet removed as well */
 	uint64_t expiring; /* entries with an expiry */
-	uint64_t dropped; /* entries of dropped buckets, not yet removed */
+	uint64_t dropped_buckets; /* that store_purge() has to do with */
+	uint64_t dropped; /* their entries, not yet removed */
 	uint64_t outcomes;
 	uint64_t revision;
 	uint64_t file_bytes; /* taken of the disk */

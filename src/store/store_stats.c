@@ -57,7 +57,7 @@ store_stats(struct store_view *v, struct store_stats *stats)
 		{ s->buckets, &stats->buckets },
 		{ s->entries, &stats->keys },
 		{ s->expiries, &stats->expiring },
-		{ s->dropped, &ignored },
+		{ s->dropped, &stats->dropped_buckets },
 		{ s->outcomes, &stats->outcomes },
 	};
 	enum store_result result;

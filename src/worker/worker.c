@@ -21,6 +21,7 @@
 #include "proto/words.h"
 #include "worker/client.h"
 #include "worker/link.h"
+#include "worker/queue.h"
 #include "worker/worker.h"
 
 /* Replies that are sent before the batch is complete. */
@@ -41,6 +42,7 @@ struct worker {
 	const struct config *config;
 	struct client client;
 	struct link link;
+	struct queue queue;
 	struct telnet telnet;
 	struct buf words; /* of the line under way */
 	size_t line_max; /* bytes */
@@ -166,18 +168,84 @@ answer(struct worker *w, enum status status)
 	return true;
 }
 
+static enum status
+help(struct worker *w, const struct bytes *words, size_t n)
+{
+	struct bytes all = { "", 0 };
+
+	if (n > 1 && !command_exists(words[1]))
+		return STATUS_UNKNOWN_COMMAND;
+	command_help(n > 1 ? words[1] : all, &w->client.out);
+	return STATUS_OK;
+}
+
+/* The registry answers for all that is queued, if there is anything. */
+static bool
+commit(struct worker *w)
+{
+	if (!w->queue.open)
+		return answer(w, STATUS_NO_TRANSACTION);
+	if (w->queue.n == 0) {
+		queue_close(&w->queue);
+		return answer(w, STATUS_OK);
+	}
+	queue_send(&w->queue, w->link.sequence++, &w->link.pending);
+	return !buf_failed(&w->link.pending);
+}
+
 static bool
 run_local(struct worker *w, const struct command *command,
     const struct bytes *words, size_t n)
 {
+	enum status status = STATUS_OK;
+
+	if (command->local == COMMAND_COMMIT)
+		return commit(w);
 	if (!settle(w))
 		return false;
-	if (command->local == COMMAND_ECHO)
+	switch (command->local) {
+	case COMMAND_ECHO:
 		format_line(&w->client.out, words + 1, n - 1);
-	else
-		w->over = true; /* QUIT */
-	format_status(&w->client.out, STATUS_OK);
+		break;
+	case COMMAND_HELP:
+		status = help(w, words, n);
+		break;
+	case COMMAND_BEGIN:
+		w->queue.open = true;
+		break;
+	case COMMAND_ABORT:
+		if (!w->queue.open)
+			status = STATUS_NO_TRANSACTION;
+		queue_close(&w->queue);
+		break;
+	default: /* QUIT */
+		w->over = true;
+	}
+	format_status(&w->client.out, status);
 	return true;
+}
+
+/* In a transaction. */
+static bool
+run_queued(struct worker *w, const struct command *command,
+    const struct bytes *words, size_t n)
+{
+	enum status status;
+
+	switch (command->local) {
+	case COMMAND_COMMIT:
+	case COMMAND_ABORT:
+	case COMMAND_QUIT:
+		return run_local(w, command, words, n);
+	case COMMAND_BEGIN:
+		return answer(w, STATUS_IN_TRANSACTION);
+	default:
+		status = !command->queued ?
+		    STATUS_CANNOT_BE_QUEUED :
+		    queue_add(&w->queue, command, words, n,
+			(size_t)w->config->max_value);
+		return answer(w, status) && !buf_failed(&w->queue.requests);
+	}
 }
 
 /* The next page, with the events that have come before it. */
@@ -298,6 +366,8 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 	if ((command = command_find(words, n)) == NULL)
 		return answer(w, STATUS_UNKNOWN_COMMAND);
 	(void)strlcpy(w->cell, command->name, ROSTER_CELL_SIZE);
+	if (w->queue.open)
+		return run_queued(w, command, words, n);
 	switch (command->local) {
 	case COMMAND_REMOTE:
 		return run_remote(w, command, words, n);
@@ -389,7 +459,8 @@ run_event(struct worker *w, enum telnet_event event)
 	case TELNET_ANSWER:
 		if (!settle(w))
 			return false;
-		telnet_answer(&w->telnet, &w->client.out);
+		if (!w->over)
+			telnet_answer(&w->telnet, &w->client.out);
 		break;
 	}
 	return true;
@@ -445,6 +516,7 @@ shrink(struct worker *w)
 	buf_shrink(&w->client.out, KEEP_SIZE);
 	buf_shrink(&w->link.pending, KEEP_SIZE);
 	buf_shrink(&w->link.in, KEEP_SIZE);
+	buf_shrink(&w->queue.requests, KEEP_SIZE);
 	buf_truncate(&w->words, 0);
 	buf_shrink(&w->words, KEEP_SIZE);
 }
@@ -532,6 +604,7 @@ worker_clear(struct worker *w)
 	buf_clear(&w->client.in);
 	buf_clear(&w->client.out);
 	buf_clear(&w->words);
+	buf_clear(&w->queue.requests);
 	buf_clear(&w->held);
 }
 

@@ -43,16 +43,45 @@ static const struct {
 	{ "INCR b k", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
 	{ "INCR b k 5", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
 	{ "INCR b k x", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
+	{ "PUT b k v EX 5", "PUT", MESSAGE_PUT_EX, COMMAND_REMOTE },
+	{ "PUT b k EX ex 5", "PUT", MESSAGE_PUT_EX, COMMAND_REMOTE },
+	{ "PUT b k v eX x", "PUT", MESSAGE_PUT_EX, COMMAND_REMOTE },
+	{ "PUT b k v \"\\x45X\" x", "PUT", MESSAGE_PUT_EX, COMMAND_REMOTE },
+	{ "PUT EX 5 EX", "PUT", MESSAGE_PUT, COMMAND_REMOTE },
+	{ "ADD b k v", "ADD", MESSAGE_ADD, COMMAND_REMOTE },
+	{ "CAS b k o v", "CAS", MESSAGE_CAS, COMMAND_REMOTE },
+	{ "EXPIRE b k 5", "EXPIRE", MESSAGE_EXPIRE, COMMAND_REMOTE },
+	{ "PERSIST b k", "PERSIST", MESSAGE_PERSIST, COMMAND_REMOTE },
+	{ "TTL b k", "TTL", MESSAGE_TTL, COMMAND_REMOTE },
+	{ "COUNT b", "COUNT", MESSAGE_COUNT, COMMAND_REMOTE },
+	{ "DROP b", "DROP", MESSAGE_DROP, COMMAND_REMOTE },
+	{ "STATS", "STATS", MESSAGE_STATS, COMMAND_REMOTE },
+	{ "BEGIN", "BEGIN", 0, COMMAND_BEGIN },
+	{ "COMMIT", "COMMIT", 0, COMMAND_COMMIT },
+	{ "ABORT", "ABORT", 0, COMMAND_ABORT },
+	{ "HELP", "HELP", 0, COMMAND_HELP },
+	{ "HELP x", "HELP", 0, COMMAND_HELP },
 	{ "PING", "PING", MESSAGE_PING, COMMAND_REMOTE },
 	{ "ECHO a", "ECHO", 0, COMMAND_ECHO },
 	{ "ECHO a b c d e f g h i j", "ECHO", 0, COMMAND_ECHO },
 	{ "ECHO \"\"", "ECHO", 0, COMMAND_ECHO },
 	{ "QUIT", "QUIT", 0, COMMAND_QUIT },
+	{ "SUBSCRIBE b", "SUBSCRIBE", MESSAGE_SUBSCRIBE, COMMAND_REMOTE },
+	{ "UNSUBSCRIBE b", "UNSUBSCRIBE", MESSAGE_UNSUBSCRIBE, COMMAND_REMOTE },
+	{ "BUCKETS", "BUCKETS", 0, COMMAND_BUCKETS },
+	{ "BUCKETS PREFIX p AFTER b LIMIT 1", "BUCKETS", 0, COMMAND_BUCKETS },
+	{ "KEYS b", "KEYS", 0, COMMAND_KEYS },
+	{ "KEYS b PREFIX p AFTER k LIMIT 1", "KEYS", 0, COMMAND_KEYS },
+	{ "ENTRIES b", "ENTRIES", 0, COMMAND_ENTRIES },
+	{ "ENTRIES b LIMIT 1 AFTER k PREFIX p", "ENTRIES", 0, COMMAND_ENTRIES },
 	{ "\"PING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 	{ "\"\\x50ING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 
 	/* words are counted, not looked at */
 	{ "GET \"\" \"\"", "GET", MESSAGE_GET, COMMAND_REMOTE },
+	{ "BUCKETS what ever this is", "BUCKETS", 0, COMMAND_BUCKETS },
+	{ "KEYS \"\" PREFIX", "KEYS", 0, COMMAND_KEYS },
+	{ "ENTRIES b \"\"", "ENTRIES", 0, COMMAND_ENTRIES },
 
 	/* wrong number of words */
 	{ "GET", NULL, 0, 0 },
@@ -74,9 +103,41 @@ static const struct {
 	{ "INCR", NULL, 0, 0 },
 	{ "INCR b", NULL, 0, 0 },
 	{ "INCR b k 5 5", NULL, 0, 0 },
+	{ "PUT b k v EX", NULL, 0, 0 },
+	{ "PUT b k v EX 5 5", NULL, 0, 0 },
+	{ "PUT b k v PX 5", NULL, 0, 0 },
+	{ "PUT b k v E 5", NULL, 0, 0 },
+	{ "PUT b k v EXX 5", NULL, 0, 0 },
+	{ "PUT b k v \"\" 5", NULL, 0, 0 },
+	{ "PUT b k EX 5", NULL, 0, 0 },
+	{ "ADD b k", NULL, 0, 0 },
+	{ "ADD b k v EX 5", NULL, 0, 0 },
+	{ "CAS b k o", NULL, 0, 0 },
+	{ "CAS b k o v x", NULL, 0, 0 },
+	{ "EXPIRE b k", NULL, 0, 0 },
+	{ "EXPIRE b k 5 5", NULL, 0, 0 },
+	{ "PERSIST b", NULL, 0, 0 },
+	{ "PERSIST b k 5", NULL, 0, 0 },
+	{ "TTL b", NULL, 0, 0 },
+	{ "TTL b k x", NULL, 0, 0 },
+	{ "COUNT", NULL, 0, 0 },
+	{ "COUNT b x", NULL, 0, 0 },
+	{ "DROP", NULL, 0, 0 },
+	{ "DROP b x", NULL, 0, 0 },
+	{ "STATS x", NULL, 0, 0 },
+	{ "BEGIN x", NULL, 0, 0 },
+	{ "COMMIT x", NULL, 0, 0 },
+	{ "ABORT x", NULL, 0, 0 },
+	{ "HELP x x", NULL, 0, 0 },
 	{ "PING x", NULL, 0, 0 },
 	{ "ECHO", NULL, 0, 0 },
 	{ "QUIT x", NULL, 0, 0 },
+	{ "SUBSCRIBE", NULL, 0, 0 },
+	{ "SUBSCRIBE b x", NULL, 0, 0 },
+	{ "UNSUBSCRIBE", NULL, 0, 0 },
+	{ "UNSUBSCRIBE b x", NULL, 0, 0 },
+	{ "KEYS", NULL, 0, 0 },
+	{ "ENTRIES", NULL, 0, 0 },
 
 	/* no such word */
 	{ "\"\"", NULL, 0, 0 },
@@ -91,6 +152,9 @@ static const struct {
 	{ "b GET k", NULL, 0, 0 },
 	{ "\xc7\xc5\xd4 b k", NULL, 0, 0 },
 	{ "NONSENSE", NULL, 0, 0 },
+	{ "KEY b", NULL, 0, 0 },
+	{ "BUCKET", NULL, 0, 0 },
+	{ "*", NULL, 0, 0 },
 	{ "+", NULL, 0, 0 },
 	{ "bk", NULL, 0, 0 },
 };
@@ -175,8 +239,8 @@ END_TEST
 
 /* A request of words with these sizes, filled with bytes of all kinds. */
 struct request {
-	struct bytes words[4];
-	uint8_t *data[4];
+	struct bytes words[5];
+	uint8_t *data[5];
 	size_t n;
 };
 
@@ -220,7 +284,7 @@ assert_decodes(const struct request *r, const struct command *c,
 	ck_assert_uint_eq(m.type, c->request);
 	ck_assert_uint_eq(m.sequence, sequence);
 	for (i = 1; i < r->n; i++) {
-		if (c->args[i - 1] == 'v')
+		if (strchr("vo", c->args[i - 1]) != NULL)
 			ck_assert(message_get_value(&m.body, &word));
 		else
 			ck_assert(message_get_name(&m.body, &word));
@@ -271,11 +335,13 @@ static const struct {
 	const char *name;
 	size_t n;
 } with_names[] = { { "GET", 2 }, { "PUT", 3 }, { "DELETE", 2 }, { "EXISTS", 2 },
-	{ "CREATE", 1 } };
+	{ "ADD", 3 }, { "CAS", 4 }, { "PERSIST", 2 }, { "TTL", 2 },
+	{ "COUNT", 1 }, { "DROP", 1 }, { "CREATE", 1 }, { "SUBSCRIBE", 1 },
+	{ "UNSUBSCRIBE", 1 } };
 
 START_TEST(test_bucket_bounds)
 {
-	size_t sizes[3] = { name_table[_i].size, 3, 3 }, i;
+	size_t sizes[4] = { name_table[_i].size, 3, 3, 3 }, i;
 
 	for (i = 0; i < UNIT_COUNT(with_names); i++)
 		ck_assert_int_eq(encode(with_names[i].name, with_names[i].n,
@@ -286,7 +352,7 @@ END_TEST
 
 START_TEST(test_key_bounds)
 {
-	size_t sizes[3] = { 3, name_table[_i].size, 3 }, i;
+	size_t sizes[4] = { 3, name_table[_i].size, 3, 3 }, i;
 
 	for (i = 0; i < UNIT_COUNT(with_names); i++)
 		if (with_names[i].n >= 2)
@@ -319,13 +385,20 @@ static const struct {
 /* With the longest names too, the largest request has room in a frame. */
 START_TEST(test_value_bounds)
 {
-	size_t sizes[3] = { 1, 1, value_table[_i].size };
+	size_t sizes[4] = { 1, 1, value_table[_i].size, 0 };
 	size_t value_max = value_table[_i].value_max;
 
 	ck_assert_int_eq(encode("PUT", 3, sizes, value_max),
 	    value_table[_i].status);
 	sizes[0] = sizes[1] = 255;
 	ck_assert_int_eq(encode("PUT", 3, sizes, value_max),
+	    value_table[_i].status);
+	sizes[3] = value_max;
+	ck_assert_int_eq(encode("CAS", 4, sizes, value_max),
+	    value_table[_i].status);
+	sizes[3] = sizes[2];
+	sizes[2] = value_max;
+	ck_assert_int_eq(encode("CAS", 4, sizes, value_max),
 	    value_table[_i].status);
 }
 END_TEST
@@ -369,6 +442,14 @@ static const struct {
 	{ "INCR b k \"\"", STATUS_NOT_A_NUMBER, 0 },
 	{ "INCR b k one", STATUS_NOT_A_NUMBER, 0 },
 	{ "INCR b \"\" one", STATUS_KEY_EMPTY, 0 },
+	{ "EXPIRE b k 1", STATUS_OK, 1 },
+	{ "EXPIRE b k 10000000000", STATUS_OK, 10000000000 },
+	{ "EXPIRE b k 10000000001", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 99999999999999999999", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 0", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k -1", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 1s", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k \"\"", STATUS_NOT_A_NUMBER, 0 },
 };
 
 START_TEST(test_numbers)
@@ -397,6 +478,63 @@ START_TEST(test_numbers)
 	ck_assert(message_get_u64(&m.body, &number));
 	ck_assert_int_eq((int64_t)number, number_table[_i].number);
 	ck_assert_uint_eq(m.body.size, 0);
+}
+END_TEST
+
+/* The value, then the seconds; EX itself is in the type. */
+START_TEST(test_put_ex)
+{
+	struct message m;
+	struct bytes word;
+	uint64_t seconds;
+	char line[64];
+
+	split(line, sizeof(line), "PUT b k EX ex 10");
+	ck_assert_int_eq(
+	    command_encode(find(), words_get(&words), 6, VALUE_MAX, 1, &b),
+	    STATUS_OK);
+	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b),
+			     message_request_max(VALUE_MAX), &m),
+	    1);
+	ck_assert_uint_eq(m.type, MESSAGE_PUT_EX);
+	ck_assert(message_get_name(&m.body, &word));
+	ck_assert(message_get_name(&m.body, &word));
+	ck_assert(message_get_value(&m.body, &word));
+	unit_assert_bytes(word, unit_text("EX"));
+	ck_assert(message_get_u64(&m.body, &seconds));
+	ck_assert_uint_eq(seconds, 10);
+	ck_assert_uint_eq(m.body.size, 0);
+}
+END_TEST
+
+/* Every command has its line, that of a name is the same, and it is bare. */
+START_TEST(test_help)
+{
+	struct buf all, one;
+	size_t i, lines = 0;
+	const uint8_t *p;
+
+	buf_init(&all);
+	buf_init(&one);
+	command_help(unit_text(""), &all);
+	for (p = buf_data(&all), i = 0; i < buf_size(&all); i++)
+		lines += p[i] == '\n';
+	ck_assert_uint_ge(lines, 20);
+	ck_assert_ptr_null(memchr(p, '"', buf_size(&all)));
+	command_help(unit_text("ttl"), &one);
+	unit_assert_bytes(unit_bytes(&one),
+	    unit_text("TTL bucket key - the seconds left to live, or an empty "
+		      "line\r\n"));
+	ck_assert_ptr_nonnull(
+	    memmem(p, buf_size(&all), buf_data(&one), buf_size(&one)));
+	for (i = 0; i < UNIT_COUNT(find_table); i++)
+		if (find_table[i].name != NULL)
+			ck_assert(
+			    command_exists(unit_text(find_table[i].name)));
+	ck_assert(!command_exists(unit_text("NONE")));
+	ck_assert(!command_exists(unit_text("")));
+	buf_clear(&all);
+	buf_clear(&one);
 }
 END_TEST
 
@@ -454,6 +592,8 @@ main(void)
 	tcase_add_loop_test(tc, test_value_bounds, 0, UNIT_COUNT(value_table));
 	tcase_add_test(tc, test_first_error);
 	tcase_add_loop_test(tc, test_numbers, 0, UNIT_COUNT(number_table));
+	tcase_add_test(tc, test_put_ex);
+	tcase_add_test(tc, test_help);
 	tcase_add_test(tc, test_no_words);
 	tcase_add_test(tc, test_encode_appends);
 	suite_add_tcase(suite, tc);

@@ -381,6 +381,7 @@ START_TEST(test_drop)
 	ck_assert_int_eq(store_drop(batch(), text("b")), STORE_NO_BUCKET);
 	ck_assert_uint_eq(stats().buckets, 0);
 	ck_assert_uint_eq(stats().dropped, 2);
+	ck_assert_uint_eq(stats().dropped_buckets, 1);
 	ck_assert_uint_eq(stats().keys, 0);
 	assert_expiry(snapshot(), "k", 0);
 	store_abort(fx.store);
@@ -420,12 +421,14 @@ START_TEST(test_drop_after_put)
 	commit();
 	ck_assert_uint_eq(stats().buckets, 0);
 	ck_assert_uint_eq(stats().dropped, 1);
+	ck_assert_uint_eq(stats().dropped_buckets, 2);
 	assert_ok(store_purge(batch(), 1, &more));
 	ck_assert(!more);
 	assert_ok(store_purge(batch(), 1, &more));
 	ck_assert(!more);
 	commit();
 	ck_assert_uint_eq(stats().keys + stats().dropped, 0);
+	ck_assert_uint_eq(stats().dropped_buckets, 0);
 }
 END_TEST
 

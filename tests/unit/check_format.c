@@ -273,6 +273,8 @@ static const struct {
 	{ STATUS_OK, "OK\r\n" },
 	{ STATUS_NOT_FOUND, "NOT FOUND\r\n" },
 	{ STATUS_UNKNOWN_COMMAND, "UNKNOWN COMMAND\r\n" },
+	{ STATUS_CONFLICT, "CONFLICT\r\n" },
+	{ STATUS_QUEUED, "QUEUED\r\n" },
 	{ STATUS_BAD_ESCAPE, "ERROR bad escape\r\n" },
 	{ STATUS_UNBALANCED_QUOTES, "ERROR unbalanced quotes\r\n" },
 	{ STATUS_TOO_MANY_WORDS, "ERROR too many words\r\n" },
@@ -287,6 +289,14 @@ static const struct {
 	{ STATUS_OUT_OF_RANGE, "ERROR out of range\r\n" },
 	{ STATUS_VALUE_NOT_A_NUMBER, "ERROR value not a number\r\n" },
 	{ STATUS_OVERFLOW, "ERROR overflow\r\n" },
+	{ STATUS_NO_TRANSACTION, "ERROR no transaction\r\n" },
+	{ STATUS_IN_TRANSACTION, "ERROR already in a transaction\r\n" },
+	{ STATUS_CANNOT_BE_QUEUED, "ERROR cannot be queued\r\n" },
+	{ STATUS_TRANSACTION_TOO_LARGE, "ERROR transaction too large\r\n" },
+	{ STATUS_TOO_MANY_LISTINGS, "ERROR too many listings\r\n" },
+	{ STATUS_SNAPSHOT_LOST, "ERROR snapshot lost\r\n" },
+	{ STATUS_TOO_MANY_SUBSCRIPTIONS, "ERROR too many subscriptions\r\n" },
+	{ STATUS_LAGGED, "ERROR lagged\r\n" },
 	{ STATUS_STORAGE_FULL, "ERROR storage full\r\n" },
 	{ STATUS_DATA_DAMAGED, "ERROR data damaged\r\n" },
 	{ STATUS_REGISTRY_UNAVAILABLE, "ERROR registry unavailable\r\n" },
@@ -324,6 +334,7 @@ START_TEST(test_status_all)
 {
 	int a, b;
 
+	ck_assert_uint_eq(UNIT_COUNT(status_table), STATUS_END);
 	for (a = 0; a < STATUS_END; a++) {
 		buf_truncate(&out, 0);
 		format_status(&out, (enum status)a);
@@ -334,7 +345,6 @@ START_TEST(test_status_all)
 				unit_text(status_table[b].text)))
 				ck_abort_msg("%d and %d are the same", a, b);
 	}
-	ck_assert_uint_eq(UNIT_COUNT(status_table), STATUS_END);
 }
 END_TEST
 
@@ -396,6 +406,32 @@ START_TEST(test_reply_status)
 			unit_assert_bytes(unit_bytes(&out),
 			    unit_text(status_table[i].text));
 	}
+}
+END_TEST
+
+/* Status lines amid data lines, as a transaction's reply has them. */
+START_TEST(test_reply_status_lines)
+{
+	static const struct bytes word = B("OK");
+	struct buf body;
+	int i;
+
+	buf_init(&body);
+	message_put_u8(&body, STATUS_OK);
+	message_put_status_line(&body, STATUS_OK);
+	put_line(&body, &word, 1);
+	message_put_status_line(&body, STATUS_NOT_FOUND);
+	ck_assert(reply(buf_data(&body), buf_size(&body)));
+	unit_assert_bytes(unit_bytes(&out),
+	    unit_text("OK\r\n\"OK\"\r\nNOT FOUND\r\nOK\r\n"));
+	ck_assert(!reply(buf_data(&body), buf_size(&body) - 1));
+	for (i = 0; i < 256; i++) {
+		buf_truncate(&body, 1);
+		message_put_status_line(&body, (enum status)i);
+		ck_assert_int_eq(reply(buf_data(&body), buf_size(&body)),
+		    i < STATUS_END);
+	}
+	buf_clear(&body);
 }
 END_TEST
 
@@ -635,6 +671,7 @@ main(void)
 	tcase_add_test(tc, test_status_all);
 	tcase_add_test(tc, test_reply);
 	tcase_add_test(tc, test_reply_status);
+	tcase_add_test(tc, test_reply_status_lines);
 	tcase_add_test(tc, test_reply_truncated);
 	tcase_add_loop_test(tc, test_reply_malformed, 0,
 	    UNIT_COUNT(malformed_table));

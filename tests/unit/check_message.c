@@ -53,7 +53,12 @@ static const struct {
 	{ MESSAGE_HELLO, 1, B("x") },
 	{ MESSAGE_PUT, UINT64_MAX, B("some bytes\0and more") },
 	{ MESSAGE_EXISTS, 0x0102030405060708, B("\0\0\0\0") },
+	{ MESSAGE_LIST, 2, B("\1") },
+	{ MESSAGE_SUBSCRIBE, 3, B("\1b") },
+	{ MESSAGE_UNSUBSCRIBE, 4, B("\1b") },
 	{ MESSAGE_REPLY, (uint64_t)1 << 63, B("\xff") },
+	{ MESSAGE_PAGE, 5, B("") },
+	{ MESSAGE_EVENT, 0, B("\0\1k") },
 };
 
 START_TEST(test_frame)
@@ -414,14 +419,25 @@ END_TEST
 
 static const size_t value_max_table[] = { 0, 1, 1000, 1 << 20, 1 << 30 };
 
-/* The largest request has room, and not much more. */
+#define NAME_SIZE (1 + 255)
+
+/*
+ * The largest request has room alone and in a transaction, with others; so
+ * has a greeting with all its subscriptions.
+ */
 START_TEST(test_request_max)
 {
-	size_t value_max = value_max_table[_i], need;
+	size_t value_max = value_max_table[_i], need, more, hello;
 
-	need = MESSAGE_HEADER_SIZE + 2 * (1 + 255) + 4 + value_max;
-	ck_assert_uint_ge(message_request_max(value_max), need);
-	ck_assert_uint_lt(message_request_max(value_max), need + 256);
+	need = MESSAGE_HEADER_SIZE + 2 * NAME_SIZE + 2 * (4 + value_max);
+	more = message_transaction_max(value_max) - need;
+	ck_assert_uint_ge(more, 1 << 20);
+	ck_assert_uint_lt(more, (1 << 20) + 2 * NAME_SIZE);
+	ck_assert_uint_eq(message_request_max(value_max),
+	    MESSAGE_HEADER_SIZE + message_transaction_max(value_max));
+	hello = MESSAGE_HEADER_SIZE + 2 + 8 + 8 +
+	    MESSAGE_SUBSCRIPTIONS_MAX * NAME_SIZE;
+	ck_assert_uint_ge(message_request_max(value_max), hello);
 }
 END_TEST
 

@@ -1,0 +1,47 @@
+/*
+ * The table of kv's commands.
+ */
+
+#ifndef KV_COMMANDS_H
+#define KV_COMMANDS_H
+
+#include <stddef.h>
+
+#include "common/bytes.h"
+#include "kv/status.h"
+
+struct kv;
+
+/* The longest time to live, in seconds: the protocol's. */
+#define COMMANDS_SECONDS_MAX 10000000000LL
+
+struct command {
+	const char *name;
+	const char *word; /* of the protocol */
+	/*
+	 * A letter for each argument: b bucket, k key, v value (- stands for
+	 * standard input), i integer, s seconds, w any word.  After a letter,
+	 * ? means that it may be left out, * any number of them.
+	 */
+	const char *args;
+	const char *options; /* the letters of its own options */
+	enum kv_status (*run)(struct kv *, const struct bytes *args, size_t n);
+	const char *missing; /* what NOT FOUND means; NULL: not said */
+	const char *usage; /* its options and arguments */
+	const char *help;
+};
+
+/* The name may be that of no command: NULL. */
+const struct command *commands_find(const char *name);
+
+/* The i-th in order, or NULL. */
+const struct command *commands_get(size_t i);
+
+/* Runs a command with its arguments, as they were given. */
+enum kv_status commands_run(struct kv *, char *args[], size_t n);
+
+/* Say on standard error what kv, or this command, wants; KV_USAGE. */
+__attribute__((noreturn)) void commands_usage(void);
+__attribute__((noreturn)) void commands_usage_of(const struct command *);
+
+#endif

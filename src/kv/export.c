@@ -1,0 +1,333 @@
+/*
+ * export: buckets as requests that make them.
+ *
+ * ENTRIES gives a consistent snapshot of a bucket, but not how long each key
+ * has left to live.  That is asked on a second connection, of many keys at a
+ * time.  A key that has no time to live must still exist when asked: one
+ * that has just expired has none, either, and must not come back for good.
+ */
+
+#include <err.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kv/export.h"
+#include "kv/kv.h"
+#include "kv/progress.h"
+#include "proto/format.h"
+
+/* Keys whose time to live is asked at a time; the replies to so many fit
+ * into any socket's buffer, so that no side waits for the other. */
+#define BATCH 256
+#define BATCH_BYTES ((size_t)1 << 20)
+/* Names of buckets asked for at a time. */
+#define PAGE "256"
+
+struct export
+{
+	struct kv *kv;
+	struct bytes bucket;
+	struct conn ttl;
+	struct buf lines; /* of the batch, without their ends */
+	size_t ends[BATCH]; /* where each ends in `lines` */
+	size_t n;
+	uint64_t keys, buckets;
+	uint64_t bucket_keys, bucket_total; /* for the progress bar */
+	struct progress progress;
+};
+
+/* `conn` is the second connection, or the first. */
+__attribute__((noreturn)) static void
+lost(struct export *ex, struct conn *c)
+{
+	progress_clear(&ex->progress);
+	if (c != &ex->kv->conn)
+		memcpy(ex->kv->conn.error, c->error, sizeof(c->error));
+	kv_lost(ex->kv);
+}
+
+static void
+request(struct conn *c, const char *word, const struct bytes *words, size_t n)
+{
+	struct kv_request r = { .n = 0 };
+	size_t i;
+
+	kv_add_text(&r, word);
+	for (i = 0; i < n; i++)
+		kv_add(&r, words[i]);
+	conn_request(c, r.words, r.n);
+}
+
+static void
+connect_ttl(struct export *ex)
+{
+	if (ex->ttl.fd != -1)
+		return;
+	ex->ttl.timeout_ms = ex->kv->options.timeout_ms;
+	if (!conn_open(&ex->ttl, &ex->kv->target))
+		lost(ex, &ex->ttl);
+}
+
+/* The next line about a key: true for data, else OK or NOT FOUND. */
+static bool
+next_ttl(struct export *ex, struct reply_line *line)
+{
+	switch (conn_next(&ex->ttl, line)) {
+	case CONN_DATA:
+		return true;
+	case CONN_STATUS:
+		break;
+	default:
+		lost(ex, &ex->ttl);
+	}
+	if (line->status == REPLY_OK || line->status == REPLY_NOT_FOUND)
+		return false;
+	progress_clear(&ex->progress);
+	errx(status_of(line), "times to live: %.*s; -s does without",
+	    (int)line->text.size, (const char *)line->text.data);
+}
+
+/*
+ * The replies to TTL and EXISTS.  Returns false when the key is gone; puts
+ * the seconds into `seconds`, or nothing.
+ */
+static bool
+read_ttl(struct export *ex, char *seconds, size_t size)
+{
+	const struct bytes *words;
+	struct reply_line line;
+	size_t n;
+
+	seconds[0] = '\0';
+	if (next_ttl(ex, &line)) {
+		if (!reply_words(&ex->ttl.in, &words, &n) || n > 1)
+			kv_nonsense(ex->kv);
+		if (n == 1)
+			snprintf(seconds, size, "%.*s", (int)words[0].size,
+			    (const char *)words[0].data);
+		if (next_ttl(ex, &line))
+			kv_nonsense(ex->kv);
+	}
+	if (next_ttl(ex, &line))
+		kv_nonsense(ex->kv);
+	return line.status == REPLY_OK;
+}
+
+static void
+print(struct export *ex, const uint8_t *line, size_t size, const char *seconds)
+{
+	struct output *out = &ex->kv->out;
+
+	buf_append(&out->buf, line, size);
+	if (seconds[0] != '\0') {
+		buf_append_text(&out->buf, " EX ");
+		/* Less than a second left is not none. */
+		buf_append_text(&out->buf,
+		    strcmp(seconds, "0") == 0 ? "1" : seconds);
+	}
+	buf_append_byte(&out->buf, '\n');
+	output_added(out);
+	ex->keys++;
+}
+
+static void
+finish_batch(struct export *ex)
+{
+	size_t i, start = 0;
+	char seconds[24];
+
+	if (buf_failed(&ex->lines))
+		err(KV_FAILED, NULL);
+	if (!ex->kv->options.plain && ex->n > 0 && !conn_flush(&ex->ttl))
+		lost(ex, &ex->ttl);
+	for (i = 0; i < ex->n; i++) {
+		seconds[0] = '\0';
+		if (ex->kv->options.plain ||
+		    read_ttl(ex, seconds, sizeof(seconds)))
+			print(ex, buf_data(&ex->lines) + start,
+			    ex->ends[i] - start, seconds);
+		start = ex->ends[i];
+	}
+	ex->bucket_keys += ex->n;
+	ex->n = 0;
+	buf_truncate(&ex->lines, 0);
+	progress_show(&ex->progress, ex->bucket_keys, ex->bucket_total,
+	    ex->keys);
+}
+
+/* A line of ENTRIES. */
+static void
+take_entry(struct export *ex)
+{
+	const struct bytes *entry;
+	struct bytes key[2] = { ex->bucket };
+	struct kv_request put = { .n = 0 };
+	size_t n;
+
+	entry = kv_words(ex->kv, 2, 2, &n);
+	kv_add_text(&put, "PUT");
+	kv_add(&put, ex->bucket);
+	kv_add(&put, entry[0]);
+	kv_add(&put, entry[1]);
+	format_line(&ex->lines, put.words, put.n);
+	/* Its end comes after the time to live. */
+	if (!buf_failed(&ex->lines))
+		buf_truncate(&ex->lines, buf_size(&ex->lines) - 2);
+	ex->ends[ex->n++] = buf_size(&ex->lines);
+	if (!ex->kv->options.plain) {
+		connect_ttl(ex);
+		key[1] = entry[0];
+		request(&ex->ttl, "TTL", key, 2);
+		request(&ex->ttl, "EXISTS", key, 2);
+	}
+	if (ex->n == BATCH || buf_size(&ex->lines) >= BATCH_BYTES)
+		finish_batch(ex);
+}
+
+static void
+print_create(struct export *ex)
+{
+	struct bytes words[2] = { { "CREATE", strlen("CREATE") }, ex->bucket };
+
+	output_line(&ex->kv->out, words, 2);
+	ex->buckets++;
+}
+
+/* How many keys to expect; a guess, for the bar. */
+static uint64_t
+ask_count(struct export *ex)
+{
+	const struct bytes *words;
+	struct reply_line line;
+	uint64_t count = 0;
+	size_t n;
+
+	request(&ex->kv->conn, "COUNT", &ex->bucket, 1);
+	if (!conn_flush(&ex->kv->conn))
+		lost(ex, &ex->kv->conn);
+	while (kv_next(ex->kv, &line)) {
+		words = kv_words(ex->kv, 1, 1, &n);
+		if (words[0].size < 20)
+			count = strtoull(words[0].data, NULL, 10);
+	}
+	return count;
+}
+
+static enum kv_status
+export_bucket(struct export *ex, struct bytes bucket, bool named)
+{
+	struct conn *c = &ex->kv->conn;
+	struct reply_line line;
+	bool created = false;
+
+	ex->bucket = bucket;
+	ex->bucket_keys = 0;
+	ex->bucket_total = ex->progress.on ? ask_count(ex) : 0;
+	request(c, "ENTRIES", &bucket, 1);
+	if (!conn_flush(c))
+		lost(ex, c);
+	while (kv_next(ex->kv, &line)) {
+		if (!created)
+			print_create(ex);
+		created = true;
+		take_entry(ex);
+	}
+	finish_batch(ex);
+	if (line.status == REPLY_OK && !created)
+		print_create(ex);
+	/* One that was dropped since it was listed is not missed. */
+	if (line.status == REPLY_OK ||
+	    (line.status == REPLY_NOT_FOUND && !named))
+		return KV_DONE;
+	progress_clear(&ex->progress);
+	if (line.status == REPLY_NOT_FOUND)
+		warnx("no such bucket: %.*s", (int)bucket.size,
+		    (const char *)bucket.data);
+	else
+		(void)kv_finish(ex->kv, &line);
+	return status_of(&line);
+}
+
+/*
+ * The next names of buckets after `after`, one behind the other, each after
+ * a byte of its size.  Returns how the request ended.
+ */
+static enum kv_status
+list_page(struct export *ex, struct bytes after, struct buf *names)
+{
+	struct bytes args[4] = { { "LIMIT", strlen("LIMIT") },
+		{ PAGE, strlen(PAGE) }, { "AFTER", strlen("AFTER") }, after };
+	struct conn *c = &ex->kv->conn;
+	const struct bytes *words;
+	struct reply_line line;
+	size_t n;
+
+	request(c, "BUCKETS", args, after.size == 0 ? 2 : 4);
+	if (!conn_flush(c))
+		lost(ex, c);
+	buf_truncate(names, 0);
+	while (kv_next(ex->kv, &line)) {
+		words = kv_words(ex->kv, 1, 1, &n);
+		if (words[0].size == 0 || words[0].size > UINT8_MAX)
+			kv_nonsense(ex->kv);
+		buf_append_byte(names, (uint8_t)words[0].size);
+		buf_append(names, words[0].data, words[0].size);
+	}
+	if (buf_failed(names))
+		err(KV_FAILED, NULL);
+	return line.status == REPLY_OK ? KV_DONE : kv_finish(ex->kv, &line);
+}
+
+static enum kv_status
+export_all(struct export *ex)
+{
+	enum kv_status status;
+	uint8_t last[UINT8_MAX];
+	struct bytes name = { last, 0 };
+	struct buf names;
+	const uint8_t *p;
+
+	buf_init(&names);
+	while ((status = list_page(ex, name, &names)) == KV_DONE &&
+	    buf_size(&names) > 0) {
+		for (p = buf_data(&names);
+		     p < buf_data(&names) + buf_size(&names) &&
+		     status == KV_DONE;
+		     p += 1 + name.size) {
+			name.size = p[0];
+			memcpy(last, p + 1, name.size);
+			status = export_bucket(ex, name, false);
+		}
+		if (status != KV_DONE)
+			break;
+	}
+	buf_clear(&names);
+	return status;
+}
+
+enum kv_status
+export_run(struct kv *kv, const struct bytes *args, size_t n)
+{
+	struct export ex = { .kv = kv };
+	enum kv_status status = KV_DONE;
+	size_t i;
+
+	conn_init(&ex.ttl, kv->options.timeout_ms);
+	progress_init(&ex.progress, "keys", kv->options.quiet);
+	kv_connect(kv);
+	if (n == 0)
+		status = export_all(&ex);
+	for (i = 0; i < n && status <= KV_NOT_FOUND; i++)
+		status =
+		    status_worse(status, export_bucket(&ex, args[i], true));
+	output_flush(&kv->out);
+	progress_clear(&ex.progress);
+	if (!kv->options.quiet)
+		warnx("%" PRIu64 " keys in %" PRIu64 " buckets", ex.keys,
+		    ex.buckets);
+	conn_clear(&ex.ttl);
+	buf_clear(&ex.lines);
+	return status;
+}

@@ -1,0 +1,293 @@
+/*
+ * import: requests from standard input, many under way at a time.
+ *
+ * Each line that is sent is answered by one status line, in order, so a ring
+ * of line numbers tells which line a status is about.  Memory is bounded: by
+ * the ring, and by the longest line.
+ */
+
+#include <sys/stat.h>
+
+#include <err.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "kv/import.h"
+#include "kv/kv.h"
+#include "kv/progress.h"
+#include "proto/words.h"
+
+/* Requests under way: enough to fill a commit of the server's. */
+#define WINDOW 4096
+/* Bytes of them that wait to be sent, at most, before the last. */
+#define AHEAD ((size_t)256 << 10)
+#define READ_SIZE ((size_t)64 << 10)
+/* Lines that failed and are told one by one. */
+#define FAILURES_TOLD 20
+
+struct import {
+	struct kv *kv;
+	struct buf in;
+	size_t seen; /* of `in`: known to hold no line's end */
+	bool whole; /* `in` begins with a whole line */
+	bool end; /* of the input */
+	bool broken; /* the connection: no more is sent or read */
+	struct buf words;
+	uint64_t lines[WINDOW]; /* the number of each that was not answered */
+	size_t first, under_way;
+	uint64_t line; /* the last one taken */
+	uint64_t done, failed;
+	uint64_t read_bytes, total_bytes;
+	int64_t deadline_ms;
+	struct progress progress;
+	enum kv_status status;
+};
+
+__attribute__((format(printf, 4, 5))) static void
+fail_line(struct import *im, uint64_t line, enum kv_status status,
+    const char *format, ...)
+{
+	char text[256];
+	va_list args;
+
+	im->status = status_worse(im->status, status);
+	if (++im->failed > FAILURES_TOLD)
+		return;
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	progress_clear(&im->progress);
+	warnx("line %" PRIu64 ": %s", line, text);
+	if (im->failed == FAILURES_TOLD)
+		warnx("lines that fail are only counted from now on");
+}
+
+/* Each is answered by a status and nothing else. */
+static bool
+is_importable(const struct bytes *words, size_t n)
+{
+	if (words_equal(words[0], "CREATE"))
+		return n == 2;
+	if (words_equal(words[0], "PUT"))
+		return n == 4 || (n == 6 && words_equal(words[4], "EX"));
+	if (words_equal(words[0], "ADD"))
+		return n == 4;
+	return words_equal(words[0], "DELETE") && n == 3;
+}
+
+static void
+take_line(struct import *im, uint8_t *line, size_t size)
+{
+	static const char *const wrong[] = {
+		[WORDS_UNBALANCED] = "unbalanced quotes",
+		[WORDS_BAD_ESCAPE] = "bad escape",
+		[WORDS_TOO_MANY] = "too many words",
+	};
+	enum words_result result;
+	size_t n;
+
+	im->line++;
+	result = words_split(line, size, &im->words);
+	if (buf_failed(&im->words))
+		err(KV_FAILED, NULL);
+	n = words_count(&im->words);
+	if (result != WORDS_OK) {
+		fail_line(im, im->line, KV_REFUSED, "%s", wrong[result]);
+		return;
+	}
+	if (n == 0)
+		return;
+	if (!is_importable(words_get(&im->words), n)) {
+		fail_line(im, im->line, KV_REFUSED,
+		    "not a CREATE, PUT, ADD or DELETE");
+		return;
+	}
+	conn_request(&im->kv->conn, words_get(&im->words), n);
+	im->lines[(im->first + im->under_way++) % WINDOW] = im->line;
+}
+
+/* Lines to the server, while it is worth while. */
+static void
+take_lines(struct import *im)
+{
+	struct conn *c = &im->kv->conn;
+	size_t size, taken;
+
+	for (;;) {
+		im->whole = words_find_line(buf_data(&im->in),
+		    buf_size(&im->in), im->seen, &size, &taken);
+		im->seen = im->whole ? 0 : taken;
+		if (!im->whole || im->under_way == WINDOW ||
+		    buf_size(&c->out) >= AHEAD)
+			return;
+		take_line(im, buf_data(&im->in), size);
+		buf_consume(&im->in, taken);
+		im->read_bytes += taken;
+	}
+}
+
+static void
+read_input(struct import *im)
+{
+	uint8_t *to;
+	ssize_t n;
+
+	if (buf_size(&im->in) > CONN_LINE_MAX)
+		errx(KV_REFUSED, "line %" PRIu64 ": line too long",
+		    im->line + 1);
+	to = buf_reserve(&im->in, READ_SIZE);
+	if (to == NULL)
+		err(KV_FAILED, NULL);
+	n = read(STDIN_FILENO, to, READ_SIZE);
+	if (n > 0)
+		buf_commit(&im->in, (size_t)n);
+	else if (n == 0)
+		im->end = true;
+	else if (errno != EINTR && errno != EAGAIN)
+		err(KV_FAILED, "standard input");
+}
+
+/* The connection is of no use any more; says how far it has come. */
+static void
+break_off(struct import *im, const char *why)
+{
+	uint64_t line = im->under_way > 0 ? im->lines[im->first] : im->line + 1;
+
+	im->broken = true;
+	im->status = KV_UNREACHABLE;
+	progress_clear(&im->progress);
+	warnx("%s; from line %" PRIu64 " on, nothing is known to be done", why,
+	    line);
+}
+
+static void
+take_status(struct import *im, const struct reply_line *line)
+{
+	uint64_t number = im->lines[im->first];
+	char text[128];
+
+	snprintf(text, sizeof(text), "%.*s", (int)line->text.size,
+	    (const char *)line->text.data);
+	if (im->under_way == 0 || status_is_farewell(line)) {
+		break_off(im, text);
+		return;
+	}
+	im->first = (im->first + 1) % WINDOW;
+	im->under_way--;
+	if (line->status == REPLY_OK)
+		im->done++;
+	else if (line->status == REPLY_NOT_FOUND)
+		fail_line(im, number, KV_NOT_FOUND, "no such bucket");
+	else
+		fail_line(im, number, status_of(line), "%s", text);
+}
+
+static void
+take_replies(struct import *im)
+{
+	struct conn *c = &im->kv->conn;
+	enum conn_result result;
+	struct reply_line line;
+
+	result = conn_receive_some(c);
+	im->deadline_ms = clock_ms() + c->timeout_ms;
+	while (result != CONN_LOST && !im->broken &&
+	    (result = conn_take(c, &line)) > CONN_AGAIN) {
+		if (result == CONN_DATA)
+			kv_nonsense(im->kv);
+		take_status(im, &line);
+	}
+	if (result == CONN_LOST)
+		break_off(im, c->error);
+}
+
+/* Waits, and does what can be done. */
+static void
+turn(struct import *im)
+{
+	struct conn *c = &im->kv->conn;
+	struct pollfd pfds[2] = { { .fd = c->fd, .events = POLLIN },
+		{ .fd = -1, .events = POLLIN } };
+	size_t before = buf_size(&c->out);
+	bool due = before > 0 || im->under_way > 0;
+
+	if (before > 0)
+		pfds[0].events |= POLLOUT;
+	if (!im->end && !im->whole)
+		pfds[1].fd = STDIN_FILENO;
+	/* Nobody knows how long standard input takes. */
+	if (io_poll(pfds, 2, due ? im->deadline_ms : CLOCK_NEVER) == IO_AGAIN) {
+		(void)conn_timed_out(c);
+		break_off(im, c->error);
+		return;
+	}
+	if (!due)
+		im->deadline_ms = clock_ms() + c->timeout_ms;
+	if (pfds[1].revents != 0)
+		read_input(im);
+	if ((pfds[0].revents & POLLOUT) && conn_send_some(c) == CONN_LOST) {
+		break_off(im, c->error);
+		return;
+	}
+	if (buf_size(&c->out) < before)
+		im->deadline_ms = clock_ms() + c->timeout_ms;
+	if (pfds[0].revents & (POLLIN | POLLHUP | POLLERR))
+		take_replies(im);
+}
+
+/* An unterminated line may be half a request: kvd does not run it either. */
+static void
+check_rest(struct import *im)
+{
+	if (!im->broken && buf_size(&im->in) > 0)
+		fail_line(im, im->line + 1, KV_REFUSED, "unterminated line");
+}
+
+static void
+finish(struct import *im)
+{
+	progress_clear(&im->progress);
+	if (!im->kv->options.quiet)
+		warnx("%" PRIu64 " lines done, %" PRIu64 " failed", im->done,
+		    im->failed);
+	buf_clear(&im->in);
+	buf_clear(&im->words);
+}
+
+static bool
+is_over(const struct import *im)
+{
+	return im->broken ||
+	    (im->end && !im->whole && im->under_way == 0 &&
+		buf_size(&im->kv->conn.out) == 0);
+}
+
+enum kv_status
+import_run(struct kv *kv, const struct bytes *args, size_t n)
+{
+	struct import im = { .kv = kv };
+	struct stat st;
+
+	(void)args;
+	(void)n;
+	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
+		im.total_bytes = (uint64_t)st.st_size;
+	progress_init(&im.progress, "lines", kv->options.quiet);
+	kv_connect(kv);
+	im.deadline_ms = clock_ms() + kv->conn.timeout_ms;
+	while (!is_over(&im)) {
+		turn(&im);
+		take_lines(&im);
+		progress_show(&im.progress, im.read_bytes, im.total_bytes,
+		    im.done);
+	}
+	check_rest(&im);
+	finish(&im);
+	return im.status;
+}

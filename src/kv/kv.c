@@ -1,0 +1,147 @@
+/*
+ * kv: what its commands share.
+ */
+
+#include <err.h>
+#include <string.h>
+
+#include "kv/commands.h"
+#include "kv/kv.h"
+#include "proto/words.h"
+
+void
+kv_init(struct kv *kv)
+{
+	memset(kv, 0, sizeof(*kv));
+	options_init(&kv->options);
+	conn_init(&kv->conn, 0);
+	output_init(&kv->out);
+	buf_init(&kv->value);
+}
+
+void
+kv_clear(struct kv *kv)
+{
+	conn_clear(&kv->conn);
+	buf_clear(&kv->out.buf);
+	buf_clear(&kv->value);
+}
+
+void
+kv_add(struct kv_request *request, struct bytes word)
+{
+	request->words[request->n++] = word;
+}
+
+void
+kv_add_text(struct kv_request *request, const char *text)
+{
+	kv_add(request, (struct bytes){ text, strlen(text) });
+}
+
+struct bytes
+kv_word(struct kv *kv, char *arg)
+{
+	struct buf words;
+	struct bytes word = { arg, strlen(arg) };
+
+	if (!kv->options.unquote || arg[0] != '"')
+		return word;
+	buf_init(&words);
+	if (words_split((uint8_t *)arg, word.size, &words) != WORDS_OK ||
+	    words_count(&words) != 1)
+		errx(KV_USAGE, "-w: not one quoted word");
+	if (buf_failed(&words))
+		err(KV_FAILED, NULL);
+	word = words_get(&words)[0];
+	buf_clear(&words);
+	return word;
+}
+
+void
+kv_connect(struct kv *kv)
+{
+	char where[300];
+
+	if (kv->conn.fd != -1)
+		return;
+	kv->conn.timeout_ms = kv->options.timeout_ms;
+	if (conn_open(&kv->conn, &kv->target))
+		return;
+	target_print(&kv->target, where, sizeof(where));
+	errx(KV_UNREACHABLE, "cannot reach %s: %s", where, kv->conn.error);
+}
+
+void
+kv_lost(struct kv *kv)
+{
+	char where[300];
+
+	target_print(&kv->target, where, sizeof(where));
+	errx(KV_UNREACHABLE, "%s: %s", where, kv->conn.error);
+}
+
+void
+kv_nonsense(struct kv *kv)
+{
+	memcpy(kv->conn.error, "the server's answer makes no sense",
+	    sizeof("the server's answer makes no sense"));
+	kv_lost(kv);
+}
+
+void
+kv_ask(struct kv *kv, const struct kv_request *request)
+{
+	kv_connect(kv);
+	conn_request(&kv->conn, request->words, request->n);
+	if (!conn_flush(&kv->conn))
+		kv_lost(kv);
+}
+
+bool
+kv_next(struct kv *kv, struct reply_line *line)
+{
+	switch (conn_next(&kv->conn, line)) {
+	case CONN_DATA:
+		return true;
+	case CONN_STATUS:
+		return false;
+	default:
+		kv_lost(kv);
+	}
+}
+
+const struct bytes *
+kv_words(struct kv *kv, size_t min, size_t max, size_t *n)
+{
+	const struct bytes *words;
+
+	if (!reply_words(&kv->conn.in, &words, n) || *n < min || *n > max)
+		kv_nonsense(kv);
+	return words;
+}
+
+enum kv_status
+kv_finish(struct kv *kv, const struct reply_line *line)
+{
+	const char *missing = kv->command->missing;
+
+	switch (line->status) {
+	case REPLY_NOT_FOUND:
+		if (missing != NULL)
+			warnx("%s", missing);
+		break;
+	case REPLY_ERROR:
+		warnx("%.*s", (int)line->reason.size,
+		    (const char *)line->reason.data);
+		break;
+	case REPLY_UNKNOWN_COMMAND:
+		warnx("the server does not know %s", kv->command->word);
+		break;
+	case REPLY_OK:
+	case REPLY_CONFLICT:
+	case REPLY_QUEUED:
+		break;
+	}
+	return status_of(line);
+}

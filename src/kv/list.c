@@ -1,0 +1,124 @@
+/*
+ * list: replies of any length, printed as they come.
+ */
+
+#include <string.h>
+
+#include "kv/commands.h"
+#include "kv/json.h"
+#include "kv/list.h"
+
+static void
+add_option(struct kv *kv, struct kv_request *request, const char *word,
+    char *value)
+{
+	if (value == NULL)
+		return;
+	kv_add_text(request, word);
+	kv_add(request, kv_word(kv, value));
+}
+
+static void
+ask(struct kv *kv, const struct bytes *args, size_t n)
+{
+	struct kv_request request = { .n = 0 };
+	size_t i;
+
+	kv_add_text(&request, kv->command->word);
+	for (i = 0; i < n; i++)
+		kv_add(&request, args[i]);
+	add_option(kv, &request, "PREFIX", kv->options.prefix);
+	add_option(kv, &request, "AFTER", kv->options.after);
+	add_option(kv, &request, "LIMIT", kv->options.limit);
+	kv_ask(kv, &request);
+}
+
+typedef void print_line(struct kv *, const struct bytes *words);
+
+/* With -j, an array (or what the brackets say), an element a line. */
+static enum kv_status
+run(struct kv *kv, size_t width, const char *brackets, print_line *print)
+{
+	struct buf *b = &kv->out.buf;
+	const struct bytes *words;
+	struct reply_line line;
+	size_t n, lines = 0;
+
+	while (kv_next(kv, &line)) {
+		words = kv_words(kv, width, width, &n);
+		if (kv->options.json)
+			buf_append_text(b, lines == 0 ? "" : ",\n");
+		if (kv->options.json && lines == 0)
+			buf_append_byte(b, (uint8_t)brackets[0]);
+		lines++;
+		print(kv, words);
+		output_added(&kv->out);
+	}
+	if (kv->options.json && line.status == REPLY_OK) {
+		if (lines == 0)
+			buf_append_byte(b, (uint8_t)brackets[0]);
+		buf_append_byte(b, (uint8_t)brackets[1]);
+		buf_append_byte(b, '\n');
+	}
+	output_flush(&kv->out);
+	return kv_finish(kv, &line);
+}
+
+static void
+print_name(struct kv *kv, const struct bytes *words)
+{
+	if (kv->options.json)
+		json_string(&kv->out.buf, words[0]);
+	else if (kv->options.nul) {
+		buf_append(&kv->out.buf, words[0].data, words[0].size);
+		buf_append_byte(&kv->out.buf, '\0');
+	} else
+		output_line(&kv->out, words, 1);
+}
+
+enum kv_status
+list_names(struct kv *kv, const struct bytes *args, size_t n)
+{
+	ask(kv, args, n);
+	return run(kv, 1, "[]", print_name);
+}
+
+static void
+print_entry(struct kv *kv, const struct bytes *words)
+{
+	struct buf *b = &kv->out.buf;
+
+	if (!kv->options.json) {
+		output_line(&kv->out, words, 2);
+		return;
+	}
+	buf_append_text(b, "{\"key\":");
+	json_string(b, words[0]);
+	buf_append_text(b, ",\"value\":");
+	json_string(b, words[1]);
+	buf_append_byte(b, '}');
+}
+
+static void
+print_stat(struct kv *kv, const struct bytes *words)
+{
+	struct buf *b = &kv->out.buf;
+
+	if (!kv->options.json) {
+		output_line(&kv->out, words, 2);
+		return;
+	}
+	json_string(b, words[0]);
+	buf_append_byte(b, ':');
+	json_number(b, words[1]);
+}
+
+enum kv_status
+list_pairs(struct kv *kv, const struct bytes *args, size_t n)
+{
+	ask(kv, args, n);
+	/* The names of STATS are plain, and can be the names of an object. */
+	if (n == 0)
+		return run(kv, 2, "{}", print_stat);
+	return run(kv, 2, "[]", print_entry);
+}

@@ -1,0 +1,45 @@
+/*
+ * The command line and the environment.
+ */
+
+#ifndef KV_OPTIONS_H
+#define KV_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "kv/target.h"
+
+struct options {
+	/* before or after the command's name */
+	const char *host, *port, *path; /* as given, or NULL */
+	int timeout_ms;
+	bool json;
+	bool unquote; /* arguments may be quoted as in the protocol */
+	bool version;
+	/* of some commands, after their name */
+	char *seconds, *prefix, *after, *limit; /* or NULL */
+	bool nul; /* end each name with a NUL */
+	bool quiet;
+	bool plain; /* no times to live */
+	char own[16]; /* the letters of those that were given */
+};
+
+void options_init(struct options *);
+
+/*
+ * Takes options up to the first argument that is none, and returns how many
+ * words of argv these were, argv[0] included.  Exits with KV_USAGE, or with
+ * what the wrong one deserves.
+ */
+int options_parse(struct options *, int argc, char *argv[]);
+
+/* The server that the options, and for the rest KV_SERVER, name; or exits. */
+void options_target(const struct options *, struct target *);
+
+/*
+ * Are these the digits of an integer, from min to max?  A sign only if min
+ * is negative.
+ */
+bool options_is_integer(const char *text, long long min, long long max);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * output: standard output.
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "kv/output.h"
+#include "kv/status.h"
+#include "proto/format.h"
+
+/* As much as a pipe takes. */
+#define OUTPUT_MUCH ((size_t)64 << 10)
+
+void
+output_init(struct output *o)
+{
+	buf_init(&o->buf);
+	o->terminal = isatty(STDOUT_FILENO) == 1;
+}
+
+__attribute__((noreturn)) static void
+fail(void)
+{
+	if (errno == EPIPE) {
+		(void)signal(SIGPIPE, SIG_DFL);
+		(void)raise(SIGPIPE);
+	}
+	err(KV_FAILED, "standard output");
+}
+
+void
+output_flush(struct output *o)
+{
+	ssize_t n;
+
+	if (buf_failed(&o->buf))
+		err(KV_FAILED, NULL);
+	while (buf_size(&o->buf) > 0) {
+		n = write(STDOUT_FILENO, buf_data(&o->buf), buf_size(&o->buf));
+		if (n >= 0)
+			buf_consume(&o->buf, (size_t)n);
+		else if (errno != EINTR)
+			fail();
+	}
+}
+
+void
+output_added(struct output *o)
+{
+	if (buf_size(&o->buf) >= OUTPUT_MUCH || buf_failed(&o->buf))
+		output_flush(o);
+}
+
+void
+output_line(struct output *o, const struct bytes *words, size_t n)
+{
+	format_line(&o->buf, words, n);
+	/* LF alone, as files have it. */
+	if (!buf_failed(&o->buf)) {
+		buf_truncate(&o->buf, buf_size(&o->buf) - 2);
+		buf_append_byte(&o->buf, '\n');
+	}
+	output_added(o);
+}

@@ -1,0 +1,38 @@
+/*
+ * The prompt: what a person types goes to the server as it is, what the
+ * server says is printed as it is.  How lines are read is the caller's.
+ */
+
+#ifndef KV_PROMPT_H
+#define KV_PROMPT_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "kv/status.h"
+
+struct kv;
+struct prompt;
+
+#define PROMPT_TEXT "kv> "
+
+/*
+ * Appends a line, without its end, to an empty buffer; false: there are no
+ * more.  Shows the prompt, and waits with prompt_wait only.
+ */
+typedef bool prompt_read(struct prompt *, void *state, struct buf *line);
+
+enum kv_status prompt_run(struct kv *, prompt_read *, void *state);
+
+/* Shows the prompt, for a reader that does not do it by itself. */
+void prompt_show(struct prompt *);
+
+enum prompt_wake {
+	PROMPT_INPUT, /* standard input can be read */
+	PROMPT_SAID, /* the server said something, and it was printed */
+};
+
+/* Waits for standard input, and prints what a subscription brings. */
+enum prompt_wake prompt_wait(struct prompt *);
+
+#endif

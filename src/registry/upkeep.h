@@ -1,0 +1,45 @@
+/*
+ * Upkeep: what the registry does unasked.  Entries that have expired are
+ * removed when their time has come, and those of dropped buckets when nobody
+ * wants anything, a bounded number a turn.  It costs nothing while there are
+ * none.
+ */
+
+#ifndef REGISTRY_UPKEEP_H
+#define REGISTRY_UPKEEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+struct registry;
+
+/* When there is next something to do; `wall_ms` is when something expires. */
+struct upkeep {
+	int64_t expire_at_ms; /* clock_ms(); CLOCK_NEVER: nothing will */
+	int64_t purge_at_ms; /* however busy the others are */
+	int64_t not_before_ms; /* there was no room */
+	bool purges; /* a bucket was dropped */
+	bool yields; /* the next turn is to begin without it */
+};
+
+/* Finds out what there is to do, after a start. */
+enum store_result upkeep_init(struct registry *);
+/* When it wants a turn: clock_ms(), or CLOCK_NEVER. */
+int64_t upkeep_deadline(const struct registry *);
+bool upkeep_is_due(const struct registry *);
+/* Does a bounded part of what is due, in the batch. */
+enum store_result upkeep_run(struct registry *);
+/* The same, in a store that cannot grow: a little, out of the reserve. */
+enum store_result upkeep_run_full(struct registry *);
+/* There was no room even for that: wait. */
+void upkeep_pause(struct registry *);
+/* When the next entry of the view expires, for upkeep_set_expiry(). */
+enum store_result upkeep_next_expiry(struct store_view *, int64_t *expiry_ms);
+/* The batch whose next expiry this is is committed. */
+void upkeep_set_expiry(struct registry *, int64_t expiry_ms);
+/* The batch drops a bucket. */
+void upkeep_set_purge(struct registry *);
+
+#endif

@@ -1,0 +1,44 @@
+/*
+ * queue: BEGIN, and what comes until COMMIT or ABORT.  Runs in the worker.
+ */
+
+#include "proto/message.h"
+#include "worker/queue.h"
+
+enum status
+queue_add(struct queue *q, const struct command *command,
+    const struct bytes *words, size_t n, size_t value_max)
+{
+	size_t before = buf_size(&q->requests);
+	enum status status;
+
+	/* A frame's sequence means nothing inside of another. */
+	status = command_encode(command, words, n, value_max, 0, &q->requests);
+	if (status != STATUS_OK)
+		return status;
+	if (q->n == MESSAGE_TRANSACTION_REQUESTS ||
+	    buf_size(&q->requests) > message_transaction_max(value_max)) {
+		buf_truncate(&q->requests, before);
+		return STATUS_TRANSACTION_TOO_LARGE;
+	}
+	q->n++;
+	return STATUS_QUEUED;
+}
+
+void
+queue_send(struct queue *q, uint64_t sequence, struct buf *out)
+{
+	size_t position = message_begin(out, MESSAGE_TRANSACTION, sequence);
+
+	buf_append(out, buf_data(&q->requests), buf_size(&q->requests));
+	message_end(out, position);
+	queue_close(q);
+}
+
+void
+queue_close(struct queue *q)
+{
+	buf_truncate(&q->requests, 0);
+	q->n = 0;
+	q->open = false;
+}

@@ -1,0 +1,507 @@
+/*
+ * check_kv: kv in scripts, against a real kvd.
+ */
+
+#include <errno.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "kv_run.h"
+
+#define NO_BUCKET "kv: no such bucket\n"
+#define X64 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+
+static struct server *server;
+
+static void
+setup(void)
+{
+	server = server_new();
+	server_option(server, "sync never");
+	server_run(server);
+	kv_use(server);
+	kv_expect(KV("create", "b"), NULL, 0, "", "");
+}
+
+static void
+teardown(void)
+{
+	server_stop(server);
+}
+
+/* In order; NULL for `err` is any that is not empty. */
+static const struct {
+	const char *args[8];
+	const char *in;
+	int status;
+	const char *out, *err;
+} basics[] = {
+	{ { "create", "b" }, NULL, 0, "", "" },
+	{ { "put", "b", "k", "v" }, NULL, 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "v", "" },
+	{ { "-j", "get", "b", "k" }, NULL, 0, "\"v\"\n", "" },
+	{ { "get", "-j", "b", "k" }, NULL, 0, "\"v\"\n", "" },
+	{ { "get", "b", "absent" }, NULL, 1, "", "" },
+	{ { "get", "-j", "b", "absent" }, NULL, 1, "", "" },
+	{ { "put", "b", "empty", "" }, NULL, 0, "", "" },
+	{ { "get", "b", "empty" }, NULL, 0, "", "" },
+	{ { "get", "-j", "b", "empty" }, NULL, 0, "\"\"\n", "" },
+	{ { "exists", "b", "empty" }, NULL, 0, "", "" },
+	{ { "exists", "b", "absent" }, NULL, 1, "", "" },
+	{ { "exists", "absent", "k" }, NULL, 1, "", "" },
+	{ { "delete", "b", "empty" }, NULL, 0, "", "" },
+	{ { "delete", "b", "empty" }, NULL, 0, "", "" },
+	{ { "exists", "b", "empty" }, NULL, 1, "", "" },
+	{ { "get", "absent", "k" }, NULL, 1, "", NO_BUCKET },
+	{ { "put", "absent", "k", "v" }, NULL, 1, "", NO_BUCKET },
+	{ { "delete", "absent", "k" }, NULL, 1, "", NO_BUCKET },
+	{ { "ping" }, NULL, 0, "", "" },
+	{ { "raw", "PING" }, NULL, 0, "OK\n", "" },
+	{ { "raw", "GET", "b", "k" }, NULL, 0, "v\nOK\n", "" },
+	{ { "raw", "ECHO", "a b", "" }, NULL, 0, "\"a b\" \"\"\nOK\n", "" },
+	{ { "raw" }, "GET b k\nGET b absent\nPING\n", 0, "v\nOK\n\nOK\nOK\n",
+	    "" },
+	{ { "raw" }, "GET absent k\nPING\n", 1, "NOT FOUND\nOK\n", "" },
+	{ { "raw" }, "GET absent k\nX\n", 4, "NOT FOUND\nUNKNOWN COMMAND\n",
+	    "" },
+	{ { "raw" }, "PING\nPING", 4, "OK\nERROR unterminated line\n", "" },
+	{ { "raw" }, "QUIT\nPING\n", 0, "OK\n", "" },
+	{ { "raw" }, "", 0, "", "" },
+	{ { "raw" }, "\r\n \t\n", 0, "", "" },
+	/* values that look like something else */
+	{ { "put", "b", "-k", "-v" }, NULL, 0, "", "" },
+	{ { "get", "b", "-k" }, NULL, 0, "-v", "" },
+	{ { "put", "b", "k", "-" }, "from input\n", 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "from input\n", "" },
+	{ { "put", "b", "k", "-" }, "-", 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "-", "" },
+	{ { "put", "b", "k", "OK" }, NULL, 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "OK", "" },
+	{ { "put", "b", "k", "\"a b\"" }, NULL, 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "\"a b\"", "" },
+	{ { "-w", "put", "b", "k", "\"a\\x20b\"" }, NULL, 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "a b", "" },
+	{ { "put", "-w", "b", "\"k\\0\"", "nul" }, NULL, 0, "", "" },
+	{ { "get", "-w", "b", "\"k\\0\"" }, NULL, 0, "nul", "" },
+	{ { "put", "-w", "b", "k", "a\"b" }, NULL, 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "a\"b", "" },
+	{ { "create", "two words" }, NULL, 0, "", "" },
+	{ { "put", "two words", "a\nb", "\x7f\x08" }, NULL, 0, "", "" },
+	{ { "get", "two words", "a\nb" }, NULL, 0, "\x7f\x08", "" },
+	{ { "get", "-j", "two words", "a\nb" }, NULL, 0, "\"\\u007f\\u0008\"\n",
+	    "" },
+	{ { "put", "b", "k", "\xff\xfe" }, NULL, 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "\xff\xfe", "" },
+	{ { "get", "-j", "b", "k" }, NULL, 0, "{\"base64\":\"//4=\"}\n", "" },
+	{ { "put", "b", "k", "caf\xc3\xa9 \xc2\x9b" }, NULL, 0, "", "" },
+	{ { "get", "-j", "b", "k" }, NULL, 0, "\"caf\xc3\xa9 \\u009b\"\n", "" },
+	/* what the server refuses */
+	{ { "create", "" }, NULL, 4, "", "kv: bucket name empty\n" },
+	{ { "put", "b", "", "v" }, NULL, 4, "", "kv: key empty\n" },
+	{ { "get", "b", X64 X64 X64 X64 }, NULL, 4, "", "kv: key too long\n" },
+};
+
+START_TEST(test_basics)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(basics); i++)
+		kv_expect(basics[i].args, basics[i].in, basics[i].status,
+		    basics[i].out, basics[i].err);
+}
+END_TEST
+
+/* Each is refused without a server. */
+static const char *const wrong[][8] = {
+	{ "nonsense" },
+	{ "-x", "ping" },
+	{ "-h" },
+	{ "get" },
+	{ "get", "b" },
+	{ "get", "b", "k", "v" },
+	{ "get", "-e", "1", "b", "k" },
+	{ "get", "-x", "b", "k" },
+	{ "put", "-e", "0", "b", "k", "v" },
+	{ "put", "-e", "1.5", "b", "k", "v" },
+	{ "put", "-e", "10000000001", "b", "k", "v" },
+	{ "put", "-e" },
+	{ "expire", "b", "k", "0" },
+	{ "expire", "b", "k", "-1" },
+	{ "expire", "b", "k", "1s" },
+	{ "incr", "b", "k", "one" },
+	{ "incr", "b", "k", "9223372036854775808" },
+	{ "incr", "b", "k", "" },
+	{ "incr", "b", "k", "-" },
+	{ "incr", "b", "k", "1", "2" },
+	{ "cas", "b", "k", "-", "-" },
+	{ "keys", "-L", "0", "b" },
+	{ "keys", "-L", "x", "b" },
+	{ "keys" },
+	{ "buckets", "b" },
+	{ "ping", "x" },
+	{ "import", "file" },
+	{ "help", "nonsense" },
+	{ "-t", "0", "ping" },
+	{ "-t", "1x", "ping" },
+	{ "-t", "86401", "ping" },
+	{ "-t", "nan", "ping" },
+	{ "-p", "0", "ping" },
+	{ "-p", "65536", "ping" },
+	{ "-p", "http", "ping" },
+	{ "-h", "", "ping" },
+	{ "-u", "", "ping" },
+	{ "-u", "/s", "-p", "1", "ping" },
+	{ "-u", X64 X64, "ping" },
+	{ "-w", "get", "b", "\"k" },
+	{ "-w", "get", "b", "\"a\" b" },
+	{ "-w", "get", "b", "\"\\q\"" },
+};
+
+static const char *const wrong_servers[] = { "[::1", "[::1]x", "[::1]:", "::1",
+	"host:", "host:0", "host:x", ":4040", "unix:" };
+
+START_TEST(test_usage)
+{
+	size_t i;
+
+	(void)unsetenv("KV_SERVER");
+	for (i = 0; i < COUNT(wrong); i++)
+		kv_expect(wrong[i], NULL, 2, "", NULL);
+	/* No command, and standard input is no terminal. */
+	kv_expect((const char *const[]){ NULL }, NULL, 2, "", NULL);
+	for (i = 0; i < COUNT(wrong_servers); i++) {
+		kv_use_address("%s", wrong_servers[i]);
+		kv_expect(KV("ping"), NULL, 2, "", NULL);
+	}
+}
+END_TEST
+
+START_TEST(test_help)
+{
+	const struct kv_result *r = kv_run("", 0, KV("help"));
+
+	ck_assert_int_eq(r->status, 0);
+	ck_assert_ptr_nonnull(strstr(r->out, "usage: kv "));
+	ck_assert_ptr_nonnull(strstr(r->out, "  watch bucket\n"));
+	r = kv_run("", 0, KV("help", "put"));
+	ck_assert_int_eq(r->status, 0);
+	ck_assert_str_eq(r->out,
+	    "  put [-e seconds] bucket key value\n          set a value\n");
+	ck_assert_int_eq(kv_run("", 0, KV("-V"))->status, 0);
+}
+END_TEST
+
+/* Every way to say where the server is. */
+START_TEST(test_server)
+{
+	char port[16], path[128];
+
+	snprintf(port, sizeof(port), "%d", server->port);
+	(void)unsetenv("KV_SERVER");
+	kv_expect(KV("-h", "127.0.0.1", "-p", port, "ping"), NULL, 0, "", "");
+	kv_expect(KV("-p", port, "ping"), NULL, 0, "", "");
+	kv_expect(KV("ping", "-p", port), NULL, 0, "", "");
+	kv_expect(KV("-h", "localhost", "-p", port, "ping"), NULL, 0, "", "");
+	kv_use_address("127.0.0.1:1");
+	kv_expect(KV("ping"), NULL, 3, "", NULL);
+	kv_expect(KV("-p", port, "ping"), NULL, 0, "", "");
+	kv_use_address("[127.0.0.1]:%s", port);
+	kv_expect(KV("ping"), NULL, 0, "", "");
+	kv_use_address("nonsense::");
+	kv_expect(KV("-h", "127.0.0.1", "-p", port, "ping"), NULL, 0, "", "");
+	snprintf(path, sizeof(path), "%s/no-socket", server->dir);
+	kv_expect(KV("-u", path, "ping"), NULL, 3, "", NULL);
+	kv_use_address("unix:%s", path);
+	kv_expect(KV("ping"), NULL, 3, "", NULL);
+	kv_expect(KV("-p", port, "ping"), NULL, 0, "", "");
+}
+END_TEST
+
+START_TEST(test_unix)
+{
+	struct server *s = server_new();
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/socket", s->dir);
+	server_option(s, "listen unix %s", path);
+	server_run(s);
+	(void)unsetenv("KV_SERVER");
+	kv_expect(KV("-u", path, "ping"), NULL, 0, "", "");
+	kv_use_address("unix:%s", path);
+	kv_expect(KV("ping"), NULL, 0, "", "");
+	server_stop(s);
+}
+END_TEST
+
+static void
+round_trip(const char *data, size_t size)
+{
+	const struct kv_result *r;
+
+	r = kv_run(data, size, KV("put", "b", "k", "-"));
+	ck_assert_int_eq(r->status, 0);
+	r = kv_run("", 0, KV("get", "b", "k"));
+	ck_assert_int_eq(r->status, 0);
+	ck_assert_uint_eq(r->out_size, size);
+	ck_assert(memcmp(r->out, data, size) == 0);
+}
+
+/* Each byte, alone and together; and what a terminal's driver would eat. */
+START_TEST(test_binary)
+{
+	char all[512];
+	int c;
+
+	for (c = 0; c < 256; c++) {
+		all[c] = (char)c;
+		all[511 - c] = (char)c;
+	}
+	round_trip(all, sizeof(all));
+	for (c = 0; c < 256; c += 3)
+		round_trip(all + c, 1);
+	round_trip("\xff\xff\xff\xf4\xff\xfd\x06\x08\x7f\r\n\r\0", 13);
+}
+END_TEST
+
+/* As arguments: all bytes but NUL, which no argument can hold. */
+START_TEST(test_binary_arguments)
+{
+	const struct kv_result *r;
+	char all[256];
+	int c;
+
+	for (c = 1; c < 256; c++)
+		all[c - 1] = (char)c;
+	all[255] = '\0';
+	kv_expect(KV("create", all), NULL, 0, "", "");
+	kv_expect(KV("put", all, all, all), NULL, 0, "", "");
+	r = kv_run("", 0, KV("get", all, all));
+	ck_assert_int_eq(r->status, 0);
+	ck_assert_str_eq(r->out, all);
+}
+END_TEST
+
+START_TEST(test_huge)
+{
+	size_t size = (size_t)1 << 20, i;
+	char *data = malloc(size + 1);
+
+	ck_assert_ptr_nonnull(data);
+	/* At max-value, and each byte takes four on the line. */
+	memset(data, 0xff, size);
+	round_trip(data, size);
+	for (i = 0; i < size; i++)
+		data[i] = (char)(i * 7);
+	round_trip(data, size);
+	ck_assert_int_eq(
+	    kv_run(data, size + 1, KV("put", "b", "k", "-"))->status, 4);
+	kv_expect(KV("raw", "EXISTS", "b", "k"), NULL, 0, "OK\n", "");
+	free(data);
+}
+END_TEST
+
+START_TEST(test_loop)
+{
+	const struct kv_result *r;
+
+	r = kv_shell("for i in $(seq 300); do "
+		     "\"$KV\" put b \"k$i\" \"$i\" || exit; done; "
+		     "for i in $(seq 300); do "
+		     "[ \"$(\"$KV\" get b \"k$i\")\" = \"$i\" ] || exit; done");
+	ck_assert_str_eq(r->err, "");
+	ck_assert_int_eq(r->status, 0);
+}
+END_TEST
+
+START_TEST(test_unreachable)
+{
+	int port = server->port;
+
+	kv_stop_server(server);
+	kv_use_address("127.0.0.1:%d", port);
+	kv_expect(KV("put", "b", "k", "v"), NULL, 3, "", NULL);
+	kv_expect(KV("import"), "PUT b k v\n", 3, "", NULL);
+	kv_expect(KV("export"), NULL, 3, "", NULL);
+	kv_expect(KV("watch", "b"), NULL, 3, "", NULL);
+	kv_expect(KV("raw"), "PING\n", 3, "", NULL);
+	kv_use_address("no-such-host.invalid:%d", port);
+	kv_expect(KV("-t", "5", "ping"), NULL, 3, "", NULL);
+	server_restart(server);
+}
+END_TEST
+
+/* Standard streams that are closed, full or gone. */
+START_TEST(test_streams)
+{
+	const struct kv_result *r;
+
+	kv_expect(KV("put", "b", "k", "v"), NULL, 0, "", "");
+	r = kv_shell("\"$KV\" get b k >/dev/full");
+	ck_assert_int_eq(r->status, 5);
+	ck_assert_ptr_nonnull(strstr(r->err, "standard output"));
+	r = kv_shell("\"$KV\" put b k - <&-");
+	ck_assert_int_eq(r->status, 5);
+	r = kv_shell("\"$KV\" put b k closed <&- >&- 2>&-");
+	ck_assert_int_eq(r->status, 0);
+	kv_expect(KV("get", "b", "k"), NULL, 0, "closed", "");
+	r = kv_shell("\"$KV\" get b k >&-");
+	ck_assert_int_eq(r->status, 5);
+}
+END_TEST
+
+/* More than a pipe holds, whose reader goes after a line. */
+START_TEST(test_early_close)
+{
+	const struct kv_result *r;
+
+	r = kv_shell("yes | head -n 500000 | \"$KV\" put b big - && "
+		     "\"$KV\" get b big | head -n 1; "
+		     "echo ${PIPESTATUS[0]}");
+	ck_assert_str_eq(r->err, "");
+	ck_assert_str_eq(r->out, "y\n141\n");
+	/* The same where the signal is ignored. */
+	r = kv_shell("trap '' PIPE; \"$KV\" get b big | head -n 1; "
+		     "echo ${PIPESTATUS[0]}");
+	ck_assert_str_eq(r->err, "");
+	ck_assert_str_eq(r->out, "y\n141\n");
+}
+END_TEST
+
+/* What newer servers have. */
+static const struct {
+	const char *args[10];
+	const char *in;
+	int status;
+	const char *out, *err;
+} values[] = {
+	{ { "add", "b", "k", "1" }, NULL, 0, "", "" },
+	{ { "add", "b", "k", "2" }, NULL, 1, "", "" },
+	{ { "cas", "b", "k", "2", "3" }, NULL, 1, "", "" },
+	{ { "cas", "b", "k", "1", "-" }, "5", 0, "", "" },
+	{ { "cas", "b", "k", "-", "6" }, "5", 0, "", "" },
+	{ { "get", "b", "k" }, NULL, 0, "6", "" },
+	{ { "incr", "b", "k" }, NULL, 0, "7\n", "" },
+	{ { "incr", "b", "k", "-10" }, NULL, 0, "-3\n", "" },
+	{ { "incr", "-j", "b", "new", "9223372036854775807" }, NULL, 0,
+	    "9223372036854775807\n", "" },
+	{ { "incr", "b", "new" }, NULL, 4, "", NULL },
+	{ { "incr", "absent", "new" }, NULL, 1, "", NO_BUCKET },
+	{ { "ttl", "b", "k" }, NULL, 1, "", "" },
+	{ { "expire", "b", "k", "10000000000" }, NULL, 0, "", "" },
+	{ { "persist", "b", "k" }, NULL, 0, "", "" },
+	{ { "ttl", "b", "k" }, NULL, 1, "", "" },
+	{ { "expire", "b", "absent", "1" }, NULL, 1, "", NULL },
+	{ { "count", "b" }, NULL, 0, "2\n", "" },
+	{ { "count", "absent" }, NULL, 1, "", NO_BUCKET },
+	{ { "drop", "b" }, NULL, 0, "", "" },
+	{ { "drop", "b" }, NULL, 1, "", NO_BUCKET },
+};
+
+START_TEST(test_values)
+{
+	const struct kv_result *r;
+	size_t i;
+
+	if (!kv_server_knows(server, "COUNT b"))
+		return;
+	for (i = 0; i < COUNT(values); i++)
+		kv_expect(values[i].args, values[i].in, values[i].status,
+		    values[i].out, values[i].err);
+	kv_expect(KV("create", "b"), NULL, 0, "", "");
+	kv_expect(KV("put", "-e", "100", "b", "k", "v"), NULL, 0, "", "");
+	r = kv_run("", 0, KV("ttl", "b", "k"));
+	ck_assert_int_eq(r->status, 0);
+	ck_assert_int_ge(atoi(r->out), 70);
+	ck_assert_int_le(atoi(r->out), 100);
+}
+END_TEST
+
+START_TEST(test_stats)
+{
+	const struct kv_result *r;
+
+	if (!kv_server_knows(server, "STATS"))
+		return;
+	r = kv_run("", 0, KV("stats"));
+	ck_assert_int_eq(r->status, 0);
+	ck_assert_ptr_nonnull(strchr(r->out, ' '));
+	r = kv_run("", 0, KV("stats", "-j"));
+	ck_assert_int_eq(r->out[0], '{');
+	ck_assert_str_eq(r->out + r->out_size - 2, "}\n");
+}
+END_TEST
+
+static const struct {
+	const char *args[8];
+	const char *out;
+} lists[] = {
+	{ { "keys", "b" }, "\"\\x00\"\na\nab\n\"c d\"\n" },
+	{ { "keys", "-P", "a", "b" }, "a\nab\n" },
+	{ { "keys", "-L", "1", "-A", "a", "b" }, "ab\n" },
+	{ { "-w", "keys", "-P", "\"c\\x20\"", "b" }, "\"c d\"\n" },
+	{ { "keys", "-j", "b" }, "[\"\\u0000\",\n\"a\",\n\"ab\",\n\"c d\"]\n" },
+	{ { "keys", "-0", "-P", "c", "b" }, "c d" },
+	{ { "keys", "-j", "-P", "x", "b" }, "[]\n" },
+	{ { "keys", "-P", "x", "b" }, "" },
+	{ { "entries", "b" },
+	    "\"\\x00\" nul\na 1\nab \"\"\n\"c d\" \"\\xff\"\n" },
+	{ { "entries", "-j", "-P", "c", "b" },
+	    "[{\"key\":\"c d\",\"value\":{\"base64\":\"/w==\"}}]\n" },
+	{ { "buckets" }, "b\n\"two words\"\n" },
+	{ { "buckets", "-j", "-P", "t" }, "[\"two words\"]\n" },
+	{ { "export", "-q" },
+	    "CREATE b\nPUT b \"\\x00\" nul\nPUT b a 1 EX 10000000000\n"
+	    "PUT b ab \"\"\nPUT b \"c d\" \"\\xff\"\nCREATE \"two words\"\n" },
+	{ { "export", "-qs", "b" },
+	    "CREATE b\nPUT b \"\\x00\" nul\nPUT b a 1\nPUT b ab \"\"\n"
+	    "PUT b \"c d\" \"\\xff\"\n" },
+};
+
+START_TEST(test_lists)
+{
+	size_t i;
+
+	if (!kv_server_knows(server, "BUCKETS") ||
+	    !kv_server_knows(server, "TTL b k"))
+		return;
+	kv_expect(KV("import", "-q"),
+	    "PUT b a 1 EX 10000000000\nPUT b ab \"\"\nPUT b \"c d\" \"\\xff\"\n"
+	    "PUT b \"\\0\" nul\nCREATE \"two words\"\n",
+	    0, "", "");
+	for (i = 0; i < COUNT(lists); i++) {
+		const struct kv_result *r = kv_run("", 0, lists[i].args);
+
+		ck_assert_str_eq(r->out, lists[i].out);
+		ck_assert_str_eq(r->err, "");
+		ck_assert_int_eq(r->status, 0);
+	}
+	kv_expect(KV("keys", "absent"), NULL, 1, "", NO_BUCKET);
+	kv_expect(KV("keys", "-j", "absent"), NULL, 1, "", NO_BUCKET);
+	kv_expect(KV("export", "-q", "absent"), NULL, 1, "", NULL);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("kv");
+	TCase *tc = fixture_tcase(suite, "kv");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_basics);
+	tcase_add_test(tc, test_usage);
+	tcase_add_test(tc, test_help);
+	tcase_add_test(tc, test_server);
+	tcase_add_test(tc, test_unix);
+	tcase_add_test(tc, test_binary);
+	tcase_add_test(tc, test_binary_arguments);
+	tcase_add_test(tc, test_huge);
+	tcase_add_test(tc, test_loop);
+	tcase_add_test(tc, test_unreachable);
+	tcase_add_test(tc, test_streams);
+	tcase_add_test(tc, test_early_close);
+	tcase_add_test(tc, test_values);
+	tcase_add_test(tc, test_stats);
+	tcase_add_test(tc, test_lists);
+	return fixture_run(suite);
+}

@@ -1,0 +1,582 @@
+/*
+ * check_kv_fake: kv against servers that hang, lie, hang up or are ahead of
+ * their time.
+ */
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "fake.h"
+#include "kv_run.h"
+
+#define GET "GET b k\r\n"
+/* Long enough for a server that does answer on a busy machine. */
+#define SHORT "0.5"
+
+/* One request, one reply. */
+static const struct {
+	const char *args[8];
+	const char *in, *expect, *reply;
+	int status;
+	const char *out, *err;
+} replies[] = {
+	/* every status */
+	{ { "add", "b", "k", "v" }, NULL, "ADD b k v\r\n", "OK\r\n", 0, "",
+	    "" },
+	{ { "add", "b", "k", "v" }, NULL, "ADD b k v\r\n", "CONFLICT\r\n", 1,
+	    "", "" },
+	{ { "drop", "b" }, NULL, "DROP b\r\n", "NOT FOUND\r\n", 1, "",
+	    "kv: no such bucket\n" },
+	{ { "drop", "b" }, NULL, "DROP b\r\n", "UNKNOWN COMMAND\r\n", 4, "",
+	    "kv: the server does not know DROP\n" },
+	{ { "drop", "b" }, NULL, "DROP b\r\n", "ERROR storage full\r\n", 4, "",
+	    "kv: storage full\n" },
+	{ { "drop", "b" }, NULL, "DROP b\r\n", "ERROR registry unavailable\r\n",
+	    3, "", "kv: registry unavailable\n" },
+	{ { "drop", "b" }, NULL, "DROP b\r\n", "ERROR shutting down\r\n", 3, "",
+	    "kv: shutting down\n" },
+	{ { "ping" }, NULL, NULL, "ERROR too many clients\r\n", 3, "",
+	    "kv: too many clients\n" },
+	{ { "get", "b", "k" }, NULL, GET, "ERROR data damaged\r\n", 4, "",
+	    "kv: data damaged\n" },
+	/* what is asked */
+	{ { "put", "-e", "5", "b", "k", "v" }, NULL, "PUT b k v EX 5\r\n",
+	    "OK\r\n", 0, "", "" },
+	{ { "put", "b", "k", "" }, NULL, "PUT b k \"\"\r\n", "OK\r\n", 0, "",
+	    "" },
+	{ { "put", "b", "k", "-" }, "a\n\xff\x7f\b\t",
+	    "PUT b k "
+	    "\"a\\n\\xff\\x7f\\x08\\t\""
+	    "\r\n",
+	    "OK\r\n", 0, "", "" },
+	{ { "put", "b c", "\"", "caf\xc3\xa9" }, NULL,
+	    "PUT \"b c\" \"\\\"\" caf\xc3\xa9\r\n", "OK\r\n", 0, "", "" },
+	{ { "cas", "b", "k", "", "-" }, "n", "CAS b k \"\" n\r\n",
+	    "CONFLICT\r\n", 1, "", "" },
+	{ { "expire", "b", "k", "7" }, NULL, "EXPIRE b k 7\r\n", "OK\r\n", 0,
+	    "", "" },
+	{ { "expire", "b", "k", "7" }, NULL, "EXPIRE b k 7\r\n",
+	    "NOT FOUND\r\n", 1, "", "kv: no such bucket or key\n" },
+	{ { "persist", "b", "k" }, NULL, "PERSIST b k\r\n", "OK\r\n", 0, "",
+	    "" },
+	{ { "incr", "b", "k" }, NULL, "INCR b k\r\n", "1\r\nOK\r\n", 0, "1\n",
+	    "" },
+	{ { "incr", "b", "k", "-5" }, NULL, "INCR b k -5\r\n", "-4\r\nOK\r\n",
+	    0, "-4\n", "" },
+	{ { "incr", "b", "k" }, NULL, "INCR b k\r\n",
+	    "ERROR value is not a number\r\n", 4, "",
+	    "kv: value is not a number\n" },
+	{ { "ttl", "b", "k" }, NULL, "TTL b k\r\n", "\r\nOK\r\n", 1, "", "" },
+	{ { "ttl", "b", "k" }, NULL, "TTL b k\r\n", "17\r\nOK\r\n", 0, "17\n",
+	    "" },
+	{ { "count", "b" }, NULL, "COUNT b\r\n", "0\r\nOK\r\n", 0, "0\n", "" },
+	{ { "keys", "b" }, NULL, "KEYS b\r\n",
+	    "a\r\n\"b c\"\r\n\"OK\"\r\nDROPPED\r\nOK\r\n", 0,
+	    "a\n\"b c\"\n\"OK\"\nDROPPED\n", "" },
+	{ { "keys", "-0", "-P", "", "b" }, NULL, "KEYS b PREFIX \"\"\r\n",
+	    "\"b c\"\r\nOK\r\n", 0, "b c", "" },
+	{ { "keys", "-L9", "-A", "a b", "-Px", "b" }, NULL,
+	    "KEYS b PREFIX x AFTER \"a b\" LIMIT 9\r\n", "OK\r\n", 0, "", "" },
+	{ { "keys", "-j", "b" }, NULL, "KEYS b\r\n",
+	    "a\r\n\"\\xff\"\r\n\"\\\"\"\r\nOK\r\n", 0,
+	    "[\"a\",\n{\"base64\":\"/w==\"},\n\"\\\"\"]\n", "" },
+	{ { "buckets", "-j" }, NULL, "BUCKETS\r\n", "OK\r\n", 0, "[]\n", "" },
+	{ { "entries", "b" }, NULL, "ENTRIES b\r\n",
+	    "k DELETED\r\nl \"\"\r\nOK\r\n", 0, "k DELETED\nl \"\"\n", "" },
+	{ { "entries", "-j", "b" }, NULL, "ENTRIES b\r\n",
+	    "k v\r\nl \"\"\r\nOK\r\n", 0,
+	    "[{\"key\":\"k\",\"value\":\"v\"},\n{\"key\":\"l\",\"value\":\"\"}]"
+	    "\n",
+	    "" },
+	{ { "stats" }, NULL, "STATS\r\n", "a 1\r\nb x\r\nOK\r\n", 0,
+	    "a 1\nb x\n", "" },
+	{ { "stats", "-j" }, NULL, "STATS\r\n",
+	    "a 1\r\nb x\r\nc 01\r\nd -0\r\ne -\r\nOK\r\n", 0,
+	    "{\"a\":1,\n\"b\":\"x\",\n\"c\":\"01\",\n\"d\":-0,\n\"e\":\"-\"}\n",
+	    "" },
+	/* what makes no sense: status 3, and no half results */
+	{ { "get", "b", "k" }, NULL, GET, "OK\r\n", 3, "", NULL },
+	{ { "get", "b", "k" }, NULL, GET, "a b\r\nOK\r\n", 3, "", NULL },
+	{ { "get", "b", "k" }, NULL, GET, "a\r\nb\r\nOK\r\n", 3, "", NULL },
+	{ { "get", "b", "k" }, NULL, GET, "a\nOK\n", 3, "", NULL },
+	{ { "get", "b", "k" }, NULL, GET, "\"a\r\nOK\r\n", 3, "", NULL },
+	{ { "put", "b", "k", "v" }, NULL, NULL, "1\r\nOK\r\n", 3, "", NULL },
+	{ { "keys", "b" }, NULL, NULL, "a b\r\nOK\r\n", 3, "", NULL },
+	{ { "keys", "b" }, NULL, NULL, "\r\nOK\r\n", 3, "", NULL },
+	{ { "entries", "b" }, NULL, NULL, "a\r\nOK\r\n", 3, "", NULL },
+	{ { "get", "b", "k" }, NULL, NULL, "HTTP/1.1 400 Bad Request\r\n\r\n",
+	    3, "", NULL },
+	/* hanging up */
+	{ { "ping" }, NULL, "PING\r\n", "", 3, "", NULL },
+	{ { "ping" }, NULL, "PING\r\n", "O", 3, "", NULL },
+	{ { "ping" }, NULL, "PING\r\n", "OK\r", 3, "", NULL },
+	{ { "get", "b", "k" }, NULL, GET, "val", 3, "", NULL },
+	{ { "get", "b", "k" }, NULL, GET, "value\r\n", 3, "", NULL },
+	{ { "raw", "GET", "b", "k" }, NULL, GET, "value", 3, "", NULL },
+	{ { "raw", "GET", "b", "k" }, NULL, GET, "", 3, "", NULL },
+	{ { "raw" }, "PING\n", "PING\n", "", 3, "", NULL },
+};
+
+START_TEST(test_reply)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, replies[_i].expect, replies[_i].reply, FAKE_CLOSE, 0 });
+	kv_expect(replies[_i].args, replies[_i].in, replies[_i].status,
+	    replies[_i].out, replies[_i].err);
+	fake_finish(&f);
+}
+END_TEST
+
+/* One byte a packet. */
+START_TEST(test_bytewise)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, GET, "\"", 0, 0 }, { 0, NULL, "v", 0, 0 },
+	    { 0, NULL, "\"", 0, 0 }, { 0, NULL, "\r", 0, 0 },
+	    { 0, NULL, "\n", 0, 0 }, { 0, NULL, "O", 0, 0 },
+	    { 0, NULL, "K", 0, 0 }, { 0, NULL, "\r", 0, 0 },
+	    { 0, NULL, "\n", FAKE_HANG, 0 });
+	kv_expect(KV("get", "b", "k"), NULL, 0, "v", "");
+	fake_finish(&f);
+}
+END_TEST
+
+START_TEST(test_reset)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, GET, "value\r\n", FAKE_RESET, 0 });
+	kv_expect(KV("get", "b", "k"), NULL, 3, "", NULL);
+	fake_finish(&f);
+}
+END_TEST
+
+static const struct {
+	const char *args[8];
+	const char *in;
+} patient[] = {
+	{ { "-t", SHORT, "get", "b", "k" }, NULL },
+	{ { "-t", SHORT, "raw", "PING" }, NULL },
+	{ { "-t", SHORT, "raw" }, "PING\n" },
+	{ { "-t", SHORT, "watch", "b" }, NULL },
+	{ { "-t", SHORT, "import" }, "PUT b k v\n" },
+	{ { "-t", SHORT, "export" }, NULL },
+	{ { "-t", SHORT, "keys", "b" }, NULL },
+};
+
+/* A server that never answers. */
+START_TEST(test_hung)
+{
+	int64_t start_ms = now_ms();
+	struct fake f;
+
+	/* A half-close is not the client's end: it waits for another client. */
+	FAKE(&f, { 0, NULL, NULL, 0, 0 }, { 1, NULL, NULL, 0, 0 });
+	kv_expect(patient[_i].args, patient[_i].in, 3, "", NULL);
+	ck_assert_int_ge(now_ms() - start_ms, 400);
+	ck_assert_int_lt(now_ms() - start_ms, WAIT_MS / 2);
+	fake_kill(&f);
+}
+END_TEST
+
+/* One that stops in the middle of a reply. */
+START_TEST(test_hung_midway)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, "KEYS b\r\n", "a\r\nb\r\nc", FAKE_HANG, 0 });
+	kv_expect(KV("-t", SHORT, "keys", "b"), NULL, 3, "", NULL);
+	fake_finish(&f);
+}
+END_TEST
+
+/* One that does not read: more than all buffers hold. */
+START_TEST(test_does_not_read)
+{
+	size_t size = (size_t)32 << 20;
+	char *data = calloc(1, size);
+	const struct kv_result *r;
+	struct fake f;
+
+	ck_assert_ptr_nonnull(data);
+	/* Accepts, and waits for what never comes. */
+	FAKE(&f, { 0, "PUT b k", NULL, 0, 0 }, { 1, NULL, NULL, 0, 0 });
+	r = kv_run(data, size, KV("-t", SHORT, "put", "b", "k", "-"));
+	ck_assert_int_eq(r->status, 3);
+	ck_assert_ptr_nonnull(strstr(r->err, "no answer within 0.5 seconds"));
+	fake_kill(&f);
+	free(data);
+}
+END_TEST
+
+/* One that does not even accept. */
+START_TEST(test_full_backlog)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	char dir[] = "/tmp/kv.XXXXXX";
+	int fd, i, fds[8];
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", dir);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	ck_assert_int_eq(listen(fd, 0), 0);
+	for (i = 0; i < 8; i++) {
+		fds[i] = socket(AF_UNIX,
+		    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)connect(fds[i], (struct sockaddr *)&addr, sizeof(addr));
+	}
+	kv_expect(KV("-u", addr.sun_path, "-t", SHORT, "ping"), NULL, 3, "",
+	    NULL);
+	for (i = 0; i < 8; i++)
+		(void)close(fds[i]);
+	(void)close(fd);
+	(void)unlink(addr.sun_path);
+	(void)rmdir(dir);
+}
+END_TEST
+
+/* A name server that does not answer: 127.0.0.1 refuses, so this is one of
+ * the loopback where a socket listens and nobody reads. */
+START_TEST(test_slow_dns)
+{
+	static const char script[] =
+	    "unshare -m /bin/bash -c '"
+	    "f=$(mktemp) || exit 77; "
+	    "printf \"nameserver 127.0.0.77\\noptions timeout:60\\n\" >$f; "
+	    "mount --bind $f /etc/resolv.conf || { rm $f; exit 77; }; "
+	    "rm $f; exec \"$KV\" -t 0.5 -h slow.example.com ping' || "
+	    "exit $(( $? == 1 ? 77 : $? ))";
+	struct sockaddr_in {
+		sa_family_t family;
+		uint8_t rest[14];
+	} addr = { AF_INET, { 0, 53, 127, 0, 0, 77 } };
+	int64_t start_ms = now_ms();
+	const struct kv_result *r;
+	int fd;
+
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == -1) {
+		fprintf(stderr, "skipped: no port 53 for the test\n");
+		(void)close(fd);
+		return;
+	}
+	(void)unsetenv("KV_SERVER");
+	r = kv_shell(script);
+	(void)close(fd);
+	if (r->status == 77) {
+		fprintf(stderr, "skipped: no mount namespace\n");
+		return;
+	}
+	ck_assert_int_eq(r->status, 3);
+	ck_assert_ptr_nonnull(strstr(r->err, "not found in time"));
+	ck_assert_int_lt(now_ms() - start_ms, WAIT_MS / 2);
+}
+END_TEST
+
+/* A list without end, and a reader with one. */
+START_TEST(test_head)
+{
+	const struct kv_result *r;
+	struct fake f;
+
+	FAKE(&f, { 0, "KEYS b\r\n", "key\r\n", FAKE_CLOSE, 1000000 });
+	r = kv_shell("\"$KV\" keys b | head -n 1; echo ${PIPESTATUS[0]}");
+	ck_assert_str_eq(r->out, "key\n141\n");
+	ck_assert_str_eq(r->err, "");
+	fake_finish(&f);
+}
+END_TEST
+
+/* A list that is cut: what came is no success. */
+START_TEST(test_cut_list)
+{
+	const struct kv_result *r;
+	struct fake f;
+
+	FAKE(&f, { 0, "KEYS b\r\n", "key\r\n", FAKE_CLOSE, 100000 });
+	r = kv_run("", 0, KV("keys", "b"));
+	ck_assert_int_eq(r->status, 3);
+	ck_assert_uint_gt(r->out_size, 0);
+	fake_finish(&f);
+}
+END_TEST
+
+/* watch */
+
+#define SUBSCRIBE "SUBSCRIBE b\r\nPING\r\n"
+#define MISSED "kv: subscribed again: events may have been missed\n"
+
+START_TEST(test_watch)
+{
+	struct fake f;
+
+	FAKE(&f,
+	    { 0, SUBSCRIBE,
+		"OK\r\na SET TO 1\r\n\"b c\" SET TO \"\"\r\na DELETED\r\n"
+		"\"ERROR\" DELETED\r\nDROPPED\r\n",
+		FAKE_HANG, 0 });
+	kv_expect(KV("watch", "b"), NULL, 1,
+	    "a SET TO 1\n\"b c\" SET TO \"\"\na DELETED\n"
+	    "\"ERROR\" \"DELETED\"\nDROPPED\n",
+	    "");
+	fake_finish(&f);
+}
+END_TEST
+
+START_TEST(test_watch_json)
+{
+	struct fake f;
+
+	FAKE(&f,
+	    { 0, SUBSCRIBE,
+		"OK\r\na SET TO \"\\xff\"\r\na DELETED\r\nMISSED\r\n"
+		"DROPPED\r\n",
+		FAKE_HANG, 0 });
+	kv_expect(KV("watch", "-j", "b"), NULL, 1,
+	    "{\"event\":\"set\",\"key\":\"a\",\"value\":{\"base64\":\"/"
+	    "w==\"}}\n"
+	    "{\"event\":\"deleted\",\"key\":\"a\"}\n{\"event\":\"missed\"}\n"
+	    "{\"event\":\"dropped\"}\n",
+	    "kv: the server was restarted: events may have been missed\n");
+	fake_finish(&f);
+}
+END_TEST
+
+static const struct {
+	const char *reply;
+	int status;
+} refusals[] = {
+	{ "NOT FOUND\r\nOK\r\n", 1 },
+	{ "UNKNOWN COMMAND\r\nOK\r\n", 4 },
+	{ "ERROR too many clients\r\n", 3 },
+	{ "ERROR registry unavailable\r\nOK\r\n", 3 },
+	{ "nonsense\r\nOK\r\n", 3 },
+};
+
+START_TEST(test_watch_refused)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, SUBSCRIBE, refusals[_i].reply, FAKE_CLOSE, 0 });
+	kv_expect(KV("watch", "b"), NULL, refusals[_i].status, "", NULL);
+	fake_finish(&f);
+}
+END_TEST
+
+/* Cut off in every way, it subscribes again. */
+START_TEST(test_watch_reconnect)
+{
+	const struct kv_result *r;
+	const char *p;
+	struct fake f;
+	int n = 0;
+
+	FAKE(&f, { 0, SUBSCRIBE, "OK\r\na SET TO 1\r\n", FAKE_CLOSE, 0 },
+	    { 1, SUBSCRIBE, "OK\r\na SET TO 2\r\na SE", FAKE_RESET, 0 },
+	    { 2, SUBSCRIBE, "ERROR too many clients\r\n", FAKE_CLOSE, 0 },
+	    { 3, SUBSCRIBE, "ERROR registry unavailable\r\n", FAKE_HANG, 0 },
+	    { 4, SUBSCRIBE, "OK\r\na SET TO 3\r\nERROR lagged\r\n", FAKE_HANG,
+		0 },
+	    { 5, SUBSCRIBE, "OK\r\na SET TO 4\r\nERROR shutting down\r\n",
+		FAKE_CLOSE, 0 },
+	    { 6, SUBSCRIBE, "a SET TO 5\r\nOK\r\n", FAKE_CLOSE, 0 },
+	    { 7, SUBSCRIBE, "NOT FOUND\r\nOK\r\n", FAKE_HANG, 0 });
+	r = kv_run("", 0, KV("watch", "b"));
+	/* A reset may take back what had come before it. */
+	ck_assert_ptr_nonnull(
+	    strstr(r->out, "a SET TO 3\na SET TO 4\na SET TO 5\n"));
+	for (p = r->err; (p = strstr(p, MISSED)) != NULL; p++)
+		n++;
+	ck_assert_int_eq(n, 4);
+	ck_assert_ptr_nonnull(strstr(r->err, "kv: no such bucket\n"));
+	ck_assert_int_eq(r->status, 1);
+	fake_finish(&f);
+}
+END_TEST
+
+/* It asks a silent server whether it is there, and leaves one that is not. */
+START_TEST(test_watch_silence)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, SUBSCRIBE, "OK\r\n", 0, 0 },
+	    { 0, "PING\r\n", "OK\r\n", 0, 0 },
+	    { 0, "PING\r\n", "a SET TO 1\r\n", FAKE_HANG, 0 },
+	    { 1, SUBSCRIBE, "OK\r\nDROPPED\r\n", FAKE_HANG, 0 });
+	kv_expect(KV("-t", SHORT, "watch", "b"), NULL, 1,
+	    "a SET TO 1\nDROPPED\n", NULL);
+	fake_finish(&f);
+}
+END_TEST
+
+/* Nobody reads any more, and nothing is written. */
+START_TEST(test_watch_head)
+{
+	const struct kv_result *r;
+	struct fake f;
+
+	FAKE(&f, { 0, SUBSCRIBE, "OK\r\na SET TO 1\r\n", FAKE_HANG, 0 });
+	r = kv_shell("\"$KV\" watch b | head -n 1; echo ${PIPESTATUS[0]}");
+	ck_assert_str_eq(r->out, "a SET TO 1\n141\n");
+	ck_assert_str_eq(r->err, "");
+	fake_finish(&f);
+}
+END_TEST
+
+/* export, import */
+
+#define ASK(key) "TTL b " key "\r\nEXISTS b " key "\r\n"
+
+START_TEST(test_export)
+{
+	struct fake f;
+
+	FAKE(&f,
+	    { 0, "BUCKETS LIMIT 256\r\n", "b\r\n\"c d\"\r\ne\r\nOK\r\n", 0, 0 },
+	    { 0, "ENTRIES b\r\n",
+		"k \"v w\"\r\n\"l m\" \"\"\r\ngone 1\r\nlast 2\r\nOK\r\n", 0,
+		0 },
+	    { 1, ASK("k") ASK("\"l m\"") ASK("gone") ASK("last"),
+		"17\r\nOK\r\nOK\r\n\r\nOK\r\nOK\r\n\r\nOK\r\nNOT FOUND\r\n"
+		"0\r\nOK\r\nOK\r\n",
+		0, 0 },
+	    { 0, "ENTRIES \"c d\"\r\n", "OK\r\n", 0, 0 },
+	    { 0, "ENTRIES e\r\n", "NOT FOUND\r\n", 0, 0 },
+	    { 0, "BUCKETS LIMIT 256 AFTER e\r\n", "OK\r\n", FAKE_HANG, 0 });
+	kv_expect(KV("export"), NULL, 0,
+	    "CREATE b\nPUT b k \"v w\" EX 17\nPUT b \"l m\" \"\"\n"
+	    "PUT b last 2 EX 1\nCREATE \"c d\"\n",
+	    "kv: 3 keys in 2 buckets\n");
+	fake_finish(&f);
+}
+END_TEST
+
+START_TEST(test_export_plain)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, "ENTRIES b\r\n", "k v\r\nOK\r\n", 0, 0 },
+	    { 0, "ENTRIES c\r\n", "NOT FOUND\r\n", 0, 0 },
+	    { 0, "ENTRIES d\r\n", "l w\r\nOK\r\n", FAKE_HANG, 0 });
+	kv_expect(KV("export", "-qs", "b", "c", "d"), NULL, 1,
+	    "CREATE b\nPUT b k v\nCREATE d\nPUT d l w\n",
+	    "kv: no such bucket: c\n");
+	fake_finish(&f);
+}
+END_TEST
+
+/* Nothing is taken for "no time to live" that is not. */
+static const struct {
+	const char *reply;
+	int status;
+	const char *err;
+} ttl_errors[] = {
+	{ "UNKNOWN COMMAND\r\nOK\r\n", 4,
+	    "kv: times to live: UNKNOWN COMMAND; -s does without\n" },
+	{ "\r\nOK\r\nERROR data damaged\r\n", 4,
+	    "kv: times to live: ERROR data damaged; -s does without\n" },
+	{ "\r\nOK\r\nERROR registry unavailable\r\n", 3,
+	    "kv: times to live: ERROR registry unavailable; -s does "
+	    "without\n" },
+	{ "ERROR too many clients\r\n", 3,
+	    "kv: times to live: ERROR too many clients; -s does without\n" },
+	{ "a b\r\nOK\r\nOK\r\n", 3, NULL },
+	{ "\r\nOK\r\nx\r\nOK\r\n", 3, NULL },
+	{ "\r\nOK\r\n", 3, NULL },
+};
+
+START_TEST(test_export_ttl)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, "ENTRIES b\r\n", "k v\r\nOK\r\n", 0, 0 },
+	    { 1, ASK("k"), ttl_errors[_i].reply, FAKE_CLOSE, 0 });
+	kv_expect(KV("export", "b"), NULL, ttl_errors[_i].status, "",
+	    ttl_errors[_i].err);
+	fake_finish(&f);
+}
+END_TEST
+
+/* An export that is cut is no success. */
+START_TEST(test_export_cut)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, "ENTRIES b\r\n", "k v\r\nl", FAKE_CLOSE, 0 });
+	kv_expect(KV("export", "-s", "b"), NULL, 3, "", NULL);
+	fake_finish(&f);
+}
+END_TEST
+
+static const struct {
+	const char *reply;
+	int status;
+	const char *err;
+} import_ends[] = {
+	{ "OK\r\nOK\r\nERROR shutting down\r\n", 3,
+	    "kv: ERROR shutting down; from line 4 on, nothing is known to be "
+	    "done\nkv: 2 lines done, 0 failed\n" },
+	{ "OK\r\n", 3,
+	    "kv: the server closed the connection; from line 3 on, nothing is "
+	    "known to be done\nkv: 1 lines done, 0 failed\n" },
+	{ "OK\r\nCONFLICT\r\nNOT FOUND\r\n", 1,
+	    "kv: line 3: CONFLICT\nkv: line 4: no such bucket\n"
+	    "kv: 1 lines done, 2 failed\n" },
+	{ "OK\r\nERROR registry unavailable\r\nOK\r\n", 3,
+	    "kv: line 3: ERROR registry unavailable\n"
+	    "kv: 2 lines done, 1 failed\n" },
+	{ "OK\r\nERROR storage full\r\nNOT FOUND\r\n", 4,
+	    "kv: line 3: ERROR storage full\nkv: line 4: no such bucket\n"
+	    "kv: 1 lines done, 2 failed\n" },
+};
+
+START_TEST(test_import_end)
+{
+	struct fake f;
+
+	FAKE(&f,
+	    { 0, "create b\r\nADD b k v\r\nPUT b \"k\\xff\" v EX 1\r\n",
+		import_ends[_i].reply, FAKE_CLOSE, 0 });
+	kv_expect(KV("import"),
+	    "create b\n\n  ADD b\tk \"v\" \r\nPUT b k\xff v EX 1\n",
+	    import_ends[_i].status, "", import_ends[_i].err);
+	fake_finish(&f);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("kv_fake");
+	TCase *tc = fixture_tcase(suite, "kv_fake");
+
+	tcase_add_loop_test(tc, test_reply, 0, COUNT(replies));
+	tcase_add_test(tc, test_bytewise);
+	tcase_add_test(tc, test_reset);
+	tcase_add_loop_test(tc, test_hung, 0, COUNT(patient));
+	tcase_add_test(tc, test_hung_midway);
+	tcase_add_test(tc, test_does_not_read);
+	tcase_add_test(tc, test_full_backlog);
+	tcase_add_test(tc, test_slow_dns);
+	tcase_add_test(tc, test_head);
+	tcase_add_test(tc, test_cut_list);
+	tcase_add_test(tc, test_watch);
+	tcase_add_test(tc, test_watch_json);
+	tcase_add_loop_test(tc, test_watch_refused, 0, COUNT(refusals));
+	tcase_add_test(tc, test_watch_reconnect);
+	tcase_add_test(tc, test_watch_silence);
+	tcase_add_test(tc, test_watch_head);
+	tcase_add_test(tc, test_export);
+	tcase_add_test(tc, test_export_plain);
+	tcase_add_loop_test(tc, test_export_ttl, 0, COUNT(ttl_errors));
+	tcase_add_test(tc, test_export_cut);
+	tcase_add_loop_test(tc, test_import_end, 0, COUNT(import_ends));
+	return fixture_run(suite);
+}

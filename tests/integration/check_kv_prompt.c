@@ -1,0 +1,420 @@
+/*
+ * check_kv_prompt: kv with a person in front of it, on a pseudo-terminal.
+ */
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "kv_run.h"
+
+/* Where there is no kv-interactive. */
+#define NOWHERE "/nonexistent"
+
+static struct server *server;
+
+static void
+setup(void)
+{
+	server = server_new();
+	server_option(server, "sync never");
+	server_run(server);
+	kv_use(server);
+	kv_expect(KV("create", "shopping"), NULL, 0, "", "");
+}
+
+static void
+teardown(void)
+{
+	server_stop(server);
+}
+
+struct terminal {
+	int fd;
+	pid_t pid;
+	char text[65536]; /* all that was shown */
+	size_t size, seen; /* where the next search begins */
+};
+
+/* `libexec` has kv-interactive, or not; args without "kv". */
+static void
+terminal_open(struct terminal *t, const char *libexec, const char *const args[])
+{
+	const char *argv[16] = { "kv" };
+	char path[4096];
+	size_t n;
+
+	memset(t, 0, sizeof(*t));
+	for (n = 0; args[n] != NULL; n++)
+		argv[n + 1] = args[n];
+	snprintf(path, sizeof(path), "%s/kv", build_dir());
+	fflush(NULL);
+	t->pid = forkpty(&t->fd, NULL, NULL, NULL);
+	ck_assert_int_ne(t->pid, -1);
+	if (t->pid != 0)
+		return;
+	(void)setenv("TERM", "xterm", 1);
+	(void)setenv("LC_ALL", "C.UTF-8", 1);
+	(void)setenv("KV_LIBEXEC", libexec, 1);
+	(void)setenv("HOME", server->dir, 1);
+	(void)unsetenv("KV_HISTORY");
+	/* libedit never frees what EL_ADDFN has copied. */
+	if (strcmp(libexec, NOWHERE) != 0)
+		(void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	(void)execv(path, (char *const *)(void *)(uintptr_t)argv);
+	_exit(127);
+}
+
+static bool
+terminal_read(struct terminal *t)
+{
+	struct pollfd pfd = { .fd = t->fd, .events = POLLIN };
+	ssize_t n;
+
+	if (poll(&pfd, 1, WAIT_MS) != 1)
+		ck_abort_msg("the terminal shows nothing new after: %s",
+		    t->text);
+	n = read(t->fd, t->text + t->size, sizeof(t->text) - 1 - t->size);
+	if (n <= 0)
+		return false;
+	t->size += (size_t)n;
+	t->text[t->size] = '\0';
+	return true;
+}
+
+/* Waits until this is shown. */
+static void
+terminal_expect(struct terminal *t, const char *text)
+{
+	char *p;
+
+	while ((p = strstr(t->text + t->seen, text)) == NULL)
+		if (!terminal_read(t))
+			ck_abort_msg("the end, where \"%s\" was to be: %s",
+			    text, t->text + t->seen);
+	t->seen = (size_t)(p - t->text) + strlen(text);
+}
+
+static void
+terminal_type(struct terminal *t, const char *text)
+{
+	size_t size = strlen(text);
+
+	ck_assert_int_eq(write(t->fd, text, size), (ssize_t)size);
+}
+
+/* Returns the exit status. */
+static int
+terminal_close(struct terminal *t)
+{
+	int status;
+
+	while (terminal_read(t))
+		;
+	ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
+	(void)close(t->fd);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+#define NO_ARGS ((const char *const[]){ NULL })
+
+/* A line is shown where it is typed; what the server says, below. */
+static void
+converse(struct terminal *t)
+{
+	terminal_expect(t, "kv> ");
+	terminal_type(t, "put shopping milk 1\r");
+	terminal_expect(t, "milk 1");
+	terminal_expect(t, "\nOK\r\n");
+	terminal_expect(t, "kv> ");
+	terminal_type(t, "get shopping milk\r");
+	terminal_expect(t, "\n1\r\nOK\r\n");
+	terminal_expect(t, "kv> ");
+	terminal_type(t, "\r");
+	terminal_expect(t, "kv> ");
+	terminal_type(t, "get \"x\r");
+	terminal_expect(t, "kv: unbalanced quotes\r\n");
+	terminal_expect(t, "kv> ");
+	terminal_type(t, "nonsense\r");
+	terminal_expect(t, "UNKNOWN COMMAND\r\n");
+	terminal_expect(t, "kv> ");
+}
+
+START_TEST(test_plain)
+{
+	struct terminal t;
+
+	terminal_open(&t, NOWHERE, NO_ARGS);
+	converse(&t);
+	terminal_type(&t, "quit\r");
+	ck_assert_int_eq(terminal_close(&t), 0);
+	terminal_open(&t, NOWHERE, NO_ARGS);
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "\x04");
+	ck_assert_int_eq(terminal_close(&t), 0);
+}
+END_TEST
+
+START_TEST(test_unreachable)
+{
+	struct terminal t;
+
+	terminal_open(&t, NOWHERE, KV("-p", "1"));
+	terminal_expect(&t, "kv: cannot reach 127.0.0.1:1: ");
+	ck_assert_int_eq(terminal_close(&t), 3);
+	terminal_open(&t, NOWHERE, KV("-p", "x"));
+	terminal_expect(&t, "kv: -p: no port number: x");
+	ck_assert_int_eq(terminal_close(&t), 2);
+}
+END_TEST
+
+/* The server is stopped and started again under a prompt. */
+static void
+survive(const char *libexec)
+{
+	struct terminal t;
+
+	terminal_open(&t, libexec, NO_ARGS);
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "put shopping milk 2\r");
+	terminal_expect(&t, "OK\r\n");
+	server_keep_port(server);
+	kv_stop_server(server);
+	terminal_expect(&t, "ERROR shutting down\r\n");
+	terminal_expect(&t, "kv: the server closed the connection\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "ping\r");
+	terminal_expect(&t, "kv: cannot reach the server: ");
+	terminal_expect(&t, "kv> ");
+	server_restart(server);
+	terminal_type(&t, "get shopping milk\r");
+	terminal_expect(&t, "\n2\r\nOK\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "exit\r");
+	ck_assert_int_eq(terminal_close(&t), 0);
+}
+
+START_TEST(test_plain_restart)
+{
+	survive(NOWHERE);
+}
+END_TEST
+
+/* Events come while the person does nothing. */
+static void
+subscribe(const char *libexec)
+{
+	struct terminal t;
+
+	if (!kv_server_knows(server, "UNSUBSCRIBE b"))
+		return;
+	terminal_open(&t, libexec, NO_ARGS);
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "subscribe absent\r");
+	terminal_expect(&t, "NOT FOUND\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "subscribe shopping\r");
+	terminal_expect(&t, "kv> ");
+	kv_expect(KV("put", "shopping", "eggs", "3"), NULL, 0, "", "");
+	terminal_expect(&t, "eggs SET TO 3\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "put shopping eggs 4\r");
+	terminal_expect(&t, "eggs SET TO 4\r\n");
+	terminal_type(&t, "exit\r");
+	ck_assert_int_eq(terminal_close(&t), 0);
+}
+
+START_TEST(test_plain_subscribe)
+{
+	subscribe(NOWHERE);
+}
+END_TEST
+
+/* The bar is for terminals, and gone at the end. */
+START_TEST(test_progress)
+{
+	struct terminal t;
+	char script[256];
+
+	memset(&t, 0, sizeof(t));
+	snprintf(script, sizeof(script),
+	    "f=$(mktemp); seq 200000 | sed 's/.*/PUT shopping & &/' >$f; "
+	    "\"%s/kv\" import <$f; rm $f",
+	    build_dir());
+	fflush(NULL);
+	t.pid = forkpty(&t.fd, NULL, NULL, NULL);
+	ck_assert_int_ne(t.pid, -1);
+	if (t.pid == 0) {
+		(void)execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+		_exit(127);
+	}
+	terminal_expect(&t, "kv: 200000 lines done, 0 failed\r\n");
+	ck_assert_int_eq(terminal_close(&t), 0);
+	/* A machine may be too fast for it. */
+	if (strchr(t.text, '[') != NULL)
+		ck_assert_ptr_nonnull(strstr(t.text, "% "));
+}
+END_TEST
+
+/* On a terminal a value has a newline behind it. */
+START_TEST(test_newline)
+{
+	struct terminal t;
+
+	kv_expect(KV("put", "shopping", "milk", "fresh"), NULL, 0, "", "");
+	terminal_open(&t, NOWHERE, KV("get", "shopping", "milk"));
+	terminal_expect(&t, "fresh\r\n");
+	ck_assert_int_eq(terminal_close(&t), 0);
+	ck_assert_str_eq(t.text, "fresh\r\n");
+}
+END_TEST
+
+#ifdef HAVE_LIBEDIT
+
+START_TEST(test_edit)
+{
+	struct terminal t;
+
+	terminal_open(&t, build_dir(), NO_ARGS);
+	converse(&t);
+	/* a correction in the middle, with the cursor keys */
+	terminal_type(&t,
+	    "get shoppig milk\033[D\033[D\033[D\033[D\033[D\033[Dn");
+	terminal_type(&t, "\r");
+	terminal_expect(&t, "\n1\r\nOK\r\n");
+	terminal_expect(&t, "kv> ");
+	/* characters of several bytes */
+	terminal_type(&t, "put shopping caf\xc3\xa9 2\x7f\xe2\x82\xac\r");
+	terminal_expect(&t, "OK\r\n");
+	terminal_expect(&t, "kv> ");
+	kv_expect(KV("get", "shopping", "caf\xc3\xa9"), NULL, 0, "\xe2\x82\xac",
+	    "");
+	terminal_type(&t, "\x04");
+	ck_assert_int_eq(terminal_close(&t), 0);
+}
+END_TEST
+
+START_TEST(test_edit_history)
+{
+	struct terminal t;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		terminal_open(&t, build_dir(), NO_ARGS);
+		terminal_expect(&t, "kv> ");
+		if (i == 0)
+			terminal_type(&t, "put shopping history 7\r");
+		else
+			/* of the session before */
+			terminal_type(&t, "\033[A\033[A\r");
+		terminal_expect(&t, "history 7");
+		terminal_expect(&t, "\nOK\r\n");
+		terminal_expect(&t, "kv> ");
+		terminal_type(&t, "exit\r");
+		ck_assert_int_eq(terminal_close(&t), 0);
+		ck_assert_int_eq(
+		    kv_run("", 0, KV("delete", "shopping", "history"))->status,
+		    0);
+	}
+}
+END_TEST
+
+START_TEST(test_edit_complete)
+{
+	struct terminal t;
+
+	terminal_open(&t, build_dir(), NO_ARGS);
+	terminal_expect(&t, "kv> ");
+	/* the rest of the only one; in its case */
+	terminal_type(&t, "ge\t");
+	terminal_expect(&t, "t ");
+	terminal_type(&t, "\x15");
+	terminal_type(&t, "SU\t");
+	terminal_expect(&t, "BSCRIBE ");
+	/* as far as they agree, and then all */
+	terminal_type(&t, "\x15");
+	terminal_type(&t, "p\t\t");
+	terminal_expect(&t, "persist\r\nping\r\nput\r\n");
+	terminal_type(&t, "\x15");
+	if (kv_server_knows(server, "BUCKETS")) {
+		kv_expect(KV("create", "shops"), NULL, 0, "", "");
+		terminal_type(&t, "get sh\t");
+		terminal_expect(&t, "op");
+		terminal_type(&t, "\t");
+		terminal_expect(&t, "shopping\r\nshops\r\n");
+		terminal_type(&t, "pi\t");
+		terminal_expect(&t, "ng ");
+		terminal_type(&t, "\x15");
+	}
+	terminal_type(&t, "exit\r");
+	ck_assert_int_eq(terminal_close(&t), 0);
+}
+END_TEST
+
+START_TEST(test_edit_restart)
+{
+	survive(build_dir());
+}
+END_TEST
+
+START_TEST(test_edit_subscribe)
+{
+	subscribe(build_dir());
+}
+END_TEST
+
+/* Ctrl-C ends it, and the terminal is as it was. */
+START_TEST(test_edit_interrupt)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	struct termios before, after;
+	struct terminal t;
+
+	terminal_open(&t, build_dir(), NO_ARGS);
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "ping\r");
+	terminal_expect(&t, "OK\r\n");
+	terminal_expect(&t, "kv> ");
+	/* Keys come one by one. */
+	do {
+		pause_until(deadline_ms, "the terminal's mode");
+		ck_assert_int_eq(tcgetattr(t.fd, &before), 0);
+	} while (before.c_lflag & ICANON);
+	terminal_type(&t, "\x03");
+	while (terminal_read(&t))
+		;
+	ck_assert_int_eq(tcgetattr(t.fd, &after), 0);
+	ck_assert_uint_ne(after.c_lflag & ICANON, 0);
+	ck_assert_int_eq(terminal_close(&t), 128 + SIGINT);
+}
+END_TEST
+
+#endif
+
+int
+main(void)
+{
+	Suite *suite = suite_create("kv_prompt");
+	TCase *tc = fixture_tcase(suite, "kv_prompt");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_plain);
+	tcase_add_test(tc, test_unreachable);
+	tcase_add_test(tc, test_plain_restart);
+	tcase_add_test(tc, test_plain_subscribe);
+	tcase_add_test(tc, test_progress);
+	tcase_add_test(tc, test_newline);
+#ifdef HAVE_LIBEDIT
+	tcase_add_test(tc, test_edit);
+	tcase_add_test(tc, test_edit_history);
+	tcase_add_test(tc, test_edit_complete);
+	tcase_add_test(tc, test_edit_restart);
+	tcase_add_test(tc, test_edit_subscribe);
+	tcase_add_test(tc, test_edit_interrupt);
+#endif
+	return fixture_run(suite);
+}

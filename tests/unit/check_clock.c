@@ -1,0 +1,65 @@
+/*
+ * check_clock: clocks and timeouts (common/clock).
+ */
+
+#include "unit.h"
+
+#include <limits.h>
+#include <time.h>
+
+#include "common/clock.h"
+
+START_TEST(test_timeout)
+{
+	ck_assert_int_eq(clock_timeout(CLOCK_NEVER, 5), -1);
+	ck_assert_int_eq(clock_timeout(5, 5), 0);
+	ck_assert_int_eq(clock_timeout(4, 5), 0);
+	ck_assert_int_eq(clock_timeout(6, 5), 1);
+	ck_assert_int_eq(clock_timeout((int64_t)INT_MAX + 5, 5), INT_MAX);
+	ck_assert_int_eq(clock_timeout((int64_t)INT_MAX + 6, 5), INT_MAX);
+}
+END_TEST
+
+START_TEST(test_monotonic)
+{
+	int64_t last = clock_ms(), base = clock_wall_base();
+	int64_t last_wall = clock_wall_ms(base), now;
+	int i;
+
+	for (i = 0; i < 10000; i++) {
+		now = clock_ms();
+		ck_assert_int_ge(now, last);
+		last = now;
+		now = clock_wall_ms(base);
+		ck_assert_int_ge(now, last_wall);
+		last_wall = now;
+	}
+}
+END_TEST
+
+/* By a fresh base it is the time of day; by another base it keeps to that. */
+START_TEST(test_wall)
+{
+	int64_t base = clock_wall_base(), before, after;
+
+	before = (int64_t)time(NULL) * 1000 - 1000;
+	after = clock_wall_ms(base);
+	ck_assert_int_ge(after, before);
+	ck_assert_int_le(after, before + 3000);
+	ck_assert_int_ge(clock_wall_ms(base - 3600000), after - 3600000);
+	ck_assert_int_le(clock_wall_ms(base - 3600000), after - 3600000 + 1000);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("clock");
+	TCase *tc = tcase_create("clock");
+
+	tcase_add_test(tc, test_timeout);
+	tcase_add_test(tc, test_monotonic);
+	tcase_add_test(tc, test_wall);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
