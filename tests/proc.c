@@ -47,8 +47,8 @@ read_stat(pid_t pid, struct proc *p)
 	    sscanf(rest, ") %c %d %d %*d %*d %*d %u", &p->state, &parent,
 		&group, &flags) != 4)
 		return false;
-	(void)snprintf(p->name, sizeof(p->name), "%.*s",
-	    (int)(rest - name - 1), name + 1);
+	(void)snprintf(p->name, sizeof(p->name), "%.*s", (int)(rest - name - 1),
+	    name + 1);
 	p->pid = pid;
 	p->parent = parent;
 	p->group = group;

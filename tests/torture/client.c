@@ -96,8 +96,8 @@ judge_end(struct client *c, const char *how)
 		report_failure(r, &r->disconnected,
 		    "client %u: disconnected %s, %s after %lld ms (%s)",
 		    c->ledger.client,
-		    c->served ? "without cause" : "before its first reply",
-		    how, (long long)(clock_ms() - c->connect_ms),
+		    c->served ? "without cause" : "before its first reply", how,
+		    (long long)(clock_ms() - c->connect_ms),
 		    c->refused ? "told so" : "not told so");
 }
 
@@ -130,8 +130,7 @@ flush(struct client *c)
 static void
 ask_burst(struct client *c)
 {
-	unsigned int n = 1 +
-	    dice_below(&c->dice, c->load->options->pipeline);
+	unsigned int n = 1 + dice_below(&c->dice, c->load->options->pipeline);
 
 	if (dice_hit(&c->dice, LONG_BURST_ONE_IN))
 		n *= LONG_BURST;

@@ -3,6 +3,7 @@
  */
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,13 +60,15 @@ padding(uint64_t version)
 	return (x >> 32) % SHORT_SIZE;
 }
 
-static void
-add_text(struct buf *out, const char *format, unsigned int client,
-    unsigned int key, uint64_t version)
+__attribute__((format(printf, 2, 3))) static void
+add(struct buf *out, const char *format, ...)
 {
 	char text[128];
+	va_list args;
 
-	(void)snprintf(text, sizeof(text), format, client, key, version);
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
 	buf_append_text(out, text);
 }
 
@@ -78,8 +81,8 @@ ask_put(struct ledger *l, unsigned int key, struct buf *out)
 
 	l->key[key].sent = version;
 	note(l, OP_PUT, key, version);
-	add_text(out, "PUT " LEDGER_BUCKET " %u.%u ", l->client, key, 0);
-	add_text(out, "%u.%u.%" PRIu64 ".", l->client, key, version);
+	add(out, "PUT " LEDGER_BUCKET " %u.%u ", l->client, key);
+	add(out, "%u.%u.%" PRIu64 ".", l->client, key, version);
 	if ((to = buf_reserve(out, size)) != NULL) {
 		memset(to, 'x', size);
 		buf_commit(out, size);
@@ -91,14 +94,14 @@ static void
 ask_get(struct ledger *l, enum op_kind kind, unsigned int key, struct buf *out)
 {
 	note(l, kind, key, l->key[key].sent);
-	add_text(out, "GET " LEDGER_BUCKET " %u.%u\n", l->client, key, 0);
+	add(out, "GET " LEDGER_BUCKET " %u.%u\n", l->client, key);
 }
 
 static void
 ask_incr(struct ledger *l, struct buf *out)
 {
 	note(l, OP_INCR, 0, ++l->counter.sent);
-	add_text(out, "INCR " LEDGER_BUCKET " %u.n\n", l->client, 0, 0);
+	add(out, "INCR " LEDGER_BUCKET " %u.n\n", l->client);
 }
 
 void
@@ -123,7 +126,7 @@ ledger_ask_probes(struct ledger *l, struct buf *out)
 	for (key = 0; key < l->keys; key++)
 		ask_get(l, OP_PROBE, key, out);
 	note(l, OP_PROBE_COUNTER, 0, 0);
-	add_text(out, "GET " LEDGER_BUCKET " %u.n\n", l->client, 0, 0);
+	add(out, "GET " LEDGER_BUCKET " %u.n\n", l->client);
 }
 
 void
@@ -213,8 +216,7 @@ take_data(struct ledger *l, const struct op *op, const char *line, size_t size)
 			!parse_value(l, op->key, line, size, &got)) {
 		report_failure(l->report, &l->report->wrong,
 		    "client %u: \"%.*s\" of %zu bytes is no value of key %u",
-		    l->client, size < 40 ? (int)size : 40, line, size,
-		    op->key);
+		    l->client, size < 40 ? (int)size : 40, line, size, op->key);
 		return;
 	}
 	if (op->kind == OP_PROBE)

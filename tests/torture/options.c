@@ -143,8 +143,7 @@ set_option(struct options *o, int c)
 		o->interval_ms = get_number(optarg, 1, 1000000);
 		break;
 	case 'K':
-		o->keys =
-		    (unsigned int)get_number(optarg, 1, LEDGER_KEYS_MAX);
+		o->keys = (unsigned int)get_number(optarg, 1, LEDGER_KEYS_MAX);
 		break;
 	case 'k':
 		o->keep = true;
@@ -194,8 +193,8 @@ options_get(struct options *o, int argc, char *argv[])
 	int c;
 
 	set_defaults(o);
-	while ((c = getopt(argc, argv,
-		    "b:C:c:d:i:K:kl:n:o:P:p:r:S:s:vw:y:")) != -1)
+	while ((c = getopt(argc, argv, "b:C:c:d:i:K:kl:n:o:P:p:r:S:s:vw:y:")) !=
+	    -1)
 		set_option(o, c);
 	if (optind != argc)
 		usage();

@@ -100,30 +100,25 @@ rest_compare(const struct rest *before, const struct rest *now,
 
 /* The log */
 
-/* "registry (pid 7) died of ...", "worker 7 died of ...": 7. */
+/* "registry (pid 7) died of ..." */
 static pid_t
-pid_in(const char *line, const char *verb)
+pid_in(const char *line)
 {
-	const char *p = strstr(line, verb);
+	const char *p = strstr(line, "(pid ");
 
-	while (p > line && (p[-1] < '0' || p[-1] > '9'))
-		p--;
-	while (p > line && p[-1] >= '0' && p[-1] <= '9')
-		p--;
-	return (pid_t)atol(p);
+	return p == NULL ? 0 : (pid_t)atol(p + 5);
 }
 
 static bool
 is_unexplained_death(const struct victims *v, const char *line)
 {
-	static const char died[] = " died of signal ",
-			  exited[] = " exited with status ";
+	static const char died[] = " died of ", exited[] = " exited with ";
 
 	if (strstr(line, died) != NULL)
-		return !victims_include(v, pid_in(line, died), false);
+		return !victims_include(v, pid_in(line), false);
 	if (strstr(line, exited) != NULL)
-		return !victims_include(v, pid_in(line, exited), true) ||
-		    strstr(line, "status 0 ") == NULL;
+		return !victims_include(v, pid_in(line), true) ||
+		    strstr(line, "status 0;") == NULL;
 	return false;
 }
 
@@ -143,8 +138,7 @@ is_complaint(const char *line)
 }
 
 void
-rest_read_log(const struct server *s, const struct victims *v,
-    struct report *r)
+rest_read_log(const struct server *s, const struct victims *v, struct report *r)
 {
 	char path[128], *line = NULL;
 	size_t room = 0;

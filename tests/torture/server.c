@@ -27,7 +27,7 @@
 #include "torture/server.h"
 
 /* Paths of Unix sockets are short: sun_path has 108 bytes. */
-#define TMP_MAX 40
+#define DIR_MAX 40
 #define ARGS_MAX 64
 
 void
@@ -115,7 +115,7 @@ server_open(struct server *s, const struct options *o)
 	const char *tmp = getenv("TMPDIR");
 
 	*s = (struct server){ .options = o };
-	if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > TMP_MAX)
+	if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > DIR_MAX)
 		tmp = "/tmp";
 	(void)snprintf(s->dir, sizeof(s->dir), "%s/kvd.XXXXXX", tmp);
 	if (mkdtemp(s->dir) == NULL)

@@ -126,8 +126,8 @@ talk_check(int fd, unsigned int keys)
 	char request[64], reply[64];
 
 	for (i = 0; i < keys; i += step) {
-		(void)snprintf(request, sizeof(request),
-		    "GET initial %09u\n", i);
+		(void)snprintf(request, sizeof(request), "GET initial %09u\n",
+		    i);
 		(void)snprintf(reply, sizeof(reply), "%u\r\nOK\r\n", i);
 		if (!talk_ask(fd, request, reply))
 			return false;

@@ -12,6 +12,7 @@
 #include <sysexits.h>
 
 #include "common/clock.h"
+#include "torture/ledger.h"
 #include "torture/load.h"
 #include "torture/rest.h"
 #include "torture/server.h"
@@ -68,8 +69,8 @@ start(struct torture *t)
 		errx(EX_UNAVAILABLE, "kvd makes no bucket");
 	if (t->options.initial > 0)
 		talk_load(fd, t->options.initial);
-	t->report.counters = talk_ask(fd, "INCR " LEDGER_BUCKET " probe\n",
-	    "1\r\nOK\r\n");
+	t->report.counters =
+	    talk_ask(fd, "INCR " LEDGER_BUCKET " probe\n", "1\r\nOK\r\n");
 	talk_close(fd);
 	rest_await(&t->server, &t->before, NULL);
 }
@@ -111,8 +112,7 @@ look_after_master(struct torture *t)
 	server_look(&t->server);
 	if (before == SERVER_READY && t->server.state != SERVER_READY)
 		fail_server(t, "the master has ended by itself");
-	else if (before == SERVER_STARTING &&
-	    t->server.state == SERVER_READY)
+	else if (before == SERVER_STARTING && t->server.state == SERVER_READY)
 		master_is_ready(t);
 	else if (before == SERVER_STARTING &&
 	    t->server.state != SERVER_STARTING)

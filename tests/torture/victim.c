@@ -168,8 +168,8 @@ find_worker(const struct victims *v, uint32_t which, unsigned int *port)
 static void
 note_killed(struct victims *v, pid_t pid, enum blow blow)
 {
-	v->killed = grow(v->killed, v->n_killed, &v->room_killed,
-	    sizeof(*v->killed));
+	v->killed =
+	    grow(v->killed, v->n_killed, &v->room_killed, sizeof(*v->killed));
 	v->killed[v->n_killed++] = (struct killed){ pid, blow };
 }
 
