@@ -1122,6 +1122,44 @@ client_exchange(int fd, const void *out, size_t out_size, const void *want,
 		ck_abort_msg("\"%s\": %s", show(out, out_size), x.error);
 }
 
+/* Returns -1 if that is refused. */
+static int
+try_client(const struct server *s, connect_function *connect)
+{
+	static const char out[] = "ECHO a\n", want[] = "a\r\nOK\r\n";
+	static const char too_many[] = "ERROR too many clients";
+	struct exchange x = { .out = out,
+		.out_size = sizeof(out) - 1,
+		.want = want,
+		.want_size = sizeof(want) - 1 };
+	int fd = connect(s);
+
+	switch (exchange_run(fd, &x)) {
+	case EXCHANGE_OK:
+		return fd;
+	case EXCHANGE_WRONG:
+		ck_assert_msg(strncmp(x.instead, too_many, strlen(too_many)) ==
+			0,
+		    "%s", x.error);
+		break;
+	case EXCHANGE_ENDED:
+		break; /* what it was told was not read */
+	}
+	(void)close(fd);
+	return -1;
+}
+
+int
+client_await_room(const struct server *s, connect_function *connect)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	int fd;
+
+	while ((fd = try_client(s, connect)) == -1)
+		pause_until(deadline_ms, "there is no room for a client");
+	return fd;
+}
+
 void
 client_send(int fd, const void *data, size_t size)
 {
