@@ -446,7 +446,7 @@ static const struct {
 	{ { "buckets" }, "b\n\"two words\"\n" },
 	{ { "buckets", "-j", "-P", "t" }, "[\"two words\"]\n" },
 	{ { "export", "-q" },
-	    "CREATE b\nPUT b \"\\x00\" nul\nPUT b a 1 EX 10000000000\n"
+	    "CREATE b\nPUT b \"\\x00\" nul\nPUT b a 1\n"
 	    "PUT b ab \"\"\nPUT b \"c d\" \"\\xff\"\nCREATE \"two words\"\n" },
 	{ { "export", "-qs", "b" },
 	    "CREATE b\nPUT b \"\\x00\" nul\nPUT b a 1\nPUT b ab \"\"\n"
@@ -458,7 +458,7 @@ START_TEST(test_lists)
 	size_t i;
 
 	kv_expect(KV("import", "-q"),
-	    "PUT b a 1 EX 10000000000\nPUT b ab \"\"\nPUT b \"c d\" \"\\xff\"\n"
+	    "PUT b a 1\nPUT b ab \"\"\nPUT b \"c d\" \"\\xff\"\n"
 	    "PUT b \"\\0\" nul\nCREATE \"two words\"\n",
 	    0, "", "");
 	for (i = 0; i < COUNT(lists); i++) {

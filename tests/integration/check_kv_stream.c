@@ -186,7 +186,8 @@ START_TEST(test_round_trip)
 	r = kv_shell("for i in $(seq 0 255); do "
 		     "x=$(printf '\\\\x%02x' $i); "
 		     "echo \"PUT b \\\"key $x\\\" \\\"$x$x\\\"\"; "
-		     "echo \"CREATE \\\"$x\\\"\"; done | \"$KV\" import -q");
+		     "[ $((i % 16)) -ne 0 ] || echo \"CREATE \\\"$x\\\"\"; "
+		     "done | \"$KV\" import -q");
 	ck_assert_str_eq(r->err, "");
 	r = kv_shell("set -e; d=$(mktemp -d); trap 'rm -r $d' EXIT; "
 		     "\"$KV\" put -e 1000000 b ttl 1; "
@@ -199,7 +200,7 @@ START_TEST(test_round_trip)
 		     "sed 's/ EX .*/ EX/' $d/2 | cmp - $d/3; "
 		     "grep -c . $d/1; grep -c ' EX ' $d/2");
 	ck_assert_str_eq(r->err, "");
-	ck_assert_str_eq(r->out, "513\n1\n");
+	ck_assert_str_eq(r->out, "274\n1\n");
 }
 END_TEST
 

@@ -419,6 +419,7 @@ enum stub {
 	STUB_NOISE,
 	STUB_RESP, /* one key */
 	STUB_STALL, /* STUB_RESP, once holding still for STALL_MS */
+	STUB_HANG, /* STUB_RESP, holding still for good */
 	STUB_FORGET, /* memcached without memory */
 	STUB_LEAVE, /* STUB_RESP, but ends after so many requests */
 };
@@ -463,6 +464,8 @@ serve_resp(FILE *in, FILE *out, enum stub kind)
 			return;
 		if (kind == STUB_STALL && n == STALL_AT)
 			(void)usleep(STALL_MS * 1000);
+		while (kind == STUB_HANG && n == STALL_AT)
+			(void)pause();
 		if (strncmp(verb, "PING", 4) == 0)
 			fputs("+PONG\r\n", out);
 		else if (strncmp(verb, "SET", 3) == 0) {
@@ -565,7 +568,7 @@ static const struct {
 	    "key:000000000000 is missing" },
 	{ STUB_LEAVE, "-x resp -k 1 -m put -n 100 -c 1", EX_UNAVAILABLE,
 	    "connection lost" },
-	{ STUB_STALL, "-x resp -k 1 -m put -n 200 -c 1 -W 0.2", EX_UNAVAILABLE,
+	{ STUB_HANG, "-x resp -k 1 -m put -n 200 -c 1 -W 0.2", EX_UNAVAILABLE,
 	    "no reply for" },
 };
 
