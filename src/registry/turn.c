@@ -421,6 +421,17 @@ next_frees(const struct conn *c)
 	    (call = call_find(m.type)) != NULL && call_frees(call, m.body);
 }
 
+/* What listings have in view is no room, however much is deleted of it: they
+ * give way.  False: there are none. */
+static bool
+end_listings(struct registry *r)
+{
+	if (TAILQ_EMPTY(&r->listings))
+		return false;
+	listing_expire(r, CLOCK_NEVER - 1);
+	return true;
+}
+
 /* Removes a little of what has expired or was dropped, by the reserve. */
 static void
 keep_up_full(struct registry *r)
@@ -431,8 +442,22 @@ keep_up_full(struct registry *r)
 	store_check(r, store_use_reserve(r->store, true));
 	result = upkeep_run_full(r);
 	store_check(r, result);
-	if (result == STORE_FULL || (store_batch_open(r->store) && !commit(r)))
+	if (result == STORE_FULL ||
+	    (store_batch_open(r->store) && !commit(r))) {
+		end_listings(r);
 		upkeep_pause(r);
+	}
+}
+
+/* The same by the reserve, for what frees space. */
+static bool
+execute_freeing(struct registry *r, struct conn *c)
+{
+	if (!next_frees(c))
+		return false;
+	if (execute_alone(r, c, true))
+		return true;
+	return end_listings(r) && execute_alone(r, c, true);
 }
 
 /*
@@ -453,8 +478,7 @@ run_full(struct registry *r)
 	while ((c = TAILQ_FIRST(&turn)) != NULL) {
 		TAILQ_REMOVE(&turn, c, entry);
 		TAILQ_INSERT_TAIL(&r->ready, c, entry);
-		if (!execute_alone(r, c, false) &&
-		    !(next_frees(c) && execute_alone(r, c, true)))
+		if (!execute_alone(r, c, false) && !execute_freeing(r, c))
 			refuse_next(r, c);
 		settle(r, c);
 	}
