@@ -15,7 +15,7 @@ int
 main(int argc, char *argv[], char *envp[])
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct channel_log log;
+	struct channel_terms terms;
 	struct config config;
 	/* The process's title is going to be where argv[0] points to. */
 	char *program = strdup(argv[0]);
@@ -23,9 +23,10 @@ main(int argc, char *argv[], char *envp[])
 
 	setproctitle_init(argc, argv, envp);
 	log_init("acceptor", LOG_TO_STDERR, false);
-	if (channel_recv_config(&config, &log, error) == -1)
-		fatalx(EX_USAGE, "%s", error);
-	log_init("acceptor", log.where, log.verbose);
+	status = channel_recv_config(&config, &terms, error);
+	if (status != EX_OK)
+		fatalx(status, "%s", error);
+	log_init("acceptor", terms.log_where, terms.verbose);
 	setproctitle("-kvd: acceptor");
 	if (program == NULL)
 		fatal(EX_OSERR, "program");

@@ -7,13 +7,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/io.h"
 
-/* Type, log targets, verbose. */
-#define CONFIG_HEADER 3
+/* Type, log targets, verbose, clock_wall_base. */
+#define CONFIG_HEADER (3 + (ssize_t)sizeof(int64_t))
 /* A configuration has a few lines; thousands of `listen` would not fit. */
 #define PACKET_MAX 65536
 /* The master sends right after the fork. */
@@ -21,13 +22,14 @@
 
 int
 channel_send_config(int fd, const struct config *config,
-    const struct channel_log *log)
+    const struct channel_terms *terms)
 {
-	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, log->where,
-		log->verbose };
+	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, terms->log_where,
+		terms->verbose };
 	struct buf b;
 	int rc = -1;
 
+	memcpy(header + 3, &terms->wall_base_ms, sizeof(terms->wall_base_ms));
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
 	config_print(config, &b);
@@ -62,17 +64,18 @@ channel_recv_type(int fd)
 }
 
 static int
-read_config(struct config *config, struct channel_log *log,
+read_config(struct config *config, struct channel_terms *terms,
     const uint8_t *packet, size_t size, char *error)
 {
-	log->where = packet[1];
-	log->verbose = packet[2] != 0;
+	terms->log_where = packet[1];
+	terms->verbose = packet[2] != 0;
+	memcpy(&terms->wall_base_ms, packet + 3, sizeof(terms->wall_base_ms));
 	if (config_init(config) == -1) {
 		(void)strlcpy(error, "out of memory", CONFIG_ERROR_SIZE);
 		return -1;
 	}
 	return config_text(config, (const char *)packet + CONFIG_HEADER,
-	    size - CONFIG_HEADER, error);
+	    size - (size_t)CONFIG_HEADER, error);
 }
 
 /* Reads packets until the configuration comes. */
@@ -87,7 +90,7 @@ await_config(uint8_t *packet, char *error)
 		if (io_poll(&pfd, 1, deadline_ms) != 1) {
 			(void)strlcpy(error, "the master does not say anything",
 			    CONFIG_ERROR_SIZE);
-			return -1;
+			return IO_AGAIN;
 		}
 		n = io_recv(CHANNEL_FD, packet, PACKET_MAX, MSG_DONTWAIT);
 	} while (n > 0 && packet[0] == CHANNEL_PING);
@@ -95,7 +98,8 @@ await_config(uint8_t *packet, char *error)
 }
 
 int
-channel_recv_config(struct config *config, struct channel_log *log, char *error)
+channel_recv_config(struct config *config, struct channel_terms *terms,
+    char *error)
 {
 	static const char not_master[] =
 	    "no configuration on descriptor 3: this program is started by "
@@ -104,24 +108,27 @@ channel_recv_config(struct config *config, struct channel_log *log, char *error)
 	ssize_t n = 0;
 
 	/* A child that is started by hand has no channel. */
-	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0 &&
-	    (n = await_config(packet, error)) == -1)
-		return -1;
+	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
+		n = await_config(packet, error);
+	if (n == IO_AGAIN)
+		return EX_TEMPFAIL;
 	if (n <= CONFIG_HEADER || packet[0] != CHANNEL_CONFIG) {
 		(void)strlcpy(error, not_master, CONFIG_ERROR_SIZE);
-		return -1;
+		return EX_USAGE;
 	}
-	return read_config(config, log, packet, (size_t)n, error);
+	return read_config(config, terms, packet, (size_t)n, error) == -1 ?
+	    EX_USAGE :
+	    EX_OK;
 }
 
 static enum channel_event
 replace_config(struct config *config, const uint8_t *packet, size_t size,
     char *error)
 {
-	struct channel_log log;
+	struct channel_terms terms;
 	struct config fresh;
 
-	if (read_config(&fresh, &log, packet, size, error) == -1) {
+	if (read_config(&fresh, &terms, packet, size, error) == -1) {
 		config_clear(&fresh);
 		return CHANNEL_BAD_CONFIG;
 	}

@@ -23,8 +23,9 @@ enum channel_fd {
 
 enum channel_type {
 	/* master -> child */
-	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, configuration lines;
-			     * first of all, and again when it has changed */
+	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,
+			     * configuration lines; first of all, and again
+			     * when it has changed */
 	CHANNEL_PING, /* nothing: is it hung? */
 
 	/* child -> master */
@@ -34,10 +35,11 @@ enum channel_type {
 			* its configuration again */
 };
 
-/* Log settings that travel with the configuration. */
-struct channel_log {
-	uint8_t where;
+/* What a child is told besides the configuration. */
+struct channel_terms {
+	uint8_t log_where;
 	bool verbose;
+	int64_t wall_base_ms; /* clock_wall_base(), as the master saw it */
 };
 
 enum channel_event {
@@ -49,17 +51,18 @@ enum channel_event {
 
 /* Master: returns 0, or -1 with errno. */
 int channel_send_config(int fd, const struct config *,
-    const struct channel_log *);
+    const struct channel_terms *);
 /* Either end, never waiting: returns 0, or -1 with errno. */
 int channel_send(int fd, enum channel_type);
 /* Master: reads a packet.  Returns its type, or an io_result (common/io.h). */
 int channel_recv_type(int fd);
 
 /*
- * Child: waits for the configuration on CHANNEL_FD.  Returns 0, or -1 with
- * one line in `error` (CONFIG_ERROR_SIZE bytes).
+ * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or what to
+ * exit with and one line in `error` (CONFIG_ERROR_SIZE bytes): EX_TEMPFAIL
+ * when the master is silent, and may not be the next time.
  */
-int channel_recv_config(struct config *, struct channel_log *, char *error);
+int channel_recv_config(struct config *, struct channel_terms *, char *error);
 /*
  * Child: reads what has come on CHANNEL_FD, and answers pings.  A new
  * configuration replaces *config.

@@ -109,7 +109,7 @@ child_rules(const struct child *c, const struct config *config)
 
 int
 child_start(struct child *c, const struct config *config,
-    const struct channel_log *log)
+    const struct channel_terms *terms)
 {
 	int pair[2];
 
@@ -124,7 +124,7 @@ child_start(struct child *c, const struct config *config,
 		return -1;
 	}
 	c->channel_fd = pair[0];
-	if (channel_send_config(c->channel_fd, config, log) == -1)
+	if (channel_send_config(c->channel_fd, config, terms) == -1)
 		log_warn("cannot configure the %s", c->spec->name);
 	log_debug("%s started, pid %ld", c->spec->name, (long)c->pid);
 	return 0;

@@ -46,7 +46,7 @@ struct policy_rules child_rules(const struct child *, const struct config *);
  * or -1 with errno when it could not be forked.
  */
 int child_start(struct child *, const struct config *,
-    const struct channel_log *);
+    const struct channel_terms *);
 /* Sends a signal. */
 void child_signal(const struct child *, int signo);
 /* It has been reaped. */

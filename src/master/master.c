@@ -8,6 +8,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "master/adopt.h"
 #include "master/daemon.h"
@@ -53,10 +54,10 @@ start(struct master *m)
 	if ((m->status = take_environment(m)) != EX_OK)
 		return m->status;
 	if (!m->options->foreground) {
-		m->log.where |= LOG_TO_SYSLOG;
+		m->terms.log_where |= LOG_TO_SYSLOG;
 		m->daemon_fd = daemon_start();
 	}
-	log_init("master", m->log.where, m->log.verbose);
+	log_init("master", m->terms.log_where, m->terms.verbose);
 	setproctitle("-kvd: master");
 	m->status = prepare_run(m);
 	if (m->status == EX_OK)
@@ -76,8 +77,9 @@ master_main(const struct options *options, struct config *config)
 		fatalx(EX_OSERR, "out of memory");
 	m->options = options;
 	m->config = config;
-	m->log.where = LOG_TO_STDERR;
-	m->log.verbose = options->verbose;
+	m->terms.log_where = LOG_TO_STDERR;
+	m->terms.verbose = options->verbose;
+	m->terms.wall_base_ms = clock_wall_base();
 	m->signal_fd = m->registry_fd = m->roster_fd = m->daemon_fd = -1;
 	m->lifeline[0] = m->lifeline[1] = -1;
 	status = prepare_children(m);

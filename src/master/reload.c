@@ -144,7 +144,7 @@ tell_registry(struct master *m)
 					      0,
 	    clock_ms());
 	if (c->channel_fd != -1 &&
-	    channel_send_config(c->channel_fd, m->config, &m->log) == -1)
+	    channel_send_config(c->channel_fd, m->config, &m->terms) == -1)
 		log_warn("cannot configure the registry");
 }
 

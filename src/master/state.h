@@ -33,7 +33,7 @@ enum stage {
 struct master {
 	const struct options *options;
 	struct config *config;
-	struct channel_log log;
+	struct channel_terms terms;
 	struct child children[CHILDREN];
 	char workdir[1024]; /* where acceptors and workers live */
 	int signal_fd;

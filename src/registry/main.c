@@ -14,17 +14,18 @@ int
 main(int argc, char *argv[], char *envp[])
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct channel_log log;
+	struct channel_terms terms;
 	struct config config;
 	int status;
 
 	setproctitle_init(argc, argv, envp);
 	log_init("registry", LOG_TO_STDERR, false);
-	if (channel_recv_config(&config, &log, error) == -1)
-		fatalx(EX_USAGE, "%s", error);
-	log_init("registry", log.where, log.verbose);
+	status = channel_recv_config(&config, &terms, error);
+	if (status != EX_OK)
+		fatalx(status, "%s", error);
+	log_init("registry", terms.log_where, terms.verbose);
 	setproctitle("-kvd: registry");
-	status = registry_main(&config);
+	status = registry_main(&config, terms.wall_base_ms);
 	config_clear(&config);
 	return status;
 }

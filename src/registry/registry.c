@@ -264,13 +264,13 @@ registry_clear(struct registry *r)
 }
 
 int
-registry_main(struct config *config)
+registry_main(struct config *config, int64_t wall_base_ms)
 {
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER,
-		.wall_base_ms = clock_wall_base(),
+		.wall_base_ms = wall_base_ms,
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);

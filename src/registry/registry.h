@@ -54,7 +54,8 @@ struct registry {
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
 };
 
-/* Runs until told to stop; returns the process's exit status. */
-int registry_main(struct config *);
+/* Runs until told to stop; returns the process's exit status.  The base is
+ * the master's clock_wall_base(): it outlives this process. */
+int registry_main(struct config *, int64_t wall_base_ms);
 
 #endif

@@ -115,11 +115,17 @@ assert_round_trip(void)
 	"libexec " KVD_LIBEXECDIR "\n"         \
 	"sync always\n"                        \
 	"max-value 1048576\n"                  \
+	"acceptors 1\n"                        \
 	"max-clients 1000\n"                   \
+	"max-clients-per-source 0\n"           \
+	"first-command-timeout 300000ms\n"     \
 	"idle-timeout 3600000ms\n"             \
 	"write-timeout 60000ms\n"              \
 	"registry-timeout 10000ms\n"           \
-	"shutdown-timeout 10000ms\n"
+	"listing-timeout 60000ms\n"            \
+	"shutdown-timeout 10000ms\n"           \
+	"heartbeat-timeout 60000ms\n"          \
+	"restart-limit 3 in 5000ms\n"
 
 START_TEST(test_defaults)
 {
@@ -130,11 +136,19 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(config.libexec, KVD_LIBEXECDIR);
 	ck_assert_int_eq(config.sync_ms, CONFIG_SYNC_ALWAYS);
 	ck_assert_int_eq(config.max_value, 1 << 20);
+	ck_assert_int_eq(config.acceptors, 1);
 	ck_assert_int_eq(config.max_clients, 1000);
+	ck_assert_int_eq(config.max_clients_per_source, 0);
+	ck_assert_int_eq(config.first_command_timeout_ms, 300000);
 	ck_assert_int_eq(config.idle_timeout_ms, 3600000);
 	ck_assert_int_eq(config.write_timeout_ms, 60000);
 	ck_assert_int_eq(config.registry_timeout_ms, 10000);
+	ck_assert_int_eq(config.listing_timeout_ms, 60000);
 	ck_assert_int_eq(config.shutdown_timeout_ms, 10000);
+	ck_assert_int_eq(config.heartbeat_timeout_ms, 60000);
+	ck_assert_int_eq(config.restart_limit.restarts, 3);
+	ck_assert_int_eq(config.restart_limit.period_ms, 5000);
+	ck_assert(!config.restart_limit.exits);
 	assert_round_trip();
 }
 END_TEST
@@ -172,6 +186,16 @@ static const struct {
 	{ "max-value 65536k", FIELD(max_value), 64 << 20 },
 	{ "max-value 67108864", FIELD(max_value), 64 << 20 },
 
+	{ "acceptors 1", FIELD(acceptors), 1 },
+	{ "acceptors 2", FIELD(acceptors), 2 },
+	{ "acceptors 16", FIELD(acceptors), CONFIG_ACCEPTORS_MAX },
+
+	{ "max-clients-per-source 0", FIELD(max_clients_per_source), 0 },
+	{ "max-clients-per-source 00", FIELD(max_clients_per_source), 0 },
+	{ "max-clients-per-source 1", FIELD(max_clients_per_source), 1 },
+	{ "max-clients-per-source 100000", FIELD(max_clients_per_source),
+	    100000 },
+
 	{ "max-clients 1", FIELD(max_clients), 1 },
 	{ "max-clients 2", FIELD(max_clients), 2 },
 	{ "max-clients 99999", FIELD(max_clients), 99999 },
@@ -198,6 +222,17 @@ static const struct {
 	{ "registry-timeout 168h", FIELD(registry_timeout_ms), 604800000 },
 	{ "shutdown-timeout 1ms", FIELD(shutdown_timeout_ms), 1 },
 	{ "shutdown-timeout 168h", FIELD(shutdown_timeout_ms), 604800000 },
+	{ "first-command-timeout 0", FIELD(first_command_timeout_ms), 0 },
+	{ "first-command-timeout 0ms", FIELD(first_command_timeout_ms), 0 },
+	{ "first-command-timeout 1ms", FIELD(first_command_timeout_ms), 1 },
+	{ "first-command-timeout 168h", FIELD(first_command_timeout_ms),
+	    604800000 },
+	{ "listing-timeout 1ms", FIELD(listing_timeout_ms), 1 },
+	{ "listing-timeout 168h", FIELD(listing_timeout_ms), 604800000 },
+	{ "heartbeat-timeout 0", FIELD(heartbeat_timeout_ms), 0 },
+	{ "heartbeat-timeout 0h", FIELD(heartbeat_timeout_ms), 0 },
+	{ "heartbeat-timeout 1ms", FIELD(heartbeat_timeout_ms), 1 },
+	{ "heartbeat-timeout 10080m", FIELD(heartbeat_timeout_ms), 604800000 },
 
 	/* blanks around */
 	{ " max-clients 5", FIELD(max_clients), 5 },
@@ -232,7 +267,13 @@ END_TEST
 /* Every field has been set by its own keyword, and by no other. */
 START_TEST(test_fields)
 {
-	static const char text[] = "shutdown-timeout 4ms\n"
+	static const char text[] = "restart-limit 12 in 13ms exit\n"
+				   "heartbeat-timeout 11ms\n"
+				   "first-command-timeout 10ms\n"
+				   "max-clients-per-source 14\n"
+				   "acceptors 15\n"
+				   "listing-timeout 16ms\n"
+				   "shutdown-timeout 4ms\n"
 				   "registry-timeout 3ms\n"
 				   "write-timeout 2ms\n"
 				   "idle-timeout 1ms\n"
@@ -251,11 +292,17 @@ START_TEST(test_fields)
 		     "libexec /c\n"
 		     "sync 6ms\n"
 		     "max-value 7\n"
+		     "acceptors 15\n"
 		     "max-clients 8\n"
+		     "max-clients-per-source 14\n"
+		     "first-command-timeout 10ms\n"
 		     "idle-timeout 1ms\n"
 		     "write-timeout 2ms\n"
 		     "registry-timeout 3ms\n"
-		     "shutdown-timeout 4ms\n");
+		     "listing-timeout 16ms\n"
+		     "shutdown-timeout 4ms\n"
+		     "heartbeat-timeout 11ms\n"
+		     "restart-limit 12 in 13ms exit\n");
 	ck_assert_str_eq(config.data, "/a");
 	ck_assert_str_eq(config.runtime, "/b");
 	ck_assert_str_eq(config.libexec, "/c");
@@ -266,7 +313,83 @@ START_TEST(test_fields)
 	ck_assert_int_eq(config.write_timeout_ms, 2);
 	ck_assert_int_eq(config.registry_timeout_ms, 3);
 	ck_assert_int_eq(config.shutdown_timeout_ms, 4);
+	ck_assert_int_eq(config.first_command_timeout_ms, 10);
+	ck_assert_int_eq(config.heartbeat_timeout_ms, 11);
+	ck_assert_int_eq(config.restart_limit.restarts, 12);
+	ck_assert_int_eq(config.restart_limit.period_ms, 13);
+	ck_assert(config.restart_limit.exits);
+	ck_assert_int_eq(config.max_clients_per_source, 14);
+	ck_assert_int_eq(config.acceptors, 15);
+	ck_assert_int_eq(config.listing_timeout_ms, 16);
 	assert_round_trip();
+}
+END_TEST
+
+/* restart-limit: a number, a time, and perhaps `exit`. */
+
+static const struct {
+	const char *line;
+	int64_t restarts, period_ms;
+	bool exits;
+	const char *printed;
+} limit_table[] = {
+	{ "restart-limit 3 in 5s", 3, 5000, false, "3 in 5000ms" },
+	{ "restart-limit 3 in 5s exit", 3, 5000, true, "3 in 5000ms exit" },
+	{ "restart-limit 1 in 1ms", 1, 1, false, "1 in 1ms" },
+	{ "restart-limit 1000 in 168h exit", 1000, 604800000, true,
+	    "1000 in 604800000ms exit" },
+	{ "restart-limit 1000 in 604800000ms", 1000, 604800000, false,
+	    "1000 in 604800000ms" },
+	{ "restart-limit 010 in 01m", 10, 60000, false, "10 in 60000ms" },
+	/* blanks */
+	{ "\trestart-limit \t3 \t in\t  5s\texit \r", 3, 5000, true,
+	    "3 in 5000ms exit" },
+	{ "restart-limit 3 in 5s \t", 3, 5000, false, "3 in 5000ms" },
+};
+
+START_TEST(test_restart_limit)
+{
+	char *text, want[64];
+
+	accept_line("restart-limit 7 in 7ms exit");
+	accept_line(limit_table[_i].line);
+	ck_assert_int_eq(config.restart_limit.restarts,
+	    limit_table[_i].restarts);
+	ck_assert_int_eq(config.restart_limit.period_ms,
+	    limit_table[_i].period_ms);
+	ck_assert_int_eq(config.restart_limit.exits, limit_table[_i].exits);
+	snprintf(want, sizeof(want), "\nrestart-limit %s\n",
+	    limit_table[_i].printed);
+	text = print(&config);
+	ck_assert_msg(strstr(text, want) != NULL, "%s", text);
+	free(text);
+	assert_round_trip();
+}
+END_TEST
+
+static const char *const bad_limit_table[] = { "3", "in", "3 in", "3 in 5",
+	"3 in 0", "3 in 0s", "0 in 5s", "1001 in 5s", "-1 in 5s", "3 in -5s",
+	"3 in 169h", "3 in 604800001ms", "x in 5s", "3 in x", "3 in 5s x",
+	"3 in 5s exits", "3 in 5s exi", "3 in 5s exit now", "3 in 5s exit exit",
+	"3 in 5s Exit", "3 in 5S", "3 on 5s", "3 In 5s", "in 5s", "3 5s",
+	"3 in in 5s", "3 in 5s in 6s", "3in 5 s", "3 in 5 s", "exit", "3 exit",
+	"3 in exit", "3.5 in 5s", "3 in 1.5s", "3,5 in 5s", "3 in 5s,exit",
+	"99999999999999999999 in 5s", "3 in 99999999999999999999s",
+	"11111111111111111111111111111111 in 5s",
+	"3 in 11111111111111111111111111111111s",
+	"00000000000000000000000000000003 in 5s", "3 in 5s exit\v",
+	"\"3 in 5s\"", "3\nin 5s\nx" };
+
+START_TEST(test_bad_restart_limit)
+{
+	char line[128], want[CONFIG_ERROR_SIZE];
+
+	snprintf(line, sizeof(line), "restart-limit %s", bad_limit_table[_i]);
+	snprintf(want, sizeof(want),
+	    "restart-limit: \"%s\" is not NUMBER in TIME, or NUMBER in TIME "
+	    "exit, such as 3 in 5s; the number is 1 to 1000",
+	    bad_limit_table[_i]);
+	refuse_line(line, want);
 }
 END_TEST
 
@@ -274,15 +397,21 @@ END_TEST
 
 #define COUNT_ERROR(value) \
 	"max-clients: \"" value "\" is not a number from 1 to 100000"
+#define SOURCE_ERROR(value)                      \
+	"max-clients-per-source: \"" value "\" " \
+	"is not a number from 0 to 100000"
+#define ACCEPTORS_ERROR(value) \
+	"acceptors: \"" value "\" is not a number from 1 to 16"
 #define SIZE_ERROR(value)                                   \
 	"max-value: \"" value "\" is not a size from 1 to " \
 	"67108864 bytes, such as 512k or 1M"
 #define TIME_ERROR(keyword, value)                                 \
 	keyword ": \"" value "\" is not a time of 1ms to 7 days, " \
 		"such as 50ms, 10s, 5m or 1h"
-#define IDLE_ERROR(value)                                            \
-	"idle-timeout: \"" value "\" is not a time of 0 to 7 days, " \
-	"such as 50ms, 10s, 5m or 1h"
+#define ZERO_TIME_ERROR(keyword, value)                          \
+	keyword ": \"" value "\" is not a time of 0 to 7 days, " \
+		"such as 50ms, 10s, 5m or 1h"
+#define IDLE_ERROR(value) ZERO_TIME_ERROR("idle-timeout", value)
 #define SYNC_ERROR(value)                                               \
 	"sync: \"" value "\" is not always, never or a time of 1ms to " \
 	"7 days, such as 50ms"
@@ -321,6 +450,14 @@ static const struct {
 	{ "write-timeout", "write-timeout: value missing" },
 	{ "registry-timeout", "registry-timeout: value missing" },
 	{ "shutdown-timeout", "shutdown-timeout: value missing" },
+	{ "acceptors", "acceptors: value missing" },
+	{ "max-clients-per-source", "max-clients-per-source: value missing" },
+	{ "first-command-timeout", "first-command-timeout: value missing" },
+	{ "heartbeat-timeout", "heartbeat-timeout: value missing" },
+	{ "restart-limit", "restart-limit: value missing" },
+	{ "max-clients-per-sourc 1",
+	    "unknown keyword \"max-clients-per-sourc\"" },
+	{ "acceptor 1", "unknown keyword \"acceptor\"" },
 	{ "\t data \t\r", "data: value missing" },
 
 	/* counts */
@@ -338,6 +475,17 @@ static const struct {
 	{ "max-clients 1.0", COUNT_ERROR("1.0") },
 	{ "max-clients 1 2", COUNT_ERROR("1 2") },
 	{ "max-clients \"1\"", COUNT_ERROR("\"1\"") },
+
+	{ "acceptors 0", ACCEPTORS_ERROR("0") },
+	{ "acceptors 17", ACCEPTORS_ERROR("17") },
+	{ "acceptors -1", ACCEPTORS_ERROR("-1") },
+	{ "acceptors 18446744073709551617",
+	    ACCEPTORS_ERROR("18446744073709551617") },
+	{ "acceptors two", ACCEPTORS_ERROR("two") },
+	{ "max-clients-per-source -1", SOURCE_ERROR("-1") },
+	{ "max-clients-per-source 100001", SOURCE_ERROR("100001") },
+	{ "max-clients-per-source 1k", SOURCE_ERROR("1k") },
+	{ "max-clients-per-source none", SOURCE_ERROR("none") },
 
 	/* sizes */
 	{ "max-value 0", SIZE_ERROR("0") },
@@ -409,6 +557,19 @@ static const struct {
 	{ "shutdown-timeout -1ms", TIME_ERROR("shutdown-timeout", "-1ms") },
 	{ "shutdown-timeout 10081m", TIME_ERROR("shutdown-timeout", "10081m") },
 	{ "shutdown-timeout s", TIME_ERROR("shutdown-timeout", "s") },
+	{ "listing-timeout 0", TIME_ERROR("listing-timeout", "0") },
+	{ "listing-timeout 169h", TIME_ERROR("listing-timeout", "169h") },
+	{ "first-command-timeout 1",
+	    ZERO_TIME_ERROR("first-command-timeout", "1") },
+	{ "first-command-timeout -1s",
+	    ZERO_TIME_ERROR("first-command-timeout", "-1s") },
+	{ "first-command-timeout 604801s",
+	    ZERO_TIME_ERROR("first-command-timeout", "604801s") },
+	{ "heartbeat-timeout 5", ZERO_TIME_ERROR("heartbeat-timeout", "5") },
+	{ "heartbeat-timeout 604800001ms",
+	    ZERO_TIME_ERROR("heartbeat-timeout", "604800001ms") },
+	{ "heartbeat-timeout off",
+	    ZERO_TIME_ERROR("heartbeat-timeout", "off") },
 
 	/* sync */
 	{ "sync 0", SYNC_ERROR("0") },
@@ -960,6 +1121,178 @@ START_TEST(test_file_long_name)
 }
 END_TEST
 
+/* Reading anew while kvd runs. */
+
+static struct config fresh;
+
+static void
+setup_fresh(void)
+{
+	setup();
+	ck_assert_int_eq(config_init(&fresh), 0);
+}
+
+static void
+teardown_fresh(void)
+{
+	config_clear(&fresh);
+	teardown();
+}
+
+static void
+keep_fixed(const char *want_names)
+{
+	struct buf names;
+
+	buf_init(&names);
+	ck_assert_int_eq(config_keep_fixed(&fresh, &config, &names), 0);
+	unit_assert_bytes(unit_bytes(&names), unit_text(want_names));
+	buf_clear(&names);
+}
+
+static void
+assert_same(struct config *a, struct config *b)
+{
+	char *text_a = print(a), *text_b = print(b);
+
+	ck_assert_str_eq(text_a, text_b);
+	free(text_a);
+	free(text_b);
+}
+
+/* What may change does; nothing is named. */
+START_TEST(test_keep_nothing)
+{
+	static const char text[] = "listen 127.0.0.1:1\nlisten unix /a\n"
+				   "sync never\nacceptors 2\n"
+				   "max-clients 3\n"
+				   "max-clients-per-source 4\n"
+				   "first-command-timeout 5ms\n"
+				   "idle-timeout 6ms\n"
+				   "write-timeout 7ms\n"
+				   "listing-timeout 12ms\n"
+				   "shutdown-timeout 8ms\n"
+				   "heartbeat-timeout 9ms\n"
+				   "restart-limit 10 in 11ms exit\n";
+	char *before = print(&config), *wanted;
+
+	keep_fixed("");
+	ck_assert_int_eq(config_text(&fresh, text, strlen(text), error), 0);
+	wanted = print(&fresh);
+	keep_fixed("");
+	assert_print(before);
+	ck_assert_int_eq(load_text(wanted, strlen(wanted)), 0);
+	assert_same(&config, &fresh);
+	free(before);
+	free(wanted);
+}
+END_TEST
+
+static const struct {
+	const char *line, *names;
+} fixed_table[] = {
+	{ "data /a", "data" },
+	{ "runtime /a", "runtime" },
+	{ "libexec /a", "libexec" },
+	{ "max-value 2M", "max-value" },
+	{ "registry-timeout 1ms", "registry-timeout" },
+};
+
+START_TEST(test_keep_one)
+{
+	ck_assert_int_eq(config_line(&fresh, fixed_table[_i].line, error), 0);
+	keep_fixed(fixed_table[_i].names);
+	assert_same(&config, &fresh);
+	/* And the other way round. */
+	accept_line(fixed_table[_i].line);
+	keep_fixed(fixed_table[_i].names);
+	assert_same(&config, &fresh);
+	keep_fixed("");
+}
+END_TEST
+
+/* The same in other words is the same. */
+START_TEST(test_keep_same_words)
+{
+	static const char text[] = "max-value 1024k\nregistry-timeout 10000ms\n"
+				   "data " KVD_LOCALSTATEDIR "/lib/kvd \n";
+
+	ck_assert_int_eq(config_text(&fresh, text, strlen(text), error), 0);
+	keep_fixed("");
+}
+END_TEST
+
+START_TEST(test_keep_all)
+{
+	static const char text[] = "data /a\nruntime /b b\nlibexec /c\n"
+				   "max-value 1\nregistry-timeout 168h\n"
+				   "max-clients 5\nlisten 127.0.0.1:1\n";
+	struct buf names;
+	size_t i;
+
+	ck_assert_int_eq(config_text(&fresh, text, strlen(text), error), 0);
+	buf_init(&names);
+	ck_assert_int_eq(config_keep_fixed(&fresh, &config, &names), 0);
+	for (i = 0; i < UNIT_COUNT(fixed_table); i++)
+		ck_assert_ptr_nonnull(memmem(buf_data(&names), buf_size(&names),
+		    fixed_table[i].names, strlen(fixed_table[i].names)));
+	buf_clear(&names);
+	accept_line("max-clients 5");
+	accept_line("listen 127.0.0.1:1");
+	assert_same(&config, &fresh);
+}
+END_TEST
+
+/* A path as long as it may be. */
+START_TEST(test_keep_long_path)
+{
+	char line[5 + 4096] = "data /";
+
+	memset(line + 6, 'x', sizeof(line) - 7);
+	line[sizeof(line) - 1] = '\0';
+	accept_line(line);
+	keep_fixed("data");
+	ck_assert_str_eq(fresh.data, line + 5);
+}
+END_TEST
+
+/* Lists have heads that point into themselves. */
+static void
+move_listens(int n)
+{
+	struct config to;
+	char *before, *after, line[64];
+	int i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(line, sizeof(line), "listen 127.0.0.1:%d", i + 1);
+		ck_assert_int_eq(config_line(&fresh, line, error), 0);
+	}
+	before = print(&fresh);
+	memset(&to, 0x5a, sizeof(to));
+	config_move(&to, &fresh);
+	/* It is not to be used again: what was there may be written over. */
+	memset(&fresh, 0x5a, sizeof(fresh));
+	after = print(&to);
+	ck_assert_str_eq(after, before);
+	free(before);
+	free(after);
+	ck_assert_int_eq(config_line(&to, "listen [::1]:1", error), 0);
+	config_override(&to);
+	ck_assert_int_eq(config_line(&to, "listen [::1]:2", error), 0);
+	after = print(&to);
+	ck_assert_ptr_nonnull(strstr(after, "listen [::1]:2\ndata "));
+	free(after);
+	config_clear(&to);
+	ck_assert_int_eq(config_init(&fresh), 0);
+}
+
+START_TEST(test_move)
+{
+	move_listens(_i);
+}
+END_TEST
+
 /* The texts that the child reads are those that the master accepted. */
 
 /* Refused or not: what is accepted has to come back from its print. */
@@ -973,6 +1306,9 @@ static const char *const again_table[] = {
 	"data /a\n",
 	"max-clients \n5",
 	"max-value \n5",
+	"restart-limit 3\nin\n5s",
+	"restart-limit 3 in 5s\nexit",
+	"restart-limit 3\vin 5s exit",
 };
 
 START_TEST(test_accepted_again)
@@ -984,6 +1320,7 @@ END_TEST
 
 static const char *const fragments[] = { "listen ", "listen ", "data ",
 	"runtime ", "sync ", "max-value ", "max-clients ", "idle-timeout ",
+	"restart-limit ", " in ", " exit", "acceptors ", "heartbeat-timeout ",
 	"unix ", "/a", "/", "127.0.0.1", "[::1]", ":", "0", "1", "80", "ms",
 	"s", "h", "k", "M", "always", "never", " ", "\t", "#", "\\", "\r", "\n",
 	"\\\n", "\v", "-", "\xff" };
@@ -1019,6 +1356,9 @@ add_lines(Suite *suite)
 	tcase_add_test(tc, test_clear_twice);
 	tcase_add_loop_test(tc, test_number, 0, UNIT_COUNT(number_table));
 	tcase_add_test(tc, test_fields);
+	tcase_add_loop_test(tc, test_restart_limit, 0, UNIT_COUNT(limit_table));
+	tcase_add_loop_test(tc, test_bad_restart_limit, 0,
+	    UNIT_COUNT(bad_limit_table));
 	tcase_add_loop_test(tc, test_error, 0, UNIT_COUNT(error_table));
 	tcase_add_loop_test(tc, test_junk, 0, UNIT_COUNT(junk_table));
 	tcase_add_loop_test(tc, test_nothing, 0, UNIT_COUNT(nothing_table));
@@ -1040,6 +1380,21 @@ add_listen(Suite *suite)
 	tcase_add_test(tc, test_listen_accumulates);
 	tcase_add_test(tc, test_listen_refused);
 	tcase_add_test(tc, test_override);
+	suite_add_tcase(suite, tc);
+}
+
+static void
+add_fresh(Suite *suite)
+{
+	TCase *tc = tcase_create("anew");
+
+	tcase_add_checked_fixture(tc, setup_fresh, teardown_fresh);
+	tcase_add_test(tc, test_keep_nothing);
+	tcase_add_loop_test(tc, test_keep_one, 0, UNIT_COUNT(fixed_table));
+	tcase_add_test(tc, test_keep_same_words);
+	tcase_add_test(tc, test_keep_all);
+	tcase_add_test(tc, test_keep_long_path);
+	tcase_add_loop_test(tc, test_move, 0, 4);
 	suite_add_tcase(suite, tc);
 }
 
@@ -1070,6 +1425,7 @@ main(void)
 
 	add_lines(suite);
 	add_listen(suite);
+	add_fresh(suite);
 	add_files(suite);
 	return unit_run(suite);
 }

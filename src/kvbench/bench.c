@@ -1,0 +1,373 @@
+/*
+ * bench: threads through phases.  Runs in kvbench.
+ *
+ * The main thread only waits: for the others, for a signal to stop early,
+ * and once a second to show how far they are.
+ */
+
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+
+#include <err.h>
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "kvbench/bench.h"
+#include "kvbench/load.h"
+#include "kvbench/probe.h"
+#include "kvbench/progress.h"
+
+/* To fill, so many at once: a durable server commits them together. */
+#define FILL_DEPTH 128
+#define PROGRESS_MS 1000
+#define NS_PER_S 1e9
+
+enum {
+	PHASE_FILL,
+	PHASE_WARM_UP,
+	PHASE_RUN,
+	PHASE_COUNT,
+};
+
+static const char *const phase_names[PHASE_COUNT] = {
+	[PHASE_FILL] = "fill",
+	[PHASE_WARM_UP] = "warm-up",
+	[PHASE_RUN] = "run",
+};
+
+struct bench;
+
+struct thread {
+	struct bench *bench;
+	struct load load;
+	struct phase phases[PHASE_COUNT];
+	struct tally fill, run;
+	pthread_t id;
+};
+
+struct bench {
+	const struct options *options;
+	struct workload workload;
+	struct target target;
+	struct load_shared shared;
+	struct thread *threads;
+	size_t n_threads; /* started */
+	bool has[PHASE_COUNT];
+	pthread_barrier_t barrier;
+	atomic_int phase; /* under way, for progress */
+	int done_fd; /* counts the threads that are done */
+};
+
+/* Of `total`, the share of the i-th of n. */
+static uint64_t
+share(uint64_t total, size_t i, size_t n)
+{
+	if (total == LOAD_UNLIMITED)
+		return total;
+	return total / n + (i < total % n);
+}
+
+static void
+plan_rate(const struct options *o, size_t i, struct phase *p)
+{
+	double requests;
+
+	p->interval_ns = NS_PER_S * (double)o->threads / o->rate;
+	p->offset_ns = NS_PER_S / o->rate * (double)i;
+	if (p->duration_ns == 0)
+		return;
+	requests =
+	    ceil(((double)p->duration_ns - p->offset_ns) / p->interval_ns);
+	if (requests < 0)
+		requests = 0;
+	if (requests < (double)p->limit)
+		p->limit = (uint64_t)requests;
+}
+
+/* The i-th thread's part of each phase. */
+static void
+plan(const struct options *o, size_t i, struct phase phases[PHASE_COUNT])
+{
+	struct phase *p;
+
+	p = &phases[PHASE_FILL];
+	p->limit = share(o->keys, i, o->threads);
+	p->depth = FILL_DEPTH;
+	p->fill = true;
+
+	p = &phases[PHASE_RUN];
+	p->limit = share(o->requests, i, o->threads);
+	p->duration_ns = (int64_t)(o->seconds * NS_PER_S);
+	p->depth = o->depth;
+	p->churn = o->churn;
+
+	phases[PHASE_WARM_UP] = *p;
+	phases[PHASE_WARM_UP].limit = LOAD_UNLIMITED;
+	phases[PHASE_WARM_UP].duration_ns = (int64_t)(o->warm_up_s * NS_PER_S);
+	if (o->rate > 0) {
+		plan_rate(o, i, &phases[PHASE_WARM_UP]);
+		plan_rate(o, i, &phases[PHASE_RUN]);
+	}
+}
+
+static void *
+run_thread(void *arg)
+{
+	struct thread *t = arg;
+	struct bench *b = t->bench;
+	uint64_t one = 1;
+	bool good = true;
+	int i;
+
+	if (b->has[PHASE_FILL] || !b->options->churn)
+		good = load_connect(&t->load) == 0;
+	for (i = 0; i < PHASE_COUNT; i++) {
+		if (!b->has[i])
+			continue;
+		/* Together, those who have failed too. */
+		(void)pthread_barrier_wait(&b->barrier);
+		atomic_store(&b->phase, i);
+		if (!good)
+			continue;
+		good = load_run(&t->load, &t->phases[i]) == 0;
+		if (i == PHASE_FILL)
+			t->fill = t->load.tally;
+		else if (i == PHASE_RUN)
+			t->run = t->load.tally;
+	}
+	if (write(b->done_fd, &one, sizeof(one)) == -1)
+		err(EX_OSERR, "eventfd");
+	return NULL;
+}
+
+static int
+start_thread(struct bench *b, size_t i)
+{
+	const struct options *o = b->options;
+	struct thread *t = &b->threads[i];
+	size_t depth = o->fill && o->depth < FILL_DEPTH ? FILL_DEPTH : o->depth;
+
+	t->bench = b;
+	plan(o, i, t->phases);
+	if (load_init(&t->load, &b->shared, share(o->clients, i, o->threads),
+		depth) == -1) {
+		warnx("%s", t->load.error);
+		return t->load.status;
+	}
+	random_init(&t->load.random, o->seed * 1000 + i);
+	keys_init(&t->load.keys, o->order, o->exponent, o->keys);
+	keys_share(&t->load.keys, i, o->threads);
+	keys_init(&t->load.fill, KEYS_SEQUENTIAL, 0, o->keys);
+	keys_share(&t->load.fill, i, o->threads);
+	return EX_OK;
+}
+
+static int
+start_threads(struct bench *b)
+{
+	size_t n = b->options->threads;
+	int error, status;
+
+	if ((b->threads = calloc(n, sizeof(*b->threads))) == NULL ||
+	    pthread_barrier_init(&b->barrier, NULL, (unsigned int)n) != 0) {
+		warnx("out of memory");
+		return EX_OSERR;
+	}
+	for (; b->n_threads < n; b->n_threads++)
+		if ((status = start_thread(b, b->n_threads)) != EX_OK) {
+			/* So that it is cleared. */
+			b->n_threads++;
+			return status;
+		}
+	for (n = 0; n < b->n_threads; n++) {
+		error = pthread_create(&b->threads[n].id, NULL, run_thread,
+		    &b->threads[n]);
+		/* The others wait for this one already. */
+		if (error != 0)
+			errx(EX_OSERR, "thread: %s", strerror(error));
+	}
+	return EX_OK;
+}
+
+static uint64_t
+count_done(const struct bench *b)
+{
+	uint64_t done = 0;
+	size_t i;
+
+	for (i = 0; i < b->n_threads; i++)
+		done += atomic_load(&b->threads[i].load.done);
+	return done;
+}
+
+/* Until all threads are done; a signal stops them. */
+static void
+await_threads(struct bench *b, int signal_fd)
+{
+	struct pollfd pfds[] = { { .fd = b->done_fd, .events = POLLIN },
+		{ .fd = signal_fd, .events = POLLIN } };
+	struct progress progress;
+	uint64_t n, done = 0;
+	size_t i;
+
+	progress_init(&progress, !b->options->quiet);
+	while (done < b->n_threads) {
+		if (poll(pfds, 2, PROGRESS_MS) == -1 && errno != EINTR)
+			err(EX_OSERR, "poll");
+		if (pfds[0].revents != 0 &&
+		    read(b->done_fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
+			done += n;
+		if (pfds[1].revents != 0) {
+			atomic_store(&b->shared.stop, true);
+			/* The signal stays pending: looking at it once more
+			 * tells nothing. */
+			pfds[1].fd = -1;
+		}
+		progress_show(&progress, phase_names[atomic_load(&b->phase)],
+		    count_done(b), load_clock_ns());
+	}
+	progress_end(&progress);
+	for (i = 0; i < b->n_threads; i++)
+		(void)pthread_join(b->threads[i].id, NULL);
+}
+
+/* The worst status of any thread, which says why. */
+static int
+sum_up(const struct bench *b, struct bench_result *result)
+{
+	const struct thread *t;
+	int status = EX_OK;
+	size_t i;
+
+	for (i = 0; i < b->n_threads; i++) {
+		t = &b->threads[i];
+		if (status == EX_OK && t->load.status != EX_OK) {
+			status = t->load.status;
+			warnx("%s", t->load.error);
+		}
+		tally_add(&result->fill, &t->fill);
+		tally_add(&result->run, &t->run);
+	}
+	return status;
+}
+
+/* SIGINT and SIGTERM end the run early; its figures are printed. */
+static int
+take_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0)
+		return -1;
+	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* A client is a descriptor. */
+static void
+raise_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int
+set_target(struct bench *b)
+{
+	const struct options *o = b->options;
+	const char *error;
+
+	if (o->path != NULL) {
+		if ((error = target_set_path(&b->target, o->path)) != NULL) {
+			warnx("%s: %s", o->path, error);
+			return EX_USAGE;
+		}
+		return EX_OK;
+	}
+	if ((error = target_set_host(&b->target, o->host, o->port)) != NULL) {
+		warnx("%s port %s: %s", o->host, o->port, error);
+		return EX_NOHOST;
+	}
+	return EX_OK;
+}
+
+static int
+run(struct bench *b, struct bench_result *result)
+{
+	char error[512];
+	int signal_fd, status;
+
+	status = probe_run(&b->workload, &b->target, b->options->timeout_ms,
+	    error, sizeof(error));
+	if (status != EX_OK) {
+		warnx("%s: %s", b->target.text, error);
+		return status;
+	}
+	signal_fd = take_signals();
+	b->done_fd = eventfd(0, EFD_CLOEXEC);
+	if (signal_fd == -1 || b->done_fd == -1)
+		err(EX_OSERR, "signals");
+	status = start_threads(b);
+	if (status == EX_OK) {
+		await_threads(b, signal_fd);
+		status = sum_up(b, result);
+	}
+	(void)close(signal_fd);
+	(void)close(b->done_fd);
+	return status;
+}
+
+static void
+prepare(struct bench *b, const struct options *o)
+{
+	b->options = o;
+	b->workload.protocol = o->protocol;
+	b->workload.bucket = o->bucket;
+	b->workload.mix = o->mix;
+	if (values_init(&b->workload.values, o->size_min, o->size_max) == -1)
+		errx(EX_OSERR, "out of memory");
+	b->shared.workload = &b->workload;
+	b->shared.target = &b->target;
+	b->shared.timeout_ms = o->timeout_ms;
+	b->shared.must_exist = o->fill && !mix_has(&o->mix, OP_DELETE);
+	b->has[PHASE_FILL] = o->fill;
+	b->has[PHASE_WARM_UP] = o->warm_up_s > 0;
+	b->has[PHASE_RUN] = o->requests > 0;
+}
+
+int
+bench_run(const struct options *o, struct bench_result *result)
+{
+	struct bench b = { 0 };
+	size_t i;
+	int status;
+
+	memset(result, 0, sizeof(*result));
+	raise_limit();
+	prepare(&b, o);
+	status = set_target(&b);
+	if (status == EX_OK) {
+		(void)strlcpy(result->target, b.target.text,
+		    sizeof(result->target));
+		status = run(&b, result);
+	}
+	for (i = 0; i < b.n_threads; i++)
+		load_clear(&b.threads[i].load);
+	free(b.threads);
+	values_clear(&b.workload.values);
+	return status;
+}

@@ -1,0 +1,41 @@
+/*
+ * kvbench: the order of things.
+ */
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "kvbench/bench.h"
+#include "kvbench/kvbench.h"
+#include "kvbench/report.h"
+
+/* The server has answered some requests with an error. */
+#define KVBENCH_ERRORS 1
+
+int
+kvbench_main(int argc, char *argv[])
+{
+	struct bench_result *result;
+	struct options options;
+	int status;
+
+	options_parse(&options, argc, argv);
+	if ((result = malloc(sizeof(*result))) == NULL)
+		errx(EX_OSERR, "out of memory");
+	status = bench_run(&options, result);
+	/* Of a run that has failed figures would mislead. */
+	if (status == EX_OK) {
+		if (options.json)
+			report_json(stdout, &options, result);
+		else
+			report_text(stdout, &options, result);
+		if (fflush(stdout) != 0 || ferror(stdout))
+			err(EX_IOERR, "standard output");
+		if (result->run.errors + result->fill.errors > 0)
+			status = KVBENCH_ERRORS;
+	}
+	free(result);
+	return status;
+}

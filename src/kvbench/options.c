@@ -1,0 +1,232 @@
+/*
+ * options: what to ask, how often and of whom.  Runs in kvbench.
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "kvbench/load.h"
+#include "kvbench/options.h"
+
+#define CLIENTS_MAX 100000
+#define DEPTH_MAX 100000
+#define THREADS_MAX 64
+#define SECONDS_MAX 86400.0
+#define RATE_MAX 1e8
+/* A bucket's name is one bare word. */
+#define BUCKET_MAX 255
+
+static const char flags[] = "CFP:S:T:VW:b:c:d:h:jk:m:n:p:qr:s:t:u:w:x:";
+
+__attribute__((noreturn)) static void
+usage(void)
+{
+	fprintf(stderr,
+	    "usage: kvbench [-CFjqV] [-b bucket] [-c clients] "
+	    "[-d distribution]\n"
+	    "               [-h host] [-k keys] [-m mix] [-n requests] "
+	    "[-P depth]\n"
+	    "               [-p port] [-r rate] [-S seed] [-s size[-size]] "
+	    "[-T threads]\n"
+	    "               [-t seconds] [-u path] [-W seconds] [-w seconds]\n"
+	    "               [-x protocol]\n");
+	exit(EX_USAGE);
+}
+
+static uint64_t
+parse_number(int option, uint64_t min, uint64_t max)
+{
+	unsigned long long n = 0;
+	char *end = optarg;
+
+	errno = 0;
+	if (*optarg >= '0' && *optarg <= '9')
+		n = strtoull(optarg, &end, 10);
+	if (end == optarg || *end != '\0' || errno != 0 || n < min || n > max)
+		errx(EX_USAGE, "-%c: a number from %llu to %llu: %s", option,
+		    (unsigned long long)min, (unsigned long long)max, optarg);
+	return n;
+}
+
+static double
+parse_decimal(int option, double max)
+{
+	char *end;
+	double n = strtod(optarg, &end);
+
+	if (end == optarg || *end != '\0' || !(n > 0) || n > max)
+		errx(EX_USAGE, "-%c: a number above 0, up to %.0f: %s", option,
+		    max, optarg);
+	return n;
+}
+
+/* What has a syntax of its own. */
+static void
+take_word(struct options *o, int option)
+{
+	switch (option) {
+	case 'd':
+		if (!keys_parse(optarg, &o->order, &o->exponent))
+			errx(EX_USAGE,
+			    "-d: uniform, sequential, zipf or zipf:exponent: "
+			    "%s",
+			    optarg);
+		break;
+	case 'm':
+		if (!mix_parse(&o->mix, optarg))
+			errx(EX_USAGE,
+			    "-m: get, put, delete, ping, echo, or weights as "
+			    "in get=90,put=10: %s",
+			    optarg);
+		break;
+	case 's':
+		if (!values_parse(optarg, &o->size_min, &o->size_max))
+			errx(EX_USAGE, "-s: a size or two, as in 16-1k: %s",
+			    optarg);
+		break;
+	case 'x':
+		if ((o->protocol = protocol_find(optarg)) == NULL)
+			errx(EX_USAGE, "-x: kvd, resp, memcached or echo: %s",
+			    optarg);
+		break;
+	case 'b':
+		if (optarg[0] == '\0' || strlen(optarg) > BUCKET_MAX ||
+		    strpbrk(optarg, "\" \t\r\n") != NULL)
+			errx(EX_USAGE, "-b: one bare word: %s", optarg);
+		o->bucket = optarg;
+		break;
+	}
+}
+
+static void
+take_number(struct options *o, int option)
+{
+	switch (option) {
+	case 'P':
+		o->depth = parse_number(option, 1, DEPTH_MAX);
+		break;
+	case 'S':
+		o->seed = parse_number(option, 0, UINT64_MAX);
+		break;
+	case 'T':
+		o->threads = parse_number(option, 1, THREADS_MAX);
+		break;
+	case 'c':
+		o->clients = parse_number(option, 1, CLIENTS_MAX);
+		break;
+	case 'k':
+		o->keys = parse_number(option, 1, KEYS_MAX);
+		break;
+	case 'n':
+		o->requests = parse_number(option, 0, LOAD_UNLIMITED - 1);
+		break;
+	case 'W':
+		o->timeout_ms =
+		    (int)(parse_decimal(option, 3600) * 1000 + 0.999);
+		break;
+	case 'r':
+		o->rate = parse_decimal(option, RATE_MAX);
+		break;
+	case 't':
+		o->seconds = parse_decimal(option, SECONDS_MAX);
+		break;
+	case 'w':
+		o->warm_up_s = parse_decimal(option, SECONDS_MAX);
+		break;
+	}
+}
+
+static void
+take(struct options *o, int option)
+{
+	switch (option) {
+	case 'C':
+		o->churn = true;
+		break;
+	case 'F':
+		o->fill = true;
+		break;
+	case 'V':
+		puts("kvbench " PACKAGE_VERSION);
+		exit(EX_OK);
+	case 'h':
+		o->host = optarg;
+		break;
+	case 'j':
+		o->json = true;
+		break;
+	case 'p':
+		o->port = optarg;
+		break;
+	case 'q':
+		o->quiet = true;
+		break;
+	case 'u':
+		o->path = optarg;
+		break;
+	default:
+		usage();
+	}
+}
+
+/* What each may be, and not together. */
+static void
+check(struct options *o)
+{
+	size_t i;
+
+	if (o->path != NULL && (o->host != NULL || o->port != NULL))
+		errx(EX_USAGE, "-u: not with -h and -p");
+	if (o->churn && o->depth > 1)
+		errx(EX_USAGE, "-C: one request a connection, not -P");
+	if (o->threads > o->clients)
+		errx(EX_USAGE, "-T: no more threads than clients");
+	for (i = 0; i < OP_COUNT; i++)
+		if (mix_has(&o->mix, (enum op)i) &&
+		    (o->protocol->ops & 1u << i) == 0)
+			errx(EX_USAGE, "-m: %s has no %s", o->protocol->name,
+			    mix_name((enum op)i));
+	if (o->requests == LOAD_UNLIMITED && o->seconds == 0)
+		o->seconds = 10;
+	if (o->host == NULL)
+		o->host = "127.0.0.1";
+	if (o->port == NULL)
+		o->port = o->protocol->port;
+}
+
+void
+options_parse(struct options *o, int argc, char *argv[])
+{
+	int c;
+
+	memset(o, 0, sizeof(*o));
+	o->protocol = &protocol_kvd;
+	o->bucket = "kvbench";
+	(void)mix_parse(&o->mix, "get");
+	o->keys = 1000000;
+	o->size_min = o->size_max = 16;
+	o->clients = 50;
+	o->depth = o->threads = 1;
+	o->requests = LOAD_UNLIMITED;
+	o->seed = 1;
+	o->timeout_ms = 10000;
+
+	while ((c = getopt(argc, argv, flags)) != -1) {
+		if (strchr("bdmsx", c) != NULL)
+			take_word(o, c);
+		else if (strchr("PSTWcknrtw", c) != NULL)
+			take_number(o, c);
+		else
+			take(o, c);
+	}
+	if (optind != argc) {
+		warnx("unexpected argument: %s", argv[optind]);
+		usage();
+	}
+	check(o);
+}

@@ -1,0 +1,103 @@
+/*
+ * protocol_kvd: kvd's own lines.  Runs in kvbench.
+ */
+
+#include <string.h>
+
+#include "kvbench/keys.h"
+#include "kvbench/protocol.h"
+
+/* Of a reply: what its data line was. */
+enum {
+	STAGE_START,
+	STAGE_VALUE,
+	STAGE_ABSENT,
+};
+
+static const char *const verbs[] = {
+	[OP_GET] = "GET ",
+	[OP_PUT] = "PUT ",
+	[OP_DELETE] = "DELETE ",
+	[OP_PING] = "PING",
+	[OP_ECHO] = "ECHO ",
+	[OP_CREATE] = "CREATE ",
+};
+
+static void
+encode(struct buf *b, const struct workload *workload,
+    const struct request *request)
+{
+	enum op op = request->op;
+
+	buf_append_text(b, verbs[op]);
+	if (op != OP_PING && op != OP_ECHO)
+		buf_append_text(b, workload->bucket);
+	if (op == OP_GET || op == OP_PUT || op == OP_DELETE)
+		buf_append_byte(b, ' ');
+	if (op != OP_PING && op != OP_CREATE)
+		protocol_put_key(b, request->key);
+	if (op == OP_PUT) {
+		buf_append_byte(b, ' ');
+		if (request->size == 0)
+			buf_append_text(b, "\"\"");
+		protocol_put_value(b, workload, request);
+	}
+	buf_append(b, "\r\n", 2);
+}
+
+/* The one data line of a GET or an ECHO. */
+static enum outcome
+take_data(struct parser *p, const struct request *request)
+{
+	struct bytes value = p->line.text;
+	uint8_t key[KEYS_TEXT_SIZE];
+	const struct bytes *words;
+	size_t n;
+
+	if (p->stage != STAGE_START ||
+	    (request->op != OP_GET && request->op != OP_ECHO))
+		return OUTCOME_WRONG;
+	if (value.size == 0 && request->op == OP_GET) {
+		p->stage = STAGE_ABSENT;
+		return OUTCOME_AGAIN;
+	}
+	p->stage = STAGE_VALUE;
+	if (request->op == OP_ECHO) {
+		keys_print(request->key, key);
+		return value.size == sizeof(key) &&
+			memcmp(value.data, key, sizeof(key)) == 0 ?
+		    OUTCOME_AGAIN :
+		    OUTCOME_WRONG;
+	}
+	if (protocol_begins(value, "\"")) {
+		if (!reply_words(&p->in, &words, &n) || n != 1)
+			return OUTCOME_WRONG;
+		value = words[0];
+	}
+	return protocol_check_value(p, request, value) == OUTCOME_OK ?
+	    OUTCOME_AGAIN :
+	    OUTCOME_WRONG;
+}
+
+static enum outcome
+take(struct parser *p, const struct request *request)
+{
+	bool has_data = request->op == OP_GET || request->op == OP_ECHO;
+
+	if (p->kind != REPLY_STATUS)
+		return take_data(p, request);
+	if (p->line.status != REPLY_OK)
+		return p->stage == STAGE_START ? OUTCOME_ERROR : OUTCOME_WRONG;
+	if (has_data && p->stage == STAGE_START)
+		return OUTCOME_WRONG;
+	return p->stage == STAGE_ABSENT ? OUTCOME_ABSENT : OUTCOME_OK;
+}
+
+const struct protocol protocol_kvd = {
+	.name = "kvd",
+	.port = "4040",
+	.ops = 1u << OP_GET | 1u << OP_PUT | 1u << OP_DELETE | 1u << OP_PING |
+	    1u << OP_ECHO | 1u << OP_CREATE,
+	.encode = encode,
+	.take = take,
+};

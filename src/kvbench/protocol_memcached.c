@@ -1,0 +1,114 @@
+/*
+ * protocol_memcached: memcached's text protocol.  Runs in kvbench.
+ * doc/protocol.txt of memcached's source.
+ */
+
+#include <string.h>
+
+#include "kvbench/keys.h"
+#include "kvbench/protocol.h"
+
+/* Of the reply to a get: what comes next. */
+enum {
+	STAGE_START,
+	STAGE_END,
+	STAGE_VALUE, /* and the value's size */
+};
+
+static const char *const verbs[] = {
+	[OP_GET] = "get ",
+	[OP_PUT] = "set ",
+	[OP_DELETE] = "delete ",
+	[OP_PING] = "version",
+};
+
+static void
+encode(struct buf *b, const struct workload *workload,
+    const struct request *request)
+{
+	buf_append_text(b, verbs[request->op]);
+	if (request->op != OP_PING)
+		protocol_put_key(b, request->key);
+	if (request->op == OP_PUT) {
+		buf_append(b, " 0 0 ", 5);
+		protocol_put_number(b, request->size);
+		buf_append(b, "\r\n", 2);
+		protocol_put_value(b, workload, request);
+	}
+	buf_append(b, "\r\n", 2);
+}
+
+/* "VALUE key 0 size", the value, "END"; or only "END". */
+static enum outcome
+take_get(struct parser *p, const struct request *request)
+{
+	static const char head[] = "VALUE ", flags[] = " 0 ";
+	uint8_t expected[sizeof(head) + KEYS_TEXT_SIZE + sizeof(flags) - 2];
+	struct bytes text = p->line.text;
+	uint64_t size;
+
+	if (p->stage == STAGE_END)
+		return protocol_is(text, "END") ? OUTCOME_OK : OUTCOME_WRONG;
+	if (p->stage >= STAGE_VALUE) {
+		if (text.size != p->stage - STAGE_VALUE)
+			return OUTCOME_WRONG;
+		p->stage = STAGE_END;
+		return protocol_check_value(p, request, text) == OUTCOME_OK ?
+		    OUTCOME_AGAIN :
+		    OUTCOME_WRONG;
+	}
+	if (protocol_is(text, "END"))
+		return OUTCOME_ABSENT;
+	memcpy(expected, head, sizeof(head) - 1);
+	keys_print(request->key, expected + sizeof(head) - 1);
+	memcpy(expected + sizeof(head) - 1 + KEYS_TEXT_SIZE, flags,
+	    sizeof(flags) - 1);
+	if (text.size < sizeof(expected) ||
+	    memcmp(text.data, expected, sizeof(expected)) != 0 ||
+	    !protocol_get_number(text, sizeof(expected), &size))
+		return OUTCOME_WRONG;
+	p->stage = STAGE_VALUE + (size_t)size;
+	return OUTCOME_AGAIN;
+}
+
+static enum outcome
+expect(bool good)
+{
+	return good ? OUTCOME_OK : OUTCOME_WRONG;
+}
+
+static enum outcome
+take(struct parser *p, const struct request *request)
+{
+	struct bytes text = p->line.text;
+
+	if (p->stage == STAGE_START &&
+	    (protocol_is(text, "ERROR") ||
+		protocol_begins(text, "CLIENT_ERROR ") ||
+		protocol_begins(text, "SERVER_ERROR ")))
+		return OUTCOME_ERROR;
+	switch (request->op) {
+	case OP_GET:
+		return take_get(p, request);
+	case OP_PUT:
+		return expect(protocol_is(text, "STORED"));
+	case OP_DELETE:
+		return protocol_is(text, "NOT_FOUND") ?
+		    OUTCOME_ABSENT :
+		    expect(protocol_is(text, "DELETED"));
+	case OP_PING:
+		return expect(protocol_begins(text, "VERSION "));
+	case OP_ECHO:
+	case OP_CREATE:
+		break;
+	}
+	return OUTCOME_WRONG;
+}
+
+const struct protocol protocol_memcached = {
+	.name = "memcached",
+	.port = "11211",
+	.ops = 1u << OP_GET | 1u << OP_PUT | 1u << OP_DELETE | 1u << OP_PING,
+	.encode = encode,
+	.take = take,
+};

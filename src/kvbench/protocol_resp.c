@@ -1,0 +1,104 @@
+/*
+ * protocol_resp: the Redis protocol, version 2.  Runs in kvbench.
+ * https://redis.io/docs/reference/protocol-spec/
+ */
+
+#include <string.h>
+
+#include "kvbench/keys.h"
+#include "kvbench/protocol.h"
+
+static const char *const heads[] = {
+	[OP_GET] = "*2\r\n$3\r\nGET\r\n",
+	[OP_PUT] = "*3\r\n$3\r\nSET\r\n",
+	[OP_DELETE] = "*2\r\n$3\r\nDEL\r\n",
+	[OP_PING] = "*1\r\n$4\r\nPING\r\n",
+	[OP_ECHO] = "*2\r\n$4\r\nECHO\r\n",
+};
+
+static void
+encode(struct buf *b, const struct workload *workload,
+    const struct request *request)
+{
+	buf_append_text(b, heads[request->op]);
+	if (request->op == OP_PING)
+		return;
+	buf_append(b, "$16\r\n", 5);
+	protocol_put_key(b, request->key);
+	buf_append(b, "\r\n", 2);
+	if (request->op != OP_PUT)
+		return;
+	buf_append_byte(b, '$');
+	protocol_put_number(b, request->size);
+	buf_append(b, "\r\n", 2);
+	protocol_put_value(b, workload, request);
+	buf_append(b, "\r\n", 2);
+}
+
+/* "$16", then the value; or "$-1".  The stage is the size, and one. */
+static enum outcome
+take_bulk(struct parser *p, const struct request *request)
+{
+	struct bytes text = p->line.text;
+	uint8_t key[KEYS_TEXT_SIZE];
+	uint64_t size;
+
+	if (p->stage == 0) {
+		if (request->op == OP_GET && protocol_is(text, "$-1"))
+			return OUTCOME_ABSENT;
+		if (!protocol_begins(text, "$") ||
+		    !protocol_get_number(text, 1, &size))
+			return OUTCOME_WRONG;
+		p->stage = (size_t)size + 1;
+		return OUTCOME_AGAIN;
+	}
+	if (text.size != p->stage - 1)
+		return OUTCOME_WRONG;
+	if (request->op == OP_GET)
+		return protocol_check_value(p, request, text);
+	keys_print(request->key, key);
+	return text.size == sizeof(key) &&
+		memcmp(text.data, key, sizeof(key)) == 0 ?
+	    OUTCOME_OK :
+	    OUTCOME_WRONG;
+}
+
+static enum outcome
+expect(bool good)
+{
+	return good ? OUTCOME_OK : OUTCOME_WRONG;
+}
+
+static enum outcome
+take(struct parser *p, const struct request *request)
+{
+	struct bytes text = p->line.text;
+
+	if (p->stage == 0 && protocol_begins(text, "-"))
+		return OUTCOME_ERROR;
+	switch (request->op) {
+	case OP_PUT:
+		return expect(protocol_is(text, "+OK"));
+	case OP_DELETE:
+		return protocol_is(text, ":0") ?
+		    OUTCOME_ABSENT :
+		    expect(protocol_is(text, ":1"));
+	case OP_PING:
+		return expect(protocol_is(text, "+PONG"));
+	case OP_GET:
+	case OP_ECHO:
+		return take_bulk(p, request);
+	case OP_CREATE:
+		break;
+	}
+	return OUTCOME_WRONG;
+}
+
+const struct protocol protocol_resp = {
+	.name = "resp",
+	.port = "6379",
+	.ops = 1u << OP_GET | 1u << OP_PUT | 1u << OP_DELETE | 1u << OP_PING |
+	    1u << OP_ECHO,
+	.encode = encode,
+	.take = take,
+};

@@ -1,0 +1,133 @@
+/*
+ * replies: from the registry to the client.  Runs in the worker; trusts the
+ * registry.
+ */
+
+#include "common/log.h"
+#include "proto/format.h"
+#include "worker/events.h"
+#include "worker/replies.h"
+
+/* Replies that are sent before the batch is complete. */
+#define OUT_MAX 65536
+/* Events that may wait for the end of a listing. */
+#define HELD_MAX ((size_t)1 << 20)
+
+void
+replies_goodbye(struct worker *w, enum status status)
+{
+	format_status(&w->client.out, status);
+	(void)client_flush(&w->client);
+	w->over = true;
+}
+
+bool
+replies_complain(const char *what)
+{
+	log_warnx("malformed %s from the registry", what);
+	return false;
+}
+
+/* A subscription that is accepted is answered with nothing. */
+static bool
+take_reply(struct worker *w, const struct message *reply)
+{
+	struct bytes bucket, body = w->link.request.body;
+	uint16_t type = w->link.request.type;
+	uint8_t status = STATUS_END;
+
+	if ((type == MESSAGE_SUBSCRIBE || type == MESSAGE_UNSUBSCRIBE) &&
+	    message_get_name(&body, &bucket)) {
+		body = reply->body;
+		(void)message_get_u8(&body, &status);
+		if (type == MESSAGE_UNSUBSCRIBE)
+			events_remove(&w->link.events, bucket);
+		else if (status == STATUS_OK) {
+			events_add(&w->link.events, bucket);
+			return true;
+		}
+	}
+	return format_reply(&w->client.out, reply->body) ||
+	    replies_complain("reply");
+}
+
+/* While a listing is under way, its events wait in `held`. */
+bool
+replies_take_event(struct worker *w, const struct message *event)
+{
+	struct buf *out = w->listing ? &w->held : &w->client.out;
+
+	/* After the first that is lost there are no others. */
+	if (w->lagged)
+		return true;
+	switch (events_format(&w->link.events, event, out)) {
+	case EVENTS_OK:
+		break;
+	case EVENTS_LAGGED:
+		w->lagged = true;
+		break;
+	case EVENTS_MALFORMED:
+		return replies_complain("event");
+	}
+	w->lagged = w->lagged || buf_size(&w->held) > HELD_MAX;
+	return true;
+}
+
+static bool
+flush_some(struct worker *w)
+{
+	return buf_size(&w->client.out) <= OUT_MAX ||
+	    client_flush(&w->client) == 0;
+}
+
+/* True: the client has been told so, as the last that it is told. */
+static bool
+is_lagged(struct worker *w)
+{
+	if (w->lagged)
+		replies_goodbye(w, STATUS_LAGGED);
+	return w->lagged;
+}
+
+/* Takes all outstanding replies.  False: the client is gone, or is to go. */
+bool
+replies_settle(struct worker *w)
+{
+	enum link_result result = LINK_NOTHING;
+	struct message m;
+	bool good = true;
+
+	while (good && (result = link_next(&w->link, &m)) > LINK_NOTHING) {
+		good = result == LINK_EVENT ? replies_take_event(w, &m) :
+					      take_reply(w, &m);
+		good = good && flush_some(w);
+	}
+	while (good && result == LINK_FAILED && link_drop(&w->link) == 1)
+		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
+	return good && !is_lagged(w);
+}
+
+/* Takes the events that have come. */
+bool
+replies_take_events(struct worker *w)
+{
+	enum link_result result;
+	struct message m;
+	bool good = true;
+
+	if (!events_wanted(&w->link.events))
+		return true;
+	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
+		good = replies_take_event(w, &m) && flush_some(w);
+	return good && !is_lagged(w);
+}
+
+/* Answers by itself, after all that was asked before. */
+bool
+replies_answer(struct worker *w, enum status status)
+{
+	if (!replies_settle(w))
+		return false;
+	format_status(&w->client.out, status);
+	return true;
+}

@@ -1,0 +1,180 @@
+/*
+ * request: what the client asks for.  Runs in the worker; the words are
+ * hostile.
+ */
+
+#include <string.h>
+
+#include "common/roster.h"
+#include "proto/command.h"
+#include "proto/format.h"
+#include "proto/listing.h"
+#include "worker/replies.h"
+#include "worker/request.h"
+
+static enum status
+help(struct worker *w, const struct bytes *words, size_t n)
+{
+	struct bytes all = { "", 0 };
+
+	if (n > 1 && !command_exists(words[1]))
+		return STATUS_UNKNOWN_COMMAND;
+	command_help(n > 1 ? words[1] : all, &w->client.out);
+	return STATUS_OK;
+}
+
+/* The registry answers for all that is queued, if there is anything. */
+static bool
+commit(struct worker *w)
+{
+	if (!w->queue.open)
+		return replies_answer(w, STATUS_NO_TRANSACTION);
+	if (w->queue.n == 0) {
+		queue_close(&w->queue);
+		return replies_answer(w, STATUS_OK);
+	}
+	queue_send(&w->queue, w->link.sequence++, &w->link.pending);
+	return !buf_failed(&w->link.pending);
+}
+
+static bool
+run_local(struct worker *w, const struct command *command,
+    const struct bytes *words, size_t n)
+{
+	enum status status = STATUS_OK;
+
+	if (command->local == COMMAND_COMMIT)
+		return commit(w);
+	if (!replies_settle(w))
+		return false;
+	switch (command->local) {
+	case COMMAND_ECHO:
+		format_line(&w->client.out, words + 1, n - 1);
+		break;
+	case COMMAND_HELP:
+		status = help(w, words, n);
+		break;
+	case COMMAND_BEGIN:
+		w->queue.open = true;
+		break;
+	case COMMAND_ABORT:
+		if (!w->queue.open)
+			status = STATUS_NO_TRANSACTION;
+		queue_close(&w->queue);
+		break;
+	default: /* QUIT */
+		w->over = true;
+	}
+	format_status(&w->client.out, status);
+	return true;
+}
+
+/* In a transaction. */
+static bool
+run_queued(struct worker *w, const struct command *command,
+    const struct bytes *words, size_t n)
+{
+	enum status status;
+
+	switch (command->local) {
+	case COMMAND_COMMIT:
+	case COMMAND_ABORT:
+	case COMMAND_QUIT:
+		return run_local(w, command, words, n);
+	case COMMAND_BEGIN:
+		return replies_answer(w, STATUS_IN_TRANSACTION);
+	default:
+		status = !command->queued ?
+		    STATUS_CANNOT_BE_QUEUED :
+		    queue_add(&w->queue, command, words, n,
+			(size_t)w->config->max_value);
+		return replies_answer(w, status) &&
+		    !buf_failed(&w->queue.requests);
+	}
+}
+
+/* The next page, with the events that have come before it. */
+static enum listing_result
+run_page(struct worker *w, struct listing *listing)
+{
+	enum link_result result;
+	struct message m;
+
+	listing_put(listing, w->link.sequence++, &w->link.pending);
+	if (buf_failed(&w->link.pending))
+		return LISTING_MALFORMED;
+	while ((result = link_next(&w->link, &m)) == LINK_EVENT)
+		if (!replies_take_event(w, &m))
+			return LISTING_MALFORMED;
+	if (result == LINK_REPLY)
+		return listing_format(listing, m.body, &w->client.out);
+	(void)link_drop(&w->link);
+	format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
+	return LISTING_END;
+}
+
+static bool
+run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
+    size_t n)
+{
+	enum listing_result result = LISTING_MORE;
+	struct listing listing;
+	enum status status;
+
+	status = listing_parse(&listing, kind, words, n);
+	if (status != STATUS_OK)
+		return replies_answer(w, status);
+	if (!replies_settle(w))
+		return false;
+	w->listing = true;
+	while (result == LISTING_MORE) {
+		result = run_page(w, &listing);
+		if (result == LISTING_MALFORMED)
+			return replies_complain("page");
+		if (client_flush(&w->client) == -1)
+			return false;
+	}
+	w->listing = false;
+	buf_append(&w->client.out, buf_data(&w->held), buf_size(&w->held));
+	buf_clear(&w->held);
+	return true;
+}
+
+static bool
+run_remote(struct worker *w, const struct command *command,
+    const struct bytes *words, size_t n)
+{
+	enum status status;
+
+	status = command_encode(command, words, n, (size_t)w->config->max_value,
+	    w->link.sequence, &w->link.pending);
+	if (status != STATUS_OK)
+		return replies_answer(w, status);
+	w->link.sequence++;
+	/* Half a request must not be sent: this worker has no memory. */
+	return !buf_failed(&w->link.pending);
+}
+
+bool
+request_run(struct worker *w, const struct bytes *words, size_t n)
+{
+	const struct command *command;
+
+	if ((command = command_find(words, n)) == NULL)
+		return replies_answer(w, STATUS_UNKNOWN_COMMAND);
+	(void)strlcpy(w->cell, command->name, ROSTER_CELL_SIZE);
+	if (w->queue.open)
+		return run_queued(w, command, words, n);
+	switch (command->local) {
+	case COMMAND_REMOTE:
+		return run_remote(w, command, words, n);
+	case COMMAND_BUCKETS:
+		return run_listing(w, LIST_BUCKETS, words, n);
+	case COMMAND_KEYS:
+		return run_listing(w, LIST_KEYS, words, n);
+	case COMMAND_ENTRIES:
+		return run_listing(w, LIST_ENTRIES, words, n);
+	default:
+		return run_local(w, command, words, n);
+	}
+}

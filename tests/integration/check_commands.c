@@ -1,0 +1,1579 @@
+/*
+ * check_commands: every command and its errors over the wire, times to live,
+ * transactions beside other clients, and that all is done exactly once
+ * whatever becomes of the registry.
+ */
+
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <limits.h>
+#include <linux/sockios.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "common/buf.h"
+#include "fixture.h"
+
+/* What follows an inner NUL counts. */
+#define B(text) text, sizeof(text) - 1
+
+#define X16 "xxxxxxxxxxxxxxxx"
+#define X64 X16 X16 X16 X16
+#define X255 X64 X64 X64 X16 X16 X16 "xxxxxxxxxxxxxxx"
+#define X256 X255 "x"
+/* The longest value with `max-value 300`, and one more. */
+#define V300 X256 X16 X16 "xxxxxxxxxxxx"
+#define V301 V300 "x"
+
+#define OK "OK\r\n"
+#define QUEUED "QUEUED\r\n"
+#define UNKNOWN "UNKNOWN COMMAND\r\n"
+#define MISSING "NOT FOUND\r\n"
+#define CONFLICT "CONFLICT\r\n"
+#define EMPTY "\r\nOK\r\n"
+#define NO_BUCKET "ERROR bucket name empty\r\n"
+#define LONG_BUCKET "ERROR bucket name too long\r\n"
+#define NO_KEY "ERROR key empty\r\n"
+#define LONG_KEY "ERROR key too long\r\n"
+#define LONG_VALUE "ERROR value too long\r\n"
+#define NO_NUMBER "ERROR not a number\r\n"
+#define RANGE "ERROR out of range\r\n"
+#define NOT_NUMBER "ERROR value not a number\r\n"
+#define OVERFLOW "ERROR overflow\r\n"
+#define NO_TRANSACTION "ERROR no transaction\r\n"
+#define NESTED "ERROR already in a transaction\r\n"
+#define NOT_QUEUED "ERROR cannot be queued\r\n"
+
+#define MOST "9223372036854775807"
+#define LEAST "-9223372036854775808"
+
+/*
+ * A conversation: it leaves nothing, so that it may be had again and again
+ * with the same replies.  What depends on the time is asked in a transaction,
+ * during which none passes.
+ */
+static const struct line {
+	const char *request;
+	size_t request_size;
+	const char *reply;
+	size_t reply_size;
+} lines[] = {
+	{ B("CREATE t\n"), B(OK) },
+	{ B("CREATE n\n"), B(OK) },
+
+	/* PUT with EX, TTL, EXPIRE, PERSIST */
+	{ B("PUT t k v EX 100\n"), B(OK) },
+	{ B("GET t k\n"), B("v\r\nOK\r\n") },
+	{ B("EXISTS t k\n"), B(OK) },
+	{ B("PERSIST t k\n"), B(OK) },
+	{ B("PERSIST t k\n"), B(OK) },
+	{ B("TTL t k\n"), B(EMPTY) },
+	{ B("EXPIRE t k 10000000000\n"), B(OK) },
+	{ B("PUT t k v\n"), B(OK) },
+	{ B("TTL t k\n"), B(EMPTY) },
+	{ B("EXPIRE t k 1000\n"), B(OK) },
+	{ B("GET t k\n"), B("v\r\nOK\r\n") },
+	{ B("PUT t EX EX ex 100\n"), B(OK) },
+	{ B("GET t EX\n"), B("EX\r\nOK\r\n") },
+	{ B("DELETE t EX\n"), B(OK) },
+	{ B("PUT t k v \"\\x45x\" 10000000000\n"), B(OK) },
+	{ B("PUT t k v EX 0\n"), B(RANGE) },
+	{ B("PUT t k v EX -1\n"), B(RANGE) },
+	{ B("PUT t k v EX 10000000001\n"), B(RANGE) },
+	{ B("PUT t k v EX 99999999999999999999\n"), B(RANGE) },
+	{ B("PUT t k v EX 1.5\n"), B(NO_NUMBER) },
+	{ B("PUT t k v EX \"\"\n"), B(NO_NUMBER) },
+	{ B("PUT t k v EX 1s\n"), B(NO_NUMBER) },
+	{ B("PUT t k v EX\n"), B(UNKNOWN) },
+	{ B("PUT t k v PX 5\n"), B(UNKNOWN) },
+	{ B("PUT t k v 5 EX\n"), B(UNKNOWN) },
+	{ B("PUT t k v EX 5 5\n"), B(UNKNOWN) },
+	{ B("PUT t k EX 5\n"), B(UNKNOWN) },
+	{ B("PUT none k v EX 5\n"), B(MISSING) },
+	{ B("PUT \"\" k v EX 5\n"), B(NO_BUCKET) },
+	{ B("PUT t \"\" v EX 5\n"), B(NO_KEY) },
+	{ B("EXPIRE t none 5\n"), B(MISSING) },
+	{ B("EXPIRE none k 5\n"), B(MISSING) },
+	{ B("EXPIRE t k\n"), B(UNKNOWN) },
+	{ B("EXPIRE t k 5 5\n"), B(UNKNOWN) },
+	{ B("EXPIRE t k 0\n"), B(RANGE) },
+	{ B("EXPIRE t k x\n"), B(NO_NUMBER) },
+	{ B("EXPIRE \"\" k 5\n"), B(NO_BUCKET) },
+	{ B("EXPIRE t \"\" 5\n"), B(NO_KEY) },
+	{ B("PERSIST t none\n"), B(MISSING) },
+	{ B("PERSIST none k\n"), B(MISSING) },
+	{ B("PERSIST t\n"), B(UNKNOWN) },
+	{ B("PERSIST t k 1\n"), B(UNKNOWN) },
+	{ B("TTL t none\n"), B(EMPTY) },
+	{ B("TTL none k\n"), B(MISSING) },
+	{ B("TTL t\n"), B(UNKNOWN) },
+	{ B("TTL t k 1\n"), B(UNKNOWN) },
+	{ B("DELETE t k\n"), B(OK) },
+
+	/* ADD and CAS */
+	{ B("ADD t k 1\n"), B(OK) },
+	{ B("ADD t k 2\n"), B(CONFLICT) },
+	{ B("GET t k\n"), B("1\r\nOK\r\n") },
+	{ B("CAS t k 2 3\n"), B(CONFLICT) },
+	{ B("CAS t k 1 \"\"\n"), B(OK) },
+	{ B("CAS t k \"\" 3\n"), B(OK) },
+	{ B("GET t k\n"), B("3\r\nOK\r\n") },
+	{ B("CAS t none 3 4\n"), B(CONFLICT) },
+	{ B("CAS none k 3 4\n"), B(MISSING) },
+	{ B("ADD none k 3\n"), B(MISSING) },
+	{ B("ADD t k\n"), B(UNKNOWN) },
+	{ B("ADD t k v EX 5\n"), B(UNKNOWN) },
+	{ B("CAS t k 3\n"), B(UNKNOWN) },
+	{ B("CAS t k 3 4 5\n"), B(UNKNOWN) },
+	{ B("ADD \"\" k 3\n"), B(NO_BUCKET) },
+	{ B("CAS t \"\" 3 4\n"), B(NO_KEY) },
+	{ B("DELETE t k\n"), B(OK) },
+
+	/* INCR */
+	{ B("INCR n k\n"), B("1\r\nOK\r\n") },
+	{ B("INCR n k 41\n"), B("42\r\nOK\r\n") },
+	{ B("incr n k -50\n"), B("-8\r\nOK\r\n") },
+	{ B("INCR n k 0\n"), B("-8\r\nOK\r\n") },
+	{ B("INCR n k 0008\n"), B("0\r\nOK\r\n") },
+	{ B("INCR n k " MOST "\n"), B(MOST "\r\nOK\r\n") },
+	{ B("INCR n k\n"), B(OVERFLOW) },
+	{ B("GET n k\n"), B(MOST "\r\nOK\r\n") },
+	{ B("INCR n m " LEAST "\n"), B(LEAST "\r\nOK\r\n") },
+	{ B("INCR n m -1\n"), B(OVERFLOW) },
+	{ B("INCR n m " MOST "\n"), B("-1\r\nOK\r\n") },
+	{ B("INCR n k 9223372036854775808\n"), B(RANGE) },
+	{ B("INCR n k -9223372036854775809\n"), B(RANGE) },
+	{ B("INCR n k one\n"), B(NO_NUMBER) },
+	{ B("INCR n k +1\n"), B(NO_NUMBER) },
+	{ B("INCR n k \"\"\n"), B(NO_NUMBER) },
+	{ B("INCR n k \" 1\"\n"), B(NO_NUMBER) },
+	{ B("PUT n w one\n"), B(OK) },
+	{ B("INCR n w\n"), B(NOT_NUMBER) },
+	{ B("PUT n w \"\"\n"), B(OK) },
+	{ B("INCR n w\n"), B(NOT_NUMBER) },
+	{ B("PUT n w 9223372036854775808\n"), B(OK) },
+	{ B("INCR n w -1\n"), B(NOT_NUMBER) },
+	{ B("GET n w\n"), B("9223372036854775808\r\nOK\r\n") },
+	{ B("INCR n\n"), B(UNKNOWN) },
+	{ B("INCR n k 1 2\n"), B(UNKNOWN) },
+	{ B("INCR none k\n"), B(MISSING) },
+	{ B("INCR none k x\n"), B(NO_NUMBER) },
+	{ B("INCR n \"\"\n"), B(NO_KEY) },
+
+	/* COUNT and DROP */
+	{ B("COUNT n\n"), B("3\r\nOK\r\n") },
+	{ B("COUNT t\n"), B("0\r\nOK\r\n") },
+	{ B("COUNT none\n"), B(MISSING) },
+	{ B("COUNT\n"), B(UNKNOWN) },
+	{ B("COUNT n n\n"), B(UNKNOWN) },
+	{ B("COUNT \"\"\n"), B(NO_BUCKET) },
+	{ B("DROP n\n"), B(OK) },
+	{ B("DROP n\n"), B(MISSING) },
+	{ B("GET n k\n"), B(MISSING) },
+	{ B("CREATE n\n"), B(OK) },
+	{ B("GET n k\n"), B(EMPTY) },
+	{ B("COUNT n\n"), B("0\r\nOK\r\n") },
+	{ B("DROP\n"), B(UNKNOWN) },
+	{ B("DROP n n\n"), B(UNKNOWN) },
+	{ B("DROP \"\"\n"), B(NO_BUCKET) },
+
+	/* transactions */
+	{ B("COMMIT\n"), B(NO_TRANSACTION) },
+	{ B("ABORT\n"), B(NO_TRANSACTION) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("COMMIT\n"), B(OK) },
+	{ B("COMMIT\n"), B(NO_TRANSACTION) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("ABORT\n"), B(OK) },
+	{ B("ABORT\n"), B(NO_TRANSACTION) },
+	{ B("begin\n"), B(OK) },
+	{ B("put t k v\n"), B(QUEUED) },
+	{ B("Commit\n"), B(OK OK) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("PUT t k 5 EX 5\n"), B(QUEUED) },
+	{ B("TTL t k\n"), B(QUEUED) },
+	{ B("INCR t k\n"), B(QUEUED) },
+	{ B("TTL t k\n"), B(QUEUED) },
+	{ B("CAS t k 6 7\n"), B(QUEUED) },
+	{ B("TTL t k\n"), B(QUEUED) },
+	{ B("EXPIRE t k 10000000000\n"), B(QUEUED) },
+	{ B("TTL t k\n"), B(QUEUED) },
+	{ B("GET t k\n"), B(QUEUED) },
+	{ B("PERSIST t k\n"), B(QUEUED) },
+	{ B("TTL t k\n"), B(QUEUED) },
+	{ B("COUNT t\n"), B(QUEUED) },
+	{ B("DELETE t k\n"), B(QUEUED) },
+	{ B("EXISTS t k\n"), B(QUEUED) },
+	{ B("ADD t k OK\n"), B(QUEUED) },
+	{ B("GET t k\n"), B(QUEUED) },
+	{ B("EXPIRE t none 5\n"), B(QUEUED) },
+	{ B("CREATE u\n"), B(QUEUED) },
+	{ B("DROP u\n"), B(QUEUED) },
+	{ B("COMMIT\n"),
+	    B(OK "5\r\n" OK "6\r\n" OK "5\r\n" OK OK "5\r\n" OK OK
+		 "10000000000\r\n" OK "7\r\n" OK OK EMPTY
+		 "1\r\n" OK OK MISSING OK "\"OK\"\r\n" OK MISSING OK OK OK) },
+
+	/* what is wrong, or has no place, leaves it as it was */
+	{ B("BEGIN\n"), B(OK) },
+	{ B("BEGIN\n"), B(NESTED) },
+	{ B("PUT t k 1\n"), B(QUEUED) },
+	{ B("BEGIN x\n"), B(UNKNOWN) },
+	{ B("COMMIT x\n"), B(UNKNOWN) },
+	{ B("ABORT x\n"), B(UNKNOWN) },
+	{ B("NONSENSE\n"), B(UNKNOWN) },
+	{ B("PUT t k\n"), B(UNKNOWN) },
+	{ B("PUT t \"\" v\n"), B(NO_KEY) },
+	{ B("PUT \"\" k v\n"), B(NO_BUCKET) },
+	{ B("INCR t k x\n"), B(NO_NUMBER) },
+	{ B("EXPIRE t k 0\n"), B(RANGE) },
+	{ B("PUT t k \"x\n"), B("ERROR unbalanced quotes\r\n") },
+	{ B("PUT t k \"\\q\"\n"), B("ERROR bad escape\r\n") },
+	{ B("PING\n"), B(NOT_QUEUED) },
+	{ B("ECHO a\n"), B(NOT_QUEUED) },
+	{ B("STATS\n"), B(NOT_QUEUED) },
+	{ B("HELP\n"), B(NOT_QUEUED) },
+	{ B("HELP NONE\n"), B(NOT_QUEUED) },
+	{ B("BUCKETS\n"), B(NOT_QUEUED) },
+	{ B("KEYS t\n"), B(NOT_QUEUED) },
+	{ B("ENTRIES t\n"), B(NOT_QUEUED) },
+	{ B("SUBSCRIBE t\n"), B(NOT_QUEUED) },
+	{ B("UNSUBSCRIBE t\n"), B(NOT_QUEUED) },
+	{ B("\n"), B("") },
+	{ B("INCR t k\n"), B(QUEUED) },
+	{ B("COMMIT\n"), B(OK "2\r\n" OK OK) },
+
+	/* all or nothing */
+	{ B("BEGIN\n"), B(OK) },
+	{ B("PUT t k 3\n"), B(QUEUED) },
+	{ B("PUT n new x\n"), B(QUEUED) },
+	{ B("ADD t k 4\n"), B(QUEUED) },
+	{ B("PUT t k 5\n"), B(QUEUED) },
+	{ B("COMMIT\n"), B(CONFLICT) },
+	{ B("COMMIT\n"), B(NO_TRANSACTION) },
+	{ B("GET t k\n"), B("2\r\nOK\r\n") },
+	{ B("EXISTS n new\n"), B(MISSING) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("DROP n\n"), B(QUEUED) },
+	{ B("CREATE u\n"), B(QUEUED) },
+	{ B("PUT t k x\n"), B(QUEUED) },
+	{ B("INCR t k\n"), B(QUEUED) },
+	{ B("COMMIT\n"), B(NOT_NUMBER) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("PUT t k " MOST "\n"), B(QUEUED) },
+	{ B("INCR t k\n"), B(QUEUED) },
+	{ B("COMMIT\n"), B(OVERFLOW) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("DELETE t k\n"), B(QUEUED) },
+	{ B("GET u k\n"), B(QUEUED) },
+	{ B("COMMIT\n"), B(MISSING) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("DELETE t k\n"), B(QUEUED) },
+	{ B("CAS t k 2 3\n"), B(QUEUED) },
+	{ B("COMMIT\n"), B(CONFLICT) },
+	{ B("GET t k\n"), B("2\r\nOK\r\n") },
+	{ B("COUNT n\n"), B("0\r\nOK\r\n") },
+	{ B("COUNT u\n"), B(MISSING) },
+	{ B("BEGIN\n"), B(OK) },
+	{ B("PUT t k 3\n"), B(QUEUED) },
+	{ B("ABORT\n"), B(OK) },
+	{ B("GET t k\n"), B("2\r\nOK\r\n") },
+
+	/* HELP */
+	{ B("HELP TTL\n"),
+	    B("TTL bucket key - the seconds left to live, or an empty line\r\n"
+	      "OK\r\n") },
+	{ B("help put\n"),
+	    B("PUT bucket key value [EX seconds] - set a value, for ever or "
+	      "with a time to live\r\nOK\r\n") },
+	{ B("HELP quit\n"), B("QUIT - close the connection\r\nOK\r\n") },
+	{ B("HELP NONE\n"), B(UNKNOWN) },
+	{ B("HELP \"\"\n"), B(UNKNOWN) },
+	{ B("HELP PUT GET\n"), B(UNKNOWN) },
+	{ B("STATS x\n"), B(UNKNOWN) },
+
+	/* names and values out of bounds */
+	{ B("CREATE " X255 "\n"), B(OK) },
+	{ B("ADD " X255 " " X255 " v\n"), B(OK) },
+	{ B("CAS " X255 " " X255 " v w\n"), B(OK) },
+	{ B("INCR " X255 " " X255 "\n"), B(NOT_NUMBER) },
+	{ B("EXPIRE " X255 " " X255 " 5\n"), B(OK) },
+	{ B("COUNT " X255 "\n"), B("1\r\nOK\r\n") },
+	{ B("DROP " X255 "\n"), B(OK) },
+	{ B("ADD " X256 " k v\n"), B(LONG_BUCKET) },
+	{ B("CAS " X256 " k v w\n"), B(LONG_BUCKET) },
+	{ B("INCR " X256 " k\n"), B(LONG_BUCKET) },
+	{ B("EXPIRE " X256 " k 5\n"), B(LONG_BUCKET) },
+	{ B("PERSIST " X256 " k\n"), B(LONG_BUCKET) },
+	{ B("TTL " X256 " k\n"), B(LONG_BUCKET) },
+	{ B("COUNT " X256 "\n"), B(LONG_BUCKET) },
+	{ B("DROP " X256 "\n"), B(LONG_BUCKET) },
+	{ B("ADD t " X256 " v\n"), B(LONG_KEY) },
+	{ B("CAS t " X256 " v w\n"), B(LONG_KEY) },
+	{ B("INCR t " X256 "\n"), B(LONG_KEY) },
+	{ B("PUT t " X256 " v EX 5\n"), B(LONG_KEY) },
+	{ B("EXPIRE t " X256 " 5\n"), B(LONG_KEY) },
+	{ B("PERSIST t " X256 "\n"), B(LONG_KEY) },
+	{ B("TTL t " X256 "\n"), B(LONG_KEY) },
+	{ B("ADD t l " V301 "\n"), B(LONG_VALUE) },
+	{ B("ADD t l " V300 "\n"), B(OK) },
+	{ B("CAS t l " V300 " " V301 "\n"), B(LONG_VALUE) },
+	{ B("CAS t l " V301 " " V300 "\n"), B(LONG_VALUE) },
+	{ B("CAS t l " V300 " " V300 "\n"), B(OK) },
+	{ B("PUT t l " V301 " EX 5\n"), B(LONG_VALUE) },
+	{ B("PUT t l " V300 " EX 5\n"), B(OK) },
+	{ B("DROP t\n"), B(OK) },
+	{ B("DROP n\n"), B(OK) },
+};
+
+static struct server *server;
+
+/* A socket whose far end can be watched. */
+static void
+setup(void)
+{
+	server = server_new();
+	server_option(server, "sync never");
+	server_option(server, "max-value 300");
+	server_option(server, "listen 127.0.0.1:0");
+	server_option(server, "listen unix %s/sock", server->dir);
+	server_run(server);
+}
+
+static void
+teardown(void)
+{
+	server_stop(server);
+}
+
+static int
+connect_unix(void)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/sock", server->dir);
+	return client_connect_unix(path);
+}
+
+__attribute__((format(printf, 2, 3))) static void
+add(struct buf *b, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	buf_append_text(b, text);
+}
+
+START_TEST(test_lines)
+{
+	int fd = client_connect(server), round;
+	size_t i;
+
+	for (round = 0; round < 2; round++)
+		for (i = 0; i < COUNT(lines); i++)
+			client_exchange(fd, lines[i].request,
+			    lines[i].request_size, lines[i].reply,
+			    lines[i].reply_size);
+	(void)close(fd);
+}
+END_TEST
+
+static void
+join_lines(struct buf *out, struct buf *want)
+{
+	size_t i;
+
+	buf_init(out);
+	buf_init(want);
+	for (i = 0; i < COUNT(lines); i++) {
+		buf_append(out, lines[i].request, lines[i].request_size);
+		buf_append(want, lines[i].reply, lines[i].reply_size);
+	}
+	ck_assert(!buf_failed(out) && !buf_failed(want));
+}
+
+START_TEST(test_one_write)
+{
+	int fd = client_connect(server), round;
+	struct buf out, want;
+
+	join_lines(&out, &want);
+	for (round = 0; round < 5; round++)
+		client_exchange(fd, buf_data(&out), buf_size(&out),
+		    buf_data(&want), buf_size(&want));
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+}
+END_TEST
+
+/* Waits until the worker has read all that was sent (unix(7), SIOCOUTQ). */
+static void
+await_read(int fd)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	int unread;
+
+	for (;;) {
+		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
+		if (unread == 0)
+			return;
+		ck_assert_int_lt(now_ms(), deadline_ms);
+		(void)sched_yield();
+	}
+}
+
+/* In pieces of this size, from each start: every boundary is a cut once. */
+#define PIECE 11
+
+START_TEST(test_cut_anywhere)
+{
+	size_t cut, end, size;
+	int fd = connect_unix(), start;
+	struct buf out, want;
+	const uint8_t *p;
+
+	join_lines(&out, &want);
+	p = buf_data(&out);
+	size = buf_size(&out);
+	for (start = 1; start <= PIECE; start++) {
+		for (cut = 0; cut < size; cut = end) {
+			end = cut == 0 ? (size_t)start : cut + PIECE;
+			end = end > size ? size : end;
+			client_send(fd, p + cut, end - cut);
+			await_read(fd);
+		}
+		client_expect(fd, buf_data(&want), buf_size(&want));
+	}
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+}
+END_TEST
+
+/* Each line of HELP is of a command that HELP knows by itself. */
+START_TEST(test_help)
+{
+	int fd = client_connect(server), other = client_connect(server), n;
+	char line[LINE_SIZE], request[LINE_SIZE], word[LINE_SIZE];
+
+	client_say(fd, "HELP\n");
+	for (n = 0;; n++) {
+		client_read_line(fd, line);
+		if (strcmp(line, OK) == 0)
+			break;
+		ck_assert_int_eq(sscanf(line, "%127s", word), 1);
+		snprintf(request, sizeof(request), "HELP %.100s\n", word);
+		client_say(other, request);
+		client_hear(other, line);
+		client_hear(other, OK);
+	}
+	ck_assert_int_ge(n, 20);
+	(void)close(fd);
+	(void)close(other);
+}
+END_TEST
+
+/* A number that STATS tells. */
+static long
+stat_number(int fd, const char *name)
+{
+	char line[LINE_SIZE], word[LINE_SIZE];
+	long number, found = -1;
+
+	client_say(fd, "STATS\n");
+	for (;;) {
+		client_read_line(fd, line);
+		if (strcmp(line, OK) == 0)
+			break;
+		ck_assert_int_eq(sscanf(line, "%127s %ld\r\n", word, &number),
+		    2);
+		if (strcmp(word, name) == 0)
+			found = number;
+	}
+	ck_assert_msg(found >= 0, "no %s in STATS", name);
+	return found;
+}
+
+static void
+await_stat(int fd, const char *name, long want)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (stat_number(fd, name) != want)
+		pause_until(deadline_ms, name);
+}
+
+START_TEST(test_stats)
+{
+	int fd = client_connect(server), other = client_connect(server);
+	long revision, requests;
+
+	client_ask(fd, "CREATE b\nCREATE c\nPUT b k v\nPUT c k v EX 1000\n",
+	    OK OK OK OK);
+	client_ask(other, "PING\n", OK);
+	ck_assert_int_eq(stat_number(fd, "buckets"), 2);
+	ck_assert_int_eq(stat_number(fd, "keys"), 2);
+	ck_assert_int_eq(stat_number(fd, "expiring"), 1);
+	ck_assert_int_eq(stat_number(fd, "dropped"), 0);
+	ck_assert_int_eq(stat_number(fd, "pins"), 0);
+	ck_assert_int_eq(stat_number(fd, "workers"), 2);
+	ck_assert_int_ge(stat_number(fd, "file-bytes"), 4 << 20);
+	ck_assert_int_gt(stat_number(fd, "used-bytes"), 4096);
+	ck_assert_int_lt(stat_number(fd, "uptime-seconds"), 1000);
+	revision = stat_number(fd, "revision");
+	requests = stat_number(fd, "requests");
+	ck_assert_int_eq(stat_number(fd, "revision"), revision);
+	ck_assert_int_eq(stat_number(fd, "requests"), requests + 2);
+	client_ask(fd, "PUT b k w\n", OK);
+	ck_assert_int_gt(stat_number(fd, "revision"), revision);
+	(void)close(fd);
+	(void)close(other);
+}
+END_TEST
+
+/* Times to live */
+
+static void
+await_gone(int fd, const char *request)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	char line[LINE_SIZE];
+
+	for (;;) {
+		client_say(fd, request);
+		client_read_line(fd, line);
+		if (strcmp(line, "NOT FOUND\r\n") == 0)
+			return;
+		ck_assert_str_eq(line, OK);
+		pause_until(deadline_ms, request);
+	}
+}
+
+/* Gone for all commands, and from the disk without being touched. */
+START_TEST(test_expiry)
+{
+	int fd = client_connect(server);
+	int64_t start_ms;
+
+	client_ask(fd, "CREATE b\nPUT b stays v\n", OK OK);
+	start_ms = now_ms();
+	client_ask(fd, "PUT b k v EX 1\nPUT b l v EX 1000\nPUT b m 5\n",
+	    OK OK OK);
+	client_ask(fd, "COUNT b\nEXPIRE b m 1\nINCR b m\n",
+	    "4\r\nOK\r\n" OK "6\r\nOK\r\n");
+	ck_assert_int_eq(stat_number(fd, "keys"), 4);
+	await_stat(fd, "keys", 2);
+	ck_assert_int_ge(now_ms() - start_ms, 1000);
+	await_stat(fd, "expiring", 1);
+	client_ask(fd, "GET b k\nEXISTS b m\nCOUNT b\nADD b k w\nINCR b m\n",
+	    EMPTY MISSING "2\r\nOK\r\n" OK "1\r\nOK\r\n");
+	client_ask(fd, "TTL b k\nTTL b m\nCOUNT b\n",
+	    EMPTY EMPTY "4\r\nOK\r\n");
+	(void)close(fd);
+}
+END_TEST
+
+/* Many at once, and others are answered meanwhile. */
+START_TEST(test_expiry_many)
+{
+	int fd = client_connect(server), other = client_connect(server), i;
+	struct buf out, want;
+
+	buf_init(&out);
+	buf_init(&want);
+	client_ask(fd, "CREATE b\n", OK);
+	for (i = 0; i < 20000; i++) {
+		add(&out, "PUT b k%d v EX %d\n", i, i % 4 == 0 ? 100 : 1);
+		add(&want, OK);
+	}
+	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
+	    buf_size(&want));
+	while (stat_number(other, "expiring") > 5000)
+		client_ask(other, "INCR b n 0\nPING\n", "0\r\nOK\r\n" OK);
+	client_ask(fd, "COUNT b\nEXISTS b k4\n", "5001\r\nOK\r\n" OK);
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+	(void)close(other);
+}
+END_TEST
+
+/* A time to live goes on while the registry, or all of kvd, is dead. */
+START_TEST(test_expiry_restart)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s);
+	char line[LINE_SIZE];
+
+	client_ask(fd, "CREATE b\nPUT b k v EX 1\nPUT b l v EX 1000\n",
+	    OK OK OK);
+	process_kill(server_pid(s, "registry"));
+	await_gone(fd, "EXISTS b k\n");
+	await_stat(fd, "keys", 1);
+	client_ask(fd, "PUT b k v EX 1\n", OK);
+	(void)close(fd);
+	server_kill_all(s);
+	server_restart(s);
+	fd = client_connect(s);
+	await_stat(fd, "keys", 1);
+	client_say(fd, "TTL b l\n");
+	client_read_line(fd, line);
+	client_hear(fd, OK);
+	ck_assert_int_gt(atol(line), 900);
+	ck_assert_int_le(atol(line), 1000);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* Large buckets */
+
+static void
+put_many(int fd, const char *bucket, int n)
+{
+	struct buf out, want;
+	int i;
+
+	buf_init(&out);
+	buf_init(&want);
+	for (i = 0; i < n; i++) {
+		add(&out, "PUT %s key%d value%d\n", bucket, i, i);
+		add(&want, OK);
+	}
+	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
+	    buf_size(&want));
+	buf_clear(&out);
+	buf_clear(&want);
+}
+
+/* Gone at once; its space is free after a while, restarts included. */
+START_TEST(test_drop_many)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), i;
+
+	client_ask(fd, "CREATE b\nCREATE c\nPUT c k v\n", OK OK OK);
+	put_many(fd, "b", 20000);
+	client_ask(fd, "DROP b\nCREATE b\nCOUNT b\nPUT b key1 new\n",
+	    OK OK "0\r\nOK\r\n" OK);
+	for (i = 0; i < 3; i++)
+		process_kill(server_pid(s, "registry"));
+	client_ask(fd, "COUNT b\nGET b key1\nGET b key2\n",
+	    "1\r\nOK\r\nnew\r\nOK\r\n" EMPTY);
+	await_stat(fd, "dropped", 0);
+	ck_assert_int_eq(stat_number(fd, "keys"), 2);
+	client_ask(fd, "COUNT b\nGET b key1\nGET c k\n",
+	    "1\r\nOK\r\nnew\r\nOK\r\nv\r\nOK\r\n");
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* The limits of transactions: 1000 commands; a MiB and what any one needs. */
+START_TEST(test_transaction_max)
+{
+	static char value[301];
+	int fd = client_connect(server), i;
+	struct buf out, want;
+
+	buf_init(&out);
+	buf_init(&want);
+	client_ask(fd, "CREATE b\nBEGIN\n", OK OK);
+	for (i = 0; i < 1000; i++) {
+		add(&out, "INCR b k\n");
+		add(&want, QUEUED);
+	}
+	add(&out, "INCR b k\nINCR b k x\nINCR b k\n");
+	add(&want,
+	    "ERROR transaction too large\r\n" NO_NUMBER
+	    "ERROR transaction too large\r\n");
+	add(&out, "COMMIT\n");
+	for (i = 0; i < 1000; i++)
+		add(&want, "%d\r\n" OK, i + 1);
+	add(&want, OK);
+	memset(value, 'v', 300);
+	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
+	    buf_size(&want));
+	buf_truncate(&out, 0);
+	buf_truncate(&want, 0);
+	/* As many bytes as it may have are more than 1000 of these. */
+	client_ask(fd, "BEGIN\n", OK);
+	for (i = 0; i < 1000; i++) {
+		add(&out, "PUT b " X255 " %s\n", value);
+		add(&want, QUEUED);
+	}
+	add(&out, "ABORT\nGET b k\n");
+	add(&want, OK "1000\r\n" OK);
+	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
+	    buf_size(&want));
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+}
+END_TEST
+
+/* With large values it is the bytes: 3 MiB and some in all, by default. */
+START_TEST(test_transaction_bytes)
+{
+	struct server *s = server_start(NULL);
+	size_t size = (size_t)1 << 20, i;
+	int fd = client_connect(s);
+	char *request = malloc(size + 32);
+
+	ck_assert_ptr_nonnull(request);
+	memcpy(request, "PUT b k ", 8);
+	memset(request + 8, 'v', size);
+	request[8 + size] = '\n';
+	client_ask(fd, "CREATE b\nBEGIN\nINCR b n\n", OK OK QUEUED);
+	for (i = 0; i < 3; i++)
+		client_exchange(fd, request, size + 9, B(QUEUED));
+	client_exchange(fd, request, size + 9,
+	    B("ERROR transaction too large\r\n"));
+	client_exchange(fd, request, size + 9,
+	    B("ERROR transaction too large\r\n"));
+	client_ask(fd, "INCR b n\n", QUEUED);
+	client_ask(fd, "COMMIT\nEXISTS b k\n",
+	    "1\r\n" OK OK OK OK "2\r\n" OK OK OK);
+	/* So are the replies. */
+	client_ask(fd, "BEGIN\nINCR b n\nGET b k\nGET b k\nGET b k\nCOMMIT\n",
+	    OK QUEUED QUEUED QUEUED QUEUED "ERROR transaction too large\r\n");
+	client_ask(fd, "GET b n\nCOMMIT\n", "2\r\n" OK NO_TRANSACTION);
+	free(request);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* Whoever hangs up in a transaction, or quits, has done nothing. */
+START_TEST(test_transaction_left)
+{
+	int fd = client_connect(server), other = client_connect(server);
+
+	client_ask(fd, "CREATE b\nBEGIN\nPUT b k v\n", OK OK QUEUED);
+	client_half_close(fd);
+	client_expect_end(fd);
+	fd = client_connect(server);
+	client_ask(fd, "BEGIN\nPUT b k v\nQUIT\n", OK QUEUED OK);
+	client_expect_end(fd);
+	fd = client_connect(server);
+	client_ask(fd, "BEGIN\nPUT b k v\n", OK QUEUED);
+	process_kill(server_worker(server, fd));
+	client_expect_gone(fd);
+	client_ask(other, "EXISTS b k\nCOMMIT\n", MISSING NO_TRANSACTION);
+	(void)close(other);
+}
+END_TEST
+
+/* Crews: clients that are processes of their own */
+
+#define CREW 4
+
+struct member {
+	pid_t pid;
+	int id;
+	atomic_int stop;
+	atomic_ulong done; /* exchanges */
+	bool wrong;
+	char error[512];
+};
+
+typedef enum exchange_result member_function(struct member *, int fd);
+
+static struct member *
+crew_new(void)
+{
+	struct member *crew;
+	int i;
+
+	crew = mmap(NULL, CREW * sizeof(*crew), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(crew, MAP_FAILED);
+	for (i = 0; i < CREW; i++)
+		crew[i].id = i;
+	return crew;
+}
+
+/* Not Check's process: it only notes what is wrong. */
+__attribute__((noreturn)) static void
+member_run(struct member *m, int fd, member_function *function)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dup2(fd, 3) == -1)
+		_exit(1);
+	closefrom(4);
+	if (function(m, 3) != EXCHANGE_OK)
+		m->wrong = true;
+	_exit(0);
+}
+
+static void
+crew_start(struct member *crew, const struct server *s, int from, int n,
+    member_function *function)
+{
+	pid_t pid;
+	int i, fd;
+
+	for (i = from; i < from + n; i++) {
+		fd = client_connect(s);
+		fflush(NULL);
+		pid = fork();
+		ck_assert_int_ne(pid, -1);
+		if (pid == 0)
+			member_run(&crew[i], fd, function);
+		crew[i].pid = pid;
+		(void)close(fd);
+	}
+}
+
+static void
+crew_check(const struct member *crew)
+{
+	int i;
+
+	for (i = 0; i < CREW; i++)
+		ck_assert_msg(!crew[i].wrong, "client %d: %s", i,
+		    crew[i].error);
+}
+
+/* Waits until each has done so much more. */
+static void
+crew_await(struct member *crew, unsigned long more)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	unsigned long want[CREW];
+	int i;
+
+	for (i = 0; i < CREW; i++)
+		want[i] = crew[i].done + more;
+	for (i = 0; i < CREW; i++)
+		while (crew[i].done < want[i]) {
+			crew_check(crew);
+			pause_until(deadline_ms, "a client does not get on");
+		}
+}
+
+static void
+crew_end(struct member *crew)
+{
+	int i, status;
+
+	for (i = 0; i < CREW; i++)
+		crew[i].stop = 1;
+	for (i = 0; i < CREW; i++) {
+		ck_assert_int_eq(waitpid(crew[i].pid, &status, 0), crew[i].pid);
+		ck_assert_int_eq(status, 0);
+	}
+	crew_check(crew);
+}
+
+/* Sends, compares, and empties both. */
+static enum exchange_result
+member_exchange(struct member *m, int fd, struct buf *out, struct buf *want)
+{
+	struct exchange x = { .out = buf_data(out),
+		.out_size = buf_size(out),
+		.want = buf_data(want),
+		.want_size = buf_size(want) };
+	enum exchange_result result = exchange_run(fd, &x);
+
+	if (result != EXCHANGE_OK)
+		memcpy(m->error, x.error, sizeof(x.error));
+	buf_truncate(out, 0);
+	buf_truncate(want, 0);
+	m->done++;
+	return result;
+}
+
+/* Reads until `end` is the last of `got`, which has room for `size`. */
+static bool
+member_read(struct member *m, int fd, char *got, size_t size, const char *end)
+{
+	size_t n = 0;
+	ssize_t r;
+
+	for (;;) {
+		if (n >= strlen(end) &&
+		    memcmp(got + n - strlen(end), end, strlen(end)) == 0) {
+			got[n] = '\0';
+			return true;
+		}
+		if (n + 1 >= size || (r = read(fd, got + n, size - 1 - n)) <= 0)
+			break;
+		n += (size_t)r;
+	}
+	snprintf(m->error, sizeof(m->error), "read: %.*s", (int)n, got);
+	return false;
+}
+
+/* Transactions beside readers */
+
+/* Writes the same number in two buckets; and half, which must not be seen. */
+static enum exchange_result
+write_pairs(struct member *m, int fd)
+{
+	enum exchange_result result = EXCHANGE_OK;
+	struct buf out, want;
+	unsigned long n;
+
+	buf_init(&out);
+	buf_init(&want);
+	for (n = 1; result == EXCHANGE_OK && !m->stop; n++) {
+		add(&out, "BEGIN\nPUT a k %d.%lu\nPUT b k %d.%lu\nCOMMIT\n",
+		    m->id, n, m->id, n);
+		add(&want, OK QUEUED QUEUED OK OK OK);
+		add(&out,
+		    "BEGIN\nPUT a k half\nDROP c\nADD c k half\nADD b k x\n"
+		    "PUT b k half\nCOMMIT\n");
+		add(&want, OK QUEUED QUEUED QUEUED QUEUED QUEUED MISSING);
+		add(&out,
+		    "BEGIN\nPUT a k half\nADD b k half\nPUT b k half\n"
+		    "COMMIT\n");
+		add(&want, OK QUEUED QUEUED QUEUED CONFLICT);
+		result = member_exchange(m, fd, &out, &want);
+	}
+	return result;
+}
+
+/* One sees both in a transaction, the other in a row: never one and half. */
+static enum exchange_result
+read_pairs(struct member *m, int fd)
+{
+	static const char together[] = "BEGIN\nGET a k\nGET b k\nCOMMIT\n";
+	static const char in_row[] = "GET a k\nGET b k\nPING\n";
+	const char *ask = m->id % 2 ? together : in_row;
+	char got[512], a[64], b[64];
+
+	while (!m->stop) {
+		if (write(fd, ask, strlen(ask)) != (ssize_t)strlen(ask) ||
+		    !member_read(m, fd, got, sizeof(got), OK OK))
+			return EXCHANGE_ENDED;
+		if (sscanf(got,
+			m->id % 2 ? "OK QUEUED QUEUED %63s OK %63s OK" :
+				    "%63s OK %63s OK",
+			a, b) != 2 ||
+		    strcmp(a, "half") == 0 || strcmp(b, "half") == 0 ||
+		    (m->id % 2 && strcmp(a, b) != 0)) {
+			snprintf(m->error, sizeof(m->error), "read %.400s",
+			    got);
+			return EXCHANGE_WRONG;
+		}
+		m->done++;
+	}
+	return EXCHANGE_OK;
+}
+
+static void
+run_pairs(struct server *s, int kills)
+{
+	struct member *crew = crew_new();
+	int fd = client_connect(s), i;
+
+	client_ask(fd, "CREATE a\nCREATE b\nPUT a k 0\nPUT b k 0\n",
+	    OK OK OK OK);
+	crew_start(crew, s, 0, 2, write_pairs);
+	crew_start(crew, s, 2, 2, read_pairs);
+	for (i = 0; i < kills; i++) {
+		crew_await(crew, 1 + (unsigned long)random() % 20);
+		process_kill(server_pid(s, "registry"));
+	}
+	crew_await(crew, 50);
+	crew_end(crew);
+	(void)close(fd);
+}
+
+START_TEST(test_transaction_readers)
+{
+	run_pairs(server, 0);
+}
+END_TEST
+
+/* A few restarts are at once, the rest are throttled. */
+#define KILLS 5
+static const char *const patient[] = { "registry-timeout 60s", NULL };
+
+START_TEST(test_transaction_readers_kill)
+{
+	struct server *s = server_start(patient);
+
+	run_pairs(s, KILLS);
+	server_stop(s);
+}
+END_TEST
+
+/* Counters say how often each request was executed, and in which order. */
+static enum exchange_result
+count_exactly(struct member *m, int fd)
+{
+	enum exchange_result result = EXCHANGE_OK;
+	unsigned long n = 0, i, batch;
+	struct buf out, want;
+	int id = m->id;
+
+	buf_init(&out);
+	buf_init(&want);
+	while (result == EXCHANGE_OK && !m->stop) {
+		/* Now and then more than fits a read of the worker's. */
+		batch = m->done % 10 == 9 ? 200 : 1 + m->done % 8;
+		for (i = 0; i < batch; i++) {
+			n++;
+			add(&out, "INCR b one%d\n", id);
+			add(&want, "%lu\r\n" OK, n);
+			add(&out,
+			    "BEGIN\nINCR b two%d\nINCR c two%d\n"
+			    "GET b one%d\nADD b new%d %lu\nCOMMIT\n",
+			    id, id, id, id, n);
+			add(&want,
+			    OK QUEUED QUEUED QUEUED QUEUED
+			    "%lu\r\n" OK "%lu\r\n" OK "%lu\r\n" OK OK OK,
+			    n, n, n);
+			add(&out, "GET b new%d\nADD b new%d x\n", id, id);
+			add(&want, "%lu\r\n" OK CONFLICT, n);
+			add(&out, "CAS b new%d %lu y EX\nCAS b new%d %lu y\n",
+			    id, n, id, n);
+			add(&want, UNKNOWN OK);
+			add(&out,
+			    "BEGIN\nINCR b two%d\nDELETE b new%d\n"
+			    "CAS c two%d %lu x\nINCR c two%d\nCOMMIT\n",
+			    id, id, id, n, id);
+			add(&want, OK QUEUED QUEUED QUEUED QUEUED NOT_NUMBER);
+			add(&out,
+			    "GET c two%d\nDELETE b new%d\nEXISTS b new%d\n", id,
+			    id, id);
+			add(&want, "%lu\r\n" OK OK MISSING, n);
+		}
+		result = member_exchange(m, fd, &out, &want);
+	}
+	/* What the test compares with in the end. */
+	add(&out, "INCR b one%d 0\nINCR b two%d 0\nINCR c two%d 0\n", id, id,
+	    id);
+	add(&want, "%lu\r\n" OK "%lu\r\n" OK "%lu\r\n" OK, n, n, n);
+	return result == EXCHANGE_OK ? member_exchange(m, fd, &out, &want) :
+				       result;
+}
+
+START_TEST(test_exactly_once)
+{
+	struct server *s = server_start(patient);
+	struct member *crew = crew_new();
+	int fd = client_connect(s), i;
+
+	client_ask(fd, "CREATE b\nCREATE c\n", OK OK);
+	crew_start(crew, s, 0, CREW, count_exactly);
+	for (i = 0; i < KILLS; i++) {
+		crew_await(crew, 1 + (unsigned long)random() % 15);
+		process_kill(server_pid(s, "registry"));
+	}
+	crew_await(crew, 2);
+	crew_end(crew);
+	client_ask(fd, "COUNT b\nCOUNT c\n", "8\r\n" OK "4\r\n" OK);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* Random commands against a model */
+
+#define BUCKETS 2
+#define KEYS 4
+
+struct model {
+	bool bucket[BUCKETS];
+	bool there[BUCKETS][KEYS];
+	bool expires[BUCKETS][KEYS];
+	long value[BUCKETS][KEYS]; /* negative: not a number, "v5" is -5 */
+};
+
+struct game {
+	struct model now, begun;
+	struct buf out, want;
+	struct buf replies; /* of the open transaction */
+	bool open;
+	bool undone; /* one of its commands has failed */
+	char only[64]; /* then its only reply */
+	uint64_t state;
+	int id;
+};
+
+static unsigned int
+below(struct game *g, unsigned int n)
+{
+	g->state ^= g->state << 13;
+	g->state ^= g->state >> 7;
+	g->state ^= g->state << 17;
+	return (unsigned int)(g->state >> 33) % n;
+}
+
+/* A command has this reply: now, or in the transaction. */
+__attribute__((format(printf, 2, 3))) static void
+replies(struct game *g, const char *format, ...)
+{
+	struct buf *b = g->open ? &g->replies : &g->want;
+	char text[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (g->open)
+		buf_append_text(&g->want, QUEUED);
+	if (!g->undone)
+		buf_append_text(b, text);
+}
+
+/* ... and that undoes a transaction. */
+static void
+fails(struct game *g, const char *reply)
+{
+	replies(g, "%s", reply);
+	if (!g->open || g->undone)
+		return;
+	g->undone = true;
+	(void)strlcpy(g->only, reply, sizeof(g->only));
+}
+
+static const char *
+value_text(long value, char text[32])
+{
+	snprintf(text, 32, value < 0 ? "v%ld" : "%ld", labs(value));
+	return text;
+}
+
+/* A key, and what there is of it. */
+struct spot {
+	char name[32]; /* bucket and key */
+	bool *there, *expires;
+	long *value;
+};
+
+static void
+play_get(struct game *g, const struct spot *p)
+{
+	char text[32];
+
+	add(&g->out, "GET %s\n", p->name);
+	if (*p->there)
+		replies(g, "%s\r\n" OK, value_text(*p->value, text));
+	else
+		replies(g, EMPTY);
+}
+
+static void
+play_exists(struct game *g, const struct spot *p)
+{
+	add(&g->out, "EXISTS %s\n", p->name);
+	replies(g, "%s", *p->there ? OK : MISSING);
+}
+
+static void
+play_delete(struct game *g, const struct spot *p)
+{
+	add(&g->out, "DELETE %s\n", p->name);
+	replies(g, OK);
+	*p->there = false;
+}
+
+static void
+play_put(struct game *g, const struct spot *p)
+{
+	char text[32];
+
+	*p->value = (long)below(g, 20) - 10;
+	*p->expires = below(g, 3) == 0;
+	*p->there = true;
+	add(&g->out, "PUT %s %s%s\n", p->name, value_text(*p->value, text),
+	    *p->expires ? " EX 100000" : "");
+	replies(g, OK);
+}
+
+static void
+play_add(struct game *g, const struct spot *p)
+{
+	long value = (long)below(g, 20) - 10;
+	char text[32];
+
+	add(&g->out, "ADD %s %s\n", p->name, value_text(value, text));
+	if (*p->there) {
+		fails(g, CONFLICT);
+		return;
+	}
+	replies(g, OK);
+	*p->there = true;
+	*p->expires = false;
+	*p->value = value;
+}
+
+static void
+play_cas(struct game *g, const struct spot *p)
+{
+	long old = *p->value + (below(g, 3) == 0);
+	long value = (long)below(g, 20) - 10;
+	char text[32], old_text[32];
+
+	add(&g->out, "CAS %s %s %s\n", p->name, value_text(old, old_text),
+	    value_text(value, text));
+	if (!*p->there || old != *p->value) {
+		fails(g, CONFLICT);
+		return;
+	}
+	replies(g, OK);
+	*p->value = value;
+}
+
+static void
+play_incr(struct game *g, const struct spot *p)
+{
+	add(&g->out, "INCR %s 3\n", p->name);
+	if (*p->there && *p->value < 0) {
+		fails(g, NOT_NUMBER);
+		return;
+	}
+	*p->expires = *p->there && *p->expires;
+	*p->value = *p->there ? *p->value + 3 : 3;
+	*p->there = true;
+	replies(g, "%ld\r\n" OK, *p->value);
+}
+
+static void
+play_expire(struct game *g, const struct spot *p)
+{
+	*p->expires = below(g, 2) == 0;
+	add(&g->out, *p->expires ? "EXPIRE %s 100000\n" : "PERSIST %s\n",
+	    p->name);
+	replies(g, "%s", *p->there ? OK : MISSING);
+}
+
+/* What is left of a time to live is not known. */
+static void
+play_ttl(struct game *g, const struct spot *p)
+{
+	if (*p->there && *p->expires)
+		return;
+	add(&g->out, "TTL %s\n", p->name);
+	replies(g, EMPTY);
+}
+
+/* Whatever it is: there is no such bucket. */
+static void
+play_missing(struct game *g, const struct spot *p)
+{
+	static const struct {
+		const char *command, *rest;
+	} forms[] = { { "GET", "" }, { "EXISTS", "" }, { "DELETE", "" },
+		{ "PUT", " v" }, { "PUT", " v EX 5" }, { "ADD", " v" },
+		{ "CAS", " v w" }, { "INCR", "" }, { "EXPIRE", " 5" },
+		{ "PERSIST", "" }, { "TTL", "" } };
+	unsigned int i = below(g, COUNT(forms));
+
+	add(&g->out, "%s %s%s\n", forms[i].command, p->name, forms[i].rest);
+	fails(g, MISSING);
+}
+
+static void
+play_key(struct game *g, unsigned int b, unsigned int k)
+{
+	static void (*const plays[])(struct game *,
+	    const struct spot *) = { play_get, play_exists, play_delete,
+		play_put, play_put, play_add, play_cas, play_cas, play_incr,
+		play_expire, play_ttl };
+	struct spot p = { .there = &g->now.there[b][k],
+		.expires = &g->now.expires[b][k],
+		.value = &g->now.value[b][k] };
+
+	snprintf(p.name, sizeof(p.name), "g%d.%u k%u", g->id, b, k);
+	if (g->now.bucket[b])
+		plays[below(g, COUNT(plays))](g, &p);
+	else
+		play_missing(g, &p);
+}
+
+static void
+play_bucket(struct game *g, unsigned int b)
+{
+	unsigned int k, n = 0;
+
+	switch (below(g, 4)) {
+	case 0:
+		add(&g->out, "DROP g%d.%u\n", g->id, b);
+		if (!g->now.bucket[b])
+			fails(g, MISSING);
+		else
+			replies(g, OK);
+		g->now.bucket[b] = false;
+		memset(g->now.there[b], 0, sizeof(g->now.there[b]));
+		break;
+	case 1:
+		add(&g->out, "COUNT g%d.%u\n", g->id, b);
+		for (k = 0; k < KEYS; k++)
+			n += g->now.there[b][k];
+		if (!g->now.bucket[b])
+			fails(g, MISSING);
+		else
+			replies(g, "%u\r\n" OK, n);
+		break;
+	default:
+		add(&g->out, "CREATE g%d.%u\n", g->id, b);
+		replies(g, OK);
+		g->now.bucket[b] = true;
+	}
+}
+
+static void
+play_begin(struct game *g)
+{
+	add(&g->out, "BEGIN\n");
+	add(&g->want, g->open ? NESTED : OK);
+	if (g->open)
+		return;
+	g->begun = g->now;
+	g->open = true;
+	g->undone = false;
+}
+
+static void
+play_commit(struct game *g)
+{
+	add(&g->out, "COMMIT\n");
+	if (!g->open)
+		add(&g->want, NO_TRANSACTION);
+	else if (g->undone) {
+		add(&g->want, "%s", g->only);
+		g->now = g->begun;
+	} else {
+		buf_append(&g->want, buf_data(&g->replies),
+		    buf_size(&g->replies));
+		add(&g->want, OK);
+	}
+	buf_truncate(&g->replies, 0);
+	g->open = g->undone = false;
+}
+
+static void
+play_abort(struct game *g)
+{
+	add(&g->out, "ABORT\n");
+	add(&g->want, g->open ? OK : NO_TRANSACTION);
+	if (g->open)
+		g->now = g->begun;
+	buf_truncate(&g->replies, 0);
+	g->open = g->undone = false;
+}
+
+static void
+play(struct game *g)
+{
+	switch (below(g, 20)) {
+	case 0:
+		play_begin(g);
+		break;
+	case 1:
+	case 2:
+		play_commit(g);
+		break;
+	case 3:
+		play_abort(g);
+		break;
+	case 4:
+		add(&g->out, "PUT g%d.0 k v XX 5\n", g->id);
+		add(&g->want, UNKNOWN);
+		break;
+	case 5:
+		add(&g->out, "INCR g%d.0 k 1x\n", g->id);
+		add(&g->want, NO_NUMBER);
+		break;
+	case 6:
+	case 7:
+		play_bucket(g, below(g, BUCKETS));
+		break;
+	default:
+		play_key(g, below(g, BUCKETS), below(g, KEYS));
+	}
+}
+
+static enum exchange_result
+play_game(struct member *m, int fd)
+{
+	struct game g = { .id = m->id,
+		.state = 88172645463325252u + (uint64_t)m->id * 977 +
+		    (uint64_t)getppid() };
+	enum exchange_result result = EXCHANGE_OK;
+	unsigned int n;
+
+	while (result == EXCHANGE_OK && !m->stop) {
+		n = below(&g, 8) == 0 ? 500 : 1 + below(&g, 20);
+		while (n-- > 0)
+			play(&g);
+		result = member_exchange(m, fd, &g.out, &g.want);
+	}
+	return result;
+}
+
+START_TEST(test_model)
+{
+	struct member *crew = crew_new();
+
+	crew_start(crew, server, 0, CREW, play_game);
+	crew_await(crew, 150);
+	crew_end(crew);
+}
+END_TEST
+
+START_TEST(test_model_kill)
+{
+	struct server *s = server_start(patient);
+	struct member *crew = crew_new();
+	int i;
+
+	crew_start(crew, s, 0, CREW, play_game);
+	for (i = 0; i < KILLS; i++) {
+		crew_await(crew, 1 + (unsigned long)random() % 15);
+		process_kill(server_pid(s, "registry"));
+	}
+	crew_await(crew, 2);
+	crew_end(crew);
+	server_stop(s);
+}
+END_TEST
+
+/* A full disk */
+
+static void
+limit_file(const struct server *s)
+{
+	char path[PATH_MAX];
+	struct rlimit limit;
+	struct stat st;
+	pid_t pid = server_pid(s, "registry");
+
+	snprintf(path, sizeof(path), "%s/data/data.mdb", s->dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(prlimit(pid, RLIMIT_FSIZE, NULL, &limit), 0);
+	limit.rlim_cur = (rlim_t)st.st_size;
+	ck_assert_int_eq(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
+}
+
+/* PUT of so many bytes; returns whether it was OK, not "full". */
+static bool
+put_sized(int fd, const char *bucket, const char *key, size_t size,
+    const char *more)
+{
+	static char value[2001];
+	char status[LINE_SIZE];
+	struct buf out;
+
+	memset(value, 'v', 2000);
+	buf_init(&out);
+	add(&out, "PUT %s %s ", bucket, key);
+	buf_append(&out, value, size);
+	add(&out, "%s\n", more);
+	client_send(fd, buf_data(&out), buf_size(&out));
+	buf_clear(&out);
+	client_read_line(fd, status);
+	if (strcmp(status, OK) == 0)
+		return true;
+	ck_assert_str_eq(status, "ERROR storage full\r\n");
+	return false;
+}
+
+/* Until there is no room, not even for a little. */
+static int
+fill_disk(int fd, const char *bucket)
+{
+	static const size_t sizes[] = { 2000, 200, 1 };
+	char key[32];
+	size_t i;
+	int n = 0;
+
+	for (i = 0; i < COUNT(sizes); i++)
+		do
+			snprintf(key, sizeof(key), "k%d", n++);
+		while (put_sized(fd, bucket, key, sizes[i], ""));
+	return n;
+}
+
+static void
+await_room(int fd)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (!put_sized(fd, "d", "k", 2000, ""))
+		pause_until(deadline_ms, "no room");
+}
+
+/* What expires, and what is dropped, makes room by itself. */
+START_TEST(test_full_disk)
+{
+	static const char *const options[] = { "sync never", NULL };
+	struct server *s = server_start(options);
+	pid_t registry = server_pid(s, "registry");
+	int fd = client_connect(s), i;
+	char key[32];
+
+	client_ask(fd, "CREATE b\nCREATE c\nCREATE d\n", OK OK OK);
+	limit_file(s);
+	for (i = 0; i < 400; i++) {
+		snprintf(key, sizeof(key), "k%d", i);
+		ck_assert(put_sized(fd, "c", key, 2000, " EX 2"));
+	}
+	ck_assert_int_gt(fill_disk(fd, "b"), 300);
+	await_stat(fd, "expiring", 0);
+	await_room(fd);
+
+	(void)fill_disk(fd, "b");
+	client_ask(fd, "INCR b n\nBEGIN\nPUT b n 1\nCOMMIT\n",
+	    "ERROR storage full\r\n" OK QUEUED "ERROR storage full\r\n");
+	client_ask(fd, "EXISTS b n\nDROP b\n", MISSING OK);
+	await_stat(fd, "dropped", 0);
+	await_room(fd);
+
+	(void)fill_disk(fd, "c");
+	client_ask(fd, "BEGIN\nDELETE c k1\nDROP c\nCOMMIT\n",
+	    OK QUEUED QUEUED OK OK OK);
+	await_stat(fd, "dropped", 0);
+	await_room(fd);
+	client_ask(fd, "CREATE b\nINCR b n\nCOUNT d\n",
+	    OK "1\r\n" OK "1\r\n" OK);
+	ck_assert_int_eq(server_pid(s, "registry"), registry);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("commands");
+	TCase *tc = fixture_tcase(suite, "shared");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_lines);
+	tcase_add_test(tc, test_one_write);
+	tcase_add_test(tc, test_cut_anywhere);
+	tcase_add_test(tc, test_help);
+	tcase_add_test(tc, test_stats);
+	tcase_add_test(tc, test_expiry);
+	tcase_add_test(tc, test_expiry_many);
+	tcase_add_test(tc, test_transaction_max);
+	tcase_add_test(tc, test_transaction_left);
+	tcase_add_test(tc, test_transaction_readers);
+	tcase_add_test(tc, test_model);
+	tc = fixture_tcase(suite, "options");
+	tcase_add_test(tc, test_expiry_restart);
+	tcase_add_test(tc, test_drop_many);
+	tcase_add_test(tc, test_transaction_bytes);
+	tcase_add_test(tc, test_transaction_readers_kill);
+	tcase_add_test(tc, test_exactly_once);
+	tcase_add_test(tc, test_model_kill);
+	tcase_add_test(tc, test_full_disk);
+	return fixture_run(suite);
+}
