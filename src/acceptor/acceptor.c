@@ -257,5 +257,6 @@ acceptor_main(struct config *config, char *program)
 	serve(&a);
 	workers_clear(&a);
 	free(a.pfds);
+	free(a.roster); /* what it maps goes with the process */
 	return EX_OK;
 }

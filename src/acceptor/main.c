@@ -23,8 +23,9 @@ main(int argc, char *argv[], char *envp[])
 
 	setproctitle_init(argc, argv, envp);
 	log_init("acceptor", LOG_TO_STDERR, false);
-	if (channel_recv_config(&config, &terms, error) == -1)
-		fatalx(EX_USAGE, "%s", error);
+	status = channel_recv_config(&config, &terms, error);
+	if (status != EX_OK)
+		fatalx(status, "%s", error);
 	log_init("acceptor", terms.log_where, terms.verbose);
 	setproctitle("-kvd: acceptor");
 	if (program == NULL)

@@ -123,7 +123,8 @@ report_crash(struct acceptor *a, const struct worker_process *w, int status,
 
 	roster_report(a->roster, w->slot, w->pid, status, use, report);
 	log_warnx("%s", report);
-	if (a->renew_at_ms == CLOCK_NEVER)
+	/* One that stops forks no more. */
+	if (a->renew_at_ms == CLOCK_NEVER && a->stop_at_ms == CLOCK_NEVER)
 		a->renew_at_ms = soonest_ms;
 }
 

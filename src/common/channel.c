@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "common/channel.h"
 #include "common/clock.h"
@@ -89,7 +90,7 @@ await_config(uint8_t *packet, char *error)
 		if (io_poll(&pfd, 1, deadline_ms) != 1) {
 			(void)strlcpy(error, "the master does not say anything",
 			    CONFIG_ERROR_SIZE);
-			return -1;
+			return IO_AGAIN;
 		}
 		n = io_recv(CHANNEL_FD, packet, PACKET_MAX, MSG_DONTWAIT);
 	} while (n > 0 && packet[0] == CHANNEL_PING);
@@ -107,14 +108,17 @@ channel_recv_config(struct config *config, struct channel_terms *terms,
 	ssize_t n = 0;
 
 	/* A child that is started by hand has no channel. */
-	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0 &&
-	    (n = await_config(packet, error)) == -1)
-		return -1;
+	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
+		n = await_config(packet, error);
+	if (n == IO_AGAIN)
+		return EX_TEMPFAIL;
 	if (n <= CONFIG_HEADER || packet[0] != CHANNEL_CONFIG) {
 		(void)strlcpy(error, not_master, CONFIG_ERROR_SIZE);
-		return -1;
+		return EX_USAGE;
 	}
-	return read_config(config, terms, packet, (size_t)n, error);
+	return read_config(config, terms, packet, (size_t)n, error) == -1 ?
+	    EX_USAGE :
+	    EX_OK;
 }
 
 static enum channel_event

@@ -58,8 +58,9 @@ int channel_send(int fd, enum channel_type);
 int channel_recv_type(int fd);
 
 /*
- * Child: waits for the configuration on CHANNEL_FD.  Returns 0, or -1 with
- * one line in `error` (CONFIG_ERROR_SIZE bytes).
+ * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or what to
+ * exit with and one line in `error` (CONFIG_ERROR_SIZE bytes): EX_TEMPFAIL
+ * when the master is silent, and may not be the next time.
  */
 int channel_recv_config(struct config *, struct channel_terms *, char *error);
 /*

@@ -7,6 +7,8 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <linux/futex.h>
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -43,7 +45,6 @@ struct slot {
 /* All but the slots in use is derived from them: see count_anew(). */
 struct shared {
 	pthread_mutex_t lock;
-	pid_t holder;
 	uint32_t live;
 	uint32_t free; /* first of a list */
 	uint32_t high; /* slots from here on have never been used */
@@ -246,7 +247,6 @@ locked(struct shared *s, int rc)
 		count_anew(s);
 		(void)pthread_mutex_consistent(&s->lock);
 	}
-	s->holder = getpid();
 }
 
 /* For as long as it takes: an acceptor that waits too long is found hung. */
@@ -256,25 +256,43 @@ lock(struct shared *s)
 	locked(s, pthread_mutex_lock(&s->lock));
 }
 
-static bool
+/*
+ * Who has the lock; 0: nobody.  It is in the word where the kernel looks for
+ * it when a process dies, and glibc has that first: get_robust_list(2).  A
+ * field of our own would be set too late, and cleared too early.
+ */
+static pid_t
+holder(struct shared *s)
+{
+	return (pid_t)((unsigned int)__atomic_load_n(&s->lock.__data.__lock,
+			   __ATOMIC_ACQUIRE) &
+	    FUTEX_TID_MASK);
+}
+
+/* Returns 0, or who does not let go of it. */
+static pid_t
 lock_soon(struct shared *s)
 {
 	struct timespec until;
+	pid_t pid;
 	int rc;
 
-	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += MASTER_WAIT_S;
-	rc = pthread_mutex_timedlock(&s->lock, &until);
-	if (rc == ETIMEDOUT)
-		return false;
-	locked(s, rc);
-	return true;
+	do {
+		(void)clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec += MASTER_WAIT_S;
+		rc = pthread_mutex_timedlock(&s->lock, &until);
+		if (rc != ETIMEDOUT) {
+			locked(s, rc);
+			return 0;
+		}
+		/* Let go of just now: once more. */
+	} while ((pid = holder(s)) == 0);
+	return pid;
 }
 
 static void
 unlock(struct shared *s)
 {
-	s->holder = 0;
 	(void)pthread_mutex_unlock(&s->lock);
 }
 
@@ -408,11 +426,12 @@ roster_release_pid(struct roster *r, pid_t pid)
 {
 	struct shared *s = r->shared;
 	uint32_t n = roster_find(r, pid);
+	pid_t other;
 
 	if (n == ROSTER_NONE)
 		return 0;
-	if (!lock_soon(s))
-		return s->holder;
+	if ((other = lock_soon(s)) != 0)
+		return other;
 	release_slot(s, n);
 	unlock(s);
 	return 0;
@@ -440,10 +459,11 @@ pid_t
 roster_settle(struct roster *r, pid_t owner, pid_t orphan)
 {
 	struct shared *s = r->shared;
+	pid_t other;
 	uint32_t n;
 
-	if (!lock_soon(s))
-		return s->holder;
+	if ((other = lock_soon(s)) != 0)
+		return other;
 	n = find_unnamed(s, owner);
 	if (n != ROSTER_NONE && orphan != 0)
 		roster_set_pid(r, n, orphan);

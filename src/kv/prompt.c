@@ -20,7 +20,6 @@
 
 struct prompt {
 	struct kv *kv;
-	bool in_transaction; /* a PING would be queued */
 	struct buf words;
 };
 
@@ -45,7 +44,6 @@ disconnect(struct prompt *p)
 	output_flush(&p->kv->out);
 	warnx("%s", p->kv->conn.error);
 	conn_close(&p->kv->conn);
-	p->in_transaction = false;
 }
 
 /* Prints what has come; the number of lines, or -1 when that was all. */
@@ -136,18 +134,6 @@ read_subscribed(struct prompt *p, struct reply_line *line)
 }
 
 static void
-note_transaction(struct prompt *p, const struct reply_line *line)
-{
-	struct bytes word = words_get(&p->words)[0];
-
-	if (words_equal(word, "BEGIN") && line->status == REPLY_OK)
-		p->in_transaction = true;
-	if ((words_equal(word, "COMMIT") || words_equal(word, "ABORT")) &&
-	    line->status != REPLY_UNKNOWN_COMMAND)
-		p->in_transaction = false;
-}
-
-static void
 ask(struct prompt *p)
 {
 	struct bytes ping = { "PING", strlen("PING") };
@@ -156,7 +142,7 @@ ask(struct prompt *p)
 	bool subscribe, ok;
 
 	subscribe = words_equal(words_get(&p->words)[0], "SUBSCRIBE") &&
-	    words_count(&p->words) == 2 && !p->in_transaction;
+	    words_count(&p->words) == 2;
 	conn_request(c, words_get(&p->words), words_count(&p->words));
 	if (subscribe)
 		conn_request(c, &ping, 1);
@@ -167,8 +153,7 @@ ask(struct prompt *p)
 		disconnect(p);
 		return;
 	}
-	note_transaction(p, &line);
-	/* COMMIT has more than one. */
+	/* COMMIT has more than one; what is late comes while we wait. */
 	while (conn_take(c, &line) > CONN_AGAIN)
 		print_line(p, &line);
 	output_flush(&p->kv->out);

@@ -85,37 +85,12 @@ kill_holder(pid_t holder)
 		log_warn("kill");
 }
 
-void
-adopt_workers(struct master *m, pid_t acceptor)
+static void
+release(struct master *m, pid_t pid)
 {
-	pid_t orphan = 0, holder = 0;
-	int i;
-
-	if (roster_has_unnamed(m->roster, acceptor))
-		orphan = find_orphan(m);
-	for (i = 0; i < HOLDERS_MAX; i++) {
-		holder = roster_settle(m->roster, acceptor, orphan);
-		if (holder == 0)
-			return;
-		kill_holder(holder);
-	}
-	log_warnx("the number of clients may be wrong by one");
-}
-
-void
-adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
-{
-	uint32_t slot = roster_find(m->roster, pid);
-	char report[ROSTER_REPORT_SIZE];
 	pid_t holder;
 	int i;
 
-	if (slot == ROSTER_NONE)
-		return;
-	if (WIFSIGNALED(status)) {
-		roster_report(m->roster, slot, pid, status, use, report);
-		log_warnx("%s", report);
-	}
 	for (i = 0; i < HOLDERS_MAX; i++) {
 		holder = roster_release_pid(m->roster, pid);
 		if (holder == 0)
@@ -123,6 +98,54 @@ adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 		kill_holder(holder);
 	}
 	log_warnx("the number of clients may be wrong by one");
+}
+
+/* Workers that it had reaped, and not released yet: they are not ours. */
+static void
+release_reaped(struct master *m, pid_t acceptor)
+{
+	uint32_t slot = ROSTER_NONE;
+	siginfo_t info;
+	pid_t pid = 0;
+
+	while ((slot = roster_next(m->roster, acceptor, slot, &pid)) !=
+	    ROSTER_NONE)
+		if (waitid(P_PID, (id_t)pid, &info,
+			WEXITED | WNOHANG | WNOWAIT) == -1)
+			release(m, pid);
+}
+
+void
+adopt_workers(struct master *m, pid_t acceptor)
+{
+	pid_t orphan = 0, holder = -1;
+	int i;
+
+	if (roster_has_unnamed(m->roster, acceptor))
+		orphan = find_orphan(m);
+	for (i = 0; i < HOLDERS_MAX && holder != 0; i++) {
+		holder = roster_settle(m->roster, acceptor, orphan);
+		if (holder != 0)
+			kill_holder(holder);
+	}
+	if (holder != 0)
+		log_warnx("the number of clients may be wrong by one");
+	release_reaped(m, acceptor);
+}
+
+void
+adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
+{
+	uint32_t slot = roster_find(m->roster, pid);
+	char report[ROSTER_REPORT_SIZE];
+
+	if (slot == ROSTER_NONE)
+		return;
+	if (WIFSIGNALED(status)) {
+		roster_report(m->roster, slot, pid, status, use, report);
+		log_warnx("%s", report);
+	}
+	release(m, pid);
 }
 
 /* None can be reaped, and its pid used again, meanwhile. */

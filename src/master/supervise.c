@@ -24,6 +24,8 @@
 #include "master/report.h"
 #include "master/supervise.h"
 
+static void begin_stop(struct master *m, int status);
+
 static void
 start(struct master *m, struct child *c)
 {
@@ -31,6 +33,8 @@ start(struct master *m, struct child *c)
 		return;
 	log_warn("cannot start the %s", c->spec->name);
 	supervise_event(m, c, POLICY_ENDED_BADLY);
+	if (!m->stopping && c->policy.state == POLICY_IDLE)
+		begin_stop(m, EX_OSERR);
 }
 
 static void
@@ -175,11 +179,11 @@ ending(const struct master *m, int status)
 }
 
 static const char *
-what_next(const struct child *c, int64_t now_ms, char *text, size_t size)
+what_next(const struct child *c, char *text, size_t size)
 {
-	if (c->policy.state == POLICY_WAITING && c->policy.deadline_ms > now_ms)
+	if (c->policy.state == POLICY_WAITING && c->policy.backoff_ms > 0)
 		snprintf(text, size, "restarting it in %lldms",
-		    (long long)(c->policy.deadline_ms - now_ms));
+		    (long long)c->policy.backoff_ms);
 	else if (policy_runs(&c->policy) || c->policy.state == POLICY_WAITING)
 		(void)strlcpy(text, "restarting it now", size);
 	else
@@ -191,10 +195,10 @@ static void
 child_has_ended(struct master *m, struct child *c, int status,
     const struct rusage *use)
 {
-	bool expected = status == 0 &&
-	    (c->policy.state == POLICY_STOPPING ||
-		c->policy.state == POLICY_REPLACING);
-	int64_t now_ms = clock_ms(), ran_ms = now_ms - c->policy.started_ms;
+	bool stopped = c->policy.state == POLICY_STOPPING;
+	bool expected =
+	    status == 0 && (stopped || c->policy.state == POLICY_REPLACING);
+	int64_t ran_ms = clock_ms() - c->policy.started_ms;
 	char end[64], used[96], next[64];
 	long pid = (long)c->pid;
 
@@ -206,11 +210,11 @@ child_has_ended(struct master *m, struct child *c, int status,
 		exit_describe(end, sizeof(end), status);
 		exit_describe_use(used, sizeof(used), ran_ms, use);
 		log_warnx("%s (pid %ld) %s; %s; %s", c->spec->name, pid, end,
-		    used, what_next(c, now_ms, next, sizeof(next)));
+		    used, what_next(c, next, sizeof(next)));
 	}
 	if (m->stopping)
 		advance_stop(m);
-	else if (!expected && c->policy.state == POLICY_IDLE)
+	else if (!stopped && c->policy.state == POLICY_IDLE)
 		begin_stop(m,
 		    WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
 			WEXITSTATUS(status) :

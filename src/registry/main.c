@@ -20,8 +20,9 @@ main(int argc, char *argv[], char *envp[])
 
 	setproctitle_init(argc, argv, envp);
 	log_init("registry", LOG_TO_STDERR, false);
-	if (channel_recv_config(&config, &terms, error) == -1)
-		fatalx(EX_USAGE, "%s", error);
+	status = channel_recv_config(&config, &terms, error);
+	if (status != EX_OK)
+		fatalx(status, "%s", error);
 	log_init("registry", terms.log_where, terms.verbose);
 	setproctitle("-kvd: registry");
 	status = registry_main(&config, terms.wall_base_ms);

@@ -119,7 +119,8 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	claim_outcome(r, c);
 	/* Gone for good: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
-	return STEP_DONE;
+	/* What it has missed it is told before any reply. */
+	return body.size > 0 ? STEP_WAIT : STEP_DONE;
 }
 
 static struct store_view *

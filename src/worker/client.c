@@ -106,7 +106,8 @@ client_close(struct client *c)
 	char unread[4096];
 
 	if (shutdown(c->fd, SHUT_WR) == 0)
-		while (io_poll(&pfd, 1, deadline_ms) > 0 &&
+		while (clock_ms() < deadline_ms &&
+		    io_poll(&pfd, 1, deadline_ms) > 0 &&
 		    io_recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)
 			;
 	(void)close(c->fd);

@@ -104,19 +104,29 @@ try_connect(struct link *l)
 	return -1;
 }
 
-/* Connects, and tries again until the deadline or the master's end. */
+/* Pauses; -1: the deadline would pass, or the master has gone. */
+static int
+pause_connecting(struct link *l, int64_t deadline_ms)
+{
+	struct pollfd pfd = { .fd = l->lifeline_fd };
+	int64_t retry_ms = clock_ms() + RETRY_MS;
+
+	if (retry_ms > deadline_ms || io_poll(&pfd, 1, retry_ms) != IO_AGAIN)
+		return -1;
+	return 0;
+}
+
+/* Connects, and tries again until the deadline or the master's end.  One
+ * that closes without a word would close again. */
 static int
 link_connect(struct link *l, int64_t deadline_ms)
 {
-	struct pollfd pfd = { .fd = l->lifeline_fd };
-	int64_t retry_ms;
-
-	while (try_connect(l) == -1) {
-		retry_ms = clock_ms() + RETRY_MS;
-		if (retry_ms > deadline_ms ||
-		    io_poll(&pfd, 1, retry_ms) != IO_AGAIN)
+	if (l->fruitless && pause_connecting(l, deadline_ms) == -1)
+		return -1;
+	while (try_connect(l) == -1)
+		if (pause_connecting(l, deadline_ms) == -1)
 			return -1;
-	}
+	l->fruitless = true;
 	return 0;
 }
 
@@ -130,8 +140,10 @@ link_read(struct link *l, int flags)
 	if ((to = buf_reserve(&l->in, READ_SIZE)) == NULL)
 		return IO_FAILED;
 	n = io_recv(l->fd, to, READ_SIZE, flags);
-	if (n > 0)
+	if (n > 0) {
 		buf_commit(&l->in, (size_t)n);
+		l->fruitless = false;
+	}
 	return n;
 }
 
@@ -313,5 +325,14 @@ link_event(struct link *l, struct message *m)
 int
 link_resume(struct link *l)
 {
-	return l->fd != -1 ? 0 : try_connect(l);
+	if (l->fd != -1)
+		return 0;
+	if (l->fruitless) {
+		l->fruitless = false;
+		return -1;
+	}
+	if (try_connect(l) == -1)
+		return -1;
+	l->fruitless = true;
+	return 0;
 }

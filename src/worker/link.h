@@ -24,6 +24,7 @@ struct link {
 	size_t sent; /* bytes of `pending` that this connection has sent */
 	struct buf in;
 	bool repeats; /* `pending` was sent on an earlier connection */
+	bool fruitless; /* nothing has come on this connection */
 	int64_t sent_ms; /* when `pending` was first sent */
 	struct events events; /* subscriptions, which are repeated as well */
 	struct message request; /* the one that the last reply is for */

@@ -57,6 +57,9 @@ replies_take_event(struct worker *w, const struct message *event)
 {
 	struct buf *out = w->listing ? &w->held : &w->client.out;
 
+	/* After the first that is lost there are no others. */
+	if (w->lagged)
+		return true;
 	switch (events_format(&w->link.events, event, out)) {
 	case EVENTS_OK:
 		break;
@@ -77,7 +80,16 @@ flush_some(struct worker *w)
 	    client_flush(&w->client) == 0;
 }
 
-/* Takes all outstanding replies.  False: the client is gone. */
+/* True: the client has been told so, as the last that it is told. */
+static bool
+is_lagged(struct worker *w)
+{
+	if (w->lagged)
+		replies_goodbye(w, STATUS_LAGGED);
+	return w->lagged;
+}
+
+/* Takes all outstanding replies.  False: the client is gone, or is to go. */
 bool
 replies_settle(struct worker *w)
 {
@@ -92,9 +104,7 @@ replies_settle(struct worker *w)
 	}
 	while (good && result == LINK_FAILED && link_drop(&w->link) == 1)
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
-	if (good && w->lagged)
-		replies_goodbye(w, STATUS_LAGGED);
-	return good;
+	return good && !is_lagged(w);
 }
 
 /* Takes the events that have come. */
@@ -109,9 +119,7 @@ replies_take_events(struct worker *w)
 		return true;
 	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
 		good = replies_take_event(w, &m) && flush_some(w);
-	if (good && w->lagged)
-		replies_goodbye(w, STATUS_LAGGED);
-	return good;
+	return good && !is_lagged(w);
 }
 
 /* Answers by itself, after all that was asked before. */

@@ -1143,141 +1143,158 @@ fails(struct game *g, const char *reply)
 }
 
 static const char *
-value_text(long value)
+value_text(long value, char text[32])
 {
-	static char text[32];
-
-	if (value < 0)
-		snprintf(text, sizeof(text), "v%ld", -value);
-	else
-		snprintf(text, sizeof(text), "%ld", value);
+	snprintf(text, 32, value < 0 ? "v%ld" : "%ld", labs(value));
 	return text;
+}
+
+/* A key, and what there is of it. */
+struct spot {
+	char name[32]; /* bucket and key */
+	bool *there, *expires;
+	long *value;
+};
+
+static void
+play_get(struct game *g, const struct spot *p)
+{
+	char text[32];
+
+	add(&g->out, "GET %s\n", p->name);
+	if (*p->there)
+		replies(g, "%s\r\n" OK, value_text(*p->value, text));
+	else
+		replies(g, EMPTY);
+}
+
+static void
+play_exists(struct game *g, const struct spot *p)
+{
+	add(&g->out, "EXISTS %s\n", p->name);
+	replies(g, "%s", *p->there ? OK : MISSING);
+}
+
+static void
+play_delete(struct game *g, const struct spot *p)
+{
+	add(&g->out, "DELETE %s\n", p->name);
+	replies(g, OK);
+	*p->there = false;
+}
+
+static void
+play_put(struct game *g, const struct spot *p)
+{
+	char text[32];
+
+	*p->value = (long)below(g, 20) - 10;
+	*p->expires = below(g, 3) == 0;
+	*p->there = true;
+	add(&g->out, "PUT %s %s%s\n", p->name, value_text(*p->value, text),
+	    *p->expires ? " EX 100000" : "");
+	replies(g, OK);
+}
+
+static void
+play_add(struct game *g, const struct spot *p)
+{
+	long value = (long)below(g, 20) - 10;
+	char text[32];
+
+	add(&g->out, "ADD %s %s\n", p->name, value_text(value, text));
+	if (*p->there) {
+		fails(g, CONFLICT);
+		return;
+	}
+	replies(g, OK);
+	*p->there = true;
+	*p->expires = false;
+	*p->value = value;
+}
+
+static void
+play_cas(struct game *g, const struct spot *p)
+{
+	long old = *p->value + (below(g, 3) == 0);
+	long value = (long)below(g, 20) - 10;
+	char text[32], old_text[32];
+
+	add(&g->out, "CAS %s %s %s\n", p->name, value_text(old, old_text),
+	    value_text(value, text));
+	if (!*p->there || old != *p->value) {
+		fails(g, CONFLICT);
+		return;
+	}
+	replies(g, OK);
+	*p->value = value;
+}
+
+static void
+play_incr(struct game *g, const struct spot *p)
+{
+	add(&g->out, "INCR %s 3\n", p->name);
+	if (*p->there && *p->value < 0) {
+		fails(g, NOT_NUMBER);
+		return;
+	}
+	*p->expires = *p->there && *p->expires;
+	*p->value = *p->there ? *p->value + 3 : 3;
+	*p->there = true;
+	replies(g, "%ld\r\n" OK, *p->value);
+}
+
+static void
+play_expire(struct game *g, const struct spot *p)
+{
+	*p->expires = below(g, 2) == 0;
+	add(&g->out, *p->expires ? "EXPIRE %s 100000\n" : "PERSIST %s\n",
+	    p->name);
+	replies(g, "%s", *p->there ? OK : MISSING);
+}
+
+/* What is left of a time to live is not known. */
+static void
+play_ttl(struct game *g, const struct spot *p)
+{
+	if (*p->there && *p->expires)
+		return;
+	add(&g->out, "TTL %s\n", p->name);
+	replies(g, EMPTY);
+}
+
+/* Whatever it is: there is no such bucket. */
+static void
+play_missing(struct game *g, const struct spot *p)
+{
+	static const struct {
+		const char *command, *rest;
+	} forms[] = { { "GET", "" }, { "EXISTS", "" }, { "DELETE", "" },
+		{ "PUT", " v" }, { "PUT", " v EX 5" }, { "ADD", " v" },
+		{ "CAS", " v w" }, { "INCR", "" }, { "EXPIRE", " 5" },
+		{ "PERSIST", "" }, { "TTL", "" } };
+	unsigned int i = below(g, COUNT(forms));
+
+	add(&g->out, "%s %s%s\n", forms[i].command, p->name, forms[i].rest);
+	fails(g, MISSING);
 }
 
 static void
 play_key(struct game *g, unsigned int b, unsigned int k)
 {
-	bool known = g->now.bucket[b], *there = &g->now.there[b][k];
-	bool *expires = &g->now.expires[b][k];
-	long *value = &g->now.value[b][k], n = (long)below(g, 20) - 10;
-	char name[32];
+	static void (*const plays[])(struct game *,
+	    const struct spot *) = { play_get, play_exists, play_delete,
+		play_put, play_put, play_add, play_cas, play_cas, play_incr,
+		play_expire, play_ttl };
+	struct spot p = { .there = &g->now.there[b][k],
+		.expires = &g->now.expires[b][k],
+		.value = &g->now.value[b][k] };
 
-	snprintf(name, sizeof(name), "g%d.%u k%u", g->id, b, k);
-	switch (below(g, 10)) {
-	case 0:
-		add(&g->out, "GET %s\n", name);
-		if (!known)
-			fails(g, MISSING);
-		else if (!*there)
-			replies(g, EMPTY);
-		else
-			replies(g, "%s\r\n" OK, value_text(*value));
-		break;
-	case 1:
-		add(&g->out, "EXISTS %s\n", name);
-		if (!known)
-			fails(g, MISSING);
-		else
-			replies(g, "%s", *there ? OK : MISSING);
-		break;
-	case 2:
-		add(&g->out, "DELETE %s\n", name);
-		if (!known) {
-			fails(g, MISSING);
-			break;
-		}
-		replies(g, OK);
-		*there = false;
-		break;
-	case 3:
-		add(&g->out, "ADD %s %s\n", name, value_text(n));
-		if (!known)
-			fails(g, MISSING);
-		else if (*there)
-			fails(g, CONFLICT);
-		else {
-			replies(g, OK);
-			*there = true;
-			*expires = false;
-			*value = n;
-		}
-		break;
-	case 4:
-		add(&g->out, "CAS %s %s", name,
-		    value_text(below(g, 3) ? *value : *value + 1));
-		/* the same choice again: the text above tells */
-		add(&g->out, " %s\n", value_text(n));
-		if (!known)
-			fails(g, MISSING);
-		else {
-			const char *text = (const char *)buf_data(&g->out);
-			const char *end = text + buf_size(&g->out);
-			char line[128], old[32];
-
-			for (text = end - 1; text[-1] != '\n' &&
-			     text > (const char *)buf_data(&g->out);)
-				text--;
-			snprintf(line, sizeof(line), "%.*s", (int)(end - text),
-			    text);
-			(void)sscanf(line, "CAS %*s %*s %31s", old);
-			if (!*there || strcmp(old, value_text(*value)) != 0)
-				fails(g, CONFLICT);
-			else {
-				replies(g, OK);
-				*value = n;
-			}
-		}
-		break;
-	case 5:
-		add(&g->out, "INCR %s 3\n", name);
-		if (!known)
-			fails(g, MISSING);
-		else if (*there && *value < 0)
-			fails(g, NOT_NUMBER);
-		else {
-			*expires = *there && *expires;
-			*value = *there ? *value + 3 : 3;
-			*there = true;
-			replies(g, "%ld\r\n" OK, *value);
-		}
-		break;
-	case 6:
-		add(&g->out, "EXPIRE %s 100000\n", name);
-		if (!known)
-			fails(g, MISSING);
-		else
-			replies(g, "%s", *there ? OK : MISSING);
-		*expires = true;
-		break;
-	case 7:
-		add(&g->out, "PERSIST %s\n", name);
-		if (!known)
-			fails(g, MISSING);
-		else
-			replies(g, "%s", *there ? OK : MISSING);
-		*expires = false;
-		break;
-	case 8:
-		if (known && *there && *expires)
-			break; /* what is left is not known */
-		add(&g->out, "TTL %s\n", name);
-		if (!known)
-			fails(g, MISSING);
-		else
-			replies(g, EMPTY);
-		break;
-	default:
-		*expires = known && below(g, 3) == 0;
-		add(&g->out, "PUT %s %s%s\n", name, value_text(n),
-		    *expires ? " EX 100000" : "");
-		if (!known) {
-			fails(g, MISSING);
-			break;
-		}
-		replies(g, OK);
-		*there = true;
-		*value = n;
-	}
+	snprintf(p.name, sizeof(p.name), "g%d.%u k%u", g->id, b, k);
+	if (g->now.bucket[b])
+		plays[below(g, COUNT(plays))](g, &p);
+	else
+		play_missing(g, &p);
 }
 
 static void

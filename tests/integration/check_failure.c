@@ -588,20 +588,6 @@ END_TEST
 
 /* Shortages */
 
-/* Sets the soft limit of another process; returns what it was. */
-static rlim_t
-set_limit(pid_t pid, enum __rlimit_resource resource, rlim_t soft)
-{
-	struct rlimit limit;
-	rlim_t before;
-
-	ck_assert_int_eq(prlimit(pid, resource, NULL, &limit), 0);
-	before = limit.rlim_cur;
-	limit.rlim_cur = soft;
-	ck_assert_int_eq(prlimit(pid, resource, &limit, NULL), 0);
-	return before;
-}
-
 static off_t
 data_size(const struct server *s)
 {
@@ -707,7 +693,7 @@ START_TEST(test_storage_full)
 	rlim_t before;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	before = set_limit(registry, RLIMIT_FSIZE, (rlim_t)data_size(s));
+	before = process_limit(registry, RLIMIT_FSIZE, (rlim_t)data_size(s));
 	fill(fd, counts);
 	ck_assert_int_gt(counts[0], 1);
 	client_ask(other, "PING\nEXISTS b k0.0\n", "OK\r\nOK\r\n");
@@ -721,7 +707,7 @@ START_TEST(test_storage_full)
 	fill(other, counts);
 	get_all(fd, counts);
 	/* So does a larger disk. */
-	(void)set_limit(registry, RLIMIT_FSIZE, before);
+	(void)process_limit(registry, RLIMIT_FSIZE, before);
 	ck_assert(put_sized(fd, 0, counts[0]++));
 	/* Nobody had to die for it, and all is right after a restart. */
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
@@ -746,16 +732,16 @@ START_TEST(test_storage_full_restart)
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	/* The next registry inherits the master's. */
-	before = set_limit(s->pid, RLIMIT_FSIZE, limit);
-	(void)set_limit(registry, RLIMIT_FSIZE, limit);
+	before = process_limit(s->pid, RLIMIT_FSIZE, limit);
+	(void)process_limit(registry, RLIMIT_FSIZE, limit);
 	fill(fd, counts);
 	process_kill(registry);
 	get_all(fd, counts);
 	ck_assert(!put_sized(fd, 0, counts[0]));
 	counts[0] = delete_sized(fd, 0, counts[0], 1);
 	get_all(fd, counts);
-	(void)set_limit(s->pid, RLIMIT_FSIZE, before);
-	(void)set_limit(server_pid(s, "registry"), RLIMIT_FSIZE, before);
+	(void)process_limit(s->pid, RLIMIT_FSIZE, before);
+	(void)process_limit(server_pid(s, "registry"), RLIMIT_FSIZE, before);
 	ck_assert(put_sized(fd, 0, counts[0]++));
 	get_all(fd, counts);
 	(void)close(fd);
@@ -807,41 +793,6 @@ START_TEST(test_registry_timeout)
 }
 END_TEST
 
-/* CPU time that a process has used. */
-static int64_t
-cpu_ms(pid_t pid)
-{
-	struct timespec ts;
-	clockid_t clock;
-
-	ck_assert_int_eq(clock_getcpuclockid(pid, &clock), 0);
-	ck_assert_int_eq(clock_gettime(clock, &ts), 0);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-/* A window in which a process that spins would be seen to. */
-#define WATCH_MS 500
-#define SPIN_MS (WATCH_MS / 10)
-
-static void
-expect_no_spin(pid_t pid)
-{
-	int64_t before_ms = cpu_ms(pid), end_ms = now_ms() + WATCH_MS;
-
-	while (now_ms() < end_ms)
-		pause_until(end_ms + WAIT_MS, "");
-	ck_assert_int_lt(cpu_ms(pid) - before_ms, SPIN_MS);
-}
-
-static void
-await_log(const struct server *s, const char *text)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-
-	while (strstr(server_log(s), text) == NULL)
-		pause_until(deadline_ms, text);
-}
-
 static const struct {
 	const char *role;
 	const char *text; /* what it has to say about it */
@@ -860,13 +811,13 @@ START_TEST(test_no_descriptors)
 	rlim_t before;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	before = set_limit(pid, RLIMIT_NOFILE, 3);
+	before = process_limit(pid, RLIMIT_NOFILE, 3);
 	late = client_connect(s);
 	client_say(late, "GET b k\n");
-	await_log(s, starved[_i].text);
-	expect_no_spin(pid);
+	server_await_log(s, starved[_i].text, 1);
+	process_expect_idle(pid);
 	client_ask(fd, "PUT b k 1\n", "OK\r\n");
-	(void)set_limit(pid, RLIMIT_NOFILE, before);
+	(void)process_limit(pid, RLIMIT_NOFILE, before);
 	client_hear(late, "1\r\nOK\r\n");
 	ck_assert_int_eq(server_pid(s, starved[_i].role), pid);
 	(void)close(fd);
@@ -914,12 +865,12 @@ START_TEST(test_no_processes)
 	fd = client_connect(s);
 	acceptor = server_pid(s, "acceptor");
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	before = set_limit(acceptor, RLIMIT_NPROC, 1);
+	before = process_limit(acceptor, RLIMIT_NPROC, 1);
 	late = client_connect(s);
 	client_expect_gone(late);
-	expect_no_spin(acceptor);
+	process_expect_idle(acceptor);
 	client_ask(fd, "PUT b k 1\n", "OK\r\n");
-	(void)set_limit(acceptor, RLIMIT_NPROC, before);
+	(void)process_limit(acceptor, RLIMIT_NPROC, before);
 	await_service(s);
 	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
 	(void)close(fd);

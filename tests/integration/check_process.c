@@ -590,17 +590,6 @@ START_TEST(test_stop_hung)
 }
 END_TEST
 
-/* A reload is not there yet; until then SIGHUP must not do harm. */
-START_TEST(test_hangup)
-{
-	struct server *s = server_start(NULL);
-
-	ck_assert_int_eq(kill(s->pid, SIGHUP), 0);
-	expect_serving(s);
-	server_stop(s);
-}
-END_TEST
-
 /* Where all was killed at once, names are left that mean nothing. */
 START_TEST(test_stale)
 {
@@ -757,7 +746,6 @@ main(void)
 	tcase_add_loop_test(tc, test_stop, 0, COUNT(stop_signals));
 	tcase_add_test(tc, test_early_stop);
 	tcase_add_test(tc, test_stop_hung);
-	tcase_add_test(tc, test_hangup);
 	tcase_add_test(tc, test_stale);
 	return fixture_run(suite);
 }

@@ -227,6 +227,40 @@ server_option(struct server *s, const char *format, ...)
 		s->listens++;
 }
 
+/* Lines of the file count only if no option says `listen`. */
+static size_t
+count_listens(const char *text)
+{
+	size_t n = strncmp(text, "listen ", 7) == 0;
+
+	while ((text = strstr(text, "\nlisten ")) != NULL) {
+		text++;
+		n++;
+	}
+	return n;
+}
+
+void
+server_file(struct server *s, const char *format, ...)
+{
+	char path[PATH_MAX], *text;
+	va_list args;
+	FILE *file;
+
+	va_start(args, format);
+	ck_assert_int_ne(vasprintf(&text, format, args), -1);
+	va_end(args);
+	snprintf(path, sizeof(path), "%s/kvd.conf", s->dir);
+	ck_assert_ptr_nonnull(file = fopen(path, "we"));
+	ck_assert_int_ge(fputs(text, file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+	/* While it runs, more may come than it has announced. */
+	if (s->pid == 0 && s->listens == 0)
+		s->listens = count_listens(text);
+	s->has_file = true;
+	free(text);
+}
+
 /*
  * Check handles signals, and would in a child that has not yet executed what
  * it is for: that begins with none handled.
@@ -254,7 +288,7 @@ fork_unhandled(void)
 __attribute__((noreturn)) static void
 exec_server(const struct server *s)
 {
-	const char *argv[2 * SERVER_OPTIONS_MAX + 3] = { "kvd", "-d" };
+	const char *argv[2 * SERVER_OPTIONS_MAX + 5] = { "kvd", "-d" };
 	char path[PATH_MAX + sizeof("/kvd")];
 	size_t i, n = 2;
 
@@ -269,11 +303,17 @@ exec_server(const struct server *s)
 		_exit(126);
 	closefrom(3);
 	(void)signal(SIGPIPE, SIG_DFL);
+	if (s->has_file) {
+		argv[n++] = "-f";
+		argv[n++] = "kvd.conf";
+	}
 	for (i = 0; i < s->n_options; i++) {
 		argv[n++] = "-o";
 		argv[n++] = s->options[i];
 	}
 	snprintf(path, sizeof(path), "%s/kvd", build_dir());
+	if (chdir(s->dir) == -1)
+		_exit(126);
 	(void)execv(path, (char *const *)(void *)argv);
 	_exit(127);
 }
@@ -304,6 +344,28 @@ server_log(const struct server *s)
 	text[n < 0 ? 0 : n] = '\0';
 	(void)close(fd);
 	return text;
+}
+
+size_t
+server_log_count(const struct server *s, const char *text)
+{
+	const char *p = server_log(s);
+	size_t n = 0;
+
+	while ((p = strstr(p, text)) != NULL) {
+		p++;
+		n++;
+	}
+	return n;
+}
+
+void
+server_await_log(const struct server *s, const char *text, size_t count)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (server_log_count(s, text) < count)
+		pause_until(deadline_ms, text);
 }
 
 static const char announcement[] = "Accepting connections on ";
@@ -608,6 +670,34 @@ server_pid(const struct server *s, const char *role)
 	return await_process(s, s->pid, title);
 }
 
+static bool
+find_acceptors(const struct server *s, pid_t *pids, size_t count)
+{
+	static struct process list[PROCESSES_MAX];
+	size_t i, n = list_processes(s, list), found = 0;
+
+	for (i = 0; i < n; i++) {
+		if (list[i].parent != s->pid ||
+		    strcmp(list[i].title, "kvd: acceptor") != 0)
+			continue;
+		if (found < count)
+			pids[found] = list[i].pid;
+		found++;
+	}
+	return found == count;
+}
+
+void
+server_acceptors(const struct server *s, pid_t *pids, size_t count)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (!find_acceptors(s, pids, count))
+		pause_until(deadline_ms,
+		    "not as many acceptors as there are "
+		    "to be");
+}
+
 pid_t
 server_worker(const struct server *s, int fd)
 {
@@ -625,15 +715,25 @@ server_worker_unix(const struct server *s)
 }
 
 size_t
-server_count(const struct server *s, const char *title)
+server_pids(const struct server *s, const char *title, pid_t *pids, size_t max)
 {
 	static struct process list[PROCESSES_MAX];
 	size_t i, n = list_processes(s, list), count = 0;
 
-	for (i = 0; i < n; i++)
-		if (strncmp(list[i].title, title, strlen(title)) == 0)
-			count++;
-	return count;
+	for (i = 0; i < n; i++) {
+		if (strncmp(list[i].title, title, strlen(title)) != 0)
+			continue;
+		if (count < max)
+			pids[count] = list[i].pid;
+		count++;
+	}
+	return pids == NULL || count < max ? count : max;
+}
+
+size_t
+server_count(const struct server *s, const char *title)
+{
+	return server_pids(s, title, NULL, 0);
 }
 
 bool
@@ -670,6 +770,44 @@ process_kill(pid_t pid)
 {
 	ck_assert_int_eq(kill(pid, SIGKILL), 0);
 	process_await_end(pid);
+}
+
+rlim_t
+process_limit(pid_t pid, enum __rlimit_resource resource, rlim_t soft)
+{
+	struct rlimit limit;
+	rlim_t before;
+
+	ck_assert_int_eq(prlimit(pid, resource, NULL, &limit), 0);
+	before = limit.rlim_cur;
+	limit.rlim_cur = soft;
+	ck_assert_int_eq(prlimit(pid, resource, &limit, NULL), 0);
+	return before;
+}
+
+static int64_t
+cpu_ms(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	ck_assert_int_eq(clock_getcpuclockid(pid, &clock), 0);
+	ck_assert_int_eq(clock_gettime(clock, &ts), 0);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* A window in which a process that spins would be seen to. */
+#define WATCH_MS 500
+#define SPIN_MS (WATCH_MS / 10)
+
+void
+process_expect_idle(pid_t pid)
+{
+	int64_t before_ms = cpu_ms(pid), end_ms = now_ms() + WATCH_MS;
+
+	while (now_ms() < end_ms)
+		pause_until(end_ms + WAIT_MS, "");
+	ck_assert_int_lt(cpu_ms(pid) - before_ms, SPIN_MS);
 }
 
 /* Commands */
@@ -808,6 +946,20 @@ int
 client_connect(const struct server *s)
 {
 	return client_connect_to(s->host, s->port);
+}
+
+int
+client_connect_from(const struct server *s, const char *source)
+{
+	struct sockaddr_in from = { .sin_family = AF_INET }, to = from;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	to.sin_port = htons((uint16_t)s->port);
+	ck_assert_int_eq(inet_pton(AF_INET, source, &from.sin_addr), 1);
+	ck_assert_int_eq(inet_pton(AF_INET, s->host, &to.sin_addr), 1);
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&from, sizeof(from)),
+	    0);
+	return connect_or_fail(fd, (const struct sockaddr *)&to, sizeof(to));
 }
 
 int

@@ -11,6 +11,7 @@
 #ifndef INTEGRATION_FIXTURE_H
 #define INTEGRATION_FIXTURE_H
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 #include <check.h>
@@ -29,13 +30,14 @@
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
-#define SERVER_OPTIONS_MAX 16
+#define SERVER_OPTIONS_MAX 32
 
 struct server {
 	char dir[64]; /* has data/, run/ and log */
 	char *options[SERVER_OPTIONS_MAX];
 	size_t n_options;
-	size_t listens; /* among them */
+	size_t listens; /* among them, and in the file */
+	bool has_file;
 	pid_t pid; /* of the master, and its process group; 0: none */
 	long log_start; /* where the log of this run begins */
 	char host[64]; /* the first address that it listens on */
@@ -60,6 +62,9 @@ void pause_until(int64_t deadline_ms, const char *what);
  */
 struct server *server_new(void);
 void server_option(struct server *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The configuration file, from now on; -f is given a relative path. */
+void server_file(struct server *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* Starts the server, and does not wait for anything. */
 void server_spawn(struct server *);
@@ -89,17 +94,26 @@ void server_free(struct server *);
 
 /* What it has logged in this run, in a static buffer. */
 const char *server_log(const struct server *);
+/* How often that says so. */
+size_t server_log_count(const struct server *, const char *text);
+/* Waits until it says so, and so often. */
+void server_await_log(const struct server *, const char *text, size_t count);
 /* The port of the listener on this host, for those with several. */
 int server_port(const struct server *, const char *host);
 
 /* "registry" or "acceptor": waits until there is one. */
 pid_t server_pid(const struct server *, const char *role);
+/* All acceptors: waits until there are so many, and no others. */
+void server_acceptors(const struct server *, pid_t *pids, size_t count);
 /* The worker of this (TCP) client. */
 pid_t server_worker(const struct server *, int fd);
 /* The worker of a client of the Unix socket. */
 pid_t server_worker_unix(const struct server *);
 /* How many processes have a title that begins so. */
 size_t server_count(const struct server *, const char *title);
+/* The pids of at most so many of them; returns how many. */
+size_t server_pids(const struct server *, const char *title, pid_t *pids,
+    size_t max);
 
 /* The title and the parent of a process; false when there is none. */
 bool process_title(pid_t, char *title, size_t size);
@@ -107,6 +121,10 @@ pid_t process_parent(pid_t);
 /* SIGKILL, and waits until it is dead. */
 void process_kill(pid_t);
 void process_await_end(pid_t);
+/* Sets the soft limit of another process; returns what it was. */
+rlim_t process_limit(pid_t, enum __rlimit_resource, rlim_t soft);
+/* It uses next to no processor time for a while. */
+void process_expect_idle(pid_t);
 
 /*
  * Runs the kvd command with these arguments until it and all that it has
@@ -127,6 +145,8 @@ bool have_program(const char *name);
 int client_connect(const struct server *);
 int client_connect_to(const char *host, int port);
 int client_connect_unix(const char *path);
+/* From this address, not from one that the kernel chooses. */
+int client_connect_from(const struct server *, const char *source);
 void client_send(int fd, const void *data, size_t size);
 void client_say(int fd, const char *text);
 /* Exactly these bytes come next. */

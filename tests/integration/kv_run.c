@@ -255,19 +255,3 @@ kv_stop_server(struct server *s)
 	status = server_await_end(s, WAIT_MS);
 	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
-
-bool
-kv_server_knows(const struct server *s, const char *request)
-{
-	char line[LINE_SIZE];
-	int fd = client_connect(s);
-
-	client_say(fd, request);
-	client_say(fd, "\n");
-	client_read_line(fd, line);
-	(void)close(fd);
-	if (strcmp(line, "UNKNOWN COMMAND\r\n") != 0)
-		return true;
-	fprintf(stderr, "skipped: the server does not know %s\n", request);
-	return false;
-}

@@ -51,7 +51,4 @@ void kv_expect(const char *const args[], const char *in, int status,
 /* Tells it to stop, and waits until it has; server_restart starts it. */
 void kv_stop_server(struct server *);
 
-/* Does the server know this request (or is it older than the test)? */
-bool kv_server_knows(const struct server *, const char *request);
-
 #endif

@@ -27,6 +27,8 @@ void exchange_bufs(int fd, struct buf *out, struct buf *want);
  * `listen unix DIR/sock` is to be among its options. */
 void listen_unix(struct server *);
 int connect_unix(const struct server *);
+/* Waits until the worker has read all that was sent (unix(7), SIOCOUTQ). */
+void await_read(int fd);
 
 /* Lines of a client, one after the other. */
 struct stream {
@@ -61,6 +63,7 @@ struct job {
 	unsigned int id;
 	unsigned int seed;
 	atomic_int stop;
+	atomic_int paused;
 	atomic_ulong done; /* rounds */
 	atomic_int wrong; /* error says how */
 	char error[512];

@@ -1,0 +1,208 @@
+/*
+ * check_exit: how a process has ended, in words (common/exit).
+ */
+
+#include "unit.h"
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/exit.h"
+
+/* Wait statuses, made as the kernel makes them. */
+#define EXITED(code) ((code) << 8)
+#define KILLED(signal) (signal)
+#define DUMPED(signal) ((signal) | 0x80)
+
+static char text[256];
+
+static const struct {
+	int status;
+	const char *want;
+} exit_table[] = {
+	{ EXITED(0), "exited with status 0" },
+	{ EXITED(1), "exited with status 1" },
+	{ EXITED(70), "exited with status 70" },
+	{ EXITED(78), "exited with status 78" },
+	{ EXITED(255), "exited with status 255" },
+};
+
+START_TEST(test_exited)
+{
+	exit_describe(text, sizeof(text), exit_table[_i].status);
+	ck_assert_str_eq(text, exit_table[_i].want);
+}
+END_TEST
+
+static const struct {
+	int signal;
+	const char *name;
+} signal_table[] = {
+	{ SIGHUP, "HUP" },
+	{ SIGABRT, "ABRT" },
+	{ SIGBUS, "BUS" },
+	{ SIGFPE, "FPE" },
+	{ SIGKILL, "KILL" },
+	{ SIGSEGV, "SEGV" },
+	{ SIGTERM, "TERM" },
+	{ SIGSYS, "SYS" },
+};
+
+/* With and without sigabbrev_np(3). */
+static void
+expect_signal(int i, const char *core)
+{
+	int signal = signal_table[i].signal;
+	char want[128];
+
+#ifdef HAVE_SIGABBREV_NP
+	snprintf(want, sizeof(want), "died of SIG%s%s", signal_table[i].name,
+	    core);
+#else
+	snprintf(want, sizeof(want), "died of signal %d (%s)%s", signal,
+	    strsignal(signal), core);
+#endif
+	exit_describe(text, sizeof(text),
+	    core[0] == '\0' ? KILLED(signal) : DUMPED(signal));
+	ck_assert_str_eq(text, want);
+}
+
+START_TEST(test_signal)
+{
+	expect_signal(_i, "");
+	expect_signal(_i, " (core dumped)");
+}
+END_TEST
+
+/* Signals without a name of their own have a number. */
+START_TEST(test_signal_number)
+{
+	char want[128];
+	int signal = SIGRTMIN + 1;
+
+	snprintf(want, sizeof(want), "died of signal %d (%s)", signal,
+	    strsignal(signal));
+	exit_describe(text, sizeof(text), KILLED(signal));
+	ck_assert_str_eq(text, want);
+}
+END_TEST
+
+/* Every status that wait(2) could give: something is said, and ended. */
+START_TEST(test_any_status)
+{
+	int status;
+
+	for (status = 0; status <= 0xffff; status++) {
+		if (!WIFEXITED(status) && !WIFSIGNALED(status))
+			continue;
+		memset(text, 'x', sizeof(text));
+		exit_describe(text, sizeof(text), status);
+		if (strnlen(text, sizeof(text)) < 10 ||
+		    strnlen(text, sizeof(text)) > 60)
+			ck_abort_msg("%#x: %.60s", (unsigned int)status, text);
+	}
+}
+END_TEST
+
+/* Cut, and ended, and nothing behind it written. */
+START_TEST(test_short_text)
+{
+	const int statuses[] = { EXITED(70), DUMPED(SIGSEGV),
+		DUMPED(SIGRTMAX - 1) };
+	char whole[256];
+	size_t i, size;
+
+	for (i = 0; i < UNIT_COUNT(statuses); i++) {
+		exit_describe(whole, sizeof(whole), statuses[i]);
+		for (size = 1; size <= strlen(whole); size++) {
+			memset(text, 'x', sizeof(text));
+			exit_describe(text, size, statuses[i]);
+			ck_assert_uint_eq(strlen(text), size - 1);
+			ck_assert_mem_eq(text, whole, size - 1);
+			ck_assert_int_eq(text[size], 'x');
+		}
+	}
+}
+END_TEST
+
+static int
+await(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return status;
+}
+
+START_TEST(test_real)
+{
+	pid_t pid;
+
+	if ((pid = fork()) == 0)
+		_exit(42);
+	exit_describe(text, sizeof(text), await(pid));
+	ck_assert_str_eq(text, "exited with status 42");
+	if ((pid = fork()) == 0)
+		(void)raise(SIGKILL);
+	exit_describe(text, sizeof(text), await(pid));
+	ck_assert_ptr_nonnull(strstr(text, "died of "));
+	ck_assert_ptr_null(strstr(text, "core dumped"));
+}
+END_TEST
+
+static const struct {
+	int64_t ran_ms;
+	struct rusage use;
+	const char *want;
+} use_table[] = {
+	{ 0, { .ru_maxrss = 0 },
+	    "ran 0.0s, used 0.00s of processor time and 0 KiB of memory" },
+	{ 12000,
+	    { .ru_utime = { 0, 100000 },
+		.ru_stime = { 0, 200000 },
+		.ru_maxrss = 5120 },
+	    "ran 12.0s, used 0.30s of processor time and 5120 KiB of memory" },
+	/* Both parts together make another second. */
+	{ 1900,
+	    { .ru_utime = { 1, 990000 },
+		.ru_stime = { 2, 20000 },
+		.ru_maxrss = 1 },
+	    "ran 1.9s, used 4.01s of processor time and 1 KiB of memory" },
+	/* A year of both. */
+	{ INT64_C(31536000000),
+	    { .ru_utime = { 31536000, 0 }, .ru_maxrss = INT64_C(1) << 40 },
+	    "ran 31536000.0s, used 31536000.00s of processor time and "
+	    "1099511627776 KiB of memory" },
+};
+
+START_TEST(test_use)
+{
+	exit_describe_use(text, sizeof(text), use_table[_i].ran_ms,
+	    &use_table[_i].use);
+	ck_assert_str_eq(text, use_table[_i].want);
+	exit_describe_use(text, 10, use_table[_i].ran_ms, &use_table[_i].use);
+	ck_assert_uint_eq(strlen(text), 9);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("exit");
+	TCase *tc = tcase_create("exit");
+
+	tcase_add_loop_test(tc, test_exited, 0, UNIT_COUNT(exit_table));
+	tcase_add_loop_test(tc, test_signal, 0, UNIT_COUNT(signal_table));
+	tcase_add_test(tc, test_signal_number);
+	tcase_add_test(tc, test_any_status);
+	tcase_add_test(tc, test_short_text);
+	tcase_add_test(tc, test_real);
+	tcase_add_loop_test(tc, test_use, 0, UNIT_COUNT(use_table));
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

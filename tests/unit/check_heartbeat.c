@@ -1,0 +1,212 @@
+/*
+ * check_heartbeat: is a child hung? (master/heartbeat).
+ */
+
+#include "unit.h"
+
+#include "common/clock.h"
+#include "master/heartbeat.h"
+
+_Static_assert(HEARTBEAT_PINGS == 5, "the numbers below are meant for it");
+
+#define START_MS 5000000
+
+static struct heartbeat heartbeat;
+
+static void
+setup(void)
+{
+	memset(&heartbeat, 0x5a, sizeof(heartbeat));
+}
+
+static void
+expect(int64_t timeout_ms, int64_t now_ms, enum heartbeat_result want)
+{
+	enum heartbeat_result got;
+
+	got = heartbeat_tick(&heartbeat, timeout_ms, now_ms);
+	ck_assert_msg(got == want, "timeout %lld, after %lld ms: %d, not %d",
+	    (long long)timeout_ms, (long long)(now_ms - START_MS), got, want);
+}
+
+/* What is asked when, and when it is too late. */
+START_TEST(test_hung)
+{
+	int64_t i;
+
+	heartbeat_start(&heartbeat, 1000, START_MS);
+	expect(1000, START_MS, HEARTBEAT_WAIT);
+	for (i = 1; i <= HEARTBEAT_PINGS; i++) {
+		expect(1000, START_MS + i * 200 - 1, HEARTBEAT_WAIT);
+		expect(1000, START_MS + i * 200, HEARTBEAT_PING);
+		expect(1000, START_MS + i * 200, HEARTBEAT_WAIT);
+		ck_assert_int_eq(heartbeat.due_ms, START_MS + (i + 1) * 200);
+	}
+	/* The first of them has not been answered for the whole timeout. */
+	expect(1000, START_MS + 1199, HEARTBEAT_WAIT);
+	expect(1000, START_MS + 1200, HEARTBEAT_HUNG);
+	/* Once is enough. */
+	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
+	expect(1000, START_MS + 100000, HEARTBEAT_WAIT);
+	/* The next child starts anew. */
+	heartbeat_start(&heartbeat, 1000, START_MS + 100000);
+	expect(1000, START_MS + 100199, HEARTBEAT_WAIT);
+	expect(1000, START_MS + 100200, HEARTBEAT_PING);
+}
+END_TEST
+
+/* At the last moment, and as often as one likes. */
+START_TEST(test_pong)
+{
+	int64_t at_ms = START_MS;
+	int round, i;
+
+	heartbeat_start(&heartbeat, 1000, at_ms);
+	for (round = 0; round < 100; round++) {
+		for (i = 0; i < HEARTBEAT_PINGS; i++)
+			expect(1000, at_ms += 200, HEARTBEAT_PING);
+		heartbeat_pong(&heartbeat);
+	}
+	for (i = 0; i < HEARTBEAT_PINGS; i++)
+		expect(1000, at_ms += 200, HEARTBEAT_PING);
+	expect(1000, at_ms + 200, HEARTBEAT_HUNG);
+}
+END_TEST
+
+/* One that is late counts for all that were asked. */
+START_TEST(test_late_pong)
+{
+	heartbeat_start(&heartbeat, 1000, START_MS);
+	expect(1000, START_MS + 200, HEARTBEAT_PING);
+	expect(1000, START_MS + 400, HEARTBEAT_PING);
+	heartbeat_pong(&heartbeat);
+	heartbeat_pong(&heartbeat);
+	ck_assert_uint_eq(heartbeat.unanswered, 0);
+}
+END_TEST
+
+/* The master sleeps, for as long as one likes, at any moment: no time passes
+ * for the child. */
+START_TEST(test_pause)
+{
+	int64_t at_ms = START_MS;
+	int i, before;
+
+	for (before = 0; before < HEARTBEAT_PINGS; before++) {
+		heartbeat_start(&heartbeat, 1000, at_ms);
+		for (i = 0; i < before; i++)
+			expect(1000, at_ms += 200, HEARTBEAT_PING);
+		at_ms += INT64_C(3600000);
+		expect(1000, at_ms, HEARTBEAT_PING);
+		expect(1000, at_ms + 199, HEARTBEAT_WAIT);
+		heartbeat_pong(&heartbeat);
+		expect(1000, at_ms += 200, HEARTBEAT_PING);
+	}
+}
+END_TEST
+
+START_TEST(test_off)
+{
+	heartbeat_start(&heartbeat, 0, START_MS);
+	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
+	expect(0, START_MS + INT64_C(1000000000), HEARTBEAT_WAIT);
+	expect(1000, CLOCK_NEVER - 1, HEARTBEAT_WAIT);
+	heartbeat_start(&heartbeat, 1000, START_MS);
+	heartbeat_stop(&heartbeat);
+	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
+	expect(1000, START_MS + 1000000, HEARTBEAT_WAIT);
+	/* A pong after the end, from a pipe. */
+	heartbeat_pong(&heartbeat);
+	expect(1000, START_MS + 1000000, HEARTBEAT_WAIT);
+}
+END_TEST
+
+/* Reloaded with another timeout, or none. */
+START_TEST(test_timeout_changes)
+{
+	heartbeat_start(&heartbeat, 1000, START_MS);
+	expect(1000, START_MS + 200, HEARTBEAT_PING);
+	expect(10000, START_MS + 400, HEARTBEAT_PING);
+	expect(10000, START_MS + 2399, HEARTBEAT_WAIT);
+	expect(0, START_MS + 2400, HEARTBEAT_PING);
+	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
+}
+END_TEST
+
+/* Never twice in a millisecond, and due when it says so. */
+static const int64_t timeout_table[] = { 1, 2, 4, 5, 6, 9, 10, 1000, 60000,
+	INT64_C(604800000) };
+
+START_TEST(test_timeout)
+{
+	int64_t timeout_ms = timeout_table[_i], at_ms = START_MS;
+	int pings = 0;
+
+	heartbeat_start(&heartbeat, timeout_ms, at_ms);
+	for (;;) {
+		ck_assert_int_gt(heartbeat.due_ms, at_ms);
+		ck_assert_int_le(heartbeat.due_ms - at_ms,
+		    timeout_ms < 5 ? 1 : timeout_ms / 5);
+		at_ms = heartbeat.due_ms;
+		if (heartbeat_tick(&heartbeat, timeout_ms, at_ms) ==
+		    HEARTBEAT_HUNG)
+			break;
+		pings++;
+	}
+	ck_assert_int_eq(pings, HEARTBEAT_PINGS);
+	if (timeout_ms % 5 == 0)
+		ck_assert_int_eq(at_ms - START_MS, timeout_ms + timeout_ms / 5);
+}
+END_TEST
+
+/* A master that is now and then late, and a child that always answers within
+ * the timeout: it is never found hung. */
+START_TEST(test_random)
+{
+	uint64_t random = 88172645463325252ULL + (uint64_t)_i;
+	int64_t timeout_ms = 10 + unit_random(&random) % 1000;
+	int64_t at_ms = START_MS, answer_ms = CLOCK_NEVER;
+	int i;
+
+	heartbeat_start(&heartbeat, timeout_ms, at_ms);
+	for (i = 0; i < 100000; i++) {
+		at_ms += unit_random(&random) %
+		    (unit_random(&random) % 100 == 0 ? 100000 : 20);
+		/* What has come is read before anything is due. */
+		if (answer_ms <= at_ms) {
+			heartbeat_pong(&heartbeat);
+			answer_ms = CLOCK_NEVER;
+		}
+		switch (heartbeat_tick(&heartbeat, timeout_ms, at_ms)) {
+		case HEARTBEAT_WAIT:
+			break;
+		case HEARTBEAT_PING:
+			if (answer_ms == CLOCK_NEVER)
+				answer_ms = at_ms +
+				    unit_random(&random) % (uint32_t)timeout_ms;
+			break;
+		case HEARTBEAT_HUNG:
+			ck_abort_msg("hung, though it answers");
+		}
+	}
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("heartbeat");
+	TCase *tc = tcase_create("heartbeat");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, test_hung);
+	tcase_add_test(tc, test_pong);
+	tcase_add_test(tc, test_late_pong);
+	tcase_add_test(tc, test_pause);
+	tcase_add_test(tc, test_off);
+	tcase_add_test(tc, test_timeout_changes);
+	tcase_add_loop_test(tc, test_timeout, 0, UNIT_COUNT(timeout_table));
+	tcase_add_loop_test(tc, test_random, 0, 10);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

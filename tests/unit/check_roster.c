@@ -1,0 +1,1033 @@
+/*
+ * check_roster: who is connected, in memory that processes share and die
+ * over (common/roster).
+ */
+
+#include "unit.h"
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/roster.h"
+
+static struct roster *roster;
+static int roster_fd;
+
+static void
+setup(void)
+{
+	roster_fd = roster_create();
+	ck_assert_int_ne(roster_fd, -1);
+	roster = roster_open(roster_fd);
+	ck_assert_ptr_nonnull(roster);
+}
+
+static void
+teardown(void)
+{
+	roster_close(roster);
+	(void)close(roster_fd);
+}
+
+/* Addresses. */
+
+static struct sockaddr_storage
+inet_address(const char *text, int port)
+{
+	struct sockaddr_storage addr;
+	struct sockaddr_in *sin = (void *)&addr;
+	struct sockaddr_in6 *sin6 = (void *)&addr;
+
+	memset(&addr, 0, sizeof(addr));
+	if (inet_pton(AF_INET, text, &sin->sin_addr) == 1) {
+		sin->sin_family = AF_INET;
+		sin->sin_port = htons((uint16_t)port);
+		return addr;
+	}
+	ck_assert_int_eq(inet_pton(AF_INET6, text, &sin6->sin6_addr), 1);
+	sin6->sin6_family = AF_INET6;
+	sin6->sin6_port = htons((uint16_t)port);
+	return addr;
+}
+
+static struct sockaddr_storage
+unix_address(void)
+{
+	struct sockaddr_storage addr;
+
+	/* What accept(2) leaves of it: nothing but the family is set. */
+	memset(&addr, 0x5a, sizeof(addr));
+	addr.ss_family = AF_UNIX;
+	return addr;
+}
+
+/* The source of number n: half of them IPv6, all of them different. */
+static struct sockaddr_storage
+source(uint32_t n)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (n % 2 == 0)
+		snprintf(text, sizeof(text), "10.%u.%u.%u", n >> 16 & 255,
+		    n >> 8 & 255, n & 255);
+	else
+		snprintf(text, sizeof(text), "2001:db8:%x:%x::1", n >> 16,
+		    n & 0xffff);
+	return inet_address(text, (int)(n & 0xffff));
+}
+
+/* Takes a slot, which is there. */
+static uint32_t
+take(const struct sockaddr_storage *addr)
+{
+	uint32_t slot = ROSTER_NONE;
+
+	ck_assert_int_eq(roster_take(roster, addr, ROSTER_MAX, 0, &slot),
+	    ROSTER_OK);
+	ck_assert_uint_lt(slot, ROSTER_MAX);
+	return slot;
+}
+
+static void
+refuse(const struct sockaddr_storage *addr, int64_t max, int64_t max_per_source,
+    enum roster_result want)
+{
+	uint32_t slot = 4711;
+
+	ck_assert_int_eq(roster_take(roster, addr, max, max_per_source, &slot),
+	    want);
+	ck_assert_uint_eq(slot, 4711);
+}
+
+/* How many there are: as many as make one too many. */
+static void
+expect_live(int64_t live)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slot;
+
+	if (live > 0)
+		refuse(&addr, live, 0, ROSTER_FULL);
+	ck_assert_int_eq(roster_take(roster, &addr, live + 1, 0, &slot),
+	    ROSTER_OK);
+	roster_release(roster, slot);
+}
+
+static void
+expect_live_from(const struct sockaddr_storage *addr, int64_t live)
+{
+	uint32_t slot;
+
+	if (live > 0)
+		refuse(addr, ROSTER_MAX, live, ROSTER_SOURCE_FULL);
+	ck_assert_int_eq(roster_take(roster, addr, ROSTER_MAX, live + 1, &slot),
+	    ROSTER_OK);
+	roster_release(roster, slot);
+}
+
+/* Counting */
+
+START_TEST(test_empty)
+{
+	pid_t pid;
+
+	expect_live(0);
+	ck_assert_uint_eq(roster_find(roster, getpid()), ROSTER_NONE);
+	ck_assert_uint_eq(roster_find(roster, 0), ROSTER_NONE);
+	ck_assert_uint_eq(roster_next(roster, getpid(), ROSTER_NONE, &pid),
+	    ROSTER_NONE);
+	ck_assert(!roster_has_unnamed(roster, getpid()));
+	ck_assert_int_eq(roster_release_pid(roster, 1), 0);
+	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
+	ck_assert_int_eq(roster_settle(roster, getpid(), 1), 0);
+	expect_live(0);
+}
+END_TEST
+
+static const int64_t max_table[] = { 1, 2, 1000, ROSTER_MAX };
+
+START_TEST(test_max)
+{
+	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
+	int64_t max = max_table[_i], i;
+	uint32_t slot, last = 0;
+
+	for (i = 0; i < max; i++) {
+		if (roster_take(roster, &addr, max, 0, &slot) != ROSTER_OK ||
+		    slot >= ROSTER_MAX)
+			ck_abort_msg("slot %u", slot);
+		last = slot;
+	}
+	refuse(&addr, max, 0, ROSTER_FULL);
+	refuse(&addr, ROSTER_MAX > max ? 1 : max, 0, ROSTER_FULL);
+	/* Nobody can have more than there are slots. */
+	if (max == ROSTER_MAX)
+		refuse(&addr, INT64_MAX, 0, ROSTER_FULL);
+	roster_release(roster, last);
+	ck_assert_int_eq(roster_take(roster, &addr, max, 0, &slot), ROSTER_OK);
+	ck_assert_uint_eq(slot, last);
+	refuse(&addr, max, 0, ROSTER_FULL);
+}
+END_TEST
+
+/* A limit that is lower now than it was. */
+START_TEST(test_max_changes)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slots[10], slot;
+	int i;
+
+	for (i = 0; i < 10; i++)
+		slots[i] = take(&addr);
+	refuse(&addr, 5, 0, ROSTER_FULL);
+	for (i = 0; i < 5; i++)
+		roster_release(roster, slots[i]);
+	refuse(&addr, 5, 0, ROSTER_FULL);
+	roster_release(roster, slots[5]);
+	ck_assert_int_eq(roster_take(roster, &addr, 5, 0, &slot), ROSTER_OK);
+	refuse(&addr, 5, 0, ROSTER_FULL);
+	expect_live(5);
+}
+END_TEST
+
+/* Slots are used again: the memory in use does not grow. */
+START_TEST(test_reuse)
+{
+	struct sockaddr_storage addr;
+	uint32_t slots[8];
+	int i, j;
+
+	for (i = 0; i < 8; i++) {
+		addr = source((uint32_t)i);
+		slots[i] = take(&addr);
+	}
+	for (i = 0; i < 10000; i++) {
+		j = i * 5 % 8;
+		roster_release(roster, slots[j]);
+		addr = source((uint32_t)i % 100);
+		slots[j] = take(&addr);
+		if (slots[j] >= 8)
+			ck_abort_msg("slot %u", slots[j]);
+	}
+	expect_live(8);
+}
+END_TEST
+
+/* Sources */
+
+static const struct {
+	const char *a, *b;
+	bool same;
+} source_table[] = {
+	{ "127.0.0.1", "127.0.0.1", true },
+	{ "127.0.0.1", "127.0.0.2", false },
+	{ "127.0.0.1", "127.0.1.1", false },
+	{ "127.0.0.1", "126.0.0.1", false },
+	{ "0.0.0.0", "0.0.0.0", true },
+	{ "0.0.0.0", "::", false },
+	{ "::1", "::1", true },
+	{ "::1", "::2", true },
+	{ "2001:db8::1", "2001:db8::ffff:ffff:ffff:ffff", true },
+	{ "2001:db8:0:1::1", "2001:db8:0:2::1", false },
+	{ "2001:db8:0:1::1", "2001:db8:0:1:8000::", true },
+	{ "2001:db8:1::1", "2001:db8:2::1", false },
+	{ "2001::1", "2002::1", false },
+	{ "fe80::1", "fe80::2", true },
+};
+
+START_TEST(test_source)
+{
+	struct sockaddr_storage a = inet_address(source_table[_i].a, 1);
+	struct sockaddr_storage b = inet_address(source_table[_i].b, 2);
+	int count = source_table[_i].same ? 3 : 0;
+	uint32_t slots[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		slots[i] = take(&a);
+	expect_live_from(&a, 3);
+	expect_live_from(&b, count);
+	for (i = 0; i < 3; i++) {
+		roster_release(roster, slots[i]);
+		expect_live_from(&a, 2 - i);
+		expect_live_from(&b, count == 0 ? 0 : 2 - i);
+	}
+}
+END_TEST
+
+START_TEST(test_unix)
+{
+	struct sockaddr_storage addr = unix_address(), other;
+	int i;
+
+	memset(&other, 0, sizeof(other)); /* AF_UNSPEC */
+	for (i = 0; i < 100; i++)
+		(void)take(&addr);
+	for (i = 0; i < 100; i++)
+		(void)take(&other);
+	ck_assert_int_eq(roster_take(roster, &addr, 201, 1, &(uint32_t){ 0 }),
+	    ROSTER_OK);
+	/* But they are clients. */
+	refuse(&addr, 201, 1, ROSTER_FULL);
+	expect_live_from(&(struct sockaddr_storage){ .ss_family = AF_INET }, 0);
+}
+END_TEST
+
+/* Where both limits are reached, the answer is that there are too many. */
+START_TEST(test_both_limits)
+{
+	struct sockaddr_storage addr = inet_address("::1", 1);
+
+	(void)take(&addr);
+	refuse(&addr, 1, 1, ROSTER_FULL);
+	refuse(&addr, 2, 1, ROSTER_SOURCE_FULL);
+	expect_live(1);
+}
+END_TEST
+
+/* Thousands of sources, so that many share a list. */
+START_TEST(test_many_sources)
+{
+	struct sockaddr_storage addr;
+	static uint32_t slots[2][20000];
+	uint32_t i;
+
+	for (i = 0; i < 20000; i++) {
+		addr = source(i);
+		slots[0][i] = take(&addr);
+		slots[1][i] = take(&addr);
+	}
+	for (i = 0; i < 20000; i += 7) {
+		addr = source(i);
+		expect_live_from(&addr, 2);
+		roster_release(roster, slots[i & 1][i]);
+		expect_live_from(&addr, 1);
+	}
+	expect_live(2 * 20000 - (20000 + 6) / 7);
+}
+END_TEST
+
+/* Processes */
+
+START_TEST(test_names)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slots[3], n;
+	pid_t pid = 0;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		slots[i] = take(&addr);
+		ck_assert(roster_has_unnamed(roster, getpid()));
+		ck_assert_uint_eq(roster_find(roster, 100 + i), ROSTER_NONE);
+		roster_set_pid(roster, slots[i], 100 + i);
+		ck_assert(!roster_has_unnamed(roster, getpid()));
+		ck_assert_uint_eq(roster_find(roster, 100 + i), slots[i]);
+	}
+	for (n = ROSTER_NONE, i = 0; i < 3; i++) {
+		n = roster_next(roster, getpid(), n, &pid);
+		ck_assert_uint_eq(n, slots[i]);
+		ck_assert_int_eq(pid, 100 + i);
+	}
+	ck_assert_uint_eq(roster_next(roster, getpid(), n, &pid), ROSTER_NONE);
+	ck_assert_uint_eq(roster_next(roster, getppid(), ROSTER_NONE, &pid),
+	    ROSTER_NONE);
+
+	/* By its pid, and once. */
+	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
+	ck_assert_uint_eq(roster_find(roster, 101), ROSTER_NONE);
+	expect_live(2);
+	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
+	expect_live(2);
+	ck_assert_uint_eq(roster_next(roster, getpid(), slots[0], &pid),
+	    slots[2]);
+
+	/* A slot that is used again has no pid yet. */
+	ck_assert_uint_eq(take(&addr), slots[1]);
+	ck_assert_uint_eq(roster_find(roster, 101), ROSTER_NONE);
+	ck_assert(roster_has_unnamed(roster, getpid()));
+}
+END_TEST
+
+START_TEST(test_settle)
+{
+	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
+	uint32_t named = take(&addr), slot;
+
+	roster_set_pid(roster, named, 100);
+	/* Nothing to be done. */
+	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
+	ck_assert_int_eq(roster_settle(roster, getpid(), 101), 0);
+	expect_live(1);
+	ck_assert_uint_eq(roster_find(roster, 101), ROSTER_NONE);
+
+	/* It had not forked. */
+	(void)take(&addr);
+	ck_assert_int_eq(roster_settle(roster, getppid(), 0), 0);
+	expect_live(2);
+	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
+	expect_live(1);
+	expect_live_from(&addr, 1);
+	ck_assert(!roster_has_unnamed(roster, getpid()));
+
+	/* It had. */
+	slot = take(&addr);
+	ck_assert_int_eq(roster_settle(roster, getpid(), 101), 0);
+	expect_live(2);
+	ck_assert_uint_eq(roster_find(roster, 101), slot);
+	ck_assert(!roster_has_unnamed(roster, getpid()));
+	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
+	ck_assert_int_eq(roster_release_pid(roster, 100), 0);
+	expect_live(0);
+}
+END_TEST
+
+/* Exhaustively, against a list. */
+
+#define MODEL_SLOTS 64
+
+struct model {
+	struct {
+		bool used;
+		uint32_t slot;
+		int source; /* -1: none */
+		pid_t pid; /* 0: not named */
+	} clients[MODEL_SLOTS];
+	int live;
+};
+
+static int
+model_count(const struct model *m, int from)
+{
+	int i, n = 0;
+
+	for (i = 0; i < MODEL_SLOTS; i++)
+		n += m->clients[i].used && m->clients[i].source == from;
+	return n;
+}
+
+static int
+model_unused(const struct model *m)
+{
+	int i;
+
+	for (i = 0; i < MODEL_SLOTS && m->clients[i].used; i++)
+		;
+	return i;
+}
+
+static void
+model_take(struct model *m, uint64_t *random)
+{
+	int from = (int)(unit_random(random) % 6) - 1, i = model_unused(m);
+	int max = (int)(unit_random(random) % (MODEL_SLOTS - 1)) + 1;
+	int max_per_source = (int)(unit_random(random) % 20);
+	enum roster_result want = ROSTER_OK, got;
+	struct sockaddr_storage addr;
+	uint32_t slot = ROSTER_NONE;
+
+	addr = from == -1 ? unix_address() : source((uint32_t)from);
+	if (m->live >= max)
+		want = ROSTER_FULL;
+	else if (from != -1 && max_per_source > 0 &&
+	    model_count(m, from) >= max_per_source)
+		want = ROSTER_SOURCE_FULL;
+	got = roster_take(roster, &addr, max, max_per_source, &slot);
+	if (got != want)
+		ck_abort_msg("%d, not %d", got, want);
+	if (got != ROSTER_OK)
+		return;
+	m->clients[i].used = true;
+	m->clients[i].slot = slot;
+	m->clients[i].source = from;
+	m->clients[i].pid = 0;
+	m->live++;
+}
+
+static void
+model_release(struct model *m, int i, uint64_t *random)
+{
+	if (m->clients[i].pid != 0 && unit_random(random) % 2 == 0)
+		(void)roster_release_pid(roster, m->clients[i].pid);
+	else
+		roster_release(roster, m->clients[i].slot);
+	m->clients[i].used = false;
+	m->live--;
+}
+
+static void
+model_check(const struct model *m)
+{
+	uint32_t slot = ROSTER_NONE, last = ROSTER_NONE;
+	bool unnamed = false;
+	int i, named = 0;
+	pid_t pid;
+
+	for (i = 0; i < MODEL_SLOTS; i++) {
+		if (!m->clients[i].used)
+			continue;
+		if (m->clients[i].pid == 0)
+			unnamed = true;
+		else if (roster_find(roster, m->clients[i].pid) !=
+		    m->clients[i].slot)
+			ck_abort_msg("pid %d is lost", m->clients[i].pid);
+		else
+			named++;
+	}
+	if (roster_has_unnamed(roster, getpid()) != unnamed)
+		ck_abort_msg("unnamed");
+	while (
+	    (slot = roster_next(roster, getpid(), slot, &pid)) != ROSTER_NONE) {
+		if (last != ROSTER_NONE && slot <= last)
+			ck_abort_msg("order");
+		last = slot;
+		named--;
+	}
+	if (named != 0)
+		ck_abort_msg("%d are missing", named);
+}
+
+START_TEST(test_model)
+{
+	uint64_t random = 88172645463325252ULL + (uint64_t)_i;
+	struct model m = { .live = 0 };
+	pid_t next_pid = 1000;
+	int round, i;
+
+	for (round = 0; round < 50000; round++) {
+		i = (int)(unit_random(&random) % MODEL_SLOTS);
+		if (unit_random(&random) % 3 != 0)
+			model_take(&m, &random);
+		else if (m.clients[i].used && m.clients[i].pid == 0) {
+			m.clients[i].pid = next_pid++;
+			roster_set_pid(roster, m.clients[i].slot,
+			    m.clients[i].pid);
+		} else if (m.clients[i].used)
+			model_release(&m, i, &random);
+		if (round % 10 == 0)
+			model_check(&m);
+	}
+	for (i = 0; i < MODEL_SLOTS; i++)
+		if (m.clients[i].used)
+			model_release(&m, i, &random);
+	expect_live(0);
+}
+END_TEST
+
+/* The memory */
+
+START_TEST(test_sealed)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(roster_fd, &st), 0);
+	ck_assert_int_eq(ftruncate(roster_fd, 0), -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_int_eq(ftruncate(roster_fd, st.st_size * 2), -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert(fcntl(roster_fd, F_GETFD) & FD_CLOEXEC);
+	/* Untouched slots cost nothing: a thousandth of a MiB a client. */
+	ck_assert_int_lt(st.st_blocks, 256);
+}
+END_TEST
+
+START_TEST(test_open_bad)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	ck_assert_ptr_null(roster_open(-1));
+	ck_assert_int_eq(errno, EBADF);
+	ck_assert_ptr_null(roster_open(fd));
+	(void)close(fd);
+}
+END_TEST
+
+/* Two maps, as master and acceptor have them. */
+START_TEST(test_shared)
+{
+	struct sockaddr_storage addr = unix_address();
+	struct roster *other = roster_open(roster_fd);
+	uint32_t slot;
+
+	ck_assert_ptr_nonnull(other);
+	slot = take(&addr);
+	roster_set_pid(roster, slot, 100);
+	ck_assert_uint_eq(roster_find(other, 100), slot);
+	(void)strlcpy(roster_cell(roster, slot), "GET", ROSTER_CELL_SIZE);
+	ck_assert_str_eq(roster_cell(other, slot), "GET");
+	ck_assert_int_eq(roster_release_pid(other, 100), 0);
+	expect_live(0);
+	/* The next one has an empty cell. */
+	ck_assert_uint_eq(take(&addr), slot);
+	ck_assert_str_eq(roster_cell(other, slot), "");
+	roster_close(other);
+}
+END_TEST
+
+/* Cells lie side by side, and apart. */
+START_TEST(test_cells)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slots[3];
+	int i;
+
+	for (i = 0; i < 3; i++)
+		slots[i] = take(&addr);
+	for (i = 0; i < 3; i++)
+		memset(roster_cell(roster, slots[i]), '0' + i,
+		    ROSTER_CELL_SIZE);
+	for (i = 0; i < 3; i++) {
+		ck_assert_int_eq(roster_cell(roster, slots[i])[0], '0' + i);
+		ck_assert_int_eq(
+		    roster_cell(roster, slots[i])[ROSTER_CELL_SIZE - 1],
+		    '0' + i);
+	}
+	ck_assert_uint_eq((uintptr_t)roster_cell(roster, 0) % ROSTER_CELL_SIZE,
+	    0);
+	/* The last there can be. */
+	roster_cell(roster, ROSTER_MAX - 1)[ROSTER_CELL_SIZE - 1] = 'x';
+}
+END_TEST
+
+/* A worker has the cells, and of the rest nothing. */
+START_TEST(test_worker)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slot = take(&addr);
+	int status;
+	pid_t pid;
+
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		(void)strlcpy(roster_cell(roster, slot), "GET",
+		    ROSTER_CELL_SIZE);
+		(void)close(STDERR_FILENO); /* a sanitizer has much to say */
+		roster_set_pid(roster, slot, 4711);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_ne(status, 0);
+	ck_assert_str_eq(roster_cell(roster, slot), "GET");
+	ck_assert_uint_eq(roster_find(roster, 4711), ROSTER_NONE);
+	expect_live(1);
+}
+END_TEST
+
+/* Reports */
+
+#define STATUS_SEGV SIGSEGV
+#define STATUS_EXIT (70 << 8)
+
+static char report[ROSTER_REPORT_SIZE];
+
+static const char *
+make_report(uint32_t slot, int status)
+{
+	struct rusage use = { .ru_maxrss = 1234, .ru_utime = { .tv_sec = 1 } };
+
+	memset(report, 'x', sizeof(report));
+	roster_report(roster, slot, 4711, status, &use, report);
+	ck_assert_uint_lt(strnlen(report, sizeof(report)), sizeof(report));
+	return report;
+}
+
+static void
+expect_report(uint32_t slot, int status, const char *part)
+{
+	ck_assert_msg(strstr(make_report(slot, status), part) != NULL,
+	    "\"%s\" is not in \"%s\"", part, report);
+}
+
+static const struct {
+	const char *address;
+	int port;
+	const char *want;
+} client_table[] = {
+	{ "127.0.0.1", 1, "client 127.0.0.1:1)" },
+	{ "255.255.255.255", 65535, "client 255.255.255.255:65535)" },
+	{ "::1", 4040, "client [::1]:4040)" },
+	{ "2001:db8:1111:2222:3333:4444:5555:6666", 65535,
+	    "client [2001:db8:1111:2222:3333:4444:5555:6666]:65535)" },
+};
+
+START_TEST(test_report_client)
+{
+	struct sockaddr_storage addr =
+	    inet_address(client_table[_i].address, client_table[_i].port);
+	uint32_t slot = take(&addr);
+
+	expect_report(slot, STATUS_SEGV, client_table[_i].want);
+	expect_report(slot, STATUS_SEGV, "worker (pid 4711, ");
+	expect_report(slot, STATUS_SEGV,
+	    "used 1.00s of processor time and "
+	    "1234 KiB of memory");
+	expect_report(slot, STATUS_SEGV,
+	    "; its client is disconnected, no "
+	    "other is");
+	expect_report(slot, STATUS_SEGV, "ran 0.");
+}
+END_TEST
+
+START_TEST(test_report_end)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slot = take(&addr);
+
+	expect_report(slot, STATUS_EXIT,
+	    "client on a Unix socket) exited "
+	    "with status 70 while idle; ran ");
+	(void)strlcpy(roster_cell(roster, slot), "PUT", ROSTER_CELL_SIZE);
+	expect_report(slot, STATUS_EXIT, " exited with status 70 during PUT; ");
+#ifdef HAVE_SIGABBREV_NP
+	expect_report(slot, STATUS_SEGV, " died of SIGSEGV during PUT; ");
+#endif
+}
+END_TEST
+
+static const struct {
+	struct bytes cell;
+	const char *want;
+} cell_table[] = {
+	{ UNIT_BYTES(""), "while idle;" },
+	{ UNIT_BYTES("GET"), "during GET;" },
+	{ UNIT_BYTES("get"), "while idle;" },
+	{ UNIT_BYTES("GET secret"), "during GET;" },
+	{ UNIT_BYTES("GET\nkvd: all is well"), "during GET;" },
+	{ UNIT_BYTES("\nGET"), "while idle;" },
+	{ UNIT_BYTES("%s%n%s"), "while idle;" },
+	{ UNIT_BYTES("G%n"), "during G;" },
+	{ UNIT_BYTES("\xff\xfe"), "while idle;" },
+	{ UNIT_BYTES("\x1b[2J"), "while idle;" },
+	{ UNIT_BYTES("G\xc3\x84"), "during G;" },
+	/* More than any command has. */
+	{ UNIT_BYTES("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+	    "during AAAAAAAAAAAAAAA;" },
+	{ UNIT_BYTES("SUBSCRIBE"), "during SUBSCRIBE;" },
+	{ UNIT_BYTES("UNSUBSCRIBE"), "during UNSUBSCRIBE;" },
+};
+
+/* Where the worker has not ended it either. */
+START_TEST(test_report_cell)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slot = take(&addr), next = take(&addr);
+	char *cell = roster_cell(roster, slot);
+	size_t size = cell_table[_i].cell.size;
+
+	memset(cell, '#', ROSTER_CELL_SIZE);
+	memcpy(cell, cell_table[_i].cell.data, size);
+	expect_report(slot, STATUS_EXIT, cell_table[_i].want);
+	ck_assert_ptr_null(strchr(report, '\n'));
+	cell[size] = '\0';
+	expect_report(slot, STATUS_EXIT, cell_table[_i].want);
+	memset(cell, 'A', ROSTER_CELL_SIZE);
+	memset(roster_cell(roster, next), 'B', ROSTER_CELL_SIZE);
+	expect_report(slot, STATUS_EXIT, "during AAAAAAAAAAAAAAA;");
+}
+END_TEST
+
+START_TEST(test_report_random)
+{
+	struct sockaddr_storage addr =
+	    inet_address("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
+	uint64_t random = 88172645463325252ULL;
+	uint32_t slot = take(&addr);
+	char *cell = roster_cell(roster, slot);
+	int i, j;
+
+	for (i = 0; i < 20000; i++) {
+		for (j = 0; j < ROSTER_CELL_SIZE; j++)
+			cell[j] = (char)unit_random(&random);
+		(void)make_report(slot, (int)(unit_random(&random) & 0xff7f));
+		for (j = 0; report[j] != '\0'; j++)
+			if (report[j] < ' ' || report[j] > '~')
+				ck_abort_msg("byte %#x", report[j]);
+	}
+}
+END_TEST
+
+/* Death */
+
+#define HOLD_MAX 16
+#define SOURCES 4
+
+static struct sockaddr_storage sources[SOURCES];
+
+static void
+setup_deaths(void)
+{
+	uint32_t i;
+
+	setup();
+	for (i = 0; i < SOURCES; i++)
+		sources[i] = source(i);
+}
+
+/* In a child, with a map of its own: takes and releases, forever. */
+__attribute__((noreturn)) static void
+churn(uint32_t seed)
+{
+	uint64_t random = ((uint64_t)seed << 32) + (uint64_t)getpid();
+	uint32_t slots[HOLD_MAX] = { 0 }, n = 0;
+	pid_t name = getpid() << 8;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* Nothing here may write to Check's file of messages. */
+	if (dup2(roster_fd, 3) == -1)
+		_exit(1);
+	closefrom(4);
+	if ((roster = roster_open(3)) == NULL)
+		_exit(1);
+	for (;;) {
+		if (n > 0 && (n == HOLD_MAX || unit_random(&random) % 2 == 0)) {
+			roster_release(roster, slots[--n]);
+			continue;
+		}
+		if (roster_take(roster,
+			&sources[unit_random(&random) % SOURCES], ROSTER_MAX, 0,
+			&slots[n]) != ROSTER_OK)
+			_exit(2);
+		roster_set_pid(roster, slots[n], name + (pid_t)n);
+		n++;
+	}
+}
+
+static pid_t
+start_churn(void)
+{
+	static uint32_t seed;
+	pid_t pid;
+
+	seed++;
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0)
+		churn(seed);
+	return pid;
+}
+
+static void
+end_churn(pid_t pid)
+{
+	int status;
+
+	if (kill(pid, SIGKILL) == -1 || waitpid(pid, &status, 0) != pid ||
+	    !WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		ck_abort_msg("a child did not do what it was to");
+}
+
+/* What the master does about a dead acceptor, and its workers' ends. */
+static void
+clean_up(pid_t dead)
+{
+	uint32_t slot = ROSTER_NONE;
+	pid_t pid = 0;
+
+	if (roster_settle(roster, dead, 0) != 0)
+		ck_abort_msg("somebody holds the lock");
+	while ((slot = roster_next(roster, dead, slot, &pid)) != ROSTER_NONE)
+		if (roster_find(roster, pid) != slot ||
+		    roster_release_pid(roster, pid) != 0)
+			ck_abort_msg("slot %u cannot be released", slot);
+}
+
+static void
+sleep_us(uint32_t us)
+{
+	struct timespec pause = { .tv_nsec = (long)us * 1000 };
+
+	(void)nanosleep(&pause, NULL);
+}
+
+#define CHURNS 2
+#define KILLS 2000
+#define LIFE_US 300
+
+/* Processor by processor, at any instruction. */
+START_TEST(test_kill)
+{
+	uint64_t random = 88172645463325252ULL + (uint64_t)time(NULL);
+	pid_t pids[CHURNS];
+	uint32_t from;
+	int i, j;
+
+	for (i = 0; i < CHURNS; i++)
+		pids[i] = start_churn();
+	for (i = 0; i < KILLS; i++) {
+		sleep_us(unit_random(&random) % LIFE_US);
+		j = (int)(unit_random(&random) % CHURNS);
+		end_churn(pids[j]);
+		clean_up(pids[j]);
+		pids[j] = start_churn();
+		if (i % 100 != 99)
+			continue;
+		/* All at once, one in the other's repair work. */
+		for (j = 0; j < CHURNS; j++)
+			(void)kill(pids[j], SIGKILL);
+		for (j = 0; j < CHURNS; j++)
+			end_churn(pids[j]);
+		for (j = 0; j < CHURNS; j++)
+			clean_up(pids[j]);
+		expect_live(0);
+		for (from = 0; from < SOURCES; from++)
+			expect_live_from(&sources[from], 0);
+		for (j = 0; j < CHURNS; j++)
+			pids[j] = start_churn();
+	}
+	for (j = 0; j < CHURNS; j++) {
+		end_churn(pids[j]);
+		clean_up(pids[j]);
+	}
+	/* Nothing was lost on the way, and nothing is in use. */
+	expect_live(0);
+	for (i = 0; i < ROSTER_MAX; i++)
+		if (roster_take(roster, &sources[0], ROSTER_MAX, 0, &from) !=
+		    ROSTER_OK)
+			ck_abort_msg("slot %d is lost", i);
+	refuse(&sources[0], ROSTER_MAX, 0, ROSTER_FULL);
+}
+END_TEST
+
+/* A stopped one holds the lock now and then. */
+#define STOPS 20000
+
+/* One more slot for this process, named or not. */
+static void
+take_own(bool named)
+{
+	uint32_t slot = take(&sources[0]);
+
+	if (named)
+		roster_set_pid(roster, slot, getpid());
+}
+
+static bool
+has_own(bool named)
+{
+	return named ? roster_find(roster, getpid()) != ROSTER_NONE :
+		       roster_has_unnamed(roster, getpid());
+}
+
+/* What the master does: it is done, or somebody holds the lock. */
+static pid_t
+release_own(bool named)
+{
+	pid_t holder = named ? roster_release_pid(roster, getpid()) :
+			       roster_settle(roster, getpid(), 0);
+
+	if (has_own(named) != (holder != 0))
+		ck_abort_msg("holder %d, and it is %s", holder,
+		    has_own(named) ? "not done" : "done");
+	return holder;
+}
+
+static void
+await_stop(pid_t pid)
+{
+	siginfo_t info;
+
+	if (waitid(P_PID, (id_t)pid, &info, WSTOPPED) == -1)
+		ck_abort_msg("waitid: %s", strerror(errno));
+}
+
+START_TEST(test_stopped_holder)
+{
+	uint64_t random = 88172645463325252ULL + (uint64_t)time(NULL);
+	pid_t pid = start_churn(), holder = 0;
+	int64_t before_ms;
+	int i;
+
+	for (i = 0; i < STOPS && holder == 0; i++) {
+		take_own(_i % 2);
+		(void)kill(pid, SIGCONT);
+		sleep_us(unit_random(&random) % 50);
+		(void)kill(pid, SIGSTOP);
+		await_stop(pid);
+		before_ms = clock_ms();
+		holder = release_own(_i % 2);
+	}
+	if (holder == 0)
+		printf("no process could be stopped in the lock\n");
+	else {
+		ck_assert_int_eq(holder, pid);
+		ck_assert_int_lt(clock_ms() - before_ms, 20000);
+	}
+	end_churn(pid);
+	if (holder != 0)
+		ck_assert_int_eq(release_own(_i % 2), 0);
+	clean_up(pid);
+	expect_live(0);
+}
+END_TEST
+
+static void
+add_counts(Suite *suite)
+{
+	TCase *tc = tcase_create("counts");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_empty);
+	tcase_add_loop_test(tc, test_max, 0, UNIT_COUNT(max_table));
+	tcase_add_test(tc, test_max_changes);
+	tcase_add_test(tc, test_reuse);
+	tcase_add_loop_test(tc, test_source, 0, UNIT_COUNT(source_table));
+	tcase_add_test(tc, test_unix);
+	tcase_add_test(tc, test_both_limits);
+	tcase_add_test(tc, test_many_sources);
+	tcase_add_test(tc, test_names);
+	tcase_add_test(tc, test_settle);
+	tcase_add_loop_test(tc, test_model, 0, 4);
+	suite_add_tcase(suite, tc);
+}
+
+static void
+add_memory(Suite *suite)
+{
+	TCase *tc = tcase_create("memory");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_sealed);
+	tcase_add_test(tc, test_open_bad);
+	tcase_add_test(tc, test_shared);
+	tcase_add_test(tc, test_cells);
+	tcase_add_test(tc, test_worker);
+	tcase_add_loop_test(tc, test_report_client, 0,
+	    UNIT_COUNT(client_table));
+	tcase_add_test(tc, test_report_end);
+	tcase_add_loop_test(tc, test_report_cell, 0, UNIT_COUNT(cell_table));
+	tcase_add_test(tc, test_report_random);
+	suite_add_tcase(suite, tc);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("roster");
+	TCase *tc;
+
+	add_counts(suite);
+	add_memory(suite);
+	tc = tcase_create("deaths");
+	tcase_add_checked_fixture(tc, setup_deaths, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, test_kill);
+	tcase_add_loop_test(tc, test_stopped_holder, 0, 4);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
