@@ -324,7 +324,7 @@ put_numbers(struct job *job, int fd)
 	unsigned int n, key;
 
 	while (!job->stop) {
-		if (job->paused) {
+		if (job->done >= job->allowed) {
 			(void)usleep(1000);
 			continue;
 		}
@@ -413,7 +413,13 @@ followers_start(struct follower *f, size_t n)
 /* Far fewer events than the registry queues, sockets not counted. */
 #define BEHIND_MAX 10000
 
-/* Writers wait for a follower that is far behind: nobody is to lag here. */
+/* Rounds at a time. */
+#define ALLOWED 50
+
+/*
+ * Lets the writers go on, unless a follower is far behind.  They do not
+ * without being let: nobody is to lag here, however slow this process is.
+ */
 static void
 pace(const struct follower *f, size_t n, struct job *jobs)
 {
@@ -426,8 +432,8 @@ pace(const struct follower *f, size_t n, struct job *jobs)
 	for (i = 0; i < n; i++)
 		behind = behind ||
 		    (f[i].gaps == 0 && written > f[i].events + BEHIND_MAX);
-	for (i = 0; i < WRITERS; i++)
-		jobs[i].paused = behind;
+	for (i = 0; i < WRITERS && !behind; i++)
+		jobs[i].allowed = jobs[i].done + ALLOWED;
 }
 
 /* Others have to be followed as well. */
