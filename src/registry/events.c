@@ -202,6 +202,7 @@ events_resume(struct registry *r, struct conn *c, uint64_t seen,
 {
 	uint64_t revision = store_revision(last_commit(r));
 	struct bytes bucket;
+	size_t n = 0;
 
 	if (buckets.size == 0)
 		return true;
@@ -209,8 +210,7 @@ events_resume(struct registry *r, struct conn *c, uint64_t seen,
 	queue(c, seen == revision ? EVENT_COMMIT : EVENT_MISSED, revision,
 	    NULL);
 	while (message_get_name(&buckets, &bucket)) {
-		if (bucket.size == 0 ||
-		    c->subscribed >= MESSAGE_SUBSCRIPTIONS_MAX)
+		if (bucket.size == 0 || n++ == MESSAGE_SUBSCRIPTIONS_MAX)
 			return false;
 		if (!has_bucket(r, bucket))
 			queue(c, EVENT_DROPPED, 0, &bucket);

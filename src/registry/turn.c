@@ -98,6 +98,7 @@ may_subscribe(struct registry *r, struct conn *c)
 	return false;
 }
 
+/* There is no batch: see greet_all(). */
 static enum step
 greet(struct registry *r, struct conn *c, const struct message *m)
 {
@@ -111,8 +112,6 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 		return break_conn(c, "no greeting");
 	if (version != MESSAGE_VERSION)
 		return break_conn(c, "other message version");
-	if (body.size > 0 && !may_subscribe(r, c))
-		return STEP_WAIT;
 	if (!events_resume(r, c, seen, body))
 		return break_conn(c, "malformed greeting");
 	c->greeted = true;
@@ -472,12 +471,31 @@ keep_up(struct registry *r)
 	r->turn_full = result == STORE_FULL;
 }
 
+/*
+ * Before anything is written: what a worker has subscribed to is resumed
+ * between two commits, and after a restart they all come back at once.
+ */
+static void
+greet_all(struct registry *r)
+{
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
+		if (c->greeted)
+			continue;
+		(void)execute_next(r, c);
+		if (c->broken)
+			settle(r, c);
+	}
+}
+
 /* Executes the ready connections; answers those that only read. */
 static void
 execute_ready(struct registry *r)
 {
 	struct conn *c, *next;
 
+	greet_all(r);
 	keep_up(r);
 	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
 		if (r->turn_full)
