@@ -153,7 +153,8 @@ has_bucket(struct registry *r, struct bytes bucket)
 }
 
 enum status
-events_subscribe(struct registry *r, struct conn *c, struct bytes bucket)
+events_subscribe(struct registry *r, struct conn *c, struct bytes bucket,
+    bool again)
 {
 	if (!has_bucket(r, bucket))
 		return STATUS_NOT_FOUND;
@@ -164,7 +165,8 @@ events_subscribe(struct registry *r, struct conn *c, struct bytes bucket)
 	subscribe(r, c, bucket);
 	/* From where it knows all, should this registry die. */
 	notify(r, c);
-	queue(c, EVENT_COMMIT, store_revision(last_commit(r)), NULL);
+	queue(c, again ? EVENT_MISSED : EVENT_COMMIT,
+	    store_revision(last_commit(r)), NULL);
 	return STATUS_OK;
 }
 

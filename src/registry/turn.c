@@ -137,16 +137,23 @@ choose_view(struct registry *r, struct conn *c, const struct call *call)
 	return view;
 }
 
-/* Answers from the record, if it has this request's reply. */
+/* Was it executed by an earlier registry?  Then its reply is in the record. */
+static bool
+is_repeated(const struct conn *c, const struct message *m, struct bytes *reply)
+{
+	struct bytes frames = { buf_data(&c->outcome), buf_size(&c->outcome) };
+
+	return outcome_find(frames, m->sequence, reply);
+}
+
 static bool
 answer_again(struct conn *c, const struct message *m)
 {
-	struct bytes frames = { buf_data(&c->outcome), buf_size(&c->outcome) };
-	struct bytes frame;
+	struct bytes reply;
 
-	if (!outcome_find(frames, m->sequence, &frame))
+	if (!is_repeated(c, m, &reply))
 		return false;
-	buf_append(&c->out, frame.data, frame.size);
+	buf_append(&c->out, reply.data, reply.size);
 	return true;
 }
 
@@ -182,7 +189,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 static enum step
 execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
 {
-	struct bytes body = m->body, bucket;
+	struct bytes body = m->body, bucket, reply;
 	enum status status = STATUS_OK;
 
 	if (!message_get_name(&body, &bucket) || bucket.size == 0 ||
@@ -193,7 +200,8 @@ execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
 	if (m->type == MESSAGE_UNSUBSCRIBE)
 		events_unsubscribe(r, c, bucket);
 	else
-		status = events_subscribe(r, c, bucket);
+		status =
+		    events_subscribe(r, c, bucket, is_repeated(c, m, &reply));
 	call_reply_status(&c->out, m->sequence, status);
 	return STEP_DONE;
 }

@@ -124,6 +124,32 @@ ask_stat(int fd, const char *name)
 	}
 }
 
+/* The registry dies with a subscription, and what came after it, committed
+ * and not answered. */
+START_TEST(test_subscribe_again)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), worker = worker_connect(s), i;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	for (i = 0; i < 2; i++) {
+		say_hello(SESSION, NULL);
+		say(MESSAGE_SUBSCRIBE, 1, "b");
+		say_put(2);
+		send_said(worker);
+		expect_reply(worker, 1, NULL);
+		expect_reply(worker, 2, NULL);
+		expect_event(worker, i == 0 ? EVENT_COMMIT : EVENT_MISSED);
+		process_kill(server_pid(s, "registry"));
+		(void)close(worker);
+		worker = worker_connect(s);
+	}
+	(void)close(worker);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
 #define WORKERS 40
 
 /* All workers come back at once, and each has something to write. */
@@ -180,6 +206,7 @@ main(void)
 	Suite *suite = suite_create("session");
 	TCase *tc = fixture_tcase(suite, "session");
 
+	tcase_add_test(tc, test_subscribe_again);
 	tcase_add_test(tc, test_subscribers_return);
 	tcase_add_test(tc, test_too_many_subscriptions);
 	return fixture_run(suite);
