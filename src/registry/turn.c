@@ -59,6 +59,18 @@ break_conn(struct conn *c, const char *why)
 	return STEP_WAIT;
 }
 
+/* An earlier connection, whose end has not been seen yet, has the record no
+ * longer: it would have it deleted. */
+static void
+disown_outcome(struct registry *r, uint64_t session)
+{
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->recorded, recorded_entry, next)
+		if (c->session == session)
+			conn_set_recorded(r, c, false);
+}
+
 /* What an earlier connection of this session may not have been told. */
 static void
 claim_outcome(struct registry *r, struct conn *c)
@@ -68,6 +80,7 @@ claim_outcome(struct registry *r, struct conn *c)
 	struct bytes frames;
 
 	outcome_claim(&r->left, c->session);
+	disown_outcome(r, c->session);
 	store_check(r, store_snapshot(r->store, &view));
 	result = store_get_outcome(view, c->session, &frames);
 	store_check(r, result);

@@ -55,6 +55,17 @@ say_put(uint64_t sequence)
 	message_end(&said, position);
 }
 
+static void
+say_incr(uint64_t sequence)
+{
+	size_t position = message_begin(&said, MESSAGE_INCR, sequence);
+
+	message_put_name(&said, text("b"));
+	message_put_name(&said, text("n"));
+	message_put_u64(&said, 1);
+	message_end(&said, position);
+}
+
 static int
 worker_connect(const struct server *s)
 {
@@ -123,6 +134,42 @@ ask_stat(int fd, const char *name)
 			number = strtol(line + size, NULL, 10);
 	}
 }
+
+/* The old connection's end is seen after the new one's greeting. */
+START_TEST(test_two_connections)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), old = worker_connect(s), new;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	say_hello(SESSION, NULL);
+	say_put(1);
+	send_said(old);
+	expect_reply(old, 1, NULL);
+	new = worker_connect(s);
+	say_hello(SESSION, NULL);
+	say(MESSAGE_PING, 2, NULL);
+	send_said(new);
+	expect_reply(new, 2, NULL);
+	(void)close(old);
+	client_ask(fd, "PING\n", "OK\r\n");
+	say_incr(3);
+	send_said(new);
+	expect_reply(new, 3, "1");
+	process_kill(server_pid(s, "registry"));
+	(void)close(new);
+	new = worker_connect(s);
+	say_hello(SESSION, NULL);
+	say_incr(3);
+	say_incr(4);
+	send_said(new);
+	expect_reply(new, 3, "1");
+	expect_reply(new, 4, "2");
+	(void)close(new);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
 
 /* The registry dies with a subscription, and what came after it, committed
  * and not answered. */
@@ -206,6 +253,7 @@ main(void)
 	Suite *suite = suite_create("session");
 	TCase *tc = fixture_tcase(suite, "session");
 
+	tcase_add_test(tc, test_two_connections);
 	tcase_add_test(tc, test_subscribe_again);
 	tcase_add_test(tc, test_subscribers_return);
 	tcase_add_test(tc, test_too_many_subscriptions);
