@@ -147,6 +147,12 @@ int client_connect_to(const char *host, int port);
 int client_connect_unix(const char *path);
 /* From this address, not from one that the kernel chooses. */
 int client_connect_from(const struct server *, const char *source);
+/*
+ * Connects until it is not refused because there are too many: who has left
+ * may still be counted for a moment.  It has been served when this returns.
+ */
+typedef int connect_function(const struct server *);
+int client_await_room(const struct server *, connect_function *);
 void client_send(int fd, const void *data, size_t size);
 void client_say(int fd, const char *text);
 /* Exactly these bytes come next. */
