@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "crowd.h"
-#include "fixture.h"
 
 static const char too_many[] = "ERROR too many clients\r\n";
 static const char too_many_from[] = "ERROR too many clients from your "
@@ -147,7 +146,12 @@ START_TEST(test_max_clients)
 }
 END_TEST
 
+/* Sanitizers make processes large, and their forks slow. */
+#ifdef KVD_INSTRUMENTED
+#define KILLS 20
+#else
 #define KILLS 50
+#endif
 #define FEW 24
 
 /* At instants that hit what an acceptor does between accept and fork, and

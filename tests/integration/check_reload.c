@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "crowd.h"
-#include "fixture.h"
 
 #define ACCEPTORS_MAX 16
 

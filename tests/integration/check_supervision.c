@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include "crowd.h"
-#include "fixture.h"
 
 /* Deaths are not to be punished here. */
 #define UNTHROTTLED "restart-limit 1000 in 1s"
@@ -166,37 +165,6 @@ await_link(pid_t worker, size_t before)
 		pause_until(deadline_ms, "the worker does not connect");
 }
 
-/* The line about this process; "" if there is none. */
-static void
-find_line(const struct server *s, const char *role, pid_t pid, char *line,
-    size_t size)
-{
-	char start[64];
-	const char *p;
-
-	snprintf(start, sizeof(start), "%s (pid %ld", role, (long)pid);
-	line[0] = '\0';
-	if ((p = strstr(server_log(s), start)) == NULL ||
-	    strchr(p, '\n') == NULL)
-		return;
-	(void)strlcpy(line, p, size);
-	line[strcspn(line, "\n")] = '\0';
-}
-
-static void
-await_line(const struct server *s, const char *role, pid_t pid, char *line,
-    size_t size)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-
-	for (;;) {
-		find_line(s, role, pid, line, size);
-		if (line[0] != '\0')
-			return;
-		pause_until(deadline_ms, "nothing is said about a death");
-	}
-}
-
 /* There are numbers where there are numbers. */
 static void
 expect_use(const char *line)
@@ -212,13 +180,6 @@ expect_use(const char *line)
 			  &ran, &used, &memory) == 3,
 	    "%s", line);
 	ck_assert(ran < 600 && used < 600 && memory > 100);
-}
-
-static void
-expect_in(const char *line, const char *part)
-{
-	ck_assert_msg(strstr(line, part) != NULL, "\"%s\" is not in: %s", part,
-	    line);
 }
 
 /* Kills the worker of `fd`, which is gone then. */
@@ -237,7 +198,7 @@ START_TEST(test_worker_crash)
 	pid_t acceptor = server_pid(s, "acceptor");
 	int other = connect_and_ping(s), idle = client_connect(s);
 	int fd = client_connect(s), port = client_port(fd);
-	char line[512], client[64];
+	char line[LOG_LINE_SIZE], client[64];
 	size_t fds;
 
 	client_ask(idle, "ECHO a\n", "a\r\nOK\r\n");
@@ -248,25 +209,25 @@ START_TEST(test_worker_crash)
 	await_link(worker, fds);
 	signal_process(worker, SIGSEGV);
 	client_expect_gone(fd);
-	await_line(s, "worker", worker, line, sizeof(line));
+	server_await_line(s, "worker", worker, line);
 	snprintf(client, sizeof(client), ", client 127.0.0.1:%d) died of ",
 	    port);
-	expect_in(line, client);
+	expect_part(line, client);
 #ifdef HAVE_SIGABBREV_NP
-	expect_in(line, "SIGSEGV");
+	expect_part(line, "SIGSEGV");
 #endif
-	expect_in(line, " during GET; ");
+	expect_part(line, " during GET; ");
 	expect_use(line);
-	expect_in(line, "; its client is disconnected, no other is");
+	expect_part(line, "; its client is disconnected, no other is");
 	/* Between commands. */
 	worker = server_worker(s, idle);
 	port = client_port(idle);
 	signal_process(worker, SIGABRT);
 	client_expect_gone(idle);
-	await_line(s, "worker", worker, line, sizeof(line));
-	expect_in(line, " while idle; ");
+	server_await_line(s, "worker", worker, line);
+	expect_part(line, " while idle; ");
 	snprintf(client, sizeof(client), ", client 127.0.0.1:%d) ", port);
-	expect_in(line, client);
+	expect_part(line, client);
 	signal_process(registry, SIGCONT);
 	client_ask(other, "PING\n", "OK\r\n");
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
@@ -383,16 +344,16 @@ START_TEST(test_report)
 	struct server *s = server_start(options);
 	pid_t pid = server_pid(s, roles[_i]);
 	int fd = connect_and_ping(s);
-	char line[512];
+	char line[LOG_LINE_SIZE];
 
 	signal_process(pid, SIGSEGV);
-	await_line(s, roles[_i], pid, line, sizeof(line));
-	expect_in(line, ") died of ");
+	server_await_line(s, roles[_i], pid, line);
+	expect_part(line, ") died of ");
 #ifdef HAVE_SIGABBREV_NP
-	expect_in(line, "SIGSEGV");
+	expect_part(line, "SIGSEGV");
 #endif
 	expect_use(line);
-	expect_in(line, " of memory; restarting it now");
+	expect_part(line, " of memory; restarting it now");
 	client_ask(fd, "PING\n", "OK\r\n");
 	expect_new_client(s);
 	(void)close(fd);
@@ -573,135 +534,6 @@ START_TEST(test_kill_master)
 }
 END_TEST
 
-/* Processes hang */
-
-#define WATCHFUL "heartbeat-timeout 1s"
-
-static const char hangs[] = "has not answered for 1s: it hangs; aborting it";
-
-/* It ends when it is aborted. */
-START_TEST(test_hung)
-{
-	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
-	struct server *s = server_start(options);
-	int fd = connect_and_ping(s), late;
-	pid_t pid = server_pid(s, roles[_i]);
-	char line[512];
-
-	signal_process(pid, SIGSTOP);
-	client_say(fd, "PING\n");
-	late = client_connect(s);
-	client_say(late, "PING\n");
-	await_line(s, roles[_i], pid, line, sizeof(line));
-	expect_in(line, hangs);
-	signal_process(pid, SIGCONT);
-	process_await_end(pid);
-	client_hear(fd, "OK\r\n");
-	client_hear(late, "OK\r\n");
-	ck_assert_int_ne(server_pid(s, roles[_i]), pid);
-#ifdef HAVE_SIGABBREV_NP
-	server_await_log(s, "died of SIGABRT", 1);
-#endif
-	(void)close(fd);
-	(void)close(late);
-	server_stop(s);
-}
-END_TEST
-
-/* Nor does it hear of that: both at once, to save time. */
-START_TEST(test_hung_killed)
-{
-	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
-	struct server *s = server_start(options);
-	pid_t registry = server_pid(s, "registry");
-	pid_t acceptor = server_pid(s, "acceptor");
-	int fd = connect_and_ping(s), late;
-
-	signal_process(registry, SIGSTOP);
-	signal_process(acceptor, SIGSTOP);
-	client_say(fd, "PING\n");
-	late = client_connect(s);
-	client_say(late, "PING\n");
-	client_hear(fd, "OK\r\n");
-	client_hear(late, "OK\r\n");
-	ck_assert_uint_eq(server_log_count(s, hangs), 2);
-	ck_assert_uint_eq(server_log_count(s, "in time; killing it"), 2);
-	process_await_end(registry);
-	process_await_end(acceptor);
-	(void)close(fd);
-	(void)close(late);
-	server_stop(s);
-}
-END_TEST
-
-#define FAMILY 4 /* master, registry, acceptor, worker */
-
-static const int orders[][FAMILY] = {
-	{ 0, 1, 2, 3 },
-	{ 3, 2, 1, 0 },
-	{ 1, 0, 3, 2 },
-	{ 2, 3, 0, 1 },
-};
-
-struct family {
-	struct server *server;
-	int fd;
-	pid_t pids[FAMILY];
-};
-
-static void
-start_family(struct family *f, const char *heartbeat)
-{
-	const char *const options[] = { PATIENT, heartbeat, NULL };
-
-	f->server = server_start(options);
-	f->fd = connect_and_ping(f->server);
-	f->pids[0] = f->server->pid;
-	f->pids[1] = server_pid(f->server, "registry");
-	f->pids[2] = server_pid(f->server, "acceptor");
-	f->pids[3] = server_worker(f->server, f->fd);
-}
-
-static void
-end_family(struct family *f)
-{
-	client_ask(f->fd, "PING\n", "OK\r\n");
-	expect_new_client(f->server);
-	ck_assert_int_eq(server_pid(f->server, "registry"), f->pids[1]);
-	ck_assert_int_eq(server_pid(f->server, "acceptor"), f->pids[2]);
-	ck_assert_uint_eq(server_log_count(f->server, "hangs"), 0);
-	(void)close(f->fd);
-	server_stop(f->server);
-}
-
-/* The whole machine pauses, in effect; and a kvd that minds nothing. */
-START_TEST(test_pause)
-{
-	struct family families[COUNT(orders)], careless;
-	size_t i, j;
-
-	start_family(&careless, "heartbeat-timeout 0");
-	for (i = 0; i < COUNT(orders); i++)
-		start_family(&families[i], WATCHFUL);
-	for (i = 0; i < COUNT(orders); i++)
-		for (j = 0; j < FAMILY; j++)
-			signal_process(families[i].pids[orders[i][j]], SIGSTOP);
-	signal_process(careless.pids[1], SIGSTOP);
-	signal_process(careless.pids[2], SIGSTOP);
-	pause_ms(3000);
-	for (i = 0; i < COUNT(orders); i++)
-		for (j = 0; j < FAMILY; j++)
-			signal_process(families[i].pids[orders[i][j]], SIGCONT);
-	/* Whoever were found hung would be so by now. */
-	pause_ms(1300);
-	signal_process(careless.pids[1], SIGCONT);
-	signal_process(careless.pids[2], SIGCONT);
-	for (i = 0; i < COUNT(orders); i++)
-		end_family(&families[i]);
-	end_family(&careless);
-}
-END_TEST
-
 /* Everybody dies, at random */
 
 #define CHAOS_MS 5000
@@ -808,10 +640,5 @@ main(void)
 	tcase_add_test(tc, test_crash_storm);
 	tcase_add_test(tc, test_crash_while_stopping);
 	add_deaths(suite);
-	tc = fixture_tcase(suite, "hangs");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_hung, 0, COUNT(roles));
-	tcase_add_test(tc, test_hung_killed);
-	tcase_add_test(tc, test_pause);
 	return fixture_run(suite);
 }

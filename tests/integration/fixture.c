@@ -362,6 +362,38 @@ server_await_log(const struct server *s, const char *text, size_t count)
 		pause_until(deadline_ms, text);
 }
 
+/* Only when it is complete. */
+static bool
+find_line(const struct server *s, const char *start, char line[LOG_LINE_SIZE])
+{
+	const char *p = strstr(server_log(s), start);
+
+	if (p == NULL || strchr(p, '\n') == NULL)
+		return false;
+	(void)strlcpy(line, p, LOG_LINE_SIZE);
+	line[strcspn(line, "\n")] = '\0';
+	return true;
+}
+
+void
+server_await_line(const struct server *s, const char *role, pid_t pid,
+    char line[LOG_LINE_SIZE])
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	char start[64];
+
+	snprintf(start, sizeof(start), "%s (pid %ld", role, (long)pid);
+	while (!find_line(s, start, line))
+		pause_until(deadline_ms, start);
+}
+
+void
+expect_part(const char *line, const char *part)
+{
+	ck_assert_msg(strstr(line, part) != NULL, "\"%s\" is not in: %s", part,
+	    line);
+}
+
 static const char announcement[] = "Accepting connections on ";
 
 /* Have all listeners been announced? */

@@ -98,6 +98,12 @@ const char *server_log(const struct server *);
 size_t server_log_count(const struct server *, const char *text);
 /* Waits until it says so, and so often. */
 void server_await_log(const struct server *, const char *text, size_t count);
+/* Waits for a line about this process, and gives it from its role on. */
+#define LOG_LINE_SIZE 512
+void server_await_line(const struct server *, const char *role, pid_t,
+    char line[LOG_LINE_SIZE]);
+/* This part has to be in it. */
+void expect_part(const char *line, const char *part);
 /* The port of the listener on this host, for those with several. */
 int server_port(const struct server *, const char *host);
 
