@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "crowd.h"
-#include "fixture.h"
 
 static const char too_many[] = "ERROR too many clients\r\n";
 static const char too_many_from[] = "ERROR too many clients from your "
@@ -45,7 +44,6 @@ kill_acceptors(const struct server *s, size_t count)
 }
 
 /* Ways to connect. */
-typedef int connect_function(const struct server *);
 
 static int
 from_other(const struct server *s)
@@ -68,44 +66,6 @@ from_unix(const struct server *s)
 	return client_connect_unix(path);
 }
 
-/* Connects; returns -1 if that is refused. */
-static int
-try_client(const struct server *s, connect_function *connect)
-{
-	static const char out[] = "ECHO a\n", want[] = "a\r\nOK\r\n";
-	struct exchange x = { .out = out,
-		.out_size = sizeof(out) - 1,
-		.want = want,
-		.want_size = sizeof(want) - 1 };
-	int fd = connect(s);
-
-	switch (exchange_run(fd, &x)) {
-	case EXCHANGE_OK:
-		return fd;
-	case EXCHANGE_WRONG:
-		ck_assert_msg(strcmp(x.instead, too_many) == 0 ||
-			strcmp(x.instead, too_many_from) == 0,
-		    "%s", x.error);
-		break;
-	case EXCHANGE_ENDED:
-		break; /* refused, and what was said was not read */
-	}
-	(void)close(fd);
-	return -1;
-}
-
-/* Who has left may still be counted for a moment. */
-static int
-await_client(const struct server *s, connect_function *connect)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	int fd;
-
-	while ((fd = try_client(s, connect)) == -1)
-		pause_until(deadline_ms, "there is no room for a client");
-	return fd;
-}
-
 static void
 expect_refusal(const struct server *s, connect_function *connect,
     const char *text)
@@ -124,7 +84,7 @@ fill(const struct server *s, connect_function *connect, int *fds, int from,
 	const char *text = connect == client_connect ? too_many : too_many_from;
 
 	for (; from < to; from++)
-		fds[from] = await_client(s, connect);
+		fds[from] = client_await_room(s, connect);
 	expect_refusal(s, connect, text);
 }
 
@@ -186,7 +146,12 @@ START_TEST(test_max_clients)
 }
 END_TEST
 
+/* Sanitizers make processes large, and their forks slow. */
+#ifdef KVD_INSTRUMENTED
+#define KILLS 20
+#else
 #define KILLS 50
+#endif
 #define FEW 24
 
 /* At instants that hit what an acceptor does between accept and fork, and
@@ -279,7 +244,7 @@ refill(const struct server *s, struct source *source)
 	const int last = PER_SOURCE - 1;
 
 	(void)close(source->fds[last]);
-	source->fds[last] = await_client(s, source->connect);
+	source->fds[last] = client_await_room(s, source->connect);
 }
 
 START_TEST(test_per_source)
@@ -299,12 +264,12 @@ START_TEST(test_per_source)
 	server_option(s, "listen unix %s/sock", s->dir);
 	server_run(s);
 	for (i = 0; i < n; i++) {
-		sources[i].fds[0] = await_client(s, sources[i].connect);
-		sources[i].fds[1] = await_client(s, sources[i].connect);
-		sources[i].fds[2] = await_client(s, sources[i].connect);
+		sources[i].fds[0] = client_await_room(s, sources[i].connect);
+		sources[i].fds[1] = client_await_room(s, sources[i].connect);
+		sources[i].fds[2] = client_await_room(s, sources[i].connect);
 	}
 	for (i = 0; i < UNIX_CLIENTS; i++)
-		unix_fds[i] = await_client(s, from_unix);
+		unix_fds[i] = client_await_room(s, from_unix);
 	expect_full(s, sources, n);
 
 	process_kill(server_pid(s, "acceptor"));
@@ -446,7 +411,7 @@ START_TEST(test_no_descriptors)
 	/* Said once, not for each. */
 	ck_assert_uint_eq(server_log_count(s, "cannot accept a client"), 1);
 	(void)process_limit(acceptor, RLIMIT_NOFILE, before);
-	fds[0] = await_client(s, client_connect);
+	fds[0] = client_await_room(s, client_connect);
 	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
 	(void)close(fds[0]);
 	(void)close(early);

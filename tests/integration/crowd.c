@@ -87,7 +87,7 @@ talk(struct crowd *c, struct member *m, int fd, int number)
 		return true;
 	case EXCHANGE_ENDED:
 		m->cuts++;
-		if (c->kind == CROWD_LOYAL)
+		if (c->kind == CROWD_LOYAL || c->kind == CROWD_GUESTS)
 			go_wrong(m, x.error);
 		return false;
 	case EXCHANGE_WRONG:
@@ -102,6 +102,7 @@ talk(struct crowd *c, struct member *m, int fd, int number)
 static void
 go_round(struct crowd *c, struct member *m, int *fds)
 {
+	bool leaves = c->kind == CROWD_FICKLE || c->kind == CROWD_GUESTS;
 	int i;
 
 	for (i = 0; i < c->clients && !m->wrong; i++) {
@@ -114,7 +115,7 @@ go_round(struct crowd *c, struct member *m, int *fds)
 		(void)close(fds[i]);
 		fds[i] = -1;
 	}
-	for (i = 0; i < c->clients && c->kind == CROWD_FICKLE; i++) {
+	for (i = 0; i < c->clients && leaves; i++) {
 		if (fds[i] != -1)
 			(void)close(fds[i]);
 		fds[i] = -1;

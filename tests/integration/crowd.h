@@ -12,6 +12,7 @@ enum crowd_kind {
 	CROWD_LOYAL, /* connect once, and must never be disconnected */
 	CROWD_MORTAL, /* connect again when they are disconnected */
 	CROWD_FICKLE, /* connect, say something, leave, connect again */
+	CROWD_GUESTS, /* the same, and must be served each time */
 };
 
 struct crowd;

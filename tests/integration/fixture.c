@@ -362,6 +362,38 @@ server_await_log(const struct server *s, const char *text, size_t count)
 		pause_until(deadline_ms, text);
 }
 
+/* Only when it is complete. */
+static bool
+find_line(const struct server *s, const char *start, char line[LOG_LINE_SIZE])
+{
+	const char *p = strstr(server_log(s), start);
+
+	if (p == NULL || strchr(p, '\n') == NULL)
+		return false;
+	(void)strlcpy(line, p, LOG_LINE_SIZE);
+	line[strcspn(line, "\n")] = '\0';
+	return true;
+}
+
+void
+server_await_line(const struct server *s, const char *role, pid_t pid,
+    char line[LOG_LINE_SIZE])
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	char start[64];
+
+	snprintf(start, sizeof(start), "%s (pid %ld", role, (long)pid);
+	while (!find_line(s, start, line))
+		pause_until(deadline_ms, start);
+}
+
+void
+expect_part(const char *line, const char *part)
+{
+	ck_assert_msg(strstr(line, part) != NULL, "\"%s\" is not in: %s", part,
+	    line);
+}
+
 static const char announcement[] = "Accepting connections on ";
 
 /* Have all listeners been announced? */
@@ -618,8 +650,8 @@ server_pid(const struct server *s, const char *role)
 static bool
 find_acceptors(const struct server *s, pid_t *pids, size_t count)
 {
-	static struct process list[PROCESSES_MAX];
-	size_t i, n = list_processes(s, list), found = 0;
+	static struct proc list[PROCESSES_MAX];
+	size_t i, n = proc_list(s->pid, list, PROCESSES_MAX), found = 0;
 
 	for (i = 0; i < n; i++) {
 		if (list[i].parent != s->pid ||
@@ -1065,6 +1097,44 @@ client_exchange(int fd, const void *out, size_t out_size, const void *want,
 
 	if (exchange_run(fd, &x) != EXCHANGE_OK)
 		ck_abort_msg("\"%s\": %s", show(out, out_size), x.error);
+}
+
+/* Returns -1 if that is refused. */
+static int
+try_client(const struct server *s, connect_function *connect)
+{
+	static const char out[] = "ECHO a\n", want[] = "a\r\nOK\r\n";
+	static const char too_many[] = "ERROR too many clients";
+	struct exchange x = { .out = out,
+		.out_size = sizeof(out) - 1,
+		.want = want,
+		.want_size = sizeof(want) - 1 };
+	int fd = connect(s);
+
+	switch (exchange_run(fd, &x)) {
+	case EXCHANGE_OK:
+		return fd;
+	case EXCHANGE_WRONG:
+		ck_assert_msg(strncmp(x.instead, too_many, strlen(too_many)) ==
+			0,
+		    "%s", x.error);
+		break;
+	case EXCHANGE_ENDED:
+		break; /* what it was told was not read */
+	}
+	(void)close(fd);
+	return -1;
+}
+
+int
+client_await_room(const struct server *s, connect_function *connect)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	int fd;
+
+	while ((fd = try_client(s, connect)) == -1)
+		pause_until(deadline_ms, "there is no room for a client");
+	return fd;
 }
 
 void

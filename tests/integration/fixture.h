@@ -98,6 +98,12 @@ const char *server_log(const struct server *);
 size_t server_log_count(const struct server *, const char *text);
 /* Waits until it says so, and so often. */
 void server_await_log(const struct server *, const char *text, size_t count);
+/* Waits for a line about this process, and gives it from its role on. */
+#define LOG_LINE_SIZE 512
+void server_await_line(const struct server *, const char *role, pid_t,
+    char line[LOG_LINE_SIZE]);
+/* This part has to be in it. */
+void expect_part(const char *line, const char *part);
 /* The port of the listener on this host, for those with several. */
 int server_port(const struct server *, const char *host);
 
@@ -147,6 +153,12 @@ int client_connect_to(const char *host, int port);
 int client_connect_unix(const char *path);
 /* From this address, not from one that the kernel chooses. */
 int client_connect_from(const struct server *, const char *source);
+/*
+ * Connects until it is not refused because there are too many: who has left
+ * may still be counted for a moment.  It has been served when this returns.
+ */
+typedef int connect_function(const struct server *);
+int client_await_room(const struct server *, connect_function *);
 void client_send(int fd, const void *data, size_t size);
 void client_say(int fd, const char *text);
 /* Exactly these bytes come next. */

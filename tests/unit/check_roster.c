@@ -856,7 +856,12 @@ sleep_us(uint32_t us)
 }
 
 #define CHURNS 2
+/* Sanitizers make processes large, and their forks slow. */
+#ifdef KVD_INSTRUMENTED
+#define KILLS 200
+#else
 #define KILLS 2000
+#endif
 #define LIFE_US 300
 
 /* Processor by processor, at any instruction. */

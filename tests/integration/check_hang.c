@@ -1,0 +1,199 @@
+/*
+ * check_hang: processes that are there, and do not answer.
+ */
+
+#include <sys/resource.h>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "fixture.h"
+
+/* How long a registry may take that hangs. */
+#define PATIENT "registry-timeout 60s"
+
+static const char *const roles[] = { "registry", "acceptor" };
+
+static void
+pause_ms(int64_t ms)
+{
+	int64_t end_ms = now_ms() + ms;
+
+	while (now_ms() < end_ms)
+		pause_until(end_ms + WAIT_MS, "");
+}
+
+static void
+signal_process(pid_t pid, int signo)
+{
+	ck_assert_int_eq(kill(pid, signo), 0);
+}
+
+static int
+connect_and_ping(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	return fd;
+}
+
+static void
+expect_new_client(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+}
+
+#define WATCHFUL "heartbeat-timeout 2s"
+/* Whoever is found hung is by then. */
+#define FOUND_MS 2500
+#define PAUSE_MS 3000
+
+static const char hangs[] = "has not answered for 2s: it hangs; aborting it";
+
+/* It ends when it is aborted. */
+START_TEST(test_hung)
+{
+	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
+	struct server *s = server_start(options);
+	int fd = connect_and_ping(s), late;
+	pid_t pid = server_pid(s, roles[_i]);
+	char line[LOG_LINE_SIZE];
+
+	signal_process(pid, SIGSTOP);
+	client_say(fd, "PING\n");
+	late = client_connect(s);
+	client_say(late, "PING\n");
+	server_await_line(s, roles[_i], pid, line);
+	expect_part(line, hangs);
+	signal_process(pid, SIGCONT);
+	process_await_end(pid);
+	client_hear(fd, "OK\r\n");
+	client_hear(late, "OK\r\n");
+	ck_assert_int_ne(server_pid(s, roles[_i]), pid);
+#ifdef HAVE_SIGABBREV_NP
+	server_await_log(s, "died of SIGABRT", 1);
+#endif
+	(void)close(fd);
+	(void)close(late);
+	server_stop(s);
+}
+END_TEST
+
+/* Nor does it hear of that: both at once, to save time. */
+START_TEST(test_hung_killed)
+{
+	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
+	struct server *s = server_start(options);
+	pid_t registry = server_pid(s, "registry");
+	pid_t acceptor = server_pid(s, "acceptor");
+	int fd = connect_and_ping(s), late;
+
+	signal_process(registry, SIGSTOP);
+	signal_process(acceptor, SIGSTOP);
+	client_say(fd, "PING\n");
+	late = client_connect(s);
+	client_say(late, "PING\n");
+	client_hear(fd, "OK\r\n");
+	client_hear(late, "OK\r\n");
+	ck_assert_uint_eq(server_log_count(s, hangs), 2);
+	ck_assert_uint_eq(server_log_count(s, "in time; killing it"), 2);
+	process_await_end(registry);
+	process_await_end(acceptor);
+	(void)close(fd);
+	(void)close(late);
+	server_stop(s);
+}
+END_TEST
+
+#define FAMILY 4 /* master, registry, acceptor, worker */
+
+static const int orders[][FAMILY] = {
+	{ 0, 1, 2, 3 },
+	{ 3, 2, 1, 0 },
+	{ 1, 0, 3, 2 },
+	{ 2, 3, 0, 1 },
+};
+
+struct family {
+	struct server *server;
+	int fd;
+	pid_t pids[FAMILY];
+};
+
+static void
+start_family(struct family *f, const char *heartbeat)
+{
+	const char *const options[] = { PATIENT, heartbeat, NULL };
+
+	f->server = server_start(options);
+	f->fd = connect_and_ping(f->server);
+	f->pids[0] = f->server->pid;
+	f->pids[1] = server_pid(f->server, "registry");
+	f->pids[2] = server_pid(f->server, "acceptor");
+	f->pids[3] = server_worker(f->server, f->fd);
+}
+
+static void
+end_family(struct family *f)
+{
+	client_ask(f->fd, "PING\n", "OK\r\n");
+	expect_new_client(f->server);
+	ck_assert_int_eq(server_pid(f->server, "registry"), f->pids[1]);
+	ck_assert_int_eq(server_pid(f->server, "acceptor"), f->pids[2]);
+	ck_assert_uint_eq(server_log_count(f->server, "hangs"), 0);
+	(void)close(f->fd);
+	server_stop(f->server);
+}
+
+/* The whole machine pauses, in effect; and a kvd that minds nothing. */
+START_TEST(test_pause)
+{
+	struct family families[COUNT(orders)], careless;
+	size_t i, j;
+
+	start_family(&careless, "heartbeat-timeout 0");
+	for (i = 0; i < COUNT(orders); i++)
+		start_family(&families[i], WATCHFUL);
+	for (i = 0; i < COUNT(orders); i++)
+		for (j = 0; j < FAMILY; j++)
+			signal_process(families[i].pids[orders[i][j]], SIGSTOP);
+	signal_process(careless.pids[1], SIGSTOP);
+	signal_process(careless.pids[2], SIGSTOP);
+	pause_ms(PAUSE_MS);
+	for (i = 0; i < COUNT(orders); i++)
+		for (j = 0; j < FAMILY; j++)
+			signal_process(families[i].pids[orders[i][j]], SIGCONT);
+	pause_ms(FOUND_MS);
+	signal_process(careless.pids[1], SIGCONT);
+	signal_process(careless.pids[2], SIGCONT);
+	for (i = 0; i < COUNT(orders); i++)
+		end_family(&families[i]);
+	end_family(&careless);
+}
+END_TEST
+
+static void
+setup(void)
+{
+	static const struct rlimit none = { 0, 0 };
+
+	/* Nobody wants the cores of those that are aborted. */
+	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("hang");
+	TCase *tc = fixture_tcase(suite, "hangs");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_loop_test(tc, test_hung, 0, COUNT(roles));
+	tcase_add_test(tc, test_hung_killed);
+	tcase_add_test(tc, test_pause);
+	return fixture_run(suite);
+}

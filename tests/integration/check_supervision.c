@@ -1,0 +1,644 @@
+/*
+ * check_supervision: processes die, hang and are restarted, and what is said
+ * about it.
+ */
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "crowd.h"
+
+/* Deaths are not to be punished here. */
+#define UNTHROTTLED "restart-limit 1000 in 1s"
+/* How long a registry may take that hangs, or dies again and again. */
+#define PATIENT "registry-timeout 60s"
+
+static const char farewell[] = "ERROR shutting down\r\n";
+
+static void
+pause_ms(int64_t ms)
+{
+	int64_t end_ms = now_ms() + ms;
+
+	while (now_ms() < end_ms)
+		pause_until(end_ms + WAIT_MS, "");
+}
+
+static void
+signal_process(pid_t pid, int signo)
+{
+	ck_assert_int_eq(kill(pid, signo), 0);
+}
+
+static void
+expect_new_client(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+}
+
+static int
+connect_and_ping(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	return fd;
+}
+
+/* The end of a test whose kvd is to end by itself. */
+static void
+expect_end(struct server *s, int64_t ms, int exit_status)
+{
+	int status = server_await_end(s, ms);
+
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == exit_status,
+	    "kvd ended with wait status %#x", (unsigned int)status);
+	server_expect_clean(s);
+	server_free(s);
+}
+
+/* A process executes itself anew: its address space is another one. */
+struct image {
+	char auxv[1024];
+	ssize_t size;
+};
+
+static void
+read_image(pid_t pid, struct image *image)
+{
+	char path[64];
+	int fd;
+
+	memset(image, 0, sizeof(*image));
+	snprintf(path, sizeof(path), "/proc/%ld/auxv", (long)pid);
+	ck_assert_int_ne(fd = open(path, O_RDONLY | O_CLOEXEC), -1);
+	image->size = read(fd, image->auxv, sizeof(image->auxv));
+	(void)close(fd);
+}
+
+/* Is it another one than before?  In the midst of it there is none. */
+static bool
+image_changes(pid_t pid, struct image *before)
+{
+	struct image now;
+
+	read_image(pid, &now);
+	if (now.size <= 0 ||
+	    memcmp(now.auxv, before->auxv, sizeof(now.auxv)) == 0)
+		return false;
+	*before = now;
+	return true;
+}
+
+/* Where there is nothing random about addresses it cannot be seen. */
+static bool
+images_differ(void)
+{
+	struct image ours, other;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		(void)execlp("sleep", "sleep", "60", NULL);
+		_exit(127);
+	}
+	pause_ms(100);
+	read_image(pid, &other);
+	signal_process(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	if ((pid = fork()) == 0) {
+		(void)execlp("sleep", "sleep", "60", NULL);
+		_exit(127);
+	}
+	pause_ms(100);
+	read_image(pid, &ours);
+	signal_process(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	if (memcmp(&ours, &other, sizeof(ours)) != 0)
+		return true;
+	printf("addresses are not random: no telling who executes itself\n");
+	return false;
+}
+
+static void
+await_new_image(pid_t pid, struct image *before)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (!image_changes(pid, before))
+		pause_until(deadline_ms, "it does not execute itself anew");
+}
+
+/* A worker dies by a signal */
+
+static size_t
+count_fds(pid_t pid)
+{
+	char path[64];
+	size_t n = 0;
+	int fd;
+
+	for (fd = 0; fd < 32; fd++) {
+		snprintf(path, sizeof(path), "/proc/%ld/fd/%d", (long)pid, fd);
+		n += access(path, F_OK) == 0;
+	}
+	return n;
+}
+
+/* Its first command that needs the registry is under way. */
+static void
+await_link(pid_t worker, size_t before)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (count_fds(worker) <= before)
+		pause_until(deadline_ms, "the worker does not connect");
+}
+
+/* There are numbers where there are numbers. */
+static void
+expect_use(const char *line)
+{
+	const char *p = strstr(line, "; ran ");
+	double ran, used;
+	long memory;
+
+	ck_assert_msg(p != NULL, "%s", line);
+	ck_assert_msg(sscanf(p,
+			  "; ran %lfs, used %lfs of processor time and %ld KiB "
+			  "of memory; ",
+			  &ran, &used, &memory) == 3,
+	    "%s", line);
+	ck_assert(ran < 600 && used < 600 && memory > 100);
+}
+
+/* Kills the worker of `fd`, which is gone then. */
+static void
+crash_worker(const struct server *s, int fd)
+{
+	signal_process(server_worker(s, fd), SIGSEGV);
+	client_expect_gone(fd);
+}
+
+START_TEST(test_worker_crash)
+{
+	static const char *const options[] = { PATIENT, NULL };
+	struct server *s = server_start(options);
+	pid_t registry = server_pid(s, "registry"), worker;
+	pid_t acceptor = server_pid(s, "acceptor");
+	int other = connect_and_ping(s), idle = client_connect(s);
+	int fd = client_connect(s), port = client_port(fd);
+	char line[LOG_LINE_SIZE], client[64];
+	size_t fds;
+
+	client_ask(idle, "ECHO a\n", "a\r\nOK\r\n");
+	worker = server_worker(s, fd);
+	fds = count_fds(worker);
+	signal_process(registry, SIGSTOP);
+	client_say(fd, "GET b k\n");
+	await_link(worker, fds);
+	signal_process(worker, SIGSEGV);
+	client_expect_gone(fd);
+	server_await_line(s, "worker", worker, line);
+	snprintf(client, sizeof(client), ", client 127.0.0.1:%d) died of ",
+	    port);
+	expect_part(line, client);
+#ifdef HAVE_SIGABBREV_NP
+	expect_part(line, "SIGSEGV");
+#endif
+	expect_part(line, " during GET; ");
+	expect_use(line);
+	expect_part(line, "; its client is disconnected, no other is");
+	/* Between commands. */
+	worker = server_worker(s, idle);
+	port = client_port(idle);
+	signal_process(worker, SIGABRT);
+	client_expect_gone(idle);
+	server_await_line(s, "worker", worker, line);
+	expect_part(line, " while idle; ");
+	snprintf(client, sizeof(client), ", client 127.0.0.1:%d) ", port);
+	expect_part(line, client);
+	signal_process(registry, SIGCONT);
+	client_ask(other, "PING\n", "OK\r\n");
+	ck_assert_int_eq(server_pid(s, "registry"), registry);
+	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
+	(void)close(other);
+	server_stop(s);
+}
+END_TEST
+
+/* The acceptor executes itself anew, and keeps all that it has. */
+START_TEST(test_renewal)
+{
+	static const char *const options[] = { "max-clients 3", NULL };
+	struct server *s = server_start(options);
+	pid_t acceptor = server_pid(s, "acceptor");
+	int one = connect_and_ping(s), two = connect_and_ping(s), fd, i;
+	pid_t worker = server_worker(s, one);
+	struct image image;
+
+	if (!images_differ()) {
+		server_stop(s);
+		return;
+	}
+	read_image(acceptor, &image);
+	for (i = 0; i < 2; i++) {
+		crash_worker(s, connect_and_ping(s));
+		await_new_image(acceptor, &image);
+		ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
+		ck_assert_int_eq(process_parent(worker), acceptor);
+		client_ask(one, "PING\n", "OK\r\n");
+		client_ask(two, "PING\n", "OK\r\n");
+	}
+	/* The counts, too, and those who leave are still noticed. */
+	fd = connect_and_ping(s);
+	client_hear(client_connect(s), "ERROR too many clients\r\n");
+	(void)close(one);
+	process_await_end(worker);
+	pause_ms(50);
+	one = connect_and_ping(s);
+	client_hear(client_connect(s), "ERROR too many clients\r\n");
+	(void)close(one);
+	(void)close(two);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+#define STORM 100
+
+/* One crash after the other: at most one new image a second. */
+START_TEST(test_crash_storm)
+{
+	struct server *s = server_start(NULL);
+	pid_t acceptor = server_pid(s, "acceptor");
+	int steady = connect_and_ping(s), i, images = 0;
+	int64_t start_ms = now_ms();
+	struct image image;
+
+	read_image(acceptor, &image);
+	for (i = 0; i < STORM; i++) {
+		crash_worker(s, connect_and_ping(s));
+		images += image_changes(acceptor, &image);
+	}
+	ck_assert_int_le(images, (now_ms() - start_ms) / 1000 + 1);
+	client_ask(steady, "PING\n", "OK\r\n");
+	expect_new_client(s);
+	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
+	server_await_log(s, "its client is disconnected", STORM);
+	(void)close(steady);
+	server_stop(s);
+}
+END_TEST
+
+/* A crash while kvd stops: the acceptor goes on stopping. */
+START_TEST(test_crash_while_stopping)
+{
+	static const char *const options[] = { PATIENT, "shutdown-timeout 25s",
+		NULL };
+	struct server *s = server_start(options);
+	pid_t registry = server_pid(s, "registry"), worker;
+	int fd = client_connect(s), other = client_connect(s);
+	size_t fds;
+
+	/* Late enough for the acceptor to renew itself at once. */
+	pause_ms(1000);
+	worker = server_worker(s, other);
+	fds = count_fds(worker);
+	signal_process(registry, SIGSTOP);
+	client_say(fd, "GET b k\n");
+	client_say(other, "GET b k\n");
+	await_link(worker, fds);
+	signal_process(s->pid, SIGTERM);
+	/* Until it listens no more. */
+	server_await_log(s, "stopping", 1);
+	pause_ms(100);
+	signal_process(worker, SIGSEGV);
+	client_expect_gone(other);
+	pause_ms(200);
+	signal_process(registry, SIGCONT);
+	client_hear(fd, "NOT FOUND\r\n");
+	client_hear(fd, farewell);
+	client_expect_end(fd);
+	expect_end(s, 10000, EX_OK);
+}
+END_TEST
+
+/* Others die */
+
+static const char *const roles[] = { "registry", "acceptor" };
+
+START_TEST(test_report)
+{
+	static const char *const options[] = { PATIENT, NULL };
+	struct server *s = server_start(options);
+	pid_t pid = server_pid(s, roles[_i]);
+	int fd = connect_and_ping(s);
+	char line[LOG_LINE_SIZE];
+
+	signal_process(pid, SIGSEGV);
+	server_await_line(s, roles[_i], pid, line);
+	expect_part(line, ") died of ");
+#ifdef HAVE_SIGABBREV_NP
+	expect_part(line, "SIGSEGV");
+#endif
+	expect_use(line);
+	expect_part(line, " of memory; restarting it now");
+	client_ask(fd, "PING\n", "OK\r\n");
+	expect_new_client(s);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* Four deaths are too many: by default it waits longer and longer. */
+START_TEST(test_throttled)
+{
+	static const char *const options[] = { PATIENT, NULL };
+	struct server *s = server_start(options);
+	int fd = connect_and_ping(s), i;
+
+	for (i = 0; i < 5; i++) {
+		process_kill(server_pid(s, roles[_i]));
+		client_ask(fd, "PING\n", "OK\r\n");
+	}
+	(void)server_pid(s, roles[_i]);
+	ck_assert_uint_eq(server_log_count(s, "; restarting it now"), 3);
+	ck_assert_uint_eq(server_log_count(s, "; restarting it in 100ms"), 1);
+	ck_assert_uint_eq(server_log_count(s, "; restarting it in 200ms"), 1);
+	expect_new_client(s);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+#define MANY_KILLS 50
+
+START_TEST(test_unthrottled)
+{
+	static const char *const options[] = { PATIENT, UNTHROTTLED, NULL };
+	struct server *s = server_start(options);
+	int fd = connect_and_ping(s), i;
+
+	for (i = 0; i < MANY_KILLS; i++)
+		process_kill(server_pid(s, roles[_i]));
+	server_await_log(s, "; restarting it now", MANY_KILLS);
+	ck_assert_uint_eq(server_log_count(s, "; restarting it in"), 0);
+	client_ask(fd, "PING\n", "OK\r\n");
+	expect_new_client(s);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+START_TEST(test_gives_up)
+{
+	static const char *const options[] = { PATIENT,
+		"restart-limit 3 in 5s exit", NULL };
+	struct server *s = server_start(options);
+	int fd = connect_and_ping(s), i;
+
+	for (i = 0; i < 3; i++) {
+		process_kill(server_pid(s, roles[_i]));
+		client_ask(fd, "PING\n", "OK\r\n");
+	}
+	process_kill(server_pid(s, roles[_i]));
+	client_hear(fd, farewell);
+	client_expect_end(fd);
+	ck_assert_uint_eq(server_log_count(s, "; restarting it now"), 3);
+	server_await_log(s, "; not restarting it", 1);
+	expect_end(s, WAIT_MS, EX_SOFTWARE);
+}
+END_TEST
+
+#define LISTENERS 12
+
+/* The same where there is not even a process to die: no descriptor is left
+ * for another channel. */
+START_TEST(test_gives_up_forking)
+{
+	struct server *s = server_new();
+	char path[64];
+	rlim_t fds;
+	int i;
+
+	server_option(s, "restart-limit 3 in 5s exit");
+	/* poll(2) minds the limit as well, so there have to be many. */
+	for (i = 1; i <= LISTENERS; i++)
+		server_option(s, "listen 127.0.0.%d:0", i);
+	server_run(s);
+	for (fds = 0;; fds++) {
+		snprintf(path, sizeof(path), "/proc/%ld/fd/%ld", (long)s->pid,
+		    (long)fds);
+		if (access(path, F_OK) == -1)
+			break;
+	}
+	(void)process_limit(s->pid, RLIMIT_NOFILE, fds);
+	signal_process(server_pid(s, "registry"), SIGKILL);
+	server_await_log(s, "cannot start the registry", 1);
+	expect_end(s, WAIT_MS, EX_OSERR);
+}
+END_TEST
+
+/* It goes on by itself when it can again. */
+START_TEST(test_cannot_fork)
+{
+	struct server *s = server_new();
+	char path[64];
+	rlim_t fds, before;
+	int i, fd;
+
+	server_option(s, PATIENT);
+	for (i = 1; i <= LISTENERS; i++)
+		server_option(s, "listen 127.0.0.%d:0", i);
+	server_run(s);
+	fd = connect_and_ping(s);
+	for (fds = 0;; fds++) {
+		snprintf(path, sizeof(path), "/proc/%ld/fd/%ld", (long)s->pid,
+		    (long)fds);
+		if (access(path, F_OK) == -1)
+			break;
+	}
+	/* Its channel's is free then. */
+	before = process_limit(s->pid, RLIMIT_NOFILE, fds);
+	signal_process(server_pid(s, "registry"), SIGKILL);
+	server_await_log(s, "cannot start the registry", 4);
+	client_say(fd, "PING\n");
+	(void)process_limit(s->pid, RLIMIT_NOFILE, before);
+	client_hear(fd, "OK\r\n");
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* A store that a person has to look at is not tried again and again. */
+START_TEST(test_not_retried)
+{
+	struct server *s = server_start(NULL);
+	char path[PATH_MAX], away[PATH_MAX + 8];
+	int fd = connect_and_ping(s);
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/data/data.mdb", s->dir);
+	snprintf(away, sizeof(away), "%s.away", path);
+	ck_assert_int_eq(rename(path, away), 0);
+	ck_assert_ptr_nonnull(file = fopen(path, "we"));
+	ck_assert_int_ge(fputs("this is not a store", file), 0);
+	ck_assert_int_eq(fclose(file), 0);
+	signal_process(server_pid(s, "registry"), SIGKILL);
+	client_hear(fd, farewell);
+	client_expect_end(fd);
+	server_await_log(s, "exited with status 78; ", 1);
+	server_await_log(s, "; not restarting it", 1);
+	ck_assert_uint_eq(server_log_count(s, "registry (pid "), 2);
+	expect_end(s, WAIT_MS, EX_CONFIG);
+}
+END_TEST
+
+/* So soon has a tree without its master to be gone: design.md. */
+#define ORPHANS_MS 5000
+
+START_TEST(test_kill_master)
+{
+	static const char *const options[] = { UNTHROTTLED, "acceptors 2",
+		NULL };
+	struct server *s = server_start(options);
+	int fds[3], i;
+	pid_t pids[2];
+
+	for (i = 0; i < 3; i++) {
+		fds[i] = connect_and_ping(s);
+		server_acceptors(s, pids, 2);
+		process_kill(pids[0]);
+		process_kill(pids[1]);
+	}
+	server_acceptors(s, pids, 2);
+	process_kill(s->pid);
+	for (i = 0; i < 3; i++) {
+		client_hear(fds[i], farewell);
+		client_expect_end(fds[i]);
+	}
+	(void)server_await_end(s, ORPHANS_MS);
+	server_restart(s);
+	server_stop(s);
+}
+END_TEST
+
+/* Everybody dies, at random */
+
+#define CHAOS_MS 5000
+#define CHAOS_STEP_MS 100
+#define CHAOS_CROWD 100
+#define CHAOS_MAX (CHAOS_CROWD + 10)
+#define SOON_MS 5000
+
+/* Returns whether the victim was a worker. */
+static bool
+kill_somebody(const struct server *s)
+{
+	static const char *const titles[] = { "kvd: registry", "kvd: acceptor",
+		"kvd: worker" };
+	pid_t pids[2 * CHAOS_MAX];
+	size_t which = (size_t)random() % COUNT(titles);
+	size_t n = server_pids(s, titles[which], pids, COUNT(pids));
+
+	/* It may be dead already, and the next one not there yet. */
+	if (n == 0 || kill(pids[(size_t)random() % n], SIGKILL) == -1)
+		return false;
+	return which == 2;
+}
+
+START_TEST(test_chaos)
+{
+	static const char *const options[] = { PATIENT, UNTHROTTLED,
+		"max-clients 110", NULL };
+	struct server *s = server_start(options);
+	struct crowd *crowd = crowd_start(s, CROWD_MORTAL, 4, CHAOS_CROWD / 4);
+	unsigned long worker_kills = 0, kills = 0;
+	int64_t end_ms = now_ms() + CHAOS_MS, before_ms;
+	int fds[CHAOS_MAX], i;
+
+	crowd_await(crowd, 1);
+	while (now_ms() < end_ms) {
+		worker_kills += kill_somebody(s);
+		kills++;
+		pause_ms(CHAOS_STEP_MS);
+	}
+	before_ms = now_ms();
+	expect_new_client(s);
+	ck_assert_int_lt(now_ms() - before_ms, SOON_MS);
+	crowd_await(crowd, 2);
+	/* Those of killed workers, and, one for each process of the crowd,
+	 * those whom a killed acceptor had accepted and not served yet. */
+	ck_assert_uint_ge(crowd_cuts(crowd), worker_kills / 2);
+	ck_assert_uint_le(crowd_cuts(crowd),
+	    worker_kills + 4 * (kills - worker_kills));
+	crowd_end(crowd);
+	/* Nobody was lost count of. */
+	for (i = 0; i < CHAOS_MAX; i++)
+		fds[i] = client_await_room(s, client_connect);
+	client_hear(client_connect(s), "ERROR too many clients\r\n");
+	for (i = 0; i < CHAOS_MAX; i++)
+		(void)close(fds[i]);
+	server_stop(s);
+}
+END_TEST
+
+static void
+setup(void)
+{
+	static const struct rlimit none = { 0, 0 };
+	const char *asan = getenv("ASAN_OPTIONS");
+	char value[512];
+
+	/* The moment of a death is to be another in every run. */
+	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
+	/* Signals are to kill, and not to be reported by a sanitizer. */
+	snprintf(value, sizeof(value), "%s:handle_segv=0",
+	    asan == NULL ? "" : asan);
+	ck_assert_int_eq(setenv("ASAN_OPTIONS", value, 1), 0);
+	/* Nobody wants these cores. */
+	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
+}
+
+static void
+add_deaths(Suite *suite)
+{
+	TCase *tc = fixture_tcase(suite, "deaths");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_loop_test(tc, test_report, 0, COUNT(roles));
+	tcase_add_loop_test(tc, test_throttled, 0, COUNT(roles));
+	tcase_add_loop_test(tc, test_unthrottled, 0, COUNT(roles));
+	tcase_add_loop_test(tc, test_gives_up, 0, COUNT(roles));
+	tcase_add_test(tc, test_gives_up_forking);
+	tcase_add_test(tc, test_cannot_fork);
+	tcase_add_test(tc, test_not_retried);
+	tcase_add_test(tc, test_kill_master);
+	tcase_add_test(tc, test_chaos);
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("supervision");
+	TCase *tc = fixture_tcase(suite, "crashes");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, test_worker_crash);
+	tcase_add_test(tc, test_renewal);
+	tcase_add_test(tc, test_crash_storm);
+	tcase_add_test(tc, test_crash_while_stopping);
+	add_deaths(suite);
+	return fixture_run(suite);
+}
