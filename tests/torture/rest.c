@@ -17,8 +17,10 @@
 #include "torture/rest.h"
 
 #define PROCESSES_MAX 16384
-/* For workers to end whose clients have left: longer than any takes. */
-#define SETTLE_MS 15000
+/* For workers to end whose clients have left: longer than any takes.  When
+ * nothing changes for so long nothing will. */
+#define SETTLE_MS 20000
+#define STILL_MS 2500
 #define LOOK_US 20000
 
 static int
@@ -67,13 +69,18 @@ is_at_rest(const struct rest *r, const struct rest *before)
 void
 rest_await(const struct server *s, struct rest *r, const struct rest *before)
 {
-	int64_t deadline_ms = clock_ms() + SETTLE_MS;
+	int64_t now_ms = clock_ms(), end_ms = now_ms + SETTLE_MS;
+	int64_t still_ms = now_ms + STILL_MS;
+	struct rest last;
 
-	for (;;) {
-		look(s, r);
-		if (is_at_rest(r, before) || clock_ms() > deadline_ms)
-			return;
+	look(s, r);
+	while (!is_at_rest(r, before) && now_ms < end_ms && now_ms < still_ms) {
 		(void)usleep(LOOK_US);
+		last = *r;
+		look(s, r);
+		now_ms = clock_ms();
+		if (memcmp(r, &last, sizeof(last)) != 0)
+			still_ms = now_ms + STILL_MS;
 	}
 }
 
