@@ -218,6 +218,8 @@ torture(struct torture *t)
 	if (may_go_on(t))
 		check_rest(t);
 	stop(t);
+	if (interrupted)
+		fail_server(t, "interrupted");
 	load_close(&t->load);
 	victims_clear(&t->victims);
 	server_close(&t->server);
