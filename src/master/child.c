@@ -120,6 +120,7 @@ child_start(struct child *c, const struct config *config,
 		child_exec(c, pair[1]);
 	(void)close(pair[1]);
 	if (c->pid == -1) {
+		c->pid = 0;
 		(void)close(pair[0]);
 		return -1;
 	}
@@ -133,7 +134,7 @@ child_start(struct child *c, const struct config *config,
 void
 child_signal(const struct child *c, int signo)
 {
-	if (kill(c->pid, signo) == -1)
+	if (c->pid > 0 && kill(c->pid, signo) == -1)
 		log_warn("cannot send signal %d to the %s, pid %ld", signo,
 		    c->spec->name, (long)c->pid);
 }
