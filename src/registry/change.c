@@ -65,6 +65,12 @@ change_expire(struct changes *c, struct store_view *view, size_t max,
 	return store_expire(view, max, note_expired, c, more);
 }
 
+void
+change_clear(struct changes *c)
+{
+	buf_clear(&c->noted);
+}
+
 size_t
 change_mark(const struct changes *c)
 {

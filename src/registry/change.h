@@ -44,6 +44,8 @@ enum store_result change_drop(struct changes *, struct store_view *,
 enum store_result change_expire(struct changes *, struct store_view *,
     size_t max, bool *more);
 
+/* Frees the notes. */
+void change_clear(struct changes *);
 /* Where the notes are; what is noted after a mark can be taken back. */
 size_t change_mark(const struct changes *);
 void change_undo(struct changes *, size_t mark);

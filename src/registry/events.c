@@ -153,7 +153,8 @@ has_bucket(struct registry *r, struct bytes bucket)
 }
 
 enum status
-events_subscribe(struct registry *r, struct conn *c, struct bytes bucket)
+events_subscribe(struct registry *r, struct conn *c, struct bytes bucket,
+    bool again)
 {
 	if (!has_bucket(r, bucket))
 		return STATUS_NOT_FOUND;
@@ -164,7 +165,8 @@ events_subscribe(struct registry *r, struct conn *c, struct bytes bucket)
 	subscribe(r, c, bucket);
 	/* From where it knows all, should this registry die. */
 	notify(r, c);
-	queue(c, EVENT_COMMIT, store_revision(last_commit(r)), NULL);
+	queue(c, again ? EVENT_MISSED : EVENT_COMMIT,
+	    store_revision(last_commit(r)), NULL);
 	return STATUS_OK;
 }
 
@@ -202,6 +204,7 @@ events_resume(struct registry *r, struct conn *c, uint64_t seen,
 {
 	uint64_t revision = store_revision(last_commit(r));
 	struct bytes bucket;
+	size_t n = 0;
 
 	if (buckets.size == 0)
 		return true;
@@ -209,8 +212,7 @@ events_resume(struct registry *r, struct conn *c, uint64_t seen,
 	queue(c, seen == revision ? EVENT_COMMIT : EVENT_MISSED, revision,
 	    NULL);
 	while (message_get_name(&buckets, &bucket)) {
-		if (bucket.size == 0 ||
-		    c->subscribed >= MESSAGE_SUBSCRIPTIONS_MAX)
+		if (bucket.size == 0 || n++ == MESSAGE_SUBSCRIPTIONS_MAX)
 			return false;
 		if (!has_bucket(r, bucket))
 			queue(c, EVENT_DROPPED, 0, &bucket);

@@ -41,10 +41,11 @@ LIST_HEAD(subscription_list, subscription);
 
 /*
  * From the next commit on.  May be called only while no batch is open: what
- * that has changed before may not have been noted.
+ * that has changed before may not have been noted.  `again`: an earlier registry
+ * has accepted it, and committed what came after it; that is missed.
  */
 enum status events_subscribe(struct registry *, struct conn *,
-    struct bytes bucket);
+    struct bytes bucket, bool again);
 void events_unsubscribe(struct registry *, struct conn *, struct bytes bucket);
 /*
  * The subscriptions that an earlier registry had, as in HELLO.  The worker is

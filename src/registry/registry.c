@@ -260,6 +260,7 @@ registry_clear(struct registry *r)
 		conn_close(r, c);
 	while ((o = TAILQ_FIRST(&r->left)) != NULL)
 		outcome_free(&r->left, o);
+	change_clear(&r->changes);
 	store_close(r->store);
 }
 

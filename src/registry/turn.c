@@ -59,6 +59,18 @@ break_conn(struct conn *c, const char *why)
 	return STEP_WAIT;
 }
 
+/* An earlier connection, whose end has not been seen yet, has the record no
+ * longer: it would have it deleted. */
+static void
+disown_outcome(struct registry *r, uint64_t session)
+{
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->recorded, recorded_entry, next)
+		if (c->session == session)
+			conn_set_recorded(r, c, false);
+}
+
 /* What an earlier connection of this session may not have been told. */
 static void
 claim_outcome(struct registry *r, struct conn *c)
@@ -68,6 +80,7 @@ claim_outcome(struct registry *r, struct conn *c)
 	struct bytes frames;
 
 	outcome_claim(&r->left, c->session);
+	disown_outcome(r, c->session);
 	store_check(r, store_snapshot(r->store, &view));
 	result = store_get_outcome(view, c->session, &frames);
 	store_check(r, result);
@@ -98,6 +111,7 @@ may_subscribe(struct registry *r, struct conn *c)
 	return false;
 }
 
+/* There is no batch: see greet_all(). */
 static enum step
 greet(struct registry *r, struct conn *c, const struct message *m)
 {
@@ -111,8 +125,6 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 		return break_conn(c, "no greeting");
 	if (version != MESSAGE_VERSION)
 		return break_conn(c, "other message version");
-	if (body.size > 0 && !may_subscribe(r, c))
-		return STEP_WAIT;
 	if (!events_resume(r, c, seen, body))
 		return break_conn(c, "malformed greeting");
 	c->greeted = true;
@@ -139,16 +151,23 @@ choose_view(struct registry *r, struct conn *c, const struct call *call)
 	return view;
 }
 
-/* Answers from the record, if it has this request's reply. */
+/* Was it executed by an earlier registry?  Then its reply is in the record. */
+static bool
+is_repeated(const struct conn *c, const struct message *m, struct bytes *reply)
+{
+	struct bytes frames = { buf_data(&c->outcome), buf_size(&c->outcome) };
+
+	return outcome_find(frames, m->sequence, reply);
+}
+
 static bool
 answer_again(struct conn *c, const struct message *m)
 {
-	struct bytes frames = { buf_data(&c->outcome), buf_size(&c->outcome) };
-	struct bytes frame;
+	struct bytes reply;
 
-	if (!outcome_find(frames, m->sequence, &frame))
+	if (!is_repeated(c, m, &reply))
 		return false;
-	buf_append(&c->out, frame.data, frame.size);
+	buf_append(&c->out, reply.data, reply.size);
 	return true;
 }
 
@@ -184,7 +203,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 static enum step
 execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
 {
-	struct bytes body = m->body, bucket;
+	struct bytes body = m->body, bucket, reply;
 	enum status status = STATUS_OK;
 
 	if (!message_get_name(&body, &bucket) || bucket.size == 0 ||
@@ -195,7 +214,8 @@ execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
 	if (m->type == MESSAGE_UNSUBSCRIBE)
 		events_unsubscribe(r, c, bucket);
 	else
-		status = events_subscribe(r, c, bucket);
+		status =
+		    events_subscribe(r, c, bucket, is_repeated(c, m, &reply));
 	call_reply_status(&c->out, m->sequence, status);
 	return STEP_DONE;
 }
@@ -421,6 +441,17 @@ next_frees(const struct conn *c)
 	    (call = call_find(m.type)) != NULL && call_frees(call, m.body);
 }
 
+/* What listings have in view is no room, however much is deleted of it: they
+ * give way.  False: there are none. */
+static bool
+end_listings(struct registry *r)
+{
+	if (TAILQ_EMPTY(&r->listings))
+		return false;
+	listing_expire(r, CLOCK_NEVER - 1);
+	return true;
+}
+
 /* Removes a little of what has expired or was dropped, by the reserve. */
 static void
 keep_up_full(struct registry *r)
@@ -431,8 +462,22 @@ keep_up_full(struct registry *r)
 	store_check(r, store_use_reserve(r->store, true));
 	result = upkeep_run_full(r);
 	store_check(r, result);
-	if (result == STORE_FULL || (store_batch_open(r->store) && !commit(r)))
+	if (result == STORE_FULL ||
+	    (store_batch_open(r->store) && !commit(r))) {
+		end_listings(r);
 		upkeep_pause(r);
+	}
+}
+
+/* The same by the reserve, for what frees space. */
+static bool
+execute_freeing(struct registry *r, struct conn *c)
+{
+	if (!next_frees(c))
+		return false;
+	if (execute_alone(r, c, true))
+		return true;
+	return end_listings(r) && execute_alone(r, c, true);
 }
 
 /*
@@ -453,8 +498,7 @@ run_full(struct registry *r)
 	while ((c = TAILQ_FIRST(&turn)) != NULL) {
 		TAILQ_REMOVE(&turn, c, entry);
 		TAILQ_INSERT_TAIL(&r->ready, c, entry);
-		if (!execute_alone(r, c, false) &&
-		    !(next_frees(c) && execute_alone(r, c, true)))
+		if (!execute_alone(r, c, false) && !execute_freeing(r, c))
 			refuse_next(r, c);
 		settle(r, c);
 	}
@@ -473,12 +517,31 @@ keep_up(struct registry *r)
 	r->turn_full = result == STORE_FULL;
 }
 
+/*
+ * Before anything is written: what a worker has subscribed to is resumed
+ * between two commits, and after a restart they all come back at once.
+ */
+static void
+greet_all(struct registry *r)
+{
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
+		if (c->greeted)
+			continue;
+		(void)execute_next(r, c);
+		if (c->broken)
+			settle(r, c);
+	}
+}
+
 /* Executes the ready connections; answers those that only read. */
 static void
 execute_ready(struct registry *r)
 {
 	struct conn *c, *next;
 
+	greet_all(r);
 	keep_up(r);
 	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
 		if (r->turn_full)

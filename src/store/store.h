@@ -145,6 +145,7 @@ enum store_result store_drop(struct store_view *, struct bytes bucket);
 /* Sets value and expiry (0: none), whatever they were. */
 enum store_result store_put(struct store_view *, struct bytes bucket,
     struct bytes key, struct bytes value, int64_t expiry_ms);
+/* Of an entry that has expired, as of none, there is nothing to read. */
 enum store_result store_get(struct store_view *, struct bytes bucket,
     struct bytes key, struct store_entry *);
 /* STORE_OK when there was one: also one that had expired, whose end

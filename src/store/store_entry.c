@@ -45,9 +45,13 @@ store_get(struct store_view *v, struct bytes bucket, struct bytes key,
 	entry_key_make(&k, v->id, key);
 	if ((result = read_entry(v, &k, e)) != STORE_OK)
 		return result;
+	if (entry_is_due(v->store, (uint64_t)e->expiry_ms)) {
+		/* Nothing of it outlives it: least of all its expiry. */
+		memset(e, 0, sizeof(*e));
+		return STORE_ABSENT;
+	}
 	e->key = key;
-	return entry_is_due(v->store, (uint64_t)e->expiry_ms) ? STORE_ABSENT :
-								STORE_OK;
+	return STORE_OK;
 }
 
 static void

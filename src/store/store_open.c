@@ -156,6 +156,10 @@ open_environment(struct store *s, const struct store_options *o)
 						    store_map_limit(s));
 	if (rc == 0)
 		rc = mdb_env_open(s->env, s->dir, flags, 0600);
+	/* LMDB does this by itself, unless another program has it open: the
+	 * views of a registry that was killed would keep their pages. */
+	if (rc == 0)
+		rc = mdb_reader_check(s->env, NULL);
 	if (rc == 0)
 		rc = mdb_env_get_fd(s->env, &s->fd);
 	if (rc != 0)

@@ -1487,9 +1487,9 @@ put_sized(int fd, const char *bucket, const char *key, size_t size,
 
 /* Until there is no room, not even for a little. */
 static int
-fill_disk(int fd, const char *bucket)
+fill_disk(int fd, const char *bucket, size_t largest)
 {
-	static const size_t sizes[] = { 2000, 200, 1 };
+	const size_t sizes[] = { largest, largest / 10, 1 };
 	char key[32];
 	size_t i;
 	int n = 0;
@@ -1525,18 +1525,18 @@ START_TEST(test_full_disk)
 		snprintf(key, sizeof(key), "k%d", i);
 		ck_assert(put_sized(fd, "c", key, 2000, " EX 2"));
 	}
-	ck_assert_int_gt(fill_disk(fd, "b"), 300);
+	ck_assert_int_gt(fill_disk(fd, "b", 2000), 300);
 	await_stat(fd, "expiring", 0);
 	await_room(fd);
 
-	(void)fill_disk(fd, "b");
+	(void)fill_disk(fd, "b", 2000);
 	client_ask(fd, "INCR b n\nBEGIN\nPUT b n 1\nCOMMIT\n",
 	    "ERROR storage full\r\n" OK QUEUED "ERROR storage full\r\n");
 	client_ask(fd, "EXISTS b n\nDROP b\n", MISSING OK);
 	await_stat(fd, "dropped", 0);
 	await_room(fd);
 
-	(void)fill_disk(fd, "c");
+	(void)fill_disk(fd, "c", 2000);
 	client_ask(fd, "BEGIN\nDELETE c k1\nDROP c\nCOMMIT\n",
 	    OK QUEUED QUEUED OK OK OK);
 	await_stat(fd, "dropped", 0);
@@ -1546,6 +1546,38 @@ START_TEST(test_full_disk)
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
 	(void)close(fd);
 	server_stop(s);
+}
+END_TEST
+
+/*
+ * A listing that nobody reads keeps the pages of what is deleted: it gives way
+ * before a full disk refuses to delete.
+ */
+START_TEST(test_full_disk_listing)
+{
+	static const char end[] = "ERROR snapshot lost\r\n";
+	int fd, slow, i;
+	char request[64], *got;
+	size_t size;
+
+	fd = client_connect(server);
+	client_ask(fd, "CREATE b\n", OK);
+	limit_file(server);
+	ck_assert_int_gt(fill_disk(fd, "b", 300), 3000);
+	slow = connect_unix();
+	client_say(slow, "ENTRIES b\n");
+	await_stat(fd, "pins", 1);
+	for (i = 0; i < 500; i++) {
+		snprintf(request, sizeof(request), "DELETE b k%d\n", i);
+		client_ask(fd, request, OK);
+	}
+	await_stat(fd, "pins", 0);
+	client_half_close(slow);
+	got = client_read_all(slow, &size);
+	ck_assert_uint_gt(size, sizeof(end));
+	ck_assert_str_eq(got + size - strlen(end), end);
+	free(got);
+	(void)close(fd);
 }
 END_TEST
 
@@ -1567,6 +1599,7 @@ main(void)
 	tcase_add_test(tc, test_transaction_left);
 	tcase_add_test(tc, test_transaction_readers);
 	tcase_add_test(tc, test_model);
+	tcase_add_test(tc, test_full_disk_listing);
 	tc = fixture_tcase(suite, "options");
 	tcase_add_test(tc, test_expiry_restart);
 	tcase_add_test(tc, test_drop_many);

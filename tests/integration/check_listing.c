@@ -852,13 +852,18 @@ START_TEST(test_registry_killed_changed)
 	int other = client_connect(server), fd;
 	char line[LINE_SIZE], last[LINE_SIZE];
 	struct buf list = { 0 };
+	pid_t worker;
 	size_t heard;
 
 	load(STALLED_KEYS, &list);
 	heard = first_line(&list, line);
 	fd = stall(line);
+	/* It is not to ask for a page before there is a change. */
+	worker = server_worker_unix(server);
+	ck_assert_int_eq(kill(worker, SIGSTOP), 0);
 	process_kill(server_pid(server, "registry"));
 	client_ask(other, "PUT b a 1\n", "OK\r\n");
+	ck_assert_int_eq(kill(worker, SIGCONT), 0);
 	heard = hear_until_lost(fd, &list, heard, last, sizeof(last));
 	ck_assert_uint_lt(heard, buf_size(&list));
 	go_on_after(fd, &list, heard, last);

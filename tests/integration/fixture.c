@@ -17,7 +17,6 @@
 #include <netinet/tcp.h>
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -30,17 +29,12 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "proc.h"
 
 #define LOG_MAX (256 * 1024)
 #define PROCESSES_MAX 512
 /* Paths of Unix sockets are short: sun_path has 108 bytes. */
 #define DIR_MAX 40
-
-struct process {
-	pid_t pid, parent, group;
-	char state;
-	char title[128];
-};
 
 int
 fixture_run(Suite *suite)
@@ -596,71 +590,22 @@ server_stop(struct server *s)
 
 /* Processes */
 
-static bool
-read_proc(pid_t pid, const char *name, char *text, size_t size)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof(path), "/proc/%ld/%s", (long)pid, name);
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1)
-		return false;
-	n = read(fd, text, size - 1);
-	(void)close(fd);
-	text[n < 0 ? 0 : n] = '\0';
-	return n >= 0;
-}
-
-/* proc(5): pid (name) state parent group; the name may hold anything. */
-static bool
-read_process(pid_t pid, struct process *p)
-{
-	char text[512];
-	const char *rest;
-	int parent, group;
-
-	if (!read_proc(pid, "stat", text, sizeof(text)) ||
-	    (rest = strrchr(text, ')')) == NULL ||
-	    sscanf(rest, ") %c %d %d", &p->state, &parent, &group) != 3)
-		return false;
-	p->pid = pid;
-	p->parent = parent;
-	p->group = group;
-	/* A zombie has no title. */
-	return read_proc(pid, "cmdline", p->title, sizeof(p->title));
-}
-
-static bool
-is_dead(const struct process *p)
-{
-	return p->state == 'Z' || p->state == 'X';
-}
-
+/* Those that live. */
 static size_t
-list_processes(const struct server *s, struct process *list)
+list_processes(const struct server *s, struct proc *list)
 {
-	struct dirent *entry;
-	struct process *p;
-	size_t n = 0;
-	DIR *dir;
+	size_t i, n = proc_list(s->pid, list, PROCESSES_MAX), alive = 0;
 
-	ck_assert_ptr_nonnull(dir = opendir("/proc"));
-	while (n < PROCESSES_MAX && (entry = readdir(dir)) != NULL) {
-		p = &list[n];
-		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    read_process((pid_t)atol(entry->d_name), p) &&
-		    p->group == s->pid && !is_dead(p))
-			n++;
-	}
-	(void)closedir(dir);
-	return n;
+	for (i = 0; i < n; i++)
+		if (!proc_is_dead(&list[i]))
+			list[alive++] = list[i];
+	return alive;
 }
 
 static void
 report_left(const struct server *s)
 {
-	static struct process list[PROCESSES_MAX];
+	static struct proc list[PROCESSES_MAX];
 	size_t n = list_processes(s, list);
 
 	ck_abort_msg("%zu processes are left, one is \"%s\" (pid %ld)", n,
@@ -671,7 +616,7 @@ report_left(const struct server *s)
 static pid_t
 find_process(const struct server *s, pid_t parent, const char *title)
 {
-	static struct process list[PROCESSES_MAX];
+	static struct proc list[PROCESSES_MAX];
 	size_t i, n = list_processes(s, list);
 
 	for (i = 0; i < n; i++)
@@ -705,8 +650,8 @@ server_pid(const struct server *s, const char *role)
 static bool
 find_acceptors(const struct server *s, pid_t *pids, size_t count)
 {
-	static struct process list[PROCESSES_MAX];
-	size_t i, n = list_processes(s, list), found = 0;
+	static struct proc list[PROCESSES_MAX];
+	size_t i, n = proc_list(s->pid, list, PROCESSES_MAX), found = 0;
 
 	for (i = 0; i < n; i++) {
 		if (list[i].parent != s->pid ||
@@ -749,7 +694,7 @@ server_worker_unix(const struct server *s)
 size_t
 server_pids(const struct server *s, const char *title, pid_t *pids, size_t max)
 {
-	static struct process list[PROCESSES_MAX];
+	static struct proc list[PROCESSES_MAX];
 	size_t i, n = list_processes(s, list), count = 0;
 
 	for (i = 0; i < n; i++) {
@@ -771,9 +716,9 @@ server_count(const struct server *s, const char *title)
 bool
 process_title(pid_t pid, char *title, size_t size)
 {
-	struct process p;
+	struct proc p;
 
-	if (!read_process(pid, &p) || is_dead(&p))
+	if (!proc_read(pid, &p) || proc_is_dead(&p))
 		return false;
 	(void)snprintf(title, size, "%s", p.title);
 	return true;
@@ -782,18 +727,18 @@ process_title(pid_t pid, char *title, size_t size)
 pid_t
 process_parent(pid_t pid)
 {
-	struct process p;
+	struct proc p;
 
-	return read_process(pid, &p) ? p.parent : 0;
+	return proc_read(pid, &p) ? p.parent : 0;
 }
 
 void
 process_await_end(pid_t pid)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
-	struct process p;
+	struct proc p;
 
-	while (read_process(pid, &p) && !is_dead(&p))
+	while (proc_read(pid, &p) && !proc_is_dead(&p))
 		pause_until(deadline_ms, "a killed process does not die");
 }
 

@@ -63,7 +63,7 @@ struct job {
 	unsigned int id;
 	unsigned int seed;
 	atomic_int stop;
-	atomic_int paused;
+	atomic_ulong allowed; /* rounds, if the function looks at it */
 	atomic_ulong done; /* rounds */
 	atomic_int wrong; /* error says how */
 	char error[512];

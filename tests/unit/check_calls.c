@@ -254,6 +254,7 @@ static const struct ask incr_table[] = {
 	{ "TTL b k", "5\r\nOK\r\n", 0 },
 	{ NULL, NULL, 1005000 },
 	{ "INCR b k 9", "9\r\nOK\r\n", 0 },
+	{ "GET b k", "9\r\nOK\r\n", 0 },
 	{ "TTL b k", "\r\nOK\r\n", 0 },
 	{ "PUT b k 9223372036854775807", "OK\r\n", 0 },
 	{ "INCR b k", "ERROR overflow\r\n", 0 },

@@ -5,7 +5,11 @@
 
 #include "unit.h"
 
+#include <sys/wait.h>
+
+#include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "store_fixture.h"
 
@@ -414,6 +418,59 @@ START_TEST(test_pin_on_full_disk)
 }
 END_TEST
 
+/* A program that has the file open, and may have a view of it. */
+static pid_t
+fork_program(bool reads)
+{
+	int ready[2];
+	MDB_env *env;
+	MDB_txn *txn;
+	pid_t pid;
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		(void)close(ready[0]);
+		env = open_raw();
+		if ((reads &&
+			mdb_txn_begin(env, NULL, MDB_RDONLY, &txn) != 0) ||
+		    write(ready[1], "r", 1) != 1)
+			_exit(1);
+		for (;;)
+			(void)pause();
+	}
+	(void)close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	(void)close(ready[0]);
+	return pid;
+}
+
+/*
+ * What a registry that was killed had in view is used again, also when
+ * another program has the file open and LMDB does not clean up by itself.
+ */
+START_TEST(test_killed_reader)
+{
+	unsigned int i;
+	pid_t pid;
+
+	open_with_bucket();
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(commit_filler(i, 5000), STORE_OK);
+	close_store();
+	fx.owner = fork_program(false);
+	pid = fork_program(true);
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+	open_store();
+	for (i = 0; i < 3000; i++)
+		ck_assert_int_eq(commit_filler(i % 100, 5000), STORE_OK);
+	ck_assert_int_eq(file_size(), 4 << 20);
+}
+END_TEST
+
 START_TEST(test_savepoint)
 {
 	open_with_bucket();
@@ -716,6 +773,7 @@ main(void)
 	tcase_add_test(tc, test_pin_max);
 	tcase_add_loop_test(tc, test_pin_survives_growth, 0, 2);
 	tcase_add_test(tc, test_pin_on_full_disk);
+	tcase_add_test(tc, test_killed_reader);
 	tcase_add_test(tc, test_savepoint);
 	tcase_add_test(tc, test_savepoint_left_open);
 	tcase_add_test(tc, test_savepoint_counts);

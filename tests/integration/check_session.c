@@ -1,0 +1,261 @@
+/*
+ * check_session: what the registry does for the session of a worker that
+ * comes back (registry/turn.c).  The worker is this test.
+ */
+
+#include <signal.h>
+#include <unistd.h>
+
+#include "fixture.h"
+#include "proto/message.h"
+
+#define SESSION UINT64_C(77)
+
+/* What it says next. */
+static struct buf said;
+
+static struct bytes
+text(const char *s)
+{
+	return (struct bytes){ s, strlen(s) };
+}
+
+static void
+say_hello(uint64_t session, const char *bucket)
+{
+	size_t position = message_begin(&said, MESSAGE_HELLO, 0);
+
+	message_put_u16(&said, MESSAGE_VERSION);
+	message_put_u64(&said, session);
+	message_put_u64(&said, 1); /* the last commit that it was told of */
+	if (bucket != NULL)
+		message_put_name(&said, text(bucket));
+	message_end(&said, position);
+}
+
+/* One whose body is the bucket's name, or nothing. */
+static void
+say(enum message_type type, uint64_t sequence, const char *bucket)
+{
+	size_t position = message_begin(&said, type, sequence);
+
+	if (bucket != NULL)
+		message_put_name(&said, text(bucket));
+	message_end(&said, position);
+}
+
+static void
+say_put(uint64_t sequence)
+{
+	size_t position = message_begin(&said, MESSAGE_PUT, sequence);
+
+	message_put_name(&said, text("b"));
+	message_put_name(&said, text("k"));
+	message_put_value(&said, text("v"));
+	message_end(&said, position);
+}
+
+static void
+say_incr(uint64_t sequence)
+{
+	size_t position = message_begin(&said, MESSAGE_INCR, sequence);
+
+	message_put_name(&said, text("b"));
+	message_put_name(&said, text("n"));
+	message_put_u64(&said, 1);
+	message_end(&said, position);
+}
+
+static int
+worker_connect(const struct server *s)
+{
+	char path[sizeof(s->dir) + 32];
+
+	snprintf(path, sizeof(path), "%s/run/worker/registry.sock", s->dir);
+	return client_connect_unix(path);
+}
+
+static void
+send_said(int fd)
+{
+	ck_assert(!buf_failed(&said));
+	client_send(fd, buf_data(&said), buf_size(&said));
+	buf_truncate(&said, 0);
+}
+
+/* The reply, of one data line unless that is NULL. */
+static void
+expect_reply(int fd, uint64_t sequence, const char *word)
+{
+	struct buf want;
+	size_t position;
+
+	buf_init(&want);
+	position = message_begin(&want, MESSAGE_REPLY, sequence);
+	message_put_u8(&want, STATUS_OK);
+	if (word != NULL) {
+		message_put_u16(&want, 1);
+		message_put_value(&want, text(word));
+	}
+	message_end(&want, position);
+	client_expect(fd, buf_data(&want), buf_size(&want));
+	buf_clear(&want);
+}
+
+/* An event that is only its kind; the revision may be any. */
+static void
+expect_event(int fd, enum event_kind kind)
+{
+	uint8_t frame[MESSAGE_HEADER_SIZE + 1];
+	struct message m;
+	size_t n;
+
+	for (n = 0; n < sizeof(frame); n++)
+		ck_assert_int_eq(read(fd, frame + n, 1), 1);
+	ck_assert_int_eq(message_get(frame, n, n, &m), 1);
+	ck_assert_int_eq(m.type, MESSAGE_EVENT);
+	ck_assert_int_eq(frame[MESSAGE_HEADER_SIZE], kind);
+}
+
+/* A number of STATS. */
+static long
+ask_stat(int fd, const char *name)
+{
+	char line[LINE_SIZE];
+	long number = -1;
+	size_t size = strlen(name);
+
+	client_say(fd, "STATS\n");
+	for (;;) {
+		client_read_line(fd, line);
+		if (strcmp(line, "OK\r\n") == 0)
+			return number;
+		if (strncmp(line, name, size) == 0 && line[size] == ' ')
+			number = strtol(line + size, NULL, 10);
+	}
+}
+
+/* The old connection's end is seen after the new one's greeting. */
+START_TEST(test_two_connections)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), old = worker_connect(s), new;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	say_hello(SESSION, NULL);
+	say_put(1);
+	send_said(old);
+	expect_reply(old, 1, NULL);
+	new = worker_connect(s);
+	say_hello(SESSION, NULL);
+	say(MESSAGE_PING, 2, NULL);
+	send_said(new);
+	expect_reply(new, 2, NULL);
+	(void)close(old);
+	client_ask(fd, "PING\n", "OK\r\n");
+	say_incr(3);
+	send_said(new);
+	expect_reply(new, 3, "1");
+	process_kill(server_pid(s, "registry"));
+	(void)close(new);
+	new = worker_connect(s);
+	say_hello(SESSION, NULL);
+	say_incr(3);
+	say_incr(4);
+	send_said(new);
+	expect_reply(new, 3, "1");
+	expect_reply(new, 4, "2");
+	(void)close(new);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* The registry dies with a subscription, and what came after it, committed
+ * and not answered. */
+START_TEST(test_subscribe_again)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), worker = worker_connect(s), i;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	for (i = 0; i < 2; i++) {
+		say_hello(SESSION, NULL);
+		say(MESSAGE_SUBSCRIBE, 1, "b");
+		say_put(2);
+		send_said(worker);
+		expect_reply(worker, 1, NULL);
+		expect_reply(worker, 2, NULL);
+		expect_event(worker, i == 0 ? EVENT_COMMIT : EVENT_MISSED);
+		process_kill(server_pid(s, "registry"));
+		(void)close(worker);
+		worker = worker_connect(s);
+	}
+	(void)close(worker);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+#define WORKERS 40
+
+/* All workers come back at once, and each has something to write. */
+START_TEST(test_subscribers_return)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), fds[WORKERS], i;
+	pid_t registry = server_pid(s, "registry");
+	long before;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	before = ask_stat(fd, "commits");
+	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
+	for (i = 0; i < WORKERS; i++) {
+		fds[i] = worker_connect(s);
+		say_hello((uint64_t)i + 1, "b");
+		say_put(1);
+		send_said(fds[i]);
+	}
+	ck_assert_int_eq(kill(registry, SIGCONT), 0);
+	for (i = 0; i < WORKERS; i++) {
+		expect_reply(fds[i], 1, NULL);
+		expect_event(fds[i], EVENT_MISSED);
+		(void)close(fds[i]);
+	}
+	ck_assert_int_lt(ask_stat(fd, "commits") - before, WORKERS / 4);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* No worker has so many subscriptions, be there such buckets or not. */
+START_TEST(test_too_many_subscriptions)
+{
+	struct server *s = server_start(NULL);
+	int fd = worker_connect(s), i;
+	size_t position = message_begin(&said, MESSAGE_HELLO, 0);
+
+	message_put_u16(&said, MESSAGE_VERSION);
+	message_put_u64(&said, SESSION);
+	message_put_u64(&said, 1);
+	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++)
+		message_put_name(&said, text("x"));
+	message_end(&said, position);
+	send_said(fd);
+	client_expect_gone(fd);
+	server_stop(s);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("session");
+	TCase *tc = fixture_tcase(suite, "session");
+
+	tcase_add_test(tc, test_two_connections);
+	tcase_add_test(tc, test_subscribe_again);
+	tcase_add_test(tc, test_subscribers_return);
+	tcase_add_test(tc, test_too_many_subscriptions);
+	return fixture_run(suite);
+}

@@ -1,0 +1,339 @@
+/*
+ * client: asks, reads what it is answered, and judges how it was cut off.
+ */
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <err.h>
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/io.h"
+#include "torture/client.h"
+
+#define READ_SIZE 65536
+/* Before a client comes again, at most. */
+#define AWAY_MS 30
+/* A few bursts are longer than others. */
+#define LONG_BURST_ONE_IN 32
+#define LONG_BURST 4
+/*
+ * A connection made so long after an acceptor was killed may still be one
+ * that the acceptor took with it: a signal takes its time on a busy machine.
+ */
+#define DYING_MS 1000
+
+void
+client_init(struct client *c, struct load *load, unsigned int number)
+{
+	memset(c, 0, sizeof(*c));
+	c->load = load;
+	c->fd = -1;
+	c->waiting_ms = CLOCK_NEVER;
+	ledger_init(&c->ledger, load->report, number, load->options);
+	dice_init(&c->dice, load->options->seed, 100000 + number);
+	buf_init(&c->in);
+	buf_init(&c->out);
+}
+
+void
+client_clear(struct client *c)
+{
+	if (c->fd != -1)
+		(void)close(c->fd);
+	c->fd = -1;
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+}
+
+static void
+watch(struct client *c, int op, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = c };
+
+	if (op == EPOLL_CTL_MOD && events == c->events)
+		return;
+	if (epoll_ctl(c->load->epoll_fd, op, c->fd, &event) == -1)
+		err(EX_OSERR, "epoll_ctl");
+	c->events = events;
+}
+
+/* The connection is closed, by whomever. */
+static void
+leave(struct client *c)
+{
+	(void)close(c->fd);
+	c->fd = -1;
+	c->state = CLIENT_AWAY;
+	c->waiting_ms = CLOCK_NEVER;
+	c->next_ms = clock_ms() + dice_below(&c->dice, AWAY_MS);
+	buf_truncate(&c->in, 0);
+	buf_truncate(&c->out, 0);
+	c->load->busy--;
+}
+
+static bool
+may_be_down(const struct client *c)
+{
+	return c->load->down || c->epoch != c->load->epoch;
+}
+
+static void
+judge_end(struct client *c, const char *how)
+{
+	struct report *r = c->load->report;
+
+	if (c->excused || may_be_down(c))
+		r->cut_off++;
+	else if (!c->served &&
+	    c->connect_ms <= c->load->acceptor_died_ms + DYING_MS)
+		r->resets++;
+	else
+		report_failure(r, &r->disconnected,
+		    "client %u: disconnected %s, %s after %lld ms (%s)",
+		    c->ledger.client,
+		    c->served ? "without cause" : "before its first reply", how,
+		    (long long)(clock_ms() - c->connect_ms),
+		    c->refused ? "told so" : "not told so");
+}
+
+static void
+ended(struct client *c, const char *how)
+{
+	if (c->state != CLIENT_LEAVING || c->ledger.count > 0) {
+		judge_end(c, how);
+		ledger_cut(&c->ledger, c->refused);
+	}
+	leave(c);
+}
+
+/* Sends what is to be sent. */
+static void
+flush(struct client *c)
+{
+	ssize_t n;
+
+	while (buf_size(&c->out) > 0) {
+		n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out), 0);
+		if (n < 0)
+			break; /* the end is to be read */
+		buf_consume(&c->out, (size_t)n);
+	}
+	watch(c, EPOLL_CTL_MOD,
+	    buf_size(&c->out) > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void
+ask_burst(struct client *c)
+{
+	unsigned int n = 1 + dice_below(&c->dice, c->load->options->pipeline);
+
+	if (dice_hit(&c->dice, LONG_BURST_ONE_IN))
+		n *= LONG_BURST;
+	if (n > ledger_room(&c->ledger))
+		n = ledger_room(&c->ledger);
+	/* Half of them wait until all is answered. */
+	c->low = dice_hit(&c->dice, 2) ? 0 : n / 2;
+	while (n-- > 0)
+		ledger_ask(&c->ledger, &c->out);
+}
+
+static void
+ask_quit(struct client *c)
+{
+	if (ledger_room(&c->ledger) == 0)
+		return;
+	ledger_ask_quit(&c->ledger, &c->out);
+	c->state = CLIENT_LEAVING;
+}
+
+/* Asks for more, or leaves, when it is time. */
+static void
+go_on(struct client *c)
+{
+	bool over = c->load->stage != LOAD_RUN;
+
+	if (c->state != CLIENT_ASKING || c->ledger.count > c->low)
+		return;
+	if (c->ledger.count == 0 &&
+	    dice_hit(&c->dice, over ? 2 : 2 * c->load->options->churn)) {
+		leave(c);
+		return;
+	}
+	if (over || dice_hit(&c->dice, 2 * c->load->options->churn))
+		ask_quit(c);
+	else
+		ask_burst(c);
+	flush(c);
+}
+
+/* The time of a client that waits for replies. */
+static void
+note_stall(struct client *c)
+{
+	int64_t now_ms = clock_ms(), stall_ms = now_ms - c->waiting_ms;
+
+	if (c->waiting_ms != CLOCK_NEVER &&
+	    stall_ms > c->load->report->stall_ms)
+		c->load->report->stall_ms = stall_ms;
+	c->waiting_ms = now_ms;
+}
+
+static bool
+is_text(const char *line, size_t size, const char *text)
+{
+	return size == strlen(text) && memcmp(line, text, size) == 0;
+}
+
+/* Something else than an answer.  When kvd ends it may be a farewell. */
+static void
+take_status(struct client *c, const char *line, size_t size)
+{
+	struct report *r = c->load->report;
+	bool excused = c->excused || may_be_down(c);
+
+	c->deaf = true;
+	if (excused && is_text(line, size, "ERROR shutting down"))
+		c->refused = true;
+	else if (!(may_be_down(c) &&
+		     is_text(line, size, "ERROR registry unavailable")))
+		report_failure(r,
+		    size > 5 && memcmp(line, "ERROR", 5) == 0 ? &r->errors :
+								&r->wrong,
+		    "client %u: \"%.*s\" came (%u requests under way)",
+		    c->ledger.client, size < 80 ? (int)size : 80, line,
+		    c->ledger.count);
+}
+
+static void
+take_line(struct client *c, const char *line, size_t size)
+{
+	switch (ledger_take(&c->ledger, line, size)) {
+	case LEDGER_PROBED:
+		c->state = CLIENT_ASKING;
+		c->low = 0;
+		c->served = true;
+		c->verified = c->load->stage == LOAD_VERIFY;
+		break;
+	case LEDGER_DATA:
+	case LEDGER_DONE:
+		c->served = true;
+		break;
+	case LEDGER_STATUS:
+		take_status(c, line, size);
+		break;
+	}
+}
+
+static void
+take_lines(struct client *c)
+{
+	const char *line, *end;
+	size_t size;
+
+	while (!c->deaf && buf_size(&c->in) > 0) {
+		line = (const char *)buf_data(&c->in);
+		if ((end = memchr(line, '\n', buf_size(&c->in))) == NULL)
+			return;
+		size = (size_t)(end - line);
+		if (size == 0 || line[size - 1] != '\r') {
+			report_failure(c->load->report, &c->load->report->wrong,
+			    "client %u: a line without CR", c->ledger.client);
+			c->deaf = true;
+			return;
+		}
+		take_line(c, line, size - 1);
+		buf_consume(&c->in, size + 1);
+	}
+}
+
+static void
+take_replies(struct client *c)
+{
+	uint8_t *to;
+	ssize_t n;
+
+	if (c->deaf)
+		buf_truncate(&c->in, 0);
+	if ((to = buf_reserve(&c->in, READ_SIZE)) == NULL)
+		errx(EX_OSERR, "out of memory");
+	n = io_recv(c->fd, to, READ_SIZE, 0);
+	if (n == IO_AGAIN)
+		return;
+	if (n <= 0) {
+		ended(c, n == 0 ? "closed" : strerror(errno));
+		return;
+	}
+	buf_commit(&c->in, (size_t)n);
+	note_stall(c);
+	take_lines(c);
+	if (c->state != CLIENT_AWAY && !c->deaf)
+		go_on(c);
+	/* What leaves waits for the end. */
+	if (c->state == CLIENT_ASKING && c->ledger.count == 0)
+		c->waiting_ms = CLOCK_NEVER;
+}
+
+void
+client_handle(struct client *c, uint32_t events)
+{
+	if (c->fd == -1)
+		return;
+	if (events & EPOLLOUT)
+		flush(c);
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+		take_replies(c);
+}
+
+static void
+note_port(struct client *c)
+{
+	struct sockaddr_in address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(c->fd, (struct sockaddr *)&address, &size) == -1)
+		err(EX_OSERR, "getsockname");
+	c->port = ntohs(address.sin_port);
+}
+
+void
+client_connect(struct client *c)
+{
+	const struct sockaddr *address = (const void *)&c->load->address;
+
+	c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd == -1)
+		err(EX_OSERR, "socket");
+	c->load->busy++;
+	c->load->report->connections++;
+	c->epoch = c->load->epoch;
+	c->served = c->excused = c->refused = c->deaf = false;
+	c->connect_ms = c->waiting_ms = clock_ms();
+	c->state = CLIENT_PROBING;
+	if (connect(c->fd, address, sizeof(c->load->address)) == -1 &&
+	    errno != EINPROGRESS) {
+		ended(c, strerror(errno));
+		return;
+	}
+	note_port(c);
+	ledger_ask_probes(&c->ledger, &c->out);
+	watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
+}
+
+void
+client_check_hung(struct client *c, int64_t now_ms)
+{
+	struct report *r = c->load->report;
+
+	if (c->waiting_ms == CLOCK_NEVER ||
+	    now_ms - c->waiting_ms < c->load->options->hang_ms)
+		return;
+	c->waiting_ms = CLOCK_NEVER;
+	report_failure(r, &r->hung,
+	    "client %u: hung: nothing came for %lld ms, port %u",
+	    c->ledger.client, (long long)c->load->options->hang_ms, c->port);
+}

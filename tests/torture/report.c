@@ -1,0 +1,125 @@
+/*
+ * report: counting what must not be, and the summary.
+ */
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "torture/report.h"
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+/* More of them say nothing new. */
+#define FAILURES_MAX 20
+
+void
+report_init(struct report *r)
+{
+	memset(r, 0, sizeof(*r));
+	r->started_ms = clock_ms();
+}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} failures[] = {
+	{ "lost", offsetof(struct report, lost) },
+	{ "duplicated", offsetof(struct report, duplicated) },
+	{ "wrong-replies", offsetof(struct report, wrong) },
+	{ "error-replies", offsetof(struct report, errors) },
+	{ "disconnected", offsetof(struct report, disconnected) },
+	{ "hung", offsetof(struct report, hung) },
+	{ "leaked-descriptors", offsetof(struct report, descriptors) },
+	{ "leaked-zombies", offsetof(struct report, zombies) },
+	{ "leaked-processes", offsetof(struct report, processes) },
+	{ "unexpected-deaths", offsetof(struct report, deaths) },
+	{ "complaints", offsetof(struct report, complaints) },
+	{ "other-failures", offsetof(struct report, other) },
+};
+
+static uint64_t
+failure_count(const struct report *r, size_t i)
+{
+	uint64_t count;
+
+	memcpy(&count, (const char *)r + failures[i].offset, sizeof(count));
+	return count;
+}
+
+static uint64_t
+count_failures(const struct report *r)
+{
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < COUNT(failures); i++)
+		sum += failure_count(r, i);
+	return sum;
+}
+
+void
+report_failure(struct report *r, uint64_t *count, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	(*count)++;
+	r->failed = true;
+	if (count_failures(r) > FAILURES_MAX)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	printf("after %.3f s: %s\n",
+	    (double)(clock_ms() - r->started_ms) / 1000, text);
+	(void)fflush(stdout);
+}
+
+static void
+print_role(const struct report *r, enum role role)
+{
+	uint64_t killed = 0;
+	int i;
+
+	for (i = 0; i < BLOWS; i++)
+		if (i != BLOW_STOP)
+			killed += r->blows[role][i];
+	printf("killed-%-12s%" PRIu64 " (", role_names[role].text, killed);
+	for (i = 0; i < BLOWS; i++)
+		printf("%s%s %" PRIu64, i == 0 ? "" : ", ", blow_names[i].text,
+		    r->blows[role][i]);
+	printf(")\n");
+}
+
+static void
+print_count(const char *name, uint64_t count)
+{
+	printf("%-19s%" PRIu64 "\n", name, count);
+}
+
+void
+report_print(const struct report *r)
+{
+	size_t i;
+
+	for (i = 0; i < ROLES; i++)
+		print_role(r, (enum role)i);
+	print_count("family-stopped", r->families);
+	print_count("answered", r->requests);
+	print_count("writes", r->writes);
+	print_count("connections", r->connections);
+	print_count("cut-off", r->cut_off);
+	print_count("reset-connecting", r->resets);
+	print_count("longest-stall-ms", (uint64_t)r->stall_ms);
+	print_count("new-client-ms", (uint64_t)r->fresh_ms);
+	print_count("longest-restart-ms", (uint64_t)r->restart_ms);
+	printf("%-19s%s\n", "counters",
+	    r->counters ? "yes" : "no: kvd has no INCR");
+	for (i = 0; i < COUNT(failures); i++)
+		print_count(failures[i].name, failure_count(r, i));
+	printf("%-19s%s\n", "verdict", r->failed ? "FAILED" : "good");
+	(void)fflush(stdout);
+}

@@ -1,0 +1,180 @@
+/*
+ * rest: what has leaked, and what the log says.
+ */
+
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "proc.h"
+#include "torture/rest.h"
+
+#define PROCESSES_MAX 16384
+/* For workers to end whose clients have left: longer than any takes. */
+#define SETTLE_MS 15000
+#define LOOK_US 20000
+
+static int
+role_of(const struct proc *p, pid_t master)
+{
+	if (p->pid == master)
+		return ROLE_MASTER;
+	if (strcmp(p->name, "kvd-registry") == 0)
+		return ROLE_REGISTRY;
+	if (strcmp(p->name, "kvd-acceptor") == 0 && p->executed)
+		return ROLE_ACCEPTOR;
+	return ROLE_WORKER;
+}
+
+static void
+look(const struct server *s, struct rest *r)
+{
+	static struct proc list[PROCESSES_MAX];
+	size_t i, n = proc_list(s->master, list, PROCESSES_MAX);
+	int role;
+
+	memset(r, 0, sizeof(*r));
+	for (i = 0; i < n; i++) {
+		role = role_of(&list[i], s->master);
+		if (proc_is_dead(&list[i])) {
+			r->zombies++;
+			continue;
+		}
+		r->processes++;
+		if (role != ROLE_WORKER)
+			r->descriptors[role] = proc_count_fds(list[i].pid);
+	}
+}
+
+static bool
+is_at_rest(const struct rest *r, const struct rest *before)
+{
+	if (before != NULL)
+		return memcmp(r, before, sizeof(*r)) == 0;
+	return r->zombies == 0 && r->processes == ROLES - 1 &&
+	    r->descriptors[ROLE_REGISTRY] > 0 &&
+	    r->descriptors[ROLE_ACCEPTOR] > 0 &&
+	    r->descriptors[ROLE_MASTER] > 0;
+}
+
+void
+rest_await(const struct server *s, struct rest *r, const struct rest *before)
+{
+	int64_t deadline_ms = clock_ms() + SETTLE_MS;
+
+	for (;;) {
+		look(s, r);
+		if (is_at_rest(r, before) || clock_ms() > deadline_ms)
+			return;
+		(void)usleep(LOOK_US);
+	}
+}
+
+void
+rest_compare(const struct rest *before, const struct rest *now,
+    struct report *r)
+{
+	int role;
+
+	for (role = 0; role < ROLES; role++)
+		if (now->descriptors[role] != before->descriptors[role])
+			report_failure(r, &r->descriptors,
+			    "the %s has %d descriptors, it had %d",
+			    role_names[role].text, now->descriptors[role],
+			    before->descriptors[role]);
+	if (now->zombies > 0)
+		report_failure(r, &r->zombies, "%zu zombies are left",
+		    now->zombies);
+	if (now->processes != before->processes)
+		report_failure(r, &r->processes,
+		    "%zu processes are there, not %zu", now->processes,
+		    before->processes);
+}
+
+/* The log */
+
+/* "registry (pid 7) died of ..." */
+static pid_t
+pid_in(const char *line)
+{
+	const char *p = strstr(line, "(pid ");
+
+	return p == NULL ? 0 : (pid_t)atol(p + 5);
+}
+
+static bool
+is_unexplained_death(const struct victims *v, const char *line)
+{
+	static const char died[] = " died of ", exited[] = " exited with ";
+
+	if (strstr(line, died) != NULL)
+		return !victims_include(v, pid_in(line), false);
+	if (strstr(line, exited) != NULL)
+		return !victims_include(v, pid_in(line), true) ||
+		    strstr(line, "status 0;") == NULL;
+	return false;
+}
+
+static bool
+is_complaint(const char *line)
+{
+	static const char *const texts[] = { "Sanitizer", "runtime error",
+		"malformed", "damaged", "closing a worker's connection",
+		"unknown message", "in time; killing it", "out of memory",
+		"do not end", "cannot " };
+	size_t i;
+
+	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strstr(line, texts[i]) != NULL)
+			return true;
+	return false;
+}
+
+void
+rest_read_log(const struct server *s, const struct victims *v, struct report *r)
+{
+	char path[128], *line = NULL;
+	size_t room = 0;
+	FILE *file;
+
+	server_path(s, "log", path);
+	if ((file = fopen(path, "re")) == NULL)
+		err(EX_OSERR, "%s", path);
+	while (getline(&line, &room, file) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		if (is_unexplained_death(v, line))
+			report_failure(r, &r->deaths, "unexplained: %s", line);
+		else if (is_complaint(line))
+			report_failure(r, &r->complaints, "in the log: %s",
+			    line);
+		else if (s->options->verbose)
+			printf("kvd: %s\n", line);
+	}
+	free(line);
+	(void)fclose(file);
+}
+
+void
+rest_check_end(const struct server *s, struct report *r)
+{
+	static const char *const names[] = { "run/kvd.pid",
+		"run/worker/registry.sock" };
+	char path[128];
+	size_t i;
+
+	if (!WIFEXITED(s->status) || WEXITSTATUS(s->status) != 0)
+		report_failure(r, &r->other, "kvd ended with wait status %#x",
+		    (unsigned int)s->status);
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		server_path(s, names[i], path);
+		if (access(path, F_OK) == 0)
+			report_failure(r, &r->other, "%s is left", path);
+	}
+}
