@@ -104,6 +104,9 @@ judge_end(struct client *c, const char *how)
 static void
 ended(struct client *c, const char *how)
 {
+	report_note(c->load->report,
+	    "client %u: port %u: %s, %u requests under way", c->ledger.client,
+	    c->port, how, c->ledger.count);
 	if (c->state != CLIENT_LEAVING || c->ledger.count > 0) {
 		judge_end(c, how);
 		ledger_cut(&c->ledger, c->refused);
@@ -214,6 +217,8 @@ take_line(struct client *c, const char *line, size_t size)
 {
 	switch (ledger_take(&c->ledger, line, size)) {
 	case LEDGER_PROBED:
+		report_note(c->load->report, "client %u: port %u: is served",
+		    c->ledger.client, c->port);
 		c->state = CLIENT_ASKING;
 		c->low = 0;
 		c->served = true;
@@ -320,6 +325,8 @@ client_connect(struct client *c)
 		return;
 	}
 	note_port(c);
+	report_note(c->load->report, "client %u: port %u: comes",
+	    c->ledger.client, c->port);
 	ledger_ask_probes(&c->ledger, &c->out);
 	watch(c, EPOLL_CTL_ADD, EPOLLIN | EPOLLOUT);
 }

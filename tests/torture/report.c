@@ -16,9 +16,10 @@
 #define FAILURES_MAX 20
 
 void
-report_init(struct report *r)
+report_init(struct report *r, const struct options *o)
 {
 	memset(r, 0, sizeof(*r));
+	r->verbose = o->verbose;
 	r->started_ms = clock_ms();
 }
 
@@ -60,10 +61,18 @@ count_failures(const struct report *r)
 	return sum;
 }
 
+__attribute__((format(printf, 2, 0))) static void
+print_event(const struct report *r, const char *format, va_list args)
+{
+	printf("after %.3f s: ", (double)(clock_ms() - r->started_ms) / 1000);
+	(void)vprintf(format, args);
+	printf("\n");
+	(void)fflush(stdout);
+}
+
 void
 report_failure(struct report *r, uint64_t *count, const char *format, ...)
 {
-	char text[512];
 	va_list args;
 
 	(*count)++;
@@ -71,11 +80,20 @@ report_failure(struct report *r, uint64_t *count, const char *format, ...)
 	if (count_failures(r) > FAILURES_MAX)
 		return;
 	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
+	print_event(r, format, args);
 	va_end(args);
-	printf("after %.3f s: %s\n",
-	    (double)(clock_ms() - r->started_ms) / 1000, text);
-	(void)fflush(stdout);
+}
+
+void
+report_note(const struct report *r, const char *format, ...)
+{
+	va_list args;
+
+	if (!r->verbose)
+		return;
+	va_start(args, format);
+	print_event(r, format, args);
+	va_end(args);
 }
 
 static void

@@ -12,6 +12,7 @@
 
 struct report {
 	int64_t started_ms;
+	bool verbose;
 	bool failed;
 	bool counters; /* kvd knows INCR */
 	uint64_t blows[ROLES][BLOWS];
@@ -40,10 +41,13 @@ struct report {
 	uint64_t other; /* kvd does not start, or end */
 };
 
-void report_init(struct report *);
+void report_init(struct report *, const struct options *);
 /* Counts one of those that must not be, and says what it was. */
 void report_failure(struct report *, uint64_t *count, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Says what happens, when that is wanted. */
+void report_note(const struct report *, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void report_print(const struct report *);
 
 #endif

@@ -233,7 +233,7 @@ main(int argc, char *argv[])
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGINT, interrupt);
 	(void)signal(SIGTERM, interrupt);
-	report_init(&t.report);
+	report_init(&t.report, &t.options);
 	torture(&t);
 	report_print(&t.report);
 	return t.report.failed ? 1 : 0;

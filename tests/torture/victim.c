@@ -195,6 +195,9 @@ hit(struct victims *v, enum role role, const struct decision *d)
 	if (pid == 0)
 		return;
 	v->report->blows[role][d->blow]++;
+	report_note(v->report, "%s %s, pid %ld, port %u, for %lld ms",
+	    blow_names[d->blow].text, role_names[role].text, (long)pid, port,
+	    d->blow == BLOW_STOP ? (long long)d->stop_ms : 0);
 	if (d->blow == BLOW_STOP) {
 		stop(v, pid, d->stop_ms);
 		return;
@@ -227,6 +230,8 @@ stop_family(struct victims *v, const struct decision *d)
 	for (i = 0; i < n; i++)
 		stop(v, list[i], d->stop_ms);
 	v->report->families++;
+	report_note(v->report, "STOP family of %zu, for %lld ms", n,
+	    (long long)d->stop_ms);
 }
 
 static void
@@ -242,6 +247,8 @@ hit_master(struct victims *v, const struct decision *d)
 		stop(v, v->server->master, d->stop_ms);
 		return;
 	}
+	report_note(v->report, "%s master%s", blow_names[blow].text,
+	    d->all ? " and all others" : "");
 	note_killed(v, v->server->master, blow);
 	load_server_dies(v->load);
 	server_end(v->server, d->all ? SIGKILL : blow_names[blow].signal,
@@ -295,6 +302,8 @@ resume(struct victims *v, int64_t now_ms)
 	while (i < v->n_stopped)
 		if (v->stopped[i].until_ms <= now_ms) {
 			(void)kill(v->stopped[i].pid, SIGCONT);
+			report_note(v->report, "pid %ld goes on",
+			    (long)v->stopped[i].pid);
 			v->stopped[i] = v->stopped[--v->n_stopped];
 		} else
 			i++;
