@@ -131,8 +131,7 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	claim_outcome(r, c);
 	/* Gone for good: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
-	/* What it has missed it is told before any reply. */
-	return body.size > 0 ? STEP_WAIT : STEP_DONE;
+	return STEP_DONE;
 }
 
 static struct store_view *
@@ -530,8 +529,8 @@ greet_all(struct registry *r)
 		if (c->greeted)
 			continue;
 		(void)execute_next(r, c);
-		if (c->broken)
-			settle(r, c);
+		/* What it has missed it is told before any reply. */
+		settle(r, c);
 	}
 }
 

@@ -618,7 +618,7 @@ server_pid(const struct server *s, const char *role)
 static bool
 find_acceptors(const struct server *s, pid_t *pids, size_t count)
 {
-	static struct process list[PROCESSES_MAX];
+	static struct proc list[PROCESSES_MAX];
 	size_t i, n = list_processes(s, list), found = 0;
 
 	for (i = 0; i < n; i++) {
