@@ -532,10 +532,7 @@ greet_all(struct registry *r)
 			continue;
 		(void)execute_next(r, c);
 		/* What it has missed it is told before any reply. */
-		if (c->broken)
-			settle(r, c);
-		else if (buf_size(&c->events) > 0)
-			conn_flush(r, c);
+		settle(r, c);
 	}
 }
 
