@@ -307,18 +307,20 @@ START_TEST(test_crash_while_stopping)
 	static const char *const options[] = { PATIENT, "shutdown-timeout 25s",
 		NULL };
 	struct server *s = server_start(options);
-	pid_t registry = server_pid(s, "registry"), worker;
+	pid_t registry = server_pid(s, "registry"), worker, waiting;
 	int fd = client_connect(s), other = client_connect(s);
 	size_t fds;
 
 	/* Late enough for the acceptor to renew itself at once. */
 	pause_ms(1000);
 	worker = server_worker(s, other);
+	waiting = server_worker(s, fd);
 	fds = count_fds(worker);
 	signal_process(registry, SIGSTOP);
 	client_say(fd, "GET b k\n");
 	client_say(other, "GET b k\n");
 	await_link(worker, fds);
+	await_link(waiting, fds);
 	signal_process(s->pid, SIGTERM);
 	/* Until it listens no more. */
 	server_await_log(s, "stopping", 1);
