@@ -192,24 +192,35 @@ is_text(const char *line, size_t size, const char *text)
 	return size == strlen(text) && memcmp(line, text, size) == 0;
 }
 
+/* A reply that is none of those there may be. */
+static void
+refuse_status(struct client *c, const char *line, size_t size)
+{
+	struct report *r = c->load->report;
+	uint64_t *count = &r->wrong;
+
+	if (size > 5 && memcmp(line, "ERROR", 5) == 0)
+		count = &r->errors;
+	else if (is_text(line, size, "NOT FOUND"))
+		count = &r->lost; /* the bucket */
+	report_failure(r, count,
+	    "client %u: \"%.*s\" came (%u requests under way)",
+	    c->ledger.client, size < 80 ? (int)size : 80, line,
+	    c->ledger.count);
+}
+
 /* Something else than an answer.  When kvd ends it may be a farewell. */
 static void
 take_status(struct client *c, const char *line, size_t size)
 {
-	struct report *r = c->load->report;
-	bool excused = c->excused || may_be_down(c);
+	bool may_end = c->excused || may_be_down(c);
 
 	c->deaf = true;
-	if (excused && is_text(line, size, "ERROR shutting down"))
+	if (may_end && is_text(line, size, "ERROR shutting down"))
 		c->refused = true;
-	else if (!(may_be_down(c) &&
-		     is_text(line, size, "ERROR registry unavailable")))
-		report_failure(r,
-		    size > 5 && memcmp(line, "ERROR", 5) == 0 ? &r->errors :
-								&r->wrong,
-		    "client %u: \"%.*s\" came (%u requests under way)",
-		    c->ledger.client, size < 80 ? (int)size : 80, line,
-		    c->ledger.count);
+	else if (!may_be_down(c) ||
+	    !is_text(line, size, "ERROR registry unavailable"))
+		refuse_status(c, line, size);
 }
 
 static void

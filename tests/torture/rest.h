@@ -18,7 +18,7 @@ struct rest {
 	size_t zombies;
 };
 
-/* Waits until only they are left, each with as many descriptors as before,
+/* Waits until only they are left, each with no more descriptors than before,
  * if that is given; what does not come to rest is for rest_compare. */
 void rest_await(const struct server *, struct rest *,
     const struct rest *before);
