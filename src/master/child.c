@@ -107,6 +107,17 @@ child_rules(const struct child *c, const struct config *config)
 	};
 }
 
+void
+child_configure(const struct child *c, const struct config *config,
+    const struct channel_terms *terms)
+{
+	/* One that has died is heard of otherwise. */
+	if (c->channel_fd != -1 &&
+	    channel_send_config(c->channel_fd, config, terms) == -1 &&
+	    errno != EPIPE)
+		log_warn("cannot configure the %s", c->spec->name);
+}
+
 int
 child_start(struct child *c, const struct config *config,
     const struct channel_terms *terms)
@@ -125,8 +136,7 @@ child_start(struct child *c, const struct config *config,
 		return -1;
 	}
 	c->channel_fd = pair[0];
-	if (channel_send_config(c->channel_fd, config, terms) == -1)
-		log_warn("cannot configure the %s", c->spec->name);
+	child_configure(c, config, terms);
 	log_debug("%s started, pid %ld", c->spec->name, (long)c->pid);
 	return 0;
 }
