@@ -234,7 +234,7 @@ serve(struct acceptor *a)
 }
 
 int
-acceptor_main(struct config *config, char *program)
+acceptor_main(struct config *config, char *program, char *title)
 {
 	struct acceptor a = { .config = config,
 		.program = program,
@@ -247,6 +247,7 @@ acceptor_main(struct config *config, char *program)
 
 	if ((a.roster = roster_open(CHANNEL_ROSTER_FD)) == NULL)
 		fatal(EX_OSERR, "roster");
+	title_init(&a.title, title);
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);

@@ -14,8 +14,8 @@
  * worker that it forks.
  *
  * When a worker has died by a signal, the process executes `program` again,
- * keeping its workers.
+ * keeping its workers.  `title` is argv[0] as main() was given it.
  */
-int acceptor_main(struct config *, char *program);
+int acceptor_main(struct config *, char *program, char *title);
 
 #endif

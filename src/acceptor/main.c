@@ -27,10 +27,9 @@ main(int argc, char *argv[], char *envp[])
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
 	log_init("acceptor", terms.log_where, terms.verbose);
-	setproctitle("-kvd: acceptor");
 	if (program == NULL)
 		fatal(EX_OSERR, "program");
-	status = acceptor_main(&config, program);
+	status = acceptor_main(&config, program, argv[0]);
 	config_clear(&config);
 	free(program);
 	return status;

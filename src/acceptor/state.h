@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "acceptor/title.h"
 #include "common/config.h"
 
 struct pollfd;
@@ -28,6 +29,7 @@ enum {
 struct acceptor {
 	struct config *config;
 	char *program;
+	struct title title;
 	struct roster *roster;
 	struct worker_tree workers;
 	struct pollfd *pfds; /* signal, channel, then the listeners */

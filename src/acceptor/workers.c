@@ -8,13 +8,13 @@
 #include <sys/tree.h>
 #include <sys/wait.h>
 
-#include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "acceptor/title.h"
 #include "acceptor/workers.h"
 #include "common/channel.h"
 #include "common/clock.h"
@@ -40,30 +40,9 @@ worker_compare(struct worker_process *a, struct worker_process *b)
 RB_GENERATE_INTERNAL(worker_tree, worker_process, entry, worker_compare,
     __attribute__((unused)) static)
 
-static void
-set_title(const struct sockaddr_storage *addr)
-{
-	const struct sockaddr_in *sin = (const void *)addr;
-	const struct sockaddr_in6 *sin6 = (const void *)addr;
-	char host[INET6_ADDRSTRLEN];
-
-	/* Not getnameinfo(3): it is large, and a worker is to be small. */
-	if (addr->ss_family == AF_INET)
-		setproctitle("-kvd: worker %s:%u",
-		    inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host)),
-		    ntohs(sin->sin_port));
-	else if (addr->ss_family == AF_INET6)
-		setproctitle("-kvd: worker [%s]:%u",
-		    inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host)),
-		    ntohs(sin6->sin6_port));
-	else
-		setproctitle("-kvd: worker unix");
-}
-
 /* In the child: becomes the client's worker. */
 static void
-become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
-    uint32_t slot)
+become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot)
 {
 	size_t i;
 
@@ -75,7 +54,7 @@ become_worker(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	(void)close(CHANNEL_ROSTER_FD);
 	if (a->spare_fd != -1)
 		(void)close(a->spare_fd);
-	set_title(addr);
+	title_set(&a->title, title);
 	/* The signal descriptor reads the signals of whoever reads it. */
 	worker_run(a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD,
 	    roster_cell(a->roster, slot));
@@ -94,9 +73,11 @@ int
 workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
     uint32_t slot)
 {
+	char title[TITLE_SIZE];
 	struct worker_process *w;
 	pid_t pid = -1;
 
+	title_format(title, addr);
 	if ((w = malloc(sizeof(*w))) != NULL)
 		pid = fork();
 	if (pid == -1) {
@@ -105,7 +86,7 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	}
 	if (pid == 0) {
 		free(w);
-		become_worker(a, fd, addr, slot);
+		become_worker(a, fd, title, slot);
 		return 0;
 	}
 	roster_set_pid(a->roster, slot, pid);

@@ -396,7 +396,9 @@ roster_next(struct roster *r, pid_t owner, uint32_t after, pid_t *pid)
 	uint32_t n;
 
 	for (n = after == ROSTER_NONE ? 0 : after + 1; n < s->high; n++)
-		if (s->slots[n].owner == owner && s->slots[n].pid != 0) {
+		if (s->slots[n].owner != 0 &&
+		    (owner == 0 || s->slots[n].owner == owner) &&
+		    s->slots[n].pid != 0) {
 			*pid = s->slots[n].pid;
 			return n;
 		}

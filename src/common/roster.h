@@ -54,7 +54,7 @@ enum roster_result roster_take(struct roster *, const struct sockaddr_storage *,
 void roster_set_pid(struct roster *, uint32_t slot, pid_t pid);
 void roster_release(struct roster *, uint32_t slot);
 /* The first worker after slot `after` (ROSTER_NONE: of all) that `owner`, an
- * acceptor, has forked.  ROSTER_NONE: there is none. */
+ * acceptor (0: any), has forked.  ROSTER_NONE: there is none. */
 uint32_t roster_next(struct roster *, pid_t owner, uint32_t after, pid_t *pid);
 /* Where the worker of this slot says what it does. */
 char *roster_cell(struct roster *, uint32_t slot);

@@ -9,7 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -20,13 +20,10 @@
 
 /* After SIGKILL. */
 #define KILL_WAIT_MS 2000
-/* An acceptor's last worker is the last of those that it leaves; others may
- * die at the same time. */
-#define LAST_CHILDREN 64
 /* Acceptors that may hold the roster, one after the other. */
 #define HOLDERS_MAX (CONFIG_ACCEPTORS_MAX + 1)
 
-/* Children of this process; a new one is the last. */
+/* Children of this process. */
 static FILE *
 open_children(void)
 {
@@ -37,41 +34,63 @@ open_children(void)
 	return file;
 }
 
-static bool
-is_child(const struct master *m, pid_t pid)
-{
-	int i;
-
-	for (i = 0; i < CHILDREN; i++)
-		if (m->children[i].pid == pid)
-			return true;
-	return false;
-}
-
 bool
 adopt_knows(struct master *m, pid_t pid)
 {
 	return roster_find(m->roster, pid) != ROSTER_NONE;
 }
 
-/* The worker that an acceptor forked and did not live to name; 0: none. */
+static int
+compare_pids(const void *a, const void *b)
+{
+	const pid_t *one = a, *other = b;
+
+	return *one < *other ? -1 : *one > *other;
+}
+
+/* All that we know, in order; NULL: no memory.  To be freed. */
+static pid_t *
+list_known(struct master *m, size_t *count)
+{
+	pid_t *known = calloc(CHILDREN + ROSTER_MAX, sizeof(*known)), pid = 0;
+	uint32_t slot = ROSTER_NONE;
+
+	if (known == NULL)
+		return NULL;
+	for (*count = 0; *count < CHILDREN; (*count)++)
+		known[*count] = m->children[*count].pid;
+	while (*count < CHILDREN + ROSTER_MAX &&
+	    (slot = roster_next(m->roster, 0, slot, &pid)) != ROSTER_NONE)
+		known[(*count)++] = pid;
+	qsort(known, *count, sizeof(*known), compare_pids);
+	return known;
+}
+
+/* The worker that an acceptor forked and did not live to name; 0: none.  It
+ * is the only child that nobody knows, or, if several acceptors die at the
+ * same time, as good as the others. */
 static pid_t
 find_orphan(struct master *m)
 {
-	long last[LAST_CHILDREN] = { 0 }, pid;
-	size_t n = 0, i;
-	FILE *file;
+	FILE *file = open_children();
+	pid_t *known, pid, orphan = 0;
+	size_t count;
+	long child;
 
-	if ((file = open_children()) == NULL)
+	if (file == NULL)
 		return 0;
-	while (fscanf(file, "%ld", &pid) == 1)
-		last[n++ % LAST_CHILDREN] = pid;
+	if ((known = list_known(m, &count)) == NULL)
+		log_warn("children");
+	while (
+	    known != NULL && orphan == 0 && fscanf(file, "%ld", &child) == 1) {
+		pid = (pid_t)child;
+		if (bsearch(&pid, known, count, sizeof(*known), compare_pids) ==
+		    NULL)
+			orphan = pid;
+	}
+	free(known);
 	(void)fclose(file);
-	for (i = 0; i < LAST_CHILDREN; i++)
-		if (last[i] != 0 && !is_child(m, (pid_t)last[i]) &&
-		    !adopt_knows(m, (pid_t)last[i]))
-			return (pid_t)last[i];
-	return 0;
+	return orphan;
 }
 
 /* An acceptor that is stopped in the middle of it: its clients keep on. */

@@ -107,6 +107,17 @@ child_rules(const struct child *c, const struct config *config)
 	};
 }
 
+void
+child_configure(const struct child *c, const struct config *config,
+    const struct channel_terms *terms)
+{
+	/* One that has died is heard of otherwise. */
+	if (c->channel_fd != -1 &&
+	    channel_send_config(c->channel_fd, config, terms) == -1 &&
+	    errno != EPIPE)
+		log_warn("cannot configure the %s", c->spec->name);
+}
+
 int
 child_start(struct child *c, const struct config *config,
     const struct channel_terms *terms)
@@ -120,12 +131,12 @@ child_start(struct child *c, const struct config *config,
 		child_exec(c, pair[1]);
 	(void)close(pair[1]);
 	if (c->pid == -1) {
+		c->pid = 0;
 		(void)close(pair[0]);
 		return -1;
 	}
 	c->channel_fd = pair[0];
-	if (channel_send_config(c->channel_fd, config, terms) == -1)
-		log_warn("cannot configure the %s", c->spec->name);
+	child_configure(c, config, terms);
 	log_debug("%s started, pid %ld", c->spec->name, (long)c->pid);
 	return 0;
 }
@@ -133,7 +144,7 @@ child_start(struct child *c, const struct config *config,
 void
 child_signal(const struct child *c, int signo)
 {
-	if (kill(c->pid, signo) == -1)
+	if (c->pid > 0 && kill(c->pid, signo) == -1)
 		log_warn("cannot send signal %d to the %s, pid %ld", signo,
 		    c->spec->name, (long)c->pid);
 }

@@ -47,6 +47,9 @@ struct policy_rules child_rules(const struct child *, const struct config *);
  */
 int child_start(struct child *, const struct config *,
     const struct channel_terms *);
+/* Sends its configuration, at first or again. */
+void child_configure(const struct child *, const struct config *,
+    const struct channel_terms *);
 /* Sends a signal. */
 void child_signal(const struct child *, int signo);
 /* It has been reaped. */

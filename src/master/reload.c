@@ -143,9 +143,7 @@ tell_registry(struct master *m)
 	    c->policy.state == POLICY_READY ? m->config->heartbeat_timeout_ms :
 					      0,
 	    clock_ms());
-	if (c->channel_fd != -1 &&
-	    channel_send_config(c->channel_fd, m->config, &m->terms) == -1)
-		log_warn("cannot configure the registry");
+	child_configure(c, m->config, &m->terms);
 }
 
 /* None is without an acceptor for longer than one takes to start. */

@@ -317,9 +317,7 @@ read_channel(struct master *m, struct child *c)
 		heartbeat_pong(&c->heartbeat);
 		return;
 	case CHANNEL_RENEW:
-		if (channel_send_config(c->channel_fd, m->config, &m->terms) ==
-		    -1)
-			log_warn("cannot configure the %s", c->spec->name);
+		child_configure(c, m->config, &m->terms);
 		return;
 	default:
 		/* End of file: SIGCHLD tells the rest. */

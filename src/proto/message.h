@@ -14,7 +14,7 @@
  * is a u32 size and that many bytes.
  *
  * A worker's first message on each connection is HELLO.  Of the others each
- * is a call: it gets exactly one REPLY, in order.  A worker that lost its
+ * is a call: it gets exactly one REPLY (LIST: PAGE), in order.  A worker that lost its
  * registry connects again, says HELLO with the same session, and repeats
  * what was not answered under the same sequence numbers.
  */

@@ -107,7 +107,8 @@ may_subscribe(struct registry *r, struct conn *c)
 	if (!store_batch_open(r->store))
 		return true;
 	conn_set_first(r, c);
-	r->upkeep.yields = true;
+	/* Upkeep opens one, too; it does not yield twice in a row. */
+	r->upkeep.yields = !r->upkeep.yielded;
 	return false;
 }
 
@@ -131,8 +132,7 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	claim_outcome(r, c);
 	/* Gone for good: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
-	/* What it has missed it is told before any reply. */
-	return body.size > 0 ? STEP_WAIT : STEP_DONE;
+	return STEP_DONE;
 }
 
 static struct store_view *
@@ -512,6 +512,7 @@ keep_up(struct registry *r)
 	enum store_result result;
 
 	result = r->upkeep.yields ? STORE_OK : upkeep_run(r);
+	r->upkeep.yielded = r->upkeep.yields;
 	r->upkeep.yields = false;
 	store_check(r, result);
 	r->turn_full = result == STORE_FULL;
@@ -530,8 +531,8 @@ greet_all(struct registry *r)
 		if (c->greeted)
 			continue;
 		(void)execute_next(r, c);
-		if (c->broken)
-			settle(r, c);
+		/* What it has missed it is told before any reply. */
+		settle(r, c);
 	}
 }
 

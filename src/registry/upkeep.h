@@ -22,6 +22,7 @@ struct upkeep {
 	int64_t not_before_ms; /* there was no room */
 	bool purges; /* a bucket was dropped */
 	bool yields; /* the next turn is to begin without it */
+	bool yielded; /* this one did */
 };
 
 /* Finds out what there is to do, after a start. */

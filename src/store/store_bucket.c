@@ -43,7 +43,7 @@ store_get_format(struct store *s, MDB_txn *txn, uint32_t *format)
 void
 store_view_forget(struct store_view *v)
 {
-	v->open = v->known = v->changed = false;
+	v->open = v->known = v->changed = v->counted = false;
 	if (v->writes)
 		v->txn = NULL;
 }
@@ -159,6 +159,25 @@ store_create(struct store_view *v, struct bytes name)
 	return write_bucket(v);
 }
 
+/* Counting is a walk over all that is due: once for all who ask. */
+static enum store_result
+count_due(struct store_view *v, uint64_t *due)
+{
+	enum store_result result;
+
+	if (!v->counted || v->due_id != v->id ||
+	    v->due_at_ms != v->store->now_ms) {
+		result = expiry_count_due(v, v->id, &v->due);
+		if (result != STORE_OK)
+			return result;
+		v->due_id = v->id;
+		v->due_at_ms = v->store->now_ms;
+		v->counted = !v->writes;
+	}
+	*due = v->due;
+	return STORE_OK;
+}
+
 enum store_result
 store_count(struct store_view *v, struct bytes bucket, uint64_t *count)
 {
@@ -166,7 +185,7 @@ store_count(struct store_view *v, struct bytes bucket, uint64_t *count)
 	uint64_t due;
 
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK ||
-	    (result = expiry_count_due(v, v->id, &due)) != STORE_OK)
+	    (result = count_due(v, &due)) != STORE_OK)
 		return result;
 	/* Damage may have left rows without an entry. */
 	*count = v->count > due ? v->count - due : 0;

@@ -31,6 +31,11 @@ struct store_view {
 	uint64_t count; /* entries of the bucket, expired ones as well */
 	size_t name_size;
 	char name[UINT8_MAX];
+
+	bool counted; /* the fields below are valid; reading views only */
+	uint64_t due_id; /* of this bucket, */
+	int64_t due_at_ms; /* at this time, */
+	uint64_t due; /* so many entries had expired */
 };
 
 struct store_pin {

@@ -3,6 +3,8 @@
  * long they may keep silent; and what happens when descriptors are short.
  */
 
+#include <sys/wait.h>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
@@ -174,6 +176,71 @@ START_TEST(test_kill_while_connecting)
 	crowd_end(crowd);
 	fill(s, client_connect, fds, 0, FEW);
 	close_all(fds, FEW);
+	server_stop(s);
+}
+END_TEST
+
+#define ARRIVERS 200
+#define ARRIVALS 4
+
+/* In a process of its own, for it to happen meanwhile. */
+static pid_t
+kill_later(const pid_t *pids, size_t count, long us)
+{
+	pid_t pid;
+	size_t i;
+
+	fflush(NULL);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid != 0)
+		return pid;
+	pause_us(us);
+	for (i = 0; i < count; i++)
+		(void)kill(pids[i], SIGKILL);
+	_exit(0);
+}
+
+/* Was it accepted, and did not get a worker?  Then it is gone.  Or one of
+ * those who have left was still counted. */
+static bool
+is_served(int fd)
+{
+	static const char want[] = "a\r\nOK\r\n";
+	struct exchange x = { .out = "ECHO a\n",
+		.out_size = 7,
+		.want = want,
+		.want_size = sizeof(want) - 1 };
+	enum exchange_result result = exchange_run(fd, &x);
+
+	ck_assert_msg(result != EXCHANGE_WRONG ||
+		strcmp(x.instead, too_many) == 0,
+	    "%s", x.error);
+	return result == EXCHANGE_OK;
+}
+
+/* Whoever has a worker is counted, though nobody had the time to say so. */
+START_TEST(test_kill_while_arriving)
+{
+	int acceptors = acceptor_counts[_i], fds[ARRIVERS], n, i;
+	struct server *s = start_limited(acceptors, ARRIVERS);
+	pid_t pids[ACCEPTORS_MAX], killer;
+
+	for (n = 0; n < ARRIVALS; n++) {
+		server_acceptors(s, pids, (size_t)acceptors);
+		killer = kill_later(pids, (size_t)acceptors, random() % 50000);
+		for (i = 0; i < ARRIVERS; i++)
+			fds[i] = client_connect(s);
+		ck_assert_int_eq(waitpid(killer, NULL, 0), killer);
+		for (i = 0; i < ARRIVERS; i++) {
+			if (is_served(fds[i]))
+				continue;
+			(void)close(fds[i]);
+			fds[i] = client_await_room(s, client_connect);
+		}
+		expect_refusal(s, client_connect, too_many);
+		close_all(fds, ARRIVERS);
+	}
 	server_stop(s);
 }
 END_TEST
@@ -435,6 +502,8 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_loop_test(tc, test_max_clients, 0, COUNT(acceptor_counts));
 	tcase_add_loop_test(tc, test_kill_while_connecting, 0,
+	    COUNT(acceptor_counts));
+	tcase_add_loop_test(tc, test_kill_while_arriving, 0,
 	    COUNT(acceptor_counts));
 	tcase_add_test(tc, test_kill_while_leaving);
 	tcase_add_test(tc, test_per_source);

@@ -307,18 +307,20 @@ START_TEST(test_crash_while_stopping)
 	static const char *const options[] = { PATIENT, "shutdown-timeout 25s",
 		NULL };
 	struct server *s = server_start(options);
-	pid_t registry = server_pid(s, "registry"), worker;
+	pid_t registry = server_pid(s, "registry"), worker, waiting;
 	int fd = client_connect(s), other = client_connect(s);
 	size_t fds;
 
 	/* Late enough for the acceptor to renew itself at once. */
 	pause_ms(1000);
 	worker = server_worker(s, other);
+	waiting = server_worker(s, fd);
 	fds = count_fds(worker);
 	signal_process(registry, SIGSTOP);
 	client_say(fd, "GET b k\n");
 	client_say(other, "GET b k\n");
 	await_link(worker, fds);
+	await_link(waiting, fds);
 	signal_process(s->pid, SIGTERM);
 	/* Until it listens no more. */
 	server_await_log(s, "stopping", 1);
@@ -505,6 +507,31 @@ START_TEST(test_not_retried)
 }
 END_TEST
 
+static bool
+sleeps(pid_t pid)
+{
+	char path[64], text[256] = "";
+	const char *rest;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	ck_assert_ptr_nonnull(file = fopen(path, "re"));
+	ck_assert_ptr_nonnull(fgets(text, sizeof(text), file));
+	(void)fclose(file);
+	return (rest = strrchr(text, ')')) != NULL &&
+	    strncmp(rest, ") S", 3) == 0;
+}
+
+/* It has all its descriptors, and waits for events: it has started. */
+static void
+await_started(pid_t pid, size_t fds)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (count_fds(pid) < fds || !sleeps(pid))
+		pause_until(deadline_ms, "an acceptor does not start");
+}
+
 /* So soon has a tree without its master to be gone: design.md. */
 #define ORPHANS_MS 5000
 
@@ -515,7 +542,10 @@ START_TEST(test_kill_master)
 	struct server *s = server_start(options);
 	int fds[3], i;
 	pid_t pids[2];
+	size_t n;
 
+	server_acceptors(s, pids, 2);
+	n = count_fds(pids[0]);
 	for (i = 0; i < 3; i++) {
 		fds[i] = connect_and_ping(s);
 		server_acceptors(s, pids, 2);
@@ -523,6 +553,8 @@ START_TEST(test_kill_master)
 		process_kill(pids[1]);
 	}
 	server_acceptors(s, pids, 2);
+	await_started(pids[0], n);
+	await_started(pids[1], n);
 	process_kill(s->pid);
 	for (i = 0; i < 3; i++) {
 		client_hear(fds[i], farewell);

@@ -651,7 +651,7 @@ static bool
 find_acceptors(const struct server *s, pid_t *pids, size_t count)
 {
 	static struct proc list[PROCESSES_MAX];
-	size_t i, n = proc_list(s->pid, list, PROCESSES_MAX), found = 0;
+	size_t i, n = list_processes(s, list), found = 0;
 
 	for (i = 0; i < n; i++) {
 		if (list[i].parent != s->pid ||

@@ -345,12 +345,16 @@ START_TEST(test_names)
 		ck_assert_int_eq(pid, 100 + i);
 	}
 	ck_assert_uint_eq(roster_next(roster, getpid(), n, &pid), ROSTER_NONE);
+	ck_assert_uint_eq(roster_next(roster, 0, slots[1], &pid), slots[2]);
+	ck_assert_int_eq(pid, 102);
+	ck_assert_uint_eq(roster_next(roster, 0, slots[2], &pid), ROSTER_NONE);
 	ck_assert_uint_eq(roster_next(roster, getppid(), ROSTER_NONE, &pid),
 	    ROSTER_NONE);
 
-	/* By its pid, and once. */
+	/* By its pid, and once; who has left is nobody's. */
 	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
 	ck_assert_uint_eq(roster_find(roster, 101), ROSTER_NONE);
+	ck_assert_uint_eq(roster_next(roster, 0, slots[0], &pid), slots[2]);
 	expect_live(2);
 	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
 	expect_live(2);

@@ -1,0 +1,48 @@
+/*
+ * title: what ps(1) shows.  Runs in the acceptor and its workers.
+ */
+
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acceptor/title.h"
+
+void
+title_init(struct title *t, char *base)
+{
+	/* As much as there is room for. */
+	setproctitle("-%*s", TITLE_SIZE - 1, "");
+	t->base = base;
+	t->size = strlen(base) + 1;
+	setproctitle("-kvd: acceptor");
+}
+
+void
+title_format(char text[TITLE_SIZE], const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in *sin = (const void *)addr;
+	const struct sockaddr_in6 *sin6 = (const void *)addr;
+	char host[INET6_ADDRSTRLEN];
+
+	/* Not getnameinfo(3): it is large, and a worker is to be small. */
+	if (addr->ss_family == AF_INET)
+		snprintf(text, TITLE_SIZE, "kvd: worker %s:%u",
+		    inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host)),
+		    ntohs(sin->sin_port));
+	else if (addr->ss_family == AF_INET6)
+		snprintf(text, TITLE_SIZE, "kvd: worker [%s]:%u",
+		    inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host)),
+		    ntohs(sin6->sin6_port));
+	else
+		(void)strlcpy(text, "kvd: worker unix", TITLE_SIZE);
+}
+
+void
+title_set(const struct title *t, const char *text)
+{
+	(void)strlcpy(t->base, text, t->size);
+}
