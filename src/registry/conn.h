@@ -33,6 +33,7 @@ struct conn {
 	size_t sent;
 	uint64_t session;
 	uint64_t last_sequence; /* of the requests executed */
+	uint64_t settled_sequence; /* the same, when the last turn was over */
 	/* Frames of its record when it connected: replies to repeat. */
 	struct buf outcome;
 	uint64_t outcome_last; /* highest sequence of these */

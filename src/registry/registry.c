@@ -166,8 +166,7 @@ handle_event(struct registry *r, const struct epoll_event *event)
 	struct conn *c = event->data.ptr;
 
 	if (event->data.ptr == &source_listen) {
-		if (conn_accept(r) == -1)
-			pause_listening(r, true);
+		r->accepts = true;
 	} else if (event->data.ptr == &source_channel) {
 		read_channel(r);
 	} else if (event->data.ptr == &source_signal) {
@@ -245,6 +244,14 @@ serve(struct registry *r)
 			handle_event(r, &events[i]);
 		if (!TAILQ_EMPTY(&r->ready) || upkeep_is_due(r))
 			turn_run(r);
+		/*
+		 * Last: a client whose worker has died may come with the next
+		 * one, and what the dead one had asked is to be executed, or
+		 * dropped, before that one's turn.
+		 */
+		if (r->accepts && conn_accept(r) == -1)
+			pause_listening(r, true);
+		r->accepts = false;
 		run_timers(r);
 	}
 }

@@ -50,6 +50,7 @@ struct registry {
 	bool turn_full; /* a write of this turn found no room */
 
 	int64_t sync_at_ms; /* CLOCK_NEVER unless commits wait for a sync */
+	bool accepts; /* workers wait to be accepted */
 	int64_t listen_at_ms; /* when to accept again after a shortage */
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
 };

@@ -287,6 +287,7 @@ settle(struct registry *r, struct conn *c)
 	buf_consume(&c->in, c->executed);
 	c->executed = 0;
 	c->wrote = false;
+	c->settled_sequence = c->last_sequence;
 	if (c->last_sequence >= c->outcome_last)
 		buf_clear(&c->outcome);
 	if (c->broken)
@@ -385,6 +386,7 @@ rewind_conn(struct registry *r, struct conn *c)
 {
 	buf_truncate(&c->out, 0);
 	c->executed = 0;
+	c->last_sequence = c->settled_sequence;
 	c->wrote = false;
 	conn_set_ready(r, c, true);
 }
