@@ -471,6 +471,11 @@ roster_settle(struct roster *r, pid_t owner, pid_t orphan)
 		roster_set_pid(r, n, orphan);
 	else if (n != ROSTER_NONE)
 		release_slot(s, n);
+	/* The dead one's pid may be that of another acceptor one day. */
+	for (n = 0; n < s->high; n++)
+		if (s->slots[n].owner == owner)
+			__atomic_store_n(&s->slots[n].owner, getpid(),
+			    __ATOMIC_RELEASE);
 	unlock(s);
 	return 0;
 }

@@ -66,7 +66,8 @@ char *roster_cell(struct roster *, uint32_t slot);
 pid_t roster_release_pid(struct roster *, pid_t pid);
 /*
  * Master: acceptor `owner` is dead.  Of the slot that it had taken and whose
- * worker it had no time to name, `orphan` (0: none) is the worker.
+ * worker it had no time to name, `orphan` (0: none) is the worker.  Its slots
+ * are the master's from here on.
  */
 pid_t roster_settle(struct roster *, pid_t owner, pid_t orphan);
 /* Is there such a slot? */

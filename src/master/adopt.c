@@ -140,6 +140,7 @@ adopt_workers(struct master *m, pid_t acceptor)
 	pid_t orphan = 0, holder = -1;
 	int i;
 
+	release_reaped(m, acceptor);
 	if (roster_has_unnamed(m->roster, acceptor))
 		orphan = find_orphan(m);
 	for (i = 0; i < HOLDERS_MAX && holder != 0; i++) {
@@ -149,7 +150,6 @@ adopt_workers(struct master *m, pid_t acceptor)
 	}
 	if (holder != 0)
 		log_warnx("the number of clients may be wrong by one");
-	release_reaped(m, acceptor);
 }
 
 void
@@ -208,7 +208,8 @@ void
 adopt_await(struct master *m)
 {
 	/* They end by themselves: the lifeline is cut. */
-	if (reap_until(m, clock_ms() + m->config->shutdown_timeout_ms))
+	if (reap_until(m,
+		m->stopping_since_ms + m->config->shutdown_timeout_ms))
 		return;
 	kill_children();
 	(void)reap_until(m, clock_ms() + KILL_WAIT_MS);

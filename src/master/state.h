@@ -51,6 +51,7 @@ struct master {
 	bool reload_failed; /* the last one */
 	char reported[64]; /* the status that init was told last */
 	bool stopping;
+	int64_t stopping_since_ms;
 	int stage; /* when stopping: whose turn it is, or STAGE_OVER */
 	int status; /* what to exit with */
 };

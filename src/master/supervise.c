@@ -110,6 +110,7 @@ begin_stop(struct master *m, int status)
 		return;
 	}
 	m->stopping = true;
+	m->stopping_since_ms = clock_ms();
 	m->status = status;
 	report_stop(m);
 	/* Every worker sees this, also those of an earlier acceptor. */

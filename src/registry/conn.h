@@ -42,7 +42,8 @@ struct conn {
 	struct subscription_list subscriptions;
 	unsigned int subscribed; /* how many these are */
 	struct store_view *pin; /* of the listing under way, or NULL */
-	int64_t pinned_ms;
+	int64_t pinned_ms; /* when it was taken: clock_ms(), */
+	int64_t pinned_wall_ms; /* and by the clock that entries expire by */
 	bool notified; /* on the notified list: has events of this turn */
 	bool slow; /* had too many events before this turn */
 	bool lagged; /* was told so */

@@ -118,6 +118,7 @@ pin(struct registry *r, struct conn *c, uint64_t revision)
 	if (result != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	c->pinned_ms = clock_ms();
+	c->pinned_wall_ms = r->wall_ms;
 	TAILQ_INSERT_TAIL(&r->listings, c, listing_entry);
 	/* After a restart: nothing may have been committed since. */
 	if (revision == 0 || revision == store_revision(c->pin))
@@ -129,7 +130,13 @@ pin(struct registry *r, struct conn *c, uint64_t revision)
 static enum status
 fill(struct registry *r, struct conn *c, struct page *p)
 {
-	switch (scan(c->pin, p)) {
+	enum store_result result;
+
+	/* What has expired since the first page was there then. */
+	store_set_now(r->store, c->pinned_wall_ms);
+	result = scan(c->pin, p);
+	store_set_now(r->store, r->wall_ms);
+	switch (result) {
 	case STORE_OK:
 		/* The limit may have been reached by the last line of all. */
 		p->more = p->more && p->limit > 0;

@@ -204,15 +204,6 @@ teardown(void)
 	server_stop(server);
 }
 
-static int
-connect_unix(void)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/sock", server->dir);
-	return client_connect_unix(path);
-}
-
 START_TEST(test_lines)
 {
 	int fd = client_connect(server);
@@ -292,7 +283,7 @@ await_read(int fd)
 
 START_TEST(test_cut_anywhere)
 {
-	int fd = connect_unix();
+	int fd = server_connect_unix(server);
 	struct conversation c;
 	const uint8_t *out, *want;
 	size_t cut, i = 0, size, heard = 0;
@@ -344,7 +335,7 @@ talk_byte_by_byte(int fd, bool await)
 START_TEST(test_byte_by_byte)
 {
 	talk_byte_by_byte(client_connect(server), false);
-	talk_byte_by_byte(connect_unix(), true);
+	talk_byte_by_byte(server_connect_unix(server), true);
 }
 END_TEST
 
@@ -934,8 +925,8 @@ START_TEST(test_unix_socket)
 	server = server_new();
 	server_option(server, "listen unix %s/sock", server->dir);
 	server_run(server);
-	fd = connect_unix();
-	other = connect_unix();
+	fd = server_connect_unix(server);
+	other = server_connect_unix(server);
 	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
 	client_ask(other, "GET b k\n", "v\r\nOK\r\n");
 	ck_assert_uint_eq(server_count(server, "kvd: worker unix"), 2);

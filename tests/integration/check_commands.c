@@ -353,15 +353,6 @@ teardown(void)
 	server_stop(server);
 }
 
-static int
-connect_unix(void)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/sock", server->dir);
-	return client_connect_unix(path);
-}
-
 __attribute__((format(printf, 2, 3))) static void
 add(struct buf *b, const char *format, ...)
 {
@@ -439,7 +430,7 @@ await_read(int fd)
 START_TEST(test_cut_anywhere)
 {
 	size_t cut, end, size;
-	int fd = connect_unix(), start;
+	int fd = server_connect_unix(server), start;
 	struct buf out, want;
 	const uint8_t *p;
 
@@ -1564,7 +1555,7 @@ START_TEST(test_full_disk_listing)
 	client_ask(fd, "CREATE b\n", OK);
 	limit_file(server);
 	ck_assert_int_gt(fill_disk(fd, "b", 300), 3000);
-	slow = connect_unix();
+	slow = server_connect_unix(server);
 	client_say(slow, "ENTRIES b\n");
 	await_stat(fd, "pins", 1);
 	for (i = 0; i < 500; i++) {

@@ -247,6 +247,95 @@ START_TEST(test_too_many_subscriptions)
 }
 END_TEST
 
+#define KEYS 600
+
+static void
+say_list(uint64_t sequence, uint64_t revision, struct bytes after)
+{
+	size_t position = message_begin(&said, MESSAGE_LIST, sequence);
+
+	message_put_u8(&said, LIST_ENTRIES);
+	message_put_u64(&said, revision);
+	message_put_u64(&said, UINT64_MAX);
+	message_put_name(&said, text("b"));
+	message_put_name(&said, text(""));
+	message_put_name(&said, after);
+	message_end(&said, position);
+}
+
+/* Reads a page; returns how many lines it has. */
+static int
+read_page(int fd, struct buf *b, uint64_t *revision, struct bytes *last,
+    uint8_t *more)
+{
+	struct message m;
+	struct bytes value;
+	uint16_t words;
+	uint8_t status;
+	int lines = 0, rc;
+
+	buf_truncate(b, 0);
+	while (
+	    (rc = message_get(buf_data(b), buf_size(b), SIZE_MAX, &m)) == 0) {
+		ck_assert_int_eq(read(fd, buf_reserve(b, 1), 1), 1);
+		buf_commit(b, 1);
+	}
+	ck_assert_int_eq(rc, 1);
+	ck_assert_int_eq(m.type, MESSAGE_PAGE);
+	ck_assert(message_get_u64(&m.body, revision));
+	ck_assert(message_get_u8(&m.body, &status));
+	ck_assert_int_eq(status, STATUS_OK);
+	ck_assert(message_get_u8(&m.body, more));
+	for (; m.body.size > 0; lines++) {
+		ck_assert(message_get_u16(&m.body, &words));
+		ck_assert(message_get_value(&m.body, last));
+		ck_assert(message_get_value(&m.body, &value));
+	}
+	return lines;
+}
+
+/* What expires while a listing is under way is in it. */
+START_TEST(test_listing_of_one_moment)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), worker = worker_connect(s), lines, i;
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	struct bytes last;
+	uint64_t revision;
+	struct buf page;
+	char line[256];
+	uint8_t more;
+
+	client_ask(fd, "CREATE b\nBEGIN\n", "OK\r\nOK\r\n");
+	for (i = 0; i < KEYS; i++) {
+		snprintf(line, sizeof(line), "PUT b k%03d %0100d EX 2\n", i, i);
+		client_ask(fd, line, "QUEUED\r\n");
+	}
+	client_say(fd, "COMMIT\n");
+	for (i = 0; i <= KEYS; i++)
+		client_hear(fd, "OK\r\n");
+	buf_init(&page);
+	say_hello(SESSION, NULL);
+	say_list(1, 0, text(""));
+	send_said(worker);
+	lines = read_page(worker, &page, &revision, &last, &more);
+	ck_assert_int_eq(more, 1);
+	/* The clock is ahead of the keys; removed they may be or not. */
+	while (ask_stat(fd, "expiring") > 0)
+		pause_until(deadline_ms, "expiry");
+	for (i = 2; more; i++) {
+		say_list((uint64_t)i, revision, last);
+		send_said(worker);
+		lines += read_page(worker, &page, &revision, &last, &more);
+	}
+	ck_assert_int_eq(lines, KEYS);
+	buf_clear(&page);
+	(void)close(worker);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -257,5 +346,6 @@ main(void)
 	tcase_add_test(tc, test_subscribe_again);
 	tcase_add_test(tc, test_subscribers_return);
 	tcase_add_test(tc, test_too_many_subscriptions);
+	tcase_add_test(tc, test_listing_of_one_moment);
 	return fixture_run(suite);
 }

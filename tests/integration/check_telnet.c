@@ -144,15 +144,6 @@ teardown(void)
 	server_stop(server);
 }
 
-static int
-connect_unix(void)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/sock", server->dir);
-	return client_connect_unix(path);
-}
-
 /* In pieces of this size. */
 static void
 talk(int fd, size_t i, size_t piece)
@@ -186,8 +177,8 @@ START_TEST(test_talks_unix)
 	size_t i;
 
 	for (i = 0; i < COUNT(talks); i++) {
-		talk(connect_unix(), i, SIZE_MAX);
-		talk(connect_unix(), i, 1);
+		talk(server_connect_unix(server), i, SIZE_MAX);
+		talk(server_connect_unix(server), i, 1);
 	}
 }
 END_TEST

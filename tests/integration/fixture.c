@@ -951,6 +951,15 @@ client_connect_unix(const char *path)
 }
 
 int
+server_connect_unix(const struct server *s)
+{
+	char path[sizeof(s->dir) + 8];
+
+	snprintf(path, sizeof(path), "%s/sock", s->dir);
+	return client_connect_unix(path);
+}
+
+int
 client_port(int fd)
 {
 	struct sockaddr_storage addr;

@@ -151,6 +151,8 @@ bool have_program(const char *name);
 int client_connect(const struct server *);
 int client_connect_to(const char *host, int port);
 int client_connect_unix(const char *path);
+/* The server listens on `unix sock` in its directory. */
+int server_connect_unix(const struct server *);
 /* From this address, not from one that the kernel chooses. */
 int client_connect_from(const struct server *, const char *source);
 /*

@@ -401,6 +401,39 @@ START_TEST(test_settle)
 }
 END_TEST
 
+/* Another acceptor with the dead one's pid has nothing of it. */
+START_TEST(test_settle_owner)
+{
+	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
+	uint32_t slots[2], slot;
+	pid_t pid = fork();
+	int status;
+
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		if ((roster = roster_open(roster_fd)) == NULL ||
+		    roster_take(roster, &addr, 2, 0, &slots[0]) != ROSTER_OK ||
+		    roster_take(roster, &addr, 2, 0, &slots[1]) != ROSTER_OK)
+			_exit(1);
+		roster_set_pid(roster, slots[0], 100);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert(roster_has_unnamed(roster, pid));
+	ck_assert_int_eq(roster_settle(roster, pid, 101), 0);
+	ck_assert_uint_eq(roster_next(roster, pid, ROSTER_NONE, &pid),
+	    ROSTER_NONE);
+	slot = roster_next(roster, getpid(), ROSTER_NONE, &pid);
+	ck_assert_uint_ne(slot, ROSTER_NONE);
+	slot = roster_next(roster, getpid(), slot, &pid);
+	ck_assert_uint_ne(slot, ROSTER_NONE);
+	ck_assert_int_eq(roster_release_pid(roster, 100), 0);
+	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
+	expect_live(0);
+}
+END_TEST
+
 /* Exhaustively, against a list. */
 
 #define MODEL_SLOTS 64
@@ -836,19 +869,19 @@ end_churn(pid_t pid)
 		ck_abort_msg("a child did not do what it was to");
 }
 
-/* What the master does about a dead acceptor, and its workers' ends. */
+/* What the master does about its workers' ends, and a dead acceptor. */
 static void
 clean_up(pid_t dead)
 {
 	uint32_t slot = ROSTER_NONE;
 	pid_t pid = 0;
 
-	if (roster_settle(roster, dead, 0) != 0)
-		ck_abort_msg("somebody holds the lock");
 	while ((slot = roster_next(roster, dead, slot, &pid)) != ROSTER_NONE)
 		if (roster_find(roster, pid) != slot ||
 		    roster_release_pid(roster, pid) != 0)
 			ck_abort_msg("slot %u cannot be released", slot);
+	if (roster_settle(roster, dead, 0) != 0)
+		ck_abort_msg("somebody holds the lock");
 }
 
 static void
@@ -1001,6 +1034,7 @@ add_counts(Suite *suite)
 	tcase_add_test(tc, test_many_sources);
 	tcase_add_test(tc, test_names);
 	tcase_add_test(tc, test_settle);
+	tcase_add_test(tc, test_settle_owner);
 	tcase_add_loop_test(tc, test_model, 0, 4);
 	suite_add_tcase(suite, tc);
 }
