@@ -251,12 +251,13 @@ acceptor_main(struct config *config, char *program, char *title)
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);
-	workers_find(&a);
+	workers_init(&a);
 	if (channel_send(CHANNEL_FD, CHANNEL_READY) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&a);
-	workers_clear(&a);
+	if (!a.is_worker && !a.has_left)
+		workers_kill(&a);
 	free(a.pfds);
 	free(a.roster); /* what it maps goes with the process */
 	return EX_OK;

@@ -32,6 +32,7 @@ struct acceptor {
 	struct title title;
 	struct roster *roster;
 	struct worker_tree workers;
+	struct worker_process *table; /* by their slots; workers have it not */
 	struct pollfd *pfds; /* signal, channel, then the listeners */
 	size_t listeners;
 	int spare_fd; /* to be given up when there is no other; or -1 */

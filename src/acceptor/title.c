@@ -44,5 +44,10 @@ title_format(char text[TITLE_SIZE], const struct sockaddr_storage *addr)
 void
 title_set(const struct title *t, const char *text)
 {
-	(void)strlcpy(t->base, text, t->size);
+	size_t size = strlen(text) + 1;
+
+	if (size > t->size)
+		size = t->size;
+	memcpy(t->base, text, size);
+	t->base[size - 1] = '\0';
 }

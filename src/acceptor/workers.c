@@ -3,6 +3,7 @@
  * between the fork and worker_run() in the worker.
  */
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/tree.h>
@@ -10,7 +11,6 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -28,8 +28,9 @@
 struct worker_process {
 	RB_ENTRY(worker_process) entry;
 	pid_t pid;
-	uint32_t slot; /* in the roster */
 };
+
+#define TABLE_SIZE (ROSTER_MAX * sizeof(struct worker_process))
 
 static int
 worker_compare(struct worker_process *a, struct worker_process *b)
@@ -61,12 +62,30 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot)
 }
 
 static void
-add_worker(struct acceptor *a, struct worker_process *w, pid_t pid,
-    uint32_t slot)
+add_worker(struct acceptor *a, pid_t pid, uint32_t slot)
 {
+	struct worker_process *w = &a->table[slot];
+
 	w->pid = pid;
-	w->slot = slot;
 	RB_INSERT(worker_tree, &a->workers, w);
+}
+
+static uint32_t
+slot_of(const struct acceptor *a, const struct worker_process *w)
+{
+	return (uint32_t)(w - a->table);
+}
+
+/* Without the handlers of fork(3), which are for threads: there are none, and
+ * each page that they write to is one to be copied. */
+static pid_t
+fork_worker(void)
+{
+#ifdef HAVE__FORK
+	return _Fork();
+#else
+	return fork();
+#endif
 }
 
 int
@@ -74,23 +93,17 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
     uint32_t slot)
 {
 	char title[TITLE_SIZE];
-	struct worker_process *w;
-	pid_t pid = -1;
+	pid_t pid;
 
 	title_format(title, addr);
-	if ((w = malloc(sizeof(*w))) != NULL)
-		pid = fork();
-	if (pid == -1) {
-		free(w);
+	if ((pid = fork_worker()) == -1)
 		return -1;
-	}
 	if (pid == 0) {
-		free(w);
 		become_worker(a, fd, title, slot);
 		return 0;
 	}
 	roster_set_pid(a->roster, slot, pid);
-	add_worker(a, w, pid, slot);
+	add_worker(a, pid, slot);
 	(void)close(fd);
 	return 0;
 }
@@ -102,7 +115,7 @@ report_crash(struct acceptor *a, const struct worker_process *w, int status,
 	char report[ROSTER_REPORT_SIZE];
 	int64_t soonest_ms = a->started_ms + RENEW_MS;
 
-	roster_report(a->roster, w->slot, w->pid, status, use, report);
+	roster_report(a->roster, slot_of(a, w), w->pid, status, use, report);
 	log_warnx("%s", report);
 	/* One that stops forks no more. */
 	if (a->renew_at_ms == CLOCK_NEVER && a->stop_at_ms == CLOCK_NEVER)
@@ -122,41 +135,36 @@ workers_reap(struct acceptor *a)
 			continue;
 		if (WIFSIGNALED(status))
 			report_crash(a, w, status, &use);
-		roster_release(a->roster, w->slot);
+		roster_release(a->roster, slot_of(a, w));
 		RB_REMOVE(worker_tree, &a->workers, w);
-		free(w);
 	}
 }
 
-/* Workers of this process, forked before it executed itself anew. */
 void
-workers_find(struct acceptor *a)
+workers_init(struct acceptor *a)
 {
 	uint32_t slot = ROSTER_NONE;
-	struct worker_process *w;
 	pid_t pid = 0;
 
+	a->table = mmap(NULL, TABLE_SIZE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (a->table == MAP_FAILED ||
+	    madvise(a->table, TABLE_SIZE, MADV_DONTFORK) == -1)
+		fatal(EX_OSERR, "workers");
+	/* Those forked before this process executed itself anew. */
 	while ((slot = roster_next(a->roster, getpid(), slot, &pid)) !=
-	    ROSTER_NONE) {
-		if ((w = malloc(sizeof(*w))) == NULL)
-			fatal(EX_OSERR, "workers");
-		add_worker(a, w, pid, slot);
-	}
+	    ROSTER_NONE)
+		add_worker(a, pid, slot);
 	/* Some may have ended meanwhile, and their signal with the old one. */
 	workers_reap(a);
 }
 
-/* In the acceptor at its end: who is left did not end in time. */
 void
-workers_clear(struct acceptor *a)
+workers_kill(struct acceptor *a)
 {
 	struct worker_process *w;
 
-	while ((w = RB_ROOT(&a->workers)) != NULL) {
-		if (!a->is_worker && !a->has_left &&
-		    kill(w->pid, SIGKILL) == -1)
-			log_warn("kill %ld", (long)w->pid);
-		RB_REMOVE(worker_tree, &a->workers, w);
-		free(w);
-	}
+	RB_FOREACH(w, worker_tree, &a->workers)
+	if (kill(w->pid, SIGKILL) == -1)
+		log_warn("kill %ld", (long)w->pid);
 }

@@ -16,12 +16,11 @@
  */
 int workers_start(struct acceptor *, int fd, const struct sockaddr_storage *,
     uint32_t slot);
-/* Those that this process forked before it executed itself again. */
-void workers_find(struct acceptor *);
+/* Finds those that this process forked before it executed itself again. */
+void workers_init(struct acceptor *);
 /* Those that have ended. */
 void workers_reap(struct acceptor *);
-/* At the acceptor's end: who is left did not end in time, and is killed,
- * unless they are left to the master. */
-void workers_clear(struct acceptor *);
+/* Kills who has not ended in time. */
+void workers_kill(struct acceptor *);
 
 #endif

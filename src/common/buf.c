@@ -17,9 +17,19 @@ buf_init(struct buf *b)
 }
 
 void
+buf_init_with(struct buf *b, void *base, size_t size)
+{
+	buf_init(b);
+	b->base = base;
+	b->cap = size;
+	b->lent = true;
+}
+
+void
 buf_clear(struct buf *b)
 {
-	free(b->base);
+	if (!b->lent)
+		free(b->base);
 	buf_init(b);
 }
 
@@ -34,9 +44,12 @@ buf_grow(struct buf *b, size_t size)
 	need = b->end + size;
 	for (cap = b->cap == 0 ? BUF_MIN : b->cap; cap < need; cap *= 2)
 		;
-	base = realloc(b->base, cap);
+	base = realloc(b->lent ? NULL : b->base, cap);
 	if (base == NULL)
 		return false;
+	if (b->lent)
+		memcpy(base, b->base, b->end);
+	b->lent = false;
 	b->base = base;
 	b->cap = cap;
 	return true;

@@ -20,9 +20,13 @@ struct buf {
 	size_t off; /* first byte not yet consumed */
 	size_t end; /* one past the last byte */
 	bool failed;
+	bool lent; /* `base` is the caller's */
 };
 
 void buf_init(struct buf *);
+/* Uses the caller's memory, which must outlive it, for as long as it is
+ * enough. */
+void buf_init_with(struct buf *, void *base, size_t size);
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_clear(struct buf *);
 

@@ -8,8 +8,14 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "common/buf.h"
 #include "common/clock.h"
 #include "common/io.h"
+
+/* More than one read seldom brings more. */
+#define READ_SIZE 16384
+/* With less room than this, lent memory is not enough any more. */
+#define LENT_MIN 256
 
 static ssize_t
 io_result(ssize_t n)
@@ -30,6 +36,25 @@ io_recv(int fd, void *data, size_t size, int flags)
 		n = recv(fd, data, size, flags);
 	while (n == -1 && errno == EINTR);
 	return io_result(n);
+}
+
+ssize_t
+io_recv_buf(int fd, struct buf *b, int flags)
+{
+	size_t size = b->lent ? b->cap - b->end : 0;
+	uint8_t *to;
+	ssize_t n;
+
+	if (size < LENT_MIN)
+		size = READ_SIZE;
+	if ((to = buf_reserve(b, size)) == NULL)
+		return IO_FAILED;
+	n = io_recv(fd, to, size, flags);
+	if (n > 0)
+		buf_commit(b, (size_t)n);
+	if (b->lent && n == (ssize_t)size)
+		(void)buf_reserve(b, READ_SIZE);
+	return n;
 }
 
 ssize_t

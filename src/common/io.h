@@ -27,6 +27,14 @@ ssize_t io_recv(int fd, void *data, size_t size, int flags);
 ssize_t io_send(int fd, const void *data, size_t size, int flags);
 
 /*
+ * As io_recv, to the end of the buffer.  One that is lent (buf_init_with) is
+ * used as it is until a read has filled it; then there is room for more.  No
+ * memory is IO_FAILED.
+ */
+struct buf;
+ssize_t io_recv_buf(int fd, struct buf *, int flags);
+
+/*
  * Waits until a descriptor is ready or the deadline (clock_ms, or
  * CLOCK_NEVER) passes.  Returns the number ready, IO_AGAIN or IO_FAILED.
  */

@@ -12,7 +12,6 @@
 #include "common/io.h"
 #include "worker/client.h"
 
-#define READ_SIZE 16384
 /* How long to listen to a client that has been told that all is over. */
 #define LINGER_MS 1000
 
@@ -42,20 +41,15 @@ client_wait(struct client *c, int other_fd, int64_t deadline_ms)
 enum client_read
 client_read(struct client *c)
 {
-	uint8_t *to;
-	ssize_t n;
-
-	if ((to = buf_reserve(&c->in, READ_SIZE)) == NULL)
-		return CLIENT_READ_GONE;
-	n = io_recv(c->fd, to, READ_SIZE, MSG_DONTWAIT);
-	if (n == IO_AGAIN)
-		return CLIENT_READ_DATA; /* poll(2) may be wrong: no harm */
-	if (n == IO_FAILED)
-		return CLIENT_READ_GONE;
-	if (n == IO_END)
+	switch (io_recv_buf(c->fd, &c->in, MSG_DONTWAIT)) {
+	case IO_END:
+		c->ended = true;
 		return CLIENT_READ_END;
-	buf_commit(&c->in, (size_t)n);
-	return CLIENT_READ_DATA;
+	case IO_FAILED:
+		return CLIENT_READ_GONE;
+	default: /* IO_AGAIN as well: poll(2) may be wrong, no harm */
+		return CLIENT_READ_DATA;
+	}
 }
 
 /* Waits for room.  Being told to end sets a deadline for all that is left. */
@@ -103,9 +97,9 @@ client_close(struct client *c)
 {
 	struct pollfd pfd = { .fd = c->fd, .events = POLLIN };
 	int64_t deadline_ms = clock_ms() + LINGER_MS;
-	char unread[4096];
+	char unread[512];
 
-	if (shutdown(c->fd, SHUT_WR) == 0)
+	if (!c->ended && shutdown(c->fd, SHUT_WR) == 0)
 		while (clock_ms() < deadline_ms &&
 		    io_poll(&pfd, 1, deadline_ms) > 0 &&
 		    io_recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)

@@ -5,6 +5,7 @@
 #ifndef WORKER_CLIENT_H
 #define WORKER_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct client {
 	int64_t write_timeout_ms;
 	int64_t shutdown_timeout_ms;
 	int64_t stop_at_ms; /* told to end: when at last; else CLOCK_NEVER */
+	bool ended; /* all that it has sent is read */
 	struct buf in;
 	struct buf out;
 };

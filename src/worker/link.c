@@ -17,7 +17,6 @@
 
 /* In the working directory, to which a worker may be chrooted. */
 #define REGISTRY_SOCKET "registry.sock"
-#define READ_SIZE 16384
 /* The socket is the master's: connecting fails while kvd stops, or while the
  * backlog is full. */
 #define RETRY_MS 20
@@ -39,7 +38,7 @@ link_init(struct link *l, int lifeline_fd, int timeout_ms)
 	return getentropy(&l->session, sizeof(l->session));
 }
 
-static void
+void
 link_close(struct link *l)
 {
 	if (l->fd != -1)
@@ -53,7 +52,6 @@ link_close(struct link *l)
 void
 link_clear(struct link *l)
 {
-	link_close(l);
 	buf_clear(&l->pending);
 	buf_clear(&l->in);
 	events_clear(&l->events);
@@ -63,11 +61,12 @@ link_clear(struct link *l)
 static int
 send_hello(struct link *l)
 {
+	uint8_t room[256];
 	struct buf b;
 	size_t position, hello_size;
 	ssize_t n = -1;
 
-	buf_init(&b);
+	buf_init_with(&b, room, sizeof(room));
 	position = message_begin(&b, MESSAGE_HELLO, 0);
 	message_put_u16(&b, MESSAGE_VERSION);
 	message_put_u64(&b, l->session);
@@ -134,16 +133,10 @@ link_connect(struct link *l, int64_t deadline_ms)
 static ssize_t
 link_read(struct link *l, int flags)
 {
-	uint8_t *to;
-	ssize_t n;
+	ssize_t n = io_recv_buf(l->fd, &l->in, flags);
 
-	if ((to = buf_reserve(&l->in, READ_SIZE)) == NULL)
-		return IO_FAILED;
-	n = io_recv(l->fd, to, READ_SIZE, flags);
-	if (n > 0) {
-		buf_commit(&l->in, (size_t)n);
+	if (n > 0)
 		l->fruitless = false;
-	}
 	return n;
 }
 

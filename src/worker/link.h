@@ -39,6 +39,9 @@ enum link_result {
 
 /* Returns 0, or -1 with errno. */
 int link_init(struct link *, int lifeline_fd, int timeout_ms);
+/* Leaves the registry; the next request connects again. */
+void link_close(struct link *);
+/* Frees what a closed link has. */
 void link_clear(struct link *);
 
 /*

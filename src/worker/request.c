@@ -162,7 +162,7 @@ request_run(struct worker *w, const struct bytes *words, size_t n)
 
 	if ((command = command_find(words, n)) == NULL)
 		return replies_answer(w, STATUS_UNKNOWN_COMMAND);
-	(void)strlcpy(w->cell, command->name, ROSTER_CELL_SIZE);
+	memcpy(w->cell, command->name, strlen(command->name) + 1);
 	if (w->queue.open)
 		return run_queued(w, command, words, n);
 	switch (command->local) {

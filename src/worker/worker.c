@@ -107,6 +107,7 @@ serve_once(struct worker *w)
 static void
 worker_clear(struct worker *w)
 {
+	link_clear(&w->link);
 	buf_clear(&w->client.in);
 	buf_clear(&w->client.out);
 	buf_clear(&w->words);
@@ -114,11 +115,34 @@ worker_clear(struct worker *w)
 	buf_clear(&w->held);
 }
 
+/*
+ * The first memory of the buffers: for a client with a request or two it is
+ * enough.  malloc(3) would have a new process copy pages for itself alone.
+ */
+struct room {
+	struct bytes words[32];
+	uint8_t in[1024];
+	uint8_t link_in[1024];
+	uint8_t out[512];
+	uint8_t pending[512];
+};
+
+static void
+lend(struct worker *w, struct room *room)
+{
+	buf_init_with(&w->words, room->words, sizeof(room->words));
+	buf_init_with(&w->client.in, room->in, sizeof(room->in));
+	buf_init_with(&w->link.in, room->link_in, sizeof(room->link_in));
+	buf_init_with(&w->client.out, room->out, sizeof(room->out));
+	buf_init_with(&w->link.pending, room->pending, sizeof(room->pending));
+}
+
 void
 worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd,
     char *cell)
 {
 	struct worker w = { .config = config, .cell = cell };
+	struct room room;
 
 	w.client.fd = fd;
 	w.client.signal_fd = signal_fd;
@@ -133,10 +157,11 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd,
 	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms) ==
 	    -1)
 		fatal(EX_OSERR, "session");
+	lend(&w, &room);
 	while (!w.over)
 		serve_once(&w);
 	/* First, for the registry not to wait for a client that lingers. */
-	link_clear(&w.link);
+	link_close(&w.link);
 	client_close(&w.client);
 #ifndef KVD_INSTRUMENTED
 	/* Freeing, and exit(3), would only touch pages and so copy them. */

@@ -2,6 +2,11 @@
  * check_buf: the growing byte queue of common/buf.
  */
 
+#include <sys/socket.h>
+
+#include <unistd.h>
+
+#include "common/io.h"
 #include "unit.h"
 
 static struct buf b;
@@ -205,14 +210,91 @@ START_TEST(test_stays_small)
 }
 END_TEST
 
+/* The caller's memory: used while it is enough, never freed. */
+START_TEST(test_lent)
+{
+	uint8_t room[8];
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		buf_init_with(&b, room, sizeof(room));
+		ck_assert_uint_eq(buf_size(&b), 0);
+		buf_append_text(&b, "01234567");
+		ck_assert_ptr_eq(buf_data(&b), room);
+		buf_consume(&b, 2);
+		if (i == 0)
+			ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
+		else
+			buf_append_text(&b, "8");
+		unit_assert_bytes(unit_bytes(&b),
+		    unit_text(i == 0 ? "234567" : "2345678"));
+		if (i == 1)
+			ck_assert_ptr_ne(buf_data(&b), room + 2);
+		/* This, or the next round's memory, would be a leak. */
+		buf_clear(&b);
+		ck_assert_uint_eq(buf_size(&b), 0);
+		buf_append_text(&b, "x");
+		ck_assert_ptr_ne(buf_data(&b), room);
+		buf_clear(&b);
+	}
+}
+END_TEST
+
+static void
+pass(int fd, const char *text, size_t size)
+{
+	ck_assert_int_eq(write(fd, text, size), (ssize_t)size);
+}
+
+/* Reads end where the lent memory does, until one has filled it. */
+START_TEST(test_read)
+{
+	uint8_t room[1024];
+	char text[5000];
+	struct bytes whole = { text, 0 };
+	int fds[2];
+
+	memset(text, 'a', sizeof(text));
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	buf_init_with(&b, room, sizeof(room));
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, MSG_DONTWAIT), IO_AGAIN);
+	pass(fds[1], text, 1023);
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 1023);
+	ck_assert_ptr_eq(buf_data(&b), room);
+	buf_consume(&b, 1023);
+	pass(fds[1], text, sizeof(text));
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 1024);
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 5000 - 1024);
+	whole.size = sizeof(text);
+	unit_assert_bytes(unit_bytes(&b), whole);
+	buf_clear(&b);
+	/* What is left of it is too little. */
+	buf_init_with(&b, room, sizeof(room));
+	pass(fds[1], text, 900);
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 900);
+	pass(fds[1], text, 1000);
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 1000);
+	whole.size = 1900;
+	unit_assert_bytes(unit_bytes(&b), whole);
+	(void)close(fds[1]);
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), IO_END);
+	b.failed = true;
+	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), IO_FAILED);
+	(void)close(fds[0]);
+}
+END_TEST
+
 /* Against a model: the numbers of the bytes put in and taken out. */
 START_TEST(test_random)
 {
 	uint64_t state = 1 + (uint64_t)_i, put = 0, got = 0;
 	uint8_t data[700];
+	uint8_t room[2048];
 	size_t i, n;
 	int round;
 
+	if (_i % 2 != 0)
+		buf_init_with(&b, room, sizeof(room));
 	for (round = 0; round < 3000; round++) {
 		n = unit_random(&state) % sizeof(data);
 		for (i = 0; i < n; i++)
@@ -251,6 +333,8 @@ main(void)
 	tcase_add_loop_test(tc, test_out_of_memory, 0,
 	    UNIT_COUNT(too_much_table));
 	tcase_add_test(tc, test_stays_small);
+	tcase_add_test(tc, test_lent);
+	tcase_add_test(tc, test_read);
 	tcase_add_loop_test(tc, test_random, 0, 4);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);

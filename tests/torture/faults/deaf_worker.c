@@ -7,10 +7,11 @@
 
 #include <poll.h>
 
+#include "common/buf.h"
 #include "common/io.h"
 
-ssize_t __real_io_recv(int, void *, size_t, int);
-ssize_t __wrap_io_recv(int, void *, size_t, int);
+ssize_t __real_io_recv_buf(int, struct buf *, int);
+ssize_t __wrap_io_recv_buf(int, struct buf *, int);
 
 static int
 is_registry(int fd)
@@ -24,14 +25,15 @@ is_registry(int fd)
 
 /* What is read ends, if it comes from the dead. */
 ssize_t
-__wrap_io_recv(int fd, void *data, size_t size, int flags)
+__wrap_io_recv_buf(int fd, struct buf *b, int flags)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLRDHUP };
 	ssize_t n;
 
-	n = __real_io_recv(fd, data, size, flags);
-	if (n > 0 && is_registry(fd) && poll(&pfd, 1, 0) == 1 &&
-	    pfd.revents & (POLLHUP | POLLRDHUP))
-		return IO_END;
-	return n;
+	n = __real_io_recv_buf(fd, b, flags);
+	if (n <= 0 || !is_registry(fd) || poll(&pfd, 1, 0) != 1 ||
+	    !(pfd.revents & (POLLHUP | POLLRDHUP)))
+		return n;
+	buf_truncate(b, buf_size(b) - (size_t)n);
+	return IO_END;
 }
