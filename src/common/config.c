@@ -23,6 +23,8 @@
 /* Values and names have to fit a worker's memory twice over. */
 #define MAX_VALUE_LIMIT ((int64_t)64 << 20)
 
+#define CACHE_LIMIT ((int64_t)1 << 30)
+
 #define FIELD(name) offsetof(struct config, name)
 
 /* What a worker was forked with, and the registry has to agree with, is
@@ -39,6 +41,7 @@ static const struct keyword keywords[] = {
 	    false },
 	{ "max-value", KEYWORD_SIZE, FIELD(max_value), 1, MAX_VALUE_LIMIT, "1M",
 	    true },
+	{ "cache", KEYWORD_SIZE, FIELD(cache), 0, CACHE_LIMIT, "128M", false },
 	{ "acceptors", KEYWORD_COUNT, FIELD(acceptors), 1, CONFIG_ACCEPTORS_MAX,
 	    "1", false },
 	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, ROSTER_MAX,

@@ -40,6 +40,7 @@ struct config {
 	char *libexec;
 	int64_t sync_ms; /* CONFIG_SYNC_*, or an interval */
 	int64_t max_value;
+	int64_t cache; /* bytes; 0: none */
 	int64_t acceptors;
 	int64_t max_clients;
 	int64_t max_clients_per_source; /* 0: no limit of its own */

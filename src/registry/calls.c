@@ -247,6 +247,8 @@ call_stats(struct call_context *ctx, const struct call_args *args)
 	reply_stat(ctx->reply, "revision", stats.revision);
 	reply_stat(ctx->reply, "file-bytes", stats.file_bytes);
 	reply_stat(ctx->reply, "used-bytes", stats.used_bytes);
+	reply_stat(ctx->reply, "cache-hits", stats.cache_hits);
+	reply_stat(ctx->reply, "cache-misses", stats.cache_misses);
 	return STORE_OK;
 }
 

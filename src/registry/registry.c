@@ -97,6 +97,13 @@ list_outcomes(struct registry *r)
 }
 
 static void
+set_cache(struct registry *r)
+{
+	if (store_set_cache(r->store, (size_t)r->config->cache) != STORE_OK)
+		log_warnx("%s", store_error(r->store));
+}
+
+static void
 open_store(struct registry *r)
 {
 	struct store_options options = { .dir = r->config->data,
@@ -113,6 +120,7 @@ open_store(struct registry *r)
 	default:
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	}
+	set_cache(r);
 	list_outcomes(r);
 	if (upkeep_init(r) != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
@@ -146,6 +154,7 @@ read_channel(struct registry *r)
 		if (store_set_sync(r->store, (int)r->config->sync_ms) !=
 		    STORE_OK)
 			fatalx(EX_IOERR, "%s", store_error(r->store));
+		set_cache(r);
 		log_debug("new configuration");
 		return;
 	case CHANNEL_BAD_CONFIG:

@@ -5,9 +5,9 @@
  * One process, one thread.  Reads go through the snapshot or, to see what is
  * about to be committed, through the batch: there is at most one of each.
  * What takes longer than a turn reads through a pin, of which there are some.
- * Bytes that a read returns are borrowed: they are valid until the next write
- * to their view, no longer than the view, and, of a pin's, until the file
- * grows (store_grow, store_use_reserve).
+ * Bytes that a read returns are borrowed: they are valid until the next
+ * store_get() or write to their view, no longer than the view, and, of a
+ * pin's, until the file grows (store_grow, store_use_reserve).
  *
  * Names of buckets and keys have 1 to 255 bytes.  They are ordered as bytes
  * are, and a prefix comes before what it begins.
@@ -119,6 +119,13 @@ enum store_result store_save(struct store *);
 enum store_result store_keep(struct store *);
 void store_undo(struct store *);
 
+/*
+ * Keeps entries that were read lately in memory, in at most `size` bytes;
+ * 0, as at first: none.  STORE_FAILED: there is no such memory, and none are
+ * kept.
+ */
+enum store_result store_set_cache(struct store *, size_t size);
+
 /* Makes earlier commits durable (the interval is the caller's to keep). */
 enum store_result store_sync(struct store *);
 /* Is there a commit that is not yet durable? */
@@ -205,6 +212,7 @@ struct store_stats {
 	uint64_t file_bytes; /* taken of the disk */
 	uint64_t used_bytes; /* of these, by what the view sees */
 	unsigned int pins; /* views, not holders */
+	uint64_t cache_hits, cache_misses; /* reads, since it was opened */
 };
 enum store_result store_stats(struct store_view *, struct store_stats *);
 

@@ -91,7 +91,8 @@ purge_entry(struct store_view *v, MDB_cursor *cursor, MDB_val key, MDB_val val)
 
 	if (key.mv_size > sizeof(k.data))
 		return store_lmdb_result(s, "purge", MDB_CORRUPTED);
-	/* Deleting it, or the row, moves what LMDB's pointers point to. */
+	/* No cached record is dropped: nobody asks for this bucket's id again.
+	 * Deleting it, or the row, moves what LMDB's pointers point to. */
 	memcpy(k.data, key.mv_data, key.mv_size);
 	if (expiry != 0)
 		result = expiry_delete(s, v->txn, expiry,

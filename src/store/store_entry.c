@@ -7,24 +7,66 @@
 
 #include "store/store_record.h"
 
-/* Reads the entry, be it due or not. */
-static enum store_result
-read_entry(struct store_view *v, struct entry_key *k, struct store_entry *e)
+static struct bytes
+bytes_of(MDB_val val)
+{
+	return (struct bytes){ val.mv_data, val.mv_size };
+}
+
+/* The last commit's record, or the batch's if that has not written to it. */
+static bool
+read_cached(struct store_view *v, MDB_val key, MDB_val *val)
 {
 	struct store *s = v->store;
-	const uint8_t *p;
-	MDB_val val;
+	struct bytes record;
+
+	if (!v->newest || !store_cache_get(s->cache, bytes_of(key), &record)) {
+		s->cache_misses++;
+		return false;
+	}
+	s->cache_hits++;
+	*val = record_val(record);
+	if (record_is_sound(key, *val, ENTRY_SUM))
+		return true;
+	/* The memory is bad, or something has written to it. */
+	store_cache_drop(s->cache, bytes_of(key));
+	return false;
+}
+
+static enum store_result
+read_record(struct store_view *v, MDB_val key, MDB_val *val)
+{
+	struct store *s = v->store;
 	int rc;
 
-	rc = mdb_get(v->txn, s->entries, &k->val, &val);
+	if (read_cached(v, key, val))
+		return STORE_OK;
+	rc = mdb_get(v->txn, s->entries, &key, val);
 	if (rc == MDB_NOTFOUND)
 		return STORE_ABSENT;
 	if (rc != 0)
 		return store_lmdb_result(s, "get", rc);
-	if (!record_is_sound(k->val, val, ENTRY_SUM))
+	if (!record_is_sound(key, *val, ENTRY_SUM))
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: checksum of an entry of bucket %llu does not match",
 		    s->dir, (unsigned long long)v->id);
+	/* What is in a batch may never be committed, and what it has written
+	 * over is in the snapshot still. */
+	if (v->newest && !s->batch.open)
+		store_cache_put(s->cache, bytes_of(key), bytes_of(*val));
+	return STORE_OK;
+}
+
+/* Reads the entry, be it due or not. */
+static enum store_result
+read_entry(struct store_view *v, struct entry_key *k, struct store_entry *e)
+{
+	enum store_result result;
+	const uint8_t *p;
+	MDB_val val;
+
+	if ((result = read_record(v, k->val, &val)) != STORE_OK)
+		return result;
 	p = val.mv_data;
 	e->revision = record_get_le64(p);
 	e->expiry_ms = (int64_t)entry_expiry(val);
@@ -95,6 +137,7 @@ put_entry(struct store_view *v, struct bytes key, struct bytes value,
 	int rc;
 
 	entry_key_make(&k, v->id, key);
+	store_cache_drop(s->cache, bytes_of(k.val));
 	rc = mdb_put(v->txn, s->entries, &k.val, &val,
 	    MDB_RESERVE | MDB_NOOVERWRITE);
 	if (rc == 0) {
@@ -162,6 +205,7 @@ store_delete(struct store_view *v, struct bytes bucket, struct bytes key)
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
 	entry_key_make(&k, v->id, key);
+	store_cache_drop(s->cache, bytes_of(k.val));
 	rc = mdb_get(v->txn, s->entries, &k.val, &val);
 	if (rc == 0) {
 		expiry = entry_expiry(val);

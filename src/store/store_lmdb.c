@@ -40,6 +40,19 @@ store_set_now(struct store *s, int64_t now_ms)
 	s->now_ms = now_ms;
 }
 
+enum store_result
+store_set_cache(struct store *s, size_t size)
+{
+	if (size == s->cache_size)
+		return STORE_OK;
+	store_cache_close(s->cache);
+	s->cache_size = 0;
+	if (store_cache_open(&s->cache, size) == -1)
+		return store_fail(s, STORE_FAILED, "no memory for the cache");
+	s->cache_size = size;
+	return STORE_OK;
+}
+
 const char *
 store_error(const struct store *s)
 {
@@ -59,7 +72,7 @@ store_snapshot(struct store *s, struct store_view **view)
 		rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->snapshot.txn);
 	else
 		rc = mdb_txn_renew(s->snapshot.txn);
-	s->snapshot.open = rc == 0;
+	s->snapshot.open = s->snapshot.newest = rc == 0;
 	return store_lmdb_result(s, "snapshot", rc);
 }
 
@@ -107,6 +120,7 @@ store_commit(struct store *s)
 	}
 	rc = mdb_txn_commit(s->batch.txn);
 	store_view_forget(&s->batch);
+	s->snapshot.newest = false;
 	if (rc == 0 && s->sync_ms != STORE_SYNC_ALWAYS)
 		s->unsynced = true;
 	return store_lmdb_result(s, "commit", rc);

@@ -11,6 +11,7 @@
 #include <lmdb.h>
 
 #include "store/store.h"
+#include "store/store_cache.h"
 
 /* Of a new data file, and smallest step of growth. */
 #define STORE_SIZE_MIN ((size_t)4 << 20)
@@ -24,6 +25,7 @@ struct store_view {
 	MDB_txn *txn;
 	bool open;
 	bool writes;
+	bool newest; /* the batch; the snapshot until the next commit */
 
 	bool known; /* the fields below are valid */
 	bool changed; /* count is to be written back */
@@ -51,6 +53,9 @@ struct store {
 	struct store_view snapshot, batch;
 	struct store_view saved; /* the batch at the savepoint, if open */
 	size_t saved_room;
+	struct store_cache *cache; /* of records of `entries`; or NULL */
+	size_t cache_size;
+	uint64_t cache_hits, cache_misses;
 	struct store_pins pins;
 	unsigned int n_pins;
 	int64_t now_ms;

@@ -310,7 +310,7 @@ store_open(struct store **store, const struct store_options *o)
 	s->dirfd = s->lockfd = -1;
 	s->sync_ms = o->sync_ms;
 	s->snapshot.store = s->batch.store = s;
-	s->batch.writes = true;
+	s->batch.writes = s->batch.newest = true;
 	TAILQ_INIT(&s->pins);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
@@ -331,6 +331,7 @@ store_close(struct store *s)
 		return;
 	store_abort(s);
 	store_free_pins(s);
+	store_cache_close(s->cache);
 	if (s->snapshot.txn != NULL)
 		mdb_txn_abort(s->snapshot.txn);
 	if (s->unsynced)

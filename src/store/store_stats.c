@@ -66,7 +66,9 @@ store_stats(struct store_view *v, struct store_stats *stats)
 	*stats = (struct store_stats){ .revision = store_revision(v),
 		.file_bytes = s->allocated,
 		.used_bytes = 2 * s->page_size, /* the roots */
-		.pins = s->n_pins };
+		.pins = s->n_pins,
+		.cache_hits = s->cache_hits,
+		.cache_misses = s->cache_misses };
 	for (i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
 		result = add_database(v, databases[i].dbi, stats,
 		    databases[i].entries);

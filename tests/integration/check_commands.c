@@ -475,33 +475,12 @@ START_TEST(test_help)
 }
 END_TEST
 
-/* A number that STATS tells. */
-static long
-stat_number(int fd, const char *name)
-{
-	char line[LINE_SIZE], word[LINE_SIZE];
-	long number, found = -1;
-
-	client_say(fd, "STATS\n");
-	for (;;) {
-		client_read_line(fd, line);
-		if (strcmp(line, OK) == 0)
-			break;
-		ck_assert_int_eq(sscanf(line, "%127s %ld\r\n", word, &number),
-		    2);
-		if (strcmp(word, name) == 0)
-			found = number;
-	}
-	ck_assert_msg(found >= 0, "no %s in STATS", name);
-	return found;
-}
-
 static void
 await_stat(int fd, const char *name, long want)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 
-	while (stat_number(fd, name) != want)
+	while (client_stat(fd, name) != want)
 		pause_until(deadline_ms, name);
 }
 
@@ -513,21 +492,21 @@ START_TEST(test_stats)
 	client_ask(fd, "CREATE b\nCREATE c\nPUT b k v\nPUT c k v EX 1000\n",
 	    OK OK OK OK);
 	client_ask(other, "PING\n", OK);
-	ck_assert_int_eq(stat_number(fd, "buckets"), 2);
-	ck_assert_int_eq(stat_number(fd, "keys"), 2);
-	ck_assert_int_eq(stat_number(fd, "expiring"), 1);
-	ck_assert_int_eq(stat_number(fd, "dropped"), 0);
-	ck_assert_int_eq(stat_number(fd, "pins"), 0);
-	ck_assert_int_eq(stat_number(fd, "workers"), 2);
-	ck_assert_int_ge(stat_number(fd, "file-bytes"), 4 << 20);
-	ck_assert_int_gt(stat_number(fd, "used-bytes"), 4096);
-	ck_assert_int_lt(stat_number(fd, "uptime-seconds"), 1000);
-	revision = stat_number(fd, "revision");
-	requests = stat_number(fd, "requests");
-	ck_assert_int_eq(stat_number(fd, "revision"), revision);
-	ck_assert_int_eq(stat_number(fd, "requests"), requests + 2);
+	ck_assert_int_eq(client_stat(fd, "buckets"), 2);
+	ck_assert_int_eq(client_stat(fd, "keys"), 2);
+	ck_assert_int_eq(client_stat(fd, "expiring"), 1);
+	ck_assert_int_eq(client_stat(fd, "dropped"), 0);
+	ck_assert_int_eq(client_stat(fd, "pins"), 0);
+	ck_assert_int_eq(client_stat(fd, "workers"), 2);
+	ck_assert_int_ge(client_stat(fd, "file-bytes"), 4 << 20);
+	ck_assert_int_gt(client_stat(fd, "used-bytes"), 4096);
+	ck_assert_int_lt(client_stat(fd, "uptime-seconds"), 1000);
+	revision = client_stat(fd, "revision");
+	requests = client_stat(fd, "requests");
+	ck_assert_int_eq(client_stat(fd, "revision"), revision);
+	ck_assert_int_eq(client_stat(fd, "requests"), requests + 2);
 	client_ask(fd, "PUT b k w\n", OK);
-	ck_assert_int_gt(stat_number(fd, "revision"), revision);
+	ck_assert_int_gt(client_stat(fd, "revision"), revision);
 	(void)close(fd);
 	(void)close(other);
 }
@@ -563,7 +542,7 @@ START_TEST(test_expiry)
 	    OK OK OK);
 	client_ask(fd, "COUNT b\nEXPIRE b m 1\nINCR b m\n",
 	    "4\r\nOK\r\n" OK "6\r\nOK\r\n");
-	ck_assert_int_eq(stat_number(fd, "keys"), 4);
+	ck_assert_int_eq(client_stat(fd, "keys"), 4);
 	await_stat(fd, "keys", 2);
 	ck_assert_int_ge(now_ms() - start_ms, 1000);
 	await_stat(fd, "expiring", 1);
@@ -590,7 +569,7 @@ START_TEST(test_expiry_many)
 	}
 	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
 	    buf_size(&want));
-	while (stat_number(other, "expiring") > 5000)
+	while (client_stat(other, "expiring") > 5000)
 		client_ask(other, "INCR b n 0\nPING\n", "0\r\nOK\r\n" OK);
 	client_ask(fd, "COUNT b\nEXISTS b k4\n", "5001\r\nOK\r\n" OK);
 	buf_clear(&out);
@@ -663,7 +642,7 @@ START_TEST(test_drop_many)
 	client_ask(fd, "COUNT b\nGET b key1\nGET b key2\n",
 	    "1\r\nOK\r\nnew\r\nOK\r\n" EMPTY);
 	await_stat(fd, "dropped", 0);
-	ck_assert_int_eq(stat_number(fd, "keys"), 2);
+	ck_assert_int_eq(client_stat(fd, "keys"), 2);
 	client_ask(fd, "COUNT b\nGET b key1\nGET c k\n",
 	    "1\r\nOK\r\nnew\r\nOK\r\nv\r\nOK\r\n");
 	(void)close(fd);

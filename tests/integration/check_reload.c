@@ -149,6 +149,35 @@ END_TEST
 
 static const size_t acceptor_counts[] = { 1, 4, 2, 16, 3, 1 };
 
+/* Larger, smaller, none: what is read stays right. */
+static const char *const cache_table[] = { "128M", "32k", "0" };
+
+START_TEST(test_cache)
+{
+	struct server *s = start_with("cache 64k\n");
+	int fd = client_connect(s);
+	long hits;
+
+	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
+	client_ask(fd, "GET b k\nGET b k\n", "v\r\nOK\r\nv\r\nOK\r\n");
+	hits = client_stat(fd, "cache-hits");
+	ck_assert_int_ge(hits, 1);
+	ck_assert_int_ge(client_stat(fd, "cache-misses"), 1);
+	server_file(s, "cache %s\n", cache_table[_i]);
+	reload(s, 1);
+	client_ask(fd, "GET b k\n", "v\r\nOK\r\n");
+	ck_assert_int_eq(client_stat(fd, "cache-hits"), hits);
+	client_ask(fd, "PUT b k w\nGET b k\n", "OK\r\nw\r\nOK\r\n");
+	client_ask(fd, "GET b k\nGET b k\n", "w\r\nOK\r\nw\r\nOK\r\n");
+	if (_i < 2)
+		ck_assert_int_gt(client_stat(fd, "cache-hits"), hits);
+	else
+		ck_assert_int_eq(client_stat(fd, "cache-hits"), hits);
+	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
 START_TEST(test_acceptors)
 {
 	struct server *s = start_with("acceptors 1\nmax-clients 4\n");
@@ -563,6 +592,7 @@ add_changes(Suite *suite)
 	tcase_add_test(tc, test_max_clients);
 	tcase_add_test(tc, test_back_to_default);
 	tcase_add_test(tc, test_timeouts);
+	tcase_add_loop_test(tc, test_cache, 0, COUNT(cache_table));
 	tcase_add_test(tc, test_acceptors);
 	tcase_add_test(tc, test_surplus_acceptor);
 	tcase_add_test(tc, test_listen);

@@ -117,24 +117,6 @@ expect_event(int fd, enum event_kind kind)
 	ck_assert_int_eq(frame[MESSAGE_HEADER_SIZE], kind);
 }
 
-/* A number of STATS. */
-static long
-ask_stat(int fd, const char *name)
-{
-	char line[LINE_SIZE];
-	long number = -1;
-	size_t size = strlen(name);
-
-	client_say(fd, "STATS\n");
-	for (;;) {
-		client_read_line(fd, line);
-		if (strcmp(line, "OK\r\n") == 0)
-			return number;
-		if (strncmp(line, name, size) == 0 && line[size] == ' ')
-			number = strtol(line + size, NULL, 10);
-	}
-}
-
 /* The old connection's end is seen after the new one's greeting. */
 START_TEST(test_two_connections)
 {
@@ -208,7 +190,7 @@ START_TEST(test_subscribers_return)
 	long before;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	before = ask_stat(fd, "commits");
+	before = client_stat(fd, "commits");
 	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
 	for (i = 0; i < WORKERS; i++) {
 		fds[i] = worker_connect(s);
@@ -222,7 +204,7 @@ START_TEST(test_subscribers_return)
 		expect_reply(fds[i], 1, NULL);
 		(void)close(fds[i]);
 	}
-	ck_assert_int_lt(ask_stat(fd, "commits") - before, WORKERS / 4);
+	ck_assert_int_lt(client_stat(fd, "commits") - before, WORKERS / 4);
 	(void)close(fd);
 	server_stop(s);
 }
@@ -321,7 +303,7 @@ START_TEST(test_listing_of_one_moment)
 	lines = read_page(worker, &page, &revision, &last, &more);
 	ck_assert_int_eq(more, 1);
 	/* The clock is ahead of the keys; removed they may be or not. */
-	while (ask_stat(fd, "expiring") > 0)
+	while (client_stat(fd, "expiring") > 0)
 		pause_until(deadline_ms, "expiry");
 	for (i = 2; more; i++) {
 		say_list((uint64_t)i, revision, last);

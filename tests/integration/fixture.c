@@ -1252,3 +1252,23 @@ client_half_close(int fd)
 {
 	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
 }
+
+long
+client_stat(int fd, const char *name)
+{
+	char line[LINE_SIZE], word[LINE_SIZE];
+	long number, found = -1;
+
+	client_say(fd, "STATS\n");
+	for (;;) {
+		client_read_line(fd, line);
+		if (strcmp(line, "OK\r\n") == 0)
+			break;
+		ck_assert_int_eq(sscanf(line, "%127s %ld\r\n", word, &number),
+		    2);
+		if (strcmp(word, name) == 0)
+			found = number;
+	}
+	ck_assert_msg(found >= 0, "no %s in STATS", name);
+	return found;
+}

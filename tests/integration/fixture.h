@@ -169,6 +169,8 @@ void client_hear(int fd, const char *text);
 void client_ask(int fd, const char *request, const char *reply);
 /* The next line, with its end. */
 #define LINE_SIZE 128
+/* A number that STATS tells. */
+long client_stat(int fd, const char *name);
 void client_read_line(int fd, char line[LINE_SIZE]);
 /* Nothing but the end comes next; closes. */
 void client_expect_end(int fd);

@@ -115,6 +115,7 @@ assert_round_trip(void)
 	"libexec " KVD_LIBEXECDIR "\n"         \
 	"sync always\n"                        \
 	"max-value 1048576\n"                  \
+	"cache 134217728\n"                     \
 	"acceptors 1\n"                        \
 	"max-clients 1000\n"                   \
 	"max-clients-per-source 0\n"           \
@@ -185,6 +186,8 @@ static const struct {
 	{ "max-value 64M", FIELD(max_value), 64 << 20 },
 	{ "max-value 65536k", FIELD(max_value), 64 << 20 },
 	{ "max-value 67108864", FIELD(max_value), 64 << 20 },
+	{ "cache 0", FIELD(cache), 0 },
+	{ "cache 1024M", FIELD(cache), 1 << 30 },
 
 	{ "acceptors 1", FIELD(acceptors), 1 },
 	{ "acceptors 2", FIELD(acceptors), 2 },
@@ -272,6 +275,7 @@ START_TEST(test_fields)
 				   "first-command-timeout 10ms\n"
 				   "max-clients-per-source 14\n"
 				   "acceptors 15\n"
+				   "cache 17\n"
 				   "listing-timeout 16ms\n"
 				   "shutdown-timeout 4ms\n"
 				   "registry-timeout 3ms\n"
@@ -292,6 +296,7 @@ START_TEST(test_fields)
 		     "libexec /c\n"
 		     "sync 6ms\n"
 		     "max-value 7\n"
+		     "cache 17\n"
 		     "acceptors 15\n"
 		     "max-clients 8\n"
 		     "max-clients-per-source 14\n"

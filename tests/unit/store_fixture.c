@@ -88,6 +88,9 @@ try_open_waiting(int sync_ms, int lock_wait_ms)
 	store_close(fx.store);
 	result = store_open(&fx.store, &o);
 	ck_assert_ptr_nonnull(fx.store);
+	/* So small that much is given up, and not too small for some hits. */
+	if (result == STORE_OK)
+		result = store_set_cache(fx.store, CACHE_SIZE);
 	return result;
 }
 

@@ -16,6 +16,8 @@
 
 #include "store/store.h"
 
+#define CACHE_SIZE ((size_t)48 << 10)
+
 #define B(text) UNIT_BYTES(text)
 
 /* Check's fixtures have no argument. */

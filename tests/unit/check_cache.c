@@ -1,0 +1,221 @@
+/*
+ * check_cache: the store's cache of records: what it finds is what was put
+ * last and not dropped; what it does not find costs only time.
+ */
+
+#include "store/store_cache.h"
+#include "unit.h"
+
+#define SMALL ((size_t)64 << 10)
+
+static struct store_cache *cache;
+
+static void
+setup(void)
+{
+	ck_assert_int_eq(store_cache_open(&cache, SMALL), 0);
+	ck_assert_ptr_nonnull(cache);
+}
+
+static void
+teardown(void)
+{
+	store_cache_close(cache);
+}
+
+static struct bytes
+key(uint32_t number, char text[32])
+{
+	return (
+	    struct bytes){ text, (size_t)snprintf(text, 32, "key %u", number) };
+}
+
+static void
+put(uint32_t number, const char *value)
+{
+	char text[32];
+
+	store_cache_put(cache, key(number, text), unit_text(value));
+}
+
+static bool
+has(uint32_t number, const char *value)
+{
+	struct bytes got;
+	char text[32];
+
+	if (!store_cache_get(cache, key(number, text), &got))
+		return false;
+	unit_assert_bytes(got, unit_text(value));
+	return true;
+}
+
+static void
+drop(uint32_t number)
+{
+	char text[32];
+
+	store_cache_drop(cache, key(number, text));
+}
+
+START_TEST(test_few)
+{
+	uint32_t i;
+
+	ck_assert(!has(1, ""));
+	drop(1);
+	for (i = 0; i < 100; i++)
+		put(i, "value");
+	for (i = 0; i < 100; i++)
+		ck_assert(has(i, "value"));
+	ck_assert(!has(100, ""));
+	drop(50);
+	ck_assert(!has(50, ""));
+	ck_assert(has(49, "value"));
+	put(50, "another, longer");
+	ck_assert(has(50, "another, longer"));
+}
+END_TEST
+
+/* No cache is one that finds nothing. */
+static const size_t too_small_table[] = { 0, 1, 4096, 32767 };
+
+START_TEST(test_none)
+{
+	struct store_cache *none = cache;
+	struct bytes got;
+
+	ck_assert_int_eq(store_cache_open(&none, too_small_table[_i]), 0);
+	ck_assert_ptr_null(none);
+	store_cache_put(none, unit_text("k"), unit_text("v"));
+	ck_assert(!store_cache_get(none, unit_text("k"), &got));
+	store_cache_drop(none, unit_text("k"));
+	store_cache_close(none);
+}
+END_TEST
+
+START_TEST(test_smallest)
+{
+	uint32_t i;
+
+	store_cache_close(cache);
+	ck_assert_int_eq(store_cache_open(&cache, 32768), 0);
+	ck_assert_ptr_nonnull(cache);
+	put(0, "0");
+	ck_assert(has(0, "0"));
+	for (i = 1; i < 100000; i++)
+		if (!has(i, "x"))
+			put(i, "x");
+}
+END_TEST
+
+START_TEST(test_too_much)
+{
+	size_t size = (size_t)INTPTR_MAX;
+
+	store_cache_close(cache);
+	ck_assert_int_eq(store_cache_open(&cache, size), -1);
+	ck_assert_ptr_null(cache);
+}
+END_TEST
+
+/* Records of every size, up to the largest, and beyond. */
+START_TEST(test_sizes)
+{
+	static uint8_t data[2 * STORE_CACHE_RECORD_MAX];
+	struct bytes k = UNIT_BYTES("k"), got;
+	size_t size, kept = 0;
+	int i;
+
+	for (size = 0; size < sizeof(data); size++)
+		data[size] = (uint8_t)(size * 7);
+	for (size = 0; size < sizeof(data); size++) {
+		store_cache_drop(cache, k);
+		/* Once it is full, only some are taken. */
+		for (i = 0; i < 100 && !store_cache_get(cache, k, &got); i++)
+			store_cache_put(cache, k, (struct bytes){ data, size });
+		if (i == 100)
+			continue;
+		kept++;
+		ck_assert_uint_eq(got.size, size);
+		if (memcmp(got.data, data, size) != 0)
+			ck_abort_msg("size %zu: wrong bytes", size);
+	}
+	ck_assert_uint_gt(kept, STORE_CACHE_RECORD_MAX - 64);
+	ck_assert_uint_le(kept, STORE_CACHE_RECORD_MAX);
+}
+END_TEST
+
+/* What is read again and again stays, whatever walks by. */
+START_TEST(test_walk)
+{
+	uint32_t i, found = 0, asked = 0;
+
+	for (i = 0; i < 400000; i++) {
+		if (i % 4 == 0) {
+			asked++;
+			if (has(i / 4 % 100, "hot"))
+				found++;
+			else
+				put(i / 4 % 100, "hot");
+		} else if (!has(1000000 + i, "cold"))
+			put(1000000 + i, "cold");
+	}
+	ck_assert_uint_gt(found, asked / 2);
+}
+END_TEST
+
+/* Against a model: the last value of each key, or none. */
+#define KEYS 5000
+
+START_TEST(test_model)
+{
+	static uint32_t values[KEYS]; /* 0: must not be found */
+	uint64_t state = 1 + (uint64_t)_i;
+	uint32_t i, n, hits = 0;
+	char value[700], text[32];
+	struct bytes got;
+
+	memset(values, 0, sizeof(values));
+	for (i = 1; i < 1000000; i++) {
+		n = (uint32_t)(unit_random(&state) % KEYS);
+		if (unit_random(&state) % 4 == 0) {
+			values[n] = 0;
+			drop(n);
+			continue;
+		}
+		if (store_cache_get(cache, key(n, text), &got)) {
+			hits++;
+			/* Of some of its sizes each. */
+			snprintf(value, sizeof(value), "%u %0*u", n,
+			    (int)(values[n] % 600), values[n]);
+			ck_assert_uint_ne(values[n], 0);
+			unit_assert_bytes(got, unit_text(value));
+			continue;
+		}
+		values[n] = i;
+		snprintf(value, sizeof(value), "%u %0*u", n, (int)(i % 600), i);
+		store_cache_put(cache, key(n, text), unit_text(value));
+	}
+	ck_assert_uint_gt(hits, 5000);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("cache");
+	TCase *tc = tcase_create("cache");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, test_few);
+	tcase_add_loop_test(tc, test_none, 0, UNIT_COUNT(too_small_table));
+	tcase_add_test(tc, test_smallest);
+	tcase_add_test(tc, test_too_much);
+	tcase_add_test(tc, test_sizes);
+	tcase_add_test(tc, test_walk);
+	tcase_add_loop_test(tc, test_model, 0, 4);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
