@@ -10,8 +10,10 @@
 enum number_result
 number_parse(struct bytes text, int64_t *number)
 {
-	const char *p = text.data, *end = p + text.size;
-	bool negative = text.size > 0 && *p == '-', fits = true;
+	/* No arithmetic on the data of nothing, which may be NULL. */
+	const char *p = text.size > 0 ? text.data : "";
+	const char *end = p + text.size;
+	bool negative = *p == '-', fits = true;
 	int64_t n = 0;
 
 	if (negative)

@@ -41,10 +41,11 @@ void
 events_remove(struct events *e, struct bytes bucket)
 {
 	size_t position, size = find(e, bucket, &position);
-	uint8_t *at = buf_data(&e->buckets) + position;
+	uint8_t *at;
 
 	if (size == 0)
 		return;
+	at = buf_data(&e->buckets) + position;
 	memmove(at, at + size, buf_size(&e->buckets) - position - size);
 	buf_truncate(&e->buckets, buf_size(&e->buckets) - size);
 }
