@@ -29,6 +29,7 @@
 
 /* How kvd is started.  Descriptors become FIRST_FD and following. */
 struct launch {
+	const char *name; /* argv[0]; NULL: kvd */
 	const char *variables[6]; /* NAME=VALUE; ended by NULL */
 	const char *extra[3]; /* arguments */
 	int fds[FDS_MAX];
@@ -200,6 +201,8 @@ exec_kvd(const struct launch *l)
 	size_t i, n = 2;
 	int log;
 
+	if (l->name != NULL)
+		argv[0] = l->name;
 	(void)setpgid(0, 0);
 	in_dir(path, "log");
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -511,6 +514,27 @@ START_TEST(test_environment)
 }
 END_TEST
 
+/* Inits start it with its path: longer than the title. */
+START_TEST(test_title)
+{
+	const struct launch l = { .name = "/usr/local/sbin/kvd",
+		.variables = { notify_variable } };
+	char path[PATH_MAX], title[256];
+	ssize_t n, size = sizeof("kvd: master");
+	int fd;
+
+	launch_and_await(&l);
+	snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)server->pid);
+	ck_assert_int_ne(fd = open(path, O_RDONLY | O_CLOEXEC), -1);
+	ck_assert_int_ge(n = read(fd, title, sizeof(title)), size);
+	(void)close(fd);
+	ck_assert_str_eq(title, "kvd: master");
+	for (; size < n; size++)
+		ck_assert_int_eq(title[size], '\0');
+	stop();
+}
+END_TEST
+
 /* s6 */
 
 START_TEST(test_ready_descriptor)
@@ -806,6 +830,7 @@ notify_suite(void)
 	tcase_add_test(tc, test_watchdog);
 	tcase_add_test(tc, test_watchdog_of_another);
 	tcase_add_test(tc, test_environment);
+	tcase_add_test(tc, test_title);
 	tcase_add_test(tc, test_ready_descriptor);
 	tcase_add_test(tc, test_bad_ready_descriptor);
 	tcase_add_test(tc, test_inherited);
