@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <paths.h>
 #include <poll.h>
 #include <string.h>
@@ -113,6 +114,23 @@ is_shortage(int error)
 	    error == ENOBUFS;
 }
 
+/* Of a socket for IPv6 and IPv4: a client of IPv4 is one, however it came, so
+ * that it cannot be counted as another source (ipv6(7)). */
+static void
+unmap(struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in6 *sin6 = (const void *)addr;
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+
+	if (addr->ss_family != AF_INET6 ||
+	    !IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr))
+		return;
+	sin.sin_port = sin6->sin6_port;
+	memcpy(&sin.sin_addr, &sin6->sin6_addr.s6_addr[12],
+	    sizeof(sin.sin_addr));
+	memcpy(addr, &sin, sizeof(sin));
+}
+
 /* Returns false when nobody waits, or none can be taken now. */
 static bool
 accept_one(struct acceptor *a, int listen_fd)
@@ -135,6 +153,7 @@ accept_one(struct acceptor *a, int listen_fd)
 			complain(a, "accept");
 		return false;
 	}
+	unmap(&addr);
 	result = roster_take(a->roster, &addr, a->config->max_clients,
 	    a->config->max_clients_per_source, &slot);
 	if (result == ROSTER_OK && workers_start(a, fd, &addr, slot) == -1) {

@@ -5,6 +5,7 @@
 #include <sys/prctl.h>
 
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -48,6 +49,21 @@ take_environment(struct master *m)
 	return EX_OK;
 }
 
+/*
+ * For kernels that look for it, libbsd puts a dot where argv[0] ended, if the
+ * title is shorter.  Linux looks behind the last argument: ps(1) shows the
+ * dot.
+ */
+static void
+set_title(char *base)
+{
+	size_t size = strlen(base);
+
+	setproctitle("-kvd: master");
+	if (strlen(base) < size)
+		base[size] = '\0';
+}
+
 static int
 start(struct master *m)
 {
@@ -58,7 +74,7 @@ start(struct master *m)
 		m->daemon_fd = daemon_start();
 	}
 	log_init("master", m->terms.log_where, m->terms.verbose);
-	setproctitle("-kvd: master");
+	set_title(m->options->argv[0]);
 	m->status = prepare_run(m);
 	if (m->status == EX_OK)
 		run(m);

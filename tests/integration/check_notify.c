@@ -29,6 +29,7 @@
 
 /* How kvd is started.  Descriptors become FIRST_FD and following. */
 struct launch {
+	const char *name; /* argv[0]; NULL: kvd */
 	const char *variables[6]; /* NAME=VALUE; ended by NULL */
 	const char *extra[3]; /* arguments */
 	int fds[FDS_MAX];
@@ -200,6 +201,8 @@ exec_kvd(const struct launch *l)
 	size_t i, n = 2;
 	int log;
 
+	if (l->name != NULL)
+		argv[0] = l->name;
 	(void)setpgid(0, 0);
 	in_dir(path, "log");
 	log = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -511,6 +514,27 @@ START_TEST(test_environment)
 }
 END_TEST
 
+/* Inits start it with its path: longer than the title. */
+START_TEST(test_title)
+{
+	const struct launch l = { .name = "/usr/local/sbin/kvd",
+		.variables = { notify_variable } };
+	char path[PATH_MAX], title[256];
+	ssize_t n, size = sizeof("kvd: master");
+	int fd;
+
+	launch_and_await(&l);
+	snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)server->pid);
+	ck_assert_int_ne(fd = open(path, O_RDONLY | O_CLOEXEC), -1);
+	ck_assert_int_ge(n = read(fd, title, sizeof(title)), size);
+	(void)close(fd);
+	ck_assert_str_eq(title, "kvd: master");
+	for (; size < n; size++)
+		ck_assert_int_eq(title[size], '\0');
+	stop();
+}
+END_TEST
+
 /* s6 */
 
 START_TEST(test_ready_descriptor)
@@ -644,6 +668,86 @@ START_TEST(test_inherited)
 }
 END_TEST
 
+/* A socket of IPv6 that takes IPv4 as well, or -1. */
+static int
+bind_both(int *port)
+{
+	struct sockaddr_in6 sin6 = { .sin6_family = AF_INET6 };
+	socklen_t size = sizeof(sin6);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), off = 0;
+
+	if (fd == -1)
+		return -1;
+	ck_assert_int_eq(
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)), 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin6, size), 0);
+	ck_assert_int_eq(listen(fd, 16), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin6, &size), 0);
+	*port = ntohs(sin6.sin6_port);
+	return fd;
+}
+
+static void
+expect_source_full(int port)
+{
+	int fd = client_connect_to("127.0.0.1", port);
+
+	client_hear(fd, "ERROR too many clients from your address\r\n");
+	client_expect_end(fd);
+}
+
+/* A client of IPv4 is one, whichever socket it comes to. */
+START_TEST(test_inherited_for_both)
+{
+	struct launch l = {
+		.variables = { notify_variable, "LISTEN_FDS=2" },
+		.n_fds = 2,
+		.says_pid = true,
+	};
+	char line[LOG_LINE_SIZE], client[64];
+	int fds[3], ports[2];
+	pid_t worker;
+
+	l.fds[0] = bind_inet(SOCK_STREAM, &ports[0]);
+	if ((l.fds[1] = bind_both(&ports[1])) == -1) {
+		printf("there is no IPv6: its test is skipped\n");
+		l.n_fds = 1;
+		l.variables[1] = "LISTEN_FDS=1";
+		ports[1] = ports[0];
+	}
+	server_option(server, "max-clients-per-source 2");
+	launch_and_await(&l);
+	fds[0] = client_connect_to("127.0.0.1", ports[0]);
+	client_ask(fds[0], "PING\n", "OK\r\n");
+	fds[1] = client_connect_to("127.0.0.1", ports[1]);
+	client_ask(fds[1], "PING\n", "OK\r\n");
+	expect_source_full(ports[0]);
+	expect_source_full(ports[1]);
+	/* But not all of IPv4 is one source. */
+	server->port = ports[1];
+	(void)strlcpy(server->host, "127.0.0.1", sizeof(server->host));
+	fds[2] = client_connect_from(server, "127.0.0.2");
+	client_ask(fds[2], "PING\n", "OK\r\n");
+	(void)close(fds[2]);
+	fds[2] = client_connect_from(server, "127.0.0.3");
+	client_ask(fds[2], "PING\n", "OK\r\n");
+	(void)close(fds[2]);
+	/* It is named as one of IPv4. */
+	worker = server_worker(server, fds[1]);
+	snprintf(client, sizeof(client), ", client 127.0.0.1:%d) died of ",
+	    client_port(fds[1]));
+	ck_assert_int_eq(kill(worker, SIGABRT), 0);
+	client_expect_gone(fds[1]);
+	server_await_line(server, "worker", worker, line);
+	expect_part(line, client);
+	(void)close(fds[0]);
+	(void)close(l.fds[0]);
+	if (l.n_fds == 2)
+		(void)close(l.fds[1]);
+	stop();
+}
+END_TEST
+
 START_TEST(test_inherited_by_another)
 {
 	struct launch l = {
@@ -726,9 +830,11 @@ notify_suite(void)
 	tcase_add_test(tc, test_watchdog);
 	tcase_add_test(tc, test_watchdog_of_another);
 	tcase_add_test(tc, test_environment);
+	tcase_add_test(tc, test_title);
 	tcase_add_test(tc, test_ready_descriptor);
 	tcase_add_test(tc, test_bad_ready_descriptor);
 	tcase_add_test(tc, test_inherited);
+	tcase_add_test(tc, test_inherited_for_both);
 	tcase_add_test(tc, test_inherited_by_another);
 	tcase_add_test(tc, test_inherited_nonsense);
 	return suite;
