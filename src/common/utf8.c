@@ -40,12 +40,3 @@ utf8_size(const uint8_t *p, size_t size)
 			return 0;
 	return n;
 }
-
-size_t
-utf8_printable_size(const uint8_t *p, size_t size)
-{
-	if (p[0] < 0x20 || p[0] == 0x7f ||
-	    (p[0] == 0xc2 && size > 1 && p[1] < 0xa0))
-		return 0;
-	return utf8_size(p, size);
-}

@@ -19,6 +19,14 @@ size_t utf8_size(const uint8_t *p, size_t size);
  * some terminals obey: U+009B starts an escape sequence) may reach a
  * terminal.
  */
-size_t utf8_printable_size(const uint8_t *p, size_t size);
+static inline size_t
+utf8_printable_size(const uint8_t *p, size_t size)
+{
+	if (p[0] >= 0x20 && p[0] < 0x7f)
+		return 1;
+	if (p[0] < 0x80 || (p[0] == 0xc2 && size > 1 && p[1] < 0xa0))
+		return 0;
+	return utf8_size(p, size);
+}
 
 #endif

@@ -76,6 +76,8 @@ store_cache_open(struct store_cache **cache, size_t size)
 	*cache = NULL;
 	if (size < 2 * SEGMENT_SIZE)
 		return 0;
+	if (size > STORE_CACHE_MAX)
+		size = STORE_CACHE_MAX;
 	if ((c = calloc(1, sizeof(*c))) == NULL)
 		return -1;
 	if (divide(c, size) == -1) {

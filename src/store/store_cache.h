@@ -24,10 +24,14 @@
 /* Larger records are not kept: to copy them costs more than it saves. */
 #define STORE_CACHE_RECORD_MAX 1024
 
+/* What a place in the table can count. */
+#define STORE_CACHE_MAX ((size_t)1 << 30)
+
 struct store_cache;
 
-/* Uses at most `size` bytes, and of these only what it needs.  *cache is NULL
- * when that is too little for anything.  Returns 0, or -1 with errno. */
+/* Uses at most `size` bytes, at most STORE_CACHE_MAX, and of these only what
+ * it needs.  *cache is NULL when that is too little for anything.  Returns 0,
+ * or -1 with errno. */
 int store_cache_open(struct store_cache **cache, size_t size);
 void store_cache_close(struct store_cache *);
 

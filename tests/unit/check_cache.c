@@ -3,6 +3,8 @@
  * last and not dropped; what it does not find costs only time.
  */
 
+#include <sys/resource.h>
+
 #include "store/store_cache.h"
 #include "unit.h"
 
@@ -109,15 +111,28 @@ START_TEST(test_smallest)
 }
 END_TEST
 
-START_TEST(test_too_much)
+START_TEST(test_largest)
 {
-	size_t size = (size_t)INTPTR_MAX;
+	store_cache_close(cache);
+	ck_assert_int_eq(store_cache_open(&cache, SIZE_MAX), 0);
+	put(1, "1");
+	ck_assert(has(1, "1"));
+}
+END_TEST
+
+/* Sanitizers need the address space themselves. */
+#ifndef KVD_INSTRUMENTED
+START_TEST(test_no_memory)
+{
+	struct rlimit limit = { 256 << 20, 256 << 20 };
 
 	store_cache_close(cache);
-	ck_assert_int_eq(store_cache_open(&cache, size), -1);
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+	ck_assert_int_eq(store_cache_open(&cache, STORE_CACHE_MAX), -1);
 	ck_assert_ptr_null(cache);
 }
 END_TEST
+#endif
 
 /* Records of every size, up to the largest, and beyond. */
 START_TEST(test_sizes)
@@ -212,7 +227,10 @@ main(void)
 	tcase_add_test(tc, test_few);
 	tcase_add_loop_test(tc, test_none, 0, UNIT_COUNT(too_small_table));
 	tcase_add_test(tc, test_smallest);
-	tcase_add_test(tc, test_too_much);
+	tcase_add_test(tc, test_largest);
+#ifndef KVD_INSTRUMENTED
+	tcase_add_test(tc, test_no_memory);
+#endif
 	tcase_add_test(tc, test_sizes);
 	tcase_add_test(tc, test_walk);
 	tcase_add_loop_test(tc, test_model, 0, 4);
