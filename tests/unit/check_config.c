@@ -115,7 +115,7 @@ assert_round_trip(void)
 	"libexec " KVD_LIBEXECDIR "\n"         \
 	"sync always\n"                        \
 	"max-value 1048576\n"                  \
-	"cache 134217728\n"                     \
+	"cache 134217728\n"                    \
 	"acceptors 1\n"                        \
 	"max-clients 1000\n"                   \
 	"max-clients-per-source 0\n"           \
