@@ -165,6 +165,6 @@ workers_kill(struct acceptor *a)
 	struct worker_process *w;
 
 	RB_FOREACH(w, worker_tree, &a->workers)
-	if (kill(w->pid, SIGKILL) == -1)
-		log_warn("kill %ld", (long)w->pid);
+		if (kill(w->pid, SIGKILL) == -1)
+			log_warn("kill %ld", (long)w->pid);
 }

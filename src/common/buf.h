@@ -15,8 +15,8 @@
 #include <string.h>
 
 struct buf {
-	uint8_t *base; /* allocation, or NULL */
-	size_t cap; /* bytes allocated */
+	uint8_t *base; /* allocated, or lent, or NULL */
+	size_t cap; /* bytes at base */
 	size_t off; /* first byte not yet consumed */
 	size_t end; /* one past the last byte */
 	bool failed;
@@ -24,8 +24,8 @@ struct buf {
 };
 
 void buf_init(struct buf *);
-/* Uses the caller's memory, which must outlive it, for as long as it is
- * enough. */
+/* Uses the caller's memory, which must outlive it, and be aligned for what is
+ * to be read from it, for as long as it is enough. */
 void buf_init_with(struct buf *, void *base, size_t size);
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_clear(struct buf *);

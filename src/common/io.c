@@ -52,6 +52,7 @@ io_recv_buf(int fd, struct buf *b, int flags)
 	n = io_recv(fd, to, size, flags);
 	if (n > 0)
 		buf_commit(b, (size_t)n);
+	/* Who has filled it once may have as much to say again. */
 	if (b->lent && n == (ssize_t)size)
 		(void)buf_reserve(b, READ_SIZE);
 	return n;

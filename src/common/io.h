@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct pollfd;
 
 enum io_result {
@@ -28,10 +29,9 @@ ssize_t io_send(int fd, const void *data, size_t size, int flags);
 
 /*
  * As io_recv, to the end of the buffer.  One that is lent (buf_init_with) is
- * used as it is until a read has filled it; then there is room for more.  No
- * memory is IO_FAILED.
+ * used as it is until a read has filled it, or nearly; then there is room for
+ * more.  No memory is IO_FAILED.
  */
-struct buf;
 ssize_t io_recv_buf(int fd, struct buf *, int flags);
 
 /*

@@ -127,7 +127,7 @@ words_split(uint8_t *line, size_t size, struct buf *words)
 const struct bytes *
 words_get(const struct buf *words)
 {
-	/* Never consumed from, so it starts where malloc(3) aligned it. */
+	/* Never consumed from, so it starts where its memory is aligned. */
 	return (const struct bytes *)(const void *)buf_data(words);
 }
 

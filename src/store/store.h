@@ -6,7 +6,7 @@
  * about to be committed, through the batch: there is at most one of each.
  * What takes longer than a turn reads through a pin, of which there are some.
  * Bytes that a read returns are borrowed: they are valid until the next
- * store_get() or write to their view, no longer than the view, and, of a
+ * store_get(), store_set_cache() or write to their view, no longer than the view, and, of a
  * pin's, until the file grows (store_grow, store_use_reserve).
  *
  * Names of buckets and keys have 1 to 255 bytes.  They are ordered as bytes

@@ -14,6 +14,8 @@
 /* A set is one line of the processor's cache. */
 #define WAYS 8
 #define SEGMENT_SIZE ((size_t)16 << 10)
+/* With less there are not two segments. */
+#define SIZE_MIN (3 * SEGMENT_SIZE)
 /* What a place in the ring is counted in. */
 #define UNIT 4
 /* Of the records that are not found, once there is no room left. */
@@ -74,7 +76,7 @@ store_cache_open(struct store_cache **cache, size_t size)
 	struct store_cache *c;
 
 	*cache = NULL;
-	if (size < 2 * SEGMENT_SIZE)
+	if (size < SIZE_MIN)
 		return 0;
 	if (size > STORE_CACHE_MAX)
 		size = STORE_CACHE_MAX;
@@ -202,7 +204,8 @@ choose_slot(struct store_cache *c, uint32_t hash)
 	for (i = 0; i < WAYS; i++)
 		if (set->slots[i].place == 0)
 			return &set->slots[i];
-	return &set->slots[c->counter++ % WAYS];
+	/* While only one of some is taken, the counter goes in such steps. */
+	return &set->slots[c->counter++ / ONE_OF % WAYS];
 }
 
 void

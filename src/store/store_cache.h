@@ -35,7 +35,7 @@ struct store_cache;
 int store_cache_open(struct store_cache **cache, size_t size);
 void store_cache_close(struct store_cache *);
 
-/* The value is valid until the next put. */
+/* The value is valid until the next put, or the end. */
 bool store_cache_get(struct store_cache *, struct bytes key,
     struct bytes *value);
 /* Takes a record that get has just not found; or does not. */

@@ -24,12 +24,14 @@ read_cached(struct store_view *v, MDB_val key, MDB_val *val)
 		s->cache_misses++;
 		return false;
 	}
-	s->cache_hits++;
 	*val = record_val(record);
-	if (record_is_sound(key, *val, ENTRY_SUM))
+	if (record_is_sound(key, *val, ENTRY_SUM)) {
+		s->cache_hits++;
 		return true;
+	}
 	/* The memory is bad, or something has written to it. */
 	store_cache_drop(s->cache, bytes_of(key));
+	s->cache_misses++;
 	return false;
 }
 

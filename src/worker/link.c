@@ -46,7 +46,7 @@ link_close(struct link *l)
 	l->fd = -1;
 	l->repeats = l->repeats || l->sent > 0;
 	l->sent = 0;
-	buf_truncate(&l->in, 0);
+	buf_consume(&l->in, buf_size(&l->in));
 }
 
 void

@@ -150,7 +150,7 @@ END_TEST
 static const size_t acceptor_counts[] = { 1, 4, 2, 16, 3, 1 };
 
 /* Larger, smaller, none: what is read stays right. */
-static const char *const cache_table[] = { "128M", "32k", "0" };
+static const char *const cache_table[] = { "128M", "48k", "0" };
 
 START_TEST(test_cache)
 {
