@@ -121,7 +121,7 @@ void store_undo(struct store *);
 
 /*
  * Keeps entries that were read lately in memory, in at most `size` bytes;
- * 0, as at first: none.  STORE_FAILED: there is no such memory, and none are
+ * 0, as at first: none.  Not while there is a batch.  STORE_FAILED: there is no such memory, and none are
  * kept.
  */
 enum store_result store_set_cache(struct store *, size_t size);

@@ -30,6 +30,10 @@ struct set {
 	struct slot slots[WAYS];
 };
 
+/* Hashes, by their lowest bits, of what the batch has dropped.  One that is
+ * there by chance costs a hit or two. */
+#define DROPPED_BITS 65536
+
 /* In the ring, with key and value behind it. */
 struct record {
 	uint32_t hash;
@@ -46,6 +50,8 @@ struct store_cache {
 	uint32_t segments;
 	uint32_t segment; /* that is being filled */
 	uint32_t counter; /* chooses among equals */
+	bool unsettled; /* something is set in: */
+	uint8_t dropped[DROPPED_BITS / 8];
 };
 
 /* A quarter at most is the table. */
@@ -144,10 +150,30 @@ void
 store_cache_drop(struct store_cache *c, struct bytes key)
 {
 	struct slot *slot;
+	uint32_t hash;
 
-	if (c != NULL &&
-	    (slot = find(c, key, crc32c(0, key.data, key.size))) != NULL)
+	if (c == NULL)
+		return;
+	hash = crc32c(0, key.data, key.size);
+	c->dropped[hash % DROPPED_BITS / 8] |= (uint8_t)(1 << hash % 8);
+	c->unsettled = true;
+	if ((slot = find(c, key, hash)) != NULL)
 		slot->place = 0;
+}
+
+void
+store_cache_settle(struct store_cache *c)
+{
+	if (c == NULL || !c->unsettled)
+		return;
+	memset(c->dropped, 0, sizeof(c->dropped));
+	c->unsettled = false;
+}
+
+static bool
+is_dropped(const struct store_cache *c, uint32_t hash)
+{
+	return c->dropped[hash % DROPPED_BITS / 8] >> hash % 8 & 1;
 }
 
 static size_t
@@ -218,10 +244,12 @@ store_cache_put(struct store_cache *c, struct bytes key, struct bytes value)
 	if (c == NULL ||
 	    record_size(key.size, value.size) > STORE_CACHE_RECORD_MAX)
 		return;
+	hash = crc32c(0, key.data, key.size);
+	if (is_dropped(c, hash))
+		return;
 	if (c->used[(c->segment + 1) % c->segments] > 0 &&
 	    c->counter++ % ONE_OF != 0)
 		return;
-	hash = crc32c(0, key.data, key.size);
 	place = take_place(c, record_size(key.size, value.size));
 	r = record_at(c, place);
 	*r = (struct record){ hash, (uint16_t)key.size, (uint16_t)value.size };

@@ -9,7 +9,8 @@
  * and again.
  *
  * It knows nothing of views and transactions: whoever writes a record has to
- * drop it here, and nothing may be put that is not committed.
+ * drop it here first, and says when what was written since is committed or
+ * taken back.  Until then nothing of a dropped key is taken in.
  */
 
 #ifndef STORE_STORE_CACHE_H
@@ -42,5 +43,7 @@ bool store_cache_get(struct store_cache *, struct bytes key,
 void store_cache_put(struct store_cache *, struct bytes key,
     struct bytes value);
 void store_cache_drop(struct store_cache *, struct bytes key);
+/* The batch of writes has ended. */
+void store_cache_settle(struct store_cache *);
 
 #endif

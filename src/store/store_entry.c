@@ -52,9 +52,9 @@ read_record(struct store_view *v, MDB_val key, MDB_val *val)
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: checksum of an entry of bucket %llu does not match",
 		    s->dir, (unsigned long long)v->id);
-	/* What is in a batch may never be committed, and what it has written
-	 * over is in the snapshot still. */
-	if (v->newest && !s->batch.open)
+	/* Not what the batch has written, which may never be committed, nor
+	 * what it has written over, which is in the snapshot still. */
+	if (v->newest)
 		store_cache_put(s->cache, bytes_of(key), bytes_of(*val));
 	return STORE_OK;
 }

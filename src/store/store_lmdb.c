@@ -121,6 +121,7 @@ store_commit(struct store *s)
 	rc = mdb_txn_commit(s->batch.txn);
 	store_view_forget(&s->batch);
 	s->snapshot.newest = false;
+	store_cache_settle(s->cache);
 	if (rc == 0 && s->sync_ms != STORE_SYNC_ALWAYS)
 		s->unsynced = true;
 	return store_lmdb_result(s, "commit", rc);
@@ -134,6 +135,7 @@ store_abort(struct store *s)
 	store_undo(s);
 	mdb_txn_abort(s->batch.txn);
 	store_view_forget(&s->batch);
+	store_cache_settle(s->cache);
 }
 
 /* LMDB's nested transactions: the parent rests while its child lives. */

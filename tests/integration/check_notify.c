@@ -719,13 +719,15 @@ START_TEST(test_inherited_for_both)
 	launch_and_await(&l);
 	fds[0] = client_connect_to("127.0.0.1", ports[0]);
 	client_ask(fds[0], "PING\n", "OK\r\n");
-	fds[1] = client_connect_to("127.0.0.1", ports[1]);
+	server->port = ports[1];
+	(void)strlcpy(server->host, "127.0.0.1", sizeof(server->host));
+	/* Bound first, so that it has not the other's port: the worker is found
+	 * by it. */
+	fds[1] = client_connect_from(server, "127.0.0.1");
 	client_ask(fds[1], "PING\n", "OK\r\n");
 	expect_source_full(ports[0]);
 	expect_source_full(ports[1]);
 	/* But not all of IPv4 is one source. */
-	server->port = ports[1];
-	(void)strlcpy(server->host, "127.0.0.1", sizeof(server->host));
 	fds[2] = client_connect_from(server, "127.0.0.2");
 	client_ask(fds[2], "PING\n", "OK\r\n");
 	(void)close(fds[2]);

@@ -58,6 +58,7 @@ drop(uint32_t number)
 	char text[32];
 
 	store_cache_drop(cache, key(number, text));
+	store_cache_settle(cache);
 }
 
 START_TEST(test_few)
@@ -79,6 +80,29 @@ START_TEST(test_few)
 }
 END_TEST
 
+/* What is written may not be committed: it is not taken in before it is. */
+START_TEST(test_unsettled)
+{
+	char text[32];
+	uint32_t i;
+
+	for (i = 0; i < 10; i++) {
+		put(i, "old");
+		store_cache_drop(cache, key(i, text));
+		put(i, "new");
+		ck_assert(!has(i, "old"));
+	}
+	put(10, "not written");
+	ck_assert(has(10, "not written"));
+	store_cache_settle(cache);
+	store_cache_settle(cache);
+	for (i = 0; i < 10; i++) {
+		put(i, "new");
+		ck_assert(has(i, "new"));
+	}
+}
+END_TEST
+
 /* No cache is one that finds nothing. */
 static const size_t too_small_table[] = { 0, 1, 4096, 49151 };
 
@@ -92,6 +116,7 @@ START_TEST(test_none)
 	store_cache_put(none, unit_text("k"), unit_text("v"));
 	ck_assert(!store_cache_get(none, unit_text("k"), &got));
 	store_cache_drop(none, unit_text("k"));
+	store_cache_settle(none);
 	store_cache_close(none);
 }
 END_TEST
@@ -146,6 +171,7 @@ START_TEST(test_sizes)
 		data[size] = (uint8_t)(size * 7);
 	for (size = 0; size < sizeof(data); size++) {
 		store_cache_drop(cache, k);
+		store_cache_settle(cache);
 		/* Once it is full, only some are taken. */
 		for (i = 0; i < 100 && !store_cache_get(cache, k, &got); i++)
 			store_cache_put(cache, k, (struct bytes){ data, size });
@@ -225,6 +251,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_few);
+	tcase_add_test(tc, test_unsettled);
 	tcase_add_loop_test(tc, test_none, 0, UNIT_COUNT(too_small_table));
 	tcase_add_test(tc, test_smallest);
 	tcase_add_test(tc, test_largest);
