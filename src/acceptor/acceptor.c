@@ -24,10 +24,6 @@
 #include "common/log.h"
 #include "common/roster.h"
 
-/* Workers end by themselves within the shutdown timeout; those that do not
- * are killed this much later. */
-#define KILL_DELAY_MS 1000
-
 static void
 stop_accepting(struct acceptor *a)
 {
@@ -41,7 +37,7 @@ stop_accepting(struct acceptor *a)
 	}
 	a->accept_at_ms = a->renew_at_ms = CLOCK_NEVER;
 	a->stop_at_ms =
-	    clock_ms() + a->config->shutdown_timeout_ms + KILL_DELAY_MS;
+	    clock_ms() + a->config->shutdown_timeout_ms + CONFIG_KILL_DELAY_MS;
 }
 
 /* Has the master cut the lifeline? */

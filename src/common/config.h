@@ -31,6 +31,10 @@ struct config_restart_limit {
 	bool exits; /* then kvd ends, instead of waiting longer and longer */
 };
 
+/* Workers end by themselves within the shutdown timeout; those that do not
+ * are killed this much later. */
+#define CONFIG_KILL_DELAY_MS 1000
+
 /* Times are in milliseconds, sizes in bytes. */
 struct config {
 	struct config_listens listens;

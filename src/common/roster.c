@@ -461,7 +461,7 @@ pid_t
 roster_settle(struct roster *r, pid_t owner, pid_t orphan)
 {
 	struct shared *s = r->shared;
-	pid_t other;
+	pid_t other, master = getpid();
 	uint32_t n;
 
 	if ((other = lock_soon(s)) != 0)
@@ -474,7 +474,7 @@ roster_settle(struct roster *r, pid_t owner, pid_t orphan)
 	/* The dead one's pid may be that of another acceptor one day. */
 	for (n = 0; n < s->high; n++)
 		if (s->slots[n].owner == owner)
-			__atomic_store_n(&s->slots[n].owner, getpid(),
+			__atomic_store_n(&s->slots[n].owner, master,
 			    __ATOMIC_RELEASE);
 	unlock(s);
 	return 0;

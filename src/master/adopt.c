@@ -20,8 +20,6 @@
 
 /* After SIGKILL. */
 #define KILL_WAIT_MS 2000
-/* Beyond the time in which they are to end: as the acceptor gives its own. */
-#define KILL_DELAY_MS 1000
 /* Acceptors that may hold the roster, one after the other. */
 #define HOLDERS_MAX (CONFIG_ACCEPTORS_MAX + 1)
 
@@ -212,7 +210,7 @@ adopt_await(struct master *m)
 	/* They end by themselves: the lifeline is cut. */
 	if (reap_until(m,
 		m->stopping_since_ms + m->config->shutdown_timeout_ms +
-		    KILL_DELAY_MS))
+		    CONFIG_KILL_DELAY_MS))
 		return;
 	kill_children();
 	(void)reap_until(m, clock_ms() + KILL_WAIT_MS);

@@ -6,8 +6,8 @@
  * about to be committed, through the batch: there is at most one of each.
  * What takes longer than a turn reads through a pin, of which there are some.
  * Bytes that a read returns are borrowed: they are valid until the next
- * store_get(), store_set_cache() or write to their view, no longer than the view, and, of a
- * pin's, until the file grows (store_grow, store_use_reserve).
+ * store_get(), store_set_cache() or write to their view, no longer than the
+ * view, and, of a pin's, until the file grows (store_grow, store_use_reserve).
  *
  * Names of buckets and keys have 1 to 255 bytes.  They are ordered as bytes
  * are, and a prefix comes before what it begins.
@@ -121,8 +121,8 @@ void store_undo(struct store *);
 
 /*
  * Keeps entries that were read lately in memory, in at most `size` bytes;
- * 0, as at first: none.  Not while there is a batch.  STORE_FAILED: there is no such memory, and none are
- * kept.
+ * 0, as at first: none.  Not while there is a batch.  STORE_FAILED: there is
+ * no such memory, and none are kept.
  */
 enum store_result store_set_cache(struct store *, size_t size);
 

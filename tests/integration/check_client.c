@@ -3,16 +3,13 @@
  * it.
  */
 
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <linux/sockios.h>
 #include <netinet/in.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -265,22 +262,6 @@ START_TEST(test_one_write)
 }
 END_TEST
 
-/* Waits until the worker has read all that was sent (unix(7), SIOCOUTQ). */
-static void
-await_read(int fd)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	int unread;
-
-	for (;;) {
-		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
-		if (unread == 0)
-			return;
-		ck_assert_int_lt(now_ms(), deadline_ms);
-		(void)sched_yield();
-	}
-}
-
 START_TEST(test_cut_anywhere)
 {
 	int fd = server_connect_unix(server);
@@ -296,7 +277,7 @@ START_TEST(test_cut_anywhere)
 		if (cut >= c.out_end[i])
 			heard = c.want_end[i++];
 		client_send(fd, out, cut);
-		await_read(fd);
+		client_await_read(fd);
 		/* What is complete is answered without the rest. */
 		client_expect(fd, want, heard);
 		client_exchange(fd, out + cut, size - cut, want + heard,
@@ -320,7 +301,7 @@ talk_byte_by_byte(int fd, bool await)
 	for (i = 0; i < size; i++) {
 		ck_assert_int_eq(send(fd, out + i, 1, 0), 1);
 		if (await)
-			await_read(fd);
+			client_await_read(fd);
 		if (await && i + 1 == c.out_end[n]) {
 			client_expect(fd, lines[n].reply, lines[n].reply_size);
 			n++;

@@ -4,7 +4,6 @@
  * whatever becomes of the registry.
  */
 
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -12,8 +11,6 @@
 #include <sys/wait.h>
 
 #include <limits.h>
-#include <linux/sockios.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
@@ -408,22 +405,6 @@ START_TEST(test_one_write)
 }
 END_TEST
 
-/* Waits until the worker has read all that was sent (unix(7), SIOCOUTQ). */
-static void
-await_read(int fd)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	int unread;
-
-	for (;;) {
-		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
-		if (unread == 0)
-			return;
-		ck_assert_int_lt(now_ms(), deadline_ms);
-		(void)sched_yield();
-	}
-}
-
 /* In pieces of this size, from each start: every boundary is a cut once. */
 #define PIECE 11
 
@@ -442,7 +423,7 @@ START_TEST(test_cut_anywhere)
 			end = cut == 0 ? (size_t)start : cut + PIECE;
 			end = end > size ? size : end;
 			client_send(fd, p + cut, end - cut);
-			await_read(fd);
+			client_await_read(fd);
 		}
 		client_expect(fd, buf_data(&want), buf_size(&want));
 	}

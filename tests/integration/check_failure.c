@@ -414,15 +414,6 @@ END_TEST
 
 /* Others are killed */
 
-static void
-expect_new_client(const struct server *s)
-{
-	int fd = client_connect(s);
-
-	client_ask(fd, "PING\n", "OK\r\n");
-	(void)close(fd);
-}
-
 START_TEST(test_kill_acceptor)
 {
 	struct server *s = server_start(NULL);

@@ -200,7 +200,7 @@ END_TEST
 
 START_TEST(test_cut_anywhere)
 {
-	int fd = connect_unix(server);
+	int fd = server_connect_unix(server);
 	size_t ends[COUNT(lines)], heard[COUNT(lines) + 1] = { 0 }, n = 0, i;
 	struct buf out = { 0 }, want = { 0 };
 	size_t cut, size;
@@ -218,7 +218,7 @@ START_TEST(test_cut_anywhere)
 		if (cut >= ends[i])
 			i++;
 		client_send(fd, buf_data(&out), cut);
-		await_read(fd);
+		client_await_read(fd);
 		/* What is complete is answered without the rest. */
 		client_expect(fd, buf_data(&want), heard[i]);
 		client_exchange(fd, buf_data(&out) + cut, size - cut,
@@ -759,7 +759,7 @@ END_TEST
 static int
 stall(const char *first)
 {
-	int fd = connect_unix(server);
+	int fd = server_connect_unix(server);
 
 	client_say(fd, "ENTRIES b\n");
 	client_hear(fd, first);
@@ -886,7 +886,7 @@ START_TEST(test_registry_killed_often)
 	load(STALLED_KEYS, &list);
 	buf_clear(&list);
 	jobs_start(jobs, WRITERS, server, write_pairs);
-	stream_init(&s, connect_unix(server));
+	stream_init(&s, server_connect_unix(server));
 	for (i = 0; i < 3; i++) {
 		client_say(s.fd, request);
 		process_kill(server_pid(server, "registry"));
@@ -1085,7 +1085,7 @@ START_TEST(test_too_many)
 		snprintf(request, sizeof(request), "PUT b z %zu\n", i);
 		client_ask(writer, request, "OK\r\n");
 	}
-	fd = connect_unix(server);
+	fd = server_connect_unix(server);
 	client_ask(fd, "KEYS b\n", "ERROR too many listings\r\n");
 	client_ask(fd, "ECHO x\nBUCKETS\n",
 	    "x\r\nOK\r\nERROR too many listings\r\n");

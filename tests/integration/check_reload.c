@@ -22,15 +22,6 @@ static const char too_many[] = "ERROR too many clients\r\n";
 static const char done[] = "the configuration was read again";
 static const char refused[] = "; the configuration stays as it was";
 
-static int
-connect_and_ping(const struct server *s)
-{
-	int fd = client_connect(s);
-
-	client_ask(fd, "PING\n", "OK\r\n");
-	return fd;
-}
-
 static void
 expect_refusal(const struct server *s)
 {

@@ -1197,7 +1197,7 @@ START_TEST(test_lagged)
 	struct stream slow, fast;
 	long before_kib, kib;
 
-	stream_init(&slow, connect_unix(server));
+	stream_init(&slow, server_connect_unix(server));
 	subscribe(slow.fd);
 	slow_worker = server_worker_unix(server);
 	stream_init(&fast, connect_subscribed());
@@ -1239,7 +1239,7 @@ START_TEST(test_lagged_replies)
 	client_say(writer, "PUT o v ");
 	client_say(writer, text_of(&out));
 	client_ask(writer, "\n", "OK\r\n");
-	stream_init(&slow, connect_unix(server));
+	stream_init(&slow, server_connect_unix(server));
 	subscribe(slow.fd);
 	buf_truncate(&out, 0);
 	for (i = 0; i < 100; i++)
@@ -1303,7 +1303,7 @@ START_TEST(test_lagged_listing)
 	char *line;
 
 	load_slow(writer);
-	stream_init(&slow, fd = connect_unix(server));
+	stream_init(&slow, fd = server_connect_unix(server));
 	subscribe(fd);
 	worker = server_worker_unix(server);
 	client_say(fd, "ENTRIES l\n");
@@ -1380,7 +1380,7 @@ END_TEST
  */
 START_TEST(test_killed_unsubscribing)
 {
-	int writer = connect_with_bucket(), fd = connect_unix(server);
+	int writer = connect_with_bucket(), fd = server_connect_unix(server);
 	pid_t registry = server_pid(server, "registry"), worker;
 
 	subscribe(fd);
@@ -1389,7 +1389,7 @@ START_TEST(test_killed_unsubscribing)
 	client_hear(fd, "k SET TO 1\r\n");
 	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
 	client_say(fd, "UNSUBSCRIBE b\n");
-	await_read(fd);
+	client_await_read(fd);
 	ck_assert_int_eq(kill(worker, SIGSTOP), 0);
 	process_kill(registry);
 	client_ask(writer, "PUT b k 2\n", "OK\r\n");

@@ -23,39 +23,6 @@
 
 static const char farewell[] = "ERROR shutting down\r\n";
 
-static void
-pause_ms(int64_t ms)
-{
-	int64_t end_ms = now_ms() + ms;
-
-	while (now_ms() < end_ms)
-		pause_until(end_ms + WAIT_MS, "");
-}
-
-static void
-signal_process(pid_t pid, int signo)
-{
-	ck_assert_int_eq(kill(pid, signo), 0);
-}
-
-static void
-expect_new_client(const struct server *s)
-{
-	int fd = client_connect(s);
-
-	client_ask(fd, "PING\n", "OK\r\n");
-	(void)close(fd);
-}
-
-static int
-connect_and_ping(const struct server *s)
-{
-	int fd = client_connect(s);
-
-	client_ask(fd, "PING\n", "OK\r\n");
-	return fd;
-}
-
 /* The end of a test whose kvd is to end by itself. */
 static void
 expect_end(struct server *s, int64_t ms, int exit_status)

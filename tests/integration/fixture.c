@@ -6,6 +6,7 @@
  * tells for certain when nobody is left, and how everybody ended.
  */
 
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,8 +22,10 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -1271,4 +1274,52 @@ client_stat(int fd, const char *name)
 	}
 	ck_assert_msg(found >= 0, "no %s in STATS", name);
 	return found;
+}
+
+void
+client_await_read(int fd)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	int unread;
+
+	for (;;) {
+		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
+		if (unread == 0)
+			return;
+		ck_assert_int_lt(now_ms(), deadline_ms);
+		(void)sched_yield();
+	}
+}
+
+void
+pause_ms(int64_t ms)
+{
+	int64_t end_ms = now_ms() + ms;
+
+	while (now_ms() < end_ms)
+		pause_until(end_ms + WAIT_MS, "");
+}
+
+void
+signal_process(pid_t pid, int signo)
+{
+	ck_assert_int_eq(kill(pid, signo), 0);
+}
+
+int
+connect_and_ping(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	return fd;
+}
+
+void
+expect_new_client(const struct server *s)
+{
+	int fd = client_connect(s);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
 }

@@ -55,6 +55,8 @@ TCase *fixture_tcase(Suite *, const char *name);
 int64_t now_ms(void);
 /* A short pause between two looks at a condition; fails past the deadline. */
 void pause_until(int64_t deadline_ms, const char *what);
+void pause_ms(int64_t ms);
+void signal_process(pid_t pid, int signo);
 
 /*
  * The directory alone.  Options are those of kvd's -o; `libexec`, `data` and
@@ -153,6 +155,12 @@ int client_connect_to(const char *host, int port);
 int client_connect_unix(const char *path);
 /* The server listens on `unix sock` in its directory. */
 int server_connect_unix(const struct server *);
+/* A client that is served; the second is gone when it returns. */
+int connect_and_ping(const struct server *);
+void expect_new_client(const struct server *);
+/* Waits until the worker has read all that was sent on a Unix socket
+ * (unix(7), SIOCOUTQ). */
+void client_await_read(int fd);
 /* From this address, not from one that the kernel chooses. */
 int client_connect_from(const struct server *, const char *source);
 /*

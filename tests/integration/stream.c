@@ -2,20 +2,16 @@
  * stream: reading lines, jobs, and measures.
  */
 
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <linux/sockios.h>
-
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -62,30 +58,6 @@ listen_unix(struct server *s)
 {
 	server_option(s, "listen 127.0.0.1:0");
 	server_option(s, "listen unix %s/sock", s->dir);
-}
-
-int
-connect_unix(const struct server *s)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/sock", s->dir);
-	return client_connect_unix(path);
-}
-
-void
-await_read(int fd)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	int unread;
-
-	for (;;) {
-		ck_assert_int_eq(ioctl(fd, SIOCOUTQ, &unread), 0);
-		if (unread == 0)
-			return;
-		ck_assert_int_lt(now_ms(), deadline_ms);
-		(void)sched_yield();
-	}
 }
 
 /* Lines */

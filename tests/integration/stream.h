@@ -23,12 +23,8 @@ const char *text_of(struct buf *);
 /* client_exchange(), with both buffers empty afterwards. */
 void exchange_bufs(int fd, struct buf *out, struct buf *want);
 
-/* The server's Unix socket: connects with little room for what is not read.
- * `listen unix DIR/sock` is to be among its options. */
+/* On a free port, and for server_connect_unix(). */
 void listen_unix(struct server *);
-int connect_unix(const struct server *);
-/* Waits until the worker has read all that was sent (unix(7), SIOCOUTQ). */
-void await_read(int fd);
 
 /* Lines of a client, one after the other. */
 struct stream {
