@@ -14,8 +14,8 @@ AC_DEFUN([KVD_CFLAG], [
   AS_VAR_POPDEF([cache])
 ])
 
-# KVD_LDFLAG(FLAG)
-# Adds FLAG to KVD_LDFLAGS when the linker takes it.
+# KVD_LDFLAG(FLAG, [VARIABLE=KVD_LDFLAGS])
+# Adds FLAG to VARIABLE when the linker takes it.
 AC_DEFUN([KVD_LDFLAG], [
   AS_VAR_PUSHDEF([cache], [kvd_cv_ldflag_$1])
   AC_CACHE_CHECK([whether the linker accepts $1], [cache], [
@@ -24,6 +24,7 @@ AC_DEFUN([KVD_LDFLAG], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([], [])],
       [AS_VAR_SET([cache], [yes])], [AS_VAR_SET([cache], [no])])
     LDFLAGS="$kvd_saved"])
-  AS_VAR_IF([cache], [yes], [KVD_LDFLAGS="$KVD_LDFLAGS $1"])
+  AS_VAR_IF([cache], [yes],
+    [m4_default([$2], [KVD_LDFLAGS])="$m4_default([$2], [KVD_LDFLAGS]) $1"])
   AS_VAR_POPDEF([cache])
 ])

@@ -176,7 +176,8 @@ is_over(const struct acceptor *a)
 static void
 renew(struct acceptor *a)
 {
-	char *const argv[] = { a->program, NULL };
+	char room[] = CHANNEL_ROOM;
+	char *const argv[] = { a->program, room, NULL };
 
 	a->renew_at_ms = CLOCK_NEVER;
 	a->started_ms = clock_ms();
@@ -230,10 +231,11 @@ serve(struct acceptor *a)
 }
 
 int
-acceptor_main(struct config *config, char *program, char *title)
+acceptor_main(struct config *config, char *program, const struct title *title)
 {
 	struct acceptor a = { .config = config,
 		.program = program,
+		.title = *title,
 		.workers = RB_INITIALIZER(&a.workers),
 		.spare_fd = -1,
 		.started_ms = clock_ms(),
@@ -243,7 +245,7 @@ acceptor_main(struct config *config, char *program, char *title)
 
 	if ((a.roster = roster_open(CHANNEL_ROSTER_FD)) == NULL)
 		fatal(EX_OSERR, "roster");
-	title_init(&a.title, title);
+	log_name_forks("worker");
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);

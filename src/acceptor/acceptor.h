@@ -6,6 +6,7 @@
 #ifndef ACCEPTOR_ACCEPTOR_H
 #define ACCEPTOR_ACCEPTOR_H
 
+#include "acceptor/title.h"
 #include "common/config.h"
 
 /*
@@ -14,8 +15,8 @@
  * worker that it forks.
  *
  * When a worker has died by a signal, the process executes `program` again,
- * keeping its workers.  `title` is argv[0] as main() was given it.
+ * keeping its workers.
  */
-int acceptor_main(struct config *, char *program, char *title);
+int acceptor_main(struct config *, char *program, const struct title *);
 
 #endif

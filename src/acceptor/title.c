@@ -12,13 +12,15 @@
 #include "acceptor/title.h"
 
 void
-title_init(struct title *t, char *base)
+title_init(struct title *t, int argc, char *argv[])
 {
-	/* As much as there is room for. */
-	setproctitle("-%*s", TITLE_SIZE - 1, "");
-	t->base = base;
-	t->size = strlen(base) + 1;
-	setproctitle("-kvd: acceptor");
+	const char *last = argv[argc - 1];
+
+	/* One argument lies behind the other. */
+	t->base = argv[0];
+	t->size = (size_t)(last - t->base) + strlen(last) + 1;
+	memset(t->base, '\0', t->size);
+	title_set(t, "kvd: acceptor");
 }
 
 void
@@ -38,7 +40,7 @@ title_format(char text[TITLE_SIZE], const struct sockaddr_storage *addr)
 		    inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host)),
 		    ntohs(sin6->sin6_port));
 	else
-		(void)strlcpy(text, "kvd: worker unix", TITLE_SIZE);
+		snprintf(text, TITLE_SIZE, "kvd: worker unix");
 }
 
 void

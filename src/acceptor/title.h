@@ -1,8 +1,9 @@
 /*
- * The titles of workers.  setproctitle(3) formats, and in a process that was
- * just forked printf's pages are all to be mapped first: a quarter of the
- * page faults of a connection.  So the acceptor formats the title, and the
- * worker copies it to where setproctitle(3) has put the acceptor's.
+ * The titles of the acceptor and its workers.  Not setproctitle(3): the
+ * libraries that it comes in are eleven mappings of the acceptor's memory, a
+ * third of what each fork copies and each exit takes down; and it formats,
+ * for which a new process would have to map printf's pages.  So the acceptor
+ * formats a worker's title, and the worker copies it over its arguments.
  */
 
 #ifndef ACCEPTOR_TITLE_H
@@ -16,12 +17,12 @@ struct sockaddr_storage;
 #define TITLE_SIZE 80
 
 struct title {
-	char *base; /* where ps(1) finds it */
+	char *base; /* the process's arguments: where ps(1) finds it */
 	size_t size;
 };
 
-/* Sets the acceptor's own; `base` is argv[0] as main() was given it. */
-void title_init(struct title *, char *base);
+/* Takes the room of main()'s arguments, and sets the acceptor's own. */
+void title_init(struct title *, int argc, char *argv[]);
 /* In the acceptor: the title of this client's worker. */
 void title_format(char text[TITLE_SIZE], const struct sockaddr_storage *);
 /* In the worker. */

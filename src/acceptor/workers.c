@@ -48,7 +48,6 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot)
 	size_t i;
 
 	a->is_worker = true;
-	log_set_role("worker");
 	for (i = 0; i < a->listeners; i++)
 		(void)close(a->pfds[PFD_LISTEN + i].fd);
 	(void)close(CHANNEL_FD);

@@ -20,6 +20,10 @@
 /* The master sends right after the fork. */
 #define CONFIG_WAIT_MS 10000
 
+/* The one that is looked at.  Not on the stack: an acceptor's stack is copied
+ * with each fork. */
+static uint8_t packet[PACKET_MAX];
+
 int
 channel_send_config(int fd, const struct config *config,
     const struct channel_terms *terms)
@@ -33,6 +37,7 @@ channel_send_config(int fd, const struct config *config,
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
 	config_print(config, &b);
+	buf_append_byte(&b, '\0');
 	if (buf_failed(&b))
 		errno = ENOMEM;
 	else if (buf_size(&b) > PACKET_MAX)
@@ -46,10 +51,9 @@ channel_send_config(int fd, const struct config *config,
 int
 channel_send(int fd, enum channel_type type)
 {
-	uint8_t packet = (uint8_t)type;
+	uint8_t byte = (uint8_t)type;
 
-	return io_send(fd, &packet, sizeof(packet), MSG_DONTWAIT) ==
-		sizeof(packet) ?
+	return io_send(fd, &byte, sizeof(byte), MSG_DONTWAIT) == sizeof(byte) ?
 	    0 :
 	    -1;
 }
@@ -63,24 +67,30 @@ channel_recv_type(int fd)
 	return n == sizeof(type) ? type : (int)n;
 }
 
+static bool
+is_config(ssize_t size)
+{
+	return size > CONFIG_HEADER && packet[0] == CHANNEL_CONFIG &&
+	    packet[size - 1] == '\0';
+}
+
 static int
-read_config(struct config *config, struct channel_terms *terms,
-    const uint8_t *packet, size_t size, char *error)
+read_config(struct config *config, struct channel_terms *terms, char *error)
 {
 	terms->log_where = packet[1];
 	terms->verbose = packet[2] != 0;
 	memcpy(&terms->wall_base_ms, packet + 3, sizeof(terms->wall_base_ms));
 	if (config_init(config) == -1) {
-		(void)strlcpy(error, "out of memory", CONFIG_ERROR_SIZE);
+		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
 		return -1;
 	}
-	return config_text(config, (const char *)packet + CONFIG_HEADER,
-	    size - (size_t)CONFIG_HEADER, error);
+	return config_lines(config, (const char *)packet + CONFIG_HEADER,
+	    error);
 }
 
 /* Reads packets until the configuration comes. */
 static ssize_t
-await_config(uint8_t *packet, char *error)
+await_config(char *error)
 {
 	struct pollfd pfd = { .fd = CHANNEL_FD, .events = POLLIN };
 	int64_t deadline_ms = clock_ms() + CONFIG_WAIT_MS;
@@ -88,11 +98,11 @@ await_config(uint8_t *packet, char *error)
 
 	do {
 		if (io_poll(&pfd, 1, deadline_ms) != 1) {
-			(void)strlcpy(error, "the master does not say anything",
-			    CONFIG_ERROR_SIZE);
+			snprintf(error, CONFIG_ERROR_SIZE,
+			    "the master does not say anything");
 			return IO_AGAIN;
 		}
-		n = io_recv(CHANNEL_FD, packet, PACKET_MAX, MSG_DONTWAIT);
+		n = io_recv(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT);
 	} while (n > 0 && packet[0] == CHANNEL_PING);
 	return n;
 }
@@ -101,34 +111,29 @@ int
 channel_recv_config(struct config *config, struct channel_terms *terms,
     char *error)
 {
-	static const char not_master[] =
-	    "no configuration on descriptor 3: this program is started by "
-	    "kvd(8), not by hand";
-	uint8_t packet[PACKET_MAX];
 	ssize_t n = 0;
 
 	/* A child that is started by hand has no channel. */
 	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
-		n = await_config(packet, error);
+		n = await_config(error);
 	if (n == IO_AGAIN)
 		return EX_TEMPFAIL;
-	if (n <= CONFIG_HEADER || packet[0] != CHANNEL_CONFIG) {
-		(void)strlcpy(error, not_master, CONFIG_ERROR_SIZE);
-		return EX_USAGE;
-	}
-	return read_config(config, terms, packet, (size_t)n, error) == -1 ?
-	    EX_USAGE :
-	    EX_OK;
+	if (is_config(n))
+		return read_config(config, terms, error) == 0 ? EX_OK :
+								EX_USAGE;
+	snprintf(error, CONFIG_ERROR_SIZE,
+	    "no configuration on descriptor 3: this program is started by "
+	    "kvd(8), not by hand");
+	return EX_USAGE;
 }
 
 static enum channel_event
-replace_config(struct config *config, const uint8_t *packet, size_t size,
-    char *error)
+replace_config(struct config *config, char *error)
 {
 	struct channel_terms terms;
 	struct config fresh;
 
-	if (read_config(&fresh, &terms, packet, size, error) == -1) {
+	if (read_config(&fresh, &terms, error) == -1) {
 		config_clear(&fresh);
 		return CHANNEL_BAD_CONFIG;
 	}
@@ -140,7 +145,6 @@ replace_config(struct config *config, const uint8_t *packet, size_t size,
 enum channel_event
 channel_serve(struct config *config, char *error)
 {
-	uint8_t packet[PACKET_MAX];
 	ssize_t n;
 
 	n = io_recv(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT);
@@ -148,8 +152,8 @@ channel_serve(struct config *config, char *error)
 		return CHANNEL_NOTHING;
 	if (n <= 0)
 		return CHANNEL_END;
-	if (packet[0] == CHANNEL_CONFIG && n > CONFIG_HEADER)
-		return replace_config(config, packet, (size_t)n, error);
+	if (is_config(n))
+		return replace_config(config, error);
 	/* Answered from the child's own loop: that is what it is to prove. */
 	if (packet[0] == CHANNEL_PING)
 		(void)channel_send(CHANNEL_FD, CHANNEL_PONG);

@@ -21,6 +21,11 @@ enum channel_fd {
 	CHANNEL_LISTEN_FD, /* first of the listening sockets */
 };
 
+/* A child's only argument: room for its title, which is shown by ps(1). */
+#define CHANNEL_ROOM                               \
+	"                                        " \
+	"                                        "
+
 enum channel_type {
 	/* master -> child */
 	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,

@@ -3,10 +3,6 @@
  * file; the children read what the master prints.
  */
 
-#include <sys/stat.h>
-
-#include <errno.h>
-#include <libutil.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -16,9 +12,6 @@
 #include "common/config.h"
 #include "common/config_value.h"
 #include "common/roster.h"
-
-/* As much of a file's name as leaves room for what is wrong in it. */
-#define FILE_NAME_MAX 250
 
 /* Values and names have to fit a worker's memory twice over. */
 #define MAX_VALUE_LIMIT ((int64_t)64 << 20)
@@ -108,64 +101,16 @@ config_line(struct config *c, const char *line, char *error)
 	return rc;
 }
 
-static int
-config_stream(struct config *c, FILE *file, const char *name, char *error)
+int
+config_lines(struct config *c, const char *text, char *error)
 {
-	char what[CONFIG_ERROR_SIZE], *line;
-	size_t number = 0, size;
+	char *copy = strdup(text), *next = copy, *line;
 	int rc = 0;
 
-	while (rc == 0 &&
-	    (line = fparseln(file, &size, &number, NULL, 0)) != NULL) {
-		if (strlen(line) == size)
-			rc = set_keyword(c, line, what);
-		else
-			rc = config_error(what, "has a NUL byte");
-		free(line);
-	}
-	if (rc == -1)
-		return config_error(error, "%.*s: line %zu: %.200s",
-		    FILE_NAME_MAX, name, number, what);
-	if (ferror(file))
-		return config_error(error, "%.*s: %s", FILE_NAME_MAX, name,
-		    strerror(errno));
-	return 0;
-}
-
-int
-config_file(struct config *c, const char *path, char *error)
-{
-	struct stat st;
-	FILE *file;
-	int rc;
-
-	if ((file = fopen(path, "re")) == NULL)
-		return config_error(error, "%s: %s", path, strerror(errno));
-	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode))
-		rc = config_error(error, "%s: is a directory", path);
-	else
-		rc = config_stream(c, file, path, error);
-	(void)fclose(file);
-	return rc;
-}
-
-int
-config_text(struct config *c, const char *text, size_t size, char *error)
-{
-	char *copy;
-	FILE *file;
-	int rc;
-
-	/* fmemopen(3) wants memory that it could write to. */
-	if (size == 0 || (copy = malloc(size)) == NULL)
-		return config_error(error, "no configuration");
-	memcpy(copy, text, size);
-	if ((file = fmemopen(copy, size, "r")) == NULL)
-		rc = config_error(error, "out of memory");
-	else {
-		rc = config_stream(c, file, "configuration", error);
-		(void)fclose(file);
-	}
+	if (copy == NULL)
+		return config_error(error, "out of memory");
+	while (rc == 0 && (line = strsep(&next, "\n")) != NULL)
+		rc = set_keyword(c, line, error);
 	free(copy);
 	return rc;
 }

@@ -82,17 +82,17 @@ int config_keep_fixed(struct config *fresh, const struct config *running,
 
 /*
  * Each returns 0, or -1 with one line about what is wrong in `error`
- * (CONFIG_ERROR_SIZE bytes).  A line is a keyword and its value; in files
- * and texts, `#` begins a comment.
+ * (CONFIG_ERROR_SIZE bytes).  A line is a keyword and its value; in a file,
+ * `#` begins a comment.
  */
 int config_line(struct config *, const char *line, char *error);
+int config_lines(struct config *, const char *text, char *error);
 int config_file(struct config *, const char *path, char *error);
-int config_text(struct config *, const char *text, size_t size, char *error);
 
 /* From now on lines replace what earlier ones gave, `listen` included. */
 void config_override(struct config *);
 
-/* Appends the lines that make this configuration. */
+/* Appends the lines that make this configuration, for config_lines(). */
 void config_print(const struct config *, struct buf *);
 
 #endif

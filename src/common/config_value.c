@@ -214,11 +214,11 @@ listen_unix(struct config_listen *l, const char *path, char *error)
 
 	if (check_path("listen", path, error) == -1)
 		return -1;
-	if (strlcpy(sun->sun_path, path, sizeof(sun->sun_path)) >=
-	    sizeof(sun->sun_path))
+	if (strlen(path) >= sizeof(sun->sun_path))
 		return config_error(error,
 		    "listen: path of a Unix socket is longer than %zu bytes",
 		    sizeof(sun->sun_path) - 1);
+	memcpy(sun->sun_path, path, strlen(path) + 1);
 	sun->sun_family = AF_UNIX;
 	l->addr_size = sizeof(*sun);
 	return 0;
@@ -243,7 +243,7 @@ listen_inet(struct config_listen *l, const char *value, char *error)
 	bool bracketed = value[0] == '[';
 	int64_t port;
 
-	(void)strlcpy(host, value, sizeof(host));
+	memcpy(host, l->text, sizeof(host));
 	end = bracketed ? strstr(host, "]:") : strrchr(host, ':');
 	if (end == NULL)
 		return listen_error(value, error);
@@ -287,7 +287,8 @@ add_listen(struct config *c, const struct keyword *k, const char *value,
 	(void)k;
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return config_error(error, "out of memory");
-	if (strlcpy(l->text, value, sizeof(l->text)) >= sizeof(l->text))
+	if ((size_t)snprintf(l->text, sizeof(l->text), "%s", value) >=
+	    sizeof(l->text))
 		rc = config_error(error, "listen: value too long");
 	else if (strncmp(value, "unix", 4) == 0 &&
 	    strchr(CONFIG_BLANKS, value[4]))

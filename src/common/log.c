@@ -3,28 +3,29 @@
  * mix.  What comes from outside is made printable first.
  */
 
-/* <vis.h> wants to know whose strnvis(3); none is used. */
-#define LIBBSD_OPENBSD_VIS
-
 #include <errno.h>
 #include <fcntl.h>
 #include <paths.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <unistd.h>
-#include <vis.h>
 
 #include "common/log.h"
+#include "common/utf8.h"
 
 /* Longest line: PIPE_BUF keeps a write to a pipe in one piece. */
 #define LOG_LINE_MAX 1024
+#define ESCAPE_SIZE 4 /* \xHH */
 
 /* Set when a process starts, then only read. */
 static struct {
 	const char *role;
+	const char *forked; /* the role of all but pid; NULL: the same */
+	pid_t pid;
 	int where;
 	bool verbose;
 } log_state = { .role = "kvd", .where = LOG_TO_STDERR };
@@ -40,9 +41,19 @@ log_init(const char *role, int where, bool verbose)
 }
 
 void
-log_set_role(const char *role)
+log_name_forks(const char *role)
 {
-	log_state.role = role;
+	log_state.forked = role;
+	log_state.pid = getpid();
+}
+
+/* A forked process that would set its own would copy a page for it. */
+static const char *
+role_of(pid_t pid)
+{
+	return log_state.forked == NULL || pid == log_state.pid ?
+	    log_state.role :
+	    log_state.forked;
 }
 
 void
@@ -64,27 +75,48 @@ log_detach(void)
 	log_state.where = LOG_TO_SYSLOG;
 }
 
+/* Needs ESCAPE_SIZE bytes for each of the text. */
+static void
+make_printable(char *to, const char *text)
+{
+	const uint8_t *p = (const uint8_t *)text, *end = p + strlen(text);
+	size_t n;
+
+	for (; p < end; p += n) {
+		n = utf8_printable_size(p, (size_t)(end - p));
+		if (n > 0)
+			to = mempcpy(to, p, n);
+		else {
+			snprintf(to, ESCAPE_SIZE + 1, "\\x%02x", *p);
+			to += ESCAPE_SIZE;
+			n = 1;
+		}
+	}
+	*to = '\0';
+}
+
 __attribute__((format(printf, 3, 0))) static void
 log_line(int priority, int error, const char *format, va_list args)
 {
-	/* strvis(3) writes at most four characters for one. */
-	char text[LOG_LINE_MAX], safe[4 * LOG_LINE_MAX + 1];
+	char text[LOG_LINE_MAX], safe[ESCAPE_SIZE * LOG_LINE_MAX];
 	char line[sizeof(safe) + 64];
+	pid_t pid = getpid();
+	size_t size;
 	int n;
 
 	n = vsnprintf(text, sizeof(text), format, args);
 	if (n < 0)
 		return;
-	if (error != 0) {
-		strlcat(text, ": ", sizeof(text));
-		strlcat(text, strerror(error), sizeof(text));
-	}
-	strvis(safe, text, VIS_NL | VIS_CSTYLE | VIS_NOSLASH);
+	size = strlen(text);
+	if (error != 0)
+		snprintf(text + size, sizeof(text) - size, ": %s",
+		    strerror(error));
+	make_printable(safe, text);
 	if (log_state.where & LOG_TO_SYSLOG)
-		syslog(priority, "%s: %s", log_state.role, safe);
+		syslog(priority, "%s: %s", role_of(pid), safe);
 	if (log_state.where & LOG_TO_STDERR) {
 		n = snprintf(line, sizeof(line), "kvd[%ld]: %s: %s\n",
-		    (long)getpid(), log_state.role, safe);
+		    (long)pid, role_of(pid), safe);
 		/* Nobody left to tell when this fails. */
 		if (write(STDERR_FILENO, line, (size_t)n) == -1)
 			return;

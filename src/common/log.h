@@ -15,8 +15,8 @@
 
 /* `role` is printed before every line and is borrowed for good. */
 void log_init(const char *role, int where, bool verbose);
-/* What a forked process is now. */
-void log_set_role(const char *role);
+/* What the processes are that this one forks from now on; borrowed, too. */
+void log_name_forks(const char *role);
 
 /* In a daemon that has started: lets go of the terminal.  Does nothing in the
  * foreground (no LOG_TO_SYSLOG). */

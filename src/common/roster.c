@@ -486,7 +486,7 @@ describe_client(const struct slot *slot, char *text, size_t size)
 	char host[INET6_ADDRSTRLEN] = "unknown";
 
 	if (!has_source(slot)) {
-		(void)strlcpy(text, "on a Unix socket", size);
+		snprintf(text, size, "on a Unix socket");
 		return;
 	}
 	(void)inet_ntop(slot->family, slot->address, host, sizeof(host));

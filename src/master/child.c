@@ -78,7 +78,8 @@ arrange_fds(const struct child *c, int channel_fd)
 __attribute__((noreturn)) static void
 child_exec(const struct child *c, int channel_fd)
 {
-	char *const argv[] = { strdup(c->path), NULL };
+	char room[] = CHANNEL_ROOM;
+	char *const argv[] = { strdup(c->path), room, NULL };
 	sigset_t none;
 
 	arrange_fds(c, channel_fd);
@@ -87,6 +88,9 @@ child_exec(const struct child *c, int channel_fd)
 	(void)signal(SIGHUP, SIG_IGN);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	/* The C library would have the kernel write to a page of each process
+	 * that an acceptor forks, for what none of them uses. */
+	(void)setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 0);
 	if (chdir(c->workdir) == -1)
 		fatal(EX_OSERR, "%s", c->workdir);
 	(void)execv(c->path, argv);

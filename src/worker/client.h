@@ -19,30 +19,26 @@ struct client {
 	int64_t shutdown_timeout_ms;
 	int64_t stop_at_ms; /* told to end: when at last; else CLOCK_NEVER */
 	bool ended; /* all that it has sent is read */
+	bool tried; /* to read from it, at least once */
+	bool timed; /* a read that waits gives up, soon */
+	int64_t brisk_at_ms; /* when poll(2) last had not long to wait */
 	struct buf in;
 	struct buf out;
 };
 
 enum client_event {
-	CLIENT_READABLE,
+	CLIENT_INPUT, /* there is more in `in`, or nothing yet */
+	CLIENT_END, /* the client will send no more */
 	CLIENT_NEWS, /* the other descriptor is readable */
 	CLIENT_SILENT, /* the deadline passed */
 	CLIENT_STOP, /* told to end */
-	CLIENT_GONE, /* hung up, or an error */
+	CLIENT_GONE, /* hung up, or an error, or no memory */
 };
 
-enum client_read {
-	CLIENT_READ_DATA,
-	CLIENT_READ_END, /* the client will send no more */
-	CLIENT_READ_GONE, /* an error, or no memory */
-};
-
-/* Waits for input, or for that of another descriptor (-1: none); a deadline
- * of CLOCK_NEVER is none. */
-enum client_event client_wait(struct client *, int other_fd,
+/* Waits for input and reads it, once, or waits for that of another
+ * descriptor (-1: none); a deadline of CLOCK_NEVER is none. */
+enum client_event client_next(struct client *, int other_fd,
     int64_t deadline_ms);
-/* Reads once into `in`. */
-enum client_read client_read(struct client *);
 /*
  * Sends all of `out`.  Returns 0, or -1: the client is gone, or took nothing
  * for the write timeout (or, once told to end, the shutdown timeout).

@@ -50,54 +50,37 @@ silence_deadline(const struct worker *w)
 	return deadline_ms;
 }
 
-/* Waits for something to happen, and deals with all but input.  True: there
- * is input. */
-static bool
-await_input(struct worker *w)
+/* Waits for something to happen, and deals with it. */
+static void
+serve_once(struct worker *w)
 {
 	bool subscribed = events_wanted(&w->link.events);
+	size_t old = buf_size(&w->client.in);
 
 	/* Its registry has died: there is another, or soon will be. */
 	if (subscribed)
 		(void)link_resume(&w->link);
-	switch (client_wait(&w->client, subscribed ? w->link.fd : -1,
+	switch (client_next(&w->client, subscribed ? w->link.fd : -1,
 	    silence_deadline(w))) {
-	case CLIENT_READABLE:
-		return true;
-	case CLIENT_NEWS:
-		if (!replies_take_events(w) || client_flush(&w->client) == -1)
-			w->over = true;
-		return false;
-	case CLIENT_SILENT:
-		if (!subscribed)
-			replies_goodbye(w, STATUS_IDLE_TIMEOUT);
-		return false;
-	case CLIENT_STOP:
-		replies_goodbye(w, STATUS_SHUTTING_DOWN);
-		return false;
-	case CLIENT_GONE:
-		w->over = true;
-		return false;
-	}
-	return false;
-}
-
-static void
-serve_once(struct worker *w)
-{
-	size_t old = buf_size(&w->client.in);
-
-	if (!await_input(w))
-		return;
-	switch (client_read(&w->client)) {
-	case CLIENT_READ_DATA:
+	case CLIENT_INPUT:
 		if (!input_run(w, old))
 			w->over = true;
 		break;
-	case CLIENT_READ_END:
+	case CLIENT_END:
 		input_end(w);
 		break;
-	case CLIENT_READ_GONE:
+	case CLIENT_NEWS:
+		if (!replies_take_events(w) || client_flush(&w->client) == -1)
+			w->over = true;
+		break;
+	case CLIENT_SILENT:
+		if (!subscribed)
+			replies_goodbye(w, STATUS_IDLE_TIMEOUT);
+		break;
+	case CLIENT_STOP:
+		replies_goodbye(w, STATUS_SHUTTING_DOWN);
+		break;
+	case CLIENT_GONE:
 		w->over = true;
 		break;
 	}
@@ -120,11 +103,11 @@ worker_clear(struct worker *w)
  * enough.  malloc(3) would have a new process copy pages for itself alone.
  */
 struct room {
-	struct bytes words[32];
-	uint8_t in[1024];
-	uint8_t link_in[1024];
-	uint8_t out[512];
-	uint8_t pending[512];
+	struct bytes words[16];
+	uint8_t in[512];
+	uint8_t link_in[512];
+	uint8_t out[256];
+	uint8_t pending[256];
 };
 
 static void

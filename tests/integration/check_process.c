@@ -469,6 +469,25 @@ START_TEST(test_titles)
 }
 END_TEST
 
+/* Its mappings are copied for each client: no library that it can do
+ * without. */
+START_TEST(test_acceptor_is_small)
+{
+	struct server *s = server_start(NULL);
+	char path[64], line[PATH_MAX + 128];
+	FILE *maps;
+
+	snprintf(path, sizeof(path), "/proc/%ld/maps",
+	    (long)server_pid(s, "acceptor"));
+	maps = fopen(path, "r");
+	ck_assert_ptr_nonnull(maps);
+	while (fgets(line, sizeof(line), maps) != NULL)
+		ck_assert_msg(strstr(line, "/libbsd") == NULL, "%s", line);
+	(void)fclose(maps);
+	server_stop(s);
+}
+END_TEST
+
 /* No client's process holds what it does not need. */
 static size_t
 count_fds(pid_t pid)
@@ -537,6 +556,29 @@ START_TEST(test_stop)
 	client_ask(idle, "GET b k\n", "\r\nOK\r\n");
 	(void)close(idle);
 	server_stop(s);
+}
+END_TEST
+
+/* A client that never pauses is told as well. */
+START_TEST(test_stop_brisk)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), status, i;
+	char line[LINE_SIZE];
+
+	for (i = 0; i < 100; i++)
+		client_ask(fd, "PING\n", "OK\r\n");
+	ck_assert_int_eq(kill(s->pid, SIGTERM), 0);
+	do {
+		client_say(fd, "PING\n");
+		client_read_line(fd, line);
+	} while (strcmp(line, "OK\r\n") == 0);
+	ck_assert_str_eq(line, "ERROR shutting down\r\n");
+	client_expect_end(fd);
+	status = server_await_end(s, WAIT_MS);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EX_OK);
+	server_free(s);
 }
 END_TEST
 
@@ -742,8 +784,10 @@ main(void)
 	add_failures(suite);
 	tc = fixture_tcase(suite, "processes");
 	tcase_add_test(tc, test_titles);
+	tcase_add_test(tc, test_acceptor_is_small);
 	tcase_add_test(tc, test_worker_fds);
 	tcase_add_loop_test(tc, test_stop, 0, COUNT(stop_signals));
+	tcase_add_test(tc, test_stop_brisk);
 	tcase_add_test(tc, test_early_stop);
 	tcase_add_test(tc, test_stop_hung);
 	tcase_add_test(tc, test_stale);

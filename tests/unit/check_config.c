@@ -80,10 +80,10 @@ refuse_line(const char *line, const char *want)
 }
 
 static int
-load_text(const char *text, size_t size)
+load_lines(const char *text)
 {
-	char *copy = (char *)unit_copy(text, size);
-	int rc = config_text(&config, copy, size, error);
+	char *copy = (char *)unit_copy(text, strlen(text) + 1);
+	int rc = config_lines(&config, copy, error);
 
 	free(copy);
 	return rc;
@@ -97,8 +97,8 @@ assert_round_trip(void)
 	struct config copy;
 
 	ck_assert_int_eq(config_init(&copy), 0);
-	ck_assert_msg(config_text(&copy, first, strlen(first), error) == 0,
-	    "%s:\n%s", error, first);
+	ck_assert_msg(config_lines(&copy, first, error) == 0, "%s:\n%s", error,
+	    first);
 	second = print(&copy);
 	ck_assert_str_eq(second, first);
 	config_clear(&copy);
@@ -289,7 +289,7 @@ START_TEST(test_fields)
 				   "data /a\n"
 				   "listen 127.0.0.1:9\n";
 
-	ck_assert_int_eq(load_text(text, strlen(text)), 0);
+	ck_assert_int_eq(load_lines(text), 0);
 	assert_print("listen 127.0.0.1:9\n"
 		     "data /a\n"
 		     "runtime /b\n"
@@ -1023,11 +1023,22 @@ START_TEST(test_file)
 }
 END_TEST
 
-START_TEST(test_text)
+/* From the first that is wrong, nothing more is read. */
+START_TEST(test_lines)
 {
-	const char *text = file_table[_i].text;
-
-	assert_loaded(_i, load_text(text, strlen(text)), "configuration");
+	ck_assert_int_eq(load_lines(""), 0);
+	ck_assert_int_eq(load_lines("\n \n\t\n"), 0);
+	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+	ck_assert_int_eq(load_lines("\nmax-clients 5"), 0);
+	ck_assert_int_eq(config.max_clients, 5);
+	ck_assert_int_eq(load_lines("max-clients 6\njunk\nmax-clients 7\n"),
+	    -1);
+	ck_assert_str_eq(error, "unknown keyword \"junk\"");
+	ck_assert_int_eq(config.max_clients, 6);
+	/* Neither comments nor continuation lines. */
+	ck_assert_int_eq(load_lines("max-clients 8 # clients"), -1);
+	ck_assert_int_eq(load_lines("max-clients 8\\\n0"), -1);
+	ck_assert_int_eq(config.max_clients, 6);
 }
 END_TEST
 
@@ -1036,9 +1047,6 @@ START_TEST(test_empty)
 	char path[256];
 
 	ck_assert_int_eq(load_file("", 0, path, sizeof(path)), 0);
-	assert_print(DEFAULT_LISTEN DEFAULT_REST);
-	ck_assert_int_eq(config_text(&config, NULL, 0, error), -1);
-	ck_assert_str_eq(error, "no configuration");
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
 END_TEST
@@ -1182,11 +1190,11 @@ START_TEST(test_keep_nothing)
 	char *before = print(&config), *wanted;
 
 	keep_fixed("");
-	ck_assert_int_eq(config_text(&fresh, text, strlen(text), error), 0);
+	ck_assert_int_eq(config_lines(&fresh, text, error), 0);
 	wanted = print(&fresh);
 	keep_fixed("");
 	assert_print(before);
-	ck_assert_int_eq(load_text(wanted, strlen(wanted)), 0);
+	ck_assert_int_eq(load_lines(wanted), 0);
 	assert_same(&config, &fresh);
 	free(before);
 	free(wanted);
@@ -1222,7 +1230,7 @@ START_TEST(test_keep_same_words)
 	static const char text[] = "max-value 1024k\nregistry-timeout 10000ms\n"
 				   "data " KVD_LOCALSTATEDIR "/lib/kvd \n";
 
-	ck_assert_int_eq(config_text(&fresh, text, strlen(text), error), 0);
+	ck_assert_int_eq(config_lines(&fresh, text, error), 0);
 	keep_fixed("");
 }
 END_TEST
@@ -1235,7 +1243,7 @@ START_TEST(test_keep_all)
 	struct buf names;
 	size_t i;
 
-	ck_assert_int_eq(config_text(&fresh, text, strlen(text), error), 0);
+	ck_assert_int_eq(config_lines(&fresh, text, error), 0);
 	buf_init(&names);
 	ck_assert_int_eq(config_keep_fixed(&fresh, &config, &names), 0);
 	for (i = 0; i < UNIT_COUNT(fixed_table); i++)
@@ -1343,7 +1351,7 @@ START_TEST(test_random)
 			    fragments[unit_random(&state) %
 				UNIT_COUNT(fragments)],
 			    sizeof(text));
-		(void)load_text(text, strlen(text));
+		(void)load_lines(text);
 		assert_round_trip();
 		if (round % 8 == 0)
 			config_override(&config);
@@ -1410,7 +1418,7 @@ add_files(Suite *suite)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_file, 0, UNIT_COUNT(file_table));
-	tcase_add_loop_test(tc, test_text, 0, UNIT_COUNT(file_table));
+	tcase_add_test(tc, test_lines);
 	tcase_add_test(tc, test_empty);
 	tcase_add_test(tc, test_nul);
 	tcase_add_test(tc, test_file_missing);
