@@ -6,8 +6,8 @@
 #ifndef ACCEPTOR_ACCEPTOR_H
 #define ACCEPTOR_ACCEPTOR_H
 
-#include "acceptor/title.h"
 #include "common/config.h"
+#include "common/title.h"
 
 /*
  * Accepts until told to stop, and then until its workers have ended; returns

@@ -29,6 +29,7 @@ main(int argc, char *argv[])
 	if (program == NULL)
 		fatal(EX_OSERR, "program");
 	title_init(&title, argc, argv);
+	title_set(&title, "kvd: acceptor");
 	status = acceptor_main(&config, program, &title);
 	config_clear(&config);
 	free(program);

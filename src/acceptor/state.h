@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "acceptor/title.h"
 #include "common/config.h"
+#include "common/title.h"
 
 struct pollfd;
 struct roster;

@@ -9,21 +9,26 @@
 #include <sys/tree.h>
 #include <sys/wait.h>
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "acceptor/title.h"
 #include "acceptor/workers.h"
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/roster.h"
+#include "common/title.h"
 #include "worker/worker.h"
 
 /* A guess at the address space gets one try in this time. */
 #define RENEW_MS 1000
+/* Room for any address, and part of what every child has room for. */
+#define TITLE_SIZE 80
+_Static_assert(sizeof(CHANNEL_ROOM) >= TITLE_SIZE, "room for titles");
 
 struct worker_process {
 	RB_ENTRY(worker_process) entry;
@@ -41,10 +46,38 @@ worker_compare(struct worker_process *a, struct worker_process *b)
 RB_GENERATE_INTERNAL(worker_tree, worker_process, entry, worker_compare,
     __attribute__((unused)) static)
 
+/* In the acceptor: in a new process, printf's pages would be to be mapped. */
+static void
+format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in *sin = (const void *)addr;
+	const struct sockaddr_in6 *sin6 = (const void *)addr;
+	char host[INET6_ADDRSTRLEN];
+
+	/* Not getnameinfo(3): it is large, and a worker is to be small. */
+	if (addr->ss_family == AF_INET)
+		snprintf(title, TITLE_SIZE, "kvd: worker %s:%u",
+		    inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host)),
+		    ntohs(sin->sin_port));
+	else if (addr->ss_family == AF_INET6)
+		snprintf(title, TITLE_SIZE, "kvd: worker [%s]:%u",
+		    inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host)),
+		    ntohs(sin6->sin6_port));
+	else
+		snprintf(title, TITLE_SIZE, "kvd: worker unix");
+}
+
 /* In the child: becomes the client's worker. */
 static void
-become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot)
+become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
+    uint64_t session)
 {
+	/* The signal descriptor reads the signals of whoever reads it. */
+	struct worker_terms terms = { .fd = fd,
+		.signal_fd = a->pfds[PFD_SIGNAL].fd,
+		.lifeline_fd = CHANNEL_LIFELINE_FD,
+		.cell = roster_cell(a->roster, slot),
+		.session = session };
 	size_t i;
 
 	a->is_worker = true;
@@ -55,9 +88,7 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot)
 	if (a->spare_fd != -1)
 		(void)close(a->spare_fd);
 	title_set(&a->title, title);
-	/* The signal descriptor reads the signals of whoever reads it. */
-	worker_run(a->config, fd, a->pfds[PFD_SIGNAL].fd, CHANNEL_LIFELINE_FD,
-	    roster_cell(a->roster, slot));
+	worker_run(a->config, &terms);
 }
 
 static void
@@ -92,13 +123,18 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
     uint32_t slot)
 {
 	char title[TITLE_SIZE];
+	uint64_t session;
 	pid_t pid;
 
-	title_format(title, addr);
+	/* Here, and not in a new process, for which it is one more page of
+	 * code to map; and from the kernel, which knows of forks. */
+	if (getentropy(&session, sizeof(session)) == -1)
+		return -1;
+	format_title(title, addr);
 	if ((pid = fork_worker()) == -1)
 		return -1;
 	if (pid == 0) {
-		become_worker(a, fd, title, slot);
+		become_worker(a, fd, title, slot, session);
 		return 0;
 	}
 	roster_set_pid(a->roster, slot, pid);

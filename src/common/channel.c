@@ -20,10 +20,6 @@
 /* The master sends right after the fork. */
 #define CONFIG_WAIT_MS 10000
 
-/* The one that is looked at.  Not on the stack: an acceptor's stack is copied
- * with each fork. */
-static uint8_t packet[PACKET_MAX];
-
 int
 channel_send_config(int fd, const struct config *config,
     const struct channel_terms *terms)
@@ -37,7 +33,6 @@ channel_send_config(int fd, const struct config *config,
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
 	config_print(config, &b);
-	buf_append_byte(&b, '\0');
 	if (buf_failed(&b))
 		errno = ENOMEM;
 	else if (buf_size(&b) > PACKET_MAX)
@@ -67,16 +62,32 @@ channel_recv_type(int fd)
 	return n == sizeof(type) ? type : (int)n;
 }
 
-static bool
-is_config(ssize_t size)
+/* Reads one, with a NUL behind it.  It is in the same memory as the last: on
+ * the stack, which is copied with each fork, it would be 16 pages. */
+static ssize_t
+recv_packet(const uint8_t **packet)
 {
-	return size > CONFIG_HEADER && packet[0] == CHANNEL_CONFIG &&
-	    packet[size - 1] == '\0';
+	static uint8_t room[PACKET_MAX + 1];
+	ssize_t n = io_recv(CHANNEL_FD, room, PACKET_MAX, MSG_DONTWAIT);
+
+	if (n > 0)
+		room[n] = '\0';
+	*packet = room;
+	return n;
+}
+
+static bool
+is_config(const uint8_t *packet, ssize_t size)
+{
+	return size > CONFIG_HEADER && packet[0] == CHANNEL_CONFIG;
 }
 
 static int
-read_config(struct config *config, struct channel_terms *terms, char *error)
+read_config(struct config *config, struct channel_terms *terms,
+    const uint8_t *packet, char *error)
 {
+	char what[CONFIG_ERROR_SIZE];
+
 	terms->log_where = packet[1];
 	terms->verbose = packet[2] != 0;
 	memcpy(&terms->wall_base_ms, packet + 3, sizeof(terms->wall_base_ms));
@@ -84,13 +95,17 @@ read_config(struct config *config, struct channel_terms *terms, char *error)
 		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
 		return -1;
 	}
-	return config_lines(config, (const char *)packet + CONFIG_HEADER,
-	    error);
+	if (config_lines(config, (const char *)packet + CONFIG_HEADER, what) ==
+	    0)
+		return 0;
+	snprintf(error, CONFIG_ERROR_SIZE, "the master's configuration: %.400s",
+	    what);
+	return -1;
 }
 
 /* Reads packets until the configuration comes. */
 static ssize_t
-await_config(char *error)
+await_config(const uint8_t **packet, char *error)
 {
 	struct pollfd pfd = { .fd = CHANNEL_FD, .events = POLLIN };
 	int64_t deadline_ms = clock_ms() + CONFIG_WAIT_MS;
@@ -102,8 +117,8 @@ await_config(char *error)
 			    "the master does not say anything");
 			return IO_AGAIN;
 		}
-		n = io_recv(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT);
-	} while (n > 0 && packet[0] == CHANNEL_PING);
+		n = recv_packet(packet);
+	} while (n > 0 && (*packet)[0] == CHANNEL_PING);
 	return n;
 }
 
@@ -111,16 +126,18 @@ int
 channel_recv_config(struct config *config, struct channel_terms *terms,
     char *error)
 {
+	const uint8_t *packet = NULL;
 	ssize_t n = 0;
 
 	/* A child that is started by hand has no channel. */
 	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
-		n = await_config(error);
+		n = await_config(&packet, error);
 	if (n == IO_AGAIN)
 		return EX_TEMPFAIL;
-	if (is_config(n))
-		return read_config(config, terms, error) == 0 ? EX_OK :
-								EX_USAGE;
+	if (is_config(packet, n))
+		return read_config(config, terms, packet, error) == 0 ?
+		    EX_OK :
+		    EX_USAGE;
 	snprintf(error, CONFIG_ERROR_SIZE,
 	    "no configuration on descriptor 3: this program is started by "
 	    "kvd(8), not by hand");
@@ -128,12 +145,12 @@ channel_recv_config(struct config *config, struct channel_terms *terms,
 }
 
 static enum channel_event
-replace_config(struct config *config, char *error)
+replace_config(struct config *config, const uint8_t *packet, char *error)
 {
 	struct channel_terms terms;
 	struct config fresh;
 
-	if (read_config(&fresh, &terms, error) == -1) {
+	if (read_config(&fresh, &terms, packet, error) == -1) {
 		config_clear(&fresh);
 		return CHANNEL_BAD_CONFIG;
 	}
@@ -145,15 +162,15 @@ replace_config(struct config *config, char *error)
 enum channel_event
 channel_serve(struct config *config, char *error)
 {
-	ssize_t n;
+	const uint8_t *packet;
+	ssize_t n = recv_packet(&packet);
 
-	n = io_recv(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT);
 	if (n == IO_AGAIN)
 		return CHANNEL_NOTHING;
 	if (n <= 0)
 		return CHANNEL_END;
-	if (is_config(n))
-		return replace_config(config, error);
+	if (is_config(packet, n))
+		return replace_config(config, packet, error);
 	/* Answered from the child's own loop: that is what it is to prove. */
 	if (packet[0] == CHANNEL_PING)
 		(void)channel_send(CHANNEL_FD, CHANNEL_PONG);

@@ -136,7 +136,7 @@ set_time(struct config *c, const struct keyword *k, const char *value,
 	    k->name, value, k->min == 0 ? "0" : "1ms");
 }
 
-/* What could not be told from a comment when it is printed again. */
+/* A file could not say it, or config_lines() could not read it. */
 static int
 check_path(const char *name, const char *path, char *error)
 {
@@ -235,18 +235,18 @@ listen_error(const char *value, char *error)
 
 /* ADDRESS:PORT or [IPv6-ADDRESS]:PORT. */
 static int
-listen_inet(struct config_listen *l, const char *value, char *error)
+listen_inet(struct config_listen *l, char *error)
 {
 	struct sockaddr_in *sin = (struct sockaddr_in *)(void *)&l->addr;
 	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)(void *)&l->addr;
 	char host[sizeof(l->text)], *end;
-	bool bracketed = value[0] == '[';
+	bool bracketed = l->text[0] == '[';
 	int64_t port;
 
 	memcpy(host, l->text, sizeof(host));
 	end = bracketed ? strstr(host, "]:") : strrchr(host, ':');
 	if (end == NULL)
-		return listen_error(value, error);
+		return listen_error(l->text, error);
 	*end = '\0';
 	end += bracketed ? 2 : 1;
 	if ((port = parse_number(end, plain_units, 65535)) == -1)
@@ -259,7 +259,7 @@ listen_inet(struct config_listen *l, const char *value, char *error)
 		return 0;
 	}
 	if (!bracketed || inet_pton(AF_INET6, host + 1, &sin6->sin6_addr) != 1)
-		return listen_error(value, error);
+		return listen_error(l->text, error);
 	sin6->sin6_family = AF_INET6;
 	sin6->sin6_port = htons((uint16_t)port);
 	l->addr_size = sizeof(*sin6);
@@ -295,7 +295,7 @@ add_listen(struct config *c, const struct keyword *k, const char *value,
 		rc = listen_unix(l,
 		    value + 4 + strspn(value + 4, CONFIG_BLANKS), error);
 	else
-		rc = listen_inet(l, value, error);
+		rc = listen_inet(l, error);
 	if (rc == -1) {
 		free(l);
 		return -1;

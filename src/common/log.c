@@ -17,9 +17,10 @@
 #include "common/log.h"
 #include "common/utf8.h"
 
-/* Longest line: PIPE_BUF keeps a write to a pipe in one piece. */
-#define LOG_LINE_MAX 1024
 #define ESCAPE_SIZE 4 /* \xHH */
+/* All of it escaped, and what is put before it, is not more than PIPE_BUF:
+ * written to a pipe in one piece. */
+#define LOG_LINE_MAX 1000
 
 /* Set when a process starts, then only read. */
 static struct {

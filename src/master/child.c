@@ -88,8 +88,9 @@ child_exec(const struct child *c, int channel_fd)
 	(void)signal(SIGHUP, SIG_IGN);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	/* The C library would have the kernel write to a page of each process
-	 * that an acceptor forks, for what none of them uses. */
+	/* Or the C library has the kernel write to a page of each process that
+	 * an acceptor forks, for what none of them uses.  What somebody has set
+	 * is left alone. */
 	(void)setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 0);
 	if (chdir(c->workdir) == -1)
 		fatal(EX_OSERR, "%s", c->workdir);

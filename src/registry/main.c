@@ -4,27 +4,28 @@
 
 #include <stdlib.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "common/channel.h"
 #include "common/log.h"
+#include "common/title.h"
 #include "registry/registry.h"
 
 int
-main(int argc, char *argv[], char *envp[])
+main(int argc, char *argv[])
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct channel_terms terms;
 	struct config config;
+	struct title title;
 	int status;
 
-	setproctitle_init(argc, argv, envp);
 	log_init("registry", LOG_TO_STDERR, false);
 	status = channel_recv_config(&config, &terms, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
 	log_init("registry", terms.log_where, terms.verbose);
-	setproctitle("-kvd: registry");
+	title_init(&title, argc, argv);
+	title_set(&title, "kvd: registry");
 	status = registry_main(&config, terms.wall_base_ms);
 	config_clear(&config);
 	return status;

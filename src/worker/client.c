@@ -18,35 +18,34 @@
 #define BRISK_MS 100
 
 /*
- * A client that asks again at once is waited for in recv(2) itself: a system
- * call less for each request.  What else there is to wait for is seen when
- * that gives up, or when the time is over, by poll(2) as ever.
+ * A brisk client is waited for in recv(2) itself: a system call less for each
+ * request.  What else there is to wait for is seen when that gives up, or when
+ * this time has passed since poll(2) last looked.
  */
 static bool
-may_read_directly(struct client *c)
+is_brisk(const struct client *c, int64_t now_ms, int64_t deadline_ms)
 {
-	if (clock_ms() - c->brisk_at_ms >= BRISK_MS)
-		return false;
-	if (!c->timed)
-		c->timed = io_set_timeouts(c->fd, BRISK_MS) == 0;
-	return c->timed;
+	return now_ms - c->brisk_at_ms < BRISK_MS &&
+	    (deadline_ms == CLOCK_NEVER || deadline_ms - now_ms >= BRISK_MS);
 }
 
-/* Reads once.  Nothing there: CLIENT_SILENT. */
-static enum client_event
-read_input(struct client *c, int flags)
+/* Waits as long as a brisk client needs. */
+static ssize_t
+read_brisk(struct client *c)
 {
-	switch (io_recv_buf(c->fd, &c->in, flags)) {
-	case IO_AGAIN:
-		return CLIENT_SILENT;
-	case IO_END:
-		c->ended = true;
-		return CLIENT_END;
-	case IO_FAILED:
+	if (!c->timed && io_set_timeouts(c->fd, BRISK_MS) == -1)
+		return IO_AGAIN;
+	c->timed = true;
+	return io_recv_buf(c->fd, &c->in, 0);
+}
+
+static enum client_event
+describe_read(struct client *c, ssize_t n)
+{
+	c->ended = n == IO_END;
+	if (n == IO_FAILED)
 		return CLIENT_GONE;
-	default:
-		return CLIENT_INPUT;
-	}
+	return c->ended ? CLIENT_END : CLIENT_INPUT;
 }
 
 /* CLIENT_INPUT: there is something to be read. */
@@ -76,26 +75,25 @@ wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 enum client_event
 client_next(struct client *c, int other_fd, int64_t deadline_ms)
 {
-	enum client_event event = CLIENT_SILENT;
-	int64_t since_ms, now_ms;
+	int64_t since_ms = clock_ms(), now_ms;
+	enum client_event event;
+	ssize_t n = IO_AGAIN;
 
 	/* Most ask while their worker is still being made. */
 	if (!c->tried)
-		event = read_input(c, MSG_DONTWAIT);
-	else if (other_fd == -1 && may_read_directly(c))
-		event = read_input(c, 0);
+		n = io_recv_buf(c->fd, &c->in, MSG_DONTWAIT);
+	else if (other_fd == -1 && is_brisk(c, since_ms, deadline_ms))
+		n = read_brisk(c);
 	c->tried = true;
-	if (event != CLIENT_SILENT)
-		return event;
-	since_ms = clock_ms();
+	if (n != IO_AGAIN)
+		return describe_read(c, n);
 	event = wait_input(c, other_fd, deadline_ms);
 	if (event != CLIENT_INPUT)
 		return event;
 	now_ms = clock_ms();
 	c->brisk_at_ms = now_ms - since_ms < BRISK_MS ? now_ms : 0;
-	event = read_input(c, MSG_DONTWAIT);
-	/* poll(2) may be wrong, no harm. */
-	return event == CLIENT_SILENT ? CLIENT_INPUT : event;
+	/* That there is nothing after all does no harm. */
+	return describe_read(c, io_recv_buf(c->fd, &c->in, MSG_DONTWAIT));
 }
 
 /* Waits for room.  Being told to end sets a deadline for all that is left. */

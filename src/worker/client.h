@@ -19,9 +19,9 @@ struct client {
 	int64_t shutdown_timeout_ms;
 	int64_t stop_at_ms; /* told to end: when at last; else CLOCK_NEVER */
 	bool ended; /* all that it has sent is read */
-	bool tried; /* to read from it, at least once */
-	bool timed; /* a read that waits gives up, soon */
-	int64_t brisk_at_ms; /* when poll(2) last had not long to wait */
+	bool tried; /* to read, at least once */
+	bool timed; /* SO_RCVTIMEO is set */
+	int64_t brisk_at_ms; /* when it last asked again at once, by poll(2) */
 	struct buf in;
 	struct buf out;
 };
@@ -36,7 +36,8 @@ enum client_event {
 };
 
 /* Waits for input and reads it, once, or waits for that of another
- * descriptor (-1: none); a deadline of CLOCK_NEVER is none. */
+ * descriptor (-1: none); a deadline of CLOCK_NEVER is none.  Being told to end
+ * may take 200 ms to be seen. */
 enum client_event client_next(struct client *, int other_fd,
     int64_t deadline_ms);
 /*

@@ -25,17 +25,15 @@
 /* For the replies under way, once kvd stops. */
 #define LAST_REPLY_MS 2000
 
-int
-link_init(struct link *l, int lifeline_fd, int timeout_ms)
+void
+link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms)
 {
 	memset(l, 0, sizeof(*l));
 	l->fd = -1;
+	l->session = session;
 	l->lifeline_fd = lifeline_fd;
 	l->timeout_ms = timeout_ms;
 	l->sequence = 1;
-	/* Straight from the kernel: in a new process arc4random(3) would first
-	 * set itself up. */
-	return getentropy(&l->session, sizeof(l->session));
 }
 
 void

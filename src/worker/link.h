@@ -37,8 +37,8 @@ enum link_result {
 	LINK_EVENT, /* MESSAGE_EVENT: it came before the reply */
 };
 
-/* Returns 0, or -1 with errno. */
-int link_init(struct link *, int lifeline_fd, int timeout_ms);
+void link_init(struct link *, uint64_t session, int lifeline_fd,
+    int timeout_ms);
 /* Leaves the registry; the next request connects again. */
 void link_close(struct link *);
 /* Frees what a closed link has. */

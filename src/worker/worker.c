@@ -121,15 +121,14 @@ lend(struct worker *w, struct room *room)
 }
 
 void
-worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd,
-    char *cell)
+worker_run(const struct config *config, const struct worker_terms *terms)
 {
-	struct worker w = { .config = config, .cell = cell };
+	struct worker w = { .config = config, .cell = terms->cell };
 	struct room room;
 
-	w.client.fd = fd;
-	w.client.signal_fd = signal_fd;
-	w.client.lifeline_fd = lifeline_fd;
+	w.client.fd = terms->fd;
+	w.client.signal_fd = terms->signal_fd;
+	w.client.lifeline_fd = terms->lifeline_fd;
 	w.client.write_timeout_ms = config->write_timeout_ms;
 	w.client.stop_at_ms = CLOCK_NEVER;
 	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
@@ -137,9 +136,8 @@ worker_run(const struct config *config, int fd, int signal_fd, int lifeline_fd,
 	    CLOCK_NEVER :
 	    clock_ms() + config->first_command_timeout_ms;
 	input_init(&w);
-	if (link_init(&w.link, lifeline_fd, (int)config->registry_timeout_ms) ==
-	    -1)
-		fatal(EX_OSERR, "session");
+	link_init(&w.link, terms->session, terms->lifeline_fd,
+	    (int)config->registry_timeout_ms);
 	lend(&w, &room);
 	while (!w.over)
 		serve_once(&w);

@@ -6,15 +6,24 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include <stdint.h>
+
 #include "common/config.h"
 
+/* What a worker is told besides the configuration. */
+struct worker_terms {
+	int fd; /* the client's */
+	int signal_fd; /* readable: this process is to end */
+	int lifeline_fd; /* at end of file: kvd stops */
+	char *cell; /* where it says what it does (common/roster.h) */
+	uint64_t session; /* random, and its own */
+};
+
 /*
- * Serves the client on `fd` until either has had enough.  `signal_fd` is
- * readable when this process is to end, `lifeline_fd` at end of file when
- * kvd is.  In `cell` (common/roster.h) it says which command is under way.  Ends the process; returns only in a build with sanitizers or
- * coverage, which want to see it leave through exit(3).
+ * Serves the client until either has had enough.  Ends the process; returns
+ * only in a build with sanitizers or coverage, which want to see it leave
+ * through exit(3).
  */
-void worker_run(const struct config *, int fd, int signal_fd, int lifeline_fd,
-    char *cell);
+void worker_run(const struct config *, const struct worker_terms *);
 
 #endif

@@ -962,7 +962,7 @@ START_TEST(test_idle_timeout)
 {
 	static const char *const options[] = { "idle-timeout 200ms", NULL };
 	int64_t start_ms;
-	int fd;
+	int fd, i;
 
 	server = server_start(options);
 	start_ms = now_ms();
@@ -975,6 +975,14 @@ START_TEST(test_idle_timeout)
 	client_say(fd, "PUT b k");
 	client_hear(fd, "ERROR idle timeout\r\n");
 	client_expect_end(fd);
+	/* One that has not paused until now is waited for in another way. */
+	fd = client_connect(server);
+	for (i = 0; i < 20; i++)
+		client_ask(fd, "PING\n", "OK\r\n");
+	start_ms = now_ms();
+	client_hear(fd, "ERROR idle timeout\r\n");
+	client_expect_end(fd);
+	ck_assert_int_ge(now_ms() - start_ms, 190);
 	server_stop(server);
 }
 END_TEST

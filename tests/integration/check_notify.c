@@ -519,18 +519,9 @@ START_TEST(test_title)
 {
 	const struct launch l = { .name = "/usr/local/sbin/kvd",
 		.variables = { notify_variable } };
-	char path[PATH_MAX], title[256];
-	ssize_t n, size = sizeof("kvd: master");
-	int fd;
 
 	launch_and_await(&l);
-	snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)server->pid);
-	ck_assert_int_ne(fd = open(path, O_RDONLY | O_CLOEXEC), -1);
-	ck_assert_int_ge(n = read(fd, title, sizeof(title)), size);
-	(void)close(fd);
-	ck_assert_str_eq(title, "kvd: master");
-	for (; size < n; size++)
-		ck_assert_int_eq(title[size], '\0');
+	process_expect_title(server->pid, "kvd: master");
 	stop();
 }
 END_TEST

@@ -727,6 +727,22 @@ process_title(pid_t pid, char *title, size_t size)
 	return true;
 }
 
+void
+process_expect_title(pid_t pid, const char *want)
+{
+	ssize_t n, size = (ssize_t)strlen(want) + 1;
+	char path[64], title[8192];
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%ld/cmdline", (long)pid);
+	ck_assert_int_ne(fd = open(path, O_RDONLY | O_CLOEXEC), -1);
+	ck_assert_int_ge(n = read(fd, title, sizeof(title)), size);
+	(void)close(fd);
+	ck_assert_str_eq(title, want);
+	for (; size < n; size++)
+		ck_assert_int_eq(title[size], '\0');
+}
+
 pid_t
 process_parent(pid_t pid)
 {

@@ -125,6 +125,8 @@ size_t server_pids(const struct server *, const char *title, pid_t *pids,
 
 /* The title and the parent of a process; false when there is none. */
 bool process_title(pid_t, char *title, size_t size);
+/* And that ps(1) finds nothing behind it. */
+void process_expect_title(pid_t, const char *want);
 pid_t process_parent(pid_t);
 /* SIGKILL, and waits until it is dead. */
 void process_kill(pid_t);

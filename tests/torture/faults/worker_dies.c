@@ -8,13 +8,12 @@
 
 #include "worker/worker.h"
 
-void __real_worker_run(const struct config *, int, int, int, char *);
-void __wrap_worker_run(const struct config *, int, int, int, char *);
+void __real_worker_run(const struct config *, const struct worker_terms *);
+void __wrap_worker_run(const struct config *, const struct worker_terms *);
 
 void
-__wrap_worker_run(const struct config *config, int fd, int signal_fd,
-    int lifeline_fd, char *cell)
+__wrap_worker_run(const struct config *config, const struct worker_terms *terms)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	__real_worker_run(config, fd, signal_fd, lifeline_fd, cell);
+	__real_worker_run(config, terms);
 }
