@@ -16,9 +16,9 @@ struct title {
 	size_t size;
 };
 
-/* main()'s arguments, which are wiped. */
+/* Takes the room of main()'s arguments. */
 void title_init(struct title *, int argc, char *argv[]);
-/* As much of it as there is room for. */
+/* Writes over them, as much as there is room for. */
 void title_set(const struct title *, const char *text);
 
 #endif

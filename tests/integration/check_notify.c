@@ -495,7 +495,7 @@ START_TEST(test_environment)
 		.says_pid = true,
 	};
 	char path[PATH_MAX], line[512];
-	bool other = false;
+	bool other = false, tuned = false;
 	FILE *file;
 
 	use_breakable_registry();
@@ -507,8 +507,11 @@ START_TEST(test_environment)
 		ck_assert_ptr_null(strstr(line, "WATCHDOG_"));
 		ck_assert_ptr_null(strstr(line, "LISTEN_"));
 		other = other || strcmp(line, "KVD_OTHER=1\n") == 0;
+		tuned = tuned ||
+		    strcmp(line, "GLIBC_TUNABLES=glibc.pthread.rseq=0\n") == 0;
 	}
 	ck_assert(other);
+	ck_assert(tuned || getenv("GLIBC_TUNABLES") != NULL);
 	(void)fclose(file);
 	stop();
 }

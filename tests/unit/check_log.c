@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ setup(void)
 {
 	int pair[2];
 
-	ck_assert_int_eq(pipe(pair), 0);
+	ck_assert_int_eq(pipe2(pair, O_NONBLOCK), 0);
 	line_fd = pair[0];
 	old_stderr = dup(STDERR_FILENO);
 	ck_assert_int_eq(dup2(pair[1], STDERR_FILENO), STDERR_FILENO);
