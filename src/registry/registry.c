@@ -107,6 +107,7 @@ static void
 open_store(struct registry *r)
 {
 	struct store_options options = { .dir = r->config->data,
+		.create = true,
 		.sync_ms = (int)r->config->sync_ms,
 		.lock_wait_ms = LOCK_WAIT_MS,
 		.owner_pid = (long)getppid() };
