@@ -39,14 +39,11 @@ check_size(struct store *s)
 	return STORE_OK;
 }
 
-static enum store_result
-open_environment(struct store *s, const struct store_options *o)
+static int
+open_lmdb(struct store *s, unsigned int flags)
 {
-	unsigned int flags = MDB_NOTLS;
 	int rc;
 
-	if (o->sync_ms != STORE_SYNC_ALWAYS)
-		flags |= MDB_NOSYNC;
 	rc = mdb_env_create(&s->env);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, 8);
@@ -64,6 +61,25 @@ open_environment(struct store *s, const struct store_options *o)
 		rc = mdb_reader_check(s->env, NULL);
 	if (rc == 0)
 		rc = mdb_env_get_fd(s->env, &s->fd);
+	return rc;
+}
+
+static enum store_result
+open_environment(struct store *s, const struct store_options *o)
+{
+	unsigned int flags = MDB_NOTLS;
+	int rc;
+
+	if (o->sync_ms != STORE_SYNC_ALWAYS)
+		flags |= MDB_NOSYNC;
+	rc = open_lmdb(s, flags);
+	/* A lock that cannot be had for a moment LMDB takes for another
+	 * process's, and finds that one's lock.mdb empty. */
+	if (rc == EINVAL) {
+		mdb_env_close(s->env);
+		s->env = NULL;
+		rc = open_lmdb(s, flags);
+	}
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc),
 		    "%s/data.mdb: cannot open: %s", s->dir, mdb_strerror(rc));
