@@ -26,6 +26,8 @@
 #define EVENTS_MAX 256
 /* How long to leave new workers waiting when descriptors are short. */
 #define LISTEN_PAUSE_MS 100
+/* How long to do without a cache when memory is short. */
+#define CACHE_PAUSE_MS 10000
 /* How long a killed predecessor may take to let go of the store. */
 #define LOCK_WAIT_MS 5000
 /* When the master is gone, workers get this long to end. */
@@ -96,11 +98,17 @@ list_outcomes(struct registry *r)
 	store_release(r->store);
 }
 
+/* It does without one until there is memory. */
 static void
 set_cache(struct registry *r)
 {
-	if (store_set_cache(r->store, (size_t)r->config->cache) != STORE_OK)
+	bool failed;
+
+	failed =
+	    store_set_cache(r->store, (size_t)r->config->cache) != STORE_OK;
+	if (failed && r->cache_at_ms == CLOCK_NEVER)
 		log_warnx("%s", store_error(r->store));
+	r->cache_at_ms = failed ? clock_ms() + CACHE_PAUSE_MS : CLOCK_NEVER;
 }
 
 static void
@@ -142,6 +150,18 @@ pause_listening(struct registry *r, bool paused)
 	r->listen_at_ms = paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
 }
 
+/* The configuration is a new one. */
+static void
+use_config(struct registry *r)
+{
+	if (store_set_sync(r->store, (int)r->config->sync_ms) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	if (!store_unsynced(r->store))
+		r->sync_at_ms = CLOCK_NEVER;
+	set_cache(r);
+	log_debug("new configuration");
+}
+
 /* The master asks whether this hangs, has a new configuration, or is gone. */
 static void
 read_channel(struct registry *r)
@@ -152,11 +172,7 @@ read_channel(struct registry *r)
 	case CHANNEL_NOTHING:
 		return;
 	case CHANNEL_NEW_CONFIG:
-		if (store_set_sync(r->store, (int)r->config->sync_ms) !=
-		    STORE_OK)
-			fatalx(EX_IOERR, "%s", store_error(r->store));
-		set_cache(r);
-		log_debug("new configuration");
+		use_config(r);
 		return;
 	case CHANNEL_BAD_CONFIG:
 		log_warnx("%s", error);
@@ -205,6 +221,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = upkeep_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
+	if (r->cache_at_ms < deadline_ms)
+		deadline_ms = r->cache_at_ms;
 	if (listing_deadline(r) < deadline_ms)
 		deadline_ms = listing_deadline(r);
 	return deadline_ms;
@@ -216,7 +234,7 @@ run_timers(struct registry *r)
 	int64_t now_ms;
 
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
-	    TAILQ_EMPTY(&r->listings))
+	    r->cache_at_ms == CLOCK_NEVER && TAILQ_EMPTY(&r->listings))
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms) {
@@ -226,6 +244,8 @@ run_timers(struct registry *r)
 	}
 	if (r->listen_at_ms <= now_ms)
 		pause_listening(r, false);
+	if (r->cache_at_ms <= now_ms)
+		set_cache(r);
 	listing_expire(r, now_ms);
 }
 
@@ -287,6 +307,7 @@ registry_main(struct config *config, int64_t wall_base_ms)
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
+		.cache_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER,
 		.wall_base_ms = wall_base_ms,
 		.started_ms = clock_ms() };

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/log_limit.h"
 #include "fixture.h"
 
 #define LOADERS 4
@@ -787,10 +788,21 @@ END_TEST
 static const struct {
 	const char *role;
 	const char *text; /* what it has to say about it */
+	const char *stat; /* NULL: it tells and counts each time */
 } starved[] = {
-	{ "acceptor", "cannot accept a client" },
-	{ "registry", "cannot accept a worker" },
+	{ "acceptor", "cannot accept a client", NULL },
+	{ "registry", "cannot accept a worker", "refused-workers" },
 };
+
+/* It has tried again and again, and has not said so each time. */
+static void
+expect_limited(const struct server *s, int fd, const char *line,
+    const char *stat, int64_t since_ms)
+{
+	ck_assert_int_ge(client_stat(fd, stat), 2);
+	ck_assert_uint_le(server_log_count(s, line),
+	    1 + (size_t)(now_ms() - since_ms) / LOG_LIMIT_MS);
+}
 
 /* Its standard descriptors are all that it may have. */
 START_TEST(test_no_descriptors)
@@ -799,6 +811,7 @@ START_TEST(test_no_descriptors)
 	struct server *s = server_start(options);
 	int fd = client_connect(s), late;
 	pid_t pid = server_pid(s, starved[_i].role);
+	int64_t started_ms = now_ms();
 	rlim_t before;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
@@ -810,6 +823,9 @@ START_TEST(test_no_descriptors)
 	client_ask(fd, "PUT b k 1\n", "OK\r\n");
 	(void)process_limit(pid, RLIMIT_NOFILE, before);
 	client_hear(late, "1\r\nOK\r\n");
+	if (starved[_i].stat != NULL)
+		expect_limited(s, fd, starved[_i].text, starved[_i].stat,
+		    started_ms);
 	ck_assert_int_eq(server_pid(s, starved[_i].role), pid);
 	(void)close(fd);
 	(void)close(late);
