@@ -149,7 +149,10 @@ store_open_directory(struct store *s, const struct store_options *o)
 {
 	enum store_result result;
 
+	/* Before anything is made in a directory that is another one; and
+	 * when there is no other owner who could make the file grow. */
 	if ((result = open_directory(s, o)) != STORE_OK ||
+	    (result = find_file(s, o)) != STORE_OK ||
 	    (result = lock_directory(s, o)) != STORE_OK)
 		return result;
 	return find_file(s, o);
