@@ -66,9 +66,26 @@ FAULTY(int, mkdirat, (int fd, const char *path, mode_t mode), (fd, path, mode))
 FAULTY(int, ftruncate, (int fd, off_t size), (fd, size))
 FAULTY(ssize_t, pread, (int fd, void *to, size_t size, off_t at),
     (fd, to, size, at))
-FAULTY(ssize_t, pwrite, (int fd, const void *from, size_t size, off_t at),
-    (fd, from, size, at))
 FAULTY(off_t, lseek, (int fd, off_t at, int from), (fd, at, from))
+
+/* Without an error it has room for half. */
+ssize_t
+pwrite(int fd, const void *from, size_t size, off_t at)
+{
+	static ssize_t (*real)(int, const void *, size_t, off_t);
+	void *symbol;
+
+	if (fails("pwrite")) {
+		if (fault_errno != 0)
+			return -1;
+		size /= 2;
+	}
+	if (real == NULL) {
+		symbol = dlsym(RTLD_NEXT, "pwrite");
+		memcpy(&real, &symbol, sizeof(symbol));
+	}
+	return real(fd, from, size, at);
+}
 
 int
 open(const char *path, int flags, ...)
@@ -195,6 +212,7 @@ static const struct {
 	{ "pread", EIO },
 	{ "pwrite", ENOSPC },
 	{ "pwrite", EDQUOT },
+	{ "pwrite", 0 },
 	{ "fsync", EIO },
 	{ "fdatasync", EIO },
 	{ "syncfs", EIO },
