@@ -322,6 +322,34 @@ START_TEST(test_missing_parent)
 }
 END_TEST
 
+/* Others could exchange it, or what is in it. */
+START_TEST(test_data_of_others)
+{
+	char path[PATH_MAX], link[PATH_MAX], option[PATH_MAX + 16];
+
+	in_dir(path, "data");
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(chmod(path, 0770), 0);
+	expect_failure("sync never", EX_CONFIG, "chmod go-w it");
+	ck_assert_int_eq(chmod(path, 0700), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chown(path, 65534, 65534), 0);
+		expect_failure("sync never", EX_CONFIG,
+		    "belongs to user 65534, not to user 0");
+		ck_assert_int_eq(chown(path, 0, 0), 0);
+	}
+	in_dir(link, "shared");
+	ck_assert_int_eq(mkdir(link, 0700), 0);
+	ck_assert_int_eq(chmod(link, 01777), 0);
+	in_dir(link, "shared/link");
+	ck_assert_int_eq(symlink(path, link), 0);
+	snprintf(option, sizeof(option), "data %s", link);
+	expect_failure(option, EX_CONFIG, "symbolic link link");
+	/* Nothing was made there. */
+	ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 static void
 expect_garbage(const void *data, size_t size)
 {
@@ -767,6 +795,7 @@ add_failures(Suite *suite)
 	tcase_add_test(tc, test_socket_is_file);
 	tcase_add_test(tc, test_missing_helper);
 	tcase_add_test(tc, test_missing_parent);
+	tcase_add_test(tc, test_data_of_others);
 	tcase_add_test(tc, test_garbage);
 	tcase_add_test(tc, test_cut_short);
 	tcase_add_test(tc, test_same_runtime);
