@@ -5,6 +5,8 @@
 
 #include <sys/mman.h>
 
+#include <stddef.h>
+
 #include "common/pid_index.h"
 
 #define SIZE (ROSTER_MAX * sizeof(struct pid_entry))
