@@ -73,7 +73,8 @@ conn_accept(struct registry *r)
 		if (fd == -1 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd == -1) {
-			/* Or there may be nobody else. */
+			/* Without a descriptor accept4(2) also fails when
+			 * nobody else waits. */
 			if (first)
 				warning_accept(r);
 			return -1;
