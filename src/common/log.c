@@ -15,6 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/log.h"
 #include "common/log_sink.h"
 #include "common/utf8.h"
@@ -184,6 +185,20 @@ log_warnx(const char *format, ...)
 	va_start(args, format);
 	log_line(LOG_WARNING, 0, format, args);
 	va_end(args);
+}
+
+void
+log_lines(const struct buf *lines)
+{
+	const char *p = (const char *)buf_data(lines);
+	const char *end = p + buf_size(lines), *newline;
+
+	for (; p < end; p = newline + 1) {
+		newline = memchr(p, '\n', (size_t)(end - p));
+		if (newline == NULL)
+			newline = end;
+		log_warnx("%.*s", (int)(newline - p), p);
+	}
 }
 
 void

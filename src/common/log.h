@@ -32,6 +32,10 @@ void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 
+struct buf;
+/* A warning for each line of the text. */
+void log_lines(const struct buf *);
+
 /* Log and exit with `status` (sysexits(3)). */
 void fatal(int status, const char *, ...)
     __attribute__((noreturn, format(printf, 2, 3)));

@@ -4,6 +4,7 @@
  */
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 
@@ -14,7 +15,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/startup.h"
@@ -31,11 +31,12 @@ startup_descriptors(void)
 		[STDERR_FILENO] = O_WRONLY };
 	int fd;
 
-	/* open(2) takes the lowest that is free. */
+	/* Both take the lowest that is free; a socket that is not connected
+	 * is one that nothing can be read from or written to. */
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) == -1 &&
-		    open(_PATH_DEVNULL, flags[fd]) != fd)
-			_exit(EX_OSERR);
+		    open(_PATH_DEVNULL, flags[fd]) == -1)
+			(void)socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
 static void

@@ -5,7 +5,6 @@
  */
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/roster.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
@@ -47,28 +47,14 @@ watch_source(struct registry *r, int op, int fd, const char *source, int on)
 		fatal(EX_OSERR, "epoll_ctl");
 }
 
-/* A descriptor a worker: take all that may be had. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-		log_warn("cannot raise the limit of descriptors");
-}
-
 static void
 open_events(struct registry *r)
 {
 	sigset_t signals;
 
 	sigemptyset(&signals);
+	/* Blocked since startup_child(). */
 	sigaddset(&signals, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
-		fatal(EX_OSERR, "sigprocmask");
 	r->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (r->signal_fd == -1 || r->epoll_fd == -1)
@@ -112,10 +98,11 @@ set_cache(struct registry *r)
 }
 
 static void
-open_store(struct registry *r)
+open_store(struct registry *r, const struct channel_store *before)
 {
 	struct store_options options = { .dir = r->config->data,
-		.create = true,
+		.create = before->id[0] == 0 && before->id[1] == 0,
+		.identity = { before->id[0], before->id[1] },
 		.sync_ms = (int)r->config->sync_ms,
 		.lock_wait_ms = LOCK_WAIT_MS,
 		.owner_pid = (long)getppid() };
@@ -175,7 +162,10 @@ read_channel(struct registry *r)
 		use_config(r);
 		return;
 	case CHANNEL_BAD_CONFIG:
-		log_warnx("%s", error);
+		/* The next registry begins with the new one. */
+		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_UNKNOWN:
+		log_warnx("unknown message from the master");
 		return;
 	case CHANNEL_END:
 		if (r->stop_at_ms == CLOCK_NEVER)
@@ -302,14 +292,15 @@ registry_clear(struct registry *r)
 }
 
 int
-registry_main(struct config *config, int64_t wall_base_ms)
+registry_main(struct config *config, const struct channel_terms *terms)
 {
+	struct channel_store store;
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
 		.cache_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER,
-		.wall_base_ms = wall_base_ms,
+		.wall_base_ms = terms->wall_base_ms,
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
@@ -319,12 +310,13 @@ registry_main(struct config *config, int64_t wall_base_ms)
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
 	RB_INIT(&r.topics);
-	/* Past the limit of a file's size a write is to fail, not to kill. */
-	(void)signal(SIGXFSZ, SIG_IGN);
-	raise_descriptor_limit();
-	open_store(&r);
+	/* Without it, what STATS says of it is 0. */
+	if ((r.refused_clients = roster_map_refused(CHANNEL_ROSTER_FD)) == NULL)
+		log_warn("roster");
+	open_store(&r, &terms->store);
 	open_events(&r);
-	if (channel_send(CHANNEL_FD, CHANNEL_READY) == -1)
+	store_identity(r.store, store.id);
+	if (channel_send_ready(&store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&r);

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/channel.h"
 #include "common/config.h"
 #include "registry/change.h"
 #include "registry/events.h"
@@ -61,6 +62,6 @@ struct registry {
 
 /* Runs until told to stop; returns the process's exit status.  The base is
  * the master's clock_wall_base(): it outlives this process. */
-int registry_main(struct config *, int64_t wall_base_ms);
+int registry_main(struct config *, const struct channel_terms *);
 
 #endif

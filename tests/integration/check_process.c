@@ -129,7 +129,7 @@ static const struct {
 	const char *text; /* part of the message */
 } bad_arguments[] = {
 	{ "-x", NULL, "usage: kvd" },
-	{ "--version", NULL, "usage: kvd" },
+	{ "--versions", NULL, "usage: kvd" },
 	{ "-o", NULL, "usage: kvd" },
 	{ "-f", NULL, "usage: kvd" },
 	{ "start", NULL, "start" },
