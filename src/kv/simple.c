@@ -43,7 +43,7 @@ static enum kv_status
 run_word(struct kv *kv, const struct bytes *args, size_t n, print_word *print)
 {
 	const struct bytes *words;
-	struct reply_line line;
+	struct reply_line line = { .text = { NULL, 0 } };
 	size_t n_words;
 
 	ask(kv, args, n);

@@ -2,7 +2,6 @@
  * histogram: counts of times, finer for short ones.  Runs in kvbench.
  */
 
-#include <math.h>
 #include <stddef.h>
 
 #include "kvbench/histogram.h"
@@ -64,14 +63,16 @@ histogram_add(struct histogram *to, const struct histogram *h)
 }
 
 uint64_t
-histogram_quantile(const struct histogram *h, double share)
+histogram_quantile(const struct histogram *h, unsigned int per_mille)
 {
 	uint64_t rank, seen = 0;
 	size_t i;
 
 	if (h->count == 0)
 		return 0;
-	rank = (uint64_t)ceil(share * (double)h->count);
+	/* Rounded up, in steps that cannot overflow. */
+	rank = h->count / 1000 * per_mille +
+	    (h->count % 1000 * per_mille + 999) / 1000;
 	if (rank == 0)
 		rank = 1;
 	for (i = 0; i < HISTOGRAM_SLOTS - 1; i++) {

@@ -28,10 +28,11 @@ void histogram_record(struct histogram *, uint64_t ns);
 void histogram_add(struct histogram *to, const struct histogram *);
 
 /*
- * The time that `share` of them, 0 to 1, do not exceed: at most 1/128 too
- * long.  0 when there are none.
+ * The time that `per_mille` of a thousand of them, 0 to 1000, do not exceed: at
+ * most 1/128 too long.  0 when there are none.  In whole numbers, so that it is
+ * the same on every machine.
  */
-uint64_t histogram_quantile(const struct histogram *, double share);
+uint64_t histogram_quantile(const struct histogram *, unsigned int per_mille);
 double histogram_mean(const struct histogram *);
 
 #endif

@@ -12,13 +12,13 @@
 static const struct {
 	const char *title; /* of a column */
 	const char *name; /* of a member */
-	double share;
+	unsigned int per_mille;
 } quantiles[] = {
-	{ "p50", "p50", 0.5 },
-	{ "p90", "p90", 0.9 },
-	{ "p99", "p99", 0.99 },
-	{ "p99.9", "p99_9", 0.999 },
-	{ "max", "max", 1 },
+	{ "p50", "p50", 500 },
+	{ "p90", "p90", 900 },
+	{ "p99", "p99", 990 },
+	{ "p99.9", "p99_9", 999 },
+	{ "max", "max", 1000 },
 };
 
 #define QUANTILES (sizeof(quantiles) / sizeof(quantiles[0]))
@@ -73,7 +73,7 @@ print_times(FILE *f, const char *name, const struct histogram *h)
 	    US(histogram_mean(h)));
 	for (i = 0; i < QUANTILES; i++)
 		fprintf(f, " %10.1f",
-		    US(histogram_quantile(h, quantiles[i].share)));
+		    US(histogram_quantile(h, quantiles[i].per_mille)));
 	fprintf(f, "\n");
 }
 
@@ -154,7 +154,7 @@ json_times(FILE *f, const struct histogram *h)
 	    (unsigned long long)h->count, US(histogram_mean(h)));
 	for (i = 0; i < QUANTILES; i++)
 		fprintf(f, ",\"%s_us\":%.1f", quantiles[i].name,
-		    US(histogram_quantile(h, quantiles[i].share)));
+		    US(histogram_quantile(h, quantiles[i].per_mille)));
 	fprintf(f, "}");
 }
 

@@ -77,7 +77,7 @@ claim_outcome(struct registry *r, struct conn *c)
 {
 	enum store_result result;
 	struct store_view *view;
-	struct bytes frames;
+	struct bytes frames = { NULL, 0 };
 
 	outcome_claim(&r->left, c->session);
 	disown_outcome(r, c->session);

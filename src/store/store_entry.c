@@ -200,7 +200,7 @@ store_delete(struct store_view *v, struct bytes bucket, struct bytes key)
 	struct store *s = v->store;
 	enum store_result result;
 	struct entry_key k;
-	uint64_t expiry;
+	uint64_t expiry = 0;
 	MDB_val val;
 	int rc;
 

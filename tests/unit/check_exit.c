@@ -173,11 +173,11 @@ static const struct {
 		.ru_stime = { 2, 20000 },
 		.ru_maxrss = 1 },
 	    "ran 1.9s, used 4.01s of processor time and 1 KiB of memory" },
-	/* A year of both. */
+	/* A year of both, and the most that a long has everywhere. */
 	{ INT64_C(31536000000),
-	    { .ru_utime = { 31536000, 0 }, .ru_maxrss = INT64_C(1) << 40 },
+	    { .ru_utime = { 31536000, 0 }, .ru_maxrss = INT32_MAX },
 	    "ran 31536000.0s, used 31536000.00s of processor time and "
-	    "1099511627776 KiB of memory" },
+	    "2147483647 KiB of memory" },
 };
 
 START_TEST(test_use)

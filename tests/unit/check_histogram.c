@@ -32,8 +32,8 @@ START_TEST(test_empty)
 	struct histogram *h = histogram_new();
 
 	ck_assert_uint_eq(histogram_quantile(h, 0), 0);
-	ck_assert_uint_eq(histogram_quantile(h, 0.5), 0);
-	ck_assert_uint_eq(histogram_quantile(h, 1), 0);
+	ck_assert_uint_eq(histogram_quantile(h, 500), 0);
+	ck_assert_uint_eq(histogram_quantile(h, 1000), 0);
 	ck_assert_double_eq(histogram_mean(h), 0);
 	free(h);
 }
@@ -52,12 +52,12 @@ START_TEST(test_edges)
 			memset(h, 0, sizeof(*h));
 			histogram_record(h, ns);
 			/* The maximum is exact. */
-			ck_assert_uint_eq(histogram_quantile(h, 0.5), ns);
-			ck_assert_uint_eq(histogram_quantile(h, 1), ns);
+			ck_assert_uint_eq(histogram_quantile(h, 500), ns);
+			ck_assert_uint_eq(histogram_quantile(h, 1000), ns);
 			if (ns >= LAST_SLOT)
 				continue;
 			histogram_record(h, UINT64_MAX);
-			expect_about(histogram_quantile(h, 0.5), ns);
+			expect_about(histogram_quantile(h, 500), ns);
 		}
 	free(h);
 }
@@ -72,7 +72,8 @@ START_TEST(test_exact_below_256)
 		histogram_record(h, ns);
 	for (ns = 0; ns < 2 * HISTOGRAM_PARTS; ns++)
 		ck_assert_uint_eq(histogram_quantile(h,
-				      (double)(ns + 1) / (2 * HISTOGRAM_PARTS)),
+				      (unsigned int)((ns + 1) * 1000 /
+					  (2 * HISTOGRAM_PARTS))),
 		    ns);
 	ck_assert_double_eq(histogram_mean(h), HISTOGRAM_PARTS - 0.5);
 	free(h);
@@ -82,8 +83,7 @@ END_TEST
 /* 1 to 100000, in no order, in two histograms that are added. */
 START_TEST(test_quantiles)
 {
-	static const double shares[] = { 0.001, 0.1, 0.5, 0.9, 0.99, 0.999,
-		0.9999 };
+	static const unsigned int per_mille[] = { 1, 100, 500, 900, 990, 999 };
 	struct histogram *a = histogram_new(), *b = histogram_new();
 	uint64_t n = 100000, i;
 
@@ -91,14 +91,33 @@ START_TEST(test_quantiles)
 		histogram_record(i % 3 == 0 ? a : b, i * 7919 % n + 1);
 	histogram_add(a, b);
 	ck_assert_uint_eq(a->count, n);
-	for (i = 0; i < UNIT_COUNT(shares); i++)
-		expect_about(histogram_quantile(a, shares[i]),
-		    (uint64_t)(shares[i] * (double)n + 0.5));
+	for (i = 0; i < UNIT_COUNT(per_mille); i++)
+		expect_about(histogram_quantile(a, per_mille[i]),
+		    per_mille[i] * n / 1000);
 	ck_assert_uint_eq(histogram_quantile(a, 0), 1);
-	ck_assert_uint_eq(histogram_quantile(a, 1), n);
+	ck_assert_uint_eq(histogram_quantile(a, 1000), n);
 	ck_assert_double_eq(histogram_mean(a), 50000.5);
 	free(a);
 	free(b);
+}
+END_TEST
+
+/* More than could be multiplied by a thousand, and one more than half of them. */
+START_TEST(test_many)
+{
+	struct histogram *h = histogram_new();
+
+	h->count = UINT64_MAX;
+	h->max = 7;
+	h->slots[5] = UINT64_MAX / 2;
+	h->slots[7] = UINT64_MAX / 2 + 1;
+	ck_assert_uint_eq(histogram_quantile(h, 499), 5);
+	ck_assert_uint_eq(histogram_quantile(h, 500), 7);
+	h->slots[5]++;
+	h->slots[7]--;
+	ck_assert_uint_eq(histogram_quantile(h, 500), 5);
+	ck_assert_uint_eq(histogram_quantile(h, 501), 7);
+	free(h);
 }
 END_TEST
 
@@ -110,8 +129,8 @@ START_TEST(test_too_long)
 	histogram_record(h, 5);
 	histogram_record(h, UINT64_C(1) << HISTOGRAM_BITS);
 	histogram_record(h, UINT64_MAX);
-	ck_assert_uint_eq(histogram_quantile(h, 0.3), 5);
-	ck_assert_uint_eq(histogram_quantile(h, 0.99), UINT64_MAX);
+	ck_assert_uint_eq(histogram_quantile(h, 300), 5);
+	ck_assert_uint_eq(histogram_quantile(h, 990), UINT64_MAX);
 	ck_assert_uint_eq(h->max, UINT64_MAX);
 	free(h);
 }
@@ -127,6 +146,7 @@ main(void)
 	tcase_add_test(tc, test_edges);
 	tcase_add_test(tc, test_exact_below_256);
 	tcase_add_test(tc, test_quantiles);
+	tcase_add_test(tc, test_many);
 	tcase_add_test(tc, test_too_long);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);

@@ -35,8 +35,8 @@ static const struct {
 
 START_TEST(test_parse)
 {
-	enum keys_order order;
-	double exponent;
+	enum keys_order order = KEYS_UNIFORM;
+	double exponent = 0;
 
 	ck_assert_int_eq(keys_parse(parse_table[_i].text, &order, &exponent),
 	    parse_table[_i].good);

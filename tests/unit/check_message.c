@@ -171,7 +171,7 @@ END_TEST
 START_TEST(test_frames_back_to_back)
 {
 	struct message m;
-	uint64_t i, v;
+	uint64_t i, v = 0;
 	size_t position;
 
 	for (i = 0; i < 100; i++) {

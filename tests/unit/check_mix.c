@@ -99,7 +99,7 @@ static const struct {
 
 START_TEST(test_sizes)
 {
-	size_t min, max;
+	size_t min = 0, max = 0;
 
 	ck_assert_int_eq(values_parse(size_table[_i].text, &min, &max),
 	    size_table[_i].good);

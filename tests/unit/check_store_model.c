@@ -346,7 +346,7 @@ step_expire(void)
 	int64_t last_ms = INT64_MIN, next_ms;
 	enum store_result result;
 	struct model before = m.batch;
-	bool more;
+	bool more = false;
 	int b, k;
 
 	result = store_expire(view(), below(6), removed, &last_ms, &more);
