@@ -65,13 +65,19 @@ set_seconds(int fd, int option, int64_t ms)
 
 /*
  * A peer that is gone without a word is found by probes when nothing is under
- * way, and otherwise because what was sent is not acknowledged (tcp(7)).
+ * way, and otherwise because what was sent is not acknowledged (tcp(7)).  The
+ * latter also ends a connection whose peer reads nothing, which is not to
+ * happen before the write timeout: then the kernel's own limit has to do.
  */
 static int
-set_keepalive(int fd, int64_t keepalive_ms)
+set_keepalive(int fd, const struct config *config)
 {
+	int64_t keepalive_ms = config->keepalive_ms;
+	bool patient = config->write_timeout_ms > keepalive_ms;
+
 	if (set_number(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive_ms > 0) == -1 ||
-	    set_number(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive_ms) == -1)
+	    set_number(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+		patient ? 0 : keepalive_ms) == -1)
 		return -1;
 	if (keepalive_ms == 0)
 		return 0;
@@ -86,14 +92,14 @@ set_keepalive(int fd, int64_t keepalive_ms)
  * byte as urgent (RFC 854, Synch): it is to stay where it is in the stream.
  */
 static int
-set_options(int fd, int family, int64_t keepalive_ms)
+set_options(int fd, int family, const struct config *config)
 {
 	if (family == AF_UNIX)
 		return 0;
 	if (set_number(fd, SOL_SOCKET, SO_OOBINLINE, 1) == -1 ||
 	    set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1)
 		return -1;
-	return set_keepalive(fd, keepalive_ms);
+	return set_keepalive(fd, config);
 }
 
 /* What has to be set before a socket is bound. */
@@ -216,24 +222,24 @@ bind_unix(struct listener *l, gid_t gid)
 }
 
 static int
-bind_inet(struct listener *l, int64_t keepalive_ms)
+bind_inet(struct listener *l, const struct config *config)
 {
 	int family = l->listen.addr.ss_family;
 
 	if (set_bind_options(l->fd, family) == -1 ||
-	    set_options(l->fd, family, keepalive_ms) == -1)
+	    set_options(l->fd, family, config) == -1)
 		return -1;
 	return bind(l->fd, (const struct sockaddr *)&l->listen.addr,
 	    l->listen.addr_size);
 }
 
 static int
-bind_and_listen(struct listener *l, gid_t gid, int64_t keepalive_ms)
+bind_and_listen(struct listener *l, gid_t gid, const struct config *config)
 {
 	if (l->listen.addr.ss_family == AF_UNIX) {
 		if (bind_unix(l, gid) == -1)
 			return -1;
-	} else if (bind_inet(l, keepalive_ms) == -1)
+	} else if (bind_inet(l, config) == -1)
 		return -1;
 	/* Before this, nobody can connect. */
 	return listen(l->fd, BACKLOG);
@@ -248,7 +254,8 @@ is_missing(int error)
 }
 
 static int
-try_to_open(struct listener *l, gid_t gid, int64_t keepalive_ms, bool wait)
+try_to_open(struct listener *l, gid_t gid, const struct config *config,
+    bool wait)
 {
 	static const struct timespec pause = { .tv_nsec = BIND_POLL_NS };
 	int64_t deadline_ms = clock_ms() + (wait ? BIND_WAIT_MS : 0);
@@ -258,7 +265,7 @@ try_to_open(struct listener *l, gid_t gid, int64_t keepalive_ms, bool wait)
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (l->fd == -1)
 		return -1;
-	while ((rc = bind_and_listen(l, gid, keepalive_ms)) == -1 &&
+	while ((rc = bind_and_listen(l, gid, config)) == -1 &&
 	    errno == EADDRINUSE && clock_ms() < deadline_ms)
 		(void)nanosleep(&pause, NULL);
 	return rc;
@@ -266,7 +273,7 @@ try_to_open(struct listener *l, gid_t gid, int64_t keepalive_ms, bool wait)
 
 int
 listener_open(struct listener *l, const struct config_listen *listen,
-    int64_t keepalive_ms, bool wait, char *error)
+    const struct config *config, bool wait, char *error)
 {
 	int saved;
 	gid_t gid;
@@ -274,7 +281,7 @@ listener_open(struct listener *l, const struct config_listen *listen,
 	*l = (struct listener){ .fd = -1, .listen = *listen };
 	if (find_group(listen, &gid, error) == -1)
 		return -1;
-	if (try_to_open(l, gid, keepalive_ms, wait) == 0) {
+	if (try_to_open(l, gid, config, wait) == 0) {
 		l->bound = true;
 		return 0;
 	}
@@ -326,31 +333,32 @@ listener_open_registry(struct listener *l, const char *dir, char *error)
 	 * registry of a killed kvd. */
 	if (unlink(unix_address(&listen)->sun_path) == -1 && errno != ENOENT)
 		return listen_error(error, listen.text);
-	return listener_open(l, &listen, 0, false, error);
+	return listener_open(l, &listen, NULL, false, error);
 }
 
 int
-listener_adopt(struct listener *l, int fd, int64_t keepalive_ms, char *error)
+listener_adopt(struct listener *l, int fd, const struct config *config,
+    char *error)
 {
 	socklen_t size = sizeof(l->listen.addr);
 
 	*l = (struct listener){ .fd = fd };
 	listener_name(fd, l->listen.text);
 	if (getsockname(fd, (struct sockaddr *)&l->listen.addr, &size) == -1 ||
-	    set_options(fd, l->listen.addr.ss_family, keepalive_ms) == -1)
+	    set_options(fd, l->listen.addr.ss_family, config) == -1)
 		return listen_error(error, l->listen.text);
 	return 0;
 }
 
 int
 listener_change(struct listener *l, const struct config_listen *listen,
-    int64_t keepalive_ms, char *error)
+    const struct config *config, char *error)
 {
 	gid_t gid;
 
 	if (l->fd == -1)
 		return 0;
-	if (set_options(l->fd, l->listen.addr.ss_family, keepalive_ms) == -1)
+	if (set_options(l->fd, l->listen.addr.ss_family, config) == -1)
 		return listen_error(error, l->listen.text);
 	if (l->listen.addr.ss_family != AF_UNIX || !l->bound)
 		return 0;

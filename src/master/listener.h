@@ -31,25 +31,25 @@ struct listener {
  * Binds and listens.  A Unix socket that nobody listens on any more is
  * replaced; the new one has its mode and group before anybody can connect.
  * With `wait`, an address that is in use may be let go of by the acceptor of a
- * kvd that was killed, for a second.  Returns 0, or -1 with one line in `error`
- * (CONFIG_ERROR_SIZE bytes).
+ * kvd that was killed, for a second.  The configuration says when a peer is
+ * dead.  Returns 0, or -1 with one line in `error` (CONFIG_ERROR_SIZE bytes).
  */
 int listener_open(struct listener *, const struct config_listen *,
-    int64_t keepalive_ms, bool wait, char *error);
+    const struct config *, bool wait, char *error);
 /* The registry's socket, `registry.sock` in `dir`, which only its owner may
  * reach. */
 int listener_open_registry(struct listener *, const char *dir, char *error);
 /* Can the path of the registry's socket be used as an address? */
 bool listener_registry_fits(const char *dir);
 /* One that was bound by whoever started kvd.  Returns as listener_open(). */
-int listener_adopt(struct listener *, int fd, int64_t keepalive_ms,
+int listener_adopt(struct listener *, int fd, const struct config *,
     char *error);
 /*
  * One that stays, under a new configuration: mode, group, keep-alive.
  * Returns as listener_open().
  */
 int listener_change(struct listener *, const struct config_listen *,
-    int64_t keepalive_ms, char *error);
+    const struct config *, char *error);
 /* Does its name, if it has one, still lead to it? */
 bool listener_has_name(const struct listener *);
 /* Closes it, and removes its name if that is still its own. */

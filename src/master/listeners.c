@@ -92,18 +92,18 @@ close_but(struct listeners *set, const struct listeners *kept)
 /* One that `old` has, or a new one. */
 static int
 get(struct listeners *set, const struct listeners *old,
-    const struct config_listen *listen, int64_t keepalive_ms, bool wait,
+    const struct config_listen *listen, const struct config *config, bool wait,
     char *error)
 {
 	struct listener *l = &set->list[set->size], *same = find(old, listen);
 
 	if (same == NULL || has_fd(set, same->fd)) {
-		if (listener_open(l, listen, keepalive_ms, wait, error) == -1)
+		if (listener_open(l, listen, config, wait, error) == -1)
 			return -1;
 	} else {
 		*l = *same;
 		l->listen = *listen;
-		if (listener_change(l, listen, keepalive_ms, error) == -1)
+		if (listener_change(l, listen, config, error) == -1)
 			return -1;
 	}
 	add(set);
@@ -123,7 +123,7 @@ build(struct listeners *set, const struct listeners *old,
 	if (init(set, count_listens(config), error) == -1)
 		return -1;
 	TAILQ_FOREACH(l, &config->listens, entry)
-		if (get(set, old, l, config->keepalive_ms, wait, error) == -1)
+		if (get(set, old, l, config, wait, error) == -1)
 			break;
 	if (l == NULL && set->count > 0)
 		return 0;
@@ -148,7 +148,7 @@ listeners_adopt(struct listeners *set, const int *fds, size_t n,
 	set->adopted = true;
 	while (set->size < n) {
 		if (listener_adopt(&set->list[set->size], fds[set->size],
-			config->keepalive_ms, error) == -1) {
+			config, error) == -1) {
 			listeners_close(set);
 			return -1;
 		}
@@ -164,8 +164,8 @@ change_adopted(struct listeners *set, const struct config *config, char *error)
 	size_t i;
 
 	for (i = 0; i < set->size; i++)
-		if (listener_change(&set->list[i], &set->list[i].listen,
-			config->keepalive_ms, error) == -1)
+		if (listener_change(&set->list[i], &set->list[i].listen, config,
+			error) == -1)
 			return -1;
 	return 0;
 }

@@ -4,6 +4,7 @@
  * known, to the master.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,8 +81,8 @@ change_listeners(struct master *m, const struct config *fresh)
 	return 0;
 }
 
-/* One whose socket was taken away gets another, and is started anew: nobody
- * could reach it any more. */
+/* One whose socket was taken away gets another, and is started anew at once:
+ * nobody new could reach it any more. */
 static void
 tell_registry(struct master *m)
 {
@@ -91,9 +92,10 @@ tell_registry(struct master *m)
 	    c->policy.state == POLICY_READY ? m->config->heartbeat_timeout_ms :
 					      0,
 	    clock_ms());
-	if (prepare_repair(m))
+	if (prepare_repair(m)) {
 		supervise_event(m, c, POLICY_REPLACE);
-	else
+		child_signal(c, SIGKILL);
+	} else
 		child_configure(c, m->config, &m->terms);
 }
 
