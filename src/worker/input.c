@@ -194,7 +194,8 @@ run_telnet(struct worker *w, size_t old)
 	buf_append(&copy, buf_data(in) + old, buf_size(in) - old);
 	buf_truncate(in, old);
 	raw = (struct bytes){ buf_data(&copy), buf_size(&copy) };
-	good = !buf_failed(&copy);
+	w->starved = buf_failed(&copy);
+	good = !w->starved;
 	while (good && !w->over && raw.size > 0) {
 		event = telnet_filter(&w->telnet, &raw, in);
 		good = !buf_failed(in) && run_lines(w) &&
