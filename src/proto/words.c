@@ -103,12 +103,16 @@ take_bare(uint8_t **p, const uint8_t *end, struct bytes *word)
 enum words_result
 words_split(uint8_t *line, size_t size, struct buf *words)
 {
-	const uint8_t *end = line + size;
 	enum words_result result;
+	const uint8_t *end;
 	struct bytes word;
 	uint8_t *p = line;
 
 	buf_truncate(words, 0);
+	/* Then `line` may be NULL, and not even 0 may be added to that. */
+	if (size == 0)
+		return WORDS_OK;
+	end = line + size;
 	for (;;) {
 		while (p != end && is_blank(*p))
 			p++;

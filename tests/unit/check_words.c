@@ -173,6 +173,17 @@ START_TEST(test_split)
 }
 END_TEST
 
+/* An empty buffer has no memory. */
+START_TEST(test_split_nothing)
+{
+	struct buf words;
+
+	buf_init(&words);
+	ck_assert_int_eq(words_split(NULL, 0, &words), WORDS_OK);
+	ck_assert_uint_eq(words_count(&words), 0);
+}
+END_TEST
+
 /* Every line cut short: no overrun (sanitizers), and a result. */
 START_TEST(test_split_cut)
 {
@@ -545,6 +556,7 @@ main(void)
 	int n_split = UNIT_COUNT(split_table), n_line = UNIT_COUNT(line_table);
 
 	tcase_add_loop_test(tc, test_split, 0, n_split);
+	tcase_add_test(tc, test_split_nothing);
 	tcase_add_loop_test(tc, test_split_cut, 0, n_split);
 	tcase_add_test(tc, test_split_every_byte);
 	tcase_add_test(tc, test_split_every_hex);
