@@ -1,0 +1,62 @@
+/*
+ * fuzz_import: the lines that `kv import' reads (kv/import.c).  What it sends
+ * must be requests that are answered by a status and nothing else, one for
+ * each line that it waits for.
+ */
+
+#include <string.h>
+
+#include "fuzz/fuzz.h"
+
+/* What takes a line is inside. */
+#include "kv/import.c"
+
+/* Takes the requests that were to be sent.  Returns how many. */
+static size_t
+check_requests(struct buf *out)
+{
+	size_t n = 0, size, taken;
+	struct buf words;
+
+	buf_init(&words);
+	while (
+	    words_find_line(buf_data(out), buf_size(out), 0, &size, &taken)) {
+		FUZZ_ASSERT(
+		    words_split(buf_data(out), size, &words) == WORDS_OK);
+		FUZZ_ASSERT(words_count(&words) > 0);
+		FUZZ_ASSERT(
+		    is_importable(words_get(&words), words_count(&words)));
+		buf_consume(out, taken);
+		n++;
+	}
+	FUZZ_ASSERT(buf_size(out) == 0);
+	buf_clear(&words);
+	return n;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct import im;
+	struct kv kv;
+
+	memset(&kv, 0, sizeof(kv));
+	memset(&im, 0, sizeof(im));
+	conn_init(&kv.conn, 0);
+	im.kv = &kv;
+	progress_init(&im.progress, "lines", true);
+	/* No messages. */
+	im.failed = FAILURES_TOLD;
+	buf_append(&im.in, data, size);
+	do {
+		take_lines(&im);
+		FUZZ_ASSERT(check_requests(&kv.conn.out) == im.under_way);
+		im.first = (im.first + im.under_way) % WINDOW;
+		im.under_way = 0;
+	} while (im.whole);
+	FUZZ_ASSERT(im.read_bytes + buf_size(&im.in) == size);
+	buf_clear(&im.in);
+	buf_clear(&im.words);
+	conn_clear(&kv.conn);
+	return 0;
+}
