@@ -23,8 +23,6 @@
 /* How long to leave clients waiting when processes, descriptors or memory
  * are short. */
 #define PAUSE_MS 100
-/* Between two lines of the log about a shortage. */
-#define COMPLAIN_MS 10000
 /* Clients accepted before signals are looked at again. */
 #define ACCEPT_BATCH 64
 
@@ -58,10 +56,11 @@ static const char *const refusals[] = {
 };
 
 static void
-refuse(int fd, enum roster_result why)
+refuse(struct acceptor *a, int fd, enum roster_result why)
 {
 	char unread[512];
 
+	roster_count_refused(a->roster);
 	(void)io_send(fd, refusals[why], strlen(refusals[why]), MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
 	/* Closing with unread input would take the line back. */
@@ -73,15 +72,31 @@ refuse(int fd, enum roster_result why)
 static void
 complain(struct acceptor *a, const char *what)
 {
+	unsigned long skipped;
 	int saved = errno;
-	int64_t now_ms = clock_ms();
 
-	if (now_ms >= a->complain_at_ms) {
+	if (log_limit_allows(&a->shortages, clock_ms(), &skipped)) {
 		errno = saved;
-		log_warn("%s", what);
-		a->complain_at_ms = now_ms + COMPLAIN_MS;
+		log_warn("%s (and %lu times since the last such line)", what,
+		    skipped);
 	}
 	pause_accepting(a);
+}
+
+/* A client too many, however many there are. */
+static void
+report_refusal(struct acceptor *a, enum roster_result why)
+{
+	unsigned long skipped;
+
+	if (!log_limit_allows(&a->refusals, clock_ms(), &skipped))
+		return;
+	log_warnx("refused a client: %s (and %lu more since the last such "
+		  "line)",
+	    why == ROSTER_FULL ? "max-clients are connected" :
+				 "max-clients-per-source are connected from "
+				 "its address",
+	    skipped);
 }
 
 void
@@ -103,7 +118,7 @@ refuse_with_spare(struct acceptor *a, int listen_fd)
 	a->spare_fd = -1;
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd != -1)
-		refuse(fd, ROSTER_FULL);
+		refuse(a, fd, ROSTER_FULL);
 	accept_init(a);
 }
 
@@ -156,13 +171,15 @@ accept_one(struct acceptor *a, int listen_fd)
 	unmap(&addr);
 	result = roster_take(a->roster, &addr, a->config->max_clients,
 	    a->config->max_clients_per_source, &slot);
-	if (result == ROSTER_OK && workers_start(a, fd, &addr, slot) == -1) {
+	if (result != ROSTER_OK)
+		report_refusal(a, result);
+	else if (workers_start(a, fd, &addr, slot) == -1) {
 		complain(a, "cannot start a worker");
 		roster_release(a->roster, slot);
 		result = ROSTER_FULL;
 	}
 	if (result != ROSTER_OK)
-		refuse(fd, result);
+		refuse(a, fd, result);
 	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
 }
 

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -83,17 +84,28 @@ yield_to_registry(void)
 }
 
 /* The configuration may be newer than what this process has inherited. */
+static bool
+is_listener(int fd)
+{
+	socklen_t size = sizeof(int);
+	int on = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &size) == 0)
+		return on;
+	if (errno != EBADF && errno != ENOTSOCK)
+		fatal(EX_OSERR, "cannot look at listening socket %d", fd);
+	return false;
+}
+
 static size_t
 count_listeners(void)
 {
-	socklen_t size = sizeof(int);
 	size_t n = 0;
-	int on;
 
-	while (getsockopt(CHANNEL_LISTEN_FD + (int)n, SOL_SOCKET, SO_ACCEPTCONN,
-		   &on, &size) == 0 &&
-	    on)
+	while (is_listener(CHANNEL_LISTEN_FD + (int)n))
 		n++;
+	if (n == 0)
+		fatalx(EX_SOFTWARE, "no listening socket from the master");
 	return n;
 }
 
@@ -110,8 +122,7 @@ open_events(struct acceptor *a)
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGCHLD);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
-		fatal(EX_OSERR, "sigprocmask");
+	/* Blocked since startup_child(). */
 	a->pfds[PFD_SIGNAL].fd =
 	    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (a->pfds[PFD_SIGNAL].fd == -1)
@@ -134,7 +145,12 @@ read_channel(struct acceptor *a)
 	case CHANNEL_NEW_CONFIG:
 		return;
 	case CHANNEL_BAD_CONFIG:
+		/* Comes only while this process executes itself again, and is
+		 * what it has already. */
 		log_warnx("%s", error);
+		return;
+	case CHANNEL_UNKNOWN:
+		log_warnx("unknown message from the master");
 		return;
 	case CHANNEL_END:
 		if (a->stop_at_ms == CLOCK_NEVER)
@@ -165,7 +181,8 @@ is_over(const struct acceptor *a)
 {
 	return a->is_worker || a->has_left ||
 	    (a->stop_at_ms != CLOCK_NEVER &&
-		(RB_EMPTY(&a->workers) || a->stop_at_ms <= clock_ms()));
+		(pid_index_is_empty(&a->workers) ||
+		    a->stop_at_ms <= clock_ms()));
 }
 
 /*
@@ -176,16 +193,16 @@ is_over(const struct acceptor *a)
 static void
 renew(struct acceptor *a)
 {
-	char room[] = CHANNEL_ROOM;
-	char *const argv[] = { a->program, room, NULL };
+	char name[] = ACCEPTOR_NAME, room[] = CHANNEL_ROOM;
+	char *const argv[] = { name, room, NULL };
 
 	a->renew_at_ms = CLOCK_NEVER;
 	a->started_ms = clock_ms();
 	if (channel_send(CHANNEL_FD, CHANNEL_RENEW) == 0 &&
 	    fcntl(CHANNEL_FD, F_SETFD, 0) == 0)
-		(void)execv(a->program, argv);
+		(void)fexecve(CHANNEL_PROGRAM_FD, argv, environ);
 	/* Goes on as it is.  The configuration that may come is the same. */
-	log_warn("cannot execute %s again", a->program);
+	log_warn("cannot execute %s again", name);
 	(void)fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC);
 }
 
@@ -231,12 +248,11 @@ serve(struct acceptor *a)
 }
 
 int
-acceptor_main(struct config *config, char *program, const struct title *title)
+acceptor_main(struct config *config, const struct title *title)
 {
+	static const struct channel_store no_store;
 	struct acceptor a = { .config = config,
-		.program = program,
 		.title = *title,
-		.workers = RB_INITIALIZER(&a.workers),
 		.spare_fd = -1,
 		.started_ms = clock_ms(),
 		.accept_at_ms = CLOCK_NEVER,
@@ -250,7 +266,7 @@ acceptor_main(struct config *config, char *program, const struct title *title)
 	open_events(&a);
 	accept_init(&a);
 	workers_init(&a);
-	if (channel_send(CHANNEL_FD, CHANNEL_READY) == -1)
+	if (channel_send_ready(&no_store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&a);

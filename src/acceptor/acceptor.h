@@ -9,14 +9,17 @@
 #include "common/config.h"
 #include "common/title.h"
 
+/* Of the process, beside its title. */
+#define ACCEPTOR_NAME "kvd-acceptor"
+
 /*
  * Accepts until told to stop, and then until its workers have ended; returns
  * the process's exit status.  Also returns, with the same promise, in each
  * worker that it forks.
  *
- * When a worker has died by a signal, the process executes `program` again,
- * keeping its workers.
+ * When a worker has died by a signal, the process executes its program again
+ * (CHANNEL_PROGRAM_FD), keeping its workers.
  */
-int acceptor_main(struct config *, char *program, const struct title *);
+int acceptor_main(struct config *, const struct title *);
 
 #endif

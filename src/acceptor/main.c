@@ -2,13 +2,12 @@
  * kvd-acceptor: started by kvd(8).
  */
 
-#include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 
 #include "acceptor/acceptor.h"
 #include "common/channel.h"
 #include "common/log.h"
+#include "common/startup.h"
 
 int
 main(int argc, char *argv[])
@@ -17,21 +16,17 @@ main(int argc, char *argv[])
 	struct channel_terms terms;
 	struct config config;
 	struct title title;
-	/* The process's title is going to be where argv[0] points to. */
-	char *program = strdup(argv[0]);
 	int status;
 
+	startup_child(ACCEPTOR_NAME);
 	log_init("acceptor", LOG_TO_STDERR, false);
 	status = channel_recv_config(&config, &terms, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
 	log_init("acceptor", terms.log_where, terms.verbose);
-	if (program == NULL)
-		fatal(EX_OSERR, "program");
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: acceptor");
-	status = acceptor_main(&config, program, &title);
+	status = acceptor_main(&config, &title);
 	config_clear(&config);
-	free(program);
 	return status;
 }

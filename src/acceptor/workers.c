@@ -3,10 +3,8 @@
  * between the fork and worker_run() in the worker.
  */
 
-#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/tree.h>
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
@@ -30,22 +28,6 @@
 #define TITLE_SIZE 80
 _Static_assert(sizeof(CHANNEL_ROOM) >= TITLE_SIZE, "room for titles");
 
-struct worker_process {
-	RB_ENTRY(worker_process) entry;
-	pid_t pid;
-};
-
-#define TABLE_SIZE (ROSTER_MAX * sizeof(struct worker_process))
-
-static int
-worker_compare(struct worker_process *a, struct worker_process *b)
-{
-	return a->pid < b->pid ? -1 : a->pid > b->pid;
-}
-
-RB_GENERATE_INTERNAL(worker_tree, worker_process, entry, worker_compare,
-    __attribute__((unused)) static)
-
 /* In the acceptor: in a new process, printf's pages would be to be mapped. */
 static void
 format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
@@ -67,43 +49,43 @@ format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
 		snprintf(title, TITLE_SIZE, "kvd: worker unix");
 }
 
+/* What is the acceptor's alone. */
+static void
+close_descriptors(const struct acceptor *a)
+{
+	const int last = CHANNEL_LISTEN_FD + (int)a->listeners - 1;
+
+	(void)close(CHANNEL_FD);
+	if (a->spare_fd != -1)
+		(void)close(a->spare_fd);
+#ifdef HAVE_CLOSE_RANGE
+	if (close_range(CHANNEL_PROGRAM_FD, (unsigned int)last, 0) == 0)
+		return;
+#endif
+	for (int fd = CHANNEL_PROGRAM_FD; fd <= last; fd++)
+		(void)close(fd);
+}
+
 /* In the child: becomes the client's worker. */
 static void
 become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
     uint64_t session)
 {
+	static char no_cell[ROSTER_CELL_SIZE];
 	/* The signal descriptor reads the signals of whoever reads it. */
 	struct worker_terms terms = { .fd = fd,
 		.signal_fd = a->pfds[PFD_SIGNAL].fd,
 		.lifeline_fd = CHANNEL_LIFELINE_FD,
-		.cell = roster_cell(a->roster, slot),
+		.cell = roster_map_cell(CHANNEL_ROSTER_FD, slot),
 		.session = session };
-	size_t i;
 
+	/* Without memory for it, what the worker does is not told. */
+	if (terms.cell == NULL)
+		terms.cell = no_cell;
 	a->is_worker = true;
-	for (i = 0; i < a->listeners; i++)
-		(void)close(a->pfds[PFD_LISTEN + i].fd);
-	(void)close(CHANNEL_FD);
-	(void)close(CHANNEL_ROSTER_FD);
-	if (a->spare_fd != -1)
-		(void)close(a->spare_fd);
+	close_descriptors(a);
 	title_set(&a->title, title);
 	worker_run(a->config, &terms);
-}
-
-static void
-add_worker(struct acceptor *a, pid_t pid, uint32_t slot)
-{
-	struct worker_process *w = &a->table[slot];
-
-	w->pid = pid;
-	RB_INSERT(worker_tree, &a->workers, w);
-}
-
-static uint32_t
-slot_of(const struct acceptor *a, const struct worker_process *w)
-{
-	return (uint32_t)(w - a->table);
 }
 
 /* Without the handlers of fork(3), which are for threads: there are none, and
@@ -138,40 +120,39 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 		return 0;
 	}
 	roster_set_pid(a->roster, slot, pid);
-	add_worker(a, pid, slot);
+	pid_index_add(&a->workers, pid, slot);
 	(void)close(fd);
 	return 0;
 }
 
 static void
-report_crash(struct acceptor *a, const struct worker_process *w, int status,
+report_crash(struct acceptor *a, uint32_t slot, pid_t pid, int status,
     const struct rusage *use)
 {
 	char report[ROSTER_REPORT_SIZE];
-	int64_t soonest_ms = a->started_ms + RENEW_MS;
 
-	roster_report(a->roster, slot_of(a, w), w->pid, status, use, report);
+	roster_report(a->roster, slot, pid, status, use, report);
 	log_warnx("%s", report);
 	/* One that stops forks no more. */
 	if (a->renew_at_ms == CLOCK_NEVER && a->stop_at_ms == CLOCK_NEVER)
-		a->renew_at_ms = soonest_ms;
+		a->renew_at_ms = a->started_ms + RENEW_MS;
 }
 
 void
 workers_reap(struct acceptor *a)
 {
-	struct worker_process find, *w;
 	struct rusage use;
+	uint32_t slot;
 	int status;
+	pid_t pid;
 
-	while ((find.pid = wait4(-1, &status, WNOHANG, &use)) > 0) {
-		w = RB_FIND(worker_tree, &a->workers, &find);
-		if (w == NULL)
+	while ((pid = wait4(-1, &status, WNOHANG, &use)) > 0) {
+		if ((slot = pid_index_find(&a->workers, pid)) == ROSTER_NONE)
 			continue;
 		if (WIFSIGNALED(status))
-			report_crash(a, w, status, &use);
-		roster_release(a->roster, slot_of(a, w));
-		RB_REMOVE(worker_tree, &a->workers, w);
+			report_crash(a, slot, pid, status, &use);
+		pid_index_remove(&a->workers, slot);
+		roster_release(a->roster, slot);
 	}
 }
 
@@ -181,15 +162,12 @@ workers_init(struct acceptor *a)
 	uint32_t slot = ROSTER_NONE;
 	pid_t pid = 0;
 
-	a->table = mmap(NULL, TABLE_SIZE, PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (a->table == MAP_FAILED ||
-	    madvise(a->table, TABLE_SIZE, MADV_DONTFORK) == -1)
+	if (pid_index_init(&a->workers) == -1)
 		fatal(EX_OSERR, "workers");
 	/* Those forked before this process executed itself anew. */
 	while ((slot = roster_next(a->roster, getpid(), slot, &pid)) !=
 	    ROSTER_NONE)
-		add_worker(a, pid, slot);
+		pid_index_add(&a->workers, pid, slot);
 	/* Some may have ended meanwhile, and their signal with the old one. */
 	workers_reap(a);
 }
@@ -197,9 +175,9 @@ workers_init(struct acceptor *a)
 void
 workers_kill(struct acceptor *a)
 {
-	struct worker_process *w;
+	pid_t pid = 0;
 
-	RB_FOREACH(w, worker_tree, &a->workers)
-		if (kill(w->pid, SIGKILL) == -1)
-			log_warn("kill %ld", (long)w->pid);
+	while ((pid = pid_index_next(&a->workers, pid)) != 0)
+		if (kill(pid, SIGKILL) == -1)
+			log_warn("kill %ld", (long)pid);
 }

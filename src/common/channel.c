@@ -13,8 +13,10 @@
 #include "common/clock.h"
 #include "common/io.h"
 
-/* Type, log targets, verbose, clock_wall_base. */
-#define CONFIG_HEADER (3 + (ssize_t)sizeof(int64_t))
+/* Type, log targets, verbose, clock_wall_base, the store. */
+#define WALL_BASE_AT 3
+#define STORE_AT (WALL_BASE_AT + (ssize_t)sizeof(int64_t))
+#define CONFIG_HEADER (STORE_AT + (ssize_t)sizeof(struct channel_store))
 /* A configuration has a few lines; thousands of `listen` would not fit. */
 #define PACKET_MAX 65536
 /* The master sends right after the fork. */
@@ -29,7 +31,9 @@ channel_send_config(int fd, const struct config *config,
 	struct buf b;
 	int rc = -1;
 
-	memcpy(header + 3, &terms->wall_base_ms, sizeof(terms->wall_base_ms));
+	memcpy(header + WALL_BASE_AT, &terms->wall_base_ms,
+	    sizeof(terms->wall_base_ms));
+	memcpy(header + STORE_AT, &terms->store, sizeof(terms->store));
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
 	config_print(config, &b);
@@ -37,7 +41,7 @@ channel_send_config(int fd, const struct config *config,
 		errno = ENOMEM;
 	else if (buf_size(&b) > PACKET_MAX)
 		errno = EMSGSIZE;
-	else if (io_send(fd, buf_data(&b), buf_size(&b), 0) > 0)
+	else if (io_send(fd, buf_data(&b), buf_size(&b), MSG_DONTWAIT) > 0)
 		rc = 0;
 	buf_clear(&b);
 	return rc;
@@ -54,12 +58,25 @@ channel_send(int fd, enum channel_type type)
 }
 
 int
-channel_recv_type(int fd)
+channel_send_ready(const struct channel_store *store)
 {
-	uint8_t type;
-	ssize_t n = io_recv(fd, &type, sizeof(type), MSG_DONTWAIT);
+	uint8_t packet[1 + sizeof(*store)] = { CHANNEL_READY };
 
-	return n == sizeof(type) ? type : (int)n;
+	memcpy(packet + 1, store, sizeof(*store));
+	return io_send(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT) ==
+		sizeof(packet) ?
+	    0 :
+	    -1;
+}
+
+int
+channel_recv(int fd, struct channel_store *store)
+{
+	uint8_t packet[1 + sizeof(*store)] = { 0 };
+	ssize_t n = io_recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+
+	memcpy(store, packet + 1, sizeof(*store));
+	return n > 0 ? packet[0] : (int)n;
 }
 
 /* Reads one, with a NUL behind it.  It is in the same memory as the last: on
@@ -90,7 +107,9 @@ read_config(struct config *config, struct channel_terms *terms,
 
 	terms->log_where = packet[1];
 	terms->verbose = packet[2] != 0;
-	memcpy(&terms->wall_base_ms, packet + 3, sizeof(terms->wall_base_ms));
+	memcpy(&terms->wall_base_ms, packet + WALL_BASE_AT,
+	    sizeof(terms->wall_base_ms));
+	memcpy(&terms->store, packet + STORE_AT, sizeof(terms->store));
 	if (config_init(config) == -1) {
 		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
 		return -1;
@@ -122,26 +141,38 @@ await_config(const uint8_t **packet, char *error)
 	return n;
 }
 
+/* A child that is started by hand has no channel. */
+static int
+complain_of_channel(ssize_t n, char *error)
+{
+	bool missing = n >= 0 || errno == EBADF || errno == ENOTSOCK;
+
+	if (missing)
+		snprintf(error, CONFIG_ERROR_SIZE,
+		    "no configuration on descriptor 3: this program is "
+		    "started by kvd(8), not by hand");
+	else
+		snprintf(error, CONFIG_ERROR_SIZE,
+		    "cannot read the configuration: %s", strerror(errno));
+	return missing ? EX_USAGE : EX_TEMPFAIL;
+}
+
 int
 channel_recv_config(struct config *config, struct channel_terms *terms,
     char *error)
 {
 	const uint8_t *packet = NULL;
-	ssize_t n = 0;
+	ssize_t n = IO_FAILED;
 
-	/* A child that is started by hand has no channel. */
 	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
 		n = await_config(&packet, error);
 	if (n == IO_AGAIN)
 		return EX_TEMPFAIL;
-	if (is_config(packet, n))
-		return read_config(config, terms, packet, error) == 0 ?
-		    EX_OK :
-		    EX_USAGE;
-	snprintf(error, CONFIG_ERROR_SIZE,
-	    "no configuration on descriptor 3: this program is started by "
-	    "kvd(8), not by hand");
-	return EX_USAGE;
+	if (!is_config(packet, n))
+		return complain_of_channel(n, error);
+	/* The master has read it: what fails here is memory. */
+	return read_config(config, terms, packet, error) == 0 ? EX_OK :
+								EX_TEMPFAIL;
 }
 
 static enum channel_event
@@ -165,14 +196,17 @@ channel_serve(struct config *config, char *error)
 	const uint8_t *packet;
 	ssize_t n = recv_packet(&packet);
 
-	if (n == IO_AGAIN)
+	/* What there was no memory for comes later. */
+	if (n == IO_AGAIN ||
+	    (n == IO_FAILED && (errno == ENOMEM || errno == ENOBUFS)))
 		return CHANNEL_NOTHING;
 	if (n <= 0)
 		return CHANNEL_END;
 	if (is_config(packet, n))
 		return replace_config(config, packet, error);
-	/* Answered from the child's own loop: that is what it is to prove. */
-	if (packet[0] == CHANNEL_PING)
-		(void)channel_send(CHANNEL_FD, CHANNEL_PONG);
+	if (packet[0] != CHANNEL_PING)
+		return CHANNEL_UNKNOWN;
+	/* From the child's own loop: that is what it is to prove. */
+	(void)channel_send(CHANNEL_FD, CHANNEL_PONG);
 	return CHANNEL_NOTHING;
 }

@@ -3,6 +3,8 @@
  * file; the children read what the master prints.
  */
 
+#include <netinet/in.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -45,6 +47,8 @@ static const struct keyword keywords[] = {
 	    FIELD(first_command_timeout_ms), 0, CONFIG_WEEK_MS, "5m", false },
 	{ "idle-timeout", KEYWORD_TIME, FIELD(idle_timeout_ms), 0,
 	    CONFIG_WEEK_MS, "1h", false },
+	{ "keepalive", KEYWORD_TIME, FIELD(keepalive_ms), 0, CONFIG_WEEK_MS,
+	    "5m", false },
 	{ "write-timeout", KEYWORD_TIME, FIELD(write_timeout_ms), 1,
 	    CONFIG_WEEK_MS, "60s", false },
 	{ "registry-timeout", KEYWORD_TIME, FIELD(registry_timeout_ms), 1,
@@ -112,6 +116,58 @@ config_lines(struct config *c, const char *text, char *error)
 	while (rc == 0 && (line = strsep(&next, "\n")) != NULL)
 		rc = set_keyword(c, line, error);
 	free(copy);
+	return rc;
+}
+
+int
+config_mistake(struct buf *errors, const char *format, ...)
+{
+	char line[CONFIG_ERROR_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	buf_append_text(errors, line);
+	buf_append_byte(errors, '\n');
+	return -1;
+}
+
+bool
+config_same_address(const struct config_listen *a,
+    const struct config_listen *b)
+{
+	return a->addr_size == b->addr_size &&
+	    memcmp(&a->addr, &b->addr, a->addr_size) == 0;
+}
+
+/* With port 0 the kernel chooses, another port each time. */
+static bool
+has_any_port(const struct config_listen *l)
+{
+	const struct sockaddr_in *sin = (const void *)&l->addr;
+	const struct sockaddr_in6 *sin6 = (const void *)&l->addr;
+
+	return (l->addr.ss_family == AF_INET && sin->sin_port == 0) ||
+	    (l->addr.ss_family == AF_INET6 && sin6->sin6_port == 0);
+}
+
+int
+config_check_listens(const struct config *c, struct buf *errors)
+{
+	const struct config_listen *l, *other;
+	int rc = 0;
+
+	TAILQ_FOREACH(l, &c->listens, entry) {
+		for (other = TAILQ_FIRST(&c->listens); other != l;
+		     other = TAILQ_NEXT(other, entry))
+			if (config_same_address(l, other) && !has_any_port(l))
+				break;
+		if (other != l)
+			rc = config_mistake(errors,
+			    "listen: %s and %s are the same address",
+			    other->text, l->text);
+	}
 	return rc;
 }
 

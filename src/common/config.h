@@ -6,6 +6,7 @@
 #ifndef COMMON_CONFIG_H
 #define COMMON_CONFIG_H
 
+#include <sys/types.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 
@@ -15,12 +16,19 @@
 
 #include "common/buf.h"
 
+/* Longest name of a group, and longest value of `listen`, NUL included. */
+#define CONFIG_GROUP_SIZE 33
+#define CONFIG_LISTEN_SIZE 224
+
 /* Where clients connect: an internet address, or a Unix socket. */
 struct config_listen {
 	TAILQ_ENTRY(config_listen) entry;
 	struct sockaddr_storage addr;
 	socklen_t addr_size;
-	char text[160]; /* the value as it was written */
+	bool optional; /* done without if the machine lacks its family */
+	mode_t mode; /* of a Unix socket */
+	char group[CONFIG_GROUP_SIZE]; /* of a Unix socket; "": as it comes */
+	char text[CONFIG_LISTEN_SIZE]; /* the value as it was written */
 };
 TAILQ_HEAD(config_listens, config_listen);
 
@@ -50,6 +58,7 @@ struct config {
 	int64_t max_clients_per_source; /* 0: no limit of its own */
 	int64_t first_command_timeout_ms; /* 0: none */
 	int64_t idle_timeout_ms; /* 0: none */
+	int64_t keepalive_ms; /* a peer that is dead so long is gone; 0: none */
 	int64_t write_timeout_ms;
 	int64_t registry_timeout_ms;
 	int64_t listing_timeout_ms;
@@ -87,7 +96,22 @@ int config_keep_fixed(struct config *fresh, const struct config *running,
  */
 int config_line(struct config *, const char *line, char *error);
 int config_lines(struct config *, const char *text, char *error);
-int config_file(struct config *, const char *path, char *error);
+
+/*
+ * Reads all of a file, and appends a line to `errors` about each mistake.
+ * With `again` only a regular file, or /dev/null, is one: anything else could
+ * make its reader wait.  Returns 0, or -1 if there was a mistake.
+ */
+int config_file(struct config *, const char *path, bool again,
+    struct buf *errors);
+/* Appends a line about each `listen` that is there twice.  Returns the same. */
+int config_check_listens(const struct config *, struct buf *errors);
+/* Is it the same address, whatever it was written like? */
+bool config_same_address(const struct config_listen *,
+    const struct config_listen *);
+/* Appends a line.  Returns -1. */
+int config_mistake(struct buf *errors, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* From now on lines replace what earlier ones gave, `listen` included. */
 void config_override(struct config *);

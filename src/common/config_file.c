@@ -6,10 +6,13 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libutil.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/config.h"
 #include "common/config_value.h"
@@ -17,43 +20,63 @@
 /* As much of a file's name as leaves room for what is wrong in it. */
 #define NAME_MAX_SHOWN 250
 
+/* Goes on after a mistake: all are told at once. */
 static int
-read_lines(struct config *c, FILE *file, const char *path, char *error)
+read_lines(struct config *c, FILE *file, const char *path, struct buf *errors)
 {
 	char what[CONFIG_ERROR_SIZE], *line;
 	size_t number = 0, size;
 	int rc = 0;
 
-	while (rc == 0 &&
-	    (line = fparseln(file, &size, &number, NULL, 0)) != NULL) {
-		if (strlen(line) == size)
-			rc = config_line(c, line, what);
+	while ((line = fparseln(file, &size, &number, NULL, 0)) != NULL) {
+		what[0] = '\0';
+		if (strlen(line) != size)
+			(void)config_error(what, "has a NUL byte");
 		else
-			rc = config_error(what, "has a NUL byte");
+			(void)config_line(c, line, what);
 		free(line);
+		if (what[0] != '\0')
+			rc = config_mistake(errors, "%.*s: line %zu: %.200s",
+			    NAME_MAX_SHOWN, path, number, what);
 	}
-	if (rc == -1)
-		return config_error(error, "%.*s: line %zu: %.200s",
-		    NAME_MAX_SHOWN, path, number, what);
 	if (ferror(file))
-		return config_error(error, "%.*s: %s", NAME_MAX_SHOWN, path,
+		rc = config_mistake(errors, "%.*s: %s", NAME_MAX_SHOWN, path,
 		    strerror(errno));
-	return 0;
+	return rc;
+}
+
+/* NULL, or why it is not read. */
+static const char *
+refuse(const struct stat *st, bool again)
+{
+	if (S_ISDIR(st->st_mode))
+		return "is a directory";
+	if (again && !S_ISREG(st->st_mode) && !S_ISCHR(st->st_mode))
+		return "is not a regular file: it cannot be read again";
+	return NULL;
 }
 
 int
-config_file(struct config *c, const char *path, char *error)
+config_file(struct config *c, const char *path, bool again, struct buf *errors)
 {
+	const char *why = NULL;
 	struct stat st;
 	FILE *file;
-	int rc;
+	int fd, rc;
 
-	if ((file = fopen(path, "re")) == NULL)
-		return config_error(error, "%s: %s", path, strerror(errno));
-	if (fstat(fileno(file), &st) == 0 && S_ISDIR(st.st_mode))
-		rc = config_error(error, "%s: is a directory", path);
-	else
-		rc = read_lines(c, file, path, error);
+	/* A FIFO would have open(2) wait for a writer. */
+	fd = open(path,
+	    O_RDONLY | O_CLOEXEC | O_NOCTTY | (again ? O_NONBLOCK : 0));
+	if (fd == -1 || fstat(fd, &st) == -1 ||
+	    (why = refuse(&st, again)) != NULL ||
+	    (file = fdopen(fd, "r")) == NULL) {
+		rc = config_mistake(errors, "%.*s: %s", NAME_MAX_SHOWN, path,
+		    why != NULL ? why : strerror(errno));
+		if (fd != -1)
+			(void)close(fd);
+		return rc;
+	}
+	rc = read_lines(c, file, path, errors);
 	(void)fclose(file);
 	return rc;
 }

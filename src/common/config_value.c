@@ -14,6 +14,9 @@
 
 #include "common/config_value.h"
 
+/* Of a Unix socket, unless it is said otherwise: the user alone. */
+#define LISTEN_MODE 0600
+
 struct unit {
 	const char *name; /* NULL ends a list */
 	int64_t factor;
@@ -235,18 +238,18 @@ listen_error(const char *value, char *error)
 
 /* ADDRESS:PORT or [IPv6-ADDRESS]:PORT. */
 static int
-listen_inet(struct config_listen *l, char *error)
+listen_inet(struct config_listen *l, const char *value, char *error)
 {
 	struct sockaddr_in *sin = (struct sockaddr_in *)(void *)&l->addr;
 	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)(void *)&l->addr;
 	char host[sizeof(l->text)], *end;
-	bool bracketed = l->text[0] == '[';
+	bool bracketed = value[0] == '[';
 	int64_t port;
 
-	memcpy(host, l->text, sizeof(host));
+	(void)strcpy(host, value);
 	end = bracketed ? strstr(host, "]:") : strrchr(host, ':');
 	if (end == NULL)
-		return listen_error(l->text, error);
+		return listen_error(value, error);
 	*end = '\0';
 	end += bracketed ? 2 : 1;
 	if ((port = parse_number(end, plain_units, 65535)) == -1)
@@ -259,7 +262,7 @@ listen_inet(struct config_listen *l, char *error)
 		return 0;
 	}
 	if (!bracketed || inet_pton(AF_INET6, host + 1, &sin6->sin6_addr) != 1)
-		return listen_error(l->text, error);
+		return listen_error(value, error);
 	sin6->sin6_family = AF_INET6;
 	sin6->sin6_port = htons((uint16_t)port);
 	l->addr_size = sizeof(*sin6);
@@ -277,6 +280,96 @@ config_clear_listens(struct config *c)
 	}
 }
 
+/* Takes the last word off `value`.  NULL: there is but one. */
+static char *
+take_last(char *value)
+{
+	char *end = value + strlen(value), *word;
+
+	for (word = end; word > value; word--)
+		if (strchr(CONFIG_BLANKS, word[-1]) != NULL)
+			break;
+	if (word == value)
+		return NULL;
+	for (end = word; end > value && strchr(CONFIG_BLANKS, end[-1]); end--)
+		end[-1] = '\0';
+	return word;
+}
+
+static int
+set_listen_mode(struct config_listen *l, const char *mode, char *error)
+{
+	if (strspn(mode, "01234567") != strlen(mode) || strlen(mode) > 4 ||
+	    strtol(mode, NULL, 8) > 0777)
+		return config_error(error,
+		    "listen: \"%s\" is not a mode in octal from 0 to 0777, "
+		    "such as 0660",
+		    mode);
+	l->mode = (mode_t)strtol(mode, NULL, 8);
+	return 0;
+}
+
+static int
+set_listen_group(struct config_listen *l, const char *group, char *error)
+{
+	if (snprintf(l->group, sizeof(l->group), "%s", group) <
+	    (int)sizeof(l->group))
+		return 0;
+	return config_error(error, "listen: the name of the group is too long");
+}
+
+/*
+ * Takes what can stand behind the address off its end: mode and group (of a
+ * Unix socket) and optional, in any order.  Returns 1 if there was one, 0 if
+ * not, -1 for a mistake.
+ */
+static int
+take_listen_option(struct config_listen *l, bool is_unix, char *value,
+    char *error)
+{
+	char copy[CONFIG_LISTEN_SIZE], *last, *name;
+	int rc;
+
+	(void)strcpy(copy, value);
+	if ((last = take_last(copy)) == NULL)
+		return 0;
+	if (strcmp(last, "optional") == 0) {
+		l->optional = true;
+		(void)strcpy(value, copy);
+		return 1;
+	}
+	if (!is_unix || (name = take_last(copy)) == NULL)
+		return 0;
+	if (strcmp(name, "mode") == 0)
+		rc = set_listen_mode(l, last, error);
+	else if (strcmp(name, "group") == 0)
+		rc = set_listen_group(l, last, error);
+	else
+		return 0;
+	(void)strcpy(value, copy);
+	return rc == 0 ? 1 : -1;
+}
+
+/* The value as it was written is in l->text. */
+static int
+set_listen(struct config_listen *l, char *error)
+{
+	char value[CONFIG_LISTEN_SIZE];
+	bool is_unix = strncmp(l->text, "unix", 4) == 0 &&
+	    strchr(CONFIG_BLANKS, l->text[4]) != NULL;
+	int rc;
+
+	(void)strcpy(value, l->text);
+	while ((rc = take_listen_option(l, is_unix, value, error)) == 1)
+		;
+	if (rc == -1)
+		return -1;
+	if (is_unix)
+		return listen_unix(l,
+		    value + 4 + strspn(value + 4, CONFIG_BLANKS), error);
+	return listen_inet(l, value, error);
+}
+
 static int
 add_listen(struct config *c, const struct keyword *k, const char *value,
     char *error)
@@ -287,15 +380,12 @@ add_listen(struct config *c, const struct keyword *k, const char *value,
 	(void)k;
 	if ((l = calloc(1, sizeof(*l))) == NULL)
 		return config_error(error, "out of memory");
+	l->mode = LISTEN_MODE;
 	if ((size_t)snprintf(l->text, sizeof(l->text), "%s", value) >=
 	    sizeof(l->text))
 		rc = config_error(error, "listen: value too long");
-	else if (strncmp(value, "unix", 4) == 0 &&
-	    strchr(CONFIG_BLANKS, value[4]))
-		rc = listen_unix(l,
-		    value + 4 + strspn(value + 4, CONFIG_BLANKS), error);
 	else
-		rc = listen_inet(l, error);
+		rc = set_listen(l, error);
 	if (rc == -1) {
 		free(l);
 		return -1;

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
+#include <time.h>
 
 #include "common/buf.h"
 #include "common/clock.h"
@@ -16,6 +18,8 @@
 #define READ_SIZE 16384
 /* With less room than this, lent memory is not enough any more. */
 #define LENT_MIN 256
+/* Between two calls of poll(2) when memory is short. */
+#define POLL_RETRY_NS 10000000
 
 static ssize_t
 io_result(ssize_t n)
@@ -69,6 +73,18 @@ io_send(int fd, const void *data, size_t size, int flags)
 	return io_result(n);
 }
 
+/* Is poll(2) to be called again?  Its memory is the kernel's, and a moment's:
+ * a process that cannot wait for its work must not end for that. */
+static bool
+try_again(void)
+{
+	static const struct timespec pause = { .tv_nsec = POLL_RETRY_NS };
+
+	if (errno == ENOMEM || errno == EAGAIN)
+		return nanosleep(&pause, NULL) == 0 || errno == EINTR;
+	return errno == EINTR;
+}
+
 int
 io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms)
 {
@@ -79,7 +95,7 @@ io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms)
 		/* The clock is read only when there is a deadline. */
 		now_ms = deadline_ms == CLOCK_NEVER ? 0 : clock_ms();
 		ready = poll(fds, n, clock_timeout(deadline_ms, now_ms));
-	} while (ready == -1 && errno == EINTR);
+	} while (ready == -1 && try_again());
 	if (ready == 0)
 		return IO_AGAIN;
 	return ready == -1 ? IO_FAILED : ready;

@@ -36,7 +36,8 @@ ssize_t io_recv_buf(int fd, struct buf *, int flags);
 
 /*
  * Waits until a descriptor is ready or the deadline (clock_ms, or
- * CLOCK_NEVER) passes.  Returns the number ready, IO_AGAIN or IO_FAILED.
+ * CLOCK_NEVER) passes, and goes on waiting while the kernel has no memory for
+ * it.  Returns the number ready, IO_AGAIN or IO_FAILED.
  */
 int io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms);
 

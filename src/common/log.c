@@ -1,6 +1,7 @@
 /*
  * log: one line, one write(2), so that lines of several processes do not
- * mix.  What comes from outside is made printable first.
+ * mix.  What comes from outside is made printable first.  A line that its
+ * reader does not take at once is dropped, counted, and told of later.
  */
 
 #include <errno.h>
@@ -14,7 +15,9 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/log.h"
+#include "common/log_sink.h"
 #include "common/utf8.h"
 
 #define ESCAPE_SIZE 4 /* \xHH */
@@ -29,6 +32,7 @@ static struct {
 	pid_t pid;
 	int where;
 	bool verbose;
+	unsigned long lost_stderr, lost_syslog; /* lines, since the last */
 } log_state = { .role = "kvd", .where = LOG_TO_STDERR };
 
 void
@@ -38,7 +42,13 @@ log_init(const char *role, int where, bool verbose)
 	log_state.where = where;
 	log_state.verbose = verbose;
 	if (where & LOG_TO_SYSLOG)
-		openlog("kvd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		log_sink_open();
+}
+
+void
+log_close(void)
+{
+	log_sink_close();
 }
 
 void
@@ -96,12 +106,47 @@ make_printable(char *to, const char *text)
 	*to = '\0';
 }
 
+static bool
+write_stderr(int priority, const char *text)
+{
+	char line[ESCAPE_SIZE * LOG_LINE_MAX + 64];
+	pid_t pid = getpid();
+	int n;
+
+	(void)priority;
+	n = snprintf(line, sizeof(line), "kvd[%ld]: %s: %s\n", (long)pid,
+	    role_of(pid), text);
+	return n < (int)sizeof(line) && log_sink_stderr(line, (size_t)n);
+}
+
+static bool
+write_syslog(int priority, const char *text)
+{
+	char line[ESCAPE_SIZE * LOG_LINE_MAX + 32];
+
+	snprintf(line, sizeof(line), "%s: %s", role_of(getpid()), text);
+	return log_sink_syslog(priority, line);
+}
+
+/* In order: first what was lost before this line. */
+static void
+write_or_count(bool (*write_line)(int, const char *), unsigned long *lost,
+    int priority, const char *text)
+{
+	char notice[80];
+
+	snprintf(notice, sizeof(notice),
+	    "%lu lines lost: the reader of the log did not take them", *lost);
+	if (*lost > 0 && write_line(LOG_WARNING, notice))
+		*lost = 0;
+	if (*lost > 0 || !write_line(priority, text))
+		(*lost)++;
+}
+
 __attribute__((format(printf, 3, 0))) static void
 log_line(int priority, int error, const char *format, va_list args)
 {
 	char text[LOG_LINE_MAX], safe[ESCAPE_SIZE * LOG_LINE_MAX];
-	char line[sizeof(safe) + 64];
-	pid_t pid = getpid();
 	size_t size;
 	int n;
 
@@ -114,14 +159,11 @@ log_line(int priority, int error, const char *format, va_list args)
 		    strerror(error));
 	make_printable(safe, text);
 	if (log_state.where & LOG_TO_SYSLOG)
-		syslog(priority, "%s: %s", role_of(pid), safe);
-	if (log_state.where & LOG_TO_STDERR) {
-		n = snprintf(line, sizeof(line), "kvd[%ld]: %s: %s\n",
-		    (long)pid, role_of(pid), safe);
-		/* Nobody left to tell when this fails. */
-		if (write(STDERR_FILENO, line, (size_t)n) == -1)
-			return;
-	}
+		write_or_count(write_syslog, &log_state.lost_syslog, priority,
+		    safe);
+	if (log_state.where & LOG_TO_STDERR)
+		write_or_count(write_stderr, &log_state.lost_stderr, priority,
+		    safe);
 }
 
 void
@@ -143,6 +185,20 @@ log_warnx(const char *format, ...)
 	va_start(args, format);
 	log_line(LOG_WARNING, 0, format, args);
 	va_end(args);
+}
+
+void
+log_lines(const struct buf *lines)
+{
+	const char *p = (const char *)buf_data(lines);
+	const char *end = p + buf_size(lines), *newline;
+
+	for (; p < end; p = newline + 1) {
+		newline = memchr(p, '\n', (size_t)(end - p));
+		if (newline == NULL)
+			newline = end;
+		log_warnx("%.*s", (int)(newline - p), p);
+	}
 }
 
 void

@@ -1,7 +1,9 @@
 /*
  * The log: to standard error in the foreground, to syslog(3) as a daemon.
  * Only roles (master, registry, acceptor, worker) use it; libraries return
- * errors.
+ * errors.  It never waits for whoever reads the log: lines that are not taken
+ * at once are dropped, and their number is the first thing that is logged when
+ * lines are taken again.
  */
 
 #ifndef COMMON_LOG_H
@@ -15,6 +17,8 @@
 
 /* `role` is printed before every line and is borrowed for good. */
 void log_init(const char *role, int where, bool verbose);
+/* Closes what log_init() has opened; the next line opens it again. */
+void log_close(void);
 /* What the processes are that this one forks from now on; borrowed, too. */
 void log_name_forks(const char *role);
 
@@ -27,6 +31,10 @@ void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
+
+struct buf;
+/* A warning for each line of the text. */
+void log_lines(const struct buf *);
 
 /* Log and exit with `status` (sysexits(3)). */
 void fatal(int status, const char *, ...)

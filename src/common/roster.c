@@ -1,6 +1,7 @@
 /*
  * roster: who is connected.  Runs in the master and the acceptors; a worker,
- * which may have been taken over, has none of it but the cells.
+ * which may have been taken over, has none of it but its own cell, and the
+ * registry has a counter, to read.
  */
 
 #include <sys/mman.h>
@@ -27,8 +28,10 @@
 
 /* Heads of the lists of slots from one source, by hash. */
 #define HEADS 4096
-/* How long the master waits: a holder needs microseconds. */
-#define MASTER_WAIT_S 1
+/* How long the master waits, and how often it looks: a holder needs
+ * microseconds. */
+#define MASTER_WAIT_MS 1000
+#define MASTER_POLL_NS 1000000
 /* IPv6: whoever has one address of a network has all 2^64. */
 #define SOURCE_SIZE_V6 8
 
@@ -52,19 +55,33 @@ struct shared {
 	struct slot slots[ROSTER_MAX];
 };
 
-#define CELLS_SIZE ((size_t)ROSTER_MAX * ROSTER_CELL_SIZE)
-
 struct roster {
 	struct shared *shared;
-	char *cells;
+	int fd;
 };
+
+/*
+ * The file: a page that begins with a counter, the shared part, and then a
+ * page for each cell, so that a worker can be given its own and no other.
+ */
+static size_t
+page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
 
 static size_t
 shared_size(void)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t page = page_size();
 
 	return (sizeof(struct shared) + page - 1) / page * page;
+}
+
+static off_t
+cell_offset(uint32_t n)
+{
+	return (off_t)(page_size() + shared_size() + n * page_size());
 }
 
 static int
@@ -98,7 +115,7 @@ roster_create(void)
 	if (fd == -1)
 		return -1;
 	/* Nobody can cut it short under the others. */
-	if (ftruncate(fd, (off_t)(shared_size() + CELLS_SIZE)) == 0 &&
+	if (ftruncate(fd, cell_offset(ROSTER_MAX)) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
 		0 &&
 	    (r = roster_open(fd)) != NULL) {
@@ -118,35 +135,52 @@ struct roster *
 roster_open(int fd)
 {
 	struct roster *r;
-	void *cells;
+	void *shared;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
-	r->shared = mmap(NULL, shared_size(), PROT_READ | PROT_WRITE,
+	r->fd = fd;
+	shared = mmap(NULL, page_size() + shared_size(), PROT_READ | PROT_WRITE,
 	    MAP_SHARED, fd, 0);
-	if (r->shared == MAP_FAILED) {
+	if (shared == MAP_FAILED) {
 		free(r);
 		return NULL;
 	}
-	cells = mmap(NULL, CELLS_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-	    (off_t)shared_size());
-	r->cells = cells == MAP_FAILED ? NULL : cells;
-	/* Forked workers have only the cells. */
-	if (r->cells == NULL ||
-	    madvise(r->shared, shared_size(), MADV_DONTFORK) == -1) {
+	r->shared = (void *)((char *)shared + page_size());
+	if (madvise(shared, page_size() + shared_size(), MADV_DONTFORK) == -1) {
 		roster_close(r);
 		return NULL;
 	}
 	return r;
 }
 
+static void *
+first_page(struct roster *r)
+{
+	return (char *)r->shared - page_size();
+}
+
 void
 roster_close(struct roster *r)
 {
-	(void)munmap(r->shared, shared_size());
-	if (r->cells != NULL)
-		(void)munmap(r->cells, CELLS_SIZE);
+	(void)munmap(first_page(r), page_size() + shared_size());
 	free(r);
+}
+
+const uint64_t *
+roster_map_refused(int fd)
+{
+	void *page = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
+
+	return page == MAP_FAILED ? NULL : page;
+}
+
+void
+roster_count_refused(struct roster *r)
+{
+	uint64_t *refused = first_page(r);
+
+	(void)__atomic_fetch_add(refused, 1, __ATOMIC_RELAXED);
 }
 
 static bool
@@ -269,25 +303,24 @@ holder(struct shared *s)
 	    FUTEX_TID_MASK);
 }
 
-/* Returns 0, or who does not let go of it. */
+/* Returns 0, or who does not let go of it.  Not pthread_mutex_timedlock(3),
+ * whose clock can be set. */
 static pid_t
 lock_soon(struct shared *s)
 {
-	struct timespec until;
-	pid_t pid;
+	static const struct timespec pause = { .tv_nsec = MASTER_POLL_NS };
+	int64_t deadline_ms = clock_ms() + MASTER_WAIT_MS;
+	pid_t pid = 0;
 	int rc;
 
-	do {
-		(void)clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec += MASTER_WAIT_S;
-		rc = pthread_mutex_timedlock(&s->lock, &until);
-		if (rc != ETIMEDOUT) {
-			locked(s, rc);
-			return 0;
-		}
+	while ((rc = pthread_mutex_trylock(&s->lock)) == EBUSY) {
 		/* Let go of just now: once more. */
-	} while ((pid = holder(s)) == 0);
-	return pid;
+		if (clock_ms() >= deadline_ms && (pid = holder(s)) != 0)
+			return pid;
+		(void)nanosleep(&pause, NULL);
+	}
+	locked(s, rc);
+	return 0;
 }
 
 static void
@@ -362,8 +395,6 @@ roster_take(struct roster *r, const struct sockaddr_storage *addr, int64_t max,
 	else
 		take_slot(s, &fresh, taken);
 	unlock(s);
-	if (result == ROSTER_OK)
-		roster_cell(r, *taken)[0] = '\0';
 	return result;
 }
 
@@ -406,36 +437,26 @@ roster_next(struct roster *r, pid_t owner, uint32_t after, pid_t *pid)
 }
 
 char *
-roster_cell(struct roster *r, uint32_t n)
+roster_map_cell(int fd, uint32_t n)
 {
-	return r->cells + (size_t)n * ROSTER_CELL_SIZE;
-}
+	char *cell = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, cell_offset(n));
 
-uint32_t
-roster_find(struct roster *r, pid_t pid)
-{
-	struct shared *s = r->shared;
-	uint32_t n;
-
-	for (n = 0; n < s->high; n++)
-		if (s->slots[n].owner != 0 && s->slots[n].pid == pid)
-			return n;
-	return ROSTER_NONE;
+	if (cell == MAP_FAILED)
+		return NULL;
+	cell[0] = '\0';
+	return cell;
 }
 
 pid_t
-roster_release_pid(struct roster *r, pid_t pid)
+roster_release_soon(struct roster *r, uint32_t n)
 {
-	struct shared *s = r->shared;
-	uint32_t n = roster_find(r, pid);
-	pid_t other;
+	pid_t other = lock_soon(r->shared);
 
-	if (n == ROSTER_NONE)
-		return 0;
-	if ((other = lock_soon(s)) != 0)
+	if (other != 0)
 		return other;
-	release_slot(s, n);
-	unlock(s);
+	release_slot(r->shared, n);
+	unlock(r->shared);
 	return 0;
 }
 
@@ -496,10 +517,13 @@ describe_client(const struct slot *slot, char *text, size_t size)
 
 /* The worker may have written anything. */
 static void
-describe_command(const char *cell, char *text, size_t size)
+describe_command(int fd, uint32_t n, char *text, size_t size)
 {
+	char cell[ROSTER_CELL_SIZE] = "";
 	size_t i;
 
+	if (pread(fd, cell, sizeof(cell), cell_offset(n)) == -1)
+		cell[0] = '\0';
 	for (i = 0; i < size - 1 && isupper((unsigned char)cell[i]); i++)
 		text[i] = cell[i];
 	text[i] = '\0';
@@ -513,7 +537,7 @@ roster_report(struct roster *r, uint32_t n, pid_t pid, int status,
 	char client[80], command[16], end[64], used[96];
 
 	describe_client(slot, client, sizeof(client));
-	describe_command(roster_cell(r, n), command, sizeof(command));
+	describe_command(r->fd, n, command, sizeof(command));
 	exit_describe(end, sizeof(end), status);
 	exit_describe_use(used, sizeof(used), clock_ms() - slot->started_ms,
 	    use);

@@ -8,8 +8,9 @@
  * and releases it when it has reaped the worker.  A robust mutex guards the
  * whole: if its holder dies, the next one counts anew (pthread_mutex_lock(3)).
  *
- * Workers do not have this memory, except for the cell of its slot in which
- * each says what it does: that is for crash reports, and nobody trusts it.
+ * Workers do not have this memory, except for one page each: the cell of its
+ * slot, in which a worker says what it does.  That is for crash reports, and
+ * nobody trusts it.
  */
 
 #ifndef COMMON_ROSTER_H
@@ -26,7 +27,7 @@ struct sockaddr_storage;
 /* Most clients that there may ever be; untouched slots cost no memory. */
 #define ROSTER_MAX 100000
 #define ROSTER_NONE UINT32_MAX
-/* A cell, NUL included.  A cache line each: workers write them all the time. */
+/* What is read of a cell, NUL included. */
 #define ROSTER_CELL_SIZE 64
 /* What roster_report() fills. */
 #define ROSTER_REPORT_SIZE 384
@@ -41,9 +42,13 @@ enum roster_result {
 
 /* Makes the memory; returns a descriptor (close-on-exec), or -1 with errno. */
 int roster_create(void);
-/* Maps it.  The descriptor may then be closed.  NULL with errno. */
+/* Maps it; the descriptor is borrowed, and must stay open.  Processes that
+ * are forked do not have the memory.  NULL with errno. */
 struct roster *roster_open(int fd);
 void roster_close(struct roster *);
+/* Registry: where the number of clients that were refused is counted, to be
+ * read only.  NULL with errno. */
+const uint64_t *roster_map_refused(int fd);
 
 /*
  * Acceptor: takes a slot for a client from this address.  A limit of 0 for
@@ -56,14 +61,17 @@ void roster_release(struct roster *, uint32_t slot);
 /* The first worker after slot `after` (ROSTER_NONE: of all) that `owner`, an
  * acceptor (0: any), has forked.  ROSTER_NONE: there is none. */
 uint32_t roster_next(struct roster *, pid_t owner, uint32_t after, pid_t *pid);
-/* Where the worker of this slot says what it does. */
-char *roster_cell(struct roster *, uint32_t slot);
+/* A client was refused, for whatever reason. */
+void roster_count_refused(struct roster *);
+/* Worker, whose memory has no roster: maps its own slot's cell, empty.  NULL
+ * with errno. */
+char *roster_map_cell(int fd, uint32_t slot);
 
 /*
  * Master: like the functions above, but never waits for long.  Returns 0, or
  * the pid of who holds the roster and does not let go: it is to be killed.
  */
-pid_t roster_release_pid(struct roster *, pid_t pid);
+pid_t roster_release_soon(struct roster *, uint32_t slot);
 /*
  * Master: acceptor `owner` is dead.  Of the slot that it had taken and whose
  * worker it had no time to name, `orphan` (0: none) is the worker.  Its slots
@@ -72,8 +80,6 @@ pid_t roster_release_pid(struct roster *, pid_t pid);
 pid_t roster_settle(struct roster *, pid_t owner, pid_t orphan);
 /* Is there such a slot? */
 bool roster_has_unnamed(struct roster *, pid_t owner);
-/* The slot of a worker, or ROSTER_NONE. */
-uint32_t roster_find(struct roster *, pid_t pid);
 
 /*
  * One line about the end of a slot's worker: "worker (pid 1, client

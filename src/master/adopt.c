@@ -34,18 +34,68 @@ open_children(void)
 	return file;
 }
 
-bool
-adopt_knows(struct master *m, pid_t pid)
-{
-	return roster_find(m->roster, pid) != ROSTER_NONE;
-}
-
 static int
 compare_pids(const void *a, const void *b)
 {
 	const pid_t *one = a, *other = b;
 
 	return *one < *other ? -1 : *one > *other;
+}
+
+/* In order of their pids; NULL: that cannot be told, or there are none.  To be
+ * freed. */
+static pid_t *
+list_children(size_t *count)
+{
+	FILE *file = open_children();
+	pid_t *list = NULL, *more;
+	long pid;
+
+	*count = 0;
+	while (file != NULL && fscanf(file, "%ld", &pid) == 1) {
+		more = reallocarray(list, *count + 1, sizeof(*list));
+		if (more == NULL) {
+			log_warn("children");
+			break;
+		}
+		list = more;
+		list[(*count)++] = (pid_t)pid;
+	}
+	if (file != NULL)
+		(void)fclose(file);
+	if (list != NULL)
+		qsort(list, *count, sizeof(*list), compare_pids);
+	return list;
+}
+
+/* Is it a child that was there before there was a kvd? */
+static bool
+is_stranger(const struct master *m, pid_t pid)
+{
+	return m->strangers != NULL &&
+	    bsearch(&pid, m->strangers, m->n_strangers, sizeof(pid),
+		compare_pids) != NULL;
+}
+
+int
+adopt_init(struct master *m)
+{
+	m->strangers = list_children(&m->n_strangers);
+	return pid_index_init(&m->adopted);
+}
+
+void
+adopt_clear(struct master *m)
+{
+	pid_index_clear(&m->adopted);
+	free(m->strangers);
+	m->strangers = NULL;
+}
+
+bool
+adopt_knows(struct master *m, pid_t pid)
+{
+	return pid_index_find(&m->adopted, pid) != ROSTER_NONE;
 }
 
 /* All that we know, in order; NULL: no memory.  To be freed. */
@@ -72,24 +122,19 @@ list_known(struct master *m, size_t *count)
 static pid_t
 find_orphan(struct master *m)
 {
-	FILE *file = open_children();
-	pid_t *known, pid, orphan = 0;
-	size_t count;
-	long child;
+	pid_t *children, *known, orphan = 0;
+	size_t n_children, count, i;
 
-	if (file == NULL)
-		return 0;
+	children = list_children(&n_children);
 	if ((known = list_known(m, &count)) == NULL)
 		log_warn("children");
-	while (
-	    known != NULL && orphan == 0 && fscanf(file, "%ld", &child) == 1) {
-		pid = (pid_t)child;
-		if (bsearch(&pid, known, count, sizeof(*known), compare_pids) ==
-		    NULL)
-			orphan = pid;
-	}
+	for (i = 0; known != NULL && orphan == 0 && i < n_children; i++)
+		if (!is_stranger(m, children[i]) &&
+		    bsearch(&children[i], known, count, sizeof(*known),
+			compare_pids) == NULL)
+			orphan = children[i];
 	free(known);
-	(void)fclose(file);
+	free(children);
 	return orphan;
 }
 
@@ -105,13 +150,13 @@ kill_holder(pid_t holder)
 }
 
 static void
-release(struct master *m, pid_t pid)
+release(struct master *m, uint32_t slot)
 {
 	pid_t holder;
 	int i;
 
 	for (i = 0; i < HOLDERS_MAX; i++) {
-		holder = roster_release_pid(m->roster, pid);
+		holder = roster_release_soon(m->roster, slot);
 		if (holder == 0)
 			return;
 		kill_holder(holder);
@@ -131,7 +176,20 @@ release_reaped(struct master *m, pid_t acceptor)
 	    ROSTER_NONE)
 		if (waitid(P_PID, (id_t)pid, &info,
 			WEXITED | WNOHANG | WNOWAIT) == -1)
-			release(m, pid);
+			release(m, slot);
+}
+
+/* Those that have become ours just now. */
+static void
+index_adopted(struct master *m)
+{
+	uint32_t slot = ROSTER_NONE;
+	pid_t pid = 0;
+
+	while ((slot = roster_next(m->roster, getpid(), slot, &pid)) !=
+	    ROSTER_NONE)
+		if (!adopt_knows(m, pid))
+			pid_index_add(&m->adopted, pid, slot);
 }
 
 void
@@ -150,12 +208,13 @@ adopt_workers(struct master *m, pid_t acceptor)
 	}
 	if (holder != 0)
 		log_warnx("the number of clients may be wrong by one");
+	index_adopted(m);
 }
 
 void
 adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 {
-	uint32_t slot = roster_find(m->roster, pid);
+	uint32_t slot = pid_index_find(&m->adopted, pid);
 	char report[ROSTER_REPORT_SIZE];
 
 	if (slot == ROSTER_NONE)
@@ -164,23 +223,45 @@ adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 		roster_report(m->roster, slot, pid, status, use, report);
 		log_warnx("%s", report);
 	}
-	release(m, pid);
+	pid_index_remove(&m->adopted, slot);
+	release(m, slot);
 }
 
 /* None can be reaped, and its pid used again, meanwhile. */
 static void
-kill_children(void)
+kill_children(const struct master *m)
 {
-	FILE *file;
-	long pid;
+	pid_t *children;
+	size_t count, i;
 
-	if ((file = open_children()) == NULL)
-		return;
-	while (fscanf(file, "%ld", &pid) == 1) {
-		log_warnx("worker %ld did not end in time; killing it", pid);
-		(void)kill((pid_t)pid, SIGKILL);
+	children = list_children(&count);
+	for (i = 0; i < count; i++) {
+		if (is_stranger(m, children[i]))
+			continue;
+		log_warnx("worker %ld did not end in time; killing it",
+		    (long)children[i]);
+		(void)kill(children[i], SIGKILL);
 	}
-	(void)fclose(file);
+	free(children);
+}
+
+/* Reaps those that have ended.  Is one left, but for strangers? */
+static bool
+reap_all(const struct master *m)
+{
+	pid_t pid, *children;
+	size_t count, i;
+	bool left = false;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
+		;
+	if (pid == -1 || m->n_strangers == 0)
+		return pid == 0; /* not ECHILD */
+	children = list_children(&count);
+	for (i = 0; i < count; i++)
+		left = left || !is_stranger(m, children[i]);
+	free(children);
+	return left;
 }
 
 /* Reaps until nobody is left, the deadline passes or a signal asks twice. */
@@ -189,13 +270,10 @@ reap_until(struct master *m, int64_t deadline_ms)
 {
 	struct pollfd pfd = { .fd = m->signal_fd, .events = POLLIN };
 	struct signalfd_siginfo info;
-	pid_t pid;
 
 	for (;;) {
-		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-			;
-		if (pid == -1)
-			return true; /* ECHILD */
+		if (!reap_all(m))
+			return true;
 		if (io_poll(&pfd, 1, deadline_ms) <= 0)
 			return false;
 		if (read(m->signal_fd, &info, sizeof(info)) == sizeof(info) &&
@@ -212,6 +290,6 @@ adopt_await(struct master *m)
 		m->stopping_since_ms + m->config->shutdown_timeout_ms +
 		    CONFIG_KILL_DELAY_MS))
 		return;
-	kill_children();
+	kill_children(m);
 	(void)reap_until(m, clock_ms() + KILL_WAIT_MS);
 }

@@ -15,7 +15,11 @@
 
 struct rusage;
 
-/* Is this process a worker whose acceptor did or could say so? */
+/* Looks at the children that this process has before it has made any: they are
+ * somebody else's to care for.  Returns 0, or -1 with errno. */
+int adopt_init(struct master *);
+void adopt_clear(struct master *);
+/* Is this process an adopted worker? */
 bool adopt_knows(struct master *, pid_t);
 /* An acceptor has ended: its workers are adopted. */
 void adopt_workers(struct master *, pid_t acceptor);

@@ -8,16 +8,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
+#include "common/startup.h"
 #include "master/child.h"
+#include "master/limits.h"
 
 /* Children are told to end in their own time; then this much is added. */
 #define STOP_GRACE_MS 2000
+/* Between two attempts to send a configuration. */
+#define CONFIGURE_RETRY_MS 100
 
 /* Puts `from`, moved out of the way before, at `to`, open across exec. */
 static void
@@ -47,6 +52,7 @@ list_fds(const struct child *c, int channel_fd, int *fds)
 
 	fds[0] = channel_fd;
 	fds[CHANNEL_LIFELINE_FD - CHANNEL_FD] = c->lifeline_fd;
+	fds[CHANNEL_PROGRAM_FD - CHANNEL_FD] = c->program_fd;
 	fds[CHANNEL_ROSTER_FD - CHANNEL_FD] = c->roster_fd;
 	for (i = 0; i < c->listens; i++)
 		fds[CHANNEL_LISTEN_FD - CHANNEL_FD + i] = c->listen_fds[i];
@@ -78,24 +84,27 @@ arrange_fds(const struct child *c, int channel_fd)
 __attribute__((noreturn)) static void
 child_exec(const struct child *c, int channel_fd)
 {
-	char room[] = CHANNEL_ROOM;
-	char *const argv[] = { strdup(c->path), room, NULL };
-	sigset_t none;
+	char name[32], room[] = CHANNEL_ROOM;
+	char *const argv[] = { name, room, NULL };
 
+	snprintf(name, sizeof(name), "kvd-%s", c->spec->name);
+	/* Its descriptor is going to be another's. */
+	log_close();
 	arrange_fds(c, channel_fd);
+	if (c->spec->expendable)
+		limits_expose();
 	/* A terminal's signals are the master's to handle. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	startup_unblock();
 	/* Or the C library has the kernel write to a page of each process that
 	 * an acceptor forks, for what none of them uses.  What somebody has set
 	 * is left alone. */
 	(void)setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 0);
 	if (chdir(c->workdir) == -1)
 		fatal(EX_OSERR, "%s", c->workdir);
-	(void)execv(c->path, argv);
-	fatal(EX_UNAVAILABLE, "cannot execute %s", c->path);
+	(void)fexecve(CHANNEL_PROGRAM_FD, argv, environ);
+	fatal(EX_UNAVAILABLE, "cannot execute %s", name);
 }
 
 struct policy_rules
@@ -112,15 +121,31 @@ child_rules(const struct child *c, const struct config *config)
 	};
 }
 
-void
-child_configure(const struct child *c, const struct config *config,
+/* Returns -1 with errno, and is to be called again. */
+static int
+send_config(const struct child *c, const struct config *config,
     const struct channel_terms *terms)
 {
+	if (c->channel_fd == -1 ||
+	    channel_send_config(c->channel_fd, config, terms) == 0)
+		return 0;
 	/* One that has died is heard of otherwise. */
-	if (c->channel_fd != -1 &&
-	    channel_send_config(c->channel_fd, config, terms) == -1 &&
-	    errno != EPIPE)
-		log_warn("cannot configure the %s", c->spec->name);
+	return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
+}
+
+void
+child_configure(struct child *c, const struct config *config,
+    const struct channel_terms *terms)
+{
+	bool first = c->configure_at_ms == CLOCK_NEVER;
+
+	c->configure_at_ms = CLOCK_NEVER;
+	if (send_config(c, config, terms) == 0)
+		return;
+	if (first)
+		log_warn("cannot configure the %s; trying again",
+		    c->spec->name);
+	c->configure_at_ms = clock_ms() + CONFIGURE_RETRY_MS;
 }
 
 int
@@ -160,6 +185,7 @@ child_forget(struct child *c)
 	if (c->channel_fd != -1)
 		(void)close(c->channel_fd);
 	c->channel_fd = -1;
+	c->configure_at_ms = CLOCK_NEVER;
 	c->pid = 0;
 	heartbeat_stop(&c->heartbeat);
 }

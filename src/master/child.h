@@ -8,6 +8,7 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,11 +24,12 @@ struct child_spec {
 	int stage; /* enum stage: when it is stopped */
 	int64_t start_ms; /* to be ready, before it is killed */
 	int64_t abort_ms; /* to leave a core when hung, before it is killed */
+	bool expendable; /* ended before the others when memory runs out */
 };
 
 struct child {
 	const struct child_spec *spec;
-	char path[1024]; /* of the executable */
+	int program_fd; /* the executable, whatever has its name now */
 	const char *workdir;
 	int lifeline_fd, roster_fd; /* for an acceptor; else -1 */
 	const int *listen_fds; /* become CHANNEL_LISTEN_FD and following */
@@ -37,6 +39,7 @@ struct child {
 	struct heartbeat heartbeat;
 	pid_t pid; /* if policy_runs() */
 	int channel_fd; /* -1 when closed */
+	int64_t configure_at_ms; /* CLOCK_NEVER unless that did not work */
 };
 
 /* The policy's rules for it, under this configuration. */
@@ -47,8 +50,9 @@ struct policy_rules child_rules(const struct child *, const struct config *);
  */
 int child_start(struct child *, const struct config *,
     const struct channel_terms *);
-/* Sends its configuration, at first or again. */
-void child_configure(const struct child *, const struct config *,
+/* Sends its configuration, at first or again.  What is short is tried again
+ * when configure_at_ms has passed. */
+void child_configure(struct child *, const struct config *,
     const struct channel_terms *);
 /* Sends a signal. */
 void child_signal(const struct child *, int signo);

@@ -6,29 +6,57 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/startup.h"
 #include "master/daemon.h"
+
+static bool
+wait_for_ready(int fd)
+{
+	char ready;
+	ssize_t n;
+
+	do
+		n = read(fd, &ready, 1);
+	while (n == -1 && errno == EINTR);
+	return n == 1;
+}
+
+/* Whoever signals the command means the daemon that it has begun. */
+static pid_t daemon_pid;
+
+static void
+pass_on(int signo)
+{
+	int saved = errno;
+
+	(void)kill(daemon_pid, signo);
+	errno = saved;
+}
 
 /* In the process that was called: the daemon's start decides. */
 __attribute__((noreturn)) static void
 wait_for_daemon(pid_t pid, int fd)
 {
 	int status;
-	ssize_t n;
-	char ready;
 
-	do
-		n = read(fd, &ready, 1);
-	while (n == -1 && errno == EINTR);
-	if (n == 1)
+	daemon_pid = pid;
+	(void)signal(SIGHUP, pass_on);
+	(void)signal(SIGINT, pass_on);
+	(void)signal(SIGTERM, pass_on);
+	startup_unblock();
+	if (wait_for_ready(fd))
 		_exit(EX_OK);
-	if (waitpid(pid, &status, 0) == pid && WIFEXITED(status))
-		_exit(WEXITSTATUS(status));
-	_exit(EX_SOFTWARE);
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			_exit(EX_SOFTWARE);
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE);
 }
 
 int

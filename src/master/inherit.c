@@ -12,12 +12,9 @@
 #include <unistd.h>
 
 #include "master/inherit.h"
-#include "master/listener.h"
 
 /* sd-daemon(3): SD_LISTEN_FDS_START. */
 #define FIRST_FD 3
-/* More than anyone binds, fewer than there are descriptors. */
-#define LISTENERS_MAX 256
 
 /* A number of the environment, which does not stay there; 0: there is none,
  * -1: something else. */
@@ -60,41 +57,33 @@ refuse(int fd)
 	if (get_option(fd, SO_ACCEPTCONN) != 1)
 		return "not listening";
 	if ((flags = fcntl(fd, F_GETFL)) == -1 ||
-	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ||
-	    listener_set_options(fd, domain) == -1)
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1)
 		return strerror(errno);
 	return NULL;
 }
 
 int
-inherit_listeners(int **fds, char *error)
+inherit_listeners(int *fds, char *error)
 {
 	int pid = take_number("LISTEN_PID", INT32_MAX);
-	int count = take_number("LISTEN_FDS", LISTENERS_MAX), i;
+	int count = take_number("LISTEN_FDS", INHERIT_MAX), i;
 	const char *why = NULL;
 
 	(void)unsetenv("LISTEN_FDNAMES");
-	*fds = NULL;
 	if (pid != getpid() || count == 0)
 		return 0;
 	if (count == -1) {
 		snprintf(error, CONFIG_ERROR_SIZE,
-		    "LISTEN_FDS is not a number from 0 to %d", LISTENERS_MAX);
-		return -1;
-	}
-	if ((*fds = calloc((size_t)count, sizeof(**fds))) == NULL) {
-		(void)strlcpy(error, "out of memory", CONFIG_ERROR_SIZE);
+		    "LISTEN_FDS is not a number from 0 to %d", INHERIT_MAX);
 		return -1;
 	}
 	for (i = 0; i < count && why == NULL; i++) {
-		(*fds)[i] = FIRST_FD + i;
+		fds[i] = FIRST_FD + i;
 		why = refuse(FIRST_FD + i);
 	}
 	if (why == NULL)
 		return count;
 	snprintf(error, CONFIG_ERROR_SIZE, "inherited descriptor %d: %s",
 	    FIRST_FD + i - 1, why);
-	free(*fds);
-	*fds = NULL;
 	return -1;
 }

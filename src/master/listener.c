@@ -1,5 +1,6 @@
 /*
- * listener: binding sockets.  Runs in the master.
+ * listener: binding one socket.  Runs in the master, and never waits for
+ * whoever has the address already, but at the start.
  */
 
 #include <sys/socket.h>
@@ -10,8 +11,11 @@
 #include <netinet/tcp.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +29,11 @@
 /* How long a killed kvd's acceptor may take to let go of an address. */
 #define BIND_WAIT_MS 1000
 #define BIND_POLL_NS 20000000
+/* Of the time after which a silent peer is taken for dead, half is silence
+ * and half are probes. */
+#define PROBES 5
+/* What tcp(7) takes for either. */
+#define KEEP_MAX_S 32767
 
 static int
 listen_error(char *error, const char *what)
@@ -34,35 +43,95 @@ listen_error(char *error, const char *what)
 	return -1;
 }
 
+static int
+set_number(int fd, int level, int option, int64_t value)
+{
+	int number = (int)value;
+
+	return setsockopt(fd, level, option, &number, sizeof(number));
+}
+
+/* A time in seconds of tcp(7), for which there is a smallest and a largest. */
+static int
+set_seconds(int fd, int option, int64_t ms)
+{
+	int64_t s = (ms + 999) / 1000;
+
+	return set_number(fd, IPPROTO_TCP, option,
+	    s < 1	       ? 1 :
+		s > KEEP_MAX_S ? KEEP_MAX_S :
+				 s);
+}
+
+/*
+ * A peer that is gone without a word is found by probes when nothing is under
+ * way, and otherwise because what was sent is not acknowledged (tcp(7)).  The
+ * latter also ends a connection whose peer reads nothing, which is not to
+ * happen before the write timeout: then the kernel's own limit has to do.
+ */
+static int
+set_keepalive(int fd, const struct config *config)
+{
+	int64_t keepalive_ms = config->keepalive_ms;
+	bool patient = config->write_timeout_ms > keepalive_ms;
+
+	if (set_number(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive_ms > 0) == -1 ||
+	    set_number(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
+		patient ? 0 : keepalive_ms) == -1)
+		return -1;
+	if (keepalive_ms == 0)
+		return 0;
+	if (set_seconds(fd, TCP_KEEPIDLE, keepalive_ms / 2) == -1 ||
+	    set_seconds(fd, TCP_KEEPINTVL, keepalive_ms / 2 / PROBES) == -1)
+		return -1;
+	return set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+}
+
 /*
  * Accepted sockets inherit these: no system call per client.  Telnet marks a
  * byte as urgent (RFC 854, Synch): it is to stay where it is in the stream.
  */
-int
-listener_set_options(int fd, int family)
+static int
+set_options(int fd, int family, const struct config *config)
 {
-	static const int on = 1;
-
 	if (family == AF_UNIX)
 		return 0;
-	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on)) == -1 ||
-	    setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)) == -1)
+	if (set_number(fd, SOL_SOCKET, SO_OOBINLINE, 1) == -1 ||
+	    set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1)
 		return -1;
-	return setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return set_keepalive(fd, config);
 }
 
 /* What has to be set before a socket is bound. */
 static int
 set_bind_options(int fd, int family)
 {
-	static const int on = 1;
-
-	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+	if (set_number(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
 		return -1;
 	if (family == AF_INET6)
-		return setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on,
-		    sizeof(on));
+		return set_number(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
 	return 0;
+}
+
+static const struct sockaddr_un *
+unix_address(const struct config_listen *l)
+{
+	return (const void *)&l->addr;
+}
+
+/* Does anybody listen there?  Without waiting for room in a full backlog. */
+static bool
+is_answered(const struct sockaddr_un *sun)
+{
+	int fd, rc;
+
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd == -1)
+		return true;
+	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	rc = rc == -1 && errno == ECONNREFUSED ? -1 : 0;
+	(void)close(fd);
+	return rc == 0;
 }
 
 /* Removes the socket of a kvd that was killed. */
@@ -70,7 +139,6 @@ static int
 remove_stale(const struct sockaddr_un *sun)
 {
 	struct stat st;
-	int fd, rc;
 
 	if (lstat(sun->sun_path, &st) == -1)
 		return errno == ENOENT ? 0 : -1;
@@ -78,52 +146,151 @@ remove_stale(const struct sockaddr_un *sun)
 		errno = EEXIST;
 		return -1;
 	}
-	if ((fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) == -1)
-		return -1;
-	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
-	(void)close(fd);
-	if (rc == 0 || errno != ECONNREFUSED) {
+	if (is_answered(sun)) {
 		errno = EADDRINUSE;
 		return -1;
 	}
 	return unlink(sun->sun_path);
 }
 
+/* Sets *gid, to -1 without a group.  Returns -1 with a line in `error`. */
 static int
-bind_and_listen(int fd, const struct sockaddr_storage *addr, socklen_t size)
+find_group(const struct config_listen *l, gid_t *gid, char *error)
 {
-	if (addr->ss_family == AF_UNIX) {
-		if (remove_stale((const void *)addr) == -1)
+	const struct group *group;
+	char *end;
+
+	*gid = (gid_t)-1;
+	if (l->group[0] == '\0')
+		return 0;
+	if ((group = getgrnam(l->group)) != NULL) {
+		*gid = group->gr_gid;
+		return 0;
+	}
+	*gid = (gid_t)strtoul(l->group, &end, 10);
+	if (*end == '\0')
+		return 0;
+	snprintf(error, CONFIG_ERROR_SIZE, "listen on %s: no group \"%s\"",
+	    l->text, l->group);
+	return -1;
+}
+
+/* Of the very file that was looked at, whatever has its name by now. */
+static int
+set_owner(const struct config_listen *l, const struct listener *expected,
+    gid_t gid)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	struct stat st;
+	int fd, rc = -1;
+
+	fd = open(unix_address(l)->sun_path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd == -1)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	errno = ESTALE;
+	if (fstat(fd, &st) == 0 && st.st_dev == expected->device &&
+	    st.st_ino == expected->inode &&
+	    (gid == (gid_t)-1 ||
+		fchownat(fd, "", (uid_t)-1, gid, AT_EMPTY_PATH) == 0))
+		rc = chmod(path, l->mode);
+	(void)close(fd);
+	return rc;
+}
+
+/* A group that is not yet its own must not have the group's rights. */
+static int
+bind_unix(struct listener *l, gid_t gid)
+{
+	const struct config_listen *listen = &l->listen;
+	mode_t taken = gid == (gid_t)-1 ? 0 : 077, old;
+	struct stat st;
+	int rc;
+
+	if (remove_stale(unix_address(listen)) == -1)
+		return -1;
+	old = umask((~listen->mode & 0777) | taken);
+	rc = bind(l->fd, (const struct sockaddr *)&listen->addr,
+	    listen->addr_size);
+	(void)umask(old);
+	if (rc == -1 || lstat(unix_address(listen)->sun_path, &st) == -1)
+		return -1;
+	l->device = st.st_dev;
+	l->inode = st.st_ino;
+	l->bound = true;
+	return gid == (gid_t)-1 ? 0 : set_owner(listen, l, gid);
+}
+
+static int
+bind_inet(struct listener *l, const struct config *config)
+{
+	int family = l->listen.addr.ss_family;
+
+	if (set_bind_options(l->fd, family) == -1 ||
+	    set_options(l->fd, family, config) == -1)
+		return -1;
+	return bind(l->fd, (const struct sockaddr *)&l->listen.addr,
+	    l->listen.addr_size);
+}
+
+static int
+bind_and_listen(struct listener *l, gid_t gid, const struct config *config)
+{
+	if (l->listen.addr.ss_family == AF_UNIX) {
+		if (bind_unix(l, gid) == -1)
 			return -1;
-	} else if (set_bind_options(fd, addr->ss_family) == -1)
+	} else if (bind_inet(l, config) == -1)
 		return -1;
-	if (listener_set_options(fd, addr->ss_family) == -1)
+	/* Before this, nobody can connect. */
+	return listen(l->fd, BACKLOG);
+}
+
+/* A machine without IPv6 says one of these, according to how it lacks it. */
+static bool
+is_missing(int error)
+{
+	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL ||
+	    error == EPROTONOSUPPORT;
+}
+
+static int
+try_to_open(struct listener *l, gid_t gid, const struct config *config,
+    bool wait)
+{
+	static const struct timespec pause = { .tv_nsec = BIND_POLL_NS };
+	int64_t deadline_ms = clock_ms() + (wait ? BIND_WAIT_MS : 0);
+	int rc;
+
+	l->fd = socket(l->listen.addr.ss_family,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (l->fd == -1)
 		return -1;
-	if (bind(fd, (const struct sockaddr *)addr, size) == -1)
-		return -1;
-	return listen(fd, BACKLOG);
+	while ((rc = bind_and_listen(l, gid, config)) == -1 &&
+	    errno == EADDRINUSE && clock_ms() < deadline_ms)
+		(void)nanosleep(&pause, NULL);
+	return rc;
 }
 
 int
-listener_open(const struct config_listen *l, char *error)
+listener_open(struct listener *l, const struct config_listen *listen,
+    const struct config *config, bool wait, char *error)
 {
-	static const struct timespec pause = { .tv_nsec = BIND_POLL_NS };
-	int64_t deadline_ms = clock_ms() + BIND_WAIT_MS;
-	int fd, rc, saved;
+	int saved;
+	gid_t gid;
 
-	fd = socket(l->addr.ss_family,
-	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return listen_error(error, l->text);
-	while ((rc = bind_and_listen(fd, &l->addr, l->addr_size)) == -1 &&
-	    errno == EADDRINUSE && clock_ms() < deadline_ms)
-		(void)nanosleep(&pause, NULL);
-	if (rc == 0)
-		return fd;
+	*l = (struct listener){ .fd = -1, .listen = *listen };
+	if (find_group(listen, &gid, error) == -1)
+		return -1;
+	if (try_to_open(l, gid, config, wait) == 0) {
+		l->bound = true;
+		return 0;
+	}
 	saved = errno;
-	(void)close(fd);
+	listener_close(l);
 	errno = saved;
-	return listen_error(error, l->text);
+	if (listen->optional && is_missing(saved))
+		return 0;
+	return listen_error(error, listen->text);
 }
 
 static int
@@ -141,44 +308,89 @@ registry_listen(struct config_listen *l, const char *dir)
 		return -1;
 	}
 	l->addr_size = sizeof(*sun);
+	l->mode = 0600;
 	(void)strlcpy(l->text, sun->sun_path, sizeof(l->text));
 	return 0;
 }
 
-int
-listener_open_registry(const char *dir, char *error)
+bool
+listener_registry_fits(const char *dir)
 {
 	struct config_listen l;
-	mode_t mask;
-	int fd;
 
-	if (registry_listen(&l, dir) == -1)
+	return registry_listen(&l, dir) == 0;
+}
+
+int
+listener_open_registry(struct listener *l, const char *dir, char *error)
+{
+	struct config_listen listen;
+
+	l->fd = -1;
+	if (registry_listen(&listen, dir) == -1)
 		return listen_error(error, dir);
 	/* The runtime directory is locked: whoever listens there is the dying
 	 * registry of a killed kvd. */
-	listener_unlink(&l);
-	mask = umask(0177);
-	fd = listener_open(&l, error);
-	(void)umask(mask);
-	return fd;
+	if (unlink(unix_address(&listen)->sun_path) == -1 && errno != ENOENT)
+		return listen_error(error, listen.text);
+	return listener_open(l, &listen, NULL, false, error);
+}
+
+int
+listener_adopt(struct listener *l, int fd, const struct config *config,
+    char *error)
+{
+	socklen_t size = sizeof(l->listen.addr);
+
+	*l = (struct listener){ .fd = fd };
+	listener_name(fd, l->listen.text);
+	if (getsockname(fd, (struct sockaddr *)&l->listen.addr, &size) == -1 ||
+	    set_options(fd, l->listen.addr.ss_family, config) == -1)
+		return listen_error(error, l->listen.text);
+	return 0;
+}
+
+int
+listener_change(struct listener *l, const struct config_listen *listen,
+    const struct config *config, char *error)
+{
+	gid_t gid;
+
+	if (l->fd == -1)
+		return 0;
+	if (set_options(l->fd, l->listen.addr.ss_family, config) == -1)
+		return listen_error(error, l->listen.text);
+	if (l->listen.addr.ss_family != AF_UNIX || !l->bound)
+		return 0;
+	if (find_group(listen, &gid, error) == -1)
+		return -1;
+	if (set_owner(listen, l, gid) == -1)
+		return listen_error(error, listen->text);
+	return 0;
+}
+
+bool
+listener_has_name(const struct listener *l)
+{
+	struct stat st;
+
+	if (l->fd == -1 || !l->bound || l->listen.addr.ss_family != AF_UNIX)
+		return true;
+	return lstat(unix_address(&l->listen)->sun_path, &st) == 0 &&
+	    st.st_dev == l->device && st.st_ino == l->inode;
 }
 
 void
-listener_unlink(const struct config_listen *l)
+listener_close(struct listener *l)
 {
-	const struct sockaddr_un *sun = (const void *)&l->addr;
-
-	if (l->addr.ss_family == AF_UNIX)
-		(void)unlink(sun->sun_path);
-}
-
-void
-listener_unlink_registry(const char *dir)
-{
-	struct config_listen l;
-
-	if (registry_listen(&l, dir) == 0)
-		listener_unlink(&l);
+	if (l->fd == -1)
+		return;
+	/* First: while the socket is open, no other file has its inode. */
+	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
+	    listener_has_name(l))
+		(void)unlink(unix_address(&l->listen)->sun_path);
+	(void)close(l->fd);
+	l->fd = -1;
 }
 
 /* An abstract one begins with a NUL byte, and is written with an '@'. */

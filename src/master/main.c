@@ -2,30 +2,56 @@
  * kvd: the master.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/startup.h"
+#include "master/check.h"
 #include "master/master.h"
 #include "master/options.h"
+
+/* kvd -n. */
+static int
+check(const struct config *config, int status, struct buf *errors)
+{
+	int checked = check_configuration(config, errors);
+
+	if (status == EX_OK)
+		status = checked;
+	log_lines(errors);
+	if (status == EX_OK &&
+	    (puts("configuration OK") == EOF || fflush(stdout) == EOF))
+		status = EX_IOERR;
+	return status;
+}
 
 int
 main(int argc, char *argv[], char *envp[])
 {
-	char error[CONFIG_ERROR_SIZE];
 	struct options options;
 	struct config config;
+	struct buf errors;
 	int status;
 
+	startup_master();
 	setproctitle_init(argc, argv, envp);
 	log_init("master", LOG_TO_STDERR, false);
 	options_parse(&options, argc, argv);
 	if (config_init(&config) == -1)
 		fatalx(EX_OSERR, "out of memory");
-	if ((status = options_config(&options, &config, error)) != EX_OK)
-		fatalx(status, "%s", error);
-	status = master_main(&options, &config);
+	buf_init(&errors);
+	status = options_config(&options, &config, false, &errors);
+	if (options.check)
+		status = check(&config, status, &errors);
+	else if (status == EX_OK)
+		status = master_main(&options, &config);
+	else
+		log_lines(&errors);
+	buf_clear(&errors);
 	config_clear(&config);
 	free(options.file);
 	return status;

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/startup.h"
 #include "master/adopt.h"
 #include "master/daemon.h"
 #include "master/inherit.h"
@@ -28,23 +29,39 @@ run(struct master *m)
 	log_info("stopped");
 }
 
+/* A daemon keeps nothing open that it was not given on purpose. */
+static void
+close_inherited(const struct master *m, const int *fds, int count)
+{
+	int keep[INHERIT_MAX + 1];
+
+	memcpy(keep, fds, (size_t)count * sizeof(*fds));
+	keep[count] = m->options->ready_fd;
+	startup_close_others(keep, (size_t)count + 1);
+}
+
 /* What is in the environment is for this process, and not for a daemon that
  * it becomes. */
 static int
 take_environment(struct master *m)
 {
 	char error[CONFIG_ERROR_SIZE];
-	int count, *fds;
+	int fds[INHERIT_MAX], count;
 
-	notify_open(&m->notify, m->options->ready_fd);
-	if ((count = inherit_listeners(&fds, error)) == -1) {
+	if ((count = inherit_listeners(fds, error)) == -1) {
 		log_warnx("%s", error);
 		return EX_CONFIG;
 	}
+	if (!m->options->foreground)
+		close_inherited(m, fds, count);
+	notify_open(&m->notify, m->options->ready_fd);
 	if (count == 0)
 		return EX_OK;
-	m->inherits = true;
-	prepare_listens(m, fds, (size_t)count);
+	if (listeners_adopt(&m->listeners, fds, (size_t)count, m->config,
+		error) == -1) {
+		log_warnx("%s", error);
+		return EX_OSERR;
+	}
 	log_info("using %d inherited sockets; listen is not used", count);
 	return EX_OK;
 }
@@ -67,7 +84,9 @@ set_title(char *base)
 static int
 start(struct master *m)
 {
-	if ((m->status = take_environment(m)) != EX_OK)
+	startup_stderr();
+	if ((m->status = take_environment(m)) != EX_OK ||
+	    (m->status = prepare_children(m)) != EX_OK)
 		return m->status;
 	if (!m->options->foreground) {
 		m->terms.log_where |= LOG_TO_SYSLOG;
@@ -84,10 +103,10 @@ start(struct master *m)
 }
 
 int
-master_main(const struct options *options, struct config *config)
+master_main(struct options *options, struct config *config)
 {
 	struct master *m;
-	int status;
+	int status, stage;
 
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		fatalx(EX_OSERR, "out of memory");
@@ -96,11 +115,12 @@ master_main(const struct options *options, struct config *config)
 	m->terms.log_where = LOG_TO_STDERR;
 	m->terms.verbose = options->verbose;
 	m->terms.wall_base_ms = clock_wall_base();
-	m->signal_fd = m->registry_fd = m->roster_fd = m->daemon_fd = -1;
+	m->signal_fd = m->roster_fd = m->daemon_fd = m->runtime_fd = -1;
+	m->registry_listener.fd = -1;
 	m->lifeline[0] = m->lifeline[1] = -1;
-	status = prepare_children(m);
-	if (!options->check && status == EX_OK)
-		status = start(m);
+	for (stage = 0; stage < STAGES; stage++)
+		m->program_fds[stage] = -1;
+	status = start(m);
 	free(m);
 	return status;
 }

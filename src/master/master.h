@@ -11,6 +11,6 @@
 #include "master/options.h"
 
 /* Runs until told to stop; returns the process's exit status. */
-int master_main(const struct options *, struct config *);
+int master_main(struct options *, struct config *);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,26 +17,52 @@
 
 #define DEFAULT_FILE KVD_SYSCONFDIR "/kvd.conf"
 
+static const char usage_text[] =
+    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port] [-r fd]";
+
+static const char flags[] = "df:hno:p:r:vV";
+
+static const struct option long_flags[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int
+next_flag(int argc, char *argv[])
+{
+	return getopt_long(argc, argv, flags, long_flags, NULL);
+}
+
 static void
 usage(void)
 {
-	fprintf(stderr,
-	    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port] "
-	    "[-r fd]\n");
+	fprintf(stderr, "%s\n", usage_text);
 	exit(EX_USAGE);
 }
 
-static const char flags[] = "df:no:p:r:vV";
+/* On standard output, or it is an error that it is not there. */
+static void
+print(const char *text)
+{
+	if (puts(text) == EOF || fflush(stdout) == EOF)
+		fatal(EX_IOERR, "standard output");
+}
 
-/* A daemon reads it again from another directory.  One that is not there is
- * reported when it is read. */
+/* A daemon reads it again from another directory.  Links in the path are not
+ * followed here: they may lead elsewhere by then. */
 static char *
 absolute(const char *path)
 {
-	char *full = realpath(path, NULL);
+	char *dir = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
+	char *full = NULL;
 
-	if (full == NULL && (full = strdup(path)) == NULL)
+	if (dir == NULL)
+		fatal(EX_OSERR, "-f: %s", path);
+	if (asprintf(&full, "%s%s%s", dir, path[0] == '/' ? "" : "/", path) ==
+	    -1)
 		fatalx(EX_OSERR, "out of memory");
+	free(dir);
 	return full;
 }
 
@@ -67,7 +94,7 @@ options_parse(struct options *o, int argc, char *argv[])
 	o->argc = argc;
 	o->argv = argv;
 
-	while ((c = getopt(argc, argv, flags)) != -1) {
+	while ((c = next_flag(argc, argv)) != -1) {
 		switch (c) {
 		case 'd':
 			o->foreground = true;
@@ -76,6 +103,9 @@ options_parse(struct options *o, int argc, char *argv[])
 			free(o->file);
 			o->file = absolute(optarg);
 			break;
+		case 'h':
+			print(usage_text);
+			exit(EX_OK);
 		case 'n':
 			o->check = true;
 			break;
@@ -89,7 +119,7 @@ options_parse(struct options *o, int argc, char *argv[])
 			o->verbose = true;
 			break;
 		case 'V':
-			puts("kvd " PACKAGE_VERSION);
+			print("kvd " PACKAGE_VERSION);
 			exit(EX_OK);
 		default:
 			usage();
@@ -102,53 +132,64 @@ options_parse(struct options *o, int argc, char *argv[])
 }
 
 static int
-override_listen(struct config *config, const char *port, char *error)
+override_listen(struct config *config, const char *port, struct buf *errors)
 {
 	char line[64], why[CONFIG_ERROR_SIZE];
 
 	if (snprintf(line, sizeof(line), "listen 127.0.0.1:%s", port) <
 		(int)sizeof(line) &&
 	    config_line(config, line, why) == 0)
-		return EX_OK;
-	snprintf(error, CONFIG_ERROR_SIZE,
+		return 0;
+	return config_mistake(errors,
 	    "-p: \"%.64s\" is not a port (0 to 65535)", port);
-	return EX_USAGE;
 }
 
 static int
-override(struct config *config, int flag, const char *value, char *error)
+override(struct config *config, int flag, const char *value, struct buf *errors)
 {
 	char why[CONFIG_ERROR_SIZE];
 
 	if (flag == 'p')
-		return override_listen(config, value, error);
+		return override_listen(config, value, errors);
 	if (flag != 'o' || config_line(config, value, why) == 0)
-		return EX_OK;
-	snprintf(error, CONFIG_ERROR_SIZE, "-o: %.500s", why);
-	return EX_USAGE;
+		return 0;
+	return config_mistake(errors, "-o: %.500s", why);
 }
 
-/* The file that -f names has to be there; the default one need not. */
+/* The file that -f names has to be there, and any that was there before; the
+ * default one need not be at first. */
 static int
-read_file(const struct options *o, struct config *config, char *error)
+read_file(struct options *o, struct config *config, bool again,
+    struct buf *errors)
 {
 	const char *path = o->file == NULL ? DEFAULT_FILE : o->file;
+	bool required = o->file != NULL || o->file_read;
 
-	if (o->file == NULL && access(path, F_OK) == -1 && errno == ENOENT)
-		return EX_OK;
-	return config_file(config, path, error) == -1 ? EX_CONFIG : EX_OK;
+	if (!required && access(path, F_OK) == -1 && errno == ENOENT)
+		return 0;
+	if (config_file(config, path, again, errors) == -1)
+		return -1;
+	o->file_read = true;
+	return 0;
 }
 
 int
-options_config(const struct options *o, struct config *config, char *error)
+options_config(struct options *o, struct config *config, bool again,
+    struct buf *errors)
 {
-	int c, status;
+	int c, status = EX_OK;
 
-	if ((status = read_file(o, config, error)) != EX_OK)
-		return status;
+	if (read_file(o, config, again, errors) == -1)
+		status = EX_CONFIG;
 	config_override(config);
 	optind = 1;
-	while (status == EX_OK && (c = getopt(o->argc, o->argv, flags)) != -1)
-		status = override(config, c, optarg, error);
+	while ((c = next_flag(o->argc, o->argv)) != -1)
+		if (override(config, c, optarg, errors) == -1 &&
+		    status == EX_OK)
+			status = EX_USAGE;
+	if (config_check_listens(config, errors) == -1 && status == EX_OK)
+		status = EX_CONFIG;
+	if (buf_failed(errors))
+		status = EX_OSERR;
 	return status;
 }

@@ -15,6 +15,7 @@ struct options {
 	bool verbose; /* -v */
 	int ready_fd; /* -r, or -1 */
 	char *file; /* -f, absolute; NULL: the default one */
+	bool file_read; /* it was there, and has to be there again */
 	int argc; /* -o and -p are read again with the file */
 	char **argv;
 };
@@ -26,9 +27,10 @@ struct options {
 void options_parse(struct options *, int argc, char *argv[]);
 /*
  * Reads the configuration: the file, and what the command line replaces of
- * it.  Returns EX_OK, or EX_USAGE or EX_CONFIG with one line in `error`
- * (CONFIG_ERROR_SIZE bytes).
+ * it.  Returns EX_OK, or, having appended a line to `errors` about each
+ * mistake, EX_USAGE or EX_CONFIG.  `again`: at a reload (config_file()).
  */
-int options_config(const struct options *, struct config *, char *error);
+int options_config(struct options *, struct config *, bool again,
+    struct buf *errors);
 
 #endif

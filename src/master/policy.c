@@ -13,6 +13,7 @@ enum timer {
 	TIMER_START,
 	TIMER_STOP,
 	TIMER_ABORT,
+	TIMER_RETRY,
 };
 
 struct transition {
@@ -53,6 +54,10 @@ struct transition {
 	{                                        \
 		POLICY_DO_KILL, state, TIMER_OFF \
 	}
+#define RETRY(state)                                  \
+	{                                             \
+		POLICY_DO_NOTHING, state, TIMER_RETRY \
+	}
 #define ABORT                                                \
 	{                                                    \
 		POLICY_DO_ABORT, POLICY_FAILING, TIMER_ABORT \
@@ -68,6 +73,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 		[POLICY_ENDED_WELL] = IMPOSSIBLE(POLICY_IDLE),
 		[POLICY_ENDED_BADLY] = IMPOSSIBLE(POLICY_IDLE),
 		[POLICY_ENDED_FOR_GOOD] = IMPOSSIBLE(POLICY_IDLE),
+		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_IDLE),
 		[POLICY_DEADLINE] = IMPOSSIBLE(POLICY_IDLE),
 	},
 	[POLICY_WAITING] = {
@@ -79,6 +85,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 		[POLICY_ENDED_WELL] = IMPOSSIBLE(POLICY_WAITING),
 		[POLICY_ENDED_BADLY] = IMPOSSIBLE(POLICY_WAITING),
 		[POLICY_ENDED_FOR_GOOD] = IMPOSSIBLE(POLICY_WAITING),
+		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_WAITING),
 		[POLICY_DEADLINE] = BEGIN,
 	},
 	[POLICY_STARTING] = {
@@ -91,6 +98,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 		[POLICY_ENDED_WELL] = RESTART,
 		[POLICY_ENDED_BADLY] = RESTART,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
+		[POLICY_NOT_STARTED] = RETRY(POLICY_WAITING),
 		[POLICY_DEADLINE] = KILL(POLICY_FAILING),
 	},
 	[POLICY_READY] = {
@@ -102,6 +110,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 		[POLICY_ENDED_WELL] = RESTART,
 		[POLICY_ENDED_BADLY] = RESTART,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
+		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_READY),
 		[POLICY_DEADLINE] = IMPOSSIBLE(POLICY_READY),
 	},
 	[POLICY_FAILING] = {
@@ -114,6 +123,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 		[POLICY_ENDED_WELL] = RESTART,
 		[POLICY_ENDED_BADLY] = RESTART,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
+		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_FAILING),
 		[POLICY_DEADLINE] = KILL(POLICY_FAILING),
 	},
 	[POLICY_REPLACING] = {
@@ -126,6 +136,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 		[POLICY_ENDED_WELL] = BEGIN,
 		[POLICY_ENDED_BADLY] = BEGIN,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
+		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_REPLACING),
 		[POLICY_DEADLINE] = KILL(POLICY_REPLACING),
 	},
 	[POLICY_STOPPING] = {
@@ -139,6 +150,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 		[POLICY_ENDED_WELL] = REST,
 		[POLICY_ENDED_BADLY] = REST,
 		[POLICY_ENDED_FOR_GOOD] = REST,
+		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_STOPPING),
 		[POLICY_DEADLINE] = KILL(POLICY_STOPPING),
 	},
 };
@@ -228,6 +240,9 @@ set_timer(struct policy *p, const struct policy_rules *rules, enum timer timer,
 		return;
 	case TIMER_ABORT:
 		p->deadline_ms = now_ms + rules->abort_ms;
+		return;
+	case TIMER_RETRY:
+		p->deadline_ms = now_ms + POLICY_RETRY_MS;
 		return;
 	}
 }

@@ -16,6 +16,8 @@
 #define POLICY_BACKOFF_MIN_MS 100
 #define POLICY_BACKOFF_MAX_MS 30000
 #define POLICY_HEALTHY_MS 60000
+/* Between two attempts to fork.  They are no crashes, and lengthen nothing. */
+#define POLICY_RETRY_MS 250
 /* Largest intensity. */
 #define POLICY_RESTARTS_MAX 1000
 
@@ -55,8 +57,9 @@ enum policy_event {
 	POLICY_IS_READY, /* it says so */
 	POLICY_HUNG, /* it does not answer */
 	POLICY_ENDED_WELL, /* with status 0 */
-	POLICY_ENDED_BADLY, /* otherwise, or could not be forked */
+	POLICY_ENDED_BADLY, /* otherwise */
 	POLICY_ENDED_FOR_GOOD, /* in a way that it is no use to try again */
+	POLICY_NOT_STARTED, /* it could not be forked: something is short */
 	POLICY_DEADLINE, /* has passed */
 	POLICY_EVENTS
 };
@@ -64,7 +67,7 @@ enum policy_event {
 /* What the caller has to do. */
 enum policy_action {
 	POLICY_DO_NOTHING,
-	POLICY_DO_START, /* fork; if that fails, POLICY_ENDED_BADLY */
+	POLICY_DO_START, /* fork; if that fails, POLICY_NOT_STARTED */
 	POLICY_DO_TERMINATE, /* SIGTERM */
 	POLICY_DO_ABORT, /* SIGABRT */
 	POLICY_DO_KILL, /* SIGKILL */

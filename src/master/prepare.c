@@ -1,7 +1,12 @@
 /*
  * prepare: from a configuration to a master that can start its children.
+ *
+ * A path is not the object: the runtime directory is locked by its own
+ * descriptor, helpers are executed by theirs, and nothing is removed by a name
+ * that leads to something else by now.
  */
 
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -17,10 +22,17 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/directory.h"
 #include "common/log.h"
 #include "common/roster.h"
-#include "master/listener.h"
+#include "master/adopt.h"
+#include "master/limits.h"
 #include "master/prepare.h"
+
+#define RUNTIME_MODE 0755
+#define WORKDIR_MODE 0700
+#define PIDFILE_MODE 0644
 
 __attribute__((format(printf, 2, 3))) static int
 complain(int status, const char *format, ...)
@@ -50,97 +62,187 @@ static const struct child_spec acceptor_spec = {
 	.stage = STAGE_ACCEPTORS,
 	.start_ms = 30000,
 	.abort_ms = 5000,
+	.expendable = true,
 };
 
+int
+prepare_program(const char *libexec, const char *name, char *path, char *error)
+{
+	int fd = -1;
+
+	if (snprintf(path, PREPARE_PATH_SIZE, "%s/kvd-%s", libexec, name) >=
+	    PREPARE_PATH_SIZE)
+		errno = ENAMETOOLONG;
+	else if (access(path, X_OK) == 0)
+		fd = open(path, O_PATH | O_CLOEXEC);
+	if (fd == -1)
+		snprintf(error, CONFIG_ERROR_SIZE,
+		    "cannot execute %s: %s; set libexec to the directory of "
+		    "kvd's helpers",
+		    path, strerror(errno));
+	return fd;
+}
+
 static void
-init_child(struct child *c, const struct child_spec *spec)
+init_child(struct master *m, struct child *c, const struct child_spec *spec)
 {
 	c->spec = spec;
 	c->lifeline_fd = c->roster_fd = c->channel_fd = -1;
+	c->program_fd = m->program_fds[spec->stage];
+	c->configure_at_ms = CLOCK_NEVER;
 	policy_init(&c->policy);
 	heartbeat_stop(&c->heartbeat);
-}
-
-static int
-find_program(struct child *c, const char *libexec)
-{
-	if (snprintf(c->path, sizeof(c->path), "%s/kvd-%s", libexec,
-		c->spec->name) >= (int)sizeof(c->path))
-		errno = ENAMETOOLONG;
-	else if (access(c->path, X_OK) == 0)
-		return EX_OK;
-	return complain(EX_CONFIG,
-	    "cannot execute %s: %s; set libexec to the directory of kvd's "
-	    "helpers",
-	    c->path, strerror(errno));
 }
 
 int
 prepare_children(struct master *m)
 {
-	int i, status;
+	static const struct child_spec *const specs[STAGES] = {
+		[STAGE_REGISTRY] = &registry_spec,
+		[STAGE_ACCEPTORS] = &acceptor_spec,
+	};
+	char path[PREPARE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
+	int i;
 
-	for (i = 0; i < CHILDREN; i++) {
-		init_child(&m->children[i],
-		    i == REGISTRY ? &registry_spec : &acceptor_spec);
-		status = find_program(&m->children[i], m->config->libexec);
-		if (status != EX_OK)
-			return status;
+	for (i = 0; i < STAGES; i++) {
+		m->program_fds[i] = prepare_program(m->config->libexec,
+		    specs[i]->name, path, error);
+		if (m->program_fds[i] == -1)
+			return complain(EX_CONFIG, "%s", error);
 	}
+	for (i = 0; i < CHILDREN; i++)
+		init_child(m, &m->children[i],
+		    i == REGISTRY ? &registry_spec : &acceptor_spec);
 	return EX_OK;
 }
 
-static int
-make_directory(const char *path, mode_t mode)
+int
+prepare_workdir(const struct config *config, char *path)
 {
-	if (mkdir(path, mode) == 0 || errno == EEXIST)
-		return EX_OK;
-	return complain(EX_CONFIG, "cannot create runtime directory %s: %s",
-	    path, strerror(errno));
+	return snprintf(path, PREPARE_PATH_SIZE, "%s/worker", config->runtime) <
+		PREPARE_PATH_SIZE ?
+	    0 :
+	    -1;
+}
+
+/* Returns a descriptor, or -1 having logged why. */
+static int
+open_directory(const char *what, const char *path, int mode)
+{
+	char error[CONFIG_ERROR_SIZE];
+	int fd = directory_open(path, mode, error, sizeof(error));
+
+	if (fd == -1)
+		log_warnx("%s: %s", what, error);
+	return fd;
 }
 
 static int
-make_runtime(struct master *m)
+make_workdir(struct master *m)
 {
-	int status;
+	int fd = open_directory("runtime", m->workdir, WORKDIR_MODE);
 
-	status = make_directory(m->config->runtime, 0755);
-	if (status != EX_OK)
-		return status;
-	if (snprintf(m->workdir, sizeof(m->workdir), "%s/worker",
-		m->config->runtime) >= (int)sizeof(m->workdir))
-		return complain(EX_CONFIG, "runtime: path too long");
-	return make_directory(m->workdir, 0700);
+	if (fd == -1)
+		return -1;
+	(void)close(fd);
+	return 0;
 }
 
+/* Shorter than workdir, which did fit. */
+static void
+pidfile_path(const struct master *m, char path[PREPARE_PATH_SIZE])
+{
+	snprintf(path, PREPARE_PATH_SIZE, "%s/kvd.pid", m->config->runtime);
+}
+
+static int
+refuse_locked(const struct master *m, pid_t other)
+{
+	char path[PREPARE_PATH_SIZE], pid[32];
+	FILE *file = NULL;
+
+	pidfile_path(m, path);
+	if (other > 0)
+		snprintf(pid, sizeof(pid), "%ld", (long)other);
+	else if ((file = fopen(path, "re")) == NULL ||
+	    fscanf(file, "%31[0-9]", pid) != 1)
+		(void)strlcpy(pid, "unknown", sizeof(pid));
+	if (file != NULL)
+		(void)fclose(file);
+	return complain(EX_UNAVAILABLE, "kvd is already running in %s, pid %s",
+	    m->config->runtime, pid);
+}
+
+/* The directory cannot be swept away from under its lock, as a file can. */
 static int
 lock_runtime(struct master *m)
 {
-	char path[sizeof(m->workdir)];
+	if (prepare_workdir(m->config, m->workdir) == -1 ||
+	    !listener_registry_fits(m->workdir))
+		return complain(EX_CONFIG,
+		    "runtime: %s is too long for the path of a Unix socket "
+		    "in it",
+		    m->config->runtime);
+	m->runtime_fd =
+	    open_directory("runtime", m->config->runtime, RUNTIME_MODE);
+	if (m->runtime_fd == -1)
+		return EX_CONFIG;
+	if (flock(m->runtime_fd, LOCK_EX | LOCK_NB) == -1)
+		return errno == EWOULDBLOCK ?
+		    refuse_locked(m, 0) :
+		    complain(EX_OSERR, "cannot lock %s: %s", m->config->runtime,
+			strerror(errno));
+	return make_workdir(m) == -1 ? EX_CONFIG : EX_OK;
+}
+
+/* For those who want to know whom to signal. */
+static int
+open_pidfile(struct master *m)
+{
+	char path[PREPARE_PATH_SIZE];
 	pid_t other = -1;
 
-	/* Shorter than workdir, which did fit. */
-	snprintf(path, sizeof(path), "%s/kvd.pid", m->config->runtime);
-	m->pidfile = pidfile_open(path, 0644, &other);
+	pidfile_path(m, path);
+	m->pidfile = pidfile_open(path, PIDFILE_MODE, &other);
 	if (m->pidfile != NULL)
 		return EX_OK;
+	/* An older kvd locks nothing but this. */
 	if (errno == EEXIST)
-		return complain(EX_UNAVAILABLE,
-		    "kvd is already running in %s, pid %ld", m->config->runtime,
-		    (long)other);
+		return refuse_locked(m, other);
 	return complain(EX_CONFIG, "cannot create %s: %s", path,
 	    strerror(errno));
 }
 
+static int
+write_pidfile(struct master *m)
+{
+	if (pidfile_write(m->pidfile) == 0)
+		return EX_OK;
+	return complain(EX_OSERR, "cannot write %s/kvd.pid: %s",
+	    m->config->runtime, strerror(errno));
+}
+
+static bool
+has_pidfile(const struct master *m)
+{
+	char path[PREPARE_PATH_SIZE];
+	struct stat file, name;
+
+	pidfile_path(m, path);
+	return m->pidfile != NULL &&
+	    fstat(pidfile_fileno(m->pidfile), &file) == 0 &&
+	    lstat(path, &name) == 0 && file.st_dev == name.st_dev &&
+	    file.st_ino == name.st_ino;
+}
+
 void
-prepare_listens(struct master *m, int *fds, size_t count)
+prepare_listens(struct master *m)
 {
 	struct child *c;
 
-	m->listen_fds = fds;
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
-		c->listen_fds = fds;
-		c->listens = count;
+		c->listen_fds = m->listeners.fds;
+		c->listens = m->listeners.count;
 	}
 }
 
@@ -148,27 +250,12 @@ static int
 bind_listeners(struct master *m)
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct config_listen *l;
-	size_t n = 0;
-	int *fds;
 
-	m->registry_fd = listener_open_registry(m->workdir, error);
-	if (m->registry_fd == -1)
+	if (listener_open_registry(&m->registry_listener, m->workdir, error) ==
+		-1 ||
+	    (!m->listeners.adopted &&
+		listeners_open(&m->listeners, m->config, error) == -1))
 		return complain(EX_UNAVAILABLE, "%s", error);
-	if (m->inherits)
-		return EX_OK;
-	TAILQ_FOREACH(l, &m->config->listens, entry)
-		n++;
-	if ((fds = calloc(n, sizeof(int))) == NULL)
-		return complain(EX_OSERR, "out of memory");
-	n = 0;
-	TAILQ_FOREACH(l, &m->config->listens, entry) {
-		/* Those that are open, for prepare_undo(). */
-		prepare_listens(m, fds, n);
-		if ((fds[n++] = listener_open(l, error)) == -1)
-			return complain(EX_UNAVAILABLE, "%s", error);
-	}
-	prepare_listens(m, fds, n);
 	return EX_OK;
 }
 
@@ -177,20 +264,18 @@ open_events(struct master *m)
 {
 	sigset_t signals;
 
+	/* Blocked since startup_master(). */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
-	/* Who reads our standard error may go away: that is no reason to. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1 ||
-	    (m->signal_fd =
+	if ((m->signal_fd =
 		    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    pipe2(m->lifeline, O_CLOEXEC) == -1 ||
 	    (m->roster_fd = roster_create()) == -1 ||
 	    (m->roster = roster_open(m->roster_fd)) == NULL ||
-	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
+	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 || adopt_init(m) == -1)
 		return complain(EX_OSERR, "cannot start: %s", strerror(errno));
 	return EX_OK;
 }
@@ -201,13 +286,15 @@ connect_children(struct master *m)
 	struct child *c = &m->children[REGISTRY];
 
 	c->workdir = "/";
-	c->listen_fds = &m->registry_fd;
+	c->listen_fds = &m->registry_listener.fd;
 	c->listens = 1;
+	c->roster_fd = m->roster_fd;
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
 		c->workdir = m->workdir;
 		c->lifeline_fd = m->lifeline[0];
 		c->roster_fd = m->roster_fd;
 	}
+	prepare_listens(m);
 }
 
 int
@@ -215,40 +302,109 @@ prepare_run(struct master *m)
 {
 	int status;
 
-	if ((status = make_runtime(m)) != EX_OK ||
-	    (status = lock_runtime(m)) != EX_OK ||
+	limits_raise();
+	limits_protect();
+	if (limits_apply(m->config) == -1)
+		return EX_CONFIG;
+	if ((status = lock_runtime(m)) != EX_OK ||
+	    (status = open_pidfile(m)) != EX_OK ||
 	    (status = bind_listeners(m)) != EX_OK ||
-	    (status = open_events(m)) != EX_OK)
+	    (status = open_events(m)) != EX_OK ||
+	    (status = write_pidfile(m)) != EX_OK)
 		return status;
-	if (pidfile_write(m->pidfile) == -1)
-		return complain(EX_OSERR, "cannot write %s/kvd.pid: %s",
-		    m->config->runtime, strerror(errno));
 	connect_children(m);
 	return EX_OK;
+}
+
+static bool
+is_same_file(int a, int b)
+{
+	struct stat one, other;
+
+	return fstat(a, &one) == 0 && fstat(b, &other) == 0 &&
+	    one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* The directory at the path may be another one by now.  Returns -1 if it
+ * cannot be used, or another kvd does. */
+static int
+repair_directories(struct master *m)
+{
+	int fd = open_directory("runtime", m->config->runtime, RUNTIME_MODE);
+
+	if (fd == -1)
+		return -1;
+	if (is_same_file(fd, m->runtime_fd)) {
+		(void)close(fd);
+	} else if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		(void)close(m->runtime_fd);
+		m->runtime_fd = fd;
+	} else {
+		log_warn("cannot lock %s", m->config->runtime);
+		(void)close(fd);
+		return -1;
+	}
+	return make_workdir(m);
+}
+
+static void
+repair_pidfile(struct master *m)
+{
+	if (has_pidfile(m))
+		return;
+	if (m->pidfile != NULL)
+		(void)pidfile_close(m->pidfile);
+	if (open_pidfile(m) == EX_OK && write_pidfile(m) == EX_OK)
+		log_warnx("%s/kvd.pid was gone; made again",
+		    m->config->runtime);
+}
+
+bool
+prepare_repair(struct master *m)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct listener fresh;
+
+	if (repair_directories(m) == -1)
+		return false;
+	repair_pidfile(m);
+	if (listener_has_name(&m->registry_listener))
+		return false;
+	if (listener_open_registry(&fresh, m->workdir, error) == -1) {
+		log_warnx("%s", error);
+		return false;
+	}
+	log_warnx("%s was gone; made again", fresh.listen.text);
+	listener_close(&m->registry_listener);
+	m->registry_listener = fresh;
+	return true;
+}
+
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = -1;
 }
 
 void
 prepare_undo(struct master *m)
 {
-	struct config_listen *l = TAILQ_FIRST(&m->config->listens);
-	size_t i;
+	int stage;
 
-	for (i = 0; i < m->children[ACCEPTOR].listens; i++) {
-		(void)close(m->listen_fds[i]);
-		if (m->inherits)
-			continue;
-		listener_unlink(l);
-		l = TAILQ_NEXT(l, entry);
-	}
-	free(m->listen_fds);
-	if (m->registry_fd != -1) {
-		listener_unlink_registry(m->workdir);
-		(void)close(m->registry_fd);
-	}
+	listeners_close(&m->listeners);
+	listener_close(&m->registry_listener);
+	adopt_clear(m);
 	if (m->roster != NULL)
 		roster_close(m->roster);
-	if (m->roster_fd != -1)
-		(void)close(m->roster_fd);
-	if (m->pidfile != NULL)
+	close_fd(&m->roster_fd);
+	if (has_pidfile(m))
 		(void)pidfile_remove(m->pidfile);
+	else if (m->pidfile != NULL)
+		(void)pidfile_close(m->pidfile);
+	/* Last: the next kvd may begin. */
+	close_fd(&m->runtime_fd);
+	for (stage = 0; stage < STAGES; stage++)
+		close_fd(&m->program_fds[stage]);
 }

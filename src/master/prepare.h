@@ -1,21 +1,42 @@
 /*
- * What the master has to have before it supervises: directories, the lock,
- * sockets, signals.
+ * What the master has to have before it supervises: helpers, directories, the
+ * lock, sockets, signals.
  */
 
 #ifndef MASTER_PREPARE_H
 #define MASTER_PREPARE_H
 
+#include <stdbool.h>
+
 #include "master/state.h"
 
-/* Describes the children, and checks that they can be executed.  Like
- * prepare_run(), returns EX_OK or, having logged why, the status to exit
- * with. */
+/* Longest path of a helper or of a directory, NUL included. */
+#define PREPARE_PATH_SIZE 1024
+
+/* Opens the helpers and describes the children.  Like prepare_run(), returns
+ * EX_OK or, having logged why, the status to exit with. */
 int prepare_children(struct master *);
 int prepare_run(struct master *);
-/* Makes these the acceptors' listening sockets; takes the array over. */
-void prepare_listens(struct master *, int *fds, size_t count);
+/* The acceptors get the listening sockets that there are now. */
+void prepare_listens(struct master *);
+/*
+ * Makes again what a cleaner of old files has taken away: directories, the
+ * pid file, the registry's socket.  Returns true if there is another socket for
+ * the registry now; what cannot be made is logged.
+ */
+bool prepare_repair(struct master *);
 /* Removes and closes what prepare_run() has made, whole or not. */
 void prepare_undo(struct master *);
+
+/* The directory that acceptors and workers live in (PREPARE_PATH_SIZE bytes).
+ * Returns 0, or -1: it is too long. */
+int prepare_workdir(const struct config *, char *path);
+/*
+ * Opens libexec/kvd-NAME for execution, and writes its path
+ * (PREPARE_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
+ * `error` (CONFIG_ERROR_SIZE bytes).
+ */
+int prepare_program(const char *libexec, const char *name, char *path,
+    char *error);
 
 #endif

@@ -4,6 +4,7 @@
  * known, to the master.
  */
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,25 +14,32 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "master/listener.h"
+#include "master/limits.h"
 #include "master/prepare.h"
 #include "master/reload.h"
 #include "master/report.h"
 #include "master/supervise.h"
 
+/* What was refused, line by line. */
 static int
-read_config(struct master *m, struct config *fresh, char *error)
+report_errors(int status, const struct buf *errors)
+{
+	log_lines(errors);
+	if (buf_failed(errors))
+		log_warnx("out of memory");
+	return status == EX_OK ? 0 : -1;
+}
+
+static int
+keep_fixed(struct master *m, struct config *fresh)
 {
 	struct buf names;
 	int rc;
 
-	if (config_init(fresh) == -1 ||
-	    options_config(m->options, fresh, error) != EX_OK)
-		return -1;
 	buf_init(&names);
 	rc = config_keep_fixed(fresh, m->config, &names);
 	if (rc == -1)
-		(void)strlcpy(error, "out of memory", CONFIG_ERROR_SIZE);
+		log_warnx("out of memory");
 	else if (buf_size(&names) > 0)
 		log_warnx("restart kvd to change %.*s", (int)buf_size(&names),
 		    (char *)buf_data(&names));
@@ -39,101 +47,42 @@ read_config(struct master *m, struct config *fresh, char *error)
 	return rc;
 }
 
-/* The descriptor of a listener that is there already, or -1. */
+/* Returns 0, or -1 having logged why not. */
 static int
-find_listener(const struct master *m, const char *text)
+read_config(struct master *m, struct config *fresh)
 {
-	const struct config_listen *l;
-	size_t i = 0;
+	struct buf errors;
+	int rc;
 
-	TAILQ_FOREACH(l, &m->config->listens, entry) {
-		if (strcmp(l->text, text) == 0)
-			return m->listen_fds[i];
-		i++;
+	if (config_init(fresh) == -1) {
+		log_warnx("out of memory");
+		return -1;
 	}
-	return -1;
+	buf_init(&errors);
+	rc = report_errors(options_config(m->options, fresh, true, &errors),
+	    &errors);
+	buf_clear(&errors);
+	if (rc == -1 || keep_fixed(m, fresh) == -1)
+		return -1;
+	return limits_apply(fresh);
 }
 
-static bool
-has_listener(const struct config *config, const char *text)
-{
-	const struct config_listen *l;
-
-	TAILQ_FOREACH(l, &config->listens, entry)
-		if (strcmp(l->text, text) == 0)
-			return true;
-	return false;
-}
-
-/* Closes the first `n` of `config`, but for those that `kept` has too. */
-static void
-close_listeners(const struct config *config, const int *fds, size_t n,
-    const struct config *kept)
-{
-	const struct config_listen *l = TAILQ_FIRST(&config->listens);
-	size_t i;
-
-	for (i = 0; i < n; i++, l = TAILQ_NEXT(l, entry)) {
-		if (has_listener(kept, l->text))
-			continue;
-		listener_unlink(l);
-		(void)close(fds[i]);
-	}
-}
-
-static bool
-is_among(const int *fds, size_t n, int fd)
-{
-	while (n > 0)
-		if (fds[--n] == fd)
-			return true;
-	return false;
-}
-
-/* The listener that there is, or a new one.  -1: a line says why not. */
+/* Returns 0, or -1 having logged why not. */
 static int
-get_listener(struct master *m, const struct config_listen *l, const int *fds,
-    size_t n, char *error)
+change_listeners(struct master *m, const struct config *fresh)
 {
-	int fd = find_listener(m, l->text);
+	char error[CONFIG_ERROR_SIZE];
 
-	if (fd == -1)
-		return listener_open(l, error);
-	if (!is_among(fds, n, fd))
-		return fd;
-	snprintf(error, CONFIG_ERROR_SIZE, "listen: %s is given twice",
-	    l->text);
-	return -1;
+	if (listeners_change(&m->listeners, fresh, error) == -1) {
+		log_warnx("%s", error);
+		return -1;
+	}
+	prepare_listens(m);
+	return 0;
 }
 
-/* Binds what is new.  Returns all descriptors, or NULL with a line about it. */
-static int *
-bind_listeners(struct master *m, const struct config *fresh, size_t *count,
-    char *error)
-{
-	const struct config_listen *l;
-	int *fds;
-	size_t n = 0;
-
-	TAILQ_FOREACH(l, &fresh->listens, entry)
-		n++;
-	if ((fds = calloc(n, sizeof(*fds))) == NULL) {
-		(void)strlcpy(error, "out of memory", CONFIG_ERROR_SIZE);
-		return NULL;
-	}
-	*count = 0;
-	TAILQ_FOREACH(l, &fresh->listens, entry) {
-		fds[*count] = get_listener(m, l, fds, *count, error);
-		if (fds[*count] == -1) {
-			close_listeners(fresh, fds, *count, m->config);
-			free(fds);
-			return NULL;
-		}
-		(*count)++;
-	}
-	return fds;
-}
-
+/* One whose socket was taken away gets another, and is started anew at once:
+ * nobody new could reach it any more. */
 static void
 tell_registry(struct master *m)
 {
@@ -143,12 +92,15 @@ tell_registry(struct master *m)
 	    c->policy.state == POLICY_READY ? m->config->heartbeat_timeout_ms :
 					      0,
 	    clock_ms());
-	child_configure(c, m->config, &m->terms);
+	if (prepare_repair(m)) {
+		supervise_event(m, c, POLICY_REPLACE);
+		child_signal(c, SIGKILL);
+	} else
+		child_configure(c, m->config, &m->terms);
 }
 
-/* None is without an acceptor for longer than one takes to start. */
-static void
-replace_acceptors(struct master *m)
+void
+reload_acceptors(struct master *m)
 {
 	struct child *c;
 	bool stopped;
@@ -166,33 +118,15 @@ replace_acceptors(struct master *m)
 	}
 }
 
-/* Those that are inherited stay as they are. */
-static int
-change_listeners(struct master *m, const struct config *fresh, char *error)
-{
-	size_t old_count = m->children[ACCEPTOR].listens, count;
-	int *fds;
-
-	if (m->inherits)
-		return 0;
-	if ((fds = bind_listeners(m, fresh, &count, error)) == NULL)
-		return -1;
-	close_listeners(m->config, m->listen_fds, old_count, fresh);
-	free(m->listen_fds);
-	prepare_listens(m, fds, count);
-	return 0;
-}
-
 void
 reload(struct master *m)
 {
-	char error[CONFIG_ERROR_SIZE] = "out of memory";
 	struct config fresh;
 
+	m->reload_wanted = false;
 	report_reload(m);
-	if (read_config(m, &fresh, error) == -1 ||
-	    change_listeners(m, &fresh, error) == -1) {
-		log_warnx("%s; the configuration stays as it was", error);
+	if (read_config(m, &fresh) == -1 || change_listeners(m, &fresh) == -1) {
+		log_warnx("the configuration stays as it was");
 		m->reload_failed = true;
 		config_clear(&fresh);
 		return;
@@ -200,6 +134,6 @@ reload(struct master *m)
 	config_clear(m->config);
 	config_move(m->config, &fresh);
 	tell_registry(m);
-	replace_acceptors(m);
+	reload_acceptors(m);
 	log_info("the configuration was read again");
 }

@@ -10,7 +10,10 @@
 
 #include "common/channel.h"
 #include "common/config.h"
+#include "common/log_limit.h"
+#include "common/pid_index.h"
 #include "master/child.h"
+#include "master/listeners.h"
 #include "master/notify.h"
 #include "master/options.h"
 
@@ -31,22 +34,28 @@ enum stage {
 #define CHILDREN (ACCEPTOR + CONFIG_ACCEPTORS_MAX)
 
 struct master {
-	const struct options *options;
+	struct options *options;
 	struct config *config;
 	struct channel_terms terms;
 	struct child children[CHILDREN];
 	char workdir[1024]; /* where acceptors and workers live */
+	int runtime_fd; /* the runtime directory, locked */
+	int program_fds[STAGES]; /* the helpers, to be executed */
 	int signal_fd;
 	int lifeline[2]; /* ours is [1]; nobody writes */
 	int roster_fd;
 	struct roster *roster;
-	int registry_fd; /* listening sockets, -1 when closed */
-	int *listen_fds; /* one for each `listen`, or those inherited */
-	bool inherits; /* these sockets were bound by whoever started us */
+	struct pid_index adopted; /* workers whose acceptor has died */
+	pid_t *strangers; /* children that whoever started us has left, in */
+	size_t n_strangers; /* order of their pids */
+	struct listener registry_listener;
+	struct listeners listeners;
 	struct notify notify;
 	struct pidfh *pidfile;
 	int daemon_fd; /* who waits for our start; -1: nobody */
 	bool announced; /* clients can connect */
+	struct log_limit shortages; /* that keep children from being started */
+	bool reload_wanted; /* a signal has come that must wait until then */
 	bool reloading; /* init was told so, and not yet that it is over */
 	bool reload_failed; /* the last one */
 	char reported[64]; /* the status that init was told last */

@@ -20,20 +20,45 @@
 #include "master/adopt.h"
 #include "master/daemon.h"
 #include "master/listener.h"
+#include "master/prepare.h"
 #include "master/reload.h"
 #include "master/report.h"
 #include "master/supervise.h"
 
 static void begin_stop(struct master *m, int status);
 
+/* The acceptors have to have what has been made anew. */
+static void
+repair(struct master *m)
+{
+	char error[CONFIG_ERROR_SIZE];
+	bool changed = prepare_repair(m);
+
+	if (listeners_lack_names(&m->listeners)) {
+		if (listeners_change(&m->listeners, m->config, error) == -1)
+			log_warnx("%s", error);
+		else
+			changed = true;
+		prepare_listens(m);
+	}
+	if (changed && m->announced)
+		reload_acceptors(m);
+}
+
 static void
 start(struct master *m, struct child *c)
 {
+	unsigned long skipped;
+
+	if (c->spec->stage == STAGE_REGISTRY)
+		repair(m);
 	if (child_start(c, m->config, &m->terms) == 0)
 		return;
-	log_warn("cannot start the %s", c->spec->name);
-	supervise_event(m, c, POLICY_ENDED_BADLY);
-	if (!m->stopping && c->policy.state == POLICY_IDLE)
+	/* What is short may be had again in a moment. */
+	if (log_limit_allows(&m->shortages, clock_ms(), &skipped))
+		log_warn("cannot start the %s; trying again", c->spec->name);
+	supervise_event(m, c, POLICY_NOT_STARTED);
+	if (!m->announced && !m->stopping)
 		begin_stop(m, EX_OSERR);
 }
 
@@ -127,14 +152,17 @@ announce(struct master *m)
 	size_t i;
 
 	m->announced = true;
-	for (i = 0; i < m->children[ACCEPTOR].listens; i++) {
-		listener_name(m->listen_fds[i], name);
+	for (i = 0; i < m->listeners.count; i++) {
+		listener_name(m->listeners.fds[i], name);
 		log_info("Accepting connections on %s", name);
 	}
 	report_ready(m);
 	if (m->daemon_fd != -1)
 		daemon_ready(m->daemon_fd);
 	m->daemon_fd = -1;
+	/* A signal has come too early for it. */
+	if (m->reload_wanted)
+		reload(m);
 }
 
 /* Starts the acceptors when the registry is ready; announces when they are. */
@@ -292,7 +320,9 @@ read_signals(struct master *m)
 			reap(m);
 			break;
 		case SIGHUP:
-			if (m->announced && !m->stopping)
+			if (!m->announced)
+				m->reload_wanted = true;
+			else if (!m->stopping)
 				reload(m);
 			break;
 		default:
@@ -306,12 +336,15 @@ read_signals(struct master *m)
 static void
 read_channel(struct master *m, struct child *c)
 {
-	int type = channel_recv_type(c->channel_fd);
+	struct channel_store store;
+	int type = channel_recv(c->channel_fd, &store);
 
 	switch (type) {
 	case IO_AGAIN:
 		return;
 	case CHANNEL_READY:
+		if (c->spec->stage == STAGE_REGISTRY)
+			m->terms.store = store;
 		child_is_ready(m, c);
 		return;
 	case CHANNEL_PONG:
@@ -359,12 +392,16 @@ run_timers(struct master *m)
 
 	for (c = m->children; c < m->children + CHILDREN; c++) {
 		beat(m, c, now_ms);
+		if (c->configure_at_ms <= now_ms)
+			child_configure(c, m->config, &m->terms);
 		if (c->policy.deadline_ms <= now_ms)
 			supervise_event(m, c, POLICY_DEADLINE);
 		if (c->policy.deadline_ms < next_ms)
 			next_ms = c->policy.deadline_ms;
 		if (c->heartbeat.due_ms < next_ms)
 			next_ms = c->heartbeat.due_ms;
+		if (c->configure_at_ms < next_ms)
+			next_ms = c->configure_at_ms;
 	}
 	return next_ms;
 }

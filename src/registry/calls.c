@@ -223,6 +223,15 @@ reply_stat(struct buf *reply, const char *name, uint64_t number)
 	    (struct bytes){ text, number_format((int64_t)number, text) });
 }
 
+/* Acceptors count while this reads. */
+static uint64_t
+refused_clients(const struct registry *r)
+{
+	return r->refused_clients == NULL ?
+	    0 :
+	    __atomic_load_n(r->refused_clients, __ATOMIC_RELAXED);
+}
+
 static enum store_result
 call_stats(struct call_context *ctx, const struct call_args *args)
 {
@@ -249,6 +258,8 @@ call_stats(struct call_context *ctx, const struct call_args *args)
 	reply_stat(ctx->reply, "used-bytes", stats.used_bytes);
 	reply_stat(ctx->reply, "cache-hits", stats.cache_hits);
 	reply_stat(ctx->reply, "cache-misses", stats.cache_misses);
+	reply_stat(ctx->reply, "refused-workers", r->warnings.refused_workers);
+	reply_stat(ctx->reply, "refused-clients", refused_clients(r));
 	return STORE_OK;
 }
 

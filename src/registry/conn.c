@@ -41,6 +41,7 @@ conn_new(struct registry *r, int fd)
 	struct conn *c;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
+		warning_accept(r);
 		(void)close(fd);
 		return -1;
 	}
@@ -49,7 +50,7 @@ conn_new(struct registry *r, int fd)
 	TAILQ_INSERT_TAIL(&r->idle, c, entry);
 	r->conns++;
 	if (watch(r, c, EPOLL_CTL_ADD) == -1) {
-		log_warn("epoll_ctl");
+		warning_accept(r);
 		conn_close(r, c);
 		return -1;
 	}
@@ -61,9 +62,10 @@ conn_new(struct registry *r, int fd)
 int
 conn_accept(struct registry *r)
 {
+	bool first;
 	int fd;
 
-	for (;;) {
+	for (first = true;; first = false) {
 		fd = accept4(r->listen_fd, NULL, NULL,
 		    SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -71,7 +73,10 @@ conn_accept(struct registry *r)
 		if (fd == -1 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd == -1) {
-			log_warn("cannot accept a worker");
+			/* Without a descriptor accept4(2) also fails when
+			 * nobody else waits. */
+			if (first)
+				warning_accept(r);
 			return -1;
 		}
 		if (conn_new(r, fd) == -1)
@@ -158,7 +163,7 @@ conn_read(struct registry *r, struct conn *c)
 		message_request_max((size_t)r->config->max_value) + READ_SIZE)
 		return;
 	if ((to = buf_reserve(&c->in, READ_SIZE)) == NULL) {
-		log_warnx("out of memory: closing a worker's connection");
+		warning_close(r, "out of memory");
 		conn_close(r, c);
 		return;
 	}

@@ -144,7 +144,7 @@ fill(struct registry *r, struct conn *c, struct page *p)
 	case STORE_NO_BUCKET:
 		return STATUS_NOT_FOUND;
 	case STORE_DAMAGED:
-		log_warnx("data damaged: %s", store_error(r->store));
+		warning_damage(r);
 		return STATUS_DATA_DAMAGED;
 	default:
 		fatalx(EX_IOERR, "%s", store_error(r->store));

@@ -7,6 +7,7 @@
 
 #include "common/channel.h"
 #include "common/log.h"
+#include "common/startup.h"
 #include "common/title.h"
 #include "registry/registry.h"
 
@@ -19,6 +20,7 @@ main(int argc, char *argv[])
 	struct title title;
 	int status;
 
+	startup_child("kvd-registry");
 	log_init("registry", LOG_TO_STDERR, false);
 	status = channel_recv_config(&config, &terms, error);
 	if (status != EX_OK)
@@ -26,7 +28,7 @@ main(int argc, char *argv[])
 	log_init("registry", terms.log_where, terms.verbose);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: registry");
-	status = registry_main(&config, terms.wall_base_ms);
+	status = registry_main(&config, &terms);
 	config_clear(&config);
 	return status;
 }

@@ -5,7 +5,6 @@
  */
 
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <errno.h>
@@ -17,6 +16,7 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/roster.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
@@ -26,6 +26,8 @@
 #define EVENTS_MAX 256
 /* How long to leave new workers waiting when descriptors are short. */
 #define LISTEN_PAUSE_MS 100
+/* How long to do without a cache when memory is short. */
+#define CACHE_PAUSE_MS 10000
 /* How long a killed predecessor may take to let go of the store. */
 #define LOCK_WAIT_MS 5000
 /* When the master is gone, workers get this long to end. */
@@ -45,28 +47,14 @@ watch_source(struct registry *r, int op, int fd, const char *source, int on)
 		fatal(EX_OSERR, "epoll_ctl");
 }
 
-/* A descriptor a worker: take all that may be had. */
-static void
-raise_descriptor_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
-		return;
-	limit.rlim_cur = limit.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-		log_warn("cannot raise the limit of descriptors");
-}
-
 static void
 open_events(struct registry *r)
 {
 	sigset_t signals;
 
 	sigemptyset(&signals);
+	/* Blocked since startup_child(). */
 	sigaddset(&signals, SIGTERM);
-	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
-		fatal(EX_OSERR, "sigprocmask");
 	r->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (r->signal_fd == -1 || r->epoll_fd == -1)
@@ -96,17 +84,25 @@ list_outcomes(struct registry *r)
 	store_release(r->store);
 }
 
+/* It does without one until there is memory. */
 static void
 set_cache(struct registry *r)
 {
-	if (store_set_cache(r->store, (size_t)r->config->cache) != STORE_OK)
+	bool failed;
+
+	failed =
+	    store_set_cache(r->store, (size_t)r->config->cache) != STORE_OK;
+	if (failed && r->cache_at_ms == CLOCK_NEVER)
 		log_warnx("%s", store_error(r->store));
+	r->cache_at_ms = failed ? clock_ms() + CACHE_PAUSE_MS : CLOCK_NEVER;
 }
 
 static void
-open_store(struct registry *r)
+open_store(struct registry *r, const struct channel_store *before)
 {
 	struct store_options options = { .dir = r->config->data,
+		.create = before->id[0] == 0 && before->id[1] == 0,
+		.identity = { before->id[0], before->id[1] },
 		.sync_ms = (int)r->config->sync_ms,
 		.lock_wait_ms = LOCK_WAIT_MS,
 		.owner_pid = (long)getppid() };
@@ -141,6 +137,18 @@ pause_listening(struct registry *r, bool paused)
 	r->listen_at_ms = paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
 }
 
+/* The configuration is a new one. */
+static void
+use_config(struct registry *r)
+{
+	if (store_set_sync(r->store, (int)r->config->sync_ms) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	if (!store_unsynced(r->store))
+		r->sync_at_ms = CLOCK_NEVER;
+	set_cache(r);
+	log_debug("new configuration");
+}
+
 /* The master asks whether this hangs, has a new configuration, or is gone. */
 static void
 read_channel(struct registry *r)
@@ -151,14 +159,13 @@ read_channel(struct registry *r)
 	case CHANNEL_NOTHING:
 		return;
 	case CHANNEL_NEW_CONFIG:
-		if (store_set_sync(r->store, (int)r->config->sync_ms) !=
-		    STORE_OK)
-			fatalx(EX_IOERR, "%s", store_error(r->store));
-		set_cache(r);
-		log_debug("new configuration");
+		use_config(r);
 		return;
 	case CHANNEL_BAD_CONFIG:
-		log_warnx("%s", error);
+		/* The next registry begins with the new one. */
+		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_UNKNOWN:
+		log_warnx("unknown message from the master");
 		return;
 	case CHANNEL_END:
 		if (r->stop_at_ms == CLOCK_NEVER)
@@ -204,6 +211,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = upkeep_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
+	if (r->cache_at_ms < deadline_ms)
+		deadline_ms = r->cache_at_ms;
 	if (listing_deadline(r) < deadline_ms)
 		deadline_ms = listing_deadline(r);
 	return deadline_ms;
@@ -215,7 +224,7 @@ run_timers(struct registry *r)
 	int64_t now_ms;
 
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
-	    TAILQ_EMPTY(&r->listings))
+	    r->cache_at_ms == CLOCK_NEVER && TAILQ_EMPTY(&r->listings))
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms) {
@@ -225,6 +234,8 @@ run_timers(struct registry *r)
 	}
 	if (r->listen_at_ms <= now_ms)
 		pause_listening(r, false);
+	if (r->cache_at_ms <= now_ms)
+		set_cache(r);
 	listing_expire(r, now_ms);
 }
 
@@ -281,13 +292,15 @@ registry_clear(struct registry *r)
 }
 
 int
-registry_main(struct config *config, int64_t wall_base_ms)
+registry_main(struct config *config, const struct channel_terms *terms)
 {
+	struct channel_store store;
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
+		.cache_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER,
-		.wall_base_ms = wall_base_ms,
+		.wall_base_ms = terms->wall_base_ms,
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
@@ -297,12 +310,13 @@ registry_main(struct config *config, int64_t wall_base_ms)
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
 	RB_INIT(&r.topics);
-	/* Past the limit of a file's size a write is to fail, not to kill. */
-	(void)signal(SIGXFSZ, SIG_IGN);
-	raise_descriptor_limit();
-	open_store(&r);
+	/* Without it, what STATS says of it is 0. */
+	if ((r.refused_clients = roster_map_refused(CHANNEL_ROSTER_FD)) == NULL)
+		log_warn("roster");
+	open_store(&r, &terms->store);
 	open_events(&r);
-	if (channel_send(CHANNEL_FD, CHANNEL_READY) == -1)
+	store_identity(r.store, store.id);
+	if (channel_send_ready(&store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&r);

@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/channel.h"
 #include "common/config.h"
 #include "registry/change.h"
 #include "registry/events.h"
 #include "registry/outcome.h"
 #include "registry/upkeep.h"
+#include "registry/warning.h"
 
 struct conn;
 struct store;
@@ -42,21 +44,24 @@ struct registry {
 	int64_t wall_base_ms;
 	int64_t wall_ms; /* of this turn: what entries expire by */
 	struct upkeep upkeep;
+	struct warnings warnings;
 	/* Since the start, for STATS. */
 	int64_t started_ms;
 	uint64_t requests;
 	uint64_t commits;
+	const uint64_t *refused_clients; /* the acceptors'; NULL: 0 */
 	size_t turn_bytes; /* read by this turn's writes */
 	bool turn_full; /* a write of this turn found no room */
 
 	int64_t sync_at_ms; /* CLOCK_NEVER unless commits wait for a sync */
 	bool accepts; /* workers wait to be accepted */
 	int64_t listen_at_ms; /* when to accept again after a shortage */
+	int64_t cache_at_ms; /* when to try again to have a cache */
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
 };
 
 /* Runs until told to stop; returns the process's exit status.  The base is
  * the master's clock_wall_base(): it outlives this process. */
-int registry_main(struct config *, int64_t wall_base_ms);
+int registry_main(struct config *, const struct channel_terms *);
 
 #endif

@@ -48,13 +48,13 @@ store_check(struct registry *r, enum store_result result)
 	if (result == STORE_FAILED)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	if (result == STORE_DAMAGED)
-		log_warnx("data damaged: %s", store_error(r->store));
+		warning_damage(r);
 }
 
 static enum step
-break_conn(struct conn *c, const char *why)
+break_conn(struct registry *r, struct conn *c, const char *why)
 {
-	log_warnx("closing a worker's connection: %s", why);
+	warning_close(r, why);
 	c->broken = true;
 	return STEP_WAIT;
 }
@@ -123,11 +123,11 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	if (m->type != MESSAGE_HELLO || !message_get_u16(&body, &version) ||
 	    !message_get_u64(&body, &c->session) ||
 	    !message_get_u64(&body, &seen))
-		return break_conn(c, "no greeting");
+		return break_conn(r, c, "no greeting");
 	if (version != MESSAGE_VERSION)
-		return break_conn(c, "other message version");
+		return break_conn(r, c, "other message version");
 	if (!events_resume(r, c, seen, body))
-		return break_conn(c, "malformed greeting");
+		return break_conn(r, c, "malformed greeting");
 	c->greeted = true;
 	claim_outcome(r, c);
 	/* Gone for good: a turn that is taken back does not greet again. */
@@ -181,7 +181,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m)
 
 	if (call == NULL ||
 	    !call_decode(call, m->body, (size_t)r->config->max_value, &args))
-		return break_conn(c, "malformed request");
+		return break_conn(r, c, "malformed request");
 	if (answer_again(c, m))
 		return STEP_DONE;
 	if (call->writes && before > RECORD_MAX)
@@ -208,7 +208,7 @@ execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
 
 	if (!message_get_name(&body, &bucket) || bucket.size == 0 ||
 	    body.size != 0)
-		return break_conn(c, "malformed request");
+		return break_conn(r, c, "malformed request");
 	if (!may_subscribe(r, c))
 		return STEP_WAIT;
 	if (m->type == MESSAGE_UNSUBSCRIBE)
@@ -227,7 +227,7 @@ execute_listing(struct registry *r, struct conn *c, const struct message *m)
 	if (c->wrote)
 		return STEP_WAIT;
 	if (!listing_run(r, c, m))
-		return break_conn(c, "malformed request");
+		return break_conn(r, c, "malformed request");
 	return STEP_DONE;
 }
 
@@ -259,7 +259,7 @@ execute_next(struct registry *r, struct conn *c)
 	    message_get(buf_data(&c->in) + c->executed, size,
 		message_request_max((size_t)r->config->max_value), &m);
 	if (rc == -1)
-		break_conn(c, "malformed message");
+		break_conn(r, c, "malformed message");
 	if (rc != 1) {
 		conn_set_ready(r, c, false);
 		return STEP_WAIT;

@@ -58,19 +58,30 @@ struct store_entry {
 };
 
 struct store_options {
-	const char *dir; /* made if missing, with mode 0700 */
+	const char *dir; /* this process's own: see common/directory.h */
+	/* Makes the directory (with mode 0700) and a store where there is
+	 * none; otherwise that is STORE_REFUSED. */
+	bool create;
+	/* What store_identity() has said of the store that this has to be;
+	 * zero: any. */
+	uint64_t identity[2];
 	int sync_ms;
 	int lock_wait_ms; /* how long to wait for a dying owner of `dir` */
 	long owner_pid; /* named to others who find `dir` in use */
 };
 
 /*
- * Opens `dir`; a store of an older format is upgraded.  *store is always set (NULL when there is no memory), for
- * store_error(), and is to be closed.  Returns STORE_OK, STORE_REFUSED (in
- * use, rights, written by a newer format) or STORE_FAILED.
+ * Opens `dir`; a store of an older format is upgraded.  *store is always set
+ * (NULL when there is no memory), for store_error(), and is to be closed.
+ * Returns STORE_OK, STORE_REFUSED (in use, rights, gone, written by a newer
+ * format) or STORE_FAILED (a shortage, or an error of the disk: trying again
+ * may help).
  */
 enum store_result store_open(struct store **store,
     const struct store_options *);
+/* Tells an open store from all others on this machine, wherever its directory
+ * is moved to: device and inode of its file. */
+void store_identity(const struct store *, uint64_t id[2]);
 /* Syncs what is not yet durable.  NULL is fine. */
 void store_close(struct store *);
 
@@ -130,8 +141,8 @@ enum store_result store_set_cache(struct store *, size_t size);
 enum store_result store_sync(struct store *);
 /* Is there a commit that is not yet durable? */
 bool store_unsynced(const struct store *);
-/* As store_options.sync_ms, from the next commit on.  STORE_SYNC_ALWAYS makes
- * durable what is not. */
+/* As store_options.sync_ms, from the next commit on.  All but STORE_SYNC_NEVER
+ * makes durable what is not. */
 enum store_result store_set_sync(struct store *, int sync_ms);
 
 /*

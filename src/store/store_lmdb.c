@@ -197,12 +197,13 @@ store_unsynced(const struct store *s)
 enum store_result
 store_set_sync(struct store *s, int sync_ms)
 {
-	bool always = sync_ms == STORE_SYNC_ALWAYS;
 	int rc;
 
-	rc = mdb_env_set_flags(s->env, MDB_NOSYNC, !always);
+	rc =
+	    mdb_env_set_flags(s->env, MDB_NOSYNC, sync_ms != STORE_SYNC_ALWAYS);
 	if (rc != 0)
 		return store_lmdb_result(s, "set sync", rc);
 	s->sync_ms = sync_ms;
-	return always && s->unsynced ? store_sync(s) : STORE_OK;
+	return sync_ms != STORE_SYNC_NEVER && s->unsynced ? store_sync(s) :
+							    STORE_OK;
 }

@@ -59,25 +59,41 @@ struct store {
 	struct store_pins pins;
 	unsigned int n_pins;
 	int64_t now_ms;
-	int fd; /* of data.mdb; LMDB's */
+	int fd; /* of data.mdb; LMDB's; -1: not open */
 	int dirfd, lockfd;
 	size_t allocated; /* bytes of data.mdb that are sure to be there */
 	size_t page_size;
 	size_t room; /* pages that this batch may take; SIZE_MAX: any */
 	int sync_ms;
 	bool unsynced;
+	uint64_t identity[2];
 	char *dir;
-	char error[256];
+	char error[512];
 };
 
 enum store_result store_fail(struct store *, enum store_result,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 enum store_result store_lmdb_result(struct store *, const char *what, int rc);
 
+/* store_directory.c */
+
+/* STORE_FAILED when what an errno or LMDB's code says may be over by itself,
+ * else STORE_REFUSED. */
+enum store_result store_refusal(int rc);
+/* Opens and locks the data directory, and says how large data.mdb is. */
+enum store_result store_open_directory(struct store *,
+    const struct store_options *);
+/* Is what was opened the data.mdb that it should be? */
+enum store_result store_identify(struct store *, const struct store_options *);
+/* Makes the names in the data directory, and its own, durable. */
+enum store_result store_sync_directory(struct store *);
+
 /* store_room.c */
 
-/* Size of data.mdb; 0 when there is none. */
-size_t store_data_size(const struct store *);
+/* Size of data.mdb, which is open. */
+enum store_result store_data_size(struct store *, size_t *size);
+/* Takes `size` bytes of the disk for data.mdb.  False: there are none. */
+bool store_allocate(const struct store *, size_t from, size_t size);
 /* Where the map ends when the reserve is not to be used. */
 size_t store_map_limit(const struct store *);
 /* One past the last page that has ever been used. */

@@ -1,150 +1,49 @@
 /*
- * store_open: the data directory: made, locked, opened, and refused when it
- * is not what it should be.  Runs in the registry.
+ * store_open: the data file: made, opened, and refused when it is not what it
+ * should be.  Runs in the registry.
  */
-
-#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libutil.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "store/store_lmdb.h"
 
-#define LOCK_POLL_MS 20
 /* LMDB's own default, for the snapshot and for other programs that read the
  * file, and the pins. */
 #define READERS_MAX (126 + STORE_PINS_MAX)
 /* Format 1 had no databases `expiries` and `dropped`, and no expiry. */
 #define FORMAT_FIRST 1
 
-/* What may be over by itself; all else needs a person. */
-static bool
-is_shortage(int rc)
-{
-	return rc == ENOMEM || rc == EMFILE || rc == ENFILE || rc == ENOSPC ||
-	    rc == EIO || rc == EAGAIN || rc == EINTR;
-}
-
-static enum store_result
-refusal(int error)
-{
-	return is_shortage(error) ? STORE_FAILED : STORE_REFUSED;
-}
-
-static enum store_result
-refuse_errno(struct store *s, const char *what)
-{
-	return store_fail(s, refusal(errno), "%s: %s: %s", s->dir, what,
-	    strerror(errno));
-}
-
-/*
- * A name in a directory is durable when the directory is; LMDB leaves that
- * to its caller.
- */
-static int
-sync_directory(int dirfd, const char *path)
-{
-	int fd, rc;
-
-	fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd == -1)
-		return -1;
-	rc = fsync(fd);
-	(void)close(fd);
-	return rc;
-}
-
-static enum store_result
-open_directory(struct store *s)
-{
-	if (mkdir(s->dir, 0700) == -1 && errno != EEXIST)
-		return refuse_errno(s, "cannot create data directory");
-	s->dirfd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dirfd == -1)
-		return refuse_errno(s, "cannot open data directory");
-	return STORE_OK;
-}
-
-static enum store_result
-refuse_locked(struct store *s)
-{
-	char owner[32] = "";
-	ssize_t n;
-	int fd;
-
-	fd = openat(s->dirfd, "lock", O_RDONLY | O_CLOEXEC);
-	if (fd != -1) {
-		n = read(fd, owner, sizeof(owner) - 1);
-		owner[n < 0 ? 0 : n] = '\0';
-		(void)close(fd);
-	}
-	owner[strspn(owner, " 0123456789")] = '\0';
-	return store_fail(s, STORE_REFUSED,
-	    "%s: data directory in use by another kvd (pid %s)", s->dir,
-	    owner[0] == '\0' ? "unknown" : owner + strspn(owner, " "));
-}
-
-/* One owner at a time; a killed one's lock goes when the kernel is done. */
-static enum store_result
-lock_directory(struct store *s, const struct store_options *o)
-{
-	static const struct timespec pause = { .tv_nsec =
-						   LOCK_POLL_MS * 1000000 };
-	char owner[32];
-	int waited_ms;
-
-	for (waited_ms = 0;; waited_ms += LOCK_POLL_MS) {
-		s->lockfd = flopenat(s->dirfd, "lock",
-		    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
-		if (s->lockfd != -1)
-			break;
-		if (errno != EWOULDBLOCK)
-			return refuse_errno(s, "cannot lock data directory");
-		if (waited_ms >= o->lock_wait_ms)
-			return refuse_locked(s);
-		(void)nanosleep(&pause, NULL);
-	}
-	/* For others to read; of one width, so that it needs no new room on a
-	 * full disk.  Without it they are told less, that is all. */
-	(void)snprintf(owner, sizeof(owner), "%20ld\n", o->owner_pid);
-	if (pwrite(s->lockfd, owner, strlen(owner), 0) == -1)
-		return STORE_OK;
-	return STORE_OK;
-}
-
 /* Reading past the end of a file that was cut short would be a SIGBUS. */
 static enum store_result
 check_size(struct store *s)
 {
+	enum store_result result;
+	size_t size, used;
 	MDB_stat st;
 
 	if (mdb_env_stat(s->env, &st) != 0)
 		return store_fail(s, STORE_FAILED, "%s: no status", s->dir);
 	s->page_size = st.ms_psize;
-	if (store_data_size(s) < store_used_pages(s) * s->page_size)
+	if ((result = store_data_size(s, &size)) != STORE_OK)
+		return result;
+	used = store_used_pages(s) * s->page_size;
+	if (size < used)
 		return store_fail(s, STORE_REFUSED,
 		    "%s/data.mdb: cut short: has %zu bytes and needs %zu; "
 		    "restore it from a backup",
-		    s->dir, store_data_size(s),
-		    store_used_pages(s) * s->page_size);
+		    s->dir, size, used);
 	return STORE_OK;
 }
 
-static enum store_result
-open_environment(struct store *s, const struct store_options *o)
+static int
+open_lmdb(struct store *s, unsigned int flags)
 {
-	unsigned int flags = MDB_NOTLS;
 	int rc;
 
-	if (o->sync_ms != STORE_SYNC_ALWAYS)
-		flags |= MDB_NOSYNC;
 	rc = mdb_env_create(&s->env);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, 8);
@@ -162,10 +61,29 @@ open_environment(struct store *s, const struct store_options *o)
 		rc = mdb_reader_check(s->env, NULL);
 	if (rc == 0)
 		rc = mdb_env_get_fd(s->env, &s->fd);
+	return rc;
+}
+
+static enum store_result
+open_environment(struct store *s, const struct store_options *o)
+{
+	unsigned int flags = MDB_NOTLS;
+	int rc;
+
+	if (o->sync_ms != STORE_SYNC_ALWAYS)
+		flags |= MDB_NOSYNC;
+	rc = open_lmdb(s, flags);
+	/* A lock that cannot be had for a moment LMDB takes for another
+	 * process's, and finds that one's lock.mdb empty. */
+	if (rc == EINVAL) {
+		mdb_env_close(s->env);
+		s->env = NULL;
+		rc = open_lmdb(s, flags);
+	}
 	if (rc != 0)
-		return store_fail(s, refusal(rc),
+		return store_fail(s, store_refusal(rc),
 		    "%s/data.mdb: cannot open: %s", s->dir, mdb_strerror(rc));
-	return check_size(s);
+	return STORE_OK;
 }
 
 static int
@@ -208,17 +126,26 @@ commit_format(struct store *s)
 	return rc;
 }
 
+/*
+ * A name in a directory is durable when the directory is; LMDB leaves that to
+ * its caller.  Before there is a store: what fails is done again.
+ */
 static enum store_result
-create_format(struct store *s)
+create_format(struct store *s, const struct store_options *o)
 {
-	int rc = commit_format(s);
+	enum store_result result;
+	int rc;
 
-	if (rc != 0)
-		return store_lmdb_result(s, "create", rc);
-	if (sync_directory(s->dirfd, ".") == -1 ||
-	    sync_directory(s->dirfd, "..") == -1)
-		return store_fail(s, STORE_FAILED, "%s: fsync: %s", s->dir,
-		    strerror(errno));
+	if (!o->create)
+		return store_fail(s, STORE_REFUSED,
+		    "%s/data.mdb: all that it held has gone while kvd runs: "
+		    "restore it from a backup",
+		    s->dir);
+	if ((result = store_sync_directory(s)) != STORE_OK)
+		return result;
+	if ((rc = commit_format(s)) != 0)
+		return store_fail(s, STORE_FAILED, "%s/data.mdb: create: %s",
+		    s->dir, mdb_strerror(rc));
 	return STORE_OK;
 }
 
@@ -244,7 +171,7 @@ upgrade_format(struct store *s)
 
 /* Opens the databases, made anew if there is nothing at all. */
 static enum store_result
-open_format(struct store *s)
+open_format(struct store *s, const struct store_options *o)
 {
 	uint32_t format;
 	MDB_txn *txn;
@@ -254,7 +181,7 @@ open_format(struct store *s)
 	if ((rc = mdb_env_stat(s->env, &st)) != 0)
 		return store_lmdb_result(s, "stat", rc);
 	if (st.ms_entries == 0)
-		return create_format(s);
+		return create_format(s, o);
 	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
 		return store_lmdb_result(s, "begin", rc);
 	rc = mdb_dbi_open(txn, "meta", 0, &s->meta);
@@ -264,8 +191,10 @@ open_format(struct store *s)
 		rc = open_databases(s, txn, 0);
 	mdb_txn_commit(txn); /* keeps the handles; there is nothing to write */
 	if (rc != 0)
-		return store_fail(s, refusal(rc),
-		    "%s/data.mdb: not a kvd store: %s", s->dir,
+		return store_fail(s, store_refusal(rc), "%s/data.mdb: %s: %s",
+		    s->dir,
+		    store_refusal(rc) == STORE_FAILED ? "cannot read" :
+							"not a kvd store",
 		    mdb_strerror(rc));
 	if (format == FORMAT_FIRST)
 		return upgrade_format(s);
@@ -275,6 +204,15 @@ open_format(struct store *s)
 		    "use the kvd that wrote it",
 		    s->dir, (unsigned long)format, STORE_FORMAT);
 	return STORE_OK;
+}
+
+/* A data.mdb that was begun on a full disk would not be one for the next
+ * attempt. */
+static void
+take_back_file(struct store *s)
+{
+	if (s->allocated == 0)
+		(void)unlinkat(s->dirfd, "data.mdb", 0);
 }
 
 /*
@@ -288,10 +226,10 @@ allocate_map(struct store *s)
 	size_t want =
 	    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN : s->allocated;
 
-	if (posix_fallocate(s->fd, 0, (off_t)want) == 0)
+	if (store_allocate(s, 0, want))
 		s->allocated = want;
-	else
-		s->allocated = store_data_size(s);
+	else if ((result = store_data_size(s, &s->allocated)) != STORE_OK)
+		return result;
 	/* A predecessor may have died before it was time to. */
 	if ((result = store_sync(s)) != STORE_OK)
 		return result;
@@ -307,19 +245,22 @@ store_open(struct store **store, const struct store_options *o)
 	*store = s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return STORE_FAILED;
-	s->dirfd = s->lockfd = -1;
+	s->dirfd = s->lockfd = s->fd = -1;
 	s->sync_ms = o->sync_ms;
 	s->snapshot.store = s->batch.store = s;
 	s->batch.writes = s->batch.newest = true;
 	TAILQ_INIT(&s->pins);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
-	if ((result = open_directory(s)) != STORE_OK ||
-	    (result = lock_directory(s, o)) != STORE_OK)
+	if ((result = store_open_directory(s, o)) != STORE_OK)
 		return result;
-	s->allocated = store_data_size(s);
-	if ((result = open_environment(s, o)) != STORE_OK ||
-	    (result = open_format(s)) != STORE_OK)
+	if ((result = open_environment(s, o)) != STORE_OK) {
+		take_back_file(s);
+		return result;
+	}
+	if ((result = store_identify(s, o)) != STORE_OK ||
+	    (result = check_size(s)) != STORE_OK ||
+	    (result = open_format(s, o)) != STORE_OK)
 		return result;
 	return allocate_map(s);
 }

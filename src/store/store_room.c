@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -30,14 +31,27 @@
  * database, and the free list's. */
 #define WRITE_PAGES 32
 
-size_t
-store_data_size(const struct store *s)
+enum store_result
+store_data_size(struct store *s, size_t *size)
 {
 	struct stat st;
 
-	if (fstatat(s->dirfd, "data.mdb", &st, 0) == -1)
-		return 0;
-	return (size_t)st.st_size;
+	if (fstat(s->fd, &st) == -1)
+		return store_fail(s, STORE_FAILED, "%s/data.mdb: %s", s->dir,
+		    strerror(errno));
+	*size = (size_t)st.st_size;
+	return STORE_OK;
+}
+
+bool
+store_allocate(const struct store *s, size_t from, size_t size)
+{
+	int rc;
+
+	do
+		rc = posix_fallocate(s->fd, (off_t)from, (off_t)size);
+	while (rc == EINTR);
+	return rc == 0;
 }
 
 /* Where the map ends when the reserve is not to be used. */
@@ -151,8 +165,7 @@ store_grow(struct store *s)
 	step -= step % GROW_LEAST;
 	for (; step >= GROW_LEAST; step /= 2) {
 		if (!disk_has_room(s, step) ||
-		    posix_fallocate(s->fd, (off_t)s->allocated, (off_t)step) !=
-			0)
+		    !store_allocate(s, s->allocated, step))
 			continue;
 		s->allocated += step;
 		return store_use_reserve(s, false);

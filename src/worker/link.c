@@ -55,6 +55,13 @@ link_clear(struct link *l)
 	events_clear(&l->events);
 }
 
+bool
+link_lacks_memory(const struct link *l)
+{
+	return buf_failed(&l->pending) || buf_failed(&l->in) ||
+	    buf_failed(&l->events.buckets);
+}
+
 /* The greeting, and all that is to be repeated, in one piece. */
 static int
 send_hello(struct link *l)
@@ -249,7 +256,7 @@ may_send(struct link *l, int64_t now_ms)
 {
 	if (!l->repeats && l->sent == 0)
 		l->sent_ms = now_ms;
-	return !buf_failed(&l->pending) &&
+	return !link_lacks_memory(l) &&
 	    (!l->repeats || now_ms <= l->sent_ms + l->timeout_ms);
 }
 

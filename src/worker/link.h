@@ -48,8 +48,9 @@ void link_clear(struct link *);
  * The reply to the oldest pending request, which is then no longer pending
  * but in `request`: LINK_REPLY.  LINK_NOTHING when nothing is pending.
  * LINK_FAILED when the registry did not answer in time, kvd stops, or there is
- * no memory: the outcome of all that is pending is unknown, and is to be
- * dropped (link_drop).  m->body and request.body are valid until the next call.
+ * no memory (link_lacks_memory): the outcome of all that is pending is unknown,
+ * and is to be dropped (link_drop).  m->body and request.body are valid until
+ * the next call.
  */
 enum link_result link_next(struct link *, struct message *m);
 /*
@@ -60,6 +61,8 @@ enum link_result link_next(struct link *, struct message *m);
 enum link_result link_event(struct link *, struct message *m);
 /* Connects again for the events to come.  Returns 0, or -1: try later. */
 int link_resume(struct link *);
+/* Was there no memory for something?  Then this link is of no use any more. */
+bool link_lacks_memory(const struct link *);
 /* Drops the oldest pending request.  Returns 0 when there is none. */
 int link_drop(struct link *);
 

@@ -14,10 +14,12 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/log_limit.h"
 #include "fixture.h"
 
 #define LOADERS 4
@@ -787,10 +789,21 @@ END_TEST
 static const struct {
 	const char *role;
 	const char *text; /* what it has to say about it */
+	const char *stat; /* NULL: it tells and counts each time */
 } starved[] = {
-	{ "acceptor", "cannot accept a client" },
-	{ "registry", "cannot accept a worker" },
+	{ "acceptor", "cannot accept a client", NULL },
+	{ "registry", "cannot accept a worker", "refused-workers" },
 };
+
+/* It has tried again and again, and has not said so each time. */
+static void
+expect_limited(const struct server *s, int fd, const char *line,
+    const char *stat, int64_t since_ms)
+{
+	ck_assert_int_ge(client_stat(fd, stat), 2);
+	ck_assert_uint_le(server_log_count(s, line),
+	    1 + (size_t)(now_ms() - since_ms) / LOG_LIMIT_MS);
+}
 
 /* Its standard descriptors are all that it may have. */
 START_TEST(test_no_descriptors)
@@ -799,6 +812,7 @@ START_TEST(test_no_descriptors)
 	struct server *s = server_start(options);
 	int fd = client_connect(s), late;
 	pid_t pid = server_pid(s, starved[_i].role);
+	int64_t started_ms = now_ms();
 	rlim_t before;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
@@ -810,6 +824,9 @@ START_TEST(test_no_descriptors)
 	client_ask(fd, "PUT b k 1\n", "OK\r\n");
 	(void)process_limit(pid, RLIMIT_NOFILE, before);
 	client_hear(late, "1\r\nOK\r\n");
+	if (starved[_i].stat != NULL)
+		expect_limited(s, fd, starved[_i].text, starved[_i].stat,
+		    started_ms);
 	ck_assert_int_eq(server_pid(s, starved[_i].role), pid);
 	(void)close(fd);
 	(void)close(late);
@@ -869,6 +886,99 @@ START_TEST(test_no_processes)
 }
 END_TEST
 
+/*
+ * What becomes of the data directory while kvd runs, and what is said of it
+ * when the registry is restarted.  No other store may be served.
+ */
+
+static void
+move_away(const struct server *s, const char *name)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	snprintf(from, sizeof(from), "%s/%s", s->dir, name);
+	snprintf(to, sizeof(to), "%s/away", s->dir);
+	ck_assert_int_eq(rename(from, to), 0);
+}
+
+static void
+make_data(const struct server *s)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/data", s->dir);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+}
+
+static void
+lose_directory(const struct server *s)
+{
+	move_away(s, "data");
+}
+
+/* As below a mount point. */
+static void
+lose_mount(const struct server *s)
+{
+	move_away(s, "data");
+	make_data(s);
+}
+
+static void
+lose_file(const struct server *s)
+{
+	move_away(s, "data/data.mdb");
+}
+
+/* Another kvd's. */
+static void
+exchange(const struct server *s)
+{
+	struct server *other = server_start(NULL);
+	char from[PATH_MAX], to[PATH_MAX];
+
+	server_kill_all(other);
+	move_away(s, "data");
+	make_data(s);
+	snprintf(from, sizeof(from), "%s/data/data.mdb", other->dir);
+	snprintf(to, sizeof(to), "%s/data/data.mdb", s->dir);
+	ck_assert_int_eq(rename(from, to), 0);
+	server_free(other);
+}
+
+static const struct {
+	void (*lose)(const struct server *);
+	const char *text;
+} losses[] = {
+	{ lose_directory, "/data has gone while kvd runs" },
+	{ lose_mount, "/data/data.mdb has gone while kvd runs" },
+	{ lose_file, "/data/data.mdb has gone while kvd runs" },
+	{ exchange, "another store is in " },
+};
+
+START_TEST(test_data_gone)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), status;
+	char path[PATH_MAX];
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	losses[_i].lose(s);
+	/* As long as it has its store, it serves it. */
+	client_ask(fd, "PUT b k v\n", "OK\r\n");
+	signal_process(server_pid(s, "registry"), SIGKILL);
+	client_expect_gone(fd);
+	status = server_await_end(s, WAIT_MS);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EX_CONFIG);
+	ck_assert_uint_eq(server_log_count(s, losses[_i].text), 1);
+	snprintf(path, sizeof(path), "%s/data/lock", s->dir);
+	if (_i < 2)
+		ck_assert_int_eq(access(path, F_OK), -1);
+	server_free(s);
+}
+END_TEST
+
 static void
 setup(void)
 {
@@ -898,5 +1008,6 @@ main(void)
 	tcase_add_test(tc, test_registry_timeout);
 	tcase_add_loop_test(tc, test_no_descriptors, 0, COUNT(starved));
 	tcase_add_test(tc, test_no_processes);
+	tcase_add_loop_test(tc, test_data_gone, 0, COUNT(losses));
 	return fixture_run(suite);
 }

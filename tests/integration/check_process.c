@@ -129,7 +129,7 @@ static const struct {
 	const char *text; /* part of the message */
 } bad_arguments[] = {
 	{ "-x", NULL, "usage: kvd" },
-	{ "--version", NULL, "usage: kvd" },
+	{ "--versions", NULL, "usage: kvd" },
 	{ "-o", NULL, "usage: kvd" },
 	{ "-f", NULL, "usage: kvd" },
 	{ "start", NULL, "start" },
@@ -322,6 +322,34 @@ START_TEST(test_missing_parent)
 }
 END_TEST
 
+/* Others could exchange it, or what is in it. */
+START_TEST(test_data_of_others)
+{
+	char path[PATH_MAX], link[PATH_MAX], option[PATH_MAX + 16];
+
+	in_dir(path, "data");
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(chmod(path, 0770), 0);
+	expect_failure("sync never", EX_CONFIG, "chmod go-w it");
+	ck_assert_int_eq(chmod(path, 0700), 0);
+	if (geteuid() == 0) {
+		ck_assert_int_eq(chown(path, 65534, 65534), 0);
+		expect_failure("sync never", EX_CONFIG,
+		    "belongs to user 65534, not to user 0");
+		ck_assert_int_eq(chown(path, 0, 0), 0);
+	}
+	in_dir(link, "shared");
+	ck_assert_int_eq(mkdir(link, 0700), 0);
+	ck_assert_int_eq(chmod(link, 01777), 0);
+	in_dir(link, "shared/link");
+	ck_assert_int_eq(symlink(path, link), 0);
+	snprintf(option, sizeof(option), "data %s", link);
+	expect_failure(option, EX_CONFIG, "symbolic link link");
+	/* Nothing was made there. */
+	ck_assert_int_eq(rmdir(path), 0);
+}
+END_TEST
+
 static void
 expect_garbage(const void *data, size_t size)
 {
@@ -411,12 +439,17 @@ END_TEST
 
 START_TEST(test_same_data)
 {
-	char option[PATH_MAX], pid[32];
+	char option[PATH_MAX], lock[PATH_MAX], pid[32];
 	struct server *first = server_start(NULL);
 
 	snprintf(option, sizeof(option), "data %s/data", first->dir);
 	snprintf(pid, sizeof(pid), "pid %ld", (long)first->pid);
 	expect_failure(option, EX_CONFIG, pid);
+	expect_serving(first);
+	/* A cleaner may have taken away what looks like a lock left behind. */
+	snprintf(lock, sizeof(lock), "%s/data/lock", first->dir);
+	ck_assert_int_eq(unlink(lock), 0);
+	expect_failure(option, EX_CONFIG, "in use by another kvd");
 	expect_serving(first);
 	server_stop(first);
 }
@@ -762,6 +795,7 @@ add_failures(Suite *suite)
 	tcase_add_test(tc, test_socket_is_file);
 	tcase_add_test(tc, test_missing_helper);
 	tcase_add_test(tc, test_missing_parent);
+	tcase_add_test(tc, test_data_of_others);
 	tcase_add_test(tc, test_garbage);
 	tcase_add_test(tc, test_cut_short);
 	tcase_add_test(tc, test_same_runtime);

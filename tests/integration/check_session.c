@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/log_limit.h"
 #include "fixture.h"
 #include "proto/message.h"
 
@@ -318,6 +319,62 @@ START_TEST(test_listing_of_one_moment)
 }
 END_TEST
 
+/* Connections that are no worker's, or one's of another version. */
+
+#define STRANGERS 40
+
+static void
+say_garbage(int i)
+{
+	static const char zeros[MESSAGE_HEADER_SIZE];
+	static const char http[] = "GET / HTTP/1.1\r\n\r\n";
+
+	if (i % 2 == 0)
+		buf_append(&said, zeros, sizeof(zeros));
+	else
+		buf_append_text(&said, http);
+}
+
+static void
+say_other_version(int i)
+{
+	size_t position = message_begin(&said, MESSAGE_HELLO, 0);
+
+	message_put_u16(&said, (uint16_t)(MESSAGE_VERSION + 1 + i));
+	message_put_u64(&said, 4711);
+	message_put_u64(&said, 0);
+	message_end(&said, position);
+}
+
+/* They are counted, and only some of them are logged. */
+START_TEST(test_strangers)
+{
+	static const char line[] = "closing a worker's connection: ";
+	struct server *s = server_start(NULL);
+	int64_t started_ms = now_ms();
+	int i, fd, client = client_connect(s);
+
+	client_ask(client, "PING\n", "OK\r\n");
+	ck_assert_int_eq(client_stat(client, "refused-workers"), 0);
+	for (i = 0; i < STRANGERS; i++) {
+		fd = worker_connect(s);
+		if (_i == 0)
+			say_garbage(i);
+		else
+			say_other_version(i);
+		send_said(fd);
+		client_expect_gone(fd);
+	}
+	ck_assert_int_eq(client_stat(client, "refused-workers"), STRANGERS);
+	ck_assert_int_eq(client_stat(client, "refused-clients"), 0);
+	ck_assert_uint_ge(server_log_count(s, line), 1);
+	ck_assert_uint_le(server_log_count(s, line),
+	    1 + (size_t)(now_ms() - started_ms) / LOG_LIMIT_MS);
+	(void)close(client);
+	server_stop(s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -329,5 +386,6 @@ main(void)
 	tcase_add_test(tc, test_subscribers_return);
 	tcase_add_test(tc, test_too_many_subscriptions);
 	tcase_add_test(tc, test_listing_of_one_moment);
+	tcase_add_loop_test(tc, test_strangers, 0, 2);
 	return fixture_run(suite);
 }

@@ -121,6 +121,7 @@ assert_round_trip(void)
 	"max-clients-per-source 0\n"           \
 	"first-command-timeout 300000ms\n"     \
 	"idle-timeout 3600000ms\n"             \
+	"keepalive 300000ms\n"                 \
 	"write-timeout 60000ms\n"              \
 	"registry-timeout 10000ms\n"           \
 	"listing-timeout 60000ms\n"            \
@@ -280,6 +281,7 @@ START_TEST(test_fields)
 				   "shutdown-timeout 4ms\n"
 				   "registry-timeout 3ms\n"
 				   "write-timeout 2ms\n"
+				   "keepalive 18ms\n"
 				   "idle-timeout 1ms\n"
 				   "max-clients 8\n"
 				   "max-value 7\n"
@@ -302,6 +304,7 @@ START_TEST(test_fields)
 		     "max-clients-per-source 14\n"
 		     "first-command-timeout 10ms\n"
 		     "idle-timeout 1ms\n"
+		     "keepalive 18ms\n"
 		     "write-timeout 2ms\n"
 		     "registry-timeout 3ms\n"
 		     "listing-timeout 16ms\n"
@@ -758,7 +761,55 @@ static const struct {
 	{ "unix \t  /run/kvd/kvd.sock", AF_UNIX, "/run/kvd/kvd.sock", NULL },
 	{ "unix /a b", AF_UNIX, "/a b", NULL },
 	{ "unix /127.0.0.1:80", AF_UNIX, "/127.0.0.1:80", NULL },
+	{ "127.0.0.1:4040 optional", AF_INET, "127.0.0.1", "4040" },
+	{ "[::1]:4040\toptional", AF_INET6, "::1", "4040" },
+	{ "unix /a optional", AF_UNIX, "/a", NULL },
+	{ "unix /a mode 0660", AF_UNIX, "/a", NULL },
+	{ "unix /a b mode 660  group x", AF_UNIX, "/a b", NULL },
+	{ "unix /a group x mode 0 optional", AF_UNIX, "/a", NULL },
+	{ "unix /a optional group x", AF_UNIX, "/a", NULL },
+	{ "unix /mode", AF_UNIX, "/mode", NULL },
+	{ "unix /a mode", AF_UNIX, "/a mode", NULL },
+	{ "unix /a chmod 0660", AF_UNIX, "/a chmod 0660", NULL },
 };
+
+static const struct {
+	const char *value;
+	mode_t mode;
+	const char *group;
+	bool optional;
+} option_table[] = {
+	{ "127.0.0.1:4040", 0600, "", false },
+	{ "127.0.0.1:4040 optional", 0600, "", true },
+	{ "unix /a", 0600, "", false },
+	{ "unix /a optional", 0600, "", true },
+	{ "unix /a mode 0660", 0660, "", false },
+	{ "unix /a mode 777", 0777, "", false },
+	{ "unix /a mode 0 group 0", 0, "0", false },
+	{ "unix /a group www-data", 0600, "www-data", false },
+	{ "unix /a optional group x mode 0620", 0620, "x", true },
+};
+
+/* What stands behind the address, and what children are told of it. */
+START_TEST(test_listen_options)
+{
+	const struct config_listen *l;
+	char line[CONFIG_LISTEN_SIZE + 16];
+	int i;
+
+	snprintf(line, sizeof(line), "listen %s", option_table[_i].value);
+	for (i = 0; i < 2; i++) {
+		accept_line(line);
+		l = TAILQ_FIRST(&config.listens);
+		ck_assert_uint_eq(l->mode, option_table[_i].mode);
+		ck_assert_str_eq(l->group, option_table[_i].group);
+		ck_assert(l->optional == option_table[_i].optional);
+		ck_assert_str_eq(l->text, option_table[_i].value);
+		config_override(&config);
+		snprintf(line, sizeof(line), "listen %s", l->text);
+	}
+}
+END_TEST
 
 static void
 assert_inet(const struct config_listen *l, const char *host, const char *port)
@@ -945,11 +996,11 @@ static const struct {
 	    1000, NULL },
 	/* not with a blank or a carriage return behind it, nor escaped */
 	{ "max-clients 5\\ \ndata /a\n", ": line 1: " COUNT_ERROR("5\\"), 1000,
-	    NULL },
+	    "/a" },
 	{ "max-clients 5\\\r\ndata /a\n", ": line 1: " COUNT_ERROR("5\\"), 1000,
-	    NULL },
+	    "/a" },
 	{ "max-clients 5\\\\\ndata /a\n", ": line 1: " COUNT_ERROR("5\\\\"),
-	    1000, NULL },
+	    1000, "/a" },
 
 	/* an escaped mark is no comment, and stays escaped */
 	{ "data /a\\#b\n", ": line 1: " MARK_ERROR("data", "/a\\#b"), 1000,
@@ -969,7 +1020,7 @@ static const struct {
 	{ "max-clients \\\n5\ndata\n", ": line 3: data: value missing", 5,
 	    NULL },
 	{ "max-clients 5\ndata a\nmax-clients 6\n",
-	    ": line 2: " PATH_ERROR("data", "a"), 5, NULL },
+	    ": line 2: " PATH_ERROR("data", "a"), 6, NULL },
 	{ "\n\nlisten localhost:80\n",
 	    ": line 3: " ADDRESS_ERROR("localhost:80"), 1000, NULL },
 	{ "\n\n\n\n\n\n\n\n\n\nmax-value 65M\n",
@@ -995,6 +1046,24 @@ assert_loaded(int i, int rc, const char *name)
 	assert_round_trip();
 }
 
+/* What a file's first mistake is, or "", is left in `error`. */
+static int
+read_file(const char *path)
+{
+	struct buf errors;
+	int rc;
+
+	buf_init(&errors);
+	rc = config_file(&config, path, false, &errors);
+	buf_append_byte(&errors, '\0');
+	ck_assert(!buf_failed(&errors));
+	ck_assert_int_eq(rc, buf_size(&errors) > 1 ? -1 : 0);
+	snprintf(error, sizeof(error), "%s", (char *)buf_data(&errors));
+	error[strcspn(error, "\n")] = '\0';
+	buf_clear(&errors);
+	return rc;
+}
+
 /* Loads a new file, whose name it leaves behind; the file is gone. */
 static int
 load_file(const void *data, size_t size, char *path, size_t path_size)
@@ -1008,7 +1077,7 @@ load_file(const void *data, size_t size, char *path, size_t path_size)
 	ck_assert_int_ne(fd, -1);
 	ck_assert_int_eq(write(fd, data, size), (ssize_t)size);
 	(void)close(fd);
-	rc = config_file(&config, path, error);
+	rc = read_file(path);
 	(void)unlink(path);
 	return rc;
 }
@@ -1065,10 +1134,10 @@ START_TEST(test_file_missing)
 {
 	static const char path[] = "/nonexistent/kvd.conf";
 
-	ck_assert_int_eq(config_file(&config, path, error), -1);
+	ck_assert_int_eq(read_file(path), -1);
 	ck_assert_str_eq(error,
 	    "/nonexistent/kvd.conf: No such file or directory");
-	ck_assert_int_eq(config_file(&config, "", error), -1);
+	ck_assert_int_eq(read_file(""), -1);
 	ck_assert_str_eq(error, ": No such file or directory");
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
@@ -1076,9 +1145,89 @@ END_TEST
 
 START_TEST(test_file_directory)
 {
-	ck_assert_int_eq(config_file(&config, "/", error), -1);
+	ck_assert_int_eq(read_file("/"), -1);
 	ck_assert_str_eq(error, "/: is a directory");
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
+}
+END_TEST
+
+/* All of them, and what is right is read. */
+START_TEST(test_file_mistakes)
+{
+	static const char text[] = "junk\nmax-clients 5\ncache x\n\n\ndata d\n";
+	char path[] = "/tmp/check_config.XXXXXXXXXX", want[2048];
+	struct buf errors;
+	int fd = mkstemp(path);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	(void)close(fd);
+	buf_init(&errors);
+	ck_assert_int_eq(config_file(&config, path, true, &errors), -1);
+	buf_append_byte(&errors, '\0');
+	snprintf(want, sizeof(want),
+	    "%s: line 1: unknown keyword \"junk\"\n"
+	    "%s: line 3: cache: \"x\" is not a size from 0 to 1073741824 "
+	    "bytes, such as 512k or 1M\n"
+	    "%s: line 6: data: \"d\" is not an absolute path\n",
+	    path, path, path);
+	ck_assert_str_eq((char *)buf_data(&errors), want);
+	ck_assert_int_eq(config.max_clients, 5);
+	(void)unlink(path);
+	buf_clear(&errors);
+}
+END_TEST
+
+/* Again, it must not be something that is not there any more when it has been
+ * read, or that its reader waits for. */
+START_TEST(test_file_again)
+{
+	char path[] = "/tmp/check_config.XXXXXXXXXX";
+	struct buf errors;
+
+	buf_init(&errors);
+	ck_assert_int_eq(config_file(&config, "/dev/null", true, &errors), 0);
+	ck_assert_ptr_nonnull(mkdtemp(path));
+	ck_assert_int_eq(rmdir(path), 0);
+	ck_assert_int_eq(mkfifo(path, 0600), 0);
+	ck_assert_int_eq(config_file(&config, path, true, &errors), -1);
+	(void)unlink(path);
+	buf_append_byte(&errors, '\0');
+	ck_assert_ptr_nonnull(strstr((char *)buf_data(&errors),
+	    ": is not a regular file: it cannot be read again\n"));
+	buf_clear(&errors);
+}
+END_TEST
+
+static const struct {
+	const char *lines, *error;
+} same_table[] = {
+	{ "listen 127.0.0.1:4040\nlisten 127.0.0.1:4041", "" },
+	{ "listen 127.0.0.1:4040\nlisten [::1]:4040", "" },
+	{ "listen 127.0.0.1:0\nlisten 127.0.0.1:0", "" },
+	{ "listen [::1]:0\nlisten [::1]:0", "" },
+	{ "listen unix /a\nlisten unix /b", "" },
+	{ "listen 127.0.0.1:4040\nlisten 127.0.0.1:04040",
+	    "listen: 127.0.0.1:4040 and 127.0.0.1:04040 are the same "
+	    "address\n" },
+	{ "listen [::1]:1\nlisten [0::1]:1 optional",
+	    "listen: [::1]:1 and [0::1]:1 optional are the same address\n" },
+	{ "listen unix /a\nlisten unix /a mode 0666",
+	    "listen: unix /a and unix /a mode 0666 are the same address\n" },
+};
+
+START_TEST(test_same)
+{
+	struct buf errors;
+
+	buf_init(&errors);
+	config_override(&config);
+	ck_assert_int_eq(load_lines(same_table[_i].lines), 0);
+	ck_assert_int_eq(config_check_listens(&config, &errors),
+	    same_table[_i].error[0] == '\0' ? 0 : -1);
+	buf_append_byte(&errors, '\0');
+	ck_assert_str_eq((char *)buf_data(&errors), same_table[_i].error);
+	buf_clear(&errors);
 }
 END_TEST
 
@@ -1127,7 +1276,7 @@ START_TEST(test_file_long_name)
 	ck_assert_ptr_nonnull(file);
 	fprintf(file, "\njunk\n");
 	(void)fclose(file);
-	rc = config_file(&config, path, error);
+	rc = read_file(path);
 	(void)unlink(path);
 	ck_assert_int_eq(rc, -1);
 	ck_assert_msg(strstr(error, "line 2") != NULL, "%s", error);
@@ -1388,6 +1537,8 @@ add_listen(Suite *suite)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, test_listen, 0, UNIT_COUNT(listen_table));
+	tcase_add_loop_test(tc, test_listen_options, 0,
+	    UNIT_COUNT(option_table));
 	tcase_add_test(tc, test_listen_path_bounds);
 	tcase_add_test(tc, test_listen_text_bounds);
 	tcase_add_test(tc, test_listen_accumulates);
@@ -1423,6 +1574,9 @@ add_files(Suite *suite)
 	tcase_add_test(tc, test_nul);
 	tcase_add_test(tc, test_file_missing);
 	tcase_add_test(tc, test_file_directory);
+	tcase_add_test(tc, test_file_mistakes);
+	tcase_add_test(tc, test_file_again);
+	tcase_add_loop_test(tc, test_same, 0, UNIT_COUNT(same_table));
 	tcase_add_test(tc, test_file_large);
 	tcase_add_test(tc, test_file_long_name);
 	tcase_add_loop_test(tc, test_accepted_again, 0,

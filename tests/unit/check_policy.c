@@ -9,7 +9,7 @@
 
 /* The numbers below are meant for these. */
 _Static_assert(POLICY_BACKOFF_MIN_MS == 100 && POLICY_BACKOFF_MAX_MS == 30000 &&
-	POLICY_HEALTHY_MS == 60000 && POLICY_STATES == 7 && POLICY_EVENTS == 9,
+	POLICY_HEALTHY_MS == 60000 && POLICY_STATES == 7 && POLICY_EVENTS == 10,
     "the tables know the limits");
 
 /* Times that nothing else could be taken for. */
@@ -33,7 +33,7 @@ static const char *const state_names[] = { "idle", "waiting", "starting",
 	"ready", "failing", "replacing", "stopping" };
 static const char *const event_names[] = { "start", "stop", "replace",
 	"is ready", "hung", "ended well", "ended badly", "ended for good",
-	"deadline" };
+	"not started", "deadline" };
 
 static struct policy
 policy_in(enum policy_state state)
@@ -56,6 +56,7 @@ enum {
 	START,
 	STOP,
 	ABORT,
+	RETRY,
 };
 
 static const int64_t deadlines[] = {
@@ -65,6 +66,7 @@ static const int64_t deadlines[] = {
 	[START] = NOW_MS + START_MS,
 	[STOP] = NOW_MS + STOP_MS,
 	[ABORT] = NOW_MS + ABORT_MS,
+	[RETRY] = NOW_MS + POLICY_RETRY_MS,
 };
 
 struct cell {
@@ -86,12 +88,14 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
+	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	},
 	{
 	    /* waiting */
 	    { POLICY_DO_NOTHING, POLICY_WAITING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, KEPT },
+	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
@@ -109,6 +113,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
+	    { POLICY_DO_NOTHING, POLICY_WAITING, RETRY },
 	    { POLICY_DO_KILL, POLICY_FAILING, OFF },
 	},
 	{
@@ -122,6 +127,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
 	    { POLICY_DO_COMPLAIN, POLICY_READY, KEPT },
+	    { POLICY_DO_COMPLAIN, POLICY_READY, KEPT },
 	},
 	{
 	    /* failing */
@@ -133,6 +139,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
+	    { POLICY_DO_COMPLAIN, POLICY_FAILING, KEPT },
 	    { POLICY_DO_KILL, POLICY_FAILING, OFF },
 	},
 	{
@@ -145,6 +152,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
+	    { POLICY_DO_COMPLAIN, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_KILL, POLICY_REPLACING, OFF },
 	},
 	{
@@ -157,6 +165,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
+	    { POLICY_DO_COMPLAIN, POLICY_STOPPING, KEPT },
 	    { POLICY_DO_KILL, POLICY_STOPPING, OFF },
 	},
 };

@@ -140,6 +140,39 @@ expect_live_from(const struct sockaddr_storage *addr, int64_t live)
 	roster_release(roster, slot);
 }
 
+/* The slot of a worker, or ROSTER_NONE. */
+static uint32_t
+find(struct roster *r, pid_t pid)
+{
+	uint32_t slot = ROSTER_NONE;
+	pid_t other = -1;
+
+	while ((slot = roster_next(r, 0, slot, &other)) != ROSTER_NONE)
+		if (other == pid)
+			break;
+	return slot;
+}
+
+/* As the master does, if there is such a worker. */
+static pid_t
+release_soon(struct roster *r, pid_t pid)
+{
+	uint32_t slot = find(r, pid);
+
+	return slot == ROSTER_NONE ? 0 : roster_release_soon(r, slot);
+}
+
+/* As the worker of the slot has it. */
+static char *
+map_cell(uint32_t slot)
+{
+	char *cell = roster_map_cell(roster_fd, slot);
+
+	ck_assert_ptr_nonnull(cell);
+	ck_assert_str_eq(cell, "");
+	return cell;
+}
+
 /* Counting */
 
 START_TEST(test_empty)
@@ -147,12 +180,12 @@ START_TEST(test_empty)
 	pid_t pid;
 
 	expect_live(0);
-	ck_assert_uint_eq(roster_find(roster, getpid()), ROSTER_NONE);
-	ck_assert_uint_eq(roster_find(roster, 0), ROSTER_NONE);
+	ck_assert_uint_eq(find(roster, getpid()), ROSTER_NONE);
+	ck_assert_uint_eq(find(roster, 0), ROSTER_NONE);
 	ck_assert_uint_eq(roster_next(roster, getpid(), ROSTER_NONE, &pid),
 	    ROSTER_NONE);
 	ck_assert(!roster_has_unnamed(roster, getpid()));
-	ck_assert_int_eq(roster_release_pid(roster, 1), 0);
+	ck_assert_int_eq(release_soon(roster, 1), 0);
 	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
 	ck_assert_int_eq(roster_settle(roster, getpid(), 1), 0);
 	expect_live(0);
@@ -334,10 +367,10 @@ START_TEST(test_names)
 	for (i = 0; i < 3; i++) {
 		slots[i] = take(&addr);
 		ck_assert(roster_has_unnamed(roster, getpid()));
-		ck_assert_uint_eq(roster_find(roster, 100 + i), ROSTER_NONE);
+		ck_assert_uint_eq(find(roster, 100 + i), ROSTER_NONE);
 		roster_set_pid(roster, slots[i], 100 + i);
 		ck_assert(!roster_has_unnamed(roster, getpid()));
-		ck_assert_uint_eq(roster_find(roster, 100 + i), slots[i]);
+		ck_assert_uint_eq(find(roster, 100 + i), slots[i]);
 	}
 	for (n = ROSTER_NONE, i = 0; i < 3; i++) {
 		n = roster_next(roster, getpid(), n, &pid);
@@ -352,18 +385,18 @@ START_TEST(test_names)
 	    ROSTER_NONE);
 
 	/* By its pid, and once; who has left is nobody's. */
-	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
-	ck_assert_uint_eq(roster_find(roster, 101), ROSTER_NONE);
+	ck_assert_int_eq(release_soon(roster, 101), 0);
+	ck_assert_uint_eq(find(roster, 101), ROSTER_NONE);
 	ck_assert_uint_eq(roster_next(roster, 0, slots[0], &pid), slots[2]);
 	expect_live(2);
-	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
+	ck_assert_int_eq(release_soon(roster, 101), 0);
 	expect_live(2);
 	ck_assert_uint_eq(roster_next(roster, getpid(), slots[0], &pid),
 	    slots[2]);
 
 	/* A slot that is used again has no pid yet. */
 	ck_assert_uint_eq(take(&addr), slots[1]);
-	ck_assert_uint_eq(roster_find(roster, 101), ROSTER_NONE);
+	ck_assert_uint_eq(find(roster, 101), ROSTER_NONE);
 	ck_assert(roster_has_unnamed(roster, getpid()));
 }
 END_TEST
@@ -378,7 +411,7 @@ START_TEST(test_settle)
 	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
 	ck_assert_int_eq(roster_settle(roster, getpid(), 101), 0);
 	expect_live(1);
-	ck_assert_uint_eq(roster_find(roster, 101), ROSTER_NONE);
+	ck_assert_uint_eq(find(roster, 101), ROSTER_NONE);
 
 	/* It had not forked. */
 	(void)take(&addr);
@@ -393,10 +426,10 @@ START_TEST(test_settle)
 	slot = take(&addr);
 	ck_assert_int_eq(roster_settle(roster, getpid(), 101), 0);
 	expect_live(2);
-	ck_assert_uint_eq(roster_find(roster, 101), slot);
+	ck_assert_uint_eq(find(roster, 101), slot);
 	ck_assert(!roster_has_unnamed(roster, getpid()));
-	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
-	ck_assert_int_eq(roster_release_pid(roster, 100), 0);
+	ck_assert_int_eq(release_soon(roster, 101), 0);
+	ck_assert_int_eq(release_soon(roster, 100), 0);
 	expect_live(0);
 }
 END_TEST
@@ -428,8 +461,8 @@ START_TEST(test_settle_owner)
 	ck_assert_uint_ne(slot, ROSTER_NONE);
 	slot = roster_next(roster, getpid(), slot, &pid);
 	ck_assert_uint_ne(slot, ROSTER_NONE);
-	ck_assert_int_eq(roster_release_pid(roster, 100), 0);
-	ck_assert_int_eq(roster_release_pid(roster, 101), 0);
+	ck_assert_int_eq(release_soon(roster, 100), 0);
+	ck_assert_int_eq(release_soon(roster, 101), 0);
 	expect_live(0);
 }
 END_TEST
@@ -500,7 +533,7 @@ static void
 model_release(struct model *m, int i, uint64_t *random)
 {
 	if (m->clients[i].pid != 0 && unit_random(random) % 2 == 0)
-		(void)roster_release_pid(roster, m->clients[i].pid);
+		(void)release_soon(roster, m->clients[i].pid);
 	else
 		roster_release(roster, m->clients[i].slot);
 	m->clients[i].used = false;
@@ -520,8 +553,7 @@ model_check(const struct model *m)
 			continue;
 		if (m->clients[i].pid == 0)
 			unnamed = true;
-		else if (roster_find(roster, m->clients[i].pid) !=
-		    m->clients[i].slot)
+		else if (find(roster, m->clients[i].pid) != m->clients[i].slot)
 			ck_abort_msg("pid %d is lost", m->clients[i].pid);
 		else
 			named++;
@@ -604,44 +636,37 @@ START_TEST(test_shared)
 	ck_assert_ptr_nonnull(other);
 	slot = take(&addr);
 	roster_set_pid(roster, slot, 100);
-	ck_assert_uint_eq(roster_find(other, 100), slot);
-	(void)strlcpy(roster_cell(roster, slot), "GET", ROSTER_CELL_SIZE);
-	ck_assert_str_eq(roster_cell(other, slot), "GET");
-	ck_assert_int_eq(roster_release_pid(other, 100), 0);
+	ck_assert_uint_eq(find(other, 100), slot);
+	ck_assert_int_eq(release_soon(other, 100), 0);
 	expect_live(0);
-	/* The next one has an empty cell. */
 	ck_assert_uint_eq(take(&addr), slot);
-	ck_assert_str_eq(roster_cell(other, slot), "");
 	roster_close(other);
 }
 END_TEST
 
-/* Cells lie side by side, and apart. */
+/* Each is a page, and no other's. */
 START_TEST(test_cells)
 {
-	struct sockaddr_storage addr = unix_address();
-	uint32_t slots[3];
+	static const uint32_t slots[] = { 0, 1, 2, ROSTER_MAX - 1 };
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	char *cells[4];
 	int i;
 
-	for (i = 0; i < 3; i++)
-		slots[i] = take(&addr);
-	for (i = 0; i < 3; i++)
-		memset(roster_cell(roster, slots[i]), '0' + i,
-		    ROSTER_CELL_SIZE);
-	for (i = 0; i < 3; i++) {
-		ck_assert_int_eq(roster_cell(roster, slots[i])[0], '0' + i);
-		ck_assert_int_eq(
-		    roster_cell(roster, slots[i])[ROSTER_CELL_SIZE - 1],
-		    '0' + i);
+	for (i = 0; i < 4; i++) {
+		cells[i] = map_cell(slots[i]);
+		memset(cells[i], '0' + i, page);
 	}
-	ck_assert_uint_eq((uintptr_t)roster_cell(roster, 0) % ROSTER_CELL_SIZE,
-	    0);
-	/* The last there can be. */
-	roster_cell(roster, ROSTER_MAX - 1)[ROSTER_CELL_SIZE - 1] = 'x';
+	for (i = 0; i < 4; i++) {
+		ck_assert_int_eq(cells[i][0], '0' + i);
+		ck_assert_int_eq(cells[i][page - 1], '0' + i);
+	}
+	/* The next worker of a slot begins with an empty one. */
+	ck_assert_int_eq(map_cell(1)[0], '\0');
+	expect_live(0);
 }
 END_TEST
 
-/* A worker has the cells, and of the rest nothing. */
+/* A worker has nothing of it, not even what is read only. */
 START_TEST(test_worker)
 {
 	struct sockaddr_storage addr = unix_address();
@@ -652,17 +677,40 @@ START_TEST(test_worker)
 	pid = fork();
 	ck_assert_int_ne(pid, -1);
 	if (pid == 0) {
-		(void)strlcpy(roster_cell(roster, slot), "GET",
-		    ROSTER_CELL_SIZE);
+		if (roster_map_cell(roster_fd, slot) == NULL)
+			_exit(0);
 		(void)close(STDERR_FILENO); /* a sanitizer has much to say */
 		roster_set_pid(roster, slot, 4711);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_ne(status, 0);
-	ck_assert_str_eq(roster_cell(roster, slot), "GET");
-	ck_assert_uint_eq(roster_find(roster, 4711), ROSTER_NONE);
+	ck_assert_uint_eq(find(roster, 4711), ROSTER_NONE);
 	expect_live(1);
+}
+END_TEST
+
+START_TEST(test_refused)
+{
+	const uint64_t *refused = roster_map_refused(roster_fd);
+	int status;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(refused);
+	ck_assert_uint_eq(*refused, 0);
+	roster_count_refused(roster);
+	roster_count_refused(roster);
+	ck_assert_uint_eq(*refused, 2);
+	pid = fork();
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		(void)close(STDERR_FILENO);
+		*(volatile uint64_t *)(uintptr_t)refused = 0;
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_ne(status, 0);
+	ck_assert_uint_eq(*refused, 2);
 }
 END_TEST
 
@@ -729,7 +777,7 @@ START_TEST(test_report_end)
 	expect_report(slot, STATUS_EXIT,
 	    "client on a Unix socket) exited "
 	    "with status 70 while idle; ran ");
-	(void)strlcpy(roster_cell(roster, slot), "PUT", ROSTER_CELL_SIZE);
+	(void)strlcpy(map_cell(slot), "PUT", ROSTER_CELL_SIZE);
 	expect_report(slot, STATUS_EXIT, " exited with status 70 during PUT; ");
 #ifdef HAVE_SIGABBREV_NP
 	expect_report(slot, STATUS_SEGV, " died of SIGSEGV during PUT; ");
@@ -764,7 +812,7 @@ START_TEST(test_report_cell)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slot = take(&addr), next = take(&addr);
-	char *cell = roster_cell(roster, slot);
+	char *cell = map_cell(slot);
 	size_t size = cell_table[_i].cell.size;
 
 	memset(cell, '#', ROSTER_CELL_SIZE);
@@ -774,7 +822,7 @@ START_TEST(test_report_cell)
 	cell[size] = '\0';
 	expect_report(slot, STATUS_EXIT, cell_table[_i].want);
 	memset(cell, 'A', ROSTER_CELL_SIZE);
-	memset(roster_cell(roster, next), 'B', ROSTER_CELL_SIZE);
+	memset(map_cell(next), 'B', ROSTER_CELL_SIZE);
 	expect_report(slot, STATUS_EXIT, "during AAAAAAAAAAAAAAA;");
 }
 END_TEST
@@ -785,7 +833,7 @@ START_TEST(test_report_random)
 	    inet_address("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
 	uint64_t random = 88172645463325252ULL;
 	uint32_t slot = take(&addr);
-	char *cell = roster_cell(roster, slot);
+	char *cell = map_cell(slot);
 	int i, j;
 
 	for (i = 0; i < 20000; i++) {
@@ -877,8 +925,7 @@ clean_up(pid_t dead)
 	pid_t pid = 0;
 
 	while ((slot = roster_next(roster, dead, slot, &pid)) != ROSTER_NONE)
-		if (roster_find(roster, pid) != slot ||
-		    roster_release_pid(roster, pid) != 0)
+		if (find(roster, pid) != slot || release_soon(roster, pid) != 0)
 			ck_abort_msg("slot %u cannot be released", slot);
 	if (roster_settle(roster, dead, 0) != 0)
 		ck_abort_msg("somebody holds the lock");
@@ -962,7 +1009,7 @@ take_own(bool named)
 static bool
 has_own(bool named)
 {
-	return named ? roster_find(roster, getpid()) != ROSTER_NONE :
+	return named ? find(roster, getpid()) != ROSTER_NONE :
 		       roster_has_unnamed(roster, getpid());
 }
 
@@ -970,7 +1017,7 @@ has_own(bool named)
 static pid_t
 release_own(bool named)
 {
-	pid_t holder = named ? roster_release_pid(roster, getpid()) :
+	pid_t holder = named ? release_soon(roster, getpid()) :
 			       roster_settle(roster, getpid(), 0);
 
 	if (has_own(named) != (holder != 0))
@@ -1050,6 +1097,7 @@ add_memory(Suite *suite)
 	tcase_add_test(tc, test_shared);
 	tcase_add_test(tc, test_cells);
 	tcase_add_test(tc, test_worker);
+	tcase_add_test(tc, test_refused);
 	tcase_add_loop_test(tc, test_report_client, 0,
 	    UNIT_COUNT(client_table));
 	tcase_add_test(tc, test_report_end);

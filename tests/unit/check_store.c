@@ -6,6 +6,7 @@
 
 #include "unit.h"
 
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -1007,7 +1008,7 @@ END_TEST
 /* The same process is not two owners either. */
 START_TEST(test_locked_by_self)
 {
-	struct store_options o = { .dir = fx.dir, .owner_pid = 4711 };
+	struct store_options o = { .dir = fx.dir, .create = true };
 	struct store *second;
 
 	open_store();
@@ -1024,7 +1025,7 @@ END_TEST
 static void
 refuse_second(long owner_pid)
 {
-	struct store_options o = { .dir = fx.dir };
+	struct store_options o = { .dir = fx.dir, .create = true };
 	struct store *second;
 	char owner[64];
 
@@ -1040,7 +1041,9 @@ static const long pid_table[] = { 1, 4711, 1234567, 42, LONG_MAX, 7 };
 
 START_TEST(test_lock_pid)
 {
-	struct store_options o = { .dir = fx.dir, .sync_ms = STORE_SYNC_NEVER };
+	struct store_options o = { .dir = fx.dir,
+		.create = true,
+		.sync_ms = STORE_SYNC_NEVER };
 	char lock[sizeof(fx.file)];
 	struct stat st;
 	size_t i;
@@ -1238,7 +1241,7 @@ START_TEST(test_not_a_directory)
 
 	ck_assert_int_ge(fd, 0);
 	(void)close(fd);
-	assert_refused("Not a directory");
+	assert_refused("not a directory");
 }
 END_TEST
 
@@ -1262,6 +1265,185 @@ START_TEST(test_no_rights)
 	ck_assert_int_eq(chmod(fx.dir, 0), 0);
 	ck_assert_int_eq(try_open(STORE_SYNC_ALWAYS), STORE_REFUSED);
 	ck_assert_int_eq(chmod(fx.dir, 0700), 0);
+}
+END_TEST
+
+/*
+ * What goes away, is emptied or is exchanged while kvd runs: a registry that
+ * is restarted finds it so.
+ */
+
+static uint64_t identity[2];
+
+/* Opens what is there, as the registry does when it is restarted. */
+static enum store_result
+try_restart(void)
+{
+	struct store_options o = { .dir = fx.dir,
+		.identity = { identity[0], identity[1] },
+		.sync_ms = STORE_SYNC_NEVER };
+
+	store_close(fx.store);
+	return store_open(&fx.store, &o);
+}
+
+static void
+refuse_restart(const char *word)
+{
+	ck_assert_int_eq(try_restart(), STORE_REFUSED);
+	if (strstr(store_error(fx.store), word) == NULL)
+		ck_abort_msg("no \"%s\" in: %s", word, store_error(fx.store));
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), fx.dir));
+	close_store();
+}
+
+/* A store with its identity; closed. */
+static void
+begin_store(void)
+{
+	make_store("v");
+	open_store();
+	store_identity(fx.store, identity);
+	close_store();
+	ck_assert_uint_ne(identity[1], 0);
+	assert_ok(try_restart());
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+	close_store();
+}
+
+static const char *
+beside(const char *name)
+{
+	static char paths[2][sizeof(fx.file)];
+	static unsigned int next;
+	char *path = paths[next++ % 2];
+
+	snprintf(path, sizeof(paths[0]), "%s/%s", fx.dir, name);
+	return path;
+}
+
+START_TEST(test_directory_gone)
+{
+	char away[sizeof(fx.dir) + 8];
+
+	begin_store();
+	snprintf(away, sizeof(away), "%s.away", fx.dir);
+	ck_assert_int_eq(rename(fx.dir, away), 0);
+	refuse_restart("has gone while kvd runs");
+	ck_assert_int_eq(access(fx.dir, F_OK), -1);
+	/* As the directory below a mount point: nothing is made there. */
+	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
+	refuse_restart("data.mdb has gone while kvd runs");
+	ck_assert_int_eq(access(fx.file, F_OK), -1);
+	ck_assert_int_eq(rmdir(fx.dir), 0);
+	ck_assert_int_eq(rename(away, fx.dir), 0);
+	assert_ok(try_restart());
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+}
+END_TEST
+
+START_TEST(test_file_gone)
+{
+	begin_store();
+	ck_assert_int_eq(unlink(fx.file), 0);
+	refuse_restart("data.mdb has gone while kvd runs");
+	ck_assert_int_eq(access(fx.file, F_OK), -1);
+}
+END_TEST
+
+/* No bytes, and no buckets: as an empty file, and as LMDB makes one. */
+START_TEST(test_file_emptied)
+{
+	begin_store();
+	if (_i == 0) {
+		ck_assert_int_eq(truncate(fx.file, 0), 0);
+		refuse_restart("data.mdb has gone while kvd runs");
+	} else {
+		ck_assert_int_eq(unlink(fx.file), 0);
+		mdb_env_close(open_raw());
+		identity[0] = identity[1] = 0;
+		refuse_restart("all that it held has gone");
+	}
+}
+END_TEST
+
+/* A store, but another than the one that kvd began with. */
+START_TEST(test_exchanged)
+{
+	char away[sizeof(fx.dir) + 8];
+
+	begin_store();
+	snprintf(away, sizeof(away), "%s.away", fx.dir);
+	if (_i == 0) {
+		ck_assert_int_eq(rename(fx.dir, away), 0);
+	} else {
+		ck_assert_int_eq(rename(fx.file, away), 0);
+	}
+	make_store("another");
+	refuse_restart("another store");
+	identity[0] = identity[1] = 0;
+	assert_ok(try_restart());
+	assert_value(snapshot(), text("b"), text("k"), text("another"));
+}
+END_TEST
+
+/* Swept or exchanged, what a kvd has locked is locked. */
+START_TEST(test_lock_swept)
+{
+	int fd;
+
+	make_store("v");
+	fork_owner();
+	ck_assert_int_eq(unlink(beside("lock")), 0);
+	if (_i == 1) {
+		fd = creat(beside("lock"), 0600);
+		ck_assert_int_ge(fd, 0);
+		(void)close(fd);
+	}
+	if (_i == 2)
+		ck_assert_int_eq(rename(fx.file, beside("moved")), 0);
+	assert_refused("in use");
+}
+END_TEST
+
+/* As by a kvd that locks the file only. */
+START_TEST(test_lock_of_older)
+{
+	int fd;
+
+	make_store("v");
+	fd = open(beside("lock"), O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+	assert_refused("in use");
+	(void)close(fd);
+	assert_ok(try_open(STORE_SYNC_ALWAYS));
+}
+END_TEST
+
+START_TEST(test_writable_by_others)
+{
+	make_store("v");
+	ck_assert_int_eq(chmod(fx.dir, 0777), 0);
+	assert_refused("chmod");
+	ck_assert_int_eq(chmod(fx.dir, 0700), 0);
+	open_store();
+}
+END_TEST
+
+/* The store's name is made durable all the same. */
+START_TEST(test_parent_not_readable)
+{
+	char *slash;
+
+	slash = strrchr(fx.dir, '/');
+	*slash = '\0';
+	ck_assert_int_eq(chmod(fx.dir, 0311), 0);
+	*slash = '/';
+	assert_ok(try_open(STORE_SYNC_ALWAYS));
+	*slash = '\0';
+	ck_assert_int_eq(chmod(fx.dir, 0700), 0);
+	*slash = '/';
 }
 END_TEST
 
@@ -1428,6 +1610,14 @@ tcase_refused(void)
 	tcase_add_test(tc, test_not_a_directory);
 	tcase_add_test(tc, test_lock_is_a_directory);
 	tcase_add_test(tc, test_no_rights);
+	tcase_add_test(tc, test_directory_gone);
+	tcase_add_test(tc, test_file_gone);
+	tcase_add_loop_test(tc, test_file_emptied, 0, 2);
+	tcase_add_loop_test(tc, test_exchanged, 0, 2);
+	tcase_add_loop_test(tc, test_lock_swept, 0, 3);
+	tcase_add_test(tc, test_lock_of_older);
+	tcase_add_test(tc, test_writable_by_others);
+	tcase_add_test(tc, test_parent_not_readable);
 	return tc;
 }
 

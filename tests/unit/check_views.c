@@ -633,7 +633,12 @@ START_TEST(test_set_sync)
 	assert_ok(store_create(batch(), text("b")));
 	commit();
 	ck_assert(store_unsynced(fx.store));
+	/* What was never to be synced is, as soon as it is to be. */
 	assert_ok(store_set_sync(fx.store, 50));
+	ck_assert(!store_unsynced(fx.store));
+	commit_put("0");
+	ck_assert(store_unsynced(fx.store));
+	assert_ok(store_set_sync(fx.store, STORE_SYNC_NEVER));
 	ck_assert(store_unsynced(fx.store));
 	assert_ok(store_set_sync(fx.store, STORE_SYNC_ALWAYS));
 	ck_assert(!store_unsynced(fx.store));

@@ -80,6 +80,7 @@ enum store_result
 try_open_waiting(int sync_ms, int lock_wait_ms)
 {
 	struct store_options o = { .dir = fx.dir,
+		.create = true,
 		.sync_ms = sync_ms,
 		.lock_wait_ms = lock_wait_ms,
 		.owner_pid = (long)getpid() };

@@ -1,0 +1,116 @@
+/*
+ * log_sink: standard error and syslogd, without ever waiting for either.
+ * Runs in master, registry, acceptor and workers; trusts neither reader.
+ */
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <paths.h>
+#include <poll.h>
+#include <stdio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log_sink.h"
+
+/* Room for a line, and for what is put before it. */
+#define DATAGRAM_MAX 4200
+
+/* The connection to syslogd, for this process and those that it forks. */
+static struct {
+	int fd; /* -1: none */
+	int type;
+} syslogd = { .fd = -1, .type = SOCK_DGRAM };
+
+/* For a pipe or a terminal that startup_stderr() could not open anew, and
+ * that may have been filled by somebody else after poll(2), this is as near
+ * to not waiting as can be. */
+bool
+log_sink_stderr(const char *line, size_t size)
+{
+	struct pollfd pfd = { .fd = STDERR_FILENO, .events = POLLOUT };
+	ssize_t n;
+
+	n = send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == -1 && errno == ENOTSOCK && poll(&pfd, 1, 0) == 1)
+		n = write(STDERR_FILENO, line, size);
+	return n == (ssize_t)size;
+}
+
+static void
+connect_syslogd(int type)
+{
+	static const struct sockaddr_un sun = { .sun_family = AF_UNIX,
+		.sun_path = _PATH_LOG };
+	int saved;
+
+	syslogd.type = type;
+	syslogd.fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (syslogd.fd == -1 ||
+	    connect(syslogd.fd, (const struct sockaddr *)&sun, sizeof(sun)) ==
+		0)
+		return;
+	saved = errno;
+	log_sink_close();
+	errno = saved;
+}
+
+void
+log_sink_open(void)
+{
+	if (syslogd.fd != -1)
+		return;
+	connect_syslogd(SOCK_DGRAM);
+	/* A few listen on a stream socket: syslog(3) does the same. */
+	if (syslogd.fd == -1 && errno == EPROTOTYPE)
+		connect_syslogd(SOCK_STREAM);
+}
+
+void
+log_sink_close(void)
+{
+	if (syslogd.fd != -1)
+		(void)close(syslogd.fd);
+	syslogd.fd = -1;
+}
+
+/* In a stream, a NUL byte ends each line. */
+static bool
+send_to_syslogd(const char *line, size_t size)
+{
+	if (syslogd.fd == -1)
+		return false;
+	size += syslogd.type == SOCK_STREAM;
+	return send(syslogd.fd, line, size, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+	    (ssize_t)size;
+}
+
+/* The format of RFC 3164, with the local time, that syslog(3) writes. */
+bool
+log_sink_syslog(int priority, const char *text)
+{
+	char line[DATAGRAM_MAX], date[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	int n;
+
+	if (localtime_r(&now, &tm) == NULL ||
+	    strftime(date, sizeof(date), "%b %e %T", &tm) == 0)
+		return false;
+	n = snprintf(line, sizeof(line), "<%d>%s kvd[%ld]: %s",
+	    LOG_DAEMON | priority, date, (long)getpid(), text);
+	if (n < 0 || n >= (int)sizeof(line))
+		return false;
+	log_sink_open();
+	if (send_to_syslogd(line, (size_t)n))
+		return true;
+	if (errno == EAGAIN || errno == ENOBUFS)
+		return false;
+	/* Another syslogd may have taken its place. */
+	log_sink_close();
+	log_sink_open();
+	return send_to_syslogd(line, (size_t)n);
+}

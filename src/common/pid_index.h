@@ -1,0 +1,43 @@
+/*
+ * From a process id to a slot of the roster: who has ended?  Memory of one
+ * process, with room for every slot; untouched room costs nothing, and forked
+ * processes do not have it.
+ */
+
+#ifndef COMMON_PID_INDEX_H
+#define COMMON_PID_INDEX_H
+
+#include <sys/types.h>
+#include <sys/tree.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/roster.h"
+
+struct pid_entry {
+	RB_ENTRY(pid_entry) entry;
+	pid_t pid;
+};
+RB_HEAD(pid_tree, pid_entry);
+
+struct pid_index {
+	struct pid_tree tree;
+	struct pid_entry *entries; /* ROSTER_MAX, by slot */
+};
+
+/* Returns 0, or -1 with errno. */
+int pid_index_init(struct pid_index *);
+void pid_index_clear(struct pid_index *);
+
+/* Neither the pid nor the slot may be in it already. */
+void pid_index_add(struct pid_index *, pid_t, uint32_t slot);
+/* The slot, or ROSTER_NONE. */
+uint32_t pid_index_find(struct pid_index *, pid_t);
+void pid_index_remove(struct pid_index *, uint32_t slot);
+bool pid_index_is_empty(const struct pid_index *);
+/* The first process, in order of pid, whose pid is above `after` (0: of all);
+ * 0: there is none. */
+pid_t pid_index_next(struct pid_index *, pid_t after);
+
+#endif

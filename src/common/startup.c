@@ -1,0 +1,168 @@
+/*
+ * startup: an orderly beginning.  Runs in each program, first of all; trusts
+ * nothing that the parent has left.
+ */
+
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/startup.h"
+
+/* Modes are given where files are made; this is for what others make. */
+#define UMASK 022
+
+void
+startup_descriptors(void)
+{
+	static const int flags[] = { [STDIN_FILENO] = O_RDONLY,
+		/* What a program prints for others must not vanish. */
+		[STDOUT_FILENO] = O_RDONLY,
+		[STDERR_FILENO] = O_WRONLY };
+	int fd;
+
+	/* Both take the lowest that is free; a socket that is not connected
+	 * is one that nothing can be read from or written to. */
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1 &&
+		    open(_PATH_DEVNULL, flags[fd]) == -1)
+			(void)socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static void
+set_signals(const int *blocked, const int *ignored)
+{
+	sigset_t mask;
+	int signo;
+
+	/* First, so that none is lost while actions change. */
+	sigemptyset(&mask);
+	for (; *blocked != 0; blocked++)
+		sigaddset(&mask, *blocked);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+	for (signo = 1; signo < NSIG; signo++)
+		(void)signal(signo, SIG_DFL);
+	for (; *ignored != 0; ignored++)
+		(void)signal(*ignored, SIG_IGN);
+}
+
+/* Those of setitimer(2) and alarm(2) outlive execve(2). */
+static void
+stop_timers(void)
+{
+	static const struct itimerval none;
+
+	(void)setitimer(ITIMER_REAL, &none, NULL);
+	(void)setitimer(ITIMER_VIRTUAL, &none, NULL);
+	(void)setitimer(ITIMER_PROF, &none, NULL);
+}
+
+void
+startup_master(void)
+{
+	static const int blocked[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0 };
+	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
+
+	set_signals(blocked, ignored);
+	startup_descriptors();
+	stop_timers();
+	(void)umask(UMASK);
+}
+
+void
+startup_child(const char *name)
+{
+	static const int blocked[] = { SIGCHLD, SIGTERM, 0 };
+	static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGXFSZ, 0 };
+
+	set_signals(blocked, ignored);
+	startup_descriptors();
+	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
+	(void)umask(UMASK);
+}
+
+void
+startup_unblock(void)
+{
+	sigset_t none;
+
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Which of the descriptors can be made not to block without a new
+ * description: a socket's writes take MSG_DONTWAIT, files do not wait. */
+static bool
+may_block(void)
+{
+	struct stat st;
+
+	return fstat(STDERR_FILENO, &st) == 0 &&
+	    (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
+}
+
+void
+startup_stderr(void)
+{
+	int fd;
+
+	if (!may_block())
+		return;
+	/* Not the same file opened again by name: this very object. */
+	fd = open("/proc/self/fd/2",
+	    O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	(void)dup2(fd, STDERR_FILENO);
+	(void)close(fd);
+}
+
+static bool
+is_among(const int *list, size_t n, int fd)
+{
+	while (n > 0)
+		if (list[--n] == fd)
+			return true;
+	return false;
+}
+
+/* Without /proc there is only one way to find them. */
+static void
+close_by_number(const int *keep, size_t n)
+{
+	long fd, max = sysconf(_SC_OPEN_MAX);
+
+	for (fd = STDERR_FILENO + 1; fd < max; fd++)
+		if (!is_among(keep, n, (int)fd))
+			(void)close((int)fd);
+}
+
+void
+startup_close_others(const int *keep, size_t n)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/proc/self/fd");
+	int fd;
+
+	if (dir == NULL) {
+		close_by_number(keep, n);
+		return;
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		fd = atoi(entry->d_name); /* 0 for . and .. */
+		if (fd > STDERR_FILENO && fd != dirfd(dir) &&
+		    !is_among(keep, n, fd))
+			(void)close(fd);
+	}
+	(void)closedir(dir);
+}

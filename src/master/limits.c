@@ -1,0 +1,136 @@
+/*
+ * limits: descriptors and memory.  Runs in the master, and between fork and
+ * exec in an acceptor.
+ */
+
+#include <sys/resource.h>
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "master/limits.h"
+
+/* What the registry has open beside its workers' connections, with some to
+ * spare for connections that it has not seen the end of yet. */
+#define REGISTRY_FDS 24
+/* What the master has open beside listening sockets and acceptors, and needs
+ * twice of those while it starts a child. */
+#define MASTER_FDS 24
+/* Of the kernel's scale of -1000 to 1000. */
+#define PROTECTED (-500)
+#define EXPOSED_BY 300
+#define OOM_MAX 1000
+#define OOM_FILE "/proc/self/oom_score_adj"
+
+void
+limits_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
+		log_warn("cannot raise the limit of descriptors");
+}
+
+static int64_t
+count_master_fds(const struct config *config)
+{
+	const struct config_listen *l;
+	int64_t n = MASTER_FDS + config->acceptors;
+
+	TAILQ_FOREACH(l, &config->listens, entry)
+		n += 2;
+	return n;
+}
+
+int64_t
+limits_clients(const struct config *config, int64_t *limit)
+{
+	struct rlimit nofile;
+
+	*limit = INT64_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &nofile) == 0 &&
+	    nofile.rlim_max != RLIM_INFINITY)
+		*limit = (int64_t)nofile.rlim_max;
+	if (*limit <= REGISTRY_FDS || *limit < count_master_fds(config))
+		return 0;
+	return *limit - REGISTRY_FDS;
+}
+
+int
+limits_apply(struct config *config)
+{
+	int64_t limit, fit = limits_clients(config, &limit);
+
+	if (fit == 0) {
+		log_warnx("kvd cannot work with a limit of %" PRId64
+			  " open files: raise it (ulimit -Hn, LimitNOFILE)",
+		    limit);
+		return -1;
+	}
+	if (config->max_clients <= fit)
+		return 0;
+	log_warnx("max-clients is lowered from %" PRId64 " to %" PRId64
+		  ", because a process may have %" PRId64
+		  " open files: raise that limit (ulimit -Hn, LimitNOFILE)",
+	    config->max_clients, fit, limit);
+	config->max_clients = fit;
+	return 0;
+}
+
+/* Returns -1 if that cannot be told. */
+static int
+read_score(int *score)
+{
+	char text[16];
+	ssize_t n;
+	int fd = open(OOM_FILE, O_RDONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return -1;
+	n = read(fd, text, sizeof(text) - 1);
+	(void)close(fd);
+	if (n <= 0)
+		return -1;
+	text[n] = '\0';
+	*score = atoi(text);
+	return 0;
+}
+
+/* One that must not be lowered is left as it is. */
+static void
+write_score(int score)
+{
+	int fd = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
+
+	if (fd == -1)
+		return;
+	if (dprintf(fd, "%d", score) < 0)
+		log_debug("%s stays as it is", OOM_FILE);
+	(void)close(fd);
+}
+
+void
+limits_protect(void)
+{
+	int score;
+
+	if (geteuid() == 0 && read_score(&score) == 0 && score == 0)
+		write_score(PROTECTED);
+}
+
+void
+limits_expose(void)
+{
+	int score;
+
+	if (read_score(&score) == 0)
+		write_score(score + EXPOSED_BY > OOM_MAX ? OOM_MAX :
+							   score + EXPOSED_BY);
+}

@@ -1,0 +1,48 @@
+/*
+ * warning: log lines that others cause.  Runs in the registry.
+ */
+
+#include <errno.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "registry/registry.h"
+#include "registry/warning.h"
+#include "store/store.h"
+
+static void
+warn_limited(struct log_limit *limit, const char *what, const char *why)
+{
+	unsigned long skipped;
+
+	if (!log_limit_allows(limit, clock_ms(), &skipped))
+		return;
+	if (skipped == 0)
+		log_warnx("%s: %s", what, why);
+	else
+		log_warnx("%s: %s (and %lu more since the last line)", what,
+		    why, skipped);
+}
+
+void
+warning_accept(struct registry *r)
+{
+	r->warnings.refused_workers++;
+	warn_limited(&r->warnings.accept, "cannot accept a worker",
+	    strerror(errno));
+}
+
+void
+warning_close(struct registry *r, const char *why)
+{
+	r->warnings.refused_workers++;
+	warn_limited(&r->warnings.close, "closing a worker's connection", why);
+}
+
+void
+warning_damage(struct registry *r)
+{
+	warn_limited(&r->warnings.damage, "data damaged",
+	    store_error(r->store));
+}

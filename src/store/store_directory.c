@@ -1,0 +1,220 @@
+/*
+ * store_directory: the data directory: found or made, locked, and known by
+ * what it is instead of by its path.  Runs in the registry.
+ */
+
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libutil.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/directory.h"
+#include "store/store_lmdb.h"
+
+#define LOCK_POLL_MS 20
+
+/* These may be over by themselves; all others need a person. */
+static const int shortages[] = { EAGAIN, EBUSY, EDQUOT, EINTR, EIO, EMFILE,
+	ENFILE, ENOBUFS, ENOLCK, ENOMEM, ENOSPC, ETIMEDOUT, MDB_BAD_TXN,
+	MDB_MAP_FULL, MDB_MAP_RESIZED, MDB_PANIC, MDB_READERS_FULL,
+	MDB_TLS_FULL, MDB_TXN_FULL };
+
+static bool
+is_shortage(int rc)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(shortages) / sizeof(shortages[0]); i++)
+		if (shortages[i] == rc)
+			return true;
+	return false;
+}
+
+enum store_result
+store_refusal(int rc)
+{
+	return is_shortage(rc) ? STORE_FAILED : STORE_REFUSED;
+}
+
+static enum store_result
+refuse_errno(struct store *s, const char *what)
+{
+	return store_fail(s, store_refusal(errno), "%s: %s: %s", s->dir, what,
+	    strerror(errno));
+}
+
+static enum store_result
+refuse_gone(struct store *s, const char *file)
+{
+	return store_fail(s, STORE_REFUSED,
+	    "%s%s has gone while kvd runs: mount it again, or put it back, "
+	    "and start kvd",
+	    s->dir, file);
+}
+
+static enum store_result
+open_directory(struct store *s, const struct store_options *o)
+{
+	s->dirfd = directory_open(s->dir, o->create ? 0700 : -1, s->error,
+	    sizeof(s->error));
+	if (s->dirfd != -1)
+		return STORE_OK;
+	if (errno == ENOENT && !o->create)
+		return refuse_gone(s, "");
+	return store_refusal(errno);
+}
+
+static enum store_result
+refuse_locked(struct store *s)
+{
+	char owner[32] = "";
+	ssize_t n;
+	int fd;
+
+	fd = openat(s->dirfd, "lock", O_RDONLY | O_CLOEXEC);
+	if (fd != -1) {
+		n = read(fd, owner, sizeof(owner) - 1);
+		owner[n < 0 ? 0 : n] = '\0';
+		(void)close(fd);
+	}
+	owner[strspn(owner, " 0123456789")] = '\0';
+	return store_fail(s, STORE_REFUSED,
+	    "%s: data directory in use by another kvd (pid %s)", s->dir,
+	    owner[0] == '\0' ? "unknown" : owner + strspn(owner, " "));
+}
+
+/*
+ * Locks the directory, which nobody can put another in place of while it is
+ * locked, and the file in it that kvd 0.1 locks, and that tells the owner.
+ * Where the file system cannot lock a directory, the file has to do.
+ */
+static int
+try_lock(struct store *s)
+{
+	if (flock(s->dirfd, LOCK_EX | LOCK_NB) == -1 && is_shortage(errno))
+		return -1;
+	s->lockfd = flopenat(s->dirfd, "lock",
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	return s->lockfd == -1 ? -1 : 0;
+}
+
+/* One owner at a time; a killed one's lock goes when the kernel is done. */
+static enum store_result
+lock_directory(struct store *s, const struct store_options *o)
+{
+	static const struct timespec pause = { .tv_nsec =
+						   LOCK_POLL_MS * 1000000 };
+	int64_t deadline_ms = clock_ms() + o->lock_wait_ms;
+	char owner[32];
+
+	while (try_lock(s) == -1) {
+		if (is_shortage(errno) && clock_ms() < deadline_ms)
+			(void)nanosleep(&pause, NULL);
+		else if (errno == EWOULDBLOCK)
+			return refuse_locked(s);
+		else
+			return refuse_errno(s, "cannot lock data directory");
+	}
+	/* For others to read; of one width, so that it needs no new room on a
+	 * full disk.  Without it they are told less, that is all. */
+	(void)snprintf(owner, sizeof(owner), "%20ld\n", o->owner_pid);
+	if (pwrite(s->lockfd, owner, strlen(owner), 0) == -1)
+		return STORE_OK;
+	return STORE_OK;
+}
+
+/* A new store begins with no file, or with an empty one. */
+static enum store_result
+find_file(struct store *s, const struct store_options *o)
+{
+	struct stat st = { .st_size = 0 };
+
+	if (fstatat(s->dirfd, "data.mdb", &st, 0) == -1 && errno != ENOENT)
+		return refuse_errno(s, "data.mdb");
+	s->allocated = (size_t)st.st_size;
+	if (s->allocated == 0 && !o->create)
+		return refuse_gone(s, "/data.mdb");
+	return STORE_OK;
+}
+
+enum store_result
+store_open_directory(struct store *s, const struct store_options *o)
+{
+	enum store_result result;
+
+	/* Before anything is made in a directory that is another one; and
+	 * when there is no other owner who could make the file grow. */
+	if ((result = open_directory(s, o)) != STORE_OK ||
+	    (result = find_file(s, o)) != STORE_OK ||
+	    (result = lock_directory(s, o)) != STORE_OK)
+		return result;
+	return find_file(s, o);
+}
+
+enum store_result
+store_identify(struct store *s, const struct store_options *o)
+{
+	struct stat opened, named;
+
+	if (fstat(s->fd, &opened) == -1 ||
+	    fstatat(s->dirfd, "data.mdb", &named, 0) == -1)
+		return refuse_errno(s, "data.mdb");
+	s->identity[0] = opened.st_dev;
+	s->identity[1] = opened.st_ino;
+	if (opened.st_dev != named.st_dev || opened.st_ino != named.st_ino)
+		return store_fail(s, STORE_REFUSED,
+		    "%s was exchanged for another directory while it was "
+		    "opened",
+		    s->dir);
+	if (o->identity[1] != 0 &&
+	    memcmp(o->identity, s->identity, sizeof(s->identity)) != 0)
+		return store_fail(s, STORE_REFUSED,
+		    "another store is in %s than the one that this kvd began "
+		    "with: put that one back, or stop kvd and start it again",
+		    s->dir);
+	return STORE_OK;
+}
+
+void
+store_identity(const struct store *s, uint64_t id[2])
+{
+	memcpy(id, s->identity, sizeof(s->identity));
+}
+
+/*
+ * The parent may be a directory that may be searched and not read, and some
+ * file systems sync no directories.  syncfs(2) writes more than is needed,
+ * once in the life of a store.
+ */
+static int
+sync_parent(struct store *s)
+{
+	int fd, rc;
+
+	fd = openat(s->dirfd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd == -1)
+		return syncfs(s->dirfd);
+	rc = fsync(fd);
+	(void)close(fd);
+	return rc == -1 && errno == EINVAL ? syncfs(s->dirfd) : rc;
+}
+
+enum store_result
+store_sync_directory(struct store *s)
+{
+	int rc;
+
+	rc = fsync(s->dirfd);
+	if (rc == -1 && errno == EINVAL)
+		rc = syncfs(s->dirfd);
+	if (rc == -1 || sync_parent(s) == -1)
+		return refuse_errno(s, "cannot make the directory durable");
+	return STORE_OK;
+}

@@ -1,0 +1,323 @@
+/*
+ * check_directory: opening a directory that a process is to own
+ * (common/directory).
+ */
+
+#include "unit.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/directory.h"
+
+/* Some user that is not root. */
+#define OTHER_UID 65534
+
+static char top[] = "/tmp/check_directory.XXXXXX";
+static char error[512];
+
+/* The path of `name` under the test's own directory; valid for four calls. */
+static const char *
+path_of(const char *name)
+{
+	static char paths[4][PATH_MAX];
+	static unsigned int next;
+	char *path = paths[next++ % 4];
+
+	snprintf(path, PATH_MAX, "%s/%s", top, name);
+	return path;
+}
+
+static void
+make(const char *name, mode_t mode)
+{
+	ck_assert_int_eq(mkdir(path_of(name), 0700), 0);
+	ck_assert_int_eq(chmod(path_of(name), mode), 0);
+}
+
+static void
+make_link(const char *target, const char *name)
+{
+	ck_assert_int_eq(symlink(target, path_of(name)), 0);
+}
+
+static void
+setup(void)
+{
+	strcpy(top, "/tmp/check_directory.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(top));
+	make("own", 0700);
+	make("open", 01777);
+	make("group", 0770);
+	make("safe", 0755);
+	make("safe/inside", 0755);
+}
+
+static void
+teardown(void)
+{
+	char command[sizeof(top) + 16];
+
+	snprintf(command, sizeof(command), "rm -rf %s", top);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static mode_t
+mode_of(const char *path)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	return st.st_mode & 07777;
+}
+
+static void
+expect_open(const char *path, int mode, const char *real)
+{
+	struct stat want, got;
+	int fd;
+
+	fd = directory_open(path, mode, error, sizeof(error));
+	ck_assert_msg(fd != -1, "%s: %s", path, error);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(fstat(fd, &got), 0);
+	ck_assert_int_eq(lstat(real, &want), 0);
+	ck_assert_uint_eq(want.st_ino, got.st_ino);
+	ck_assert_uint_eq(want.st_dev, got.st_dev);
+	(void)close(fd);
+	ck_assert_int_eq(directory_check(path, error, sizeof(error)), 0);
+}
+
+/* Both functions say the same. */
+static void
+expect_refused(const char *path, int mode, int want, const char *text)
+{
+	int i, rc;
+
+	for (i = 0; i < 2; i++) {
+		error[0] = '\0';
+		errno = 0;
+		rc = i == 0 ? directory_open(path, mode, error, sizeof(error)) :
+			      directory_check(path, error, sizeof(error));
+		ck_assert_int_eq(rc, -1);
+		ck_assert_msg(errno == want, "errno %d: %s", errno, error);
+		ck_assert_msg(strstr(error, text) != NULL, "%s", error);
+		ck_assert_ptr_null(strchr(error, '\n'));
+	}
+}
+
+START_TEST(test_open)
+{
+	expect_open(path_of("own"), -1, path_of("own"));
+	expect_open(path_of("own"), 0755, path_of("own"));
+	ck_assert_uint_eq(mode_of(path_of("own")), 0700);
+	expect_open(path_of("own///"), -1, path_of("own"));
+	expect_open(path_of("./safe//inside/../../own/."), -1, path_of("own"));
+	if (geteuid() == 0)
+		expect_open("/", -1, "/");
+}
+END_TEST
+
+START_TEST(test_create)
+{
+	mode_t old = umask(_i == 0 ? 0 : 0777);
+
+	expect_open(path_of("safe/new"), 0700, path_of("safe/new"));
+	expect_open(path_of("safe/newer/"), 0755, path_of("safe/newer"));
+	/* A directory to which all may write is good enough to make one in. */
+	expect_open(path_of("open/new"), 0711, path_of("open/new"));
+	(void)umask(old);
+	ck_assert_uint_eq(mode_of(path_of("safe/new")), 0700);
+	ck_assert_uint_eq(mode_of(path_of("safe/newer")), 0755);
+	ck_assert_uint_eq(mode_of(path_of("open/new")), 0711);
+}
+END_TEST
+
+START_TEST(test_absent)
+{
+	const char *path = path_of("safe/absent");
+
+	ck_assert_int_eq(directory_open(path, -1, error, sizeof(error)), -1);
+	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(directory_check(path, error, sizeof(error)), 0);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	/* Only the last component is ever made. */
+	expect_refused(path_of("safe/absent/too"), 0700, ENOENT, "absent");
+	ck_assert_int_eq(access(path, F_OK), -1);
+}
+END_TEST
+
+START_TEST(test_not_a_directory)
+{
+	int fd = creat(path_of("safe/file"), 0600);
+
+	ck_assert_int_ne(fd, -1);
+	(void)close(fd);
+	expect_refused(path_of("safe/file"), 0700, ENOTDIR,
+	    "file is not a directory");
+	expect_refused(path_of("safe/file/more"), 0700, ENOTDIR,
+	    "file is not a directory");
+}
+END_TEST
+
+START_TEST(test_writable_by_others)
+{
+	expect_refused(path_of("open"), 0700, EPERM, "chmod go-w");
+	expect_refused(path_of("group"), -1, EPERM, "chmod go-w");
+}
+END_TEST
+
+START_TEST(test_owner)
+{
+	const char *path = path_of("safe/inside");
+	char text[64];
+
+	if (geteuid() == 0)
+		ck_assert_int_eq(chown(path, OTHER_UID, OTHER_UID), 0);
+	else
+		path = "/usr";
+	snprintf(text, sizeof(text), "belongs to user %d, not to user %lu",
+	    geteuid() == 0 ? OTHER_UID : 0, (unsigned long)geteuid());
+	expect_refused(path, 0700, EPERM, text);
+}
+END_TEST
+
+/* As in a checkout of an ordinary user, in which kvd is run as root. */
+START_TEST(test_owner_of_ancestor)
+{
+	if (geteuid() == 0)
+		ck_assert_int_eq(chown(path_of("safe"), OTHER_UID, OTHER_UID),
+		    0);
+	expect_open(path_of("safe/new"), 0700, path_of("safe/new"));
+}
+END_TEST
+
+START_TEST(test_link)
+{
+	make_link("inside", "safe/relative");
+	make_link(path_of("safe/inside"), "safe/absolute");
+	make_link("../safe/relative/../absolute", "safe/chain");
+	make_link("../safe", "open/link");
+	make_link("../safe", "group/link");
+	make_link("../open/link/inside", "safe/through");
+
+	expect_open(path_of("safe/relative"), -1, path_of("safe/inside"));
+	expect_open(path_of("safe/absolute"), 0700, path_of("safe/inside"));
+	expect_open(path_of("safe/chain"), -1, path_of("safe/inside"));
+	expect_open(path_of("safe/chain/new"), 0700,
+	    path_of("safe/inside/new"));
+	/* First, in the middle, and behind another link. */
+	expect_refused(path_of("open/link"), 0700, EPERM, "symbolic link link");
+	expect_refused(path_of("group/link"), 0700, EPERM,
+	    "symbolic link link");
+	expect_refused(path_of("open/link/inside"), 0700, EPERM,
+	    "symbolic link link");
+	expect_refused(path_of("safe/through"), 0700, EPERM,
+	    "symbolic link link");
+}
+END_TEST
+
+/* Nothing is made where such a link leads to. */
+START_TEST(test_dangling_link)
+{
+	make_link(path_of("safe/planted"), "open/link");
+	expect_refused(path_of("open/link"), 0700, EPERM, "symbolic link link");
+	ck_assert_int_eq(access(path_of("safe/planted"), F_OK), -1);
+}
+END_TEST
+
+START_TEST(test_loop)
+{
+	make_link("two", "safe/one");
+	make_link("one", "safe/two");
+	expect_refused(path_of("safe/one"), 0700, ELOOP, "too many");
+}
+END_TEST
+
+START_TEST(test_malformed)
+{
+	char path[2 * PATH_MAX];
+
+	expect_refused("", 0700, EINVAL, "not an absolute path");
+	expect_refused("own", 0700, EINVAL, "not an absolute path");
+	memset(path, 'a', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	expect_refused(path, 0700, ENAMETOOLONG, "too long");
+	path[1 + NAME_MAX + 1] = '\0';
+	expect_refused(path, 0700, ENAMETOOLONG, "too long");
+}
+END_TEST
+
+START_TEST(test_no_access)
+{
+	if (geteuid() == 0)
+		return; /* may do all */
+	make("closed", 0000);
+	make("read", 0500);
+	expect_refused(path_of("closed"), 0700, EACCES, "ermission");
+	expect_refused(path_of("closed/new"), 0700, EACCES, "ermission");
+	expect_refused(path_of("read/new"), 0700, EACCES, "cannot create");
+	ck_assert_int_eq(directory_check(path_of("read"), error, sizeof(error)),
+	    -1);
+	ck_assert_int_eq(errno, EACCES);
+}
+END_TEST
+
+/* Whichever of the descriptors is the one too many. */
+START_TEST(test_shortage)
+{
+	struct rlimit old, limit;
+	int fd, got = -1;
+
+	fd = dup(STDERR_FILENO);
+	ck_assert_int_ne(fd, -1);
+	(void)close(fd);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = old;
+	for (limit.rlim_cur = (rlim_t)fd; got == -1; limit.rlim_cur++) {
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		got = directory_open(path_of("safe/new"), 0700, error,
+		    sizeof(error));
+		if (got == -1) {
+			ck_assert_int_eq(errno, EMFILE);
+			ck_assert_ptr_nonnull(strstr(error, "open files"));
+		}
+	}
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	(void)close(got);
+	/* Nothing has been left open. */
+	ck_assert_int_eq(dup(STDERR_FILENO), fd);
+	(void)close(fd);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("directory");
+	TCase *tc = tcase_create("directory");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_open);
+	tcase_add_loop_test(tc, test_create, 0, 2);
+	tcase_add_test(tc, test_absent);
+	tcase_add_test(tc, test_not_a_directory);
+	tcase_add_test(tc, test_writable_by_others);
+	tcase_add_test(tc, test_owner);
+	tcase_add_test(tc, test_owner_of_ancestor);
+	tcase_add_test(tc, test_link);
+	tcase_add_test(tc, test_dangling_link);
+	tcase_add_test(tc, test_loop);
+	tcase_add_test(tc, test_malformed);
+	tcase_add_test(tc, test_no_access);
+	tcase_add_test(tc, test_shortage);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

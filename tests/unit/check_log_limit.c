@@ -1,0 +1,56 @@
+/*
+ * check_log_limit: how often a message is let through (common/log_limit).
+ */
+
+#include "unit.h"
+
+#include <stdbool.h>
+
+#include "common/log_limit.h"
+
+START_TEST(test_first)
+{
+	struct log_limit limit = { 0 };
+	unsigned long skipped = 4711;
+
+	ck_assert(log_limit_allows(&limit, _i, &skipped));
+	ck_assert_uint_eq(skipped, 0);
+}
+END_TEST
+
+START_TEST(test_interval)
+{
+	struct log_limit limit = { 0 };
+	unsigned long skipped = 4711;
+	int64_t now_ms = 5;
+	int i;
+
+	ck_assert(log_limit_allows(&limit, now_ms, &skipped));
+	for (i = 0; i < 3; i++)
+		ck_assert(!log_limit_allows(&limit, now_ms, &skipped));
+	now_ms += LOG_LIMIT_MS;
+	ck_assert(!log_limit_allows(&limit, now_ms - 1, &skipped));
+	ck_assert(log_limit_allows(&limit, now_ms, &skipped));
+	ck_assert_uint_eq(skipped, 4);
+	/* Counted from the line, not from what came before. */
+	ck_assert(!log_limit_allows(&limit, now_ms, &skipped));
+	now_ms += LOG_LIMIT_MS;
+	ck_assert(log_limit_allows(&limit, now_ms, &skipped));
+	ck_assert_uint_eq(skipped, 1);
+	now_ms += LOG_LIMIT_MS;
+	ck_assert(log_limit_allows(&limit, now_ms, &skipped));
+	ck_assert_uint_eq(skipped, 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("log_limit");
+	TCase *tc = tcase_create("log_limit");
+
+	tcase_add_loop_test(tc, test_first, 0, 2);
+	tcase_add_test(tc, test_interval);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
