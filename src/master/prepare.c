@@ -137,6 +137,14 @@ open_directory(const char *what, const char *path, int mode)
 	return fd;
 }
 
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = -1;
+}
+
 static int
 make_workdir(struct master *m)
 {
@@ -144,7 +152,8 @@ make_workdir(struct master *m)
 
 	if (fd == -1)
 		return -1;
-	(void)close(fd);
+	close_fd(&m->workdir_fd);
+	m->workdir_fd = fd;
 	return 0;
 }
 
@@ -276,7 +285,8 @@ open_events(struct master *m)
 	    (m->roster_fd = roster_create()) == -1 ||
 	    (m->roster = roster_open(m->roster_fd)) == NULL ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 || adopt_init(m) == -1)
-		return complain(EX_OSERR, "cannot start: %s", strerror(errno));
+		return complain(EX_OSERR, "cannot start: %s%s", strerror(errno),
+		    errno == EFBIG ? ": raise ulimit -f, LimitFSIZE" : "");
 	return EX_OK;
 }
 
@@ -285,12 +295,11 @@ connect_children(struct master *m)
 {
 	struct child *c = &m->children[REGISTRY];
 
-	c->workdir = "/";
 	c->listen_fds = &m->registry_listener.fd;
 	c->listens = 1;
 	c->roster_fd = m->roster_fd;
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
-		c->workdir = m->workdir;
+		c->workdir_fd = &m->workdir_fd;
 		c->lifeline_fd = m->lifeline[0];
 		c->roster_fd = m->roster_fd;
 	}
@@ -380,14 +389,6 @@ prepare_repair(struct master *m)
 	return true;
 }
 
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		(void)close(*fd);
-	*fd = -1;
-}
-
 void
 prepare_undo(struct master *m)
 {
@@ -403,6 +404,7 @@ prepare_undo(struct master *m)
 		(void)pidfile_remove(m->pidfile);
 	else if (m->pidfile != NULL)
 		(void)pidfile_close(m->pidfile);
+	close_fd(&m->workdir_fd);
 	/* Last: the next kvd may begin. */
 	close_fd(&m->runtime_fd);
 	for (stage = 0; stage < STAGES; stage++)

@@ -39,6 +39,7 @@ struct master {
 	struct channel_terms terms;
 	struct child children[CHILDREN];
 	char workdir[1024]; /* where acceptors and workers live */
+	int workdir_fd; /* that very directory */
 	int runtime_fd; /* the runtime directory, locked */
 	int program_fds[STAGES]; /* the helpers, to be executed */
 	int signal_fd;
