@@ -369,15 +369,33 @@ listener_change(struct listener *l, const struct config_listen *listen,
 	return 0;
 }
 
-bool
-listener_has_name(const struct listener *l)
+/* Does the path lead to it?  Two that are written differently may. */
+static bool
+is_named(const struct listener *l, const char *path)
 {
 	struct stat st;
 
+	return lstat(path, &st) == 0 && st.st_dev == l->device &&
+	    st.st_ino == l->inode;
+}
+
+bool
+listener_has_name(const struct listener *l)
+{
 	if (l->fd == -1 || !l->bound || l->listen.addr.ss_family != AF_UNIX)
 		return true;
-	return lstat(unix_address(&l->listen)->sun_path, &st) == 0 &&
-	    st.st_dev == l->device && st.st_ino == l->inode;
+	return is_named(l, unix_address(&l->listen)->sun_path);
+}
+
+bool
+listener_is_at(const struct listener *l, const struct config_listen *listen)
+{
+	if (l->fd == -1)
+		return false;
+	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
+	    listen->addr.ss_family == AF_UNIX)
+		return is_named(l, unix_address(listen)->sun_path);
+	return config_same_address(&l->listen, listen);
 }
 
 void
