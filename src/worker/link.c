@@ -6,7 +6,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,11 +28,13 @@
 #define LAST_REPLY_MS 2000
 
 void
-link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms)
+link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
+    const char *runtime)
 {
 	memset(l, 0, sizeof(*l));
 	l->fd = -1;
 	l->session = session;
+	l->runtime = runtime;
 	l->lifeline_fd = lifeline_fd;
 	l->timeout_ms = timeout_ms;
 	l->sequence = 1;
@@ -90,6 +94,21 @@ send_hello(struct link *l)
 	return 0;
 }
 
+/*
+ * There is no such name any more.  If somebody has removed the whole directory,
+ * the master makes another one at the same path: the next attempt is made there.
+ */
+static void
+find_directory(const struct link *l)
+{
+	char path[1024];
+
+	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) <
+		(int)sizeof(path) &&
+	    chdir(path) == -1)
+		return; /* not yet, or this process may not leave its root */
+}
+
 static int
 try_connect(struct link *l)
 {
@@ -104,6 +123,8 @@ try_connect(struct link *l)
 	    connect(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 &&
 	    send_hello(l) == 0)
 		return 0;
+	if (errno == ENOENT)
+		find_directory(l);
 	link_close(l);
 	return -1;
 }

@@ -16,6 +16,7 @@
 
 struct link {
 	int fd; /* -1: not connected */
+	const char *runtime; /* the runtime directory */
 	int lifeline_fd; /* end of file: the master is gone */
 	int timeout_ms; /* for one reply */
 	uint64_t session; /* random; the same on every connection */
@@ -37,8 +38,8 @@ enum link_result {
 	LINK_EVENT, /* MESSAGE_EVENT: it came before the reply */
 };
 
-void link_init(struct link *, uint64_t session, int lifeline_fd,
-    int timeout_ms);
+void link_init(struct link *, uint64_t session, int lifeline_fd, int timeout_ms,
+    const char *runtime);
 /* Leaves the registry; the next request connects again. */
 void link_close(struct link *);
 /* Frees what a closed link has. */
