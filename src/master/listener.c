@@ -245,9 +245,8 @@ bind_and_listen(struct listener *l, gid_t gid, const struct config *config)
 	return listen(l->fd, BACKLOG);
 }
 
-/* A machine without IPv6 says one of these, according to how it lacks it. */
-static bool
-is_missing(int error)
+bool
+listener_is_missing(int error)
 {
 	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL ||
 	    error == EPROTONOSUPPORT;
@@ -288,7 +287,7 @@ listener_open(struct listener *l, const struct config_listen *listen,
 	saved = errno;
 	listener_close(l);
 	errno = saved;
-	if (listen->optional && is_missing(saved))
+	if (listen->optional && listener_is_missing(saved))
 		return 0;
 	return listen_error(error, listen->text);
 }

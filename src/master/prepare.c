@@ -65,6 +65,18 @@ static const struct child_spec acceptor_spec = {
 	.expendable = true,
 };
 
+/* access(2) says that of a directory, too. */
+static bool
+is_executable(const char *path)
+{
+	struct stat st;
+
+	if (access(path, X_OK) == -1 || stat(path, &st) == -1)
+		return false;
+	errno = EACCES;
+	return S_ISREG(st.st_mode);
+}
+
 int
 prepare_program(const char *libexec, const char *name, char *path, char *error)
 {
@@ -73,7 +85,7 @@ prepare_program(const char *libexec, const char *name, char *path, char *error)
 	if (snprintf(path, PREPARE_PATH_SIZE, "%s/kvd-%s", libexec, name) >=
 	    PREPARE_PATH_SIZE)
 		errno = ENAMETOOLONG;
-	else if (access(path, X_OK) == 0)
+	else if (is_executable(path))
 		fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd == -1)
 		snprintf(error, CONFIG_ERROR_SIZE,
@@ -210,8 +222,12 @@ open_pidfile(struct master *m)
 {
 	char path[PREPARE_PATH_SIZE];
 	pid_t other = -1;
+	struct stat st;
 
 	pidfile_path(m, path);
+	/* It would be followed, and what it leads to be cut short. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return complain(EX_CONFIG, "%s is not a file: remove it", path);
 	m->pidfile = pidfile_open(path, PIDFILE_MODE, &other);
 	if (m->pidfile != NULL)
 		return EX_OK;
