@@ -47,8 +47,6 @@ struct master {
 	int roster_fd;
 	struct roster *roster;
 	struct pid_index adopted; /* workers whose acceptor has died */
-	pid_t *strangers; /* children that whoever started us has left, in */
-	size_t n_strangers; /* order of their pids */
 	struct listener registry_listener;
 	struct listeners listeners;
 	struct notify notify;
