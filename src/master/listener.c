@@ -368,14 +368,16 @@ listener_change(struct listener *l, const struct config_listen *listen,
 	return 0;
 }
 
-/* Does the path lead to it?  Two that are written differently may. */
+/* Does the path lead to it?  Two that are written differently may.  If that
+ * cannot be told, the answer is `otherwise`. */
 static bool
-is_named(const struct listener *l, const char *path)
+is_named(const struct listener *l, const char *path, bool otherwise)
 {
 	struct stat st;
 
-	return lstat(path, &st) == 0 && st.st_dev == l->device &&
-	    st.st_ino == l->inode;
+	if (lstat(path, &st) == 0)
+		return st.st_dev == l->device && st.st_ino == l->inode;
+	return errno != ENOENT && errno != ENOTDIR && otherwise;
 }
 
 bool
@@ -383,7 +385,7 @@ listener_has_name(const struct listener *l)
 {
 	if (l->fd == -1 || !l->bound || l->listen.addr.ss_family != AF_UNIX)
 		return true;
-	return is_named(l, unix_address(&l->listen)->sun_path);
+	return is_named(l, unix_address(&l->listen)->sun_path, true);
 }
 
 bool
@@ -393,7 +395,8 @@ listener_is_at(const struct listener *l, const struct config_listen *listen)
 		return false;
 	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
 	    listen->addr.ss_family == AF_UNIX)
-		return is_named(l, unix_address(listen)->sun_path);
+		return is_named(l, unix_address(listen)->sun_path,
+		    config_same_address(&l->listen, listen));
 	return config_same_address(&l->listen, listen);
 }
 
@@ -404,7 +407,7 @@ listener_close(struct listener *l)
 		return;
 	/* First: while the socket is open, no other file has its inode. */
 	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
-	    listener_has_name(l))
+	    is_named(l, unix_address(&l->listen)->sun_path, false))
 		(void)unlink(unix_address(&l->listen)->sun_path);
 	(void)close(l->fd);
 	l->fd = -1;
