@@ -6,12 +6,15 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/directory.h"
 #include "common/io.h"
 #include "worker/link.h"
 
@@ -24,15 +27,19 @@
 #define BLOCK_MS 500
 /* For the replies under way, once kvd stops. */
 #define LAST_REPLY_MS 2000
+/* The master refuses a longer one. */
+#define PATH_SIZE 1024
 
 void
-link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms)
+link_init(struct link *l, const struct config *config, uint64_t session,
+    int lifeline_fd)
 {
 	memset(l, 0, sizeof(*l));
 	l->fd = -1;
 	l->session = session;
 	l->lifeline_fd = lifeline_fd;
-	l->timeout_ms = timeout_ms;
+	l->timeout_ms = (int)config->registry_timeout_ms;
+	l->runtime = config->runtime;
 	l->sequence = 1;
 }
 
@@ -83,6 +90,26 @@ send_hello(struct link *l)
 	return 0;
 }
 
+/*
+ * The working directory may have been swept away, and the master has made
+ * another at its path.  If somebody else has, it is not entered.
+ */
+static int
+find_directory(const struct link *l)
+{
+	char path[PATH_SIZE], error[PATH_SIZE];
+	int fd, rc;
+
+	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) >=
+	    (int)sizeof(path))
+		return -1;
+	if ((fd = directory_open(path, -1, error, sizeof(error))) == -1)
+		return -1;
+	rc = fchdir(fd);
+	(void)close(fd);
+	return rc;
+}
+
 static int
 try_connect(struct link *l)
 {
@@ -97,6 +124,8 @@ try_connect(struct link *l)
 	    connect(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 &&
 	    send_hello(l) == 0)
 		return 0;
+	if (errno == ENOENT)
+		(void)find_directory(l);
 	link_close(l);
 	return -1;
 }

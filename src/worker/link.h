@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "common/config.h"
 #include "proto/message.h"
 #include "worker/events.h"
 
@@ -18,6 +19,7 @@ struct link {
 	int fd; /* -1: not connected */
 	int lifeline_fd; /* end of file: the master is gone */
 	int timeout_ms; /* for one reply */
+	const char *runtime; /* the directory that has our working directory */
 	uint64_t session; /* random; the same on every connection */
 	uint64_t sequence; /* of the next request */
 	struct buf pending; /* requests not yet answered */
@@ -37,8 +39,9 @@ enum link_result {
 	LINK_EVENT, /* MESSAGE_EVENT: it came before the reply */
 };
 
-void link_init(struct link *, uint64_t session, int lifeline_fd,
-    int timeout_ms);
+/* The configuration's paths are borrowed. */
+void link_init(struct link *, const struct config *, uint64_t session,
+    int lifeline_fd);
 /* Leaves the registry; the next request connects again. */
 void link_close(struct link *);
 /* Frees what a closed link has. */

@@ -136,8 +136,7 @@ worker_run(const struct config *config, const struct worker_terms *terms)
 	    CLOCK_NEVER :
 	    clock_ms() + config->first_command_timeout_ms;
 	input_init(&w);
-	link_init(&w.link, terms->session, terms->lifeline_fd,
-	    (int)config->registry_timeout_ms);
+	link_init(&w.link, config, terms->session, terms->lifeline_fd);
 	lend(&w, &room);
 	while (!w.over)
 		serve_once(&w);
