@@ -369,15 +369,23 @@ listener_change(struct listener *l, const struct config_listen *listen,
 	return 0;
 }
 
+/* A file has many paths; an address, but one. */
 bool
-listener_has_name(const struct listener *l)
+listener_is_at(const struct listener *l, const struct config_listen *listen)
 {
 	struct stat st;
 
-	if (l->fd == -1 || !l->bound || l->listen.addr.ss_family != AF_UNIX)
-		return true;
-	return lstat(unix_address(&l->listen)->sun_path, &st) == 0 &&
+	if (listen->addr.ss_family != AF_UNIX || !l->bound)
+		return config_same_address(&l->listen, listen);
+	return l->listen.addr.ss_family == AF_UNIX &&
+	    lstat(unix_address(listen)->sun_path, &st) == 0 &&
 	    st.st_dev == l->device && st.st_ino == l->inode;
+}
+
+bool
+listener_has_name(const struct listener *l)
+{
+	return l->fd == -1 || listener_is_at(l, &l->listen);
 }
 
 void

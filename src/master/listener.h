@@ -50,6 +50,8 @@ int listener_adopt(struct listener *, int fd, const struct config *,
  */
 int listener_change(struct listener *, const struct config_listen *,
     const struct config *, char *error);
+/* Is it the one at this address, however that is written? */
+bool listener_is_at(const struct listener *, const struct config_listen *);
 /* Does its name, if it has one, still lead to it? */
 bool listener_has_name(const struct listener *);
 /* Closes it, and removes its name if that is still its own. */

@@ -50,7 +50,7 @@ add(struct listeners *set)
 		set->fds[set->count++] = fd;
 }
 
-/* The one at the same address, whose name is still its own; or NULL. */
+/* The one at this address, if it is still there; or NULL. */
 static struct listener *
 find(const struct listeners *set, const struct config_listen *listen)
 {
@@ -58,8 +58,7 @@ find(const struct listeners *set, const struct config_listen *listen)
 
 	for (i = 0; i < set->size; i++)
 		if (set->list[i].fd != -1 &&
-		    config_same_address(&set->list[i].listen, listen) &&
-		    listener_has_name(&set->list[i]))
+		    listener_is_at(&set->list[i], listen))
 			return &set->list[i];
 	return NULL;
 }
