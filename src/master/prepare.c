@@ -201,8 +201,14 @@ open_pidfile(struct master *m)
 {
 	char path[PREPARE_PATH_SIZE];
 	pid_t other = -1;
+	struct stat st;
 
 	pidfile_path(m, path);
+	/* It would be written where a link leads.  Nobody else can put one
+	 * there between this look and the next line. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return complain(EX_CONFIG,
+		    "%s is not a regular file: remove it", path);
 	m->pidfile = pidfile_open(path, PIDFILE_MODE, &other);
 	if (m->pidfile != NULL)
 		return EX_OK;

@@ -101,7 +101,7 @@ try_lock(struct store *s)
 	if (flock(s->dirfd, LOCK_EX | LOCK_NB) == -1 && is_shortage(errno))
 		return -1;
 	s->lockfd = flopenat(s->dirfd, "lock",
-	    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
 	return s->lockfd == -1 ? -1 : 0;
 }
 
