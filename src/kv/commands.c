@@ -5,12 +5,15 @@
 #include <err.h>
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/io.h"
 #include "kv/commands.h"
 #include "kv/export.h"
 #include "kv/import.h"
@@ -85,12 +88,13 @@ commands_get(size_t i)
 }
 
 const struct command *
-commands_find(const char *name)
+commands_find(struct bytes name)
 {
 	size_t i;
 
 	for (i = 0; i < COMMANDS; i++)
-		if (strcmp(commands[i].name, name) == 0)
+		if (strlen(commands[i].name) == name.size &&
+		    memcmp(commands[i].name, name.data, name.size) == 0)
 			return &commands[i];
 	return NULL;
 }
@@ -107,7 +111,7 @@ void
 commands_usage(void)
 {
 	print_usage(stderr);
-	fputs("       kv help\n", stderr);
+	fputs("       kv --help | --version\n", stderr);
 	exit(KV_USAGE);
 }
 
@@ -119,34 +123,62 @@ commands_usage_of(const struct command *command)
 	exit(KV_USAGE);
 }
 
+/* NULL: of all. */
 static void
 print_help(const struct command *command)
 {
-	printf("  %s %s\n          %s\n", command->name, command->usage,
-	    command->help);
+	size_t i;
+
+	if (command != NULL) {
+		printf("  %s %s\n          %s\n", command->name, command->usage,
+		    command->help);
+		return;
+	}
+	print_usage(stdout);
+	for (i = 0; i < COMMANDS; i++)
+		print_help(&commands[i]);
+}
+
+bool
+commands_inform(const struct kv *kv)
+{
+	if (kv->options.help)
+		print_help(kv->command);
+	else if (kv->options.version)
+		puts("kv " PACKAGE_VERSION);
+	else
+		return false;
+	output_stdio();
+	return true;
 }
 
 static enum kv_status
 run_help(struct kv *kv, const struct bytes *args, size_t n)
 {
-	const struct command *command;
-	size_t i;
+	const struct command *command = NULL;
 
 	(void)kv;
-	if (n == 1) {
-		command = commands_find(args[0].data);
-		if (command == NULL)
-			errx(KV_USAGE, "no command: %s",
-			    (const char *)args[0].data);
-		print_help(command);
-	} else {
-		print_usage(stdout);
-		for (i = 0; i < COMMANDS; i++)
-			print_help(&commands[i]);
-	}
-	if (fflush(stdout) == EOF)
-		err(KV_FAILED, "standard output");
+	if (n == 1 && (command = commands_find(args[0])) == NULL)
+		errx(KV_USAGE, "no command: %.*s; see kv help",
+		    (int)args[0].size, (const char *)args[0].data);
+	print_help(command);
+	output_stdio();
 	return KV_DONE;
+}
+
+/* As read(2), but waits also when standard input does not block. */
+static ssize_t
+read_input(void *to, size_t size)
+{
+	struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
+	ssize_t n;
+
+	do
+		n = read(STDIN_FILENO, to, size);
+	while (n == -1 &&
+	    (errno == EINTR ||
+		(errno == EAGAIN && io_poll(&pfd, 1, CLOCK_NEVER) > 0)));
+	return n;
 }
 
 /* All of standard input, as a value. */
@@ -160,12 +192,12 @@ read_value(struct kv *kv)
 		to = buf_reserve(&kv->value, 65536);
 		if (to == NULL)
 			err(KV_FAILED, NULL);
-		n = read(STDIN_FILENO, to, 65536);
+		n = read_input(to, 65536);
 		if (n > 0)
 			buf_commit(&kv->value, (size_t)n);
 		if (buf_size(&kv->value) > CONN_VALUE_MAX)
 			errx(KV_REFUSED, "value too long");
-	} while (n > 0 || (n == -1 && errno == EINTR));
+	} while (n > 0);
 	if (n == -1)
 		err(KV_FAILED, "standard input");
 	return (struct bytes){ buf_data(&kv->value), buf_size(&kv->value) };

@@ -5,6 +5,7 @@
 #ifndef KV_COMMANDS_H
 #define KV_COMMANDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/bytes.h"
@@ -32,10 +33,13 @@ struct command {
 };
 
 /* The name may be that of no command: NULL. */
-const struct command *commands_find(const char *name);
+const struct command *commands_find(struct bytes name);
 
 /* The i-th in order, or NULL. */
 const struct command *commands_get(size_t i);
+
+/* Prints what --help or --version ask for, if they were given: true. */
+bool commands_inform(const struct kv *);
 
 /* Runs a command with its arguments, as they were given. */
 enum kv_status commands_run(struct kv *, char *args[], size_t n);

@@ -3,50 +3,50 @@
  */
 
 #include <ctype.h>
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "kv/complete.h"
 #include "kv/kv.h"
 #include "proto/format.h"
+#include "proto/words.h"
 
 /* A person waits for it. */
 #define COMPLETE_TIMEOUT_MS 1000
 /* More than anybody wants to see. */
 #define COMPLETE_LIMIT "200"
 
-/* What the protocol has; those with a bucket as the first argument. */
+/* What the protocol has, and what their arguments are to begin with: b bucket,
+ * k key, c command. */
 static const struct {
-	const char *word;
-	bool bucket;
+	const char *word, *args;
 } words[] = {
-	{ "ABORT", false },
-	{ "ADD", true },
-	{ "BEGIN", false },
-	{ "BUCKETS", false },
-	{ "CAS", true },
-	{ "COMMIT", false },
-	{ "COUNT", true },
-	{ "CREATE", true },
-	{ "DELETE", true },
-	{ "DROP", true },
-	{ "ECHO", false },
-	{ "ENTRIES", true },
-	{ "EXISTS", true },
-	{ "EXPIRE", true },
-	{ "GET", true },
-	{ "HELP", false },
-	{ "INCR", true },
-	{ "KEYS", true },
-	{ "PERSIST", true },
-	{ "PING", false },
-	{ "PUT", true },
-	{ "QUIT", false },
-	{ "STATS", false },
-	{ "SUBSCRIBE", true },
-	{ "TTL", true },
-	{ "UNSUBSCRIBE", true },
+	{ "ABORT", "" },
+	{ "ADD", "bk" },
+	{ "BEGIN", "" },
+	{ "BUCKETS", "" },
+	{ "CAS", "bk" },
+	{ "COMMIT", "" },
+	{ "COUNT", "b" },
+	{ "CREATE", "b" },
+	{ "DELETE", "bk" },
+	{ "DROP", "b" },
+	{ "ECHO", "" },
+	{ "ENTRIES", "b" },
+	{ "EXISTS", "bk" },
+	{ "EXPIRE", "bk" },
+	{ "GET", "bk" },
+	{ "HELP", "c" },
+	{ "INCR", "bk" },
+	{ "KEYS", "b" },
+	{ "PERSIST", "bk" },
+	{ "PING", "" },
+	{ "PUT", "bk" },
+	{ "QUIT", "" },
+	{ "STATS", "" },
+	{ "SUBSCRIBE", "b" },
+	{ "TTL", "bk" },
+	{ "UNSUBSCRIBE", "b" },
 };
 
 #define WORDS (sizeof(words) / sizeof(words[0]))
@@ -78,6 +78,10 @@ add(struct complete *c, const char *text, size_t size, size_t typed)
 	} else {
 		while (common < rest && c->insert[common] == text[common])
 			common++;
+		/* Not in the middle of a character. */
+		while (common > 0 && common < rest &&
+		    ((unsigned char)text[common] & 0xc0) == 0x80)
+			common--;
 		c->insert[common] = '\0';
 	}
 	buf_append(&c->list, text - typed, size);
@@ -105,7 +109,7 @@ add_commands(struct complete *c, const char *typed, size_t size)
 
 /* A name that would have to be quoted is left out. */
 static void
-add_bucket(struct complete *c, struct bytes name, size_t typed)
+add_name(struct complete *c, struct bytes name, size_t typed)
 {
 	struct buf b;
 
@@ -116,57 +120,77 @@ add_bucket(struct complete *c, struct bytes name, size_t typed)
 	buf_clear(&b);
 }
 
+/* Those that the server lists: its buckets, or the keys of one. */
 static void
-add_buckets(struct kv *kv, struct complete *c, const char *typed, size_t size)
+add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
+    struct bytes typed)
 {
-	struct bytes request[5] = { { "BUCKETS", strlen("BUCKETS") },
-		{ "LIMIT", strlen("LIMIT") },
-		{ COMPLETE_LIMIT, strlen(COMPLETE_LIMIT) },
-		{ "PREFIX", strlen("PREFIX") }, { typed, size } };
+	struct kv_request request = { .n = 0 };
 	const struct bytes *name;
 	struct reply_line line;
 	struct conn conn;
 	size_t n;
 
+	kv_add_text(&request, bucket == NULL ? "BUCKETS" : "KEYS");
+	if (bucket != NULL)
+		kv_add(&request, *bucket);
+	kv_add_text(&request, "LIMIT");
+	kv_add_text(&request, COMPLETE_LIMIT);
+	if (typed.size > 0) {
+		kv_add_text(&request, "PREFIX");
+		kv_add(&request, typed);
+	}
 	conn_init(&conn, COMPLETE_TIMEOUT_MS);
 	if (conn_open(&conn, &kv->target)) {
-		conn_request(&conn, request, size == 0 ? 3 : 5);
+		conn_request(&conn, request.words, request.n);
 		if (conn_flush(&conn))
 			while (conn_next(&conn, &line) == CONN_DATA)
 				if (reply_words(&conn.in, &name, &n) && n == 1)
-					add_bucket(c, name[0], size);
+					add_name(c, name[0], typed.size);
 	}
 	conn_clear(&conn);
 }
 
-static bool
-takes_bucket(const char *word, size_t size)
+/* What the n-th argument of this command is; NUL: nobody knows. */
+static char
+kind_of(struct bytes command, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < WORDS; i++)
-		if (strlen(words[i].word) == size &&
-		    strncasecmp(words[i].word, word, size) == 0)
-			return words[i].bucket;
-	return false;
+		if (words_equal(command, words[i].word))
+			return strlen(words[i].args) > n ? words[i].args[n] :
+							   '\0';
+	return '\0';
+}
+
+/* Given the words that are whole, and the one that is typed. */
+static void
+add_candidates(struct kv *kv, struct complete *c, const struct bytes *whole,
+    size_t n, struct bytes typed)
+{
+	switch (n == 0 ? 'c' : kind_of(whole[0], n - 1)) {
+	case 'c':
+		add_commands(c, typed.data, typed.size);
+		break;
+	case 'b':
+		add_names(kv, c, NULL, typed);
+		break;
+	case 'k':
+		add_names(kv, c, &whole[1], typed);
+		break;
+	default:
+		break;
+	}
 }
 
 static size_t
-word_size(const char *p, size_t size)
+last_word_size(const char *line, size_t size)
 {
 	size_t n = 0;
 
-	while (n < size && p[n] != ' ' && p[n] != '\t')
-		n++;
-	return n;
-}
-
-static size_t
-blank_size(const char *p, size_t size)
-{
-	size_t n = 0;
-
-	while (n < size && (p[n] == ' ' || p[n] == '\t'))
+	while (
+	    n < size && line[size - n - 1] != ' ' && line[size - n - 1] != '\t')
 		n++;
 	return n;
 }
@@ -174,21 +198,21 @@ blank_size(const char *p, size_t size)
 void
 complete_line(struct kv *kv, const char *line, size_t size, struct complete *c)
 {
-	const char *end = line + size, *first, *second;
-	size_t first_size;
+	size_t typed = last_word_size(line, size);
+	struct buf copy, whole;
 
-	first = line + blank_size(line, size);
-	first_size = word_size(first, (size_t)(end - first));
-	if (first + first_size == end) {
-		add_commands(c, first, first_size);
-	} else {
-		second = first + first_size;
-		second += blank_size(second, (size_t)(end - second));
-		if (!takes_bucket(first, first_size) ||
-		    second + word_size(second, (size_t)(end - second)) != end)
-			return;
-		add_buckets(kv, c, second, (size_t)(end - second));
-	}
+	buf_init(&copy);
+	buf_init(&whole);
+	buf_append(&copy, line, size - typed);
+	buf_append_byte(&copy, ' ');
+	/* Inside of quotes, the words before are not balanced. */
+	if (!buf_failed(&copy) &&
+	    words_split(buf_data(&copy), buf_size(&copy), &whole) == WORDS_OK &&
+	    !buf_failed(&whole))
+		add_candidates(kv, c, words_get(&whole), words_count(&whole),
+		    (struct bytes){ line + size - typed, typed });
+	buf_clear(&copy);
+	buf_clear(&whole);
 	/* The only one is whole. */
 	if (c->n == 1 && strlen(c->insert) + 1 < sizeof(c->insert))
 		memcpy(c->insert + strlen(c->insert), " ", 2);

@@ -1,5 +1,5 @@
 /*
- * What a word at the prompt may become: a command, or a bucket.
+ * What a word at the prompt may become: a command, a bucket, or a key.
  */
 
 #ifndef KV_COMPLETE_H
@@ -22,8 +22,8 @@ void complete_clear(struct complete *);
 
 /*
  * Finds the candidates for the last word of a line that is typed so far.
- * Buckets are asked for on a connection of its own, which a transaction or a
- * subscription does not disturb; no answer is no candidate.
+ * Buckets and keys are asked for on a connection of its own, which a
+ * transaction or a subscription does not disturb; no answer is no candidate.
  */
 void complete_line(struct kv *, const char *line, size_t size,
     struct complete *);

@@ -73,6 +73,12 @@ conn_timed_out(struct conn *c)
 	return lost(c, "no answer within %g seconds", c->timeout_ms / 1000.0);
 }
 
+enum conn_result
+conn_give_up(struct conn *c, const char *why)
+{
+	return lost(c, "%s", why);
+}
+
 /* A connect(2) that a signal has interrupted goes on by itself. */
 static int
 connect_wait(int fd, int timeout_ms)

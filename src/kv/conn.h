@@ -72,7 +72,8 @@ enum conn_result conn_take(struct conn *, struct reply_line *);
 enum conn_result conn_send_some(struct conn *);
 enum conn_result conn_receive_some(struct conn *);
 
-/* Says in `error` that nothing came in time; returns CONN_LOST. */
+/* Say in `error` that nothing came in time, or this; return CONN_LOST. */
 enum conn_result conn_timed_out(struct conn *);
+enum conn_result conn_give_up(struct conn *, const char *why);
 
 #endif

@@ -19,15 +19,16 @@
 #include "kv/complete.h"
 #include "kv/kv.h"
 #include "kv/prompt.h"
+#include "kv/recall.h"
 
-#define HISTORY_LINES 1000
+/* What Ctrl-C is in the key bindings. */
+#define INTERRUPT 3
 
 struct edit {
 	struct kv *kv;
 	struct prompt *prompt; /* while it reads */
 	EditLine *el;
-	History *history;
-	char *history_path; /* or NULL */
+	struct recall recall;
 };
 
 static char *
@@ -48,20 +49,40 @@ edit_of(EditLine *el)
 	return edit;
 }
 
-/* A character, of as many bytes as it has: 1, 0 at the end, -1. */
+/* The next byte: 1, 0 at the end, -1 for Ctrl-C. */
+static int
+get_byte(EditLine *el, char *byte)
+{
+	enum prompt_wake wake;
+	ssize_t n;
+
+	do {
+		while ((wake = prompt_wait(edit_of(el)->prompt)) == PROMPT_SAID)
+			(void)el_set(el, EL_REFRESH);
+		if (wake == PROMPT_INTERRUPTED)
+			return -1;
+		n = read(STDIN_FILENO, byte, 1);
+	} while (n == -1 && (errno == EINTR || errno == EAGAIN));
+	return n == 1;
+}
+
+/* A character, of as many bytes as it has: 1, or 0 at the end. */
 static int
 get_char(EditLine *el, wchar_t *to)
 {
-	struct edit *e = edit_of(el);
 	mbstate_t state;
 	size_t size;
 	char byte;
+	int n;
 
 	memset(&state, 0, sizeof(state));
 	do {
-		while (prompt_wait(e->prompt) == PROMPT_SAID)
-			(void)el_set(el, EL_REFRESH);
-		if (read(STDIN_FILENO, &byte, 1) != 1)
+		n = get_byte(el, &byte);
+		if (n == -1) {
+			*to = INTERRUPT;
+			return 1;
+		}
+		if (n == 0)
 			return 0;
 		size = mbrtowc(to, &byte, 1, &state);
 	} while (size == (size_t)-2);
@@ -95,11 +116,25 @@ complete_word(EditLine *el, int key)
 	return result;
 }
 
+/* Ctrl-C: the line is forgotten, and there is an empty one. */
+static unsigned char
+clear_line(EditLine *el, int key)
+{
+	const LineInfoW *line = el_wline(el);
+	int size = (int)(line->lastchar - line->buffer);
+
+	(void)key;
+	(void)el_cursor(el, (int)(line->lastchar - line->cursor));
+	el_deletestr(el, size);
+	fputs("^C\n", stdout);
+	fflush(stdout);
+	return el_insertstr(el, "\n") == 0 ? CC_NEWLINE : CC_ERROR;
+}
+
 static bool
 read_edited(struct prompt *p, void *state, struct buf *line)
 {
 	struct edit *e = state;
-	HistEvent event;
 	const char *text;
 	int n;
 
@@ -114,68 +149,43 @@ read_edited(struct prompt *p, void *state, struct buf *line)
 		return false;
 	}
 	if (text[0] != '\n')
-		(void)history(e->history, &event, H_ENTER, text);
+		recall_add(&e->recall, text);
 	if (text[n - 1] == '\n')
 		n--;
 	buf_append(line, text, (size_t)n);
 	return true;
 }
 
-/* KV_HISTORY, or ~/.kv_history; empty: none. */
-static char *
-history_path(void)
-{
-	const char *path = getenv("KV_HISTORY"), *home = getenv("HOME");
-	char *text = NULL;
-
-	if (path == NULL && home != NULL && home[0] != '\0') {
-		if (asprintf(&text, "%s/.kv_history", home) == -1)
-			err(KV_FAILED, NULL);
-	} else if (path != NULL && path[0] != '\0') {
-		if ((text = strdup(path)) == NULL)
-			err(KV_FAILED, NULL);
-	}
-	return text;
-}
-
 static void
 edit_open(struct edit *e)
 {
-	HistEvent event;
-
-	e->history = history_init();
+	recall_open(&e->recall);
 	e->el = el_init("kv", stdin, stdout, stderr);
-	if (e->history == NULL || e->el == NULL)
+	if (e->el == NULL)
 		errx(KV_FAILED, "no line editing");
 	(void)el_set(e->el, EL_CLIENTDATA, e);
 	(void)el_set(e->el, EL_PROMPT, show_prompt);
 	(void)el_set(e->el, EL_SIGNAL, 1);
 	(void)el_set(e->el, EL_EDITOR, "emacs");
 	(void)el_set(e->el, EL_GETCFN, get_char);
-	(void)el_set(e->el, EL_HIST, history, e->history);
+	(void)el_set(e->el, EL_HIST, history, e->recall.history);
 	(void)el_set(e->el, EL_ADDFN, "kv-complete", "complete a word",
 	    complete_word);
+	(void)el_set(e->el, EL_ADDFN, "kv-clear", "forget the line",
+	    clear_line);
 	(void)el_set(e->el, EL_BIND, "^I", "kv-complete", NULL);
-	/* The person's own settings come last. */
+	/* The person's own settings come last; they may choose vi's keys, which
+	 * forgets those of before. */
 	(void)el_source(e->el, NULL);
-	(void)history(e->history, &event, H_SETSIZE, HISTORY_LINES);
-	(void)history(e->history, &event, H_SETUNIQUE, 1);
-	e->history_path = history_path();
-	if (e->history_path != NULL)
-		(void)history(e->history, &event, H_LOAD, e->history_path);
+	(void)el_set(e->el, EL_BIND, "^C", "kv-clear", NULL);
+	(void)el_set(e->el, EL_BIND, "-a", "^C", "kv-clear", NULL);
 }
 
 static void
 edit_close(struct edit *e)
 {
-	HistEvent event;
-
-	if (e->history_path != NULL &&
-	    history(e->history, &event, H_SAVE, e->history_path) == -1)
-		warn("%s", e->history_path);
-	history_end(e->history);
 	el_end(e->el);
-	free(e->history_path);
+	recall_close(&e->recall);
 }
 
 int
@@ -185,10 +195,13 @@ main(int argc, char *argv[])
 	struct edit e = { .kv = NULL };
 	struct kv kv;
 
+	kv_start();
 	(void)setlocale(LC_CTYPE, "");
 	kv_init(&kv);
 	if (options_parse(&kv.options, argc, argv) < argc)
 		commands_usage();
+	if (commands_inform(&kv))
+		return KV_DONE;
 	options_target(&kv.options, &kv.target);
 	e.kv = &kv;
 	edit_open(&e);

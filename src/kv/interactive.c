@@ -16,25 +16,67 @@
 
 #ifdef HAVE_LIBEDIT
 static void
-try_exec(char *argv[])
+try_exec(const char *dir, char *argv[])
 {
-	const char *dir = getenv("KV_LIBEXEC");
 	char path[PATH_MAX];
 
-	if (dir == NULL)
-		dir = KVD_LIBEXECDIR;
-	snprintf(path, sizeof(path), "%s/kv-interactive", dir);
+	if (snprintf(path, sizeof(path), "%s/kv-interactive", dir) >=
+	    (int)sizeof(path))
+		return;
 	(void)execv(path, argv);
 	if (errno != ENOENT)
 		warn("%s", path);
 }
+
+/* Where this program is. */
+static bool
+find_own_directory(char dir[PATH_MAX])
+{
+	ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
+	char *slash;
+
+	if (n == -1)
+		return false;
+	dir[n] = '\0';
+	if ((slash = strrchr(dir, '/')) == NULL)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+/* A program that was built has the other beside it, and has not been
+ * installed, or not the same. */
+static void
+start_editing(char *argv[])
+{
+	const char *dir = getenv("KV_LIBEXEC");
+	char own[PATH_MAX];
+
+	if (dir != NULL) {
+		try_exec(dir, argv);
+		return;
+	}
+	if (find_own_directory(own))
+		try_exec(own, argv);
+	try_exec(KVD_LIBEXECDIR, argv);
+}
 #endif
+
+/* Ctrl-C; the terminal has forgotten what was typed there. */
+static void
+forget(struct prompt *p, struct buf *in)
+{
+	buf_consume(in, buf_size(in));
+	prompt_newline(p);
+	prompt_show(p);
+}
 
 /* The terminal edits; a line is there when the terminal gives it. */
 static bool
 read_plain(struct prompt *p, void *state, struct buf *line)
 {
 	struct buf *in = state;
+	enum prompt_wake wake;
 	uint8_t *to, *lf;
 	size_t size;
 	ssize_t n;
@@ -42,14 +84,19 @@ read_plain(struct prompt *p, void *state, struct buf *line)
 	prompt_show(p);
 	while (buf_size(in) == 0 ||
 	    (lf = memchr(buf_data(in), '\n', buf_size(in))) == NULL) {
-		while (prompt_wait(p) == PROMPT_SAID)
+		while ((wake = prompt_wait(p)) == PROMPT_SAID)
 			prompt_show(p);
+		if (wake == PROMPT_INTERRUPTED) {
+			forget(p, in);
+			continue;
+		}
 		if ((to = buf_reserve(in, 4096)) == NULL)
 			err(KV_FAILED, NULL);
 		n = read(STDIN_FILENO, to, 4096);
-		if (n <= 0)
+		if (n == 0 || (n == -1 && errno != EINTR && errno != EAGAIN))
 			return false;
-		buf_commit(in, (size_t)n);
+		if (n > 0)
+			buf_commit(in, (size_t)n);
 	}
 	size = (size_t)(lf - buf_data(in));
 	buf_append(line, buf_data(in), size);
@@ -64,7 +111,9 @@ interactive_start(struct kv *kv, char *argv[])
 	struct buf in;
 
 #ifdef HAVE_LIBEDIT
-	try_exec(argv);
+	/* What edits a line draws it. */
+	if (kv->out.terminal)
+		start_editing(argv);
 #else
 	(void)argv;
 #endif

@@ -3,11 +3,30 @@
  */
 
 #include <err.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/startup.h"
 #include "kv/commands.h"
 #include "kv/kv.h"
 #include "proto/words.h"
+
+void
+kv_start(void)
+{
+	/* A standard input that is closed must not pass for an empty value:
+	 * reading this one fails. */
+	if (fcntl(STDIN_FILENO, F_GETFD) == -1)
+		(void)open(_PATH_DEVNULL, O_WRONLY);
+	startup_descriptors();
+	startup_unblock();
+	/* A reader that goes away ends kv, which waits for its own child. */
+	(void)signal(SIGPIPE, SIG_DFL);
+	(void)signal(SIGCHLD, SIG_DFL);
+}
 
 void
 kv_init(struct kv *kv)
@@ -84,8 +103,7 @@ kv_lost(struct kv *kv)
 void
 kv_nonsense(struct kv *kv)
 {
-	memcpy(kv->conn.error, "the server's answer makes no sense",
-	    sizeof("the server's answer makes no sense"));
+	(void)conn_give_up(&kv->conn, "the server's answer makes no sense");
 	kv_lost(kv);
 }
 

@@ -36,6 +36,8 @@ struct kv_request {
 	size_t n;
 };
 
+/* Whatever the parent has left: first of all (common/startup.h). */
+void kv_start(void);
 void kv_init(struct kv *);
 void kv_clear(struct kv *);
 

@@ -6,7 +6,7 @@
  */
 
 #include <err.h>
-#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "kv/commands.h"
@@ -16,14 +16,31 @@
 static enum kv_status
 run(struct kv *kv, int argc, char *argv[])
 {
+	struct bytes name = { argv[0], strlen(argv[0]) };
 	int taken;
 
-	kv->command = commands_find(argv[0]);
+	kv->command = commands_find(name);
 	if (kv->command == NULL)
 		errx(KV_USAGE, "no command: %s; see kv help", argv[0]);
 	taken = options_parse(&kv->options, argc, argv);
+	if (commands_inform(kv))
+		return KV_DONE;
 	options_target(&kv->options, &kv->target);
 	return commands_run(kv, argv + taken, (size_t)(argc - taken));
+}
+
+/* A person gets a prompt; what a program has to say is requests. */
+static enum kv_status
+run_without_command(struct kv *kv, char *argv[])
+{
+	char raw[] = "raw";
+
+	if (kv->options.own[0] != '\0')
+		commands_usage();
+	if (isatty(STDIN_FILENO) != 1)
+		return run(kv, 1, (char *[]){ raw, NULL });
+	options_target(&kv->options, &kv->target);
+	return interactive_start(kv, argv);
 }
 
 int
@@ -33,17 +50,12 @@ main(int argc, char *argv[])
 	struct kv kv;
 	int taken;
 
+	kv_start();
 	kv_init(&kv);
 	taken = options_parse(&kv.options, argc, argv);
-	if (kv.options.version)
-		puts("kv " PACKAGE_VERSION);
-	else if (taken < argc)
-		status = run(&kv, argc - taken, argv + taken);
-	else if (kv.options.own[0] == '\0' && isatty(STDIN_FILENO) == 1) {
-		options_target(&kv.options, &kv.target);
-		status = interactive_start(&kv, argv);
-	} else
-		commands_usage();
+	if (!commands_inform(&kv))
+		status = taken < argc ? run(&kv, argc - taken, argv + taken) :
+					run_without_command(&kv, argv);
 	kv_clear(&kv);
 	return (int)status;
 }

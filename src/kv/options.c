@@ -4,6 +4,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,15 @@
 
 /* + is for getopt(3): no option after an argument. */
 static const char flags[] = "+0A:L:P:Ve:h:jp:qst:u:w";
+
+/* No letter: -h is the host. */
+#define HELP 256
+
+static const struct option long_flags[] = {
+	{ "help", no_argument, NULL, HELP },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
 
 void
 options_init(struct options *o)
@@ -98,6 +108,9 @@ static void
 take(struct options *o, int option)
 {
 	switch (option) {
+	case HELP:
+		o->help = true;
+		break;
 	case 'V':
 		o->version = true;
 		break;
@@ -130,7 +143,8 @@ options_parse(struct options *o, int argc, char *argv[])
 	int option;
 
 	optind = 1;
-	while ((option = getopt(argc, argv, flags)) != -1)
+	while (
+	    (option = getopt_long(argc, argv, flags, long_flags, NULL)) != -1)
 		take(o, option);
 	return optind;
 }

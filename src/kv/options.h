@@ -15,7 +15,7 @@ struct options {
 	int timeout_ms;
 	bool json;
 	bool unquote; /* arguments may be quoted as in the protocol */
-	bool version;
+	bool version, help;
 	/* of some commands, after their name */
 	char *seconds, *prefix, *after, *limit; /* or NULL */
 	bool nul; /* end each name with a NUL */

@@ -4,9 +4,14 @@
 
 #include <err.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/io.h"
 #include "kv/output.h"
 #include "kv/status.h"
 #include "proto/format.h"
@@ -24,11 +29,44 @@ output_init(struct output *o)
 __attribute__((noreturn)) static void
 fail(void)
 {
-	if (errno == EPIPE) {
-		(void)signal(SIGPIPE, SIG_DFL);
-		(void)raise(SIGPIPE);
-	}
 	err(KV_FAILED, "standard output");
+}
+
+void
+output_check(void)
+{
+	int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+	if (flags != -1 && (flags & O_ACCMODE) != O_RDONLY)
+		return;
+	errno = EBADF;
+	fail();
+}
+
+void
+output_gone(void)
+{
+	/* As a write(2) would. */
+	(void)raise(SIGPIPE);
+	errno = EPIPE;
+	fail();
+}
+
+void
+output_stdio(void)
+{
+	if (fflush(stdout) == EOF || ferror(stdout))
+		fail();
+}
+
+/* It does not block: others who have it open may want that. */
+static void
+await_room(void)
+{
+	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	if (io_poll(&pfd, 1, CLOCK_NEVER) == IO_FAILED)
+		fail();
 }
 
 void
@@ -42,6 +80,8 @@ output_flush(struct output *o)
 		n = write(STDOUT_FILENO, buf_data(&o->buf), buf_size(&o->buf));
 		if (n >= 0)
 			buf_consume(&o->buf, (size_t)n);
+		else if (errno == EAGAIN)
+			await_room();
 		else if (errno != EINTR)
 			fail();
 	}

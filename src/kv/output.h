@@ -18,6 +18,17 @@ struct output {
 };
 
 void output_init(struct output *);
+/* Exits if nothing can be written there at all. */
+void output_check(void);
+/* To poll(2) for: it has an event when nobody can read any more, and then
+ * output_gone() is due. */
+#define OUTPUT_POLL                 \
+	{                           \
+		.fd = STDOUT_FILENO \
+	}
+__attribute__((noreturn)) void output_gone(void);
+/* Writes what stdio has. */
+void output_stdio(void);
 /* Writes what is there. */
 void output_flush(struct output *);
 /* Writes when it has become much. */

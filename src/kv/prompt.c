@@ -3,11 +3,16 @@
  *
  * The connection is closed when something goes wrong, and opened again for
  * the next request.  Replies are waited for; events, and what else comes
- * unasked, are printed while the person thinks.
+ * unasked, are printed while the person thinks.  Ctrl-C ends neither kv nor,
+ * at the prompt, the connection; during a reply, which may be a long one, it
+ * ends the connection.
  */
+
+#include <sys/signalfd.h>
 
 #include <err.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,11 +21,13 @@
 #include "common/io.h"
 #include "kv/kv.h"
 #include "kv/prompt.h"
+#include "proto/command.h"
 #include "proto/words.h"
 
 struct prompt {
 	struct kv *kv;
 	struct buf words;
+	int signal_fd; /* SIGINT */
 };
 
 void
@@ -28,6 +35,12 @@ prompt_show(struct prompt *p)
 {
 	buf_append_text(&p->kv->out.buf, PROMPT_TEXT);
 	output_flush(&p->kv->out);
+}
+
+void
+prompt_newline(struct prompt *p)
+{
+	buf_append_byte(&p->kv->out.buf, '\n');
 }
 
 static void
@@ -72,16 +85,28 @@ print_unasked(struct prompt *p)
 	return n;
 }
 
+/* Is there a SIGINT?  Then it is one no more. */
+static bool
+take_interrupt(struct prompt *p)
+{
+	struct signalfd_siginfo info;
+
+	return read(p->signal_fd, &info, sizeof(info)) == sizeof(info);
+}
+
 enum prompt_wake
 prompt_wait(struct prompt *p)
 {
-	struct pollfd pfds[2] = { { .fd = STDIN_FILENO, .events = POLLIN },
-		{ .events = POLLIN } };
+	struct pollfd pfds[3] = { { .fd = STDIN_FILENO, .events = POLLIN },
+		{ .events = POLLIN },
+		{ .fd = p->signal_fd, .events = POLLIN } };
 
 	for (;;) {
 		pfds[1].fd = p->kv->conn.fd;
-		if (io_poll(pfds, 2, CLOCK_NEVER) == IO_FAILED)
+		if (io_poll(pfds, 3, CLOCK_NEVER) == IO_FAILED)
 			err(KV_FAILED, "poll");
+		if (pfds[2].revents != 0 && take_interrupt(p))
+			return PROMPT_INTERRUPTED;
 		if (pfds[1].fd != -1 && pfds[1].revents != 0 &&
 		    print_unasked(p) != 0)
 			return PROMPT_SAID;
@@ -101,6 +126,29 @@ connect_again(struct prompt *p)
 	return false;
 }
 
+/* The next line of a reply, which Ctrl-C gives up. */
+static enum conn_result
+next_line(struct prompt *p, struct reply_line *line)
+{
+	struct conn *c = &p->kv->conn;
+	struct pollfd pfds[2] = { { .fd = c->fd, .events = POLLIN },
+		{ .fd = p->signal_fd, .events = POLLIN } };
+	enum conn_result result;
+
+	while ((result = conn_take(c, line)) == CONN_AGAIN) {
+		if (io_poll(pfds, 2, clock_ms() + c->timeout_ms) == IO_AGAIN)
+			return conn_timed_out(c);
+		if (pfds[1].revents != 0 && take_interrupt(p)) {
+			prompt_newline(p);
+			return conn_give_up(c,
+			    "interrupted; the connection is closed");
+		}
+		if ((result = conn_receive_some(c)) == CONN_LOST)
+			break;
+	}
+	return result;
+}
+
 /* Prints a reply, or only waits for its end. */
 static bool
 read_reply(struct prompt *p, bool print, struct reply_line *line)
@@ -108,7 +156,7 @@ read_reply(struct prompt *p, bool print, struct reply_line *line)
 	enum conn_result result;
 
 	for (;;) {
-		result = conn_next(&p->kv->conn, line);
+		result = next_line(p, line);
 		if (result == CONN_LOST)
 			return false;
 		if (print)
@@ -118,6 +166,18 @@ read_reply(struct prompt *p, bool print, struct reply_line *line)
 	}
 }
 
+/* Nothing else would tell the person what happens now. */
+static void
+say_watching(struct prompt *p)
+{
+	struct bytes words[2] = { { "UNSUBSCRIBE", strlen("UNSUBSCRIBE") },
+		words_get(&p->words)[1] };
+
+	buf_append_text(&p->kv->out.buf,
+	    "Watching: changes are printed as they come.  To end it: ");
+	output_line(&p->kv->out, words, 2);
+}
+
 /*
  * SUBSCRIBE, if it is granted, is answered by nothing: the PING that was
  * sent after it tells.
@@ -125,12 +185,37 @@ read_reply(struct prompt *p, bool print, struct reply_line *line)
 static bool
 read_subscribed(struct prompt *p, struct reply_line *line)
 {
-	if (conn_next(&p->kv->conn, line) == CONN_LOST)
+	struct reply_line pong;
+
+	if (next_line(p, line) == CONN_LOST)
 		return false;
-	if (line->status == REPLY_OK && line->text.size == strlen("OK"))
+	if (line->status == REPLY_OK && line->text.size == strlen("OK")) {
+		say_watching(p);
 		return true;
+	}
 	print_line(p, line);
-	return read_reply(p, false, line);
+	return read_reply(p, false, &pong);
+}
+
+/* After UNKNOWN COMMAND: what would have been right. */
+static void
+explain(struct prompt *p)
+{
+	struct bytes name = words_get(&p->words)[0];
+	struct buf *out = &p->kv->out.buf, usage;
+
+	if (!command_exists(name)) {
+		buf_append_text(out, "HELP lists the commands.\n");
+		return;
+	}
+	buf_init(&usage);
+	command_help(name, &usage);
+	if (buf_failed(&usage))
+		err(KV_FAILED, NULL);
+	buf_append_text(out, "usage: ");
+	buf_append(out, buf_data(&usage), buf_size(&usage) - strlen("\r\n"));
+	buf_append_byte(out, '\n');
+	buf_clear(&usage);
 }
 
 static void
@@ -153,6 +238,8 @@ ask(struct prompt *p)
 		disconnect(p);
 		return;
 	}
+	if (line.status == REPLY_UNKNOWN_COMMAND)
+		explain(p);
 	/* COMMIT has more than one; what is late comes while we wait. */
 	while (conn_take(c, &line) > CONN_AGAIN)
 		print_line(p, &line);
@@ -191,9 +278,16 @@ prompt_run(struct kv *kv, prompt_read *read, void *state)
 {
 	struct prompt p = { .kv = kv };
 	struct buf line;
+	sigset_t set;
 
 	buf_init(&line);
 	kv_connect(kv);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	p.signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (p.signal_fd == -1)
+		err(KV_FAILED, "signalfd");
 	while (read(&p, state, &line)) {
 		if (buf_failed(&line))
 			err(KV_FAILED, NULL);
@@ -203,5 +297,6 @@ prompt_run(struct kv *kv, prompt_read *read, void *state)
 	}
 	buf_clear(&line);
 	buf_clear(&p.words);
+	(void)close(p.signal_fd);
 	return KV_DONE;
 }

@@ -24,15 +24,21 @@ typedef bool prompt_read(struct prompt *, void *state, struct buf *line);
 
 enum kv_status prompt_run(struct kv *, prompt_read *, void *state);
 
-/* Shows the prompt, for a reader that does not do it by itself. */
+/* For a reader that does not do it by itself: show the prompt; begin a line
+ * below one that was given up. */
 void prompt_show(struct prompt *);
+void prompt_newline(struct prompt *);
 
 enum prompt_wake {
 	PROMPT_INPUT, /* standard input can be read */
 	PROMPT_SAID, /* the server said something, and it was printed */
+	PROMPT_INTERRUPTED, /* Ctrl-C: the line is to be forgotten */
 };
 
-/* Waits for standard input, and prints what a subscription brings. */
+/*
+ * Waits for standard input, and prints what a subscription brings.  SIGINT is
+ * blocked, and told here.
+ */
 enum prompt_wake prompt_wait(struct prompt *);
 
 #endif

@@ -70,8 +70,8 @@ static enum conn_result
 turn(struct raw *r)
 {
 	struct conn *c = &r->kv->conn;
-	struct pollfd pfds[2] = { { .fd = c->fd, .events = POLLIN },
-		{ .fd = -1, .events = POLLIN } };
+	struct pollfd pfds[3] = { { .fd = c->fd, .events = POLLIN },
+		{ .fd = -1, .events = POLLIN }, OUTPUT_POLL };
 	int64_t deadline_ms = CLOCK_NEVER;
 
 	if (buf_size(&c->out) > 0)
@@ -81,7 +81,7 @@ turn(struct raw *r)
 	/* Nobody knows how long standard input takes. */
 	if (r->done || buf_size(&c->out) > 0)
 		deadline_ms = clock_ms() + c->timeout_ms;
-	if (io_poll(pfds, 2, deadline_ms) == IO_AGAIN)
+	if (io_poll(pfds, 3, deadline_ms) == IO_AGAIN)
 		return conn_timed_out(c);
 	if (pfds[1].revents != 0)
 		read_input(r);
@@ -91,6 +91,8 @@ turn(struct raw *r)
 		conn_half_close(c);
 		r->done = true;
 	}
+	if (pfds[2].revents != 0)
+		output_gone();
 	if (pfds[0].revents & (POLLIN | POLLHUP | POLLERR))
 		return conn_receive_some(c);
 	return CONN_AGAIN;

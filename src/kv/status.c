@@ -12,6 +12,7 @@ static const char *const farewells[] = {
 	"too many clients from your address",
 	"idle timeout",
 	"shutting down",
+	"disconnected",
 	"lagged",
 };
 

@@ -9,7 +9,6 @@
 
 #include <err.h>
 #include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -42,14 +41,11 @@ struct watch {
 static int
 wait_for(int fd, int64_t deadline_ms)
 {
-	struct pollfd pfds[2] = { { .fd = STDOUT_FILENO },
-		{ .fd = fd, .events = POLLIN } };
+	struct pollfd pfds[2] = { OUTPUT_POLL, { .fd = fd, .events = POLLIN } };
 	int result = io_poll(pfds, 2, deadline_ms);
 
-	if (result > 0 && (pfds[0].revents & POLLERR)) {
-		(void)signal(SIGPIPE, SIG_DFL);
-		(void)raise(SIGPIPE);
-	}
+	if (result > 0 && pfds[0].revents != 0)
+		output_gone();
 	return result;
 }
 
@@ -222,6 +218,7 @@ watch_run(struct kv *kv, const struct bytes *args, size_t n)
 		.retry_ms = RETRY_MIN_MS };
 
 	(void)n;
+	output_check();
 	kv_connect(kv);
 	for (;;) {
 		if (kv->conn.fd != -1 && run_connection(&w) == WATCH_OVER)

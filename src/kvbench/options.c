@@ -4,6 +4,7 @@
 
 #include <err.h>
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,10 +24,19 @@
 
 static const char flags[] = "CFP:S:T:VW:b:c:d:h:jk:m:n:p:qr:s:t:u:w:x:";
 
-__attribute__((noreturn)) static void
-usage(void)
+/* No letter: -h is the host. */
+#define HELP 256
+
+static const struct option long_flags[] = {
+	{ "help", no_argument, NULL, HELP },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static void
+print_usage(FILE *file)
 {
-	fprintf(stderr,
+	fprintf(file,
 	    "usage: kvbench [-CFjqV] [-b bucket] [-c clients] "
 	    "[-d distribution]\n"
 	    "               [-h host] [-k keys] [-m mix] [-n requests] "
@@ -35,7 +45,22 @@ usage(void)
 	    "[-T threads]\n"
 	    "               [-t seconds] [-u path] [-W seconds] [-w seconds]\n"
 	    "               [-x protocol]\n");
+}
+
+__attribute__((noreturn)) static void
+usage(void)
+{
+	print_usage(stderr);
 	exit(EX_USAGE);
+}
+
+/* All that was asked for is printed. */
+__attribute__((noreturn)) static void
+leave(void)
+{
+	if (fflush(stdout) != 0 || ferror(stdout))
+		err(EX_IOERR, "standard output");
+	exit(EX_OK);
 }
 
 static uint64_t
@@ -153,7 +178,10 @@ take(struct options *o, int option)
 		break;
 	case 'V':
 		puts("kvbench " PACKAGE_VERSION);
-		exit(EX_OK);
+		leave();
+	case HELP:
+		print_usage(stdout);
+		leave();
 	case 'h':
 		o->host = optarg;
 		break;
@@ -216,8 +244,10 @@ options_parse(struct options *o, int argc, char *argv[])
 	o->seed = 1;
 	o->timeout_ms = 10000;
 
-	while ((c = getopt(argc, argv, flags)) != -1) {
-		if (strchr("bdmsx", c) != NULL)
+	while ((c = getopt_long(argc, argv, flags, long_flags, NULL)) != -1) {
+		if (c == HELP)
+			take(o, c);
+		else if (strchr("bdmsx", c) != NULL)
 			take_word(o, c);
 		else if (strchr("PSTWcknrtw", c) != NULL)
 			take_number(o, c);

@@ -245,9 +245,8 @@ bind_and_listen(struct listener *l, gid_t gid, const struct config *config)
 	return listen(l->fd, BACKLOG);
 }
 
-/* A machine without IPv6 says one of these, according to how it lacks it. */
-static bool
-is_missing(int error)
+bool
+listener_is_missing(int error)
 {
 	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL ||
 	    error == EPROTONOSUPPORT;
@@ -288,7 +287,7 @@ listener_open(struct listener *l, const struct config_listen *listen,
 	saved = errno;
 	listener_close(l);
 	errno = saved;
-	if (listen->optional && is_missing(saved))
+	if (listen->optional && listener_is_missing(saved))
 		return 0;
 	return listen_error(error, listen->text);
 }
@@ -369,23 +368,36 @@ listener_change(struct listener *l, const struct config_listen *listen,
 	return 0;
 }
 
-/* A file has many paths; an address, but one. */
-bool
-listener_is_at(const struct listener *l, const struct config_listen *listen)
+/* Does the path lead to it?  Two that are written differently may.  If that
+ * cannot be told, the answer is `otherwise`. */
+static bool
+is_named(const struct listener *l, const char *path, bool otherwise)
 {
 	struct stat st;
 
-	if (listen->addr.ss_family != AF_UNIX || !l->bound)
-		return config_same_address(&l->listen, listen);
-	return l->listen.addr.ss_family == AF_UNIX &&
-	    lstat(unix_address(listen)->sun_path, &st) == 0 &&
-	    st.st_dev == l->device && st.st_ino == l->inode;
+	if (lstat(path, &st) == 0)
+		return st.st_dev == l->device && st.st_ino == l->inode;
+	return errno != ENOENT && errno != ENOTDIR && otherwise;
 }
 
 bool
 listener_has_name(const struct listener *l)
 {
-	return l->fd == -1 || listener_is_at(l, &l->listen);
+	if (l->fd == -1 || !l->bound || l->listen.addr.ss_family != AF_UNIX)
+		return true;
+	return is_named(l, unix_address(&l->listen)->sun_path, true);
+}
+
+bool
+listener_is_at(const struct listener *l, const struct config_listen *listen)
+{
+	if (l->fd == -1)
+		return false;
+	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
+	    listen->addr.ss_family == AF_UNIX)
+		return is_named(l, unix_address(listen)->sun_path,
+		    config_same_address(&l->listen, listen));
+	return config_same_address(&l->listen, listen);
 }
 
 void
@@ -395,7 +407,7 @@ listener_close(struct listener *l)
 		return;
 	/* First: while the socket is open, no other file has its inode. */
 	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
-	    listener_has_name(l))
+	    is_named(l, unix_address(&l->listen)->sun_path, false))
 		(void)unlink(unix_address(&l->listen)->sun_path);
 	(void)close(l->fd);
 	l->fd = -1;

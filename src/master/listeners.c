@@ -50,15 +50,14 @@ add(struct listeners *set)
 		set->fds[set->count++] = fd;
 }
 
-/* The one at this address, if it is still there; or NULL. */
+/* The one at the same address, or NULL. */
 static struct listener *
 find(const struct listeners *set, const struct config_listen *listen)
 {
 	size_t i;
 
 	for (i = 0; i < set->size; i++)
-		if (set->list[i].fd != -1 &&
-		    listener_is_at(&set->list[i], listen))
+		if (listener_is_at(&set->list[i], listen))
 			return &set->list[i];
 	return NULL;
 }

@@ -42,6 +42,7 @@ static const char *const status_lines[STATUS_END] = {
 	[STATUS_REGISTRY_UNAVAILABLE] = "ERROR registry unavailable\r\n",
 	[STATUS_IDLE_TIMEOUT] = "ERROR idle timeout\r\n",
 	[STATUS_SHUTTING_DOWN] = "ERROR shutting down\r\n",
+	[STATUS_DISCONNECTED] = "ERROR disconnected\r\n",
 };
 
 void

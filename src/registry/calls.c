@@ -11,7 +11,6 @@
 #include "registry/calls.h"
 #include "registry/change.h"
 #include "registry/registry.h"
-#include "registry/transaction.h"
 
 /* A data line of one word. */
 static void
@@ -263,12 +262,6 @@ call_stats(struct call_context *ctx, const struct call_args *args)
 	return STORE_OK;
 }
 
-static enum store_result
-call_transaction(struct call_context *ctx, const struct call_args *args)
-{
-	return transaction_run(ctx, args->requests);
-}
-
 static const struct call calls[MESSAGE_REQUEST_END] = {
 	[MESSAGE_PING] = { "", false, false, call_ping, true },
 	[MESSAGE_CREATE] = { "b", true, false, call_create, false },
@@ -286,7 +279,6 @@ static const struct call calls[MESSAGE_REQUEST_END] = {
 	[MESSAGE_TTL] = { "bk", false, false, call_ttl, false },
 	[MESSAGE_COUNT] = { "b", false, false, call_count, false },
 	[MESSAGE_STATS] = { "", false, false, call_stats, true },
-	[MESSAGE_TRANSACTION] = { "t", true, false, call_transaction, true },
 };
 
 static const enum status statuses[] = {
@@ -329,15 +321,6 @@ decode_value(struct bytes *body, size_t value_max, struct bytes *value)
 	return message_get_value(body, value) && value->size <= value_max;
 }
 
-/* All that is left of the body. */
-static bool
-decode_requests(struct bytes *body, size_t value_max, struct bytes *requests)
-{
-	*requests = *body;
-	body->size = 0;
-	return transaction_check(*requests, value_max);
-}
-
 static bool
 decode_arg(char kind, struct bytes *body, size_t value_max,
     struct call_args *args)
@@ -354,8 +337,6 @@ decode_arg(char kind, struct bytes *body, size_t value_max,
 		return decode_seconds(body, &args->number);
 	case 'o':
 		return decode_value(body, value_max, &args->old);
-	case 't':
-		return decode_requests(body, value_max, &args->requests);
 	default:
 		return decode_value(body, value_max, &args->value);
 	}
@@ -371,13 +352,6 @@ call_decode(const struct call *call, struct bytes body, size_t value_max,
 		if (!decode_arg(*p, &body, value_max, args))
 			return false;
 	return body.size == 0;
-}
-
-bool
-call_frees(const struct call *call, struct bytes body)
-{
-	return call->frees ||
-	    (call->run == call_transaction && transaction_frees(body));
 }
 
 enum store_result

@@ -38,7 +38,7 @@ typedef enum store_result call_function(struct call_context *,
 
 struct call {
 	/* The body's fields: b bucket, k key, v value, o old value, n number,
-	 * s seconds, t requests to the end; NULL: no request. */
+	 * s seconds; NULL: no request. */
 	const char *args;
 	bool writes;
 	bool frees; /* takes less room afterwards: may use the reserve */
@@ -51,8 +51,6 @@ const struct call *call_find(uint16_t type);
 /* Reads the fields; false: malformed, or out of bounds. */
 bool call_decode(const struct call *, struct bytes body, size_t value_max,
     struct call_args *);
-/* May it use the reserve of a full store?  For a body that is sound. */
-bool call_frees(const struct call *, struct bytes body);
 /* Appends the whole reply frame. */
 enum store_result call_run(const struct call *, struct registry *,
     struct store_view *, const struct call_args *, uint64_t sequence,

@@ -18,6 +18,7 @@
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
+#include "registry/session.h"
 
 /* One read takes a usual batch whole. */
 #define READ_SIZE 16384
@@ -46,7 +47,7 @@ conn_new(struct registry *r, int fd)
 		return -1;
 	}
 	c->fd = fd;
-	LIST_INIT(&c->subscriptions);
+	LIST_INIT(&c->events.subscriptions);
 	TAILQ_INSERT_TAIL(&r->idle, c, entry);
 	r->conns++;
 	if (watch(r, c, EPOLL_CTL_ADD) == -1) {
@@ -102,51 +103,19 @@ conn_set_first(struct registry *r, struct conn *c)
 }
 
 void
-conn_set_recorded(struct registry *r, struct conn *c, bool recorded)
-{
-	if (c->recorded == recorded)
-		return;
-	c->recorded = recorded;
-	if (recorded)
-		TAILQ_INSERT_TAIL(&r->recorded, c, recorded_entry);
-	else
-		TAILQ_REMOVE(&r->recorded, c, recorded_entry);
-}
-
-int64_t
-conn_outcome_ms(const struct registry *r)
-{
-	return 2 * r->config->registry_timeout_ms;
-}
-
-bool
-conn_is_delivered(const struct conn *c)
-{
-	return buf_size(&c->out) == 0 && buf_size(&c->outcome) == 0;
-}
-
-void
 conn_close(struct registry *r, struct conn *c)
 {
-	int64_t expire_ms;
-
-	if (c->recorded) {
-		expire_ms =
-		    conn_is_delivered(c) ? 0 : clock_ms() + conn_outcome_ms(r);
-		if (outcome_leave(&r->left, c->session, expire_ms) == -1)
-			fatal(EX_OSERR, "outcomes");
-		conn_set_recorded(r, c, false);
-	}
+	session_leave(r, c);
 	events_leave(r, c);
 	listing_end(r, c);
-	if (c->notified)
+	if (c->events.notified)
 		TAILQ_REMOVE(&r->notified, c, notified_entry);
 	TAILQ_REMOVE(c->ready ? &r->ready : &r->idle, c, entry);
 	(void)close(c->fd);
-	buf_clear(&c->events);
+	buf_clear(&c->events.queue);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
-	buf_clear(&c->outcome);
+	buf_clear(&c->session.outcome);
 	free(c);
 	r->conns--;
 }
@@ -198,11 +167,11 @@ has_more(struct conn *c)
 		return true;
 	buf_truncate(&c->out, 0);
 	c->sent = 0;
-	if (buf_size(&c->events) == 0)
+	if (buf_size(&c->events.queue) == 0)
 		return false;
 	sent = c->out;
-	c->out = c->events;
-	c->events = sent;
+	c->out = c->events.queue;
+	c->events.queue = sent;
 	return true;
 }
 
@@ -226,7 +195,7 @@ conn_flush(struct registry *r, struct conn *c)
 		c->sent += (size_t)n;
 	}
 	buf_shrink(&c->out, KEEP_SIZE);
-	buf_shrink(&c->events, KEEP_SIZE);
+	buf_shrink(&c->events.queue, KEEP_SIZE);
 	buf_shrink(&c->in, KEEP_SIZE);
 	if (c->wants_out) {
 		set_wants_out(r, c, false);

@@ -72,7 +72,7 @@ end_topic(struct registry *r, struct topic *t)
 static void
 end_subscription(struct subscription *s)
 {
-	s->conn->subscribed--;
+	s->conn->events.count--;
 	LIST_REMOVE(s, topic_entry);
 	LIST_REMOVE(s, conn_entry);
 	free(s);
@@ -83,7 +83,7 @@ find_subscription(struct conn *c, struct bytes bucket)
 {
 	struct subscription *s;
 
-	LIST_FOREACH(s, &c->subscriptions, conn_entry)
+	LIST_FOREACH(s, &c->events.subscriptions, conn_entry)
 		if (s->topic->name_size == bucket.size &&
 		    memcmp(s->topic->name, bucket.data, bucket.size) == 0)
 			return s;
@@ -101,8 +101,8 @@ subscribe(struct registry *r, struct conn *c, struct bytes bucket)
 	s->topic = t;
 	s->conn = c;
 	LIST_INSERT_HEAD(&t->subscriptions, s, topic_entry);
-	LIST_INSERT_HEAD(&c->subscriptions, s, conn_entry);
-	c->subscribed++;
+	LIST_INSERT_HEAD(&c->events.subscriptions, s, conn_entry);
+	c->events.count++;
 }
 
 /* Queues a frame that has nothing, or a name. */
@@ -110,24 +110,25 @@ static void
 queue(struct conn *c, enum event_kind kind, uint64_t revision,
     const struct bytes *name)
 {
-	size_t position = message_begin(&c->events, MESSAGE_EVENT, revision);
+	size_t position =
+	    message_begin(&c->events.queue, MESSAGE_EVENT, revision);
 
-	message_put_u8(&c->events, (uint8_t)kind);
+	message_put_u8(&c->events.queue, (uint8_t)kind);
 	if (name != NULL)
-		message_put_name(&c->events, *name);
-	message_end(&c->events, position);
-	if (buf_failed(&c->events))
+		message_put_name(&c->events.queue, *name);
+	message_end(&c->events.queue, position);
+	if (buf_failed(&c->events.queue))
 		fatalx(EX_OSERR, "out of memory");
 }
 
 static void
 notify(struct registry *r, struct conn *c)
 {
-	if (c->notified)
+	if (c->events.notified)
 		return;
-	c->notified = true;
+	c->events.notified = true;
 	/* What one turn brings does not make a subscriber slow. */
-	c->slow = buf_size(&c->events) > EVENTS_QUEUE_MAX;
+	c->events.slow = buf_size(&c->events.queue) > EVENTS_QUEUE_MAX;
 	TAILQ_INSERT_TAIL(&r->notified, c, notified_entry);
 }
 
@@ -160,7 +161,7 @@ events_subscribe(struct registry *r, struct conn *c, struct bytes bucket,
 		return STATUS_NOT_FOUND;
 	if (find_subscription(c, bucket) != NULL)
 		return STATUS_OK;
-	if (c->subscribed >= MESSAGE_SUBSCRIPTIONS_MAX)
+	if (c->events.count >= MESSAGE_SUBSCRIPTIONS_MAX)
 		return STATUS_TOO_MANY_SUBSCRIPTIONS;
 	subscribe(r, c, bucket);
 	/* From where it knows all, should this registry die. */
@@ -194,7 +195,7 @@ events_leave(struct registry *r, struct conn *c)
 {
 	struct subscription *s;
 
-	while ((s = LIST_FIRST(&c->subscriptions)) != NULL)
+	while ((s = LIST_FIRST(&c->events.subscriptions)) != NULL)
 		leave(r, s);
 }
 
@@ -250,8 +251,8 @@ deliver(struct registry *r, struct topic *t, struct buf *frames)
 		fatalx(EX_OSERR, "out of memory");
 	LIST_FOREACH(s, &t->subscriptions, topic_entry) {
 		notify(r, s->conn);
-		if (!s->conn->slow)
-			buf_append(&s->conn->events, buf_data(frames),
+		if (!s->conn->events.slow)
+			buf_append(&s->conn->events.queue, buf_data(frames),
 			    buf_size(frames));
 	}
 	buf_truncate(frames, 0);
@@ -306,11 +307,11 @@ publish_changes(struct registry *r, struct bytes noted, struct buf *frames)
 static void
 end_commit(struct registry *r, struct conn *c, uint64_t revision)
 {
-	if (c->lagged)
+	if (c->events.lagged)
 		return;
-	queue(c, c->slow ? EVENT_LAGGED : EVENT_COMMIT, revision, NULL);
-	if (c->slow) {
-		c->lagged = true;
+	queue(c, c->events.slow ? EVENT_LAGGED : EVENT_COMMIT, revision, NULL);
+	if (c->events.slow) {
+		c->events.lagged = true;
 		events_leave(r, c);
 	}
 }
@@ -343,7 +344,7 @@ events_flush(struct registry *r)
 
 	while ((c = TAILQ_FIRST(&r->notified)) != NULL) {
 		TAILQ_REMOVE(&r->notified, c, notified_entry);
-		c->notified = false;
+		c->events.notified = false;
 		/* Or epoll says when there is room. */
 		if (!c->wants_out)
 			conn_flush(r, c);

@@ -96,32 +96,33 @@ scan(struct store_view *view, struct page *p)
 void
 listing_end(struct registry *r, struct conn *c)
 {
-	if (c->pin == NULL)
+	if (c->listing.pin == NULL)
 		return;
 	TAILQ_REMOVE(&r->listings, c, listing_entry);
-	store_unpin(c->pin);
-	c->pin = NULL;
+	store_unpin(c->listing.pin);
+	c->listing.pin = NULL;
 }
 
-/* Makes c->pin the snapshot that is asked for. */
+/* Makes c->listing.pin the snapshot that is asked for. */
 static enum status
 pin(struct registry *r, struct conn *c, uint64_t revision)
 {
 	enum store_result result;
 
-	if (c->pin != NULL && revision == store_revision(c->pin))
+	if (c->listing.pin != NULL &&
+	    revision == store_revision(c->listing.pin))
 		return STATUS_OK;
 	listing_end(r, c);
-	result = store_pin(r->store, &c->pin);
+	result = store_pin(r->store, &c->listing.pin);
 	if (result == STORE_BUSY)
 		return STATUS_TOO_MANY_LISTINGS;
 	if (result != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
-	c->pinned_ms = clock_ms();
-	c->pinned_wall_ms = r->wall_ms;
+	c->listing.pinned_ms = clock_ms();
+	c->listing.pinned_wall_ms = r->wall_ms;
 	TAILQ_INSERT_TAIL(&r->listings, c, listing_entry);
 	/* After a restart: nothing may have been committed since. */
-	if (revision == 0 || revision == store_revision(c->pin))
+	if (revision == 0 || revision == store_revision(c->listing.pin))
 		return STATUS_OK;
 	listing_end(r, c);
 	return STATUS_SNAPSHOT_LOST;
@@ -133,8 +134,8 @@ fill(struct registry *r, struct conn *c, struct page *p)
 	enum store_result result;
 
 	/* What has expired since the first page was there then. */
-	store_set_now(r->store, c->pinned_wall_ms);
-	result = scan(c->pin, p);
+	store_set_now(r->store, c->listing.pinned_wall_ms);
+	result = scan(c->listing.pin, p);
 	store_set_now(r->store, r->wall_ms);
 	switch (result) {
 	case STORE_OK:
@@ -162,7 +163,8 @@ listing_run(struct registry *r, struct conn *c, const struct message *m)
 		return false;
 	status = pin(r, c, p.revision);
 	position = message_begin(p.out, MESSAGE_PAGE, m->sequence);
-	message_put_u64(p.out, c->pin == NULL ? 0 : store_revision(c->pin));
+	message_put_u64(p.out,
+	    c->listing.pin == NULL ? 0 : store_revision(c->listing.pin));
 	p.start = buf_size(p.out);
 	message_put_u8(p.out, 0);
 	message_put_u8(p.out, 0);
@@ -185,7 +187,7 @@ listing_deadline(const struct registry *r)
 
 	return oldest == NULL ?
 	    CLOCK_NEVER :
-	    oldest->pinned_ms + r->config->listing_timeout_ms;
+	    oldest->listing.pinned_ms + r->config->listing_timeout_ms;
 }
 
 void

@@ -21,6 +21,7 @@
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
+#include "registry/session.h"
 #include "registry/turn.h"
 #include "store/store.h"
 
@@ -67,26 +68,6 @@ open_events(struct registry *r)
 	watch_source(r, EPOLL_CTL_ADD, r->signal_fd, &source_signal, 1);
 }
 
-/* Workers of a registry that has died may come back for these. */
-static void
-list_outcomes(struct registry *r)
-{
-	int64_t expire_ms = clock_ms() + conn_outcome_ms(r);
-	enum store_result result;
-	struct store_view *view;
-	uint64_t session = 0;
-
-	result = store_snapshot(r->store, &view);
-	while (result == STORE_OK &&
-	    (result = store_next_outcome(view, &session)) == STORE_OK)
-		if (outcome_leave(&r->left, session, expire_ms) == -1)
-			fatal(EX_OSERR, "outcomes");
-	if (result != STORE_ABSENT)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
-	store_release(r->store);
-}
-
-/* It does without one until there is memory. */
 static void
 set_cache(struct registry *r)
 {
@@ -119,7 +100,7 @@ open_store(struct registry *r, const struct channel_store *before)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	}
 	set_cache(r);
-	list_outcomes(r);
+	session_list(r);
 	if (upkeep_init(r) != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	store_release(r->store);

@@ -50,8 +50,10 @@ struct registry {
 	uint64_t requests;
 	uint64_t commits;
 	const uint64_t *refused_clients; /* the acceptors'; NULL: 0 */
-	size_t turn_bytes; /* read by this turn's writes */
-	bool turn_full; /* a write of this turn found no room */
+	struct {
+		size_t bytes; /* of the requests that wrote */
+		bool full; /* a write found no room */
+	} turn;
 
 	int64_t sync_at_ms; /* CLOCK_NEVER unless commits wait for a sync */
 	bool accepts; /* workers wait to be accepted */

@@ -89,8 +89,8 @@ run_all(struct call_context *ctx, struct bytes requests, size_t value_max)
 	return result;
 }
 
-enum store_result
-transaction_run(struct call_context *ctx, struct bytes requests)
+static enum store_result
+run(struct call_context *ctx, const struct call_args *args)
 {
 	struct registry *r = ctx->registry;
 	size_t mark = change_mark(&r->changes);
@@ -98,7 +98,7 @@ transaction_run(struct call_context *ctx, struct bytes requests)
 
 	if ((result = store_save(r->store)) != STORE_OK)
 		return result;
-	result = run_all(ctx, requests, (size_t)r->config->max_value);
+	result = run_all(ctx, args->requests, (size_t)r->config->max_value);
 	if (result == STORE_OK && ctx->status == STATUS_OK)
 		return store_keep(r->store);
 	/* With no room the whole batch goes. */
@@ -108,3 +108,8 @@ transaction_run(struct call_context *ctx, struct bytes requests)
 	}
 	return result;
 }
+
+const struct call transaction_call = { .args = "",
+	.writes = true,
+	.run = run,
+	.alone = true };

@@ -14,9 +14,10 @@ bool transaction_check(struct bytes requests, size_t value_max);
 /* Does it take less room afterwards?  For those that are checked. */
 bool transaction_frees(struct bytes requests);
 /*
- * Executes them in the batch, all or nothing, and appends each one's reply
- * and status line.  A conflict, an error or a missing bucket undoes all.
+ * Executes args->requests, which are checked, in the batch, all or nothing, and
+ * appends each one's reply and status line.  A conflict, an error or a missing
+ * bucket undoes all.
  */
-enum store_result transaction_run(struct call_context *, struct bytes requests);
+extern const struct call transaction_call;
 
 #endif

@@ -147,10 +147,18 @@ run(struct registry *r, size_t max)
 	return purged == STORE_OK ? result : purged;
 }
 
+void
+upkeep_skip_next(struct registry *r)
+{
+	r->upkeep.skip = !r->upkeep.skipped;
+}
+
 enum store_result
 upkeep_run(struct registry *r)
 {
-	if (upkeep_deadline(r) == CLOCK_NEVER)
+	r->upkeep.skipped = r->upkeep.skip;
+	r->upkeep.skip = false;
+	if (r->upkeep.skipped || upkeep_deadline(r) == CLOCK_NEVER)
 		return STORE_OK;
 	return run(r, STEP_MAX);
 }

@@ -21,8 +21,8 @@ struct upkeep {
 	int64_t purge_at_ms; /* however busy the others are */
 	int64_t not_before_ms; /* there was no room */
 	bool purges; /* a bucket was dropped */
-	bool yields; /* the next turn is to begin without it */
-	bool yielded; /* this one did */
+	bool skip; /* the next time */
+	bool skipped; /* the last time */
 };
 
 /* Finds out what there is to do, after a start. */
@@ -30,8 +30,11 @@ enum store_result upkeep_init(struct registry *);
 /* When it wants a turn: clock_ms(), or CLOCK_NEVER. */
 int64_t upkeep_deadline(const struct registry *);
 bool upkeep_is_due(const struct registry *);
-/* Does a bounded part of what is due, in the batch. */
+/* Does a bounded part of what is due, in the batch; called once a turn. */
 enum store_result upkeep_run(struct registry *);
+/* The next turn is to begin without a batch, so without upkeep; but not twice
+ * in a row, or those who want that could keep it from being done. */
+void upkeep_skip_next(struct registry *);
 /* The same, in a store that cannot grow: a little, out of the reserve. */
 enum store_result upkeep_run_full(struct registry *);
 /* There was no room even for that: wait. */

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <sysexits.h>
+
 #include "common/clock.h"
 #include "common/log.h"
 #include "registry/registry.h"
@@ -45,4 +47,13 @@ warning_damage(struct registry *r)
 {
 	warn_limited(&r->warnings.damage, "data damaged",
 	    store_error(r->store));
+}
+
+void
+warning_check_store(struct registry *r, enum store_result result)
+{
+	if (result == STORE_FAILED)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	if (result == STORE_DAMAGED)
+		warning_damage(r);
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/log_limit.h"
+#include "store/store.h"
 
 struct registry;
 
@@ -23,5 +24,8 @@ void warning_accept(struct registry *);
 void warning_close(struct registry *, const char *why);
 /* The store has found a checksum that does not match. */
 void warning_damage(struct registry *);
+/* What the store said: damage is logged, and a failure ends the process, since
+ * nobody knows what is on the disk. */
+void warning_check_store(struct registry *, enum store_result);
 
 #endif

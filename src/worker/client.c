@@ -2,20 +2,26 @@
  * client: the client's socket.  Runs in the worker; the peer is hostile.
  */
 
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/io.h"
 #include "worker/client.h"
+#include "worker/expendable.h"
 
 /* How long to listen to a client that has been told that all is over. */
 #define LINGER_MS 1000
 /* Who asks again within this time is brisk. */
 #define BRISK_MS 100
+/* Whoever stops all of kvd with SIGTERM may reach this process first: if the
+ * lifeline ends within this time after the signal, kvd stops. */
+#define TOLD_MS 1000
 
 /*
  * A brisk client is waited for in recv(2) itself: a system call less for each
@@ -48,7 +54,50 @@ describe_read(struct client *c, ssize_t n)
 	return c->ended ? CLIENT_END : CLIENT_INPUT;
 }
 
-/* CLIENT_INPUT: there is something to be read. */
+/*
+ * Waits.  Most clients ask at once and leave; a worker that has to wait for
+ * its client for a moment is one that may stay, and offers itself to a kernel
+ * that runs out of memory.
+ */
+static int
+wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms)
+{
+	int64_t soon_ms;
+	int ready;
+
+	if (c->expendable || (soon_ms = clock_ms() + BRISK_MS) >= deadline_ms)
+		return io_poll(pfds, n, deadline_ms);
+	ready = io_poll(pfds, n, soon_ms);
+	if (ready != IO_AGAIN)
+		return ready;
+	c->expendable = true;
+	expendable_become();
+	return io_poll(pfds, n, deadline_ms);
+}
+
+/* The descriptor is the acceptor's, which waits for SIGCHLD as well. */
+static void
+read_signal(struct client *c)
+{
+	struct signalfd_siginfo info;
+
+	if (read(c->signal_fd, &info, sizeof(info)) == sizeof(info) &&
+	    info.ssi_signo == SIGTERM)
+		c->told = true;
+}
+
+/* Is kvd stopping, or this worker alone? */
+static enum client_event
+told_event(const struct client *c)
+{
+	struct pollfd pfd = { .fd = c->lifeline_fd };
+
+	return io_poll(&pfd, 1, clock_ms() + TOLD_MS) == IO_AGAIN ?
+	    CLIENT_DISMISSED :
+	    CLIENT_STOP;
+}
+
+/* CLIENT_INPUT: there may be something to be read. */
 static enum client_event
 wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 {
@@ -60,13 +109,17 @@ wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 	};
 	int n;
 
-	n = io_poll(pfds, other_fd == -1 ? 3 : 4, deadline_ms);
+	n = wait_for(c, pfds, other_fd == -1 ? 3 : 4, deadline_ms);
 	if (n == IO_AGAIN)
 		return CLIENT_SILENT;
 	if (n == IO_FAILED)
 		return CLIENT_GONE;
-	if (pfds[1].revents != 0 || pfds[2].revents != 0)
+	if (pfds[2].revents != 0)
 		return CLIENT_STOP;
+	if (pfds[1].revents != 0)
+		read_signal(c);
+	if (c->told)
+		return told_event(c);
 	if (pfds[3].revents != 0)
 		return CLIENT_NEWS;
 	return CLIENT_INPUT;
@@ -79,6 +132,8 @@ client_next(struct client *c, int other_fd, int64_t deadline_ms)
 	enum client_event event;
 	ssize_t n = IO_AGAIN;
 
+	if (c->told)
+		return told_event(c);
 	/* Most ask while their worker is still being made. */
 	if (!c->tried)
 		n = io_recv_buf(c->fd, &c->in, MSG_DONTWAIT);
@@ -110,9 +165,11 @@ wait_writable(struct client *c)
 
 	if (c->stop_at_ms < deadline_ms)
 		deadline_ms = c->stop_at_ms;
-	if (io_poll(pfds, stopping ? 1 : 3, deadline_ms) <= 0)
+	if (wait_for(c, pfds, stopping ? 1 : 3, deadline_ms) <= 0)
 		return -1;
-	if (!stopping && (pfds[1].revents != 0 || pfds[2].revents != 0))
+	if (pfds[1].revents != 0)
+		read_signal(c);
+	if (!stopping && (c->told || pfds[2].revents != 0))
 		c->stop_at_ms = clock_ms() + c->shutdown_timeout_ms;
 	return clock_ms() > c->stop_at_ms ? -1 : 0;
 }

@@ -13,14 +13,16 @@
 
 struct client {
 	int fd;
-	int signal_fd; /* readable: told to end */
+	int signal_fd; /* reads SIGTERM: this worker alone is to end */
 	int lifeline_fd; /* end of file: kvd stops, or the master died */
 	int64_t write_timeout_ms;
 	int64_t shutdown_timeout_ms;
 	int64_t stop_at_ms; /* told to end: when at last; else CLOCK_NEVER */
+	bool told; /* SIGTERM has come */
 	bool ended; /* all that it has sent is read */
 	bool tried; /* to read, at least once */
 	bool timed; /* SO_RCVTIMEO is set */
+	bool expendable; /* the kernel was told so, once it had to wait */
 	int64_t brisk_at_ms; /* when it last asked again at once, by poll(2) */
 	struct buf in;
 	struct buf out;
@@ -31,7 +33,8 @@ enum client_event {
 	CLIENT_END, /* the client will send no more */
 	CLIENT_NEWS, /* the other descriptor is readable */
 	CLIENT_SILENT, /* the deadline passed */
-	CLIENT_STOP, /* told to end */
+	CLIENT_STOP, /* kvd stops */
+	CLIENT_DISMISSED, /* this worker is told to end, and kvd goes on */
 	CLIENT_GONE, /* hung up, or an error, or no memory */
 };
 

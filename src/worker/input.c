@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "proto/first_line.h"
 #include "proto/words.h"
 #include "worker/events.h"
 #include "worker/input.h"
@@ -14,8 +15,6 @@
 /* A line's words other than its value, all escaped, and blanks. */
 #define LINE_OVERHEAD 4096
 #define ESCAPE_SIZE 4 /* \xHH */
-/* Of a line that is skipped, this much is looked at. */
-#define LINE_TAIL 16
 
 void
 input_init(struct worker *w)
@@ -24,17 +23,7 @@ input_init(struct worker *w)
 	    LINE_OVERHEAD + ESCAPE_SIZE * (size_t)w->config->max_value;
 }
 
-/* A browser, or a program that a browser was made to send: RFC 9112, 3. */
-static bool
-is_http(const uint8_t *line, size_t size)
-{
-	static const char version[] = " HTTP/1.";
-	const size_t n = sizeof(version) - 1;
-
-	return size > n && memcmp(line + size - n - 1, version, n) == 0;
-}
-
-static bool
+static void
 refuse_http(struct worker *w)
 {
 	static const char reply[] = "HTTP/1.1 400 Bad Request\r\n"
@@ -42,8 +31,27 @@ refuse_http(struct worker *w)
 				    "Content-Length: 0\r\n\r\n";
 
 	buf_append_text(&w->client.out, reply);
-	w->over = true;
-	return true;
+}
+
+/*
+ * Looks at the first line, or at what has come of it.  Who is no client of
+ * kvd is not served: nothing of what it has sent is carried out.
+ */
+static void
+check_first_line(struct worker *w, const uint8_t *line, size_t size, bool whole)
+{
+	enum first_line_protocol protocol = FIRST_LINE_KVD;
+
+	if (first_line_is_binary(line, size, w->seen, whole)) {
+		w->over = true;
+		return;
+	}
+	if (whole)
+		protocol = first_line_protocol(line, size);
+	if (protocol == FIRST_LINE_HTTP)
+		refuse_http(w);
+	if (protocol != FIRST_LINE_KVD)
+		w->over = true;
 }
 
 static const enum status split_errors[] = {
@@ -60,8 +68,6 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 	const struct bytes *words;
 	size_t n;
 
-	if (!w->greeted && is_http(line, size))
-		return refuse_http(w);
 	if (size > w->line_max) {
 		w->greeted = true;
 		return replies_answer(w, STATUS_LINE_TOO_LONG);
@@ -81,7 +87,7 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 
 /*
  * The line that has begun is longer than any may be: skip it, but for a tail
- * in which its end, and what ends an HTTP request, can be seen.
+ * in which its end, and what ends another protocol's request, can be seen.
  */
 static bool
 discard_line(struct worker *w)
@@ -89,22 +95,39 @@ discard_line(struct worker *w)
 	struct buf *in = &w->client.in;
 	bool begun = !w->discarding;
 
-	if (buf_size(in) > LINE_TAIL)
-		buf_consume(in, buf_size(in) - LINE_TAIL);
+	if (buf_size(in) > FIRST_LINE_TAIL)
+		buf_consume(in, buf_size(in) - FIRST_LINE_TAIL);
 	w->seen = buf_size(in);
 	w->discarding = true;
 	return !begun || replies_answer(w, STATUS_LINE_TOO_LONG);
 }
 
-/* Its end has come. */
+/* A line of which not all has come. */
 static bool
-end_discarding(struct worker *w, const uint8_t *tail, size_t size)
+keep_line(struct worker *w, size_t size)
 {
-	w->discarding = false;
-	if (!w->greeted && is_http(tail, size))
-		return refuse_http(w);
-	w->greeted = true;
+	w->seen = size;
+	/* One more may be the CR of a line's end. */
+	if (w->discarding || size > w->line_max + 1)
+		return discard_line(w);
 	return true;
+}
+
+/* The first line in `in`, with its end. */
+static bool
+take_line(struct worker *w, size_t size, size_t taken)
+{
+	struct buf *in = &w->client.in;
+	bool good = true;
+
+	if (w->discarding)
+		w->greeted = true;
+	else
+		good = run_line(w, buf_data(in), size);
+	w->discarding = false;
+	w->seen = 0;
+	buf_consume(in, taken);
+	return good;
 }
 
 /* Executes all complete lines. */
@@ -113,23 +136,18 @@ run_lines(struct worker *w)
 {
 	struct buf *in = &w->client.in;
 	size_t line_size, taken;
-	bool good = true;
+	bool good = true, whole = true;
 
-	while (good && !w->over && buf_size(in) > 0) {
-		if (!words_find_line(buf_data(in), buf_size(in), w->seen,
-			&line_size, &taken)) {
-			w->seen = taken;
-			/* One more may be the CR of a line's end. */
-			if (w->discarding || taken > w->line_max + 1)
-				good = discard_line(w);
+	while (good && whole && buf_size(in) > 0) {
+		whole = words_find_line(buf_data(in), buf_size(in), w->seen,
+		    &line_size, &taken);
+		if (!w->greeted)
+			check_first_line(w, buf_data(in),
+			    whole ? line_size : taken, whole);
+		if (w->over)
 			break;
-		}
-		if (w->discarding)
-			good = end_discarding(w, buf_data(in), line_size);
-		else
-			good = run_line(w, buf_data(in), line_size);
-		w->seen = 0;
-		buf_consume(in, taken);
+		good = whole ? take_line(w, line_size, taken) :
+			       keep_line(w, taken);
 	}
 	return good;
 }
@@ -176,7 +194,8 @@ run_telnet(struct worker *w, size_t old)
 	buf_append(&copy, buf_data(in) + old, buf_size(in) - old);
 	buf_truncate(in, old);
 	raw = (struct bytes){ buf_data(&copy), buf_size(&copy) };
-	good = !buf_failed(&copy);
+	w->starved = buf_failed(&copy);
+	good = !w->starved;
 	while (good && !w->over && raw.size > 0) {
 		event = telnet_filter(&w->telnet, &raw, in);
 		good = !buf_failed(in) && run_lines(w) &&

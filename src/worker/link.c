@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/directory.h"
 #include "common/io.h"
 #include "worker/link.h"
 
@@ -27,19 +26,17 @@
 #define BLOCK_MS 500
 /* For the replies under way, once kvd stops. */
 #define LAST_REPLY_MS 2000
-/* The master refuses a longer one. */
-#define PATH_SIZE 1024
 
 void
-link_init(struct link *l, const struct config *config, uint64_t session,
-    int lifeline_fd)
+link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
+    const char *runtime)
 {
 	memset(l, 0, sizeof(*l));
 	l->fd = -1;
 	l->session = session;
+	l->runtime = runtime;
 	l->lifeline_fd = lifeline_fd;
-	l->timeout_ms = (int)config->registry_timeout_ms;
-	l->runtime = config->runtime;
+	l->timeout_ms = timeout_ms;
 	l->sequence = 1;
 }
 
@@ -60,6 +57,13 @@ link_clear(struct link *l)
 	buf_clear(&l->pending);
 	buf_clear(&l->in);
 	events_clear(&l->events);
+}
+
+bool
+link_lacks_memory(const struct link *l)
+{
+	return buf_failed(&l->pending) || buf_failed(&l->in) ||
+	    buf_failed(&l->events.buckets);
 }
 
 /* The greeting, and all that is to be repeated, in one piece. */
@@ -91,23 +95,18 @@ send_hello(struct link *l)
 }
 
 /*
- * The working directory may have been swept away, and the master has made
- * another at its path.  If somebody else has, it is not entered.
+ * There is no such name any more.  If somebody has removed the whole directory,
+ * the master makes another one at the same path: the next attempt is made there.
  */
-static int
+static void
 find_directory(const struct link *l)
 {
-	char path[PATH_SIZE], error[PATH_SIZE];
-	int fd, rc;
+	char path[1024];
 
-	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) >=
-	    (int)sizeof(path))
-		return -1;
-	if ((fd = directory_open(path, -1, error, sizeof(error))) == -1)
-		return -1;
-	rc = fchdir(fd);
-	(void)close(fd);
-	return rc;
+	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) <
+		(int)sizeof(path) &&
+	    chdir(path) == -1)
+		return; /* not yet, or this process may not leave its root */
 }
 
 static int
@@ -125,7 +124,7 @@ try_connect(struct link *l)
 	    send_hello(l) == 0)
 		return 0;
 	if (errno == ENOENT)
-		(void)find_directory(l);
+		find_directory(l);
 	link_close(l);
 	return -1;
 }
@@ -278,7 +277,7 @@ may_send(struct link *l, int64_t now_ms)
 {
 	if (!l->repeats && l->sent == 0)
 		l->sent_ms = now_ms;
-	return !buf_failed(&l->pending) &&
+	return !link_lacks_memory(l) &&
 	    (!l->repeats || now_ms <= l->sent_ms + l->timeout_ms);
 }
 

@@ -11,15 +11,14 @@
 #include <stdint.h>
 
 #include "common/buf.h"
-#include "common/config.h"
 #include "proto/message.h"
 #include "worker/events.h"
 
 struct link {
 	int fd; /* -1: not connected */
+	const char *runtime; /* the runtime directory */
 	int lifeline_fd; /* end of file: the master is gone */
 	int timeout_ms; /* for one reply */
-	const char *runtime; /* the directory that has our working directory */
 	uint64_t session; /* random; the same on every connection */
 	uint64_t sequence; /* of the next request */
 	struct buf pending; /* requests not yet answered */
@@ -39,9 +38,8 @@ enum link_result {
 	LINK_EVENT, /* MESSAGE_EVENT: it came before the reply */
 };
 
-/* The configuration's paths are borrowed. */
-void link_init(struct link *, const struct config *, uint64_t session,
-    int lifeline_fd);
+void link_init(struct link *, uint64_t session, int lifeline_fd, int timeout_ms,
+    const char *runtime);
 /* Leaves the registry; the next request connects again. */
 void link_close(struct link *);
 /* Frees what a closed link has. */
@@ -51,8 +49,9 @@ void link_clear(struct link *);
  * The reply to the oldest pending request, which is then no longer pending
  * but in `request`: LINK_REPLY.  LINK_NOTHING when nothing is pending.
  * LINK_FAILED when the registry did not answer in time, kvd stops, or there is
- * no memory: the outcome of all that is pending is unknown, and is to be
- * dropped (link_drop).  m->body and request.body are valid until the next call.
+ * no memory (link_lacks_memory): the outcome of all that is pending is unknown,
+ * and is to be dropped (link_drop).  m->body and request.body are valid until
+ * the next call.
  */
 enum link_result link_next(struct link *, struct message *m);
 /*
@@ -63,6 +62,8 @@ enum link_result link_next(struct link *, struct message *m);
 enum link_result link_event(struct link *, struct message *m);
 /* Connects again for the events to come.  Returns 0, or -1: try later. */
 int link_resume(struct link *);
+/* Was there no memory for something?  Then this link is of no use any more. */
+bool link_lacks_memory(const struct link *);
 /* Drops the oldest pending request.  Returns 0 when there is none. */
 int link_drop(struct link *);
 

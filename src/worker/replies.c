@@ -70,7 +70,8 @@ replies_take_event(struct worker *w, const struct message *event)
 		return replies_complain("event");
 	}
 	w->lagged = w->lagged || buf_size(&w->held) > HELD_MAX;
-	return true;
+	/* Part of an event, or none of it, must not pass for all. */
+	return !buf_failed(out);
 }
 
 static bool
@@ -102,6 +103,7 @@ replies_settle(struct worker *w)
 					      take_reply(w, &m);
 		good = good && flush_some(w);
 	}
+	good = good && !link_lacks_memory(&w->link);
 	while (good && result == LINK_FAILED && link_drop(&w->link) == 1)
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
 	return good && !is_lagged(w);
@@ -119,6 +121,7 @@ replies_take_events(struct worker *w)
 		return true;
 	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
 		good = replies_take_event(w, &m) && flush_some(w);
+	good = good && !link_lacks_memory(&w->link);
 	return good && !is_lagged(w);
 }
 

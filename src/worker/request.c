@@ -93,24 +93,28 @@ run_queued(struct worker *w, const struct command *command,
 	}
 }
 
-/* The next page, with the events that have come before it. */
-static enum listing_result
-run_page(struct worker *w, struct listing *listing)
+/* The next page, with the events that have come before it.  False: this
+ * client is not to be served any more. */
+static bool
+run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 {
-	enum link_result result;
+	enum link_result got;
 	struct message m;
 
 	listing_put(listing, w->link.sequence++, &w->link.pending);
-	if (buf_failed(&w->link.pending))
-		return LISTING_MALFORMED;
-	while ((result = link_next(&w->link, &m)) == LINK_EVENT)
+	while ((got = link_next(&w->link, &m)) == LINK_EVENT)
 		if (!replies_take_event(w, &m))
-			return LISTING_MALFORMED;
-	if (result == LINK_REPLY)
-		return listing_format(listing, m.body, &w->client.out);
+			return false;
+	if (got == LINK_REPLY) {
+		*result = listing_format(listing, m.body, &w->client.out);
+		return *result != LISTING_MALFORMED || replies_complain("page");
+	}
+	if (link_lacks_memory(&w->link))
+		return false;
 	(void)link_drop(&w->link);
 	format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
-	return LISTING_END;
+	*result = LISTING_END;
+	return true;
 }
 
 static bool
@@ -127,13 +131,10 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 	if (!replies_settle(w))
 		return false;
 	w->listing = true;
-	while (result == LISTING_MORE) {
-		result = run_page(w, &listing);
-		if (result == LISTING_MALFORMED)
-			return replies_complain("page");
-		if (client_flush(&w->client) == -1)
+	while (result == LISTING_MORE)
+		if (!run_page(w, &listing, &result) ||
+		    client_flush(&w->client) == -1)
 			return false;
-	}
 	w->listing = false;
 	buf_append(&w->client.out, buf_data(&w->held), buf_size(&w->held));
 	buf_clear(&w->held);

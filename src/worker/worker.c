@@ -80,11 +80,24 @@ serve_once(struct worker *w)
 	case CLIENT_STOP:
 		replies_goodbye(w, STATUS_SHUTTING_DOWN);
 		break;
+	case CLIENT_DISMISSED:
+		replies_goodbye(w, STATUS_DISCONNECTED);
+		break;
 	case CLIENT_GONE:
 		w->over = true;
 		break;
 	}
 	shrink(w);
+}
+
+/* It can only leave: what came, or what was to be said, is not all there. */
+static bool
+lacks_memory(const struct worker *w)
+{
+	return w->starved || link_lacks_memory(&w->link) ||
+	    buf_failed(&w->client.in) || buf_failed(&w->client.out) ||
+	    buf_failed(&w->words) || buf_failed(&w->queue.requests) ||
+	    buf_failed(&w->held);
 }
 
 static void
@@ -136,10 +149,13 @@ worker_run(const struct config *config, const struct worker_terms *terms)
 	    CLOCK_NEVER :
 	    clock_ms() + config->first_command_timeout_ms;
 	input_init(&w);
-	link_init(&w.link, config, terms->session, terms->lifeline_fd);
+	link_init(&w.link, terms->session, terms->lifeline_fd,
+	    (int)config->registry_timeout_ms, config->runtime);
 	lend(&w, &room);
 	while (!w.over)
 		serve_once(&w);
+	if (lacks_memory(&w))
+		log_warnx("out of memory: the client is disconnected");
 	/* First, for the registry not to wait for a client that lingers. */
 	link_close(&w.link);
 	client_close(&w.client);

@@ -13,7 +13,7 @@
 /* What a worker is told besides the configuration. */
 struct worker_terms {
 	int fd; /* the client's */
-	int signal_fd; /* readable: this process is to end */
+	int signal_fd; /* reads SIGTERM: this process is to end */
 	int lifeline_fd; /* at end of file: kvd stops */
 	char *cell; /* where it says what it does (common/roster.h) */
 	uint64_t session; /* random, and its own */

@@ -23,6 +23,8 @@
 #define TEXT_MAX 256
 /* A time to live that was just set has at most so many seconds less. */
 #define TTL_SLACK 60
+/* What is told to who speaks another protocol. */
+#define REFUSAL "HTTP/1.1 400"
 
 struct line {
 	bool request; /* or a line that comes back */
@@ -215,9 +217,9 @@ send_requests(const struct example *e, size_t i, int fd)
 
 /* Nothing else has come. */
 static void
-finish(int fd, bool quit)
+finish(int fd, bool ended)
 {
-	if (quit) {
+	if (ended) {
 		client_expect_end(fd);
 		return;
 	}
@@ -229,7 +231,7 @@ static void
 run(const struct server *server, const struct example *e)
 {
 	int fds[CLIENTS_MAX] = { 0 };
-	bool quit[CLIENTS_MAX] = { false }, ttl = false;
+	bool ended[CLIENTS_MAX] = { false }, ttl = false;
 	size_t i = 0, client;
 
 	while (i < e->n) {
@@ -237,16 +239,19 @@ run(const struct server *server, const struct example *e)
 		if (fds[client] == 0)
 			fds[client] = client_connect(server);
 		if (!e->lines[i].request) {
+			if (strncmp(e->lines[i].text, REFUSAL,
+				strlen(REFUSAL)) == 0)
+				ended[client] = true;
 			expect_line(e, i++, fds[client], ttl);
 			continue;
 		}
 		i = send_requests(e, i, fds[client]);
-		quit[client] = is_request(&e->lines[i - 1], "QUIT");
+		ended[client] = is_request(&e->lines[i - 1], "QUIT");
 		ttl = is_request(&e->lines[i - 1], "TTL");
 	}
 	for (client = 0; client < CLIENTS_MAX; client++)
 		if (fds[client] != 0)
-			finish(fds[client], quit[client]);
+			finish(fds[client], ended[client]);
 }
 
 START_TEST(test_example)

@@ -2,7 +2,12 @@
  * check_kv: kv in scripts, against a real kvd.
  */
 
+#include <sys/socket.h>
+#include <sys/wait.h>
+
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -67,6 +72,10 @@ static const struct {
 	{ { "raw" }, "PING\nPING", 4, "OK\nERROR unterminated line\n", "" },
 	{ { "raw" }, "QUIT\nPING\n", 0, "OK\n", "" },
 	{ { "raw" }, "", 0, "", "" },
+	/* no command, and no terminal */
+	{ { NULL }, "GET b k\nGET b absent\n", 0, "v\nOK\n\nOK\n", "" },
+	{ { NULL }, "X\n", 4, "UNKNOWN COMMAND\n", "" },
+	{ { NULL }, "", 0, "", "" },
 	{ { "raw" }, "\r\n \t\n", 0, "", "" },
 	/* values that look like something else */
 	{ { "put", "b", "-k", "-v" }, NULL, 0, "", "" },
@@ -141,6 +150,11 @@ static const char *const wrong[][8] = {
 	{ "ping", "x" },
 	{ "import", "file" },
 	{ "help", "nonsense" },
+	{ "-w", "help", "\"gets\"" },
+	{ "nonsense", "--help" },
+	{ "--nonsense" },
+	{ "get", "--nonsense", "b", "k" },
+	{ "-q" },
 	{ "-t", "0", "ping" },
 	{ "-t", "1x", "ping" },
 	{ "-t", "86401", "ping" },
@@ -167,8 +181,6 @@ START_TEST(test_usage)
 	(void)unsetenv("KV_SERVER");
 	for (i = 0; i < COUNT(wrong); i++)
 		kv_expect(wrong[i], NULL, 2, "", NULL);
-	/* No command, and standard input is no terminal. */
-	kv_expect((const char *const[]){ NULL }, NULL, 2, "", NULL);
 	for (i = 0; i < COUNT(wrong_servers); i++) {
 		kv_use_address("%s", wrong_servers[i]);
 		kv_expect(KV("ping"), NULL, 2, "", NULL);
@@ -187,7 +199,30 @@ START_TEST(test_help)
 	ck_assert_int_eq(r->status, 0);
 	ck_assert_str_eq(r->out,
 	    "  put [-e seconds] bucket key value\n          set a value\n");
-	ck_assert_int_eq(kv_run("", 0, KV("-V"))->status, 0);
+	kv_expect(KV("-w", "help", "\"put\""), NULL, 0,
+	    "  put [-e seconds] bucket key value\n          set a value\n", "");
+	kv_expect(KV("put", "--help"), NULL, 0,
+	    "  put [-e seconds] bucket key value\n          set a value\n", "");
+	/* Behind the first argument it is one. */
+	kv_expect(KV("put", "b", "--help", "--version"), NULL, 0, "", "");
+	kv_expect(KV("get", "b", "--help"), NULL, 0, "--version", "");
+}
+END_TEST
+
+START_TEST(test_inform)
+{
+	static const char *const versions[][4] = { { "-V" }, { "--version" },
+		{ "get", "-V" }, { "get", "--version" },
+		{ "-p", "1", "--version" } };
+	char *help = strdup(kv_run("", 0, KV("help"))->out);
+	size_t i;
+
+	ck_assert_ptr_nonnull(help);
+	for (i = 0; i < COUNT(versions); i++)
+		kv_expect(versions[i], NULL, 0, "kv " PACKAGE_VERSION "\n", "");
+	kv_expect(KV("--help"), NULL, 0, help, "");
+	kv_expect(KV("-j", "--help"), NULL, 0, help, "");
+	free(help);
 }
 END_TEST
 
@@ -351,6 +386,158 @@ START_TEST(test_streams)
 }
 END_TEST
 
+/* Whatever prints something says that it could not. */
+static const char *const printing[] = {
+	"get b k",
+	"get -j b k",
+	"incr b n",
+	"count b",
+	"keys b",
+	"keys -0 b",
+	"entries -j b",
+	"buckets",
+	"stats",
+	"export",
+	"raw PING",
+	"raw <<<PING",
+	"<<<PING",
+	"help",
+	"help get",
+	"--help",
+	"get --help",
+	"-V",
+	"--version",
+};
+
+START_TEST(test_no_room)
+{
+	static const char *const outputs[] = { ">/dev/full", ">&-",
+		">/dev/full <&-", ">&- <&-", ">&- 2>&-" };
+	const struct kv_result *r;
+	char script[128];
+	size_t i;
+
+	kv_expect(KV("put", "b", "k", "v"), NULL, 0, "", "");
+	kv_expect(KV("put", "b", "n", "1"), NULL, 0, "", "");
+	for (i = 0; i < COUNT(outputs); i++) {
+		/* This one has to read what it is to send. */
+		if (strstr(printing[_i], "<<<") != NULL &&
+		    strstr(outputs[i], "<&-") != NULL)
+			continue;
+		snprintf(script, sizeof(script), "\"$KV\" %s %s", printing[_i],
+		    outputs[i]);
+		r = kv_shell(script);
+		ck_assert_msg(r->status == 5, "%s: %d", script, r->status);
+		if (strstr(outputs[i], "2>&-") == NULL)
+			ck_assert_ptr_nonnull(
+			    strstr(r->err, "standard output: "));
+	}
+}
+END_TEST
+
+/* It waits, and nothing that it could write comes. */
+START_TEST(test_watch_gone)
+{
+	struct pollfd pfd = { .events = POLLIN };
+	struct kv_process p;
+	struct kv_result r;
+	int fds[2], status;
+
+	/* a socket whose peer has gone before, */
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	(void)close(fds[1]);
+	kv_start_to(&p, fds[0], KV("watch", "b"));
+	(void)close(fds[0]);
+	kv_finish_run(&p, "", 0, &r);
+	ck_assert_int_eq(r.status, 128 + SIGPIPE);
+	kv_result_clear(&r);
+	/* and one whose peer goes while it is watched; */
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	kv_start_to(&p, fds[0], KV("watch", "b"));
+	(void)close(fds[0]);
+	pfd.fd = fds[1];
+	do
+		kv_expect(KV("put", "b", "k", "v"), NULL, 0, "", "");
+	while (poll(&pfd, 1, 10) == 0);
+	kv_expect_line(fds[1], "k SET TO v");
+	(void)close(fds[1]);
+	kv_finish_run(&p, "", 0, &r);
+	ck_assert_int_eq(r.status, 128 + SIGPIPE);
+	kv_result_clear(&r);
+	/* none at all; and one that can only be read */
+	ck_assert_int_eq(kv_shell("\"$KV\" watch b >&-")->status, 5);
+	ck_assert_int_eq(kv_shell("\"$KV\" watch b 1</dev/null")->status, 5);
+	/* and who waits for requests */
+	kv_start(&p, KV("raw"));
+	(void)close(p.out);
+	pfd.fd = p.err;
+	ck_assert_int_eq(poll(&pfd, 1, WAIT_MS), 1);
+	ck_assert_int_eq(waitpid(p.pid, &status, 0), p.pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGPIPE);
+	(void)close(p.in);
+	(void)close(p.err);
+}
+END_TEST
+
+/* Others have made it not to block, for themselves. */
+START_TEST(test_nonblocking)
+{
+	struct kv_process p;
+	struct kv_result r;
+	size_t size = (size_t)1 << 20;
+	char *value = malloc(size);
+	int fds[2];
+
+	ck_assert_ptr_nonnull(value);
+	memset(value, 'v', size);
+	kv_start(&p, KV("put", "b", "k", "-"));
+	ck_assert_int_eq(fcntl(p.in, F_SETFL, O_NONBLOCK), 0);
+	kv_finish_run(&p, value, size, &r);
+	ck_assert_int_eq(r.status, 0);
+	kv_result_clear(&r);
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	ck_assert_int_eq(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+	kv_start_to(&p, fds[1], KV("get", "b", "k"));
+	(void)close(fds[1]);
+	p.out = fds[0];
+	kv_finish_run(&p, "", 0, &r);
+	ck_assert_str_eq(r.err, "");
+	ck_assert_int_eq(r.status, 0);
+	ck_assert_uint_eq(r.out_size, size);
+	kv_result_clear(&r);
+	free(value);
+}
+END_TEST
+
+/* What a parent may have left: kv behaves all the same. */
+START_TEST(test_parent)
+{
+	const struct kv_result *r;
+	char script[256];
+
+	if (kv_shell("env --block-signal=PIPE true")->status != 0) {
+		printf("env(1) has no --block-signal: a test is skipped\n");
+		return;
+	}
+	r = kv_shell("yes | head -n 500000 | \"$KV\" put b big - && "
+		     "env --block-signal --ignore-signal=PIPE \"$KV\" "
+		     "get b big | head -n 1; echo ${PIPESTATUS[0]}");
+	ck_assert_str_eq(r->err, "");
+	ck_assert_str_eq(r->out, "y\n141\n");
+	r = kv_shell("env --block-signal \"$KV\" watch b | :; "
+		     "exit ${PIPESTATUS[0]}");
+	ck_assert_int_eq(r->status, 128 + SIGPIPE);
+	/* It waits for its own child, which looks up the name. */
+	snprintf(script, sizeof(script),
+	    "env --block-signal --ignore-signal=CHLD \"$KV\" -h localhost "
+	    "-p %d ping",
+	    server->port);
+	ck_assert_int_eq(kv_shell(script)->status, 0);
+}
+END_TEST
+
 /* More than a pipe holds, whose reader goes after a line. */
 START_TEST(test_early_close)
 {
@@ -486,6 +673,11 @@ main(void)
 	tcase_add_test(tc, test_basics);
 	tcase_add_test(tc, test_usage);
 	tcase_add_test(tc, test_help);
+	tcase_add_test(tc, test_inform);
+	tcase_add_loop_test(tc, test_no_room, 0, COUNT(printing));
+	tcase_add_test(tc, test_watch_gone);
+	tcase_add_test(tc, test_nonblocking);
+	tcase_add_test(tc, test_parent);
 	tcase_add_test(tc, test_server);
 	tcase_add_test(tc, test_unix);
 	tcase_add_test(tc, test_binary);

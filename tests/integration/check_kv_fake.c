@@ -39,6 +39,8 @@ static const struct {
 	    3, "", "kv: registry unavailable\n" },
 	{ { "drop", "b" }, NULL, "DROP b\r\n", "ERROR shutting down\r\n", 3, "",
 	    "kv: shutting down\n" },
+	{ { "drop", "b" }, NULL, "DROP b\r\n", "ERROR disconnected\r\n", 3, "",
+	    "kv: disconnected\n" },
 	{ { "ping" }, NULL, NULL, "ERROR too many clients\r\n", 3, "",
 	    "kv: too many clients\n" },
 	{ { "get", "b", "k" }, NULL, GET, "ERROR data damaged\r\n", 4, "",

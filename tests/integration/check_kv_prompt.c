@@ -40,7 +40,8 @@ struct terminal {
 	size_t size, seen; /* where the next search begins */
 };
 
-/* `libexec` has kv-interactive, or not; args without "kv". */
+/* `libexec` has kv-interactive, or not, or is NULL: where kv looks by itself;
+ * args without "kv". */
 static void
 terminal_open(struct terminal *t, const char *libexec, const char *const args[])
 {
@@ -59,11 +60,14 @@ terminal_open(struct terminal *t, const char *libexec, const char *const args[])
 		return;
 	(void)setenv("TERM", "xterm", 1);
 	(void)setenv("LC_ALL", "C.UTF-8", 1);
-	(void)setenv("KV_LIBEXEC", libexec, 1);
+	if (libexec == NULL)
+		(void)unsetenv("KV_LIBEXEC");
+	else
+		(void)setenv("KV_LIBEXEC", libexec, 1);
 	(void)setenv("HOME", server->dir, 1);
 	(void)unsetenv("KV_HISTORY");
 	/* libedit never frees what EL_ADDFN has copied. */
-	if (strcmp(libexec, NOWHERE) != 0)
+	if (libexec == NULL || strcmp(libexec, NOWHERE) != 0)
 		(void)setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	(void)execv(path, (char *const *)(void *)(uintptr_t)argv);
 	_exit(127);
@@ -140,7 +144,13 @@ converse(struct terminal *t)
 	terminal_expect(t, "kv: unbalanced quotes\r\n");
 	terminal_expect(t, "kv> ");
 	terminal_type(t, "nonsense\r");
-	terminal_expect(t, "UNKNOWN COMMAND\r\n");
+	terminal_expect(t, "UNKNOWN COMMAND\r\nHELP lists the commands.\r\n");
+	terminal_expect(t, "kv> ");
+	terminal_type(t, "get shopping\r");
+	terminal_expect(t, "UNKNOWN COMMAND\r\nusage: GET bucket key - ");
+	terminal_expect(t, "kv> ");
+	terminal_type(t, "subscribe\r");
+	terminal_expect(t, "UNKNOWN COMMAND\r\nusage: SUBSCRIBE bucket - ");
 	terminal_expect(t, "kv> ");
 }
 
@@ -216,6 +226,8 @@ subscribe(const char *libexec)
 	terminal_expect(&t, "NOT FOUND\r\n");
 	terminal_expect(&t, "kv> ");
 	terminal_type(&t, "subscribe shopping\r");
+	terminal_expect(&t, "Watching: ");
+	terminal_expect(&t, "UNSUBSCRIBE shopping\r\n");
 	terminal_expect(&t, "kv> ");
 	kv_expect(KV("put", "shopping", "eggs", "3"), NULL, 0, "", "");
 	terminal_expect(&t, "eggs SET TO 3\r\n");
@@ -229,6 +241,59 @@ subscribe(const char *libexec)
 START_TEST(test_plain_subscribe)
 {
 	subscribe(NOWHERE);
+}
+END_TEST
+
+/* Asks for what is not answered.  False: kv had not even read that it was
+ * asked, and the terminal has forgotten it. */
+static bool
+give_up_ping(struct terminal *t)
+{
+	size_t start;
+
+	terminal_type(t, "ping\r");
+	terminal_expect(t, "ping\r\n");
+	start = t->seen;
+	terminal_type(t, "\x03");
+	terminal_expect(t, "kv> ");
+	return strstr(t->text + start, "kv: interrupted") != NULL;
+}
+
+/* Ctrl-C: the line is forgotten; a reply is not waited for any more. */
+static void
+interrupt(const char *libexec)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	pid_t registry = server_pid(server, "registry");
+	struct terminal t;
+
+	terminal_open(&t, libexec, NO_ARGS);
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "delete shopping caf\xc3\xa9");
+	terminal_expect(&t, "caf");
+	terminal_type(&t, "\x03");
+	terminal_expect(&t, "^C\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "echo again\r");
+	terminal_expect(&t, "\nagain\r\nOK\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "\x03");
+	terminal_expect(&t, "^C\r\n");
+	terminal_expect(&t, "kv> ");
+	signal_process(registry, SIGSTOP);
+	while (!give_up_ping(&t))
+		pause_until(deadline_ms, "no reply is awaited");
+	signal_process(registry, SIGCONT);
+	terminal_type(&t, "ping\r");
+	terminal_expect(&t, "\nOK\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "exit\r");
+	ck_assert_int_eq(terminal_close(&t), 0);
+}
+
+START_TEST(test_plain_interrupt)
+{
+	interrupt(NOWHERE);
 }
 END_TEST
 
@@ -304,7 +369,7 @@ START_TEST(test_edit)
 {
 	struct terminal t;
 
-	terminal_open(&t, build_dir(), NO_ARGS);
+	terminal_open(&t, NULL, NO_ARGS);
 	converse(&t);
 	/* a correction in the middle, with the cursor keys */
 	terminal_type(&t,
@@ -370,8 +435,30 @@ START_TEST(test_edit_complete)
 	terminal_expect(&t, "op");
 	terminal_type(&t, "\t");
 	terminal_expect(&t, "shopping\r\nshops\r\n");
+	terminal_type(&t, "\x15");
 	terminal_type(&t, "pi\t");
 	terminal_expect(&t, "ng ");
+	terminal_type(&t, "\x15");
+	/* keys, of a bucket whose name is quoted, too */
+	kv_expect(KV("put", "shopping", "milk", "1"), NULL, 0, "", "");
+	kv_expect(KV("put", "shopping", "-mint", "1"), NULL, 0, "", "");
+	kv_expect(KV("put", "shopping", "sour milk", "1"), NULL, 0, "", "");
+	kv_expect(KV("create", "a b"), NULL, 0, "", "");
+	kv_expect(KV("put", "a b", "caf\xc3\xa9", "1"), NULL, 0, "", "");
+	kv_expect(KV("put", "a b", "caf\xc3\xa8", "1"), NULL, 0, "", "");
+	terminal_type(&t, "get shopping \t");
+	terminal_expect(&t, "-mint\r\nmilk\r\n");
+	terminal_type(&t, "m\t");
+	terminal_expect(&t, "ilk ");
+	terminal_type(&t, "\x15get shopping -\t");
+	terminal_expect(&t, "mint ");
+	/* in the middle of a character none is cut */
+	terminal_type(&t, "\x15get \"a b\" c\t");
+	terminal_expect(&t, "af");
+	terminal_type(&t, "\t");
+	terminal_expect(&t, "caf\xc3\xa8\r\ncaf\xc3\xa9\r\n");
+	terminal_type(&t, "\x15help cre\t");
+	terminal_expect(&t, "ate ");
 	terminal_type(&t, "\x15");
 	terminal_type(&t, "exit\r");
 	ck_assert_int_eq(terminal_close(&t), 0);
@@ -390,8 +477,80 @@ START_TEST(test_edit_subscribe)
 }
 END_TEST
 
-/* Ctrl-C ends it, and the terminal is as it was. */
 START_TEST(test_edit_interrupt)
+{
+	interrupt(build_dir());
+}
+END_TEST
+
+/* Each line is kept at once: a prompt that is killed loses none. */
+START_TEST(test_edit_kill)
+{
+	struct terminal a, b;
+
+	terminal_open(&a, build_dir(), NO_ARGS);
+	terminal_expect(&a, "kv> ");
+	terminal_open(&b, build_dir(), NO_ARGS);
+	terminal_expect(&b, "kv> ");
+	terminal_type(&a, "echo first\r");
+	terminal_expect(&a, "OK\r\n");
+	terminal_type(&b, "echo second\r");
+	terminal_expect(&b, "OK\r\n");
+	terminal_type(&a, "echo third\r");
+	terminal_expect(&a, "OK\r\n");
+	signal_process(a.pid, SIGKILL);
+	ck_assert_int_eq(terminal_close(&a), 128 + SIGKILL);
+	/* Of others nothing is taken away. */
+	terminal_type(&b, "exit\r");
+	ck_assert_int_eq(terminal_close(&b), 0);
+	terminal_open(&a, build_dir(), NO_ARGS);
+	terminal_expect(&a, "kv> ");
+	/* before "exit" */
+	terminal_type(&a, "\033[A\033[A\r");
+	terminal_expect(&a, "\nthird\r\nOK\r\n");
+	terminal_expect(&a, "kv> ");
+	/* third, exit, third, second, first */
+	terminal_type(&a, "\033[A\033[A\033[A\033[A\033[A\r");
+	terminal_expect(&a, "\nfirst\r\nOK\r\n");
+	terminal_expect(&a, "kv> ");
+	terminal_type(&a, "exit\r");
+	ck_assert_int_eq(terminal_close(&a), 0);
+}
+END_TEST
+
+/* The file does not grow for ever. */
+START_TEST(test_edit_history_size)
+{
+	struct terminal t;
+	char path[128], line[256];
+	size_t lines = 0;
+	FILE *file;
+	int i;
+
+	snprintf(path, sizeof(path), "%s/.kv_history", server->dir);
+	ck_assert_ptr_nonnull(file = fopen(path, "w"));
+	fputs("_HiStOrY_V2_\n", file);
+	for (i = 0; i < 2100; i++)
+		fprintf(file, "echo\\040%d\\012\n", i);
+	ck_assert_int_eq(fclose(file), 0);
+	terminal_open(&t, build_dir(), NO_ARGS);
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "\033[A\r");
+	terminal_expect(&t, "\n2099\r\nOK\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "exit\r");
+	ck_assert_int_eq(terminal_close(&t), 0);
+	ck_assert_ptr_nonnull(file = fopen(path, "r"));
+	while (fgets(line, sizeof(line), file) != NULL)
+		lines++;
+	(void)fclose(file);
+	/* The heading, and "exit". */
+	ck_assert_uint_eq(lines, 1000 + 2);
+}
+END_TEST
+
+/* When it is told to end, the terminal is as it was. */
+START_TEST(test_edit_terminate)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	struct termios before, after;
@@ -407,12 +566,12 @@ START_TEST(test_edit_interrupt)
 		pause_until(deadline_ms, "the terminal's mode");
 		ck_assert_int_eq(tcgetattr(t.fd, &before), 0);
 	} while (before.c_lflag & ICANON);
-	terminal_type(&t, "\x03");
+	signal_process(t.pid, SIGTERM);
 	while (terminal_read(&t))
 		;
 	ck_assert_int_eq(tcgetattr(t.fd, &after), 0);
 	ck_assert_uint_ne(after.c_lflag & ICANON, 0);
-	ck_assert_int_eq(terminal_close(&t), 128 + SIGINT);
+	ck_assert_int_eq(terminal_close(&t), 128 + SIGTERM);
 }
 END_TEST
 
@@ -429,6 +588,7 @@ main(void)
 	tcase_add_test(tc, test_unreachable);
 	tcase_add_test(tc, test_plain_restart);
 	tcase_add_test(tc, test_plain_subscribe);
+	tcase_add_test(tc, test_plain_interrupt);
 	tcase_add_test(tc, test_transaction);
 	tcase_add_test(tc, test_progress);
 	tcase_add_test(tc, test_newline);
@@ -439,6 +599,9 @@ main(void)
 	tcase_add_test(tc, test_edit_restart);
 	tcase_add_test(tc, test_edit_subscribe);
 	tcase_add_test(tc, test_edit_interrupt);
+	tcase_add_test(tc, test_edit_kill);
+	tcase_add_test(tc, test_edit_history_size);
+	tcase_add_test(tc, test_edit_terminate);
 #endif
 	return fixture_run(suite);
 }

@@ -408,6 +408,10 @@ START_TEST(test_version)
 {
 	expect_status(bench(1, "-V"), EX_OK);
 	expect_output("kvbench ");
+	expect_status(bench(1, "--version"), EX_OK);
+	expect_output("kvbench ");
+	expect_status(bench(1, "--help"), EX_OK);
+	expect_output("usage: kvbench ");
 }
 END_TEST
 

@@ -1,6 +1,6 @@
 /*
  * check_session: what the registry does for the session of a worker that
- * comes back (registry/turn.c).  The worker is this test.
+ * comes back (registry/session.c).  The worker is this test.
  */
 
 #include <signal.h>

@@ -58,45 +58,74 @@ become(const char *path, const char *const args[], int in, int out, int error)
 	_exit(127);
 }
 
+/* Its standard output is written to `out`. */
 static void
-start(struct kv_process *p, const char *path, const char *const args[])
+start(struct kv_process *p, const char *path, int out, const char *const args[])
 {
-	int in[2], out[2], error[2];
+	int in[2], error[2];
 
 	ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
-	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
 	ck_assert_int_eq(pipe2(error, O_CLOEXEC), 0);
 	fflush(NULL);
 	p->pid = fork();
 	ck_assert_int_ne(p->pid, -1);
 	if (p->pid == 0)
-		become(path, args, in[0], out[1], error[1]);
+		become(path, args, in[0], out, error[1]);
 	(void)close(in[0]);
-	(void)close(out[1]);
 	(void)close(error[1]);
 	p->in = in[1];
-	p->out = out[0];
+	p->out = -1;
 	p->err = error[0];
+}
+
+/* Its standard output is a pipe. */
+static void
+start_piped(struct kv_process *p, const char *path, const char *const args[])
+{
+	int out[2];
+
+	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+	start(p, path, out[1], args);
+	(void)close(out[1]);
+	p->out = out[0];
+}
+
+static void
+prepend_kv(const char *argv[32], const char *const args[])
+{
+	size_t n;
+
+	argv[0] = "kv";
+	for (n = 0; args[n] != NULL; n++) {
+		ck_assert_uint_lt(n, 30);
+		argv[n + 1] = args[n];
+	}
+	argv[n + 1] = NULL;
 }
 
 void
 kv_start(struct kv_process *p, const char *const args[])
 {
-	const char *argv[32] = { "kv" };
-	size_t n;
+	const char *argv[32];
 
-	for (n = 0; args[n] != NULL; n++) {
-		ck_assert_uint_lt(n, COUNT(argv) - 2);
-		argv[n + 1] = args[n];
-	}
-	start(p, kv_path(), argv);
+	prepend_kv(argv, args);
+	start_piped(p, kv_path(), argv);
+}
+
+void
+kv_start_to(struct kv_process *p, int out, const char *const args[])
+{
+	const char *argv[32];
+
+	prepend_kv(argv, args);
+	start(p, kv_path(), out, argv);
 }
 
 void
 kv_start_shell(struct kv_process *p, const char *script)
 {
 	/* bash, for PIPESTATUS. */
-	start(p, "/bin/bash",
+	start_piped(p, "/bin/bash",
 	    (const char *const[]){ "bash", "-c", script, NULL });
 }
 

@@ -28,6 +28,8 @@ void kv_use_address(const char *format, ...)
 
 /* args: without "kv", ended by NULL. */
 void kv_start(struct kv_process *, const char *const args[]);
+/* Its standard output is this descriptor, which stays the caller's. */
+void kv_start_to(struct kv_process *, int out, const char *const args[]);
 /* The same through sh -c, where "$KV" is kv. */
 void kv_start_shell(struct kv_process *, const char *script);
 /* Writes the input, reads all output, waits for the end. */

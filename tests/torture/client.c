@@ -216,7 +216,9 @@ take_status(struct client *c, const char *line, size_t size)
 	bool may_end = c->excused || may_be_down(c);
 
 	c->deaf = true;
-	if (may_end && is_text(line, size, "ERROR shutting down"))
+	if (may_end &&
+	    (is_text(line, size, "ERROR shutting down") ||
+		is_text(line, size, "ERROR disconnected")))
 		c->refused = true;
 	else if (!may_be_down(c) ||
 	    !is_text(line, size, "ERROR registry unavailable"))

@@ -68,6 +68,21 @@ encode(const char *line, struct buf *b)
 	free(copy);
 }
 
+/* As the registry finds it; NULL: malformed. */
+static const struct call *
+decode(uint16_t type, struct bytes body, struct call_args *args)
+{
+	const struct call *call = call_find(type);
+
+	if (type == MESSAGE_TRANSACTION) {
+		args->requests = body;
+		return transaction_check(body, VALUE_MAX) ? &transaction_call :
+							    NULL;
+	}
+	return call != NULL && call_decode(call, body, VALUE_MAX, args) ? call :
+									  NULL;
+}
+
 /* Executes a request in the batch; the reply as a client reads it. */
 static enum store_result
 run_frame(const struct buf *request, struct buf *text)
@@ -82,9 +97,8 @@ run_frame(const struct buf *request, struct buf *text)
 	ck_assert_int_eq(message_get(buf_data(request), buf_size(request),
 			     message_request_max(VALUE_MAX), &m),
 	    1);
-	call = call_find(m.type);
+	call = decode(m.type, m.body, &args);
 	ck_assert_ptr_nonnull(call);
-	ck_assert(call_decode(call, m.body, VALUE_MAX, &args));
 	result = call_run(call, &r, batch(), &args, m.sequence, &out);
 	if (result != STORE_FULL) {
 		ck_assert_int_eq(message_get(buf_data(&out), buf_size(&out),
@@ -501,14 +515,12 @@ END_TEST
 static bool
 decodes(uint16_t type, const struct buf *body)
 {
-	const struct call *call = call_find(type);
 	uint8_t *copy = unit_copy(buf_data(body), buf_size(body));
 	struct call_args args;
 	bool good;
 
-	good = call != NULL &&
-	    call_decode(call, (struct bytes){ copy, buf_size(body) }, VALUE_MAX,
-		&args);
+	good =
+	    decode(type, (struct bytes){ copy, buf_size(body) }, &args) != NULL;
 	free(copy);
 	return good;
 }
@@ -611,7 +623,8 @@ frees(const char *line)
 		make_transaction(&b);
 	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b), SIZE_MAX, &m),
 	    1);
-	result = call_frees(call_find(m.type), m.body);
+	result = m.type == MESSAGE_TRANSACTION ? transaction_frees(m.body) :
+						 call_find(m.type)->frees;
 	buf_clear(&b);
 	return result;
 }

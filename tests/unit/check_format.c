@@ -302,6 +302,7 @@ static const struct {
 	{ STATUS_REGISTRY_UNAVAILABLE, "ERROR registry unavailable\r\n" },
 	{ STATUS_IDLE_TIMEOUT, "ERROR idle timeout\r\n" },
 	{ STATUS_SHUTTING_DOWN, "ERROR shutting down\r\n" },
+	{ STATUS_DISCONNECTED, "ERROR disconnected\r\n" },
 };
 
 START_TEST(test_status)

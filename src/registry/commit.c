@@ -1,0 +1,102 @@
+/*
+ * commit: one commit for all who wrote.  Runs in the registry.
+ *
+ * Replies that depend on the batch stay in `out` until the commit, and are
+ * stored with it.  The requests stay in `in` as long, so that a turn that found
+ * no room can be taken back and executed again.
+ */
+
+#include "common/clock.h"
+#include "registry/change.h"
+#include "registry/commit.h"
+#include "registry/conn.h"
+#include "registry/registry.h"
+#include "registry/session.h"
+#include "store/store.h"
+
+static void
+plan_sync(struct registry *r)
+{
+	if (store_unsynced(r->store) && r->config->sync_ms > 0 &&
+	    r->sync_at_ms == CLOCK_NEVER)
+		r->sync_at_ms = r->now_ms + r->config->sync_ms;
+}
+
+bool
+commit_run(struct registry *r)
+{
+	enum store_result result;
+	struct store_view *view;
+	int64_t expiry_ms = CLOCK_NEVER;
+
+	if (r->turn.full)
+		return false;
+	r->now_ms = clock_ms();
+	warning_check_store(r, store_batch(r->store, &view));
+	result = session_record(r, view);
+	if (result == STORE_OK)
+		result = upkeep_next_expiry(view, &expiry_ms);
+	if (result == STORE_OK)
+		result = store_commit(r->store);
+	warning_check_store(r, result);
+	if (result == STORE_FULL)
+		return false;
+	r->commits++;
+	upkeep_set_expiry(r, expiry_ms);
+	events_publish(r);
+	session_committed(r);
+	plan_sync(r);
+	return true;
+}
+
+/* Takes back what the turn did for this connection. */
+static void
+rewind_conn(struct registry *r, struct conn *c)
+{
+	buf_truncate(&c->out, 0);
+	c->turn.executed = 0;
+	c->turn.last_sequence = c->turn.start_sequence;
+	c->turn.wrote = false;
+	conn_set_ready(r, c, true);
+}
+
+void
+commit_rewind(struct registry *r)
+{
+	struct conn *c;
+
+	store_abort(r->store);
+	store_release(r->store);
+	change_undo(&r->changes, 0);
+	r->turn.full = false;
+	r->turn.bytes = 0;
+	session_rewind(r);
+	/* Who wrote is on this list. */
+	TAILQ_FOREACH(c, &r->recorded, recorded_entry)
+		if (c->turn.wrote)
+			rewind_conn(r, c);
+}
+
+void
+commit_finish(struct registry *r, struct conn *c)
+{
+	buf_consume(&c->in, c->turn.executed);
+	c->turn.executed = 0;
+	c->turn.wrote = false;
+	c->turn.start_sequence = c->turn.last_sequence;
+	session_finish(c);
+	if (c->turn.broken)
+		conn_close(r, c);
+	else
+		conn_flush(r, c);
+}
+
+void
+commit_finish_writers(struct registry *r)
+{
+	struct conn *c, *next;
+
+	TAILQ_FOREACH_SAFE(c, &r->recorded, recorded_entry, next)
+		if (c->turn.wrote)
+			commit_finish(r, c);
+}

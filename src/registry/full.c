@@ -1,0 +1,96 @@
+/*
+ * full: one request at a time, while the disk is full.  Runs in the registry.
+ */
+
+#include "common/clock.h"
+#include "registry/commit.h"
+#include "registry/conn.h"
+#include "registry/full.h"
+#include "registry/listing.h"
+#include "registry/registry.h"
+#include "registry/request.h"
+#include "store/store.h"
+
+/* Takes back what was tried last; what follows may use the reserve, or not. */
+static void
+begin(struct registry *r, bool reserve)
+{
+	commit_rewind(r);
+	warning_check_store(r, store_use_reserve(r->store, reserve));
+}
+
+/* The next request of a connection, alone.  False: there is no room. */
+static bool
+execute_alone(struct registry *r, struct conn *c, bool reserve)
+{
+	begin(r, reserve);
+	if (request_next(r, c) == REQUEST_FULL)
+		return false;
+	return !c->turn.wrote || commit_run(r);
+}
+
+/* What listings have in view is no room, however much is deleted of it: they
+ * give way.  False: there are none. */
+static bool
+end_listings(struct registry *r)
+{
+	if (TAILQ_EMPTY(&r->listings))
+		return false;
+	listing_expire(r, CLOCK_NEVER - 1);
+	return true;
+}
+
+/* The same by the reserve, for what frees space. */
+static bool
+execute_freeing(struct registry *r, struct conn *c)
+{
+	if (!request_frees(c))
+		return false;
+	if (execute_alone(r, c, true))
+		return true;
+	return end_listings(r) && execute_alone(r, c, true);
+}
+
+/* Removes a little of what has expired or was dropped, by the reserve. */
+static void
+remove_some(struct registry *r)
+{
+	enum store_result result;
+
+	begin(r, true);
+	result = upkeep_run_full(r);
+	warning_check_store(r, result);
+	if (result == STORE_FULL ||
+	    (store_batch_open(r->store) && !commit_run(r))) {
+		end_listings(r);
+		upkeep_pause(r);
+	}
+}
+
+static void
+serve(struct registry *r, struct conn *c)
+{
+	if (!execute_alone(r, c, false) && !execute_freeing(r, c)) {
+		commit_rewind(r);
+		request_refuse(c);
+	}
+	commit_finish(r, c);
+}
+
+void
+full_run(struct registry *r)
+{
+	struct conn_list turn;
+	struct conn *c;
+
+	TAILQ_INIT(&turn);
+	remove_some(r);
+	commit_rewind(r);
+	TAILQ_CONCAT(&turn, &r->ready, entry);
+	while ((c = TAILQ_FIRST(&turn)) != NULL) {
+		TAILQ_REMOVE(&turn, c, entry);
+		TAILQ_INSERT_TAIL(&r->ready, c, entry);
+		serve(r, c);
+	}
+	warning_check_store(r, store_use_reserve(r->store, false));
+}

@@ -1,0 +1,264 @@
+/*
+ * request: what a worker asks, and from which view of the store it is
+ * answered.  Runs in the registry; the worker may have been taken over.
+ *
+ * Reads come from the snapshot of the last commit until the connection's first
+ * write of the turn; all that follows goes through the batch, so that a client
+ * reads what it wrote.
+ */
+
+#include <sysexits.h>
+
+#include "common/log.h"
+#include "proto/message.h"
+#include "registry/calls.h"
+#include "registry/conn.h"
+#include "registry/listing.h"
+#include "registry/registry.h"
+#include "registry/request.h"
+#include "registry/session.h"
+#include "registry/transaction.h"
+#include "store/store.h"
+
+/* A connection's output in a turn, at most, but for its last reply. */
+#define OUT_MAX ((size_t)256 << 10)
+/*
+ * The same if it writes: these replies are stored with the commit.  A read
+ * that would exceed it waits for the next turn and its snapshot.
+ */
+#define RECORD_MAX ((size_t)32 << 10)
+/* Requests with writes in one batch, in bytes: LMDB keeps the pages that a
+ * transaction writes in memory. */
+#define BATCH_MAX ((size_t)16 << 20)
+
+static enum request_result
+break_conn(struct registry *r, struct conn *c, const char *why)
+{
+	warning_close(r, why);
+	c->turn.broken = true;
+	return REQUEST_WAIT;
+}
+
+/* There is no batch: new workers are greeted before anything is written. */
+static enum request_result
+greet(struct registry *r, struct conn *c, const struct message *m)
+{
+	struct bytes body = m->body;
+	uint16_t version = 0;
+	uint64_t seen = 0;
+
+	if (m->type != MESSAGE_HELLO || !message_get_u16(&body, &version) ||
+	    !message_get_u64(&body, &c->session.id) ||
+	    !message_get_u64(&body, &seen))
+		return break_conn(r, c, "no greeting");
+	if (version != MESSAGE_VERSION)
+		return break_conn(r, c, "other message version");
+	if (!events_resume(r, c, seen, body))
+		return break_conn(r, c, "malformed greeting");
+	c->session.greeted = true;
+	session_claim(r, c);
+	/* Gone for good: a turn that is taken back does not greet again. */
+	buf_consume(&c->in, m->frame_size);
+	return REQUEST_DONE;
+}
+
+static struct store_view *
+choose_view(struct registry *r, struct conn *c, const struct call *call)
+{
+	enum store_result result;
+	struct store_view *view;
+
+	if (call->writes && !c->turn.wrote)
+		session_writes(r, c);
+	result = c->turn.wrote ? store_batch(r->store, &view) :
+				 store_snapshot(r->store, &view);
+	warning_check_store(r, result);
+	return view;
+}
+
+/* A request that is sound. */
+static enum request_result
+run_call(struct registry *r, struct conn *c, const struct message *m,
+    const struct call *call, const struct call_args *args)
+{
+	size_t before = buf_size(&c->out);
+	enum store_result result;
+	struct bytes reply;
+
+	if (session_answer(c, m->sequence, &reply)) {
+		buf_append(&c->out, reply.data, reply.size);
+		return REQUEST_DONE;
+	}
+	if (call->writes && before > RECORD_MAX)
+		return REQUEST_WAIT;
+	result = call_run(call, r, choose_view(r, c, call), args, m->sequence,
+	    &c->out);
+	warning_check_store(r, result);
+	if (result == STORE_FULL)
+		return REQUEST_FULL;
+	if (c->turn.wrote && !call->writes && buf_size(&c->out) > RECORD_MAX) {
+		buf_truncate(&c->out, before);
+		return REQUEST_WAIT;
+	}
+	if (call->writes)
+		r->turn.bytes += m->frame_size;
+	return REQUEST_DONE;
+}
+
+static enum request_result
+execute_call(struct registry *r, struct conn *c, const struct message *m)
+{
+	const struct call *call = call_find(m->type);
+	struct call_args args;
+
+	if (call == NULL ||
+	    !call_decode(call, m->body, (size_t)r->config->max_value, &args))
+		return break_conn(r, c, "malformed request");
+	return run_call(r, c, m, call, &args);
+}
+
+static enum request_result
+execute_transaction(struct registry *r, struct conn *c, const struct message *m)
+{
+	struct call_args args = { .requests = m->body };
+
+	if (!transaction_check(m->body, (size_t)r->config->max_value))
+		return break_conn(r, c, "malformed request");
+	return run_call(r, c, m, &transaction_call, &args);
+}
+
+/*
+ * Subscribing needs a turn without writes before it: of those that there are
+ * already, nothing may have been noted, and it would miss them.  So does
+ * unsubscribing, which would miss what came before it.
+ */
+static bool
+may_subscribe(struct registry *r, struct conn *c)
+{
+	if (!store_batch_open(r->store))
+		return true;
+	conn_set_first(r, c);
+	upkeep_skip_next(r);
+	return false;
+}
+
+static enum request_result
+execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
+{
+	struct bytes body = m->body, bucket, reply;
+	enum status status = STATUS_OK;
+
+	if (!message_get_name(&body, &bucket) || bucket.size == 0 ||
+	    body.size != 0)
+		return break_conn(r, c, "malformed request");
+	if (!may_subscribe(r, c))
+		return REQUEST_WAIT;
+	if (m->type == MESSAGE_UNSUBSCRIBE)
+		events_unsubscribe(r, c, bucket);
+	else
+		status = events_subscribe(r, c, bucket,
+		    session_answer(c, m->sequence, &reply));
+	call_reply_status(&c->out, m->sequence, status);
+	return REQUEST_DONE;
+}
+
+static enum request_result
+execute_listing(struct registry *r, struct conn *c, const struct message *m)
+{
+	/* It reads the last commit, so what this has written comes first. */
+	if (c->turn.wrote)
+		return REQUEST_WAIT;
+	if (!listing_run(r, c, m))
+		return break_conn(r, c, "malformed request");
+	return REQUEST_DONE;
+}
+
+static enum request_result
+execute(struct registry *r, struct conn *c, const struct message *m)
+{
+	switch (m->type) {
+	case MESSAGE_TRANSACTION:
+		return execute_transaction(r, c, m);
+	case MESSAGE_LIST:
+		return execute_listing(r, c, m);
+	case MESSAGE_SUBSCRIBE:
+	case MESSAGE_UNSUBSCRIBE:
+		return execute_subscribe(r, c, m);
+	default:
+		return execute_call(r, c, m);
+	}
+}
+
+/* Takes the next message off.  False: there is none, or a broken one. */
+static bool
+next_message(struct registry *r, struct conn *c, struct message *m)
+{
+	size_t size = buf_size(&c->in) - c->turn.executed;
+	int rc;
+
+	rc = size == 0 ?
+	    0 :
+	    message_get(buf_data(&c->in) + c->turn.executed, size,
+		message_request_max((size_t)r->config->max_value), m);
+	if (rc == -1)
+		break_conn(r, c, "malformed message");
+	if (rc != 1)
+		conn_set_ready(r, c, false);
+	return rc == 1;
+}
+
+enum request_result
+request_next(struct registry *r, struct conn *c)
+{
+	enum request_result result;
+	struct message m;
+
+	if (!next_message(r, c, &m) || buf_size(&c->out) > OUT_MAX ||
+	    r->turn.bytes > BATCH_MAX)
+		return REQUEST_WAIT;
+	if (!c->session.greeted)
+		return greet(r, c, &m);
+	result = execute(r, c, &m);
+	if (result == REQUEST_DONE) {
+		r->requests++;
+		c->turn.executed += m.frame_size;
+		c->turn.last_sequence = m.sequence;
+	}
+	/* Committing what cannot be answered would do it twice. */
+	if (buf_failed(&c->out) || change_failed(&r->changes))
+		fatalx(EX_OSERR, "out of memory");
+	return result;
+}
+
+/* The first of `in`, which has been looked at before. */
+static bool
+first_message(const struct conn *c, struct message *m)
+{
+	return message_get(buf_data(&c->in), buf_size(&c->in), SIZE_MAX, m) ==
+	    1;
+}
+
+bool
+request_frees(const struct conn *c)
+{
+	const struct call *call;
+	struct message m;
+
+	if (!first_message(c, &m))
+		return false;
+	if (m.type == MESSAGE_TRANSACTION)
+		return transaction_frees(m.body);
+	return (call = call_find(m.type)) != NULL && call->frees;
+}
+
+void
+request_refuse(struct conn *c)
+{
+	struct message m;
+
+	if (!first_message(c, &m))
+		return;
+	call_reply_status(&c->out, m.sequence, STATUS_STORAGE_FULL);
+	c->turn.executed = m.frame_size;
+	c->turn.last_sequence = m.sequence;
+}

@@ -1,0 +1,41 @@
+/*
+ * expendable: what the kernel kills first when memory runs out.  Runs in the
+ * worker.
+ */
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "common/number.h"
+#include "worker/expendable.h"
+
+#define OOM_SCORE_ADJ "/proc/self/oom_score_adj"
+/* Tenths of a percent of the memory, by which a worker seems larger. */
+#define MORE 200
+/* proc(5) */
+#define MOST 1000
+
+void
+expendable_become(void)
+{
+	int fd = open(OOM_SCORE_ADJ, O_RDWR | O_CLOEXEC);
+	char text[NUMBER_SIZE];
+	int64_t score = 0;
+	ssize_t n;
+
+	if (fd == -1)
+		return;
+	n = read(fd, text, sizeof(text));
+	if (n > 0 && text[n - 1] == '\n')
+		n--;
+	if (n > 0 &&
+	    number_parse((struct bytes){ text, (size_t)n }, &score) ==
+		NUMBER_OK) {
+		score = score > MOST - MORE ? MOST : score + MORE;
+		/* Without it the worker serves as well. */
+		(void)!write(fd, text, number_format(score, text));
+	}
+	(void)close(fd);
+}
