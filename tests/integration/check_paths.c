@@ -4,7 +4,9 @@
  * theirs.
  */
 
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <dirent.h>
@@ -43,6 +45,15 @@ static void
 remove_name(const char *name)
 {
 	ck_assert_int_eq(remove(launch_path(server, name)), 0);
+}
+
+static void
+make_directory(const char *name, mode_t mode)
+{
+	const char *path = launch_path(server, name);
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(chmod(path, mode), 0);
 }
 
 /* A second start is refused, and changes nothing of the first */
@@ -223,6 +234,49 @@ START_TEST(test_swept)
 }
 END_TEST
 
+/* Somebody else was quicker: workers do not take them for kvd's registry. */
+START_TEST(test_swept_and_forged)
+{
+	static const char *const forged[] = { "run", "run/worker",
+		"run/worker/registry.sock" };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, forger = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	size_t i;
+
+	if (geteuid() != 0) {
+		printf("not running as root: another user's directory is not "
+		       "tested\n");
+		server_free(server);
+		return;
+	}
+	server_option(server, "registry-timeout 300ms");
+	launch_run(server);
+	fd = launch_client(server);
+	sweep_runtime_directory();
+	make_directory("run", 0755);
+	make_directory("run/worker", 0755);
+	(void)strlcpy(sun.sun_path, launch_path(server, forged[2]),
+	    sizeof(sun.sun_path));
+	ck_assert_int_eq(bind(forger, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	ck_assert_int_eq(listen(forger, 5), 0);
+	for (i = 0; i < COUNT(forged); i++)
+		ck_assert_int_eq(
+		    chown(launch_path(server, forged[i]), 12345, 12345), 0);
+	launch_kill(server, "registry");
+	client_ask(fd, "GET b k\n", "ERROR registry unavailable\r\n");
+	ck_assert_int_eq(accept(forger, NULL, NULL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	(void)close(fd);
+	(void)close(forger);
+	signal_process(server->pid, SIGTERM);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	/* What is theirs stays. */
+	remove_name(forged[2]);
+	server_expect_clean(server);
+	server_free(server);
+}
+END_TEST
+
 /* Nobody else can start where the directory was swept and made again. */
 START_TEST(test_lock_of_new_directory)
 {
@@ -265,15 +319,6 @@ expect_refused(const char *runtime, const char *why)
 	expect_part(output, why);
 	ck_assert(!launch_exists(server, "data"));
 	ck_assert(!launch_exists(server, "sock"));
-}
-
-static void
-make_directory(const char *name, mode_t mode)
-{
-	const char *path = launch_path(server, name);
-
-	ck_assert_int_eq(mkdir(path, 0700), 0);
-	ck_assert_int_eq(chmod(path, mode), 0);
 }
 
 static const mode_t writable_modes[] = { 0775, 0757, 01777 };
@@ -332,7 +377,7 @@ static const struct {
 	const char *dir, *name;
 	const char *why;
 } links[] = {
-	{ "run", "run/kvd.pid", "run/kvd.pid is not a regular file" },
+	{ "run", "run/kvd.pid", "run/kvd.pid is not a file: remove it" },
 	{ "data", "data/lock", "cannot lock data directory" },
 };
 
@@ -382,6 +427,7 @@ main(void)
 	tc = fixture_tcase(suite, "cleaners");
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_loop_test(tc, test_swept, 0, SWEEPS);
+	tcase_add_test(tc, test_swept_and_forged);
 	tcase_add_test(tc, test_lock_of_new_directory);
 	add_refusals(suite);
 	return fixture_run(suite);
