@@ -193,7 +193,9 @@ make_everybody_log(void)
 	signal_process(acceptor, SIGTERM);
 	process_await_end(acceptor);
 	launch_expect_served(server);
+	acceptor = server_pid(server, "acceptor");
 	signal_process(server->pid, SIGHUP);
+	process_await_end(acceptor);
 	launch_kill(server, "registry");
 	launch_crash(server);
 	launch_kill(server, "acceptor");

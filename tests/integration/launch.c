@@ -255,9 +255,11 @@ launch_reload(const struct server *s)
 {
 	static const char done[] = "the configuration was read again";
 	size_t count = server_log_count(s, done);
+	pid_t acceptor = server_pid(s, "acceptor");
 
 	signal_process(s->pid, SIGHUP);
 	server_await_log(s, done, count + 1);
+	process_await_end(acceptor);
 }
 
 void

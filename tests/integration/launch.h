@@ -50,7 +50,8 @@ void launch_write(const struct server *, const char *name, const char *text);
 int launch_second(const struct server *, const char *const options[],
     char output[OUTPUT_SIZE]);
 
-/* SIGHUP, and waits until that has been carried out. */
+/* SIGHUP, and waits until that has been carried out, and the (only) acceptor
+ * that there was has ended. */
 void launch_reload(const struct server *);
 /* Kills the registry or the acceptor, and waits until there is another. */
 void launch_kill(const struct server *, const char *role);
