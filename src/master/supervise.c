@@ -97,13 +97,22 @@ what_next(const struct child *c, char *text, size_t size)
 	return text;
 }
 
+/* Of SIGTERM, if it was told to end before it had begun to mind that. */
+static bool
+ended_as_told(const struct child *c, int status)
+{
+	return (c->policy.state == POLICY_STOPPING ||
+		   c->policy.state == POLICY_REPLACING) &&
+	    (status == 0 ||
+		(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+}
+
 static void
 child_has_ended(struct master *m, struct child *c, int status,
     const struct rusage *use)
 {
 	bool stopped = c->policy.state == POLICY_STOPPING;
-	bool expected =
-	    status == 0 && (stopped || c->policy.state == POLICY_REPLACING);
+	bool expected = ended_as_told(c, status);
 	int64_t ran_ms = clock_ms() - c->policy.started_ms;
 	char end[64], used[96], next[64];
 	long pid = (long)c->pid;
