@@ -152,6 +152,32 @@ has_any_port(const struct config_listen *l)
 	    (l->addr.ss_family == AF_INET6 && sin6->sin6_port == 0);
 }
 
+/* All addresses of its family, this one's among them? */
+static bool
+includes(const struct config_listen *all, const struct config_listen *one)
+{
+	const struct sockaddr_in *sin = (const void *)&all->addr;
+	const struct sockaddr_in *other = (const void *)&one->addr;
+	const struct sockaddr_in6 *sin6 = (const void *)&all->addr;
+	const struct sockaddr_in6 *other6 = (const void *)&one->addr;
+
+	if (all->addr.ss_family != one->addr.ss_family)
+		return false;
+	if (all->addr.ss_family == AF_INET)
+		return sin->sin_addr.s_addr == htonl(INADDR_ANY) &&
+		    sin->sin_port == other->sin_port;
+	return all->addr.ss_family == AF_INET6 &&
+	    IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr) &&
+	    sin6->sin6_port == other6->sin6_port;
+}
+
+static bool
+overlap(const struct config_listen *a, const struct config_listen *b)
+{
+	return !has_any_port(a) &&
+	    (config_same_address(a, b) || includes(a, b) || includes(b, a));
+}
+
 int
 config_check_listens(const struct config *c, struct buf *errors)
 {
@@ -161,12 +187,14 @@ config_check_listens(const struct config *c, struct buf *errors)
 	TAILQ_FOREACH(l, &c->listens, entry) {
 		for (other = TAILQ_FIRST(&c->listens); other != l;
 		     other = TAILQ_NEXT(other, entry))
-			if (config_same_address(l, other) && !has_any_port(l))
+			if (overlap(l, other))
 				break;
 		if (other != l)
-			rc = config_mistake(errors,
-			    "listen: %s and %s are the same address",
-			    other->text, l->text);
+			rc = config_mistake(errors, "listen: %s and %s are %s",
+			    other->text, l->text,
+			    config_same_address(l, other) ?
+				"the same address" :
+				"one too many: one of them includes the other");
 	}
 	return rc;
 }

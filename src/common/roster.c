@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <linux/futex.h>
 
@@ -105,6 +106,24 @@ init_shared(struct shared *s)
 	return rc;
 }
 
+/* Room for all cells, or for as many as the limit of a file's size allows:
+ * what a worker without one does is not told, that is all. */
+static int
+set_size(int fd)
+{
+	struct rlimit limit;
+
+	if (ftruncate(fd, cell_offset(ROSTER_MAX)) == 0)
+		return 0;
+	if (errno != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) == -1)
+		return -1;
+	if (limit.rlim_cur < (rlim_t)cell_offset(0)) {
+		errno = EFBIG;
+		return -1;
+	}
+	return ftruncate(fd, (off_t)limit.rlim_cur);
+}
+
 int
 roster_create(void)
 {
@@ -115,7 +134,7 @@ roster_create(void)
 	if (fd == -1)
 		return -1;
 	/* Nobody can cut it short under the others. */
-	if (ftruncate(fd, cell_offset(ROSTER_MAX)) == 0 &&
+	if (set_size(fd) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
 		0 &&
 	    (r = roster_open(fd)) != NULL) {
@@ -439,9 +458,14 @@ roster_next(struct roster *r, pid_t owner, uint32_t after, pid_t *pid)
 char *
 roster_map_cell(int fd, uint32_t n)
 {
-	char *cell = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    fd, cell_offset(n));
+	struct stat st;
+	char *cell;
 
+	/* Memory beyond the end of a file cannot be written to. */
+	if (fstat(fd, &st) == -1 || st.st_size < cell_offset(n + 1))
+		return NULL;
+	cell = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+	    cell_offset(n));
 	if (cell == MAP_FAILED)
 		return NULL;
 	cell[0] = '\0';
@@ -479,7 +503,7 @@ roster_has_unnamed(struct roster *r, pid_t owner)
 }
 
 pid_t
-roster_settle(struct roster *r, pid_t owner, pid_t orphan)
+roster_adopt(struct roster *r, pid_t owner, pid_t orphan)
 {
 	struct shared *s = r->shared;
 	pid_t other, master = getpid();

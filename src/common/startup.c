@@ -39,21 +39,35 @@ startup_descriptors(void)
 			(void)socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
+/* Of a signal that is ignored none is left pending (signal(7)): one that was
+ * sent to whatever was executed before is not for this program. */
+static void
+forget_signal(int signo)
+{
+	(void)signal(signo, SIG_IGN);
+	(void)signal(signo, SIG_DFL);
+}
+
 static void
 set_signals(const int *blocked, const int *ignored)
 {
-	sigset_t mask;
+	sigset_t all, mask;
 	int signo;
 
-	/* First, so that none is lost while actions change. */
+	/* First, so that none kills, or is lost, while actions change. */
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&mask);
-	for (; *blocked != 0; blocked++)
+	for (; *blocked != 0; blocked++) {
 		sigaddset(&mask, *blocked);
-	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
+		(void)signal(*blocked, SIG_DFL);
+	}
 	for (signo = 1; signo < NSIG; signo++)
-		(void)signal(signo, SIG_DFL);
+		if (!sigismember(&mask, signo))
+			forget_signal(signo);
 	for (; *ignored != 0; ignored++)
 		(void)signal(*ignored, SIG_IGN);
+	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
 /* Those of setitimer(2) and alarm(2) outlive execve(2). */
@@ -67,15 +81,17 @@ stop_timers(void)
 	(void)setitimer(ITIMER_PROF, &none, NULL);
 }
 
+/* SIGTTOU: a terminal with `stty tostop` would stop whoever logs to it from the
+ * background. */
 void
 startup_master(void)
 {
 	static const int blocked[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0 };
-	static const int ignored[] = { SIGPIPE, SIGXFSZ, 0 };
+	static const int ignored[] = { SIGPIPE, SIGTTOU, SIGXFSZ, 0 };
 
+	stop_timers();
 	set_signals(blocked, ignored);
 	startup_descriptors();
-	stop_timers();
 	(void)umask(UMASK);
 }
 
@@ -83,7 +99,8 @@ void
 startup_child(const char *name)
 {
 	static const int blocked[] = { SIGCHLD, SIGTERM, 0 };
-	static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGXFSZ, 0 };
+	static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGTTOU,
+		SIGXFSZ, 0 };
 
 	set_signals(blocked, ignored);
 	startup_descriptors();
@@ -111,20 +128,32 @@ may_block(void)
 	    (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
 }
 
+/* Not the same file opened again by name: this very object. */
+static void
+open_again(int fd, int flags)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (again == -1)
+		return;
+	(void)dup2(again, fd);
+	(void)close(again);
+}
+
 void
 startup_stderr(void)
 {
-	int fd;
+	if (may_block())
+		open_again(STDERR_FILENO, O_WRONLY | O_APPEND);
+}
 
-	if (!may_block())
-		return;
-	/* Not the same file opened again by name: this very object. */
-	fd = open("/proc/self/fd/2",
-	    O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND | O_CLOEXEC);
-	if (fd == -1)
-		return;
-	(void)dup2(fd, STDERR_FILENO);
-	(void)close(fd);
+void
+startup_terminal(void)
+{
+	open_again(STDIN_FILENO, O_RDONLY);
 }
 
 static bool

@@ -21,9 +21,10 @@ void startup_descriptors(void);
 
 /*
  * kvd: descriptors, signals, umask and timers.  SIGCHLD, SIGHUP, SIGINT and
- * SIGTERM are blocked, for a signalfd(2) to read; SIGPIPE and SIGXFSZ are
- * ignored, so that a write fails instead of killing; all others have their
- * default action and are not blocked.
+ * SIGTERM are blocked, for a signalfd(2) to read; SIGPIPE, SIGTTOU and SIGXFSZ
+ * are ignored, so that a write fails, or works, instead of killing or stopping;
+ * all others have their default action, are not blocked, and none that was
+ * sent before is pending.
  */
 void startup_master(void);
 /*
@@ -41,6 +42,9 @@ void startup_unblock(void);
  * others, whose writes must not change their behaviour.
  */
 void startup_stderr(void);
+
+/* The same for a terminal that is standard input. */
+void startup_terminal(void);
 
 /* Closes all descriptors above 2 but those of `keep`. */
 void startup_close_others(const int *keep, size_t n);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -68,19 +69,29 @@ list_children(size_t *count)
 	return list;
 }
 
-/* Is it a child that was there before there was a kvd? */
+/* A worker has its acceptor's name.  Others may be children of this process:
+ * those that whoever started it has left, and, because it is a subreaper, what
+ * these leave. */
 static bool
-is_stranger(const struct master *m, pid_t pid)
+is_worker(const struct master *m, pid_t pid)
 {
-	return m->strangers != NULL &&
-	    bsearch(&pid, m->strangers, m->n_strangers, sizeof(pid),
-		compare_pids) != NULL;
+	char path[64], name[32] = "", acceptor[32];
+	FILE *file;
+
+	snprintf(acceptor, sizeof(acceptor), "kvd-%s",
+	    m->children[ACCEPTOR].spec->name);
+	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
+	if ((file = fopen(path, "re")) == NULL)
+		return false;
+	if (fgets(name, sizeof(name), file) != NULL)
+		name[strcspn(name, "\n")] = '\0';
+	(void)fclose(file);
+	return strcmp(name, acceptor) == 0;
 }
 
 int
 adopt_init(struct master *m)
 {
-	m->strangers = list_children(&m->n_strangers);
 	return pid_index_init(&m->adopted);
 }
 
@@ -88,8 +99,6 @@ void
 adopt_clear(struct master *m)
 {
 	pid_index_clear(&m->adopted);
-	free(m->strangers);
-	m->strangers = NULL;
 }
 
 bool
@@ -129,9 +138,9 @@ find_orphan(struct master *m)
 	if ((known = list_known(m, &count)) == NULL)
 		log_warn("children");
 	for (i = 0; known != NULL && orphan == 0 && i < n_children; i++)
-		if (!is_stranger(m, children[i]) &&
-		    bsearch(&children[i], known, count, sizeof(*known),
-			compare_pids) == NULL)
+		if (bsearch(&children[i], known, count, sizeof(*known),
+			compare_pids) == NULL &&
+		    is_worker(m, children[i]))
 			orphan = children[i];
 	free(known);
 	free(children);
@@ -192,22 +201,41 @@ index_adopted(struct master *m)
 			pid_index_add(&m->adopted, pid, slot);
 }
 
+/* Its slots become the master's; that of a worker that it had no time to name
+ * gets that one, or is freed. */
+static void
+take_slots(struct master *m, pid_t acceptor, pid_t orphan)
+{
+	pid_t holder;
+	int i;
+
+	for (i = 0; i < HOLDERS_MAX; i++) {
+		holder = roster_adopt(m->roster, acceptor, orphan);
+		if (holder == 0)
+			return;
+		kill_holder(holder);
+	}
+	log_warnx("the number of clients may be wrong by one");
+}
+
+/*
+ * The acceptor is dead and reaped, and its workers are children of this
+ * process, all of them still there, dead or alive.
+ *
+ * 1. Workers that it had reaped itself have slots, and are no children.
+ * 2. One that it had forked and not yet named is a child, and has no name.
+ * 3. All its slots become the master's.
+ * 4. Who ends from now on is found by its pid.
+ */
 void
 adopt_workers(struct master *m, pid_t acceptor)
 {
-	pid_t orphan = 0, holder = -1;
-	int i;
+	pid_t orphan = 0;
 
 	release_reaped(m, acceptor);
 	if (roster_has_unnamed(m->roster, acceptor))
 		orphan = find_orphan(m);
-	for (i = 0; i < HOLDERS_MAX && holder != 0; i++) {
-		holder = roster_settle(m->roster, acceptor, orphan);
-		if (holder != 0)
-			kill_holder(holder);
-	}
-	if (holder != 0)
-		log_warnx("the number of clients may be wrong by one");
+	take_slots(m, acceptor, orphan);
 	index_adopted(m);
 }
 
@@ -229,39 +257,29 @@ adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 
 /* None can be reaped, and its pid used again, meanwhile. */
 static void
-kill_children(const struct master *m)
+kill_workers(struct master *m)
 {
-	pid_t *children;
-	size_t count, i;
+	pid_t pid = 0;
 
-	children = list_children(&count);
-	for (i = 0; i < count; i++) {
-		if (is_stranger(m, children[i]))
-			continue;
+	while ((pid = pid_index_next(&m->adopted, pid)) != 0) {
 		log_warnx("worker %ld did not end in time; killing it",
-		    (long)children[i]);
-		(void)kill(children[i], SIGKILL);
+		    (long)pid);
+		(void)kill(pid, SIGKILL);
 	}
-	free(children);
 }
 
-/* Reaps those that have ended.  Is one left, but for strangers? */
+/* Reaps those that have ended.  Is a worker left? */
 static bool
-reap_all(const struct master *m)
+reap_all(struct master *m)
 {
-	pid_t pid, *children;
-	size_t count, i;
-	bool left = false;
+	uint32_t slot;
+	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		;
-	if (pid == -1 || m->n_strangers == 0)
-		return pid == 0; /* not ECHILD */
-	children = list_children(&count);
-	for (i = 0; i < count; i++)
-		left = left || !is_stranger(m, children[i]);
-	free(children);
-	return left;
+		if ((slot = pid_index_find(&m->adopted, pid)) != ROSTER_NONE)
+			pid_index_remove(&m->adopted, slot);
+	/* Not ECHILD. */
+	return pid == 0 && !pid_index_is_empty(&m->adopted);
 }
 
 /* Reaps until nobody is left, the deadline passes or a signal asks twice. */
@@ -290,6 +308,6 @@ adopt_await(struct master *m)
 		m->stopping_since_ms + m->config->shutdown_timeout_ms +
 		    CONFIG_KILL_DELAY_MS))
 		return;
-	kill_children(m);
+	kill_workers(m);
 	(void)reap_until(m, clock_ms() + KILL_WAIT_MS);
 }

@@ -2,11 +2,11 @@
  * check: what the configuration needs of the machine.  Runs in `kvd -n`.
  */
 
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,16 +34,23 @@ find_user(const struct config *config)
 	return geteuid();
 }
 
+static bool
+is_there(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+/* What is there is looked at as the user that kvd is going to be. */
 static void
 check_directory(const char *what, const char *path, uid_t user,
     struct buf *errors)
 {
 	uid_t own = geteuid();
 	char error[CONFIG_ERROR_SIZE];
-	struct stat st;
-	bool other;
+	bool other = user != own && is_there(path);
 
-	other = user != own && stat(path, &st) == 0;
 	if (other && seteuid(user) == -1)
 		return;
 	if (directory_check(path, error, sizeof(error)) == -1)
@@ -52,23 +59,56 @@ check_directory(const char *what, const char *path, uid_t user,
 		(void)config_mistake(errors, "seteuid: %s", strerror(errno));
 }
 
+/* What has the name of a file that kvd makes, or replaces. */
 static void
-check_runtime(const struct config *config, struct buf *errors)
+check_file(const char *dir, const char *name, mode_t type, struct buf *errors)
+{
+	char path[PREPARE_PATH_SIZE];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) <
+		(int)sizeof(path) &&
+	    lstat(path, &st) == 0 && (st.st_mode & S_IFMT) != type)
+		(void)config_mistake(errors,
+		    "%s is something else than kvd makes there: remove it",
+		    path);
+}
+
+static void
+check_data(const struct config *config, uid_t user, struct buf *errors)
+{
+	check_directory("data", config->data, user, errors);
+	check_file(config->data, "lock", S_IFREG, errors);
+	if (strcmp(config->data, config->runtime) == 0)
+		(void)config_mistake(errors,
+		    "runtime: %s is the data directory, too: use another one",
+		    config->runtime);
+}
+
+static void
+check_runtime(const struct config *config, uid_t user, struct buf *errors)
 {
 	char workdir[PREPARE_PATH_SIZE];
 
+	check_directory("runtime", config->runtime, user, errors);
+	check_file(config->runtime, "kvd.pid", S_IFREG, errors);
+	check_file(config->runtime, "worker", S_IFDIR, errors);
+	check_file(config->runtime, "worker/registry.sock", S_IFSOCK, errors);
 	if (prepare_workdir(config, workdir) == -1 ||
 	    !listener_registry_fits(workdir))
 		(void)config_mistake(errors,
 		    "runtime: %s is too long for the path of a Unix socket "
 		    "in it",
 		    config->runtime);
+	else if (is_there(workdir))
+		check_directory("runtime", workdir, user, errors);
 }
 
-/* The directory that the path of a Unix socket is in. */
+/* The directory that the path of a Unix socket is in; that of the runtime
+ * directory has been looked at, and need not be there yet. */
 static void
-check_socket_directory(const struct config_listen *l, const char *path,
-    struct buf *errors)
+check_socket_directory(const struct config *config,
+    const struct config_listen *l, const char *path, struct buf *errors)
 {
 	char dir[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	struct stat st;
@@ -77,7 +117,8 @@ check_socket_directory(const struct config_listen *l, const char *path,
 	(void)strlcpy(dir, path, sizeof(dir));
 	slash = strrchr(dir, '/');
 	slash[slash == dir] = '\0';
-	if (access(dir, W_OK | X_OK) == -1)
+	if (access(dir, W_OK | X_OK) == -1 &&
+	    (errno != ENOENT || strcmp(dir, config->runtime) != 0))
 		(void)config_mistake(errors, "listen on %s: %s: %s", l->text,
 		    dir, strerror(errno));
 	else if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
@@ -86,21 +127,47 @@ check_socket_directory(const struct config_listen *l, const char *path,
 		    l->text);
 }
 
+/* Has this machine the address, and may kvd have the port?  Returns whether
+ * one can listen there.  Whoever listens there now may be the kvd that is to be
+ * started again. */
+static bool
+check_address(const struct config_listen *l, struct buf *errors)
+{
+	int fd = socket(l->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool bound = fd != -1 &&
+	    (bind(fd, (const struct sockaddr *)&l->addr, l->addr_size) == 0 ||
+		errno == EADDRINUSE);
+
+	if (!bound && !(l->optional && listener_is_missing(errno)))
+		(void)config_mistake(errors, "cannot listen on %s: %s", l->text,
+		    strerror(errno));
+	if (fd != -1)
+		(void)close(fd);
+	return bound || !l->optional;
+}
+
 static void
 check_listens(const struct config *config, struct buf *errors)
 {
 	const struct sockaddr_un *sun;
 	const struct config_listen *l;
+	char error[CONFIG_ERROR_SIZE];
+	bool any = false;
+	gid_t gid;
 
 	TAILQ_FOREACH(l, &config->listens, entry) {
 		sun = (const void *)&l->addr;
 		if (sun->sun_family == AF_UNIX)
-			check_socket_directory(l, sun->sun_path, errors);
-		if (l->group[0] != '\0' && getgrnam(l->group) == NULL &&
-		    strspn(l->group, "0123456789") != strlen(l->group))
-			(void)config_mistake(errors,
-			    "listen on %s: no group \"%s\"", l->text, l->group);
+			check_socket_directory(config, l, sun->sun_path,
+			    errors);
+		any = sun->sun_family == AF_UNIX || check_address(l, errors) ||
+		    any;
+		if (listener_find_group(l, &gid, error) == -1)
+			(void)config_mistake(errors, "%s", error);
 	}
+	if (!any)
+		(void)config_mistake(errors,
+		    "no address is left to listen on: none is available");
 }
 
 static void
@@ -139,9 +206,8 @@ check_configuration(const struct config *config, struct buf *errors)
 	size_t before = buf_size(errors);
 	uid_t user = find_user(config);
 
-	check_directory("data", config->data, user, errors);
-	check_directory("runtime", config->runtime, user, errors);
-	check_runtime(config, errors);
+	check_data(config, user, errors);
+	check_runtime(config, user, errors);
 	check_listens(config, errors);
 	check_programs(config, errors);
 	check_descriptors(config, errors);

@@ -88,6 +88,9 @@ child_exec(const struct child *c, int channel_fd)
 	char *const argv[] = { name, room, NULL };
 
 	snprintf(name, sizeof(name), "kvd-%s", c->spec->name);
+	/* Before its descriptor is closed. */
+	if ((c->workdir_fd == NULL ? chdir("/") : fchdir(*c->workdir_fd)) == -1)
+		fatal(EX_OSERR, "working directory");
 	/* Its descriptor is going to be another's. */
 	log_close();
 	arrange_fds(c, channel_fd);
@@ -101,8 +104,6 @@ child_exec(const struct child *c, int channel_fd)
 	 * an acceptor forks, for what none of them uses.  What somebody has set
 	 * is left alone. */
 	(void)setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 0);
-	if (chdir(c->workdir) == -1)
-		fatal(EX_OSERR, "%s", c->workdir);
 	(void)fexecve(CHANNEL_PROGRAM_FD, argv, environ);
 	fatal(EX_UNAVAILABLE, "cannot execute %s", name);
 }

@@ -30,7 +30,7 @@ struct child_spec {
 struct child {
 	const struct child_spec *spec;
 	int program_fd; /* the executable, whatever has its name now */
-	const char *workdir;
+	const int *workdir_fd; /* whatever has its name now; NULL: / */
 	int lifeline_fd, roster_fd; /* for an acceptor; else -1 */
 	const int *listen_fds; /* become CHANNEL_LISTEN_FD and following */
 	size_t listens;

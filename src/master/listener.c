@@ -34,6 +34,8 @@
 #define PROBES 5
 /* What tcp(7) takes for either. */
 #define KEEP_MAX_S 32767
+/* The last is chown(2)'s word for none. */
+#define GROUP_MAX (UINT32_MAX - 1)
 
 static int
 listen_error(char *error, const char *what)
@@ -153,23 +155,23 @@ remove_stale(const struct sockaddr_un *sun)
 	return unlink(sun->sun_path);
 }
 
-/* Sets *gid, to -1 without a group.  Returns -1 with a line in `error`. */
-static int
-find_group(const struct config_listen *l, gid_t *gid, char *error)
+/* A number first: looking up a name may ask a server, and wait for it. */
+int
+listener_find_group(const struct config_listen *l, gid_t *gid, char *error)
 {
 	const struct group *group;
-	char *end;
+	const char *why;
 
 	*gid = (gid_t)-1;
 	if (l->group[0] == '\0')
+		return 0;
+	*gid = (gid_t)strtonum(l->group, 0, GROUP_MAX, &why);
+	if (why == NULL)
 		return 0;
 	if ((group = getgrnam(l->group)) != NULL) {
 		*gid = group->gr_gid;
 		return 0;
 	}
-	*gid = (gid_t)strtoul(l->group, &end, 10);
-	if (*end == '\0')
-		return 0;
 	snprintf(error, CONFIG_ERROR_SIZE, "listen on %s: no group \"%s\"",
 	    l->text, l->group);
 	return -1;
@@ -245,9 +247,8 @@ bind_and_listen(struct listener *l, gid_t gid, const struct config *config)
 	return listen(l->fd, BACKLOG);
 }
 
-/* A machine without IPv6 says one of these, according to how it lacks it. */
-static bool
-is_missing(int error)
+bool
+listener_is_missing(int error)
 {
 	return error == EAFNOSUPPORT || error == EADDRNOTAVAIL ||
 	    error == EPROTONOSUPPORT;
@@ -279,7 +280,7 @@ listener_open(struct listener *l, const struct config_listen *listen,
 	gid_t gid;
 
 	*l = (struct listener){ .fd = -1, .listen = *listen };
-	if (find_group(listen, &gid, error) == -1)
+	if (listener_find_group(listen, &gid, error) == -1)
 		return -1;
 	if (try_to_open(l, gid, config, wait) == 0) {
 		l->bound = true;
@@ -288,7 +289,7 @@ listener_open(struct listener *l, const struct config_listen *listen,
 	saved = errno;
 	listener_close(l);
 	errno = saved;
-	if (listen->optional && is_missing(saved))
+	if (listen->optional && listener_is_missing(saved))
 		return 0;
 	return listen_error(error, listen->text);
 }
@@ -354,30 +355,56 @@ int
 listener_change(struct listener *l, const struct config_listen *listen,
     const struct config *config, char *error)
 {
+	bool had_group = l->listen.group[0] != '\0';
 	gid_t gid;
 
 	if (l->fd == -1)
 		return 0;
+	l->listen = *listen;
 	if (set_options(l->fd, l->listen.addr.ss_family, config) == -1)
 		return listen_error(error, l->listen.text);
 	if (l->listen.addr.ss_family != AF_UNIX || !l->bound)
 		return 0;
-	if (find_group(listen, &gid, error) == -1)
+	if (listener_find_group(listen, &gid, error) == -1)
 		return -1;
+	/* The one that it had is not its any more. */
+	if (gid == (gid_t)-1 && had_group)
+		gid = getegid();
 	if (set_owner(listen, l, gid) == -1)
 		return listen_error(error, listen->text);
 	return 0;
 }
 
-bool
-listener_has_name(const struct listener *l)
+/* Does the path lead to it?  Two that are written differently may.  If that
+ * cannot be told, the answer is `otherwise`. */
+static bool
+is_named(const struct listener *l, const char *path, bool otherwise)
 {
 	struct stat st;
 
+	if (lstat(path, &st) == 0)
+		return st.st_dev == l->device && st.st_ino == l->inode;
+	return errno != ENOENT && errno != ENOTDIR && otherwise;
+}
+
+bool
+listener_has_name(const struct listener *l)
+{
 	if (l->fd == -1 || !l->bound || l->listen.addr.ss_family != AF_UNIX)
 		return true;
-	return lstat(unix_address(&l->listen)->sun_path, &st) == 0 &&
-	    st.st_dev == l->device && st.st_ino == l->inode;
+	return is_named(l, unix_address(&l->listen)->sun_path, true);
+}
+
+bool
+listener_is_at(const struct listener *l, const struct config_listen *listen)
+{
+	if (l->fd == -1)
+		return false;
+	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
+	    listen->addr.ss_family == AF_UNIX)
+		return is_named(l, unix_address(listen)->sun_path,
+		    config_same_address(&l->listen, listen));
+	return config_same_address(&l->listen, listen);
 }
 
 void
@@ -387,7 +414,7 @@ listener_close(struct listener *l)
 		return;
 	/* First: while the socket is open, no other file has its inode. */
 	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
-	    listener_has_name(l))
+	    is_named(l, unix_address(&l->listen)->sun_path, false))
 		(void)unlink(unix_address(&l->listen)->sun_path);
 	(void)close(l->fd);
 	l->fd = -1;

@@ -50,16 +50,14 @@ add(struct listeners *set)
 		set->fds[set->count++] = fd;
 }
 
-/* The one at the same address, whose name is still its own; or NULL. */
+/* The one at the same address, or NULL. */
 static struct listener *
 find(const struct listeners *set, const struct config_listen *listen)
 {
 	size_t i;
 
 	for (i = 0; i < set->size; i++)
-		if (set->list[i].fd != -1 &&
-		    config_same_address(&set->list[i].listen, listen) &&
-		    listener_has_name(&set->list[i]))
+		if (listener_is_at(&set->list[i], listen))
 			return &set->list[i];
 	return NULL;
 }
@@ -102,7 +100,6 @@ get(struct listeners *set, const struct listeners *old,
 			return -1;
 	} else {
 		*l = *same;
-		l->listen = *listen;
 		if (listener_change(l, listen, config, error) == -1)
 			return -1;
 	}

@@ -25,7 +25,7 @@ check(const struct config *config, int status, struct buf *errors)
 	log_lines(errors);
 	if (status == EX_OK &&
 	    (puts("configuration OK") == EOF || fflush(stdout) == EOF))
-		status = EX_IOERR;
+		fatal(EX_IOERR, "standard output");
 	return status;
 }
 

@@ -115,7 +115,8 @@ master_main(struct options *options, struct config *config)
 	m->terms.log_where = LOG_TO_STDERR;
 	m->terms.verbose = options->verbose;
 	m->terms.wall_base_ms = clock_wall_base();
-	m->signal_fd = m->roster_fd = m->daemon_fd = m->runtime_fd = -1;
+	m->signal_fd = m->roster_fd = m->daemon_fd = -1;
+	m->runtime_fd = m->workdir_fd = -1;
 	m->registry_listener.fd = -1;
 	m->lifeline[0] = m->lifeline[1] = -1;
 	for (stage = 0; stage < STAGES; stage++)

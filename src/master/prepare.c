@@ -65,6 +65,18 @@ static const struct child_spec acceptor_spec = {
 	.expendable = true,
 };
 
+/* access(2) says that of a directory, too. */
+static bool
+is_executable(const char *path)
+{
+	struct stat st;
+
+	if (access(path, X_OK) == -1 || stat(path, &st) == -1)
+		return false;
+	errno = EACCES;
+	return S_ISREG(st.st_mode);
+}
+
 int
 prepare_program(const char *libexec, const char *name, char *path, char *error)
 {
@@ -73,7 +85,7 @@ prepare_program(const char *libexec, const char *name, char *path, char *error)
 	if (snprintf(path, PREPARE_PATH_SIZE, "%s/kvd-%s", libexec, name) >=
 	    PREPARE_PATH_SIZE)
 		errno = ENAMETOOLONG;
-	else if (access(path, X_OK) == 0)
+	else if (is_executable(path))
 		fd = open(path, O_PATH | O_CLOEXEC);
 	if (fd == -1)
 		snprintf(error, CONFIG_ERROR_SIZE,
@@ -137,6 +149,14 @@ open_directory(const char *what, const char *path, int mode)
 	return fd;
 }
 
+static void
+close_fd(int *fd)
+{
+	if (*fd != -1)
+		(void)close(*fd);
+	*fd = -1;
+}
+
 static int
 make_workdir(struct master *m)
 {
@@ -144,7 +164,8 @@ make_workdir(struct master *m)
 
 	if (fd == -1)
 		return -1;
-	(void)close(fd);
+	close_fd(&m->workdir_fd);
+	m->workdir_fd = fd;
 	return 0;
 }
 
@@ -201,8 +222,12 @@ open_pidfile(struct master *m)
 {
 	char path[PREPARE_PATH_SIZE];
 	pid_t other = -1;
+	struct stat st;
 
 	pidfile_path(m, path);
+	/* It would be followed, and what it leads to be cut short. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return complain(EX_CONFIG, "%s is not a file: remove it", path);
 	m->pidfile = pidfile_open(path, PIDFILE_MODE, &other);
 	if (m->pidfile != NULL)
 		return EX_OK;
@@ -276,7 +301,8 @@ open_events(struct master *m)
 	    (m->roster_fd = roster_create()) == -1 ||
 	    (m->roster = roster_open(m->roster_fd)) == NULL ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 || adopt_init(m) == -1)
-		return complain(EX_OSERR, "cannot start: %s", strerror(errno));
+		return complain(EX_OSERR, "cannot start: %s%s", strerror(errno),
+		    errno == EFBIG ? ": raise ulimit -f, LimitFSIZE" : "");
 	return EX_OK;
 }
 
@@ -285,12 +311,11 @@ connect_children(struct master *m)
 {
 	struct child *c = &m->children[REGISTRY];
 
-	c->workdir = "/";
 	c->listen_fds = &m->registry_listener.fd;
 	c->listens = 1;
 	c->roster_fd = m->roster_fd;
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
-		c->workdir = m->workdir;
+		c->workdir_fd = &m->workdir_fd;
 		c->lifeline_fd = m->lifeline[0];
 		c->roster_fd = m->roster_fd;
 	}
@@ -380,14 +405,6 @@ prepare_repair(struct master *m)
 	return true;
 }
 
-static void
-close_fd(int *fd)
-{
-	if (*fd != -1)
-		(void)close(*fd);
-	*fd = -1;
-}
-
 void
 prepare_undo(struct master *m)
 {
@@ -403,6 +420,7 @@ prepare_undo(struct master *m)
 		(void)pidfile_remove(m->pidfile);
 	else if (m->pidfile != NULL)
 		(void)pidfile_close(m->pidfile);
+	close_fd(&m->workdir_fd);
 	/* Last: the next kvd may begin. */
 	close_fd(&m->runtime_fd);
 	for (stage = 0; stage < STAGES; stage++)

@@ -39,6 +39,7 @@ struct master {
 	struct channel_terms terms;
 	struct child children[CHILDREN];
 	char workdir[1024]; /* where acceptors and workers live */
+	int workdir_fd; /* that very directory */
 	int runtime_fd; /* the runtime directory, locked */
 	int program_fds[STAGES]; /* the helpers, to be executed */
 	int signal_fd;
@@ -46,8 +47,6 @@ struct master {
 	int roster_fd;
 	struct roster *roster;
 	struct pid_index adopted; /* workers whose acceptor has died */
-	pid_t *strangers; /* children that whoever started us has left, in */
-	size_t n_strangers; /* order of their pids */
 	struct listener registry_listener;
 	struct listeners listeners;
 	struct notify notify;

@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/roster.h"
+#include "common/startup.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
@@ -54,8 +55,9 @@ open_events(struct registry *r)
 	sigset_t signals;
 
 	sigemptyset(&signals);
-	/* Blocked since startup_child(). */
 	sigaddset(&signals, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1)
+		fatal(EX_OSERR, "sigprocmask");
 	r->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (r->signal_fd == -1 || r->epoll_fd == -1)
@@ -294,6 +296,9 @@ registry_main(struct config *config, const struct channel_terms *terms)
 	/* Without it, what STATS says of it is 0. */
 	if ((r.refused_clients = roster_map_refused(CHANNEL_ROSTER_FD)) == NULL)
 		log_warn("roster");
+	/* It may wait for a lock.  Until there is a store there is nothing to
+	 * bring to an orderly end, and SIGTERM does what it does by default. */
+	startup_unblock();
 	open_store(&r, &terms->store);
 	open_events(&r);
 	store_identity(r.store, store.id);

@@ -72,7 +72,7 @@ open_directory(struct store *s, const struct store_options *o)
 }
 
 static enum store_result
-refuse_locked(struct store *s)
+refuse_locked(struct store *s, const struct store_options *o)
 {
 	char owner[32] = "";
 	ssize_t n;
@@ -85,7 +85,9 @@ refuse_locked(struct store *s)
 		(void)close(fd);
 	}
 	owner[strspn(owner, " 0123456789")] = '\0';
-	return store_fail(s, STORE_REFUSED,
+	/* Of a store that was had before, somebody holds the lock for a while:
+	 * a backup, or another kvd, which will not have it for ever. */
+	return store_fail(s, o->create ? STORE_REFUSED : STORE_FAILED,
 	    "%s: data directory in use by another kvd (pid %s)", s->dir,
 	    owner[0] == '\0' ? "unknown" : owner + strspn(owner, " "));
 }
@@ -101,7 +103,7 @@ try_lock(struct store *s)
 	if (flock(s->dirfd, LOCK_EX | LOCK_NB) == -1 && is_shortage(errno))
 		return -1;
 	s->lockfd = flopenat(s->dirfd, "lock",
-	    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0600);
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
 	return s->lockfd == -1 ? -1 : 0;
 }
 
@@ -118,7 +120,7 @@ lock_directory(struct store *s, const struct store_options *o)
 		if (is_shortage(errno) && clock_ms() < deadline_ms)
 			(void)nanosleep(&pause, NULL);
 		else if (errno == EWOULDBLOCK)
-			return refuse_locked(s);
+			return refuse_locked(s, o);
 		else
 			return refuse_errno(s, "cannot lock data directory");
 	}

@@ -22,7 +22,7 @@ static enum store_result
 check_size(struct store *s)
 {
 	enum store_result result;
-	size_t size, used;
+	size_t size = 0, used;
 	MDB_stat st;
 
 	if (mdb_env_stat(s->env, &st) != 0)

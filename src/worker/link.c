@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/directory.h"
 #include "common/io.h"
 #include "worker/link.h"
 
@@ -26,6 +27,8 @@
 #define BLOCK_MS 500
 /* For the replies under way, once kvd stops. */
 #define LAST_REPLY_MS 2000
+/* The master refuses a longer one. */
+#define PATH_SIZE 1024
 
 void
 link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
@@ -97,16 +100,24 @@ send_hello(struct link *l)
 /*
  * There is no such name any more.  If somebody has removed the whole directory,
  * the master makes another one at the same path: the next attempt is made there.
+ * One that somebody else has made is not entered: what answered there would be
+ * no registry of ours.
  */
-static void
+static int
 find_directory(const struct link *l)
 {
-	char path[1024];
+	char path[PATH_SIZE], error[PATH_SIZE];
+	int fd, rc;
 
-	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) <
-		(int)sizeof(path) &&
-	    chdir(path) == -1)
-		return; /* not yet, or this process may not leave its root */
+	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) >=
+	    (int)sizeof(path))
+		return -1;
+	/* Not yet, or this process may not leave its root. */
+	if ((fd = directory_open(path, -1, error, sizeof(error))) == -1)
+		return -1;
+	rc = fchdir(fd);
+	(void)close(fd);
+	return rc;
 }
 
 static int
@@ -124,7 +135,7 @@ try_connect(struct link *l)
 	    send_hello(l) == 0)
 		return 0;
 	if (errno == ENOENT)
-		find_directory(l);
+		(void)find_directory(l);
 	link_close(l);
 	return -1;
 }

@@ -285,9 +285,9 @@ fork_unhandled(void)
 __attribute__((noreturn)) static void
 exec_server(const struct server *s)
 {
-	const char *argv[2 * SERVER_OPTIONS_MAX + 5] = { "kvd", "-d" };
+	const char *argv[2 * SERVER_OPTIONS_MAX + 7] = { "kvd" };
 	char path[PATH_MAX + sizeof("/kvd")];
-	size_t i, n = 2;
+	size_t i, n = 1;
 
 	(void)setpgid(0, 0);
 	snprintf(path, sizeof(path), "%s/log", s->dir);
@@ -296,10 +296,19 @@ exec_server(const struct server *s)
 		_exit(126);
 	(void)close(STDOUT_FILENO);
 	if (open(path, O_WRONLY | O_CREAT | O_APPEND, 0600) != STDOUT_FILENO ||
-	    dup2(STDOUT_FILENO, STDERR_FILENO) == -1)
+	    dup2(s->stderr_fd == 0 ? STDOUT_FILENO : s->stderr_fd,
+		STDERR_FILENO) == -1)
 		_exit(126);
 	closefrom(3);
 	(void)signal(SIGPIPE, SIG_DFL);
+	if (s->name != NULL)
+		argv[0] = s->name;
+	if (!s->daemon)
+		argv[n++] = "-d";
+	if (s->ready != NULL) {
+		argv[n++] = "-r";
+		argv[n++] = s->ready;
+	}
 	if (s->has_file) {
 		argv[n++] = "-f";
 		argv[n++] = "kvd.conf";
@@ -311,6 +320,8 @@ exec_server(const struct server *s)
 	snprintf(path, sizeof(path), "%s/kvd", build_dir());
 	if (chdir(s->dir) == -1)
 		_exit(126);
+	if (s->before_exec != NULL)
+		s->before_exec(s);
 	(void)execv(path, (char *const *)(void *)argv);
 	_exit(127);
 }

@@ -44,6 +44,14 @@ struct server {
 	int port;
 	int guard_fd;
 	pid_t guardian;
+	/* How it is started by the next server_spawn: */
+	bool daemon; /* without -d; see launch.h */
+	const char *name; /* argv[0]; NULL: kvd */
+	const char *ready; /* the value of -r; NULL: without */
+	int stderr_fd; /* becomes standard error; 0: its log does */
+	/* Called, in the process that becomes kvd, last of all. */
+	void (*before_exec)(const struct server *);
+	int how; /* for before_exec, which looks here */
 };
 
 /* Runs a suite; the program's exit status. */

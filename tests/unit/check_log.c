@@ -4,10 +4,13 @@
 
 #include "unit.h"
 
+#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -133,6 +136,118 @@ START_TEST(test_forked)
 }
 END_TEST
 
+/* Lines that nobody takes */
+
+static void
+fill_pipe(void)
+{
+	while (write(STDERR_FILENO, "x", 1) == 1)
+		;
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+static void
+drain_pipe(void)
+{
+	char data[LINE_SIZE];
+
+	while (read(line_fd, data, sizeof(data)) > 0)
+		;
+	ck_assert_int_eq(errno, EAGAIN);
+}
+
+/* The next two lines, which one read(2) may return together. */
+static void
+expect_lost(unsigned long lost, const char *text)
+{
+	char got[LINE_SIZE], want[LINE_SIZE];
+	long pid = (long)getpid();
+	ssize_t n = read(line_fd, got, sizeof(got) - 1);
+
+	ck_assert_int_gt(n, 0);
+	got[n] = '\0';
+	snprintf(want, sizeof(want),
+	    "kvd[%ld]: tester: %lu lines lost: the reader of the log did not "
+	    "take them\nkvd[%ld]: tester: %s\n",
+	    pid, lost, pid, text);
+	ck_assert_str_eq(got, want);
+}
+
+START_TEST(test_lost)
+{
+	fill_pipe();
+	log_info("one");
+	log_warnx("two");
+	errno = ENOENT;
+	log_warn("three");
+	drain_pipe();
+	log_info("four");
+	expect_lost(3, "four");
+	/* It counts anew. */
+	log_info("five");
+	expect_line(getpid(), "tester", "five");
+	fill_pipe();
+	log_info("six");
+	drain_pipe();
+	log_info("seven");
+	expect_lost(1, "seven");
+}
+END_TEST
+
+/* The length of a line does not decide whether it is lost: not the half of
+ * one is written. */
+START_TEST(test_not_in_part)
+{
+	char text[600], rest[PIPE_BUF];
+	ssize_t n;
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	fill_pipe();
+	/* A page of the pipe's, less what a line has before its text. */
+	ck_assert_int_eq(read(line_fd, rest, sizeof(rest)), sizeof(rest));
+	n = write(STDERR_FILENO, rest, sizeof(rest) - 300);
+	ck_assert_int_eq(n, sizeof(rest) - 300);
+	log_info("%s", text);
+	drain_pipe();
+	log_info("short");
+	expect_lost(1, "short");
+}
+END_TEST
+
+/* Nobody is there to read. */
+START_TEST(test_no_reader)
+{
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)close(line_fd);
+	log_info("one");
+	log_info("two");
+	line_fd = open("/dev/null", O_RDONLY);
+}
+END_TEST
+
+/* A socket takes lines as a pipe does, and is not waited for. */
+START_TEST(test_socket)
+{
+	int pair[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	ck_assert_int_eq(dup2(pair[1], STDERR_FILENO), STDERR_FILENO);
+	(void)close(pair[1]);
+	(void)close(line_fd);
+	line_fd = pair[0];
+	ck_assert_int_eq(fcntl(line_fd, F_SETFL, O_NONBLOCK), 0);
+	log_info("taken");
+	expect_line(getpid(), "tester", "taken");
+	while (send(STDERR_FILENO, "x", 1, MSG_DONTWAIT) == 1)
+		;
+	log_info("lost");
+	drain_pipe();
+	log_info("last");
+	expect_lost(1, "last");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -145,6 +260,10 @@ main(void)
 	tcase_add_test(tc, test_long);
 	tcase_add_test(tc, test_debug);
 	tcase_add_test(tc, test_forked);
+	tcase_add_test(tc, test_lost);
+	tcase_add_test(tc, test_not_in_part);
+	tcase_add_test(tc, test_no_reader);
+	tcase_add_test(tc, test_socket);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);
 }

@@ -1,0 +1,225 @@
+/*
+ * check_early: signals for a kvd that has not started yet.  What makes "not
+ * yet" last is the lock on the data directory, which the test has: the
+ * registry waits for whoever has it.
+ */
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "launch.h"
+
+static struct server *server;
+static int lock_fd;
+
+static void
+setup(void)
+{
+	server = server_new();
+	lock_fd = -1;
+}
+
+static void
+lock_data(void)
+{
+	const char *path = launch_path(server, "data");
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	lock_fd = open(path, O_RDONLY | O_CLOEXEC);
+	ck_assert_int_ne(lock_fd, -1);
+	ck_assert_int_eq(flock(lock_fd, LOCK_EX | LOCK_NB), 0);
+}
+
+static void
+unlock_data(void)
+{
+	ck_assert_int_eq(close(lock_fd), 0);
+}
+
+/* The master supervises then, and its registry waits. */
+static void
+await_registry(void)
+{
+	(void)server_pid(server, "registry");
+}
+
+static void
+expect_end(int want)
+{
+	int status = server_await_end(server, WAIT_MS);
+
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == want,
+	    "wait status %#x, not exit status %d", (unsigned int)status, want);
+	/* The registry has not waited to the end of its patience. */
+	ck_assert_uint_eq(server_log_count(server, "in use by another"), 0);
+	ck_assert_uint_eq(server_log_count(server, "died of"), 0);
+	server_expect_clean(server);
+	server_free(server);
+}
+
+/* What the file says when the signal comes is what is in force. */
+START_TEST(test_hang_up)
+{
+	lock_data();
+	server_file(server, "listen unix %s/first\n", server->dir);
+	server_spawn(server);
+	await_registry();
+	server_file(server, "listen unix %s/sock\n", server->dir);
+	signal_process(server->pid, SIGHUP);
+	signal_process(server->pid, SIGHUP);
+	unlock_data();
+	server_await_log(server, "the configuration was read again", 1);
+	launch_await(server);
+	ck_assert(!launch_exists(server, "first"));
+	server_stop(server);
+}
+END_TEST
+
+static const int stop_signals[] = { SIGTERM, SIGINT };
+
+START_TEST(test_stop)
+{
+	lock_data();
+	launch_listen(server);
+	server_spawn(server);
+	await_registry();
+	signal_process(server->pid, stop_signals[_i]);
+	expect_end(EX_TEMPFAIL);
+	unlock_data();
+}
+END_TEST
+
+/* Signals that are there before the first instruction of kvd's: as if they
+ * came in its first millisecond. */
+
+static void
+raise_blocked(const struct server *s)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, s->how);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == -1 || raise(s->how) != 0)
+		_exit(126);
+}
+
+START_TEST(test_pending_hang_up)
+{
+	launch_listen(server);
+	server->before_exec = raise_blocked;
+	server->how = SIGHUP;
+	server_spawn(server);
+	server_await_log(server, "the configuration was read again", 1);
+	launch_await(server);
+	server_stop(server);
+}
+END_TEST
+
+START_TEST(test_pending_stop)
+{
+	launch_listen(server);
+	server->before_exec = raise_blocked;
+	server->how = stop_signals[_i];
+	server_spawn(server);
+	expect_end(EX_TEMPFAIL);
+}
+END_TEST
+
+/* The command that waits for its daemon to start */
+
+START_TEST(test_command_stop)
+{
+	pid_t command;
+
+	lock_data();
+	launch_listen(server);
+	command = launch_command(server);
+	launch_adopt(server);
+	await_registry();
+	signal_process(command, stop_signals[_i]);
+	ck_assert_int_eq(launch_await_command(command), EX_TEMPFAIL);
+	/* The command was its parent: nobody but its children is left. */
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), -1);
+	server_expect_clean(server);
+	server_free(server);
+	unlock_data();
+}
+END_TEST
+
+/* At once: the daemon may not be there yet. */
+START_TEST(test_command_stop_at_once)
+{
+	pid_t command;
+
+	launch_listen(server);
+	server->before_exec = raise_blocked;
+	server->how = stop_signals[_i];
+	command = launch_command(server);
+	ck_assert_int_eq(launch_await_command(command), EX_TEMPFAIL);
+	server_expect_clean(server);
+	server_free(server);
+}
+END_TEST
+
+START_TEST(test_command_hang_up)
+{
+	pid_t command;
+
+	lock_data();
+	server_file(server, "listen unix %s/first\n", server->dir);
+	command = launch_command(server);
+	launch_adopt(server);
+	await_registry();
+	server_file(server, "listen unix %s/sock\n", server->dir);
+	signal_process(command, SIGHUP);
+	unlock_data();
+	ck_assert_int_eq(launch_await_command(command), EX_OK);
+	launch_await(server);
+	server_stop(server);
+}
+END_TEST
+
+/* Killed, it is not missed. */
+START_TEST(test_command_killed)
+{
+	pid_t command;
+
+	lock_data();
+	launch_listen(server);
+	command = launch_command(server);
+	launch_adopt(server);
+	await_registry();
+	signal_process(command, SIGKILL);
+	ck_assert_int_eq(launch_await_command(command), 128 + SIGKILL);
+	unlock_data();
+	launch_await(server);
+	server_stop(server);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("early");
+	TCase *tc = fixture_tcase(suite, "signals");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, test_hang_up);
+	tcase_add_loop_test(tc, test_stop, 0, COUNT(stop_signals));
+	tcase_add_test(tc, test_pending_hang_up);
+	tcase_add_loop_test(tc, test_pending_stop, 0, COUNT(stop_signals));
+	tc = fixture_tcase(suite, "command");
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_loop_test(tc, test_command_stop, 0, COUNT(stop_signals));
+	tcase_add_loop_test(tc, test_command_stop_at_once, 0,
+	    COUNT(stop_signals));
+	tcase_add_test(tc, test_command_hang_up);
+	tcase_add_test(tc, test_command_killed);
+	return fixture_run(suite);
+}

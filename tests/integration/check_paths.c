@@ -1,0 +1,434 @@
+/*
+ * check_paths: a path is not the object.  What a running kvd has made stays
+ * its own whatever is done to the names, and what is somebody else's stays
+ * theirs.
+ */
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "launch.h"
+
+static const char *const names[] = { "sock", "run/kvd.pid",
+	"run/worker/registry.sock" };
+
+#define NAMES COUNT(names)
+
+static struct server *server;
+
+static void
+setup(void)
+{
+	server = server_new();
+	launch_listen(server);
+}
+
+static ino_t
+inode_of(const char *name)
+{
+	struct stat st;
+
+	launch_stat(server, name, &st);
+	return st.st_ino;
+}
+
+static void
+remove_name(const char *name)
+{
+	ck_assert_int_eq(remove(launch_path(server, name)), 0);
+}
+
+static void
+make_directory(const char *name, mode_t mode)
+{
+	const char *path = launch_path(server, name);
+
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+/* A second start is refused, and changes nothing of the first */
+
+static const char *const swept_before[] = { NULL, "run/kvd.pid" };
+
+START_TEST(test_second_start)
+{
+	static const char *const none[] = { NULL };
+	const char *swept = swept_before[_i];
+	char output[OUTPUT_SIZE];
+	ino_t inodes[NAMES];
+	size_t i;
+	int fd;
+
+	launch_run(server);
+	fd = launch_client(server);
+	for (i = 0; i < NAMES; i++)
+		inodes[i] = inode_of(names[i]);
+	if (swept != NULL)
+		remove_name(swept);
+	ck_assert_int_eq(launch_second(server, none, output), EX_UNAVAILABLE);
+	expect_part(output, "kvd is already running in ");
+	for (i = 0; i < NAMES; i++)
+		if (swept == NULL || strcmp(names[i], swept) != 0)
+			ck_assert_uint_eq(inode_of(names[i]), inodes[i]);
+	if (swept != NULL)
+		ck_assert(!launch_exists(server, swept));
+	launch_expect_served(server);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	launch_kill(server, "registry");
+	client_ask(fd, "PUT b k v\n", "OK\r\n");
+	(void)close(fd);
+	server_stop(server);
+}
+END_TEST
+
+/* Stopping one does not take what another has */
+
+START_TEST(test_socket_of_another)
+{
+	struct server *other = server_new();
+	int fd;
+
+	server_option(other, "listen unix %s/sock", server->dir);
+	launch_run(server);
+	remove_name("sock");
+	server_spawn(other);
+	server_await_log(other, "Accepting connections on ", 1);
+	signal_process(server->pid, SIGTERM);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	fd = launch_client(server);
+	(void)close(fd);
+	server_stop(other);
+	server_expect_clean(server);
+	server_free(server);
+}
+END_TEST
+
+/* Somebody has put something in its place. */
+START_TEST(test_pid_file_of_another)
+{
+	static const char precious[] = "precious\n";
+
+	launch_run(server);
+	remove_name("run/kvd.pid");
+	launch_write(server, "run/kvd.pid", precious);
+	remove_name("sock");
+	launch_write(server, "sock", precious);
+	signal_process(server->pid, SIGTERM);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	ck_assert_str_eq(launch_read(server, "run/kvd.pid"), precious);
+	ck_assert_str_eq(launch_read(server, "sock"), precious);
+	remove_name("run/kvd.pid");
+	server_expect_clean(server);
+	server_free(server);
+}
+END_TEST
+
+/* A cleaner of old files was here */
+
+static void
+sweep_socket(void)
+{
+	remove_name("sock");
+}
+
+static void
+sweep_pid_file(void)
+{
+	remove_name("run/kvd.pid");
+}
+
+static void
+sweep_registry_socket(void)
+{
+	remove_name("run/worker/registry.sock");
+}
+
+static void
+sweep_worker_directory(void)
+{
+	sweep_registry_socket();
+	remove_name("run/worker");
+}
+
+static void
+sweep_runtime_directory(void)
+{
+	sweep_worker_directory();
+	sweep_pid_file();
+	remove_name("run");
+}
+
+static void
+sweep_all(void)
+{
+	sweep_runtime_directory();
+	sweep_socket();
+}
+
+/* Somebody has restored a backup of kvd's directory. */
+static void
+exchange_names(void)
+{
+	sweep_socket();
+	sweep_pid_file();
+	launch_write(server, "run/kvd.pid", "1\n");
+	sweep_registry_socket();
+	launch_write(server, "run/worker/registry.sock", "");
+}
+
+static void (*const sweeps[])(void) = { sweep_socket, sweep_pid_file,
+	sweep_registry_socket, sweep_worker_directory, sweep_runtime_directory,
+	sweep_all, exchange_names };
+
+/* Even numbers: SIGHUP; odd ones: the registry is restarted. */
+#define SWEEPS (2 * (int)COUNT(sweeps))
+
+static void
+await_all_names(void)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	size_t i;
+
+	for (i = 0; i < NAMES; i++)
+		while (!launch_exists(server, names[i]))
+			pause_until(deadline_ms, names[i]);
+}
+
+START_TEST(test_swept)
+{
+	char pid[32];
+	int linked, idle;
+
+	launch_run(server);
+	linked = launch_client(server);
+	idle = launch_client(server);
+	client_ask(linked, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
+	sweeps[_i / 2]();
+	if (_i % 2 == 0)
+		launch_reload(server);
+	else
+		launch_kill(server, "registry");
+	/* Those who are connected go on, and those who come are served. */
+	client_ask(linked, "GET b k\n", "v\r\nOK\r\n");
+	client_ask(idle, "GET b k\n", "v\r\nOK\r\n");
+	await_all_names();
+	launch_await(server);
+	snprintf(pid, sizeof(pid), "%ld", (long)server->pid);
+	ck_assert_str_eq(launch_read(server, "run/kvd.pid"), pid);
+	launch_kill(server, "registry");
+	client_ask(linked, "GET b k\n", "v\r\nOK\r\n");
+	client_ask(idle, "GET b k\n", "v\r\nOK\r\n");
+	(void)close(linked);
+	(void)close(idle);
+	server_stop(server);
+}
+END_TEST
+
+/* Somebody else was quicker: workers do not take them for kvd's registry. */
+START_TEST(test_swept_and_forged)
+{
+	static const char *const forged[] = { "run", "run/worker",
+		"run/worker/registry.sock" };
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, forger = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	size_t i;
+
+	if (geteuid() != 0) {
+		printf("not running as root: another user's directory is not "
+		       "tested\n");
+		server_free(server);
+		return;
+	}
+	server_option(server, "registry-timeout 300ms");
+	launch_run(server);
+	fd = launch_client(server);
+	sweep_runtime_directory();
+	make_directory("run", 0755);
+	make_directory("run/worker", 0755);
+	(void)strlcpy(sun.sun_path, launch_path(server, forged[2]),
+	    sizeof(sun.sun_path));
+	ck_assert_int_eq(bind(forger, (struct sockaddr *)&sun, sizeof(sun)), 0);
+	ck_assert_int_eq(listen(forger, 5), 0);
+	for (i = 0; i < COUNT(forged); i++)
+		ck_assert_int_eq(
+		    chown(launch_path(server, forged[i]), 12345, 12345), 0);
+	launch_kill(server, "registry");
+	client_ask(fd, "GET b k\n", "ERROR registry unavailable\r\n");
+	ck_assert_int_eq(accept(forger, NULL, NULL), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	(void)close(fd);
+	(void)close(forger);
+	signal_process(server->pid, SIGTERM);
+	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
+	/* What is theirs stays. */
+	remove_name(forged[2]);
+	server_expect_clean(server);
+	server_free(server);
+}
+END_TEST
+
+/* Nobody else can start where the directory was swept and made again. */
+START_TEST(test_lock_of_new_directory)
+{
+	static const char *const none[] = { NULL };
+	char output[OUTPUT_SIZE];
+
+	launch_run(server);
+	sweep_runtime_directory();
+	launch_reload(server);
+	ck_assert_int_eq(launch_second(server, none, output), EX_UNAVAILABLE);
+	launch_await(server);
+	server_stop(server);
+}
+END_TEST
+
+/* Runtime directories that are not kvd's alone */
+
+static void
+expect_untouched(const char *name)
+{
+	DIR *dir = opendir(launch_path(server, name));
+	struct dirent *entry;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((entry = readdir(dir)) != NULL)
+		ck_assert_msg(entry->d_name[0] == '.', "%s/%s was made", name,
+		    entry->d_name);
+	(void)closedir(dir);
+}
+
+static void
+expect_refused(const char *runtime, const char *why)
+{
+	char option[PATH_MAX], output[OUTPUT_SIZE];
+	const char *const options[] = { option, NULL };
+
+	snprintf(option, sizeof(option), "runtime %s",
+	    launch_path(server, runtime));
+	ck_assert_int_eq(launch_second(server, options, output), EX_CONFIG);
+	expect_part(output, why);
+	ck_assert(!launch_exists(server, "data"));
+	ck_assert(!launch_exists(server, "sock"));
+}
+
+static const mode_t writable_modes[] = { 0775, 0757, 01777 };
+
+START_TEST(test_writable_runtime)
+{
+	make_directory("other", writable_modes[_i]);
+	expect_refused("other", "can be written to by its group or by others");
+	expect_untouched("other");
+	server_free(server);
+}
+END_TEST
+
+START_TEST(test_foreign_runtime)
+{
+	const uid_t user = 12345;
+
+	if (geteuid() != 0) {
+		printf("not running as root: another user's runtime directory "
+		       "is not tested\n");
+		server_free(server);
+		return;
+	}
+	make_directory("other", 0755);
+	ck_assert_int_eq(chown(launch_path(server, "other"), user, user), 0);
+	expect_refused("other", "belongs to user 12345");
+	expect_untouched("other");
+	/* Nor is what lies in one that others may write to. */
+	make_directory("shared", 01777);
+	make_directory("shared/run", 0755);
+	ck_assert_int_eq(chown(launch_path(server, "shared/run"), user, user),
+	    0);
+	expect_refused("shared/run", "belongs to user 12345");
+	expect_untouched("shared/run");
+	server_free(server);
+}
+END_TEST
+
+START_TEST(test_linked_runtime)
+{
+	make_directory("target", 0755);
+	make_directory("shared", 01777);
+	ck_assert_int_eq(symlink(launch_path(server, "target"),
+			     launch_path(server, "shared/link")),
+	    0);
+	expect_refused("shared/link", "symbolic link");
+	expect_refused("shared/link/run", "symbolic link");
+	expect_untouched("target");
+	server_free(server);
+}
+END_TEST
+
+/* Links where kvd writes: nothing is written where they lead. */
+
+static const struct {
+	const char *dir, *name;
+	const char *why;
+} links[] = {
+	{ "run", "run/kvd.pid", "run/kvd.pid is not a file: remove it" },
+	{ "data", "data/lock", "cannot lock data directory" },
+};
+
+START_TEST(test_link_inside)
+{
+	static const char *const none[] = { NULL };
+	static const char precious[] = "precious, and longer than a pid\n";
+	char output[OUTPUT_SIZE];
+
+	make_directory(links[_i].dir, 0700);
+	launch_write(server, "file", precious);
+	ck_assert_int_eq(symlink(launch_path(server, "file"),
+			     launch_path(server, links[_i].name)),
+	    0);
+	ck_assert_int_eq(launch_second(server, none, output), EX_CONFIG);
+	expect_part(output, links[_i].why);
+	ck_assert_str_eq(launch_read(server, "file"), precious);
+	ck_assert_int_eq(unlink(launch_path(server, links[_i].name)), 0);
+	server_expect_clean(server);
+	server_free(server);
+}
+END_TEST
+
+static void
+add_refusals(Suite *suite)
+{
+	TCase *tc = fixture_tcase(suite, "refusals");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_loop_test(tc, test_writable_runtime, 0,
+	    COUNT(writable_modes));
+	tcase_add_test(tc, test_foreign_runtime);
+	tcase_add_test(tc, test_linked_runtime);
+	tcase_add_loop_test(tc, test_link_inside, 0, COUNT(links));
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("paths");
+	TCase *tc = fixture_tcase(suite, "others");
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_loop_test(tc, test_second_start, 0, COUNT(swept_before));
+	tcase_add_test(tc, test_socket_of_another);
+	tcase_add_test(tc, test_pid_file_of_another);
+	tc = fixture_tcase(suite, "cleaners");
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_loop_test(tc, test_swept, 0, SWEEPS);
+	tcase_add_test(tc, test_swept_and_forged);
+	tcase_add_test(tc, test_lock_of_new_directory);
+	add_refusals(suite);
+	return fixture_run(suite);
+}

@@ -1,0 +1,261 @@
+/*
+ * check_log_sink: a syslogd that listens, hangs, goes and comes again
+ * (common/log_sink).  connect(2) is diverted from /dev/log to a socket of the
+ * test's (ld(1), --wrap).
+ */
+
+#include "unit.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <paths.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log_sink.h"
+
+/* More lines than a socket has room for. */
+#define MANY 10000
+
+static struct sockaddr_un syslogd = { .sun_family = AF_UNIX };
+static char dir[] = "/tmp/kvd.log.XXXXXX";
+static int connects;
+
+int __real_connect(int, const struct sockaddr *, socklen_t);
+int __wrap_connect(int, const struct sockaddr *, socklen_t);
+
+int
+__wrap_connect(int fd, const struct sockaddr *addr, socklen_t size)
+{
+	const struct sockaddr_un *sun = (const void *)addr;
+
+	ck_assert_int_eq(addr->sa_family, AF_UNIX);
+	ck_assert_uint_eq(size, sizeof(*sun));
+	ck_assert_str_eq(sun->sun_path, _PATH_LOG);
+	connects++;
+	return __real_connect(fd, (struct sockaddr *)&syslogd, sizeof(syslogd));
+}
+
+static void
+setup(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(syslogd.sun_path, sizeof(syslogd.sun_path), "%s/log", dir);
+}
+
+static void
+teardown(void)
+{
+	log_sink_close();
+	(void)unlink(syslogd.sun_path);
+	(void)rmdir(dir);
+}
+
+static int
+bind_syslogd(int type)
+{
+	int fd = socket(AF_UNIX, type, 0);
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&syslogd, sizeof(syslogd)),
+	    0);
+	if (type == SOCK_STREAM)
+		ck_assert_int_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+static void
+end_syslogd(int fd)
+{
+	ck_assert_int_eq(close(fd), 0);
+	ck_assert_int_eq(unlink(syslogd.sun_path), 0);
+}
+
+/* "<28>Nov 25 19:44:04 kvd[123]: text" */
+static void
+expect_line(int fd, int priority, const char *text, size_t extra)
+{
+	char got[8192], start[16], rest[8192];
+	struct tm tm;
+	ssize_t n = recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT);
+	const char *p;
+
+	ck_assert_int_gt(n, 0);
+	got[n] = '\0';
+	snprintf(start, sizeof(start), "<%d>", LOG_DAEMON | priority);
+	ck_assert_int_eq(strncmp(got, start, strlen(start)), 0);
+	p = strptime(got + strlen(start), "%b %e %T", &tm);
+	ck_assert_ptr_nonnull(p);
+	snprintf(rest, sizeof(rest), " kvd[%ld]: %s", (long)getpid(), text);
+	ck_assert_str_eq(p, rest);
+	ck_assert_uint_eq((size_t)n, strlen(got) + extra);
+}
+
+START_TEST(test_datagram)
+{
+	int fd = bind_syslogd(SOCK_DGRAM);
+
+	ck_assert(log_sink_syslog(LOG_WARNING, "one"));
+	expect_line(fd, LOG_WARNING, "one", 0);
+	ck_assert(log_sink_syslog(LOG_INFO, ""));
+	expect_line(fd, LOG_INFO, "", 0);
+	ck_assert_int_eq(connects, 1);
+	end_syslogd(fd);
+}
+END_TEST
+
+START_TEST(test_long)
+{
+	int fd = bind_syslogd(SOCK_DGRAM);
+	char text[8192];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	/* Longer than any line of log.c's. */
+	ck_assert(!log_sink_syslog(LOG_INFO, text));
+	text[4100] = '\0';
+	ck_assert(log_sink_syslog(LOG_INFO, text));
+	expect_line(fd, LOG_INFO, text, 0);
+	end_syslogd(fd);
+}
+END_TEST
+
+/* Nobody there is no reason to wait, nor for ever. */
+START_TEST(test_none)
+{
+	int fd;
+
+	ck_assert(!log_sink_syslog(LOG_INFO, "one"));
+	fd = bind_syslogd(SOCK_DGRAM);
+	ck_assert(log_sink_syslog(LOG_INFO, "two"));
+	expect_line(fd, LOG_INFO, "two", 0);
+	end_syslogd(fd);
+}
+END_TEST
+
+START_TEST(test_another)
+{
+	int fd = bind_syslogd(SOCK_DGRAM);
+
+	log_sink_open();
+	ck_assert(log_sink_syslog(LOG_INFO, "one"));
+	end_syslogd(fd);
+	ck_assert(!log_sink_syslog(LOG_INFO, "two"));
+	fd = bind_syslogd(SOCK_DGRAM);
+	ck_assert(log_sink_syslog(LOG_INFO, "three"));
+	expect_line(fd, LOG_INFO, "three", 0);
+	/* Exchanged between two lines. */
+	end_syslogd(fd);
+	fd = bind_syslogd(SOCK_DGRAM);
+	ck_assert(log_sink_syslog(LOG_INFO, "four"));
+	expect_line(fd, LOG_INFO, "four", 0);
+	end_syslogd(fd);
+}
+END_TEST
+
+/* It hangs: what it has no room for is refused at once. */
+static void
+fill(void)
+{
+	int i;
+
+	for (i = 0; i < MANY && log_sink_syslog(LOG_INFO, "line"); i++)
+		;
+	ck_assert_int_gt(i, 0);
+	ck_assert_int_lt(i, MANY);
+}
+
+START_TEST(test_hangs)
+{
+	int fd = bind_syslogd(SOCK_DGRAM);
+
+	fill();
+	ck_assert(!log_sink_syslog(LOG_INFO, "lost"));
+	ck_assert_int_eq(connects, 1);
+	expect_line(fd, LOG_INFO, "line", 0);
+	ck_assert(log_sink_syslog(LOG_INFO, "taken"));
+	end_syslogd(fd);
+}
+END_TEST
+
+/* The other kind of syslogd: a NUL byte ends a line. */
+START_TEST(test_stream)
+{
+	int fd = bind_syslogd(SOCK_STREAM), peer;
+
+	ck_assert(log_sink_syslog(LOG_INFO, "one"));
+	peer = accept(fd, NULL, NULL);
+	ck_assert_int_ne(peer, -1);
+	expect_line(peer, LOG_INFO, "one", 1);
+	fill();
+	(void)close(peer);
+	/* The next line finds that out, and connects. */
+	ck_assert(log_sink_syslog(LOG_INFO, "two"));
+	peer = accept(fd, NULL, NULL);
+	ck_assert_int_ne(peer, -1);
+	expect_line(peer, LOG_INFO, "two", 1);
+	(void)close(peer);
+	end_syslogd(fd);
+}
+END_TEST
+
+/* One that does not even accept. */
+START_TEST(test_stream_hangs)
+{
+	int fd = bind_syslogd(SOCK_STREAM), others[8];
+	size_t n;
+
+	for (n = 0; n < UNIT_COUNT(others); n++) {
+		others[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		if (__real_connect(others[n], (struct sockaddr *)&syslogd,
+			sizeof(syslogd)) == -1)
+			break;
+	}
+	ck_assert_uint_lt(n, UNIT_COUNT(others));
+	ck_assert(!log_sink_syslog(LOG_INFO, "lost"));
+	end_syslogd(fd);
+}
+END_TEST
+
+/* Closed, as before a program is executed, it is opened by the next line. */
+START_TEST(test_close)
+{
+	int fd = bind_syslogd(SOCK_DGRAM);
+
+	log_sink_open();
+	log_sink_open();
+	ck_assert_int_eq(connects, 1);
+	log_sink_close();
+	log_sink_close();
+	ck_assert(log_sink_syslog(LOG_INFO, "one"));
+	ck_assert_int_eq(connects, 2);
+	expect_line(fd, LOG_INFO, "one", 0);
+	end_syslogd(fd);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("log_sink");
+	TCase *tc = tcase_create("syslogd");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_datagram);
+	tcase_add_test(tc, test_long);
+	tcase_add_test(tc, test_none);
+	tcase_add_test(tc, test_another);
+	tcase_add_test(tc, test_hangs);
+	tcase_add_test(tc, test_stream);
+	tcase_add_test(tc, test_stream_hangs);
+	tcase_add_test(tc, test_close);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

@@ -1,0 +1,184 @@
+/*
+ * check_pid_index: from a process id to a slot (common/pid_index).
+ */
+
+#include "unit.h"
+
+#include <sys/wait.h>
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "common/pid_index.h"
+
+static struct pid_index pids;
+
+static void
+setup(void)
+{
+	ck_assert_int_eq(pid_index_init(&pids), 0);
+}
+
+static void
+teardown(void)
+{
+	pid_index_clear(&pids);
+}
+
+START_TEST(test_empty)
+{
+	ck_assert(pid_index_is_empty(&pids));
+	ck_assert_uint_eq(pid_index_find(&pids, 1), ROSTER_NONE);
+	ck_assert_int_eq(pid_index_next(&pids, 0), 0);
+}
+END_TEST
+
+START_TEST(test_one)
+{
+	pid_index_add(&pids, 1000, 7);
+	ck_assert(!pid_index_is_empty(&pids));
+	ck_assert_uint_eq(pid_index_find(&pids, 1000), 7);
+	ck_assert_uint_eq(pid_index_find(&pids, 999), ROSTER_NONE);
+	ck_assert_uint_eq(pid_index_find(&pids, 1001), ROSTER_NONE);
+	ck_assert_int_eq(pid_index_next(&pids, 0), 1000);
+	ck_assert_int_eq(pid_index_next(&pids, 999), 1000);
+	ck_assert_int_eq(pid_index_next(&pids, 1000), 0);
+	pid_index_remove(&pids, 7);
+	ck_assert(pid_index_is_empty(&pids));
+	ck_assert_uint_eq(pid_index_find(&pids, 1000), ROSTER_NONE);
+}
+END_TEST
+
+/* Slots are taken again by other processes, and pids come again elsewhere. */
+START_TEST(test_again)
+{
+	pid_index_add(&pids, 10, 0);
+	pid_index_remove(&pids, 0);
+	pid_index_add(&pids, 11, 0);
+	pid_index_add(&pids, 10, ROSTER_MAX - 1);
+	ck_assert_uint_eq(pid_index_find(&pids, 11), 0);
+	ck_assert_uint_eq(pid_index_find(&pids, 10), ROSTER_MAX - 1);
+	pid_index_remove(&pids, 0);
+	ck_assert_uint_eq(pid_index_find(&pids, 11), ROSTER_NONE);
+	ck_assert_uint_eq(pid_index_find(&pids, 10), ROSTER_MAX - 1);
+}
+END_TEST
+
+/* In every slot a pid; those of neighbours are far apart. */
+static pid_t
+pid_of(uint32_t slot)
+{
+	return (pid_t)((uint64_t)slot * 7919 % ROSTER_MAX) + 1;
+}
+
+/* How many of every step-th slot are found. */
+static uint32_t
+count_right(uint32_t first, uint32_t step)
+{
+	uint32_t slot, n = 0;
+
+	for (slot = first; slot < ROSTER_MAX; slot += step)
+		n += pid_index_find(&pids, pid_of(slot)) == slot;
+	return n;
+}
+
+START_TEST(test_full)
+{
+	pid_t pid, before = 0;
+	uint32_t slot, n = 0;
+	bool ascending = true;
+
+	for (slot = 0; slot < ROSTER_MAX; slot++)
+		pid_index_add(&pids, pid_of(slot), slot);
+	ck_assert_uint_eq(count_right(0, 1), ROSTER_MAX);
+	for (; (pid = pid_index_next(&pids, before)) != 0; before = pid) {
+		ascending = ascending && pid > before;
+		n++;
+	}
+	ck_assert(ascending);
+	ck_assert_uint_eq(n, ROSTER_MAX);
+	for (slot = 0; slot < ROSTER_MAX; slot += 2)
+		pid_index_remove(&pids, slot);
+	ck_assert_uint_eq(count_right(0, 2), 0);
+	ck_assert_uint_eq(count_right(1, 2), ROSTER_MAX / 2);
+	for (slot = 1; slot < ROSTER_MAX; slot += 2)
+		pid_index_remove(&pids, slot);
+	ck_assert(pid_index_is_empty(&pids));
+}
+END_TEST
+
+/* Any order of comings and goings, beside an array that is searched. */
+#define SLOTS 64
+#define STEPS 20000
+
+START_TEST(test_random)
+{
+	pid_t model[SLOTS] = { 0 }, pid;
+	uint64_t state = 1;
+	uint32_t slot;
+	int i;
+
+	for (i = 0; i < STEPS; i++) {
+		slot = unit_random(&state) % SLOTS;
+		pid = (pid_t)(unit_random(&state) % 500) + 1;
+		if (model[slot] != 0) {
+			pid_index_remove(&pids, slot);
+			model[slot] = 0;
+		} else if (pid_index_find(&pids, pid) == ROSTER_NONE) {
+			pid_index_add(&pids, pid, slot);
+			model[slot] = pid;
+		}
+		slot = unit_random(&state) % SLOTS;
+		if (model[slot] != 0)
+			ck_assert_uint_eq(pid_index_find(&pids, model[slot]),
+			    slot);
+	}
+}
+END_TEST
+
+/* A process that is forked does not have it, whatever it costs. */
+START_TEST(test_not_forked)
+{
+	int status;
+	pid_t pid;
+
+	pid_index_add(&pids, 1000, 7);
+	fflush(NULL);
+	if ((pid = fork()) == 0) {
+		(void)signal(SIGSEGV, SIG_DFL);
+		_exit(pids.entries[7].pid == 1000 ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status));
+	ck_assert_int_eq(WTERMSIG(status), SIGSEGV);
+	ck_assert_uint_eq(pid_index_find(&pids, 1000), 7);
+}
+END_TEST
+
+START_TEST(test_clear_twice)
+{
+	pid_index_clear(&pids);
+	ck_assert(pid_index_is_empty(&pids));
+	pid_index_clear(&pids);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("pid_index");
+	TCase *tc = tcase_create("index");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_empty);
+	tcase_add_test(tc, test_one);
+	tcase_add_test(tc, test_again);
+	tcase_add_test(tc, test_full);
+	tcase_add_test(tc, test_random);
+	tcase_add_test(tc, test_not_forked);
+	tcase_add_test(tc, test_clear_twice);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
