@@ -503,7 +503,7 @@ roster_has_unnamed(struct roster *r, pid_t owner)
 }
 
 pid_t
-roster_settle(struct roster *r, pid_t owner, pid_t orphan)
+roster_adopt(struct roster *r, pid_t owner, pid_t orphan)
 {
 	struct shared *s = r->shared;
 	pid_t other, master = getpid();

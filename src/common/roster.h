@@ -77,7 +77,7 @@ pid_t roster_release_soon(struct roster *, uint32_t slot);
  * worker it had no time to name, `orphan` (0: none) is the worker.  Its slots
  * are the master's from here on.
  */
-pid_t roster_settle(struct roster *, pid_t owner, pid_t orphan);
+pid_t roster_adopt(struct roster *, pid_t owner, pid_t orphan);
 /* Is there such a slot? */
 bool roster_has_unnamed(struct roster *, pid_t owner);
 

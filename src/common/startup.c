@@ -128,20 +128,32 @@ may_block(void)
 	    (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
 }
 
+/* Not the same file opened again by name: this very object. */
+static void
+open_again(int fd, int flags)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, flags | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (again == -1)
+		return;
+	(void)dup2(again, fd);
+	(void)close(again);
+}
+
 void
 startup_stderr(void)
 {
-	int fd;
+	if (may_block())
+		open_again(STDERR_FILENO, O_WRONLY | O_APPEND);
+}
 
-	if (!may_block())
-		return;
-	/* Not the same file opened again by name: this very object. */
-	fd = open("/proc/self/fd/2",
-	    O_WRONLY | O_NONBLOCK | O_NOCTTY | O_APPEND | O_CLOEXEC);
-	if (fd == -1)
-		return;
-	(void)dup2(fd, STDERR_FILENO);
-	(void)close(fd);
+void
+startup_terminal(void)
+{
+	open_again(STDIN_FILENO, O_RDONLY);
 }
 
 static bool

@@ -43,6 +43,9 @@ void startup_unblock(void);
  */
 void startup_stderr(void);
 
+/* The same for a terminal that is standard input. */
+void startup_terminal(void);
+
 /* Closes all descriptors above 2 but those of `keep`. */
 void startup_close_others(const int *keep, size_t n);
 

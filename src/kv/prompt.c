@@ -19,6 +19,7 @@
 
 #include "common/clock.h"
 #include "common/io.h"
+#include "common/startup.h"
 #include "kv/kv.h"
 #include "kv/prompt.h"
 #include "proto/command.h"
@@ -281,6 +282,9 @@ prompt_run(struct kv *kv, prompt_read *read, void *state)
 	sigset_t set;
 
 	buf_init(&line);
+	/* Ctrl-C throws away what was typed, after it was seen to be there: one
+	 * who reads it must not wait. */
+	startup_terminal();
 	kv_connect(kv);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);

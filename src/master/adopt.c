@@ -201,22 +201,41 @@ index_adopted(struct master *m)
 			pid_index_add(&m->adopted, pid, slot);
 }
 
+/* Its slots become the master's; that of a worker that it had no time to name
+ * gets that one, or is freed. */
+static void
+take_slots(struct master *m, pid_t acceptor, pid_t orphan)
+{
+	pid_t holder;
+	int i;
+
+	for (i = 0; i < HOLDERS_MAX; i++) {
+		holder = roster_adopt(m->roster, acceptor, orphan);
+		if (holder == 0)
+			return;
+		kill_holder(holder);
+	}
+	log_warnx("the number of clients may be wrong by one");
+}
+
+/*
+ * The acceptor is dead and reaped, and its workers are children of this
+ * process, all of them still there, dead or alive.
+ *
+ * 1. Workers that it had reaped itself have slots, and are no children.
+ * 2. One that it had forked and not yet named is a child, and has no name.
+ * 3. All its slots become the master's.
+ * 4. Who ends from now on is found by its pid.
+ */
 void
 adopt_workers(struct master *m, pid_t acceptor)
 {
-	pid_t orphan = 0, holder = -1;
-	int i;
+	pid_t orphan = 0;
 
 	release_reaped(m, acceptor);
 	if (roster_has_unnamed(m->roster, acceptor))
 		orphan = find_orphan(m);
-	for (i = 0; i < HOLDERS_MAX && holder != 0; i++) {
-		holder = roster_settle(m->roster, acceptor, orphan);
-		if (holder != 0)
-			kill_holder(holder);
-	}
-	if (holder != 0)
-		log_warnx("the number of clients may be wrong by one");
+	take_slots(m, acceptor, orphan);
 	index_adopted(m);
 }
 

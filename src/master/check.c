@@ -7,7 +7,6 @@
 #include <sys/un.h>
 
 #include <errno.h>
-#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -152,7 +151,9 @@ check_listens(const struct config *config, struct buf *errors)
 {
 	const struct sockaddr_un *sun;
 	const struct config_listen *l;
+	char error[CONFIG_ERROR_SIZE];
 	bool any = false;
+	gid_t gid;
 
 	TAILQ_FOREACH(l, &config->listens, entry) {
 		sun = (const void *)&l->addr;
@@ -161,10 +162,8 @@ check_listens(const struct config *config, struct buf *errors)
 			    errors);
 		any = sun->sun_family == AF_UNIX || check_address(l, errors) ||
 		    any;
-		if (l->group[0] != '\0' && getgrnam(l->group) == NULL &&
-		    strspn(l->group, "0123456789") != strlen(l->group))
-			(void)config_mistake(errors,
-			    "listen on %s: no group \"%s\"", l->text, l->group);
+		if (listener_find_group(l, &gid, error) == -1)
+			(void)config_mistake(errors, "%s", error);
 	}
 	if (!any)
 		(void)config_mistake(errors,

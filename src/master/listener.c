@@ -34,6 +34,8 @@
 #define PROBES 5
 /* What tcp(7) takes for either. */
 #define KEEP_MAX_S 32767
+/* The last is chown(2)'s word for none. */
+#define GROUP_MAX (UINT32_MAX - 1)
 
 static int
 listen_error(char *error, const char *what)
@@ -153,23 +155,23 @@ remove_stale(const struct sockaddr_un *sun)
 	return unlink(sun->sun_path);
 }
 
-/* Sets *gid, to -1 without a group.  Returns -1 with a line in `error`. */
-static int
-find_group(const struct config_listen *l, gid_t *gid, char *error)
+/* A number first: looking up a name may ask a server, and wait for it. */
+int
+listener_find_group(const struct config_listen *l, gid_t *gid, char *error)
 {
 	const struct group *group;
-	char *end;
+	const char *why;
 
 	*gid = (gid_t)-1;
 	if (l->group[0] == '\0')
+		return 0;
+	*gid = (gid_t)strtonum(l->group, 0, GROUP_MAX, &why);
+	if (why == NULL)
 		return 0;
 	if ((group = getgrnam(l->group)) != NULL) {
 		*gid = group->gr_gid;
 		return 0;
 	}
-	*gid = (gid_t)strtoul(l->group, &end, 10);
-	if (*end == '\0')
-		return 0;
 	snprintf(error, CONFIG_ERROR_SIZE, "listen on %s: no group \"%s\"",
 	    l->text, l->group);
 	return -1;
@@ -278,7 +280,7 @@ listener_open(struct listener *l, const struct config_listen *listen,
 	gid_t gid;
 
 	*l = (struct listener){ .fd = -1, .listen = *listen };
-	if (find_group(listen, &gid, error) == -1)
+	if (listener_find_group(listen, &gid, error) == -1)
 		return -1;
 	if (try_to_open(l, gid, config, wait) == 0) {
 		l->bound = true;
@@ -353,16 +355,21 @@ int
 listener_change(struct listener *l, const struct config_listen *listen,
     const struct config *config, char *error)
 {
+	bool had_group = l->listen.group[0] != '\0';
 	gid_t gid;
 
 	if (l->fd == -1)
 		return 0;
+	l->listen = *listen;
 	if (set_options(l->fd, l->listen.addr.ss_family, config) == -1)
 		return listen_error(error, l->listen.text);
 	if (l->listen.addr.ss_family != AF_UNIX || !l->bound)
 		return 0;
-	if (find_group(listen, &gid, error) == -1)
+	if (listener_find_group(listen, &gid, error) == -1)
 		return -1;
+	/* The one that it had is not its any more. */
+	if (gid == (gid_t)-1 && had_group)
+		gid = getegid();
 	if (set_owner(listen, l, gid) == -1)
 		return listen_error(error, listen->text);
 	return 0;

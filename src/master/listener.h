@@ -50,6 +50,9 @@ int listener_adopt(struct listener *, int fd, const struct config *,
  */
 int listener_change(struct listener *, const struct config_listen *,
     const struct config *, char *error);
+/* Whose a Unix socket is to be; (gid_t)-1: the user's own group.  Returns as
+ * listener_open(). */
+int listener_find_group(const struct config_listen *, gid_t *, char *error);
 /* Does a machine that lacks the address say this?  One without IPv6 says
  * different things, according to how it lacks it. */
 bool listener_is_missing(int error);

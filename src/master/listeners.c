@@ -100,7 +100,6 @@ get(struct listeners *set, const struct listeners *old,
 			return -1;
 	} else {
 		*l = *same;
-		l->listen = *listen;
 		if (listener_change(l, listen, config, error) == -1)
 			return -1;
 	}

@@ -17,143 +17,119 @@ enum timer {
 };
 
 struct transition {
+	bool listed; /* what is not listed changes nothing */
 	enum policy_action action;
 	enum policy_state next;
 	enum timer timer;
 };
 
-#define IMPOSSIBLE(state)                             \
-	{                                             \
-		POLICY_DO_COMPLAIN, state, TIMER_KEEP \
+#define BEGIN                                                       \
+	{                                                           \
+		true, POLICY_DO_START, POLICY_STARTING, TIMER_START \
 	}
-#define IGNORE(state)                                \
-	{                                            \
-		POLICY_DO_NOTHING, state, TIMER_KEEP \
+#define REST                                                    \
+	{                                                       \
+		true, POLICY_DO_NOTHING, POLICY_IDLE, TIMER_OFF \
 	}
-#define BEGIN                                                 \
-	{                                                     \
-		POLICY_DO_START, POLICY_STARTING, TIMER_START \
+#define RESTART                                                    \
+	{                                                          \
+		true, POLICY_DO_RESTART, POLICY_WAITING, TIMER_OFF \
 	}
-#define REST                                              \
-	{                                                 \
-		POLICY_DO_NOTHING, POLICY_IDLE, TIMER_OFF \
+#define GIVE_UP                                                 \
+	{                                                       \
+		true, POLICY_DO_GIVE_UP, POLICY_IDLE, TIMER_OFF \
 	}
-#define RESTART                                              \
+#define END(state)                                           \
 	{                                                    \
-		POLICY_DO_RESTART, POLICY_WAITING, TIMER_OFF \
+		true, POLICY_DO_TERMINATE, state, TIMER_STOP \
 	}
-#define GIVE_UP                                           \
-	{                                                 \
-		POLICY_DO_GIVE_UP, POLICY_IDLE, TIMER_OFF \
-	}
-#define END(state)                                     \
+#define KILL(state)                                    \
 	{                                              \
-		POLICY_DO_TERMINATE, state, TIMER_STOP \
+		true, POLICY_DO_KILL, state, TIMER_OFF \
 	}
-#define KILL(state)                              \
-	{                                        \
-		POLICY_DO_KILL, state, TIMER_OFF \
+#define ABORT                                                      \
+	{                                                          \
+		true, POLICY_DO_ABORT, POLICY_FAILING, TIMER_ABORT \
 	}
-#define RETRY(state)                                  \
+#define BECOME(state, timer)                          \
 	{                                             \
-		POLICY_DO_NOTHING, state, TIMER_RETRY \
-	}
-#define ABORT                                                \
-	{                                                    \
-		POLICY_DO_ABORT, POLICY_FAILING, TIMER_ABORT \
+		true, POLICY_DO_NOTHING, state, timer \
 	}
 
 static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 	[POLICY_IDLE] = {
 		[POLICY_START] = BEGIN,
-		[POLICY_STOP] = IGNORE(POLICY_IDLE),
-		[POLICY_REPLACE] = IGNORE(POLICY_IDLE),
-		[POLICY_IS_READY] = IMPOSSIBLE(POLICY_IDLE),
-		[POLICY_HUNG] = IMPOSSIBLE(POLICY_IDLE),
-		[POLICY_ENDED_WELL] = IMPOSSIBLE(POLICY_IDLE),
-		[POLICY_ENDED_BADLY] = IMPOSSIBLE(POLICY_IDLE),
-		[POLICY_ENDED_FOR_GOOD] = IMPOSSIBLE(POLICY_IDLE),
-		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_IDLE),
-		[POLICY_DEADLINE] = IMPOSSIBLE(POLICY_IDLE),
 	},
 	[POLICY_WAITING] = {
-		[POLICY_START] = IGNORE(POLICY_WAITING),
 		[POLICY_STOP] = REST,
-		[POLICY_REPLACE] = IGNORE(POLICY_WAITING),
-		[POLICY_IS_READY] = IMPOSSIBLE(POLICY_WAITING),
-		[POLICY_HUNG] = IMPOSSIBLE(POLICY_WAITING),
-		[POLICY_ENDED_WELL] = IMPOSSIBLE(POLICY_WAITING),
-		[POLICY_ENDED_BADLY] = IMPOSSIBLE(POLICY_WAITING),
-		[POLICY_ENDED_FOR_GOOD] = IMPOSSIBLE(POLICY_WAITING),
-		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_WAITING),
 		[POLICY_DEADLINE] = BEGIN,
 	},
 	[POLICY_STARTING] = {
-		[POLICY_START] = IGNORE(POLICY_STARTING),
 		[POLICY_STOP] = END(POLICY_STOPPING),
 		[POLICY_REPLACE] = END(POLICY_REPLACING),
-		[POLICY_IS_READY] = { POLICY_DO_NOTHING, POLICY_READY,
-		    TIMER_OFF },
-		[POLICY_HUNG] = IGNORE(POLICY_STARTING),
+		[POLICY_IS_READY] = BECOME(POLICY_READY, TIMER_OFF),
 		[POLICY_ENDED_WELL] = RESTART,
 		[POLICY_ENDED_BADLY] = RESTART,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
-		[POLICY_NOT_STARTED] = RETRY(POLICY_WAITING),
+		[POLICY_NOT_STARTED] = BECOME(POLICY_WAITING, TIMER_RETRY),
 		[POLICY_DEADLINE] = KILL(POLICY_FAILING),
 	},
 	[POLICY_READY] = {
-		[POLICY_START] = IGNORE(POLICY_READY),
 		[POLICY_STOP] = END(POLICY_STOPPING),
 		[POLICY_REPLACE] = END(POLICY_REPLACING),
-		[POLICY_IS_READY] = IGNORE(POLICY_READY),
 		[POLICY_HUNG] = ABORT,
 		[POLICY_ENDED_WELL] = RESTART,
 		[POLICY_ENDED_BADLY] = RESTART,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
-		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_READY),
-		[POLICY_DEADLINE] = IMPOSSIBLE(POLICY_READY),
 	},
 	[POLICY_FAILING] = {
-		[POLICY_START] = IGNORE(POLICY_FAILING),
 		/* It does not hear SIGTERM, or is dead already. */
 		[POLICY_STOP] = KILL(POLICY_STOPPING),
-		[POLICY_REPLACE] = IGNORE(POLICY_FAILING),
-		[POLICY_IS_READY] = IGNORE(POLICY_FAILING),
-		[POLICY_HUNG] = IGNORE(POLICY_FAILING),
 		[POLICY_ENDED_WELL] = RESTART,
 		[POLICY_ENDED_BADLY] = RESTART,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
-		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_FAILING),
 		[POLICY_DEADLINE] = KILL(POLICY_FAILING),
 	},
 	[POLICY_REPLACING] = {
-		/* Was to stop for good, and now is not. */
-		[POLICY_START] = IGNORE(POLICY_REPLACING),
 		[POLICY_STOP] = END(POLICY_STOPPING),
-		[POLICY_REPLACE] = IGNORE(POLICY_REPLACING),
-		[POLICY_IS_READY] = IGNORE(POLICY_REPLACING),
-		[POLICY_HUNG] = IGNORE(POLICY_REPLACING),
 		[POLICY_ENDED_WELL] = BEGIN,
 		[POLICY_ENDED_BADLY] = BEGIN,
 		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
-		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_REPLACING),
 		[POLICY_DEADLINE] = KILL(POLICY_REPLACING),
 	},
 	[POLICY_STOPPING] = {
-		[POLICY_START] = { POLICY_DO_NOTHING, POLICY_REPLACING,
-		    TIMER_KEEP },
+		/* Was to stop for good, and now is not. */
+		[POLICY_START] = BECOME(POLICY_REPLACING, TIMER_KEEP),
 		/* Asked twice: do not wait. */
 		[POLICY_STOP] = KILL(POLICY_STOPPING),
-		[POLICY_REPLACE] = IGNORE(POLICY_STOPPING),
-		[POLICY_IS_READY] = IGNORE(POLICY_STOPPING),
-		[POLICY_HUNG] = IGNORE(POLICY_STOPPING),
 		[POLICY_ENDED_WELL] = REST,
 		[POLICY_ENDED_BADLY] = REST,
 		[POLICY_ENDED_FOR_GOOD] = REST,
-		[POLICY_NOT_STARTED] = IMPOSSIBLE(POLICY_STOPPING),
 		[POLICY_DEADLINE] = KILL(POLICY_STOPPING),
 	},
 };
+
+/* Can this event come in this state at all? */
+static bool
+is_possible(enum policy_state state, enum policy_event event)
+{
+	switch (event) {
+	case POLICY_IS_READY:
+	case POLICY_HUNG:
+	case POLICY_ENDED_WELL:
+	case POLICY_ENDED_BADLY:
+	case POLICY_ENDED_FOR_GOOD:
+		/* Only a process says or does that. */
+		return state != POLICY_IDLE && state != POLICY_WAITING;
+	case POLICY_NOT_STARTED:
+		return state == POLICY_STARTING;
+	case POLICY_DEADLINE:
+		/* In these there is none. */
+		return state != POLICY_IDLE && state != POLICY_READY;
+	default:
+		return true;
+	}
+}
 
 void
 policy_init(struct policy *p)
@@ -253,6 +229,9 @@ policy_step(struct policy *p, const struct policy_rules *rules,
 {
 	const struct transition *t = &table[p->state][event];
 
+	if (!t->listed)
+		return is_possible(p->state, event) ? POLICY_DO_NOTHING :
+						      POLICY_DO_COMPLAIN;
 	p->state = t->next;
 	set_timer(p, rules, t->timer, now_ms);
 	if (t->action == POLICY_DO_RESTART)

@@ -14,11 +14,11 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "master/children.h"
 #include "master/limits.h"
 #include "master/prepare.h"
 #include "master/reload.h"
 #include "master/report.h"
-#include "master/supervise.h"
 
 /* What was refused, line by line. */
 static int
@@ -93,29 +93,10 @@ tell_registry(struct master *m)
 					      0,
 	    clock_ms());
 	if (prepare_repair(m)) {
-		supervise_event(m, c, POLICY_REPLACE);
+		children_event(m, c, POLICY_REPLACE);
 		child_signal(c, SIGKILL);
 	} else
 		child_configure(c, m->config, &m->terms);
-}
-
-void
-reload_acceptors(struct master *m)
-{
-	struct child *c;
-	bool stopped;
-	int64_t i;
-
-	for (i = 0; i < CONFIG_ACCEPTORS_MAX; i++) {
-		c = &m->children[ACCEPTOR + i];
-		stopped = c->policy.state == POLICY_IDLE ||
-		    c->policy.state == POLICY_STOPPING;
-		if (i < m->config->acceptors)
-			supervise_event(m, c,
-			    stopped ? POLICY_START : POLICY_REPLACE);
-		else if (!stopped)
-			supervise_event(m, c, POLICY_STOP);
-	}
 }
 
 void
@@ -134,6 +115,6 @@ reload(struct master *m)
 	config_clear(m->config);
 	config_move(m->config, &fresh);
 	tell_registry(m);
-	reload_acceptors(m);
+	children_replace_acceptors(m);
 	log_info("the configuration was read again");
 }

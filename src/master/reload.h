@@ -10,8 +10,5 @@
 
 /* A configuration that cannot be used is reported, and changes nothing. */
 void reload(struct master *);
-/* All acceptors are replaced, one after the other's end: none is without an
- * acceptor for longer than one takes to start. */
-void reload_acceptors(struct master *);
 
 #endif

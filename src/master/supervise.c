@@ -18,132 +18,12 @@
 #include "common/io.h"
 #include "common/log.h"
 #include "master/adopt.h"
+#include "master/children.h"
 #include "master/daemon.h"
 #include "master/listener.h"
-#include "master/prepare.h"
 #include "master/reload.h"
 #include "master/report.h"
 #include "master/supervise.h"
-
-static void begin_stop(struct master *m, int status);
-
-/* The acceptors have to have what has been made anew. */
-static void
-repair(struct master *m)
-{
-	char error[CONFIG_ERROR_SIZE];
-	bool changed = prepare_repair(m);
-
-	if (listeners_lack_names(&m->listeners)) {
-		if (listeners_change(&m->listeners, m->config, error) == -1)
-			log_warnx("%s", error);
-		else
-			changed = true;
-		prepare_listens(m);
-	}
-	if (changed && m->announced)
-		reload_acceptors(m);
-}
-
-static void
-start(struct master *m, struct child *c)
-{
-	unsigned long skipped;
-
-	if (c->spec->stage == STAGE_REGISTRY)
-		repair(m);
-	if (child_start(c, m->config, &m->terms) == 0)
-		return;
-	/* What is short may be had again in a moment. */
-	if (log_limit_allows(&m->shortages, clock_ms(), &skipped))
-		log_warn("cannot start the %s; trying again", c->spec->name);
-	supervise_event(m, c, POLICY_NOT_STARTED);
-	if (!m->announced && !m->stopping)
-		begin_stop(m, EX_OSERR);
-}
-
-static void
-kill_child(const struct child *c)
-{
-	log_warnx("%s (pid %ld) did not %s in time; killing it", c->spec->name,
-	    (long)c->pid,
-	    c->policy.state == POLICY_FAILING ? "start, or end when aborted," :
-						"end");
-	child_signal(c, SIGKILL);
-}
-
-void
-supervise_event(struct master *m, struct child *c, enum policy_event event)
-{
-	struct policy_rules rules = child_rules(c, m->config);
-
-	switch (policy_step(&c->policy, &rules, event, clock_ms())) {
-	case POLICY_DO_NOTHING:
-	case POLICY_DO_GIVE_UP: /* whoever says that it has ended does it */
-	case POLICY_DO_RESTART:
-		return;
-	case POLICY_DO_START:
-		start(m, c);
-		return;
-	case POLICY_DO_TERMINATE:
-		child_signal(c, SIGTERM);
-		return;
-	case POLICY_DO_ABORT:
-		child_signal(c, SIGABRT);
-		return;
-	case POLICY_DO_KILL:
-		kill_child(c);
-		return;
-	case POLICY_DO_COMPLAIN:
-		log_warnx("%s: event %d in state %d", c->spec->name, event,
-		    c->policy.state);
-		return;
-	}
-}
-
-/* Is one of this stage still there?  Those that have not been told to end
- * are, or, if asked again, those that have. */
-static bool
-stop_stage(struct master *m, int stage, bool again)
-{
-	struct child *c;
-	bool left = false;
-
-	for (c = m->children; c < m->children + CHILDREN; c++) {
-		if (c->spec->stage != stage)
-			continue;
-		if ((c->policy.state == POLICY_STOPPING) == again)
-			supervise_event(m, c, POLICY_STOP);
-		left = left || c->policy.state != POLICY_IDLE;
-	}
-	return left;
-}
-
-static void
-advance_stop(struct master *m)
-{
-	while (m->stage != STAGE_OVER && !stop_stage(m, m->stage, false))
-		m->stage--;
-}
-
-static void
-begin_stop(struct master *m, int status)
-{
-	if (m->stopping) {
-		if (m->stage != STAGE_OVER)
-			(void)stop_stage(m, m->stage, true);
-		return;
-	}
-	m->stopping = true;
-	m->stopping_since_ms = clock_ms();
-	m->status = status;
-	report_stop(m);
-	/* Every worker sees this, also those of an earlier acceptor. */
-	(void)close(m->lifeline[1]);
-	m->lifeline[1] = -1;
-	m->stage = STAGES - 1;
-	advance_stop(m);
-}
 
 static void
 announce(struct master *m)
@@ -174,10 +54,7 @@ advance_start(struct master *m)
 	if (m->announced || m->stopping ||
 	    m->children[REGISTRY].policy.state != POLICY_READY)
 		return;
-	for (i = 0; i < m->config->acceptors; i++)
-		if (m->children[ACCEPTOR + i].policy.state == POLICY_IDLE)
-			supervise_event(m, &m->children[ACCEPTOR + i],
-			    POLICY_START);
+	children_start_acceptors(m);
 	for (i = 0; i < m->config->acceptors; i++)
 		if (m->children[ACCEPTOR + i].policy.state != POLICY_READY)
 			return;
@@ -187,7 +64,7 @@ advance_start(struct master *m)
 static void
 child_is_ready(struct master *m, struct child *c)
 {
-	supervise_event(m, c, POLICY_IS_READY);
+	children_event(m, c, POLICY_IS_READY);
 	if (c->policy.state != POLICY_READY)
 		return;
 	log_debug("%s ready, pid %ld", c->spec->name, (long)c->pid);
@@ -243,7 +120,7 @@ child_has_ended(struct master *m, struct child *c, int status,
 	if (c->spec->stage == STAGE_ACCEPTORS)
 		adopt_workers(m, c->pid);
 	child_forget(c);
-	supervise_event(m, c, ending(m, status));
+	children_event(m, c, ending(m, status));
 	if (!expected) {
 		exit_describe(end, sizeof(end), status);
 		exit_describe_use(used, sizeof(used), ran_ms, use);
@@ -251,9 +128,9 @@ child_has_ended(struct master *m, struct child *c, int status,
 		    used, what_next(c, next, sizeof(next)));
 	}
 	if (m->stopping)
-		advance_stop(m);
+		children_advance_stop(m);
 	else if (!stopped && c->policy.state == POLICY_IDLE)
-		begin_stop(m,
+		children_stop(m,
 		    WIFEXITED(status) && WEXITSTATUS(status) != 0 ?
 			WEXITSTATUS(status) :
 			EX_SOFTWARE);
@@ -336,7 +213,7 @@ read_signals(struct master *m)
 			break;
 		default:
 			log_info("stopping");
-			begin_stop(m, m->announced ? EX_OK : EX_TEMPFAIL);
+			children_stop(m, m->announced ? EX_OK : EX_TEMPFAIL);
 			break;
 		}
 	}
@@ -388,7 +265,7 @@ beat(struct master *m, struct child *c, int64_t now_ms)
 		log_warnx("%s (pid %ld) has not answered for %llds: it hangs; "
 			  "aborting it",
 		    c->spec->name, (long)c->pid, (long long)timeout_ms / 1000);
-		supervise_event(m, c, POLICY_HUNG);
+		children_event(m, c, POLICY_HUNG);
 	}
 }
 
@@ -404,7 +281,7 @@ run_timers(struct master *m)
 		if (c->configure_at_ms <= now_ms)
 			child_configure(c, m->config, &m->terms);
 		if (c->policy.deadline_ms <= now_ms)
-			supervise_event(m, c, POLICY_DEADLINE);
+			children_event(m, c, POLICY_DEADLINE);
 		if (c->policy.deadline_ms < next_ms)
 			next_ms = c->policy.deadline_ms;
 		if (c->heartbeat.due_ms < next_ms)
@@ -437,7 +314,7 @@ await_events(struct master *m, int64_t deadline_ms)
 void
 supervise(struct master *m)
 {
-	supervise_event(m, &m->children[REGISTRY], POLICY_START);
+	children_event(m, &m->children[REGISTRY], POLICY_START);
 	while (!m->stopping || m->stage != STAGE_OVER)
 		await_events(m, run_timers(m));
 }

@@ -186,8 +186,8 @@ START_TEST(test_empty)
 	    ROSTER_NONE);
 	ck_assert(!roster_has_unnamed(roster, getpid()));
 	ck_assert_int_eq(release_soon(roster, 1), 0);
-	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
-	ck_assert_int_eq(roster_settle(roster, getpid(), 1), 0);
+	ck_assert_int_eq(roster_adopt(roster, getpid(), 0), 0);
+	ck_assert_int_eq(roster_adopt(roster, getpid(), 1), 0);
 	expect_live(0);
 }
 END_TEST
@@ -408,23 +408,23 @@ START_TEST(test_settle)
 
 	roster_set_pid(roster, named, 100);
 	/* Nothing to be done. */
-	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
-	ck_assert_int_eq(roster_settle(roster, getpid(), 101), 0);
+	ck_assert_int_eq(roster_adopt(roster, getpid(), 0), 0);
+	ck_assert_int_eq(roster_adopt(roster, getpid(), 101), 0);
 	expect_live(1);
 	ck_assert_uint_eq(find(roster, 101), ROSTER_NONE);
 
 	/* It had not forked. */
 	(void)take(&addr);
-	ck_assert_int_eq(roster_settle(roster, getppid(), 0), 0);
+	ck_assert_int_eq(roster_adopt(roster, getppid(), 0), 0);
 	expect_live(2);
-	ck_assert_int_eq(roster_settle(roster, getpid(), 0), 0);
+	ck_assert_int_eq(roster_adopt(roster, getpid(), 0), 0);
 	expect_live(1);
 	expect_live_from(&addr, 1);
 	ck_assert(!roster_has_unnamed(roster, getpid()));
 
 	/* It had. */
 	slot = take(&addr);
-	ck_assert_int_eq(roster_settle(roster, getpid(), 101), 0);
+	ck_assert_int_eq(roster_adopt(roster, getpid(), 101), 0);
 	expect_live(2);
 	ck_assert_uint_eq(find(roster, 101), slot);
 	ck_assert(!roster_has_unnamed(roster, getpid()));
@@ -454,7 +454,7 @@ START_TEST(test_settle_owner)
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
 	ck_assert(roster_has_unnamed(roster, pid));
-	ck_assert_int_eq(roster_settle(roster, pid, 101), 0);
+	ck_assert_int_eq(roster_adopt(roster, pid, 101), 0);
 	ck_assert_uint_eq(roster_next(roster, pid, ROSTER_NONE, &pid),
 	    ROSTER_NONE);
 	slot = roster_next(roster, getpid(), ROSTER_NONE, &pid);
@@ -927,7 +927,7 @@ clean_up(pid_t dead)
 	while ((slot = roster_next(roster, dead, slot, &pid)) != ROSTER_NONE)
 		if (find(roster, pid) != slot || release_soon(roster, pid) != 0)
 			ck_abort_msg("slot %u cannot be released", slot);
-	if (roster_settle(roster, dead, 0) != 0)
+	if (roster_adopt(roster, dead, 0) != 0)
 		ck_abort_msg("somebody holds the lock");
 }
 
@@ -1018,7 +1018,7 @@ static pid_t
 release_own(bool named)
 {
 	pid_t holder = named ? release_soon(roster, getpid()) :
-			       roster_settle(roster, getpid(), 0);
+			       roster_adopt(roster, getpid(), 0);
 
 	if (has_own(named) != (holder != 0))
 		ck_abort_msg("holder %d, and it is %s", holder,
