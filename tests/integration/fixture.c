@@ -516,11 +516,14 @@ server_port(const struct server *s, const char *host)
 
 /* Ending */
 
+/* By itself, or killed, or told to end by a master that was killed itself
+ * before it could reap it. */
 static void
 expect_good_end(pid_t pid, int status)
 {
-	if (WIFSIGNALED(status) ? WTERMSIG(status) != SIGKILL :
-				  WEXITSTATUS(status) != 0)
+	if (WIFSIGNALED(status) ?
+		WTERMSIG(status) != SIGKILL && WTERMSIG(status) != SIGTERM :
+		WEXITSTATUS(status) != 0)
 		ck_abort_msg("process %ld of the server ended with %#x",
 		    (long)pid, (unsigned int)status);
 }
