@@ -49,21 +49,19 @@ format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
 		snprintf(title, TITLE_SIZE, "kvd: worker unix");
 }
 
-/* What is the acceptor's alone. */
+/* What is the acceptor's alone.  Not close_range(2): its code is a page that
+ * each new process would have to map. */
 static void
 close_descriptors(const struct acceptor *a)
 {
-	const int last = CHANNEL_LISTEN_FD + (int)a->listeners - 1;
+	const int end = CHANNEL_LISTEN_FD + (int)a->listeners;
+	int fd;
 
 	(void)close(CHANNEL_FD);
+	for (fd = CHANNEL_PROGRAM_FD; fd < end; fd++)
+		(void)close(fd);
 	if (a->spare_fd != -1)
 		(void)close(a->spare_fd);
-#ifdef HAVE_CLOSE_RANGE
-	if (close_range(CHANNEL_PROGRAM_FD, (unsigned int)last, 0) == 0)
-		return;
-#endif
-	for (int fd = CHANNEL_PROGRAM_FD; fd <= last; fd++)
-		(void)close(fd);
 }
 
 /* In the child: becomes the client's worker. */
@@ -76,7 +74,7 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
 	struct worker_terms terms = { .fd = fd,
 		.signal_fd = a->pfds[PFD_SIGNAL].fd,
 		.lifeline_fd = CHANNEL_LIFELINE_FD,
-		.cell = roster_map_cell(CHANNEL_ROSTER_FD, slot),
+		.cell = roster_map_cell(a->roster, slot),
 		.session = session };
 
 	/* Without memory for it, what the worker does is not told. */

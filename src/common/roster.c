@@ -59,6 +59,7 @@ struct shared {
 struct roster {
 	struct shared *shared;
 	int fd;
+	off_t size; /* of the file, which may have no room for all cells */
 };
 
 /*
@@ -154,11 +155,13 @@ struct roster *
 roster_open(int fd)
 {
 	struct roster *r;
+	struct stat st;
 	void *shared;
 
-	if ((r = calloc(1, sizeof(*r))) == NULL)
+	if (fstat(fd, &st) == -1 || (r = calloc(1, sizeof(*r))) == NULL)
 		return NULL;
 	r->fd = fd;
+	r->size = st.st_size;
 	shared = mmap(NULL, page_size() + shared_size(), PROT_READ | PROT_WRITE,
 	    MAP_SHARED, fd, 0);
 	if (shared == MAP_FAILED) {
@@ -456,16 +459,15 @@ roster_next(struct roster *r, pid_t owner, uint32_t after, pid_t *pid)
 }
 
 char *
-roster_map_cell(int fd, uint32_t n)
+roster_map_cell(const struct roster *r, uint32_t n)
 {
-	struct stat st;
 	char *cell;
 
 	/* Memory beyond the end of a file cannot be written to. */
-	if (fstat(fd, &st) == -1 || st.st_size < cell_offset(n + 1))
+	if (r->size < cell_offset(n + 1))
 		return NULL;
-	cell = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-	    cell_offset(n));
+	cell = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    r->fd, cell_offset(n));
 	if (cell == MAP_FAILED)
 		return NULL;
 	cell[0] = '\0';

@@ -63,9 +63,9 @@ void roster_release(struct roster *, uint32_t slot);
 uint32_t roster_next(struct roster *, pid_t owner, uint32_t after, pid_t *pid);
 /* A client was refused, for whatever reason. */
 void roster_count_refused(struct roster *);
-/* Worker, whose memory has no roster: maps its own slot's cell, empty.  NULL
- * with errno. */
-char *roster_map_cell(int fd, uint32_t slot);
+/* Worker, which has nothing of the roster but the descriptor: maps its own
+ * slot's cell, empty.  NULL: there is no memory, or no room, for it. */
+char *roster_map_cell(const struct roster *, uint32_t slot);
 
 /*
  * Master: like the functions above, but never waits for long.  Returns 0, or

@@ -166,7 +166,7 @@ release_soon(struct roster *r, pid_t pid)
 static char *
 map_cell(uint32_t slot)
 {
-	char *cell = roster_map_cell(roster_fd, slot);
+	char *cell = roster_map_cell(roster, slot);
 
 	ck_assert_ptr_nonnull(cell);
 	ck_assert_str_eq(cell, "");
@@ -677,7 +677,7 @@ START_TEST(test_worker)
 	pid = fork();
 	ck_assert_int_ne(pid, -1);
 	if (pid == 0) {
-		if (roster_map_cell(roster_fd, slot) == NULL)
+		if (roster_map_cell(roster, slot) == NULL)
 			_exit(0);
 		(void)close(STDERR_FILENO); /* a sanitizer has much to say */
 		roster_set_pid(roster, slot, 4711);
