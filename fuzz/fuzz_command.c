@@ -6,8 +6,8 @@
 #include "fuzz/fuzz.h"
 #include "proto/command.h"
 #include "proto/listing.h"
+#include "proto/schema.h"
 #include "proto/words.h"
-#include "registry/calls.h"
 
 /* Small, so that inputs reach the limit. */
 #define VALUE_MAX 64
@@ -31,21 +31,24 @@ static void
 encode_listing(enum list_kind kind, const struct bytes *words, size_t n)
 {
 	struct listing listing;
+	struct fields fields;
+	struct message m;
 	struct buf b;
 
 	if (listing_parse(&listing, kind, words, n) != STATUS_OK)
 		return;
 	buf_init(&b);
 	listing_put(&listing, SEQUENCE, &b);
-	(void)get_frame(&b, MESSAGE_LIST);
+	m = get_frame(&b, MESSAGE_LIST);
+	FUZZ_ASSERT(schema_get(schema_find(m.type), m.body, 0, &fields) &&
+	    listing_is_sound(&fields));
 	buf_clear(&b);
 }
 
 static void
 encode(const struct command *command, const struct bytes *words, size_t n)
 {
-	const struct call *call = call_find((uint16_t)command->request);
-	struct call_args args;
+	struct fields fields;
 	struct message m;
 	struct buf b;
 
@@ -55,8 +58,8 @@ encode(const struct command *command, const struct bytes *words, size_t n)
 		FUZZ_ASSERT(buf_size(&b) == 0);
 	else {
 		m = get_frame(&b, command->request);
-		FUZZ_ASSERT(call == NULL ||
-		    call_decode(call, m.body, VALUE_MAX, &args));
+		FUZZ_ASSERT(schema_get(schema_find(m.type), m.body, VALUE_MAX,
+		    &fields));
 	}
 	buf_clear(&b);
 }

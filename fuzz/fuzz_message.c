@@ -1,52 +1,49 @@
 /*
  * fuzz_message: the registry reads what a worker sends (proto/message,
- * registry/calls, registry/transaction).  Whatever it accepts must be within
+ * proto/schema, registry/transaction).  Whatever it accepts must be within
  * the bounds on which the rest of the registry relies.
  */
 
 #include <string.h>
 
 #include "fuzz/fuzz.h"
-#include "registry/calls.h"
+#include "proto/hello.h"
+#include "proto/schema.h"
 #include "registry/transaction.h"
 
 /* Small, so that inputs reach the limit. */
 #define VALUE_MAX 64
 
 static bool
-is_name(const char *args, char kind, struct bytes name)
+is_name(const struct schema *schema, enum field field, struct bytes name)
 {
-	return strchr(args, kind) == NULL ||
+	return memchr(schema->fields, field, sizeof(schema->fields)) == NULL ||
 	    (name.size >= 1 && name.size <= UINT8_MAX);
-}
-
-static void
-read_call(const struct message *m, const struct call *call)
-{
-	struct call_args args;
-
-	memset(&args, 0, sizeof(args));
-	if (!call_decode(call, m->body, VALUE_MAX, &args))
-		return;
-	FUZZ_ASSERT(is_name(call->args, 'b', args.bucket));
-	FUZZ_ASSERT(is_name(call->args, 'k', args.key));
-	FUZZ_ASSERT(args.value.size <= VALUE_MAX);
-	FUZZ_ASSERT(args.old.size <= VALUE_MAX);
-	FUZZ_ASSERT(strchr(call->args, 's') == NULL ||
-	    (args.number >= 1 && args.number <= MESSAGE_SECONDS_MAX));
-	FUZZ_ASSERT(m->frame_size <= message_request_max(VALUE_MAX));
 }
 
 static void
 read_message(const struct message *m)
 {
-	const struct call *call = call_find(m->type);
+	const struct schema *schema = schema_find(m->type);
+	struct hello hello;
+	struct fields f;
 
-	if (call != NULL)
-		read_call(m, call);
+	(void)hello_get(m, &hello);
+	memset(&f, 0, sizeof(f));
+	if (schema == NULL || !schema_get(schema, m->body, VALUE_MAX, &f))
+		return;
+	FUZZ_ASSERT(is_name(schema, FIELD_BUCKET, f.bucket));
+	FUZZ_ASSERT(is_name(schema, FIELD_KEY, f.key));
+	FUZZ_ASSERT(f.value.size <= VALUE_MAX);
+	FUZZ_ASSERT(f.old.size <= VALUE_MAX);
+	FUZZ_ASSERT(memchr(schema->fields, FIELD_SECONDS,
+			sizeof(schema->fields)) == NULL ||
+	    (f.number >= 1 && f.number <= MESSAGE_SECONDS_MAX));
+	FUZZ_ASSERT(f.status < STATUS_END);
+	FUZZ_ASSERT(m->frame_size <= message_request_max(VALUE_MAX));
 	if (m->type == MESSAGE_TRANSACTION &&
-	    transaction_check(m->body, VALUE_MAX))
-		(void)transaction_frees(m->body);
+	    transaction_check(f.rest, VALUE_MAX))
+		(void)transaction_frees(f.rest);
 }
 
 int

@@ -8,94 +8,83 @@
 #include "common/number.h"
 #include "proto/command.h"
 #include "proto/format.h"
+#include "proto/schema.h"
 #include "proto/words.h"
+
+/* Any number of words. */
+#define ANY SIZE_MAX
 
 /*
  * In the order in which clients use them most.  A name may have several rows;
  * the first that fits the words is taken.
  */
 static const struct command commands[] = {
-	{ "GET", "bk", MESSAGE_GET, COMMAND_REMOTE, true, "bucket key",
-	    "the value of a key, or an empty line" },
-	{ "PUT", "bkv", MESSAGE_PUT, COMMAND_REMOTE, true,
-	    "bucket key value [EX seconds]",
-	    "set a value, for ever or with a time to live" },
-	{ "PUT", "bkvxs", MESSAGE_PUT_EX, COMMAND_REMOTE, true, NULL, NULL },
-	{ "DELETE", "bk", MESSAGE_DELETE, COMMAND_REMOTE, true, "bucket key",
-	    "remove a key" },
-	{ "INCR", "bk?n", MESSAGE_INCR, COMMAND_REMOTE, true,
-	    "bucket key [number]", "add to a value, and print it" },
-	{ "EXISTS", "bk", MESSAGE_EXISTS, COMMAND_REMOTE, true, "bucket key",
-	    "OK if there is such a key" },
-	{ "ADD", "bkv", MESSAGE_ADD, COMMAND_REMOTE, true, "bucket key value",
-	    "set a value if there is none" },
-	{ "CAS", "bkov", MESSAGE_CAS, COMMAND_REMOTE, true,
-	    "bucket key old new", "set a value if it is old" },
-	{ "EXPIRE", "bks", MESSAGE_EXPIRE, COMMAND_REMOTE, true,
-	    "bucket key seconds", "set a time to live" },
-	{ "PERSIST", "bk", MESSAGE_PERSIST, COMMAND_REMOTE, true, "bucket key",
-	    "remove the time to live" },
-	{ "TTL", "bk", MESSAGE_TTL, COMMAND_REMOTE, true, "bucket key",
-	    "the seconds left to live, or an empty line" },
-	{ "COUNT", "b", MESSAGE_COUNT, COMMAND_REMOTE, true, "bucket",
-	    "the number of keys" },
-	{ "CREATE", "b", MESSAGE_CREATE, COMMAND_REMOTE, true, "bucket",
-	    "make a bucket" },
-	{ "DROP", "b", MESSAGE_DROP, COMMAND_REMOTE, true, "bucket",
-	    "remove a bucket and all in it" },
-	{ "BUCKETS", "*", 0, COMMAND_BUCKETS, false,
-	    "[PREFIX prefix] [AFTER bucket] [LIMIT number]",
-	    "the names of buckets, in order" },
-	{ "KEYS", "b*", 0, COMMAND_KEYS, false,
-	    "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
-	    "the keys of a bucket, in order" },
-	{ "ENTRIES", "b*", 0, COMMAND_ENTRIES, false,
-	    "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
-	    "keys and their values, in order" },
-	{ "SUBSCRIBE", "b", MESSAGE_SUBSCRIBE, COMMAND_REMOTE, false, "bucket",
-	    "be told of changes" },
-	{ "UNSUBSCRIBE", "b", MESSAGE_UNSUBSCRIBE, COMMAND_REMOTE, false,
-	    "bucket", "be told no more" },
-	{ "BEGIN", "", 0, COMMAND_BEGIN, false, "",
-	    "queue the commands that follow" },
-	{ "COMMIT", "", 0, COMMAND_COMMIT, false, "",
-	    "do all that is queued, or nothing" },
-	{ "ABORT", "", 0, COMMAND_ABORT, false, "", "forget what is queued" },
-	{ "PING", "", MESSAGE_PING, COMMAND_REMOTE, false, "",
-	    "OK when the registry answers" },
-	{ "ECHO", "+", 0, COMMAND_ECHO, false, "word ...", "the words" },
-	{ "STATS", "", MESSAGE_STATS, COMMAND_REMOTE, false, "",
-	    "numbers about the server" },
-	{ "HELP", "?w", 0, COMMAND_HELP, false, "[command]",
-	    "what the commands are" },
-	{ "QUIT", "", 0, COMMAND_QUIT, false, "", "close the connection" },
+	{ "GET", "bucket key", "the value of a key, or an empty line",
+	    .request = MESSAGE_GET },
+	{ "PUT", "bucket key value [EX seconds]",
+	    "set a value, for ever or with a time to live",
+	    .request = MESSAGE_PUT },
+	{ "PUT", NULL, NULL, .request = MESSAGE_PUT_EX, .keyword = "EX" },
+	{ "DELETE", "bucket key", "remove a key", .request = MESSAGE_DELETE },
+	{ "INCR", "bucket key [number]", "add to a value, and print it",
+	    .request = MESSAGE_INCR, .last = "1" },
+	{ "EXISTS", "bucket key", "OK if there is such a key",
+	    .request = MESSAGE_EXISTS },
+	{ "ADD", "bucket key value", "set a value if there is none",
+	    .request = MESSAGE_ADD },
+	{ "CAS", "bucket key old new", "set a value if it is old",
+	    .request = MESSAGE_CAS },
+	{ "EXPIRE", "bucket key seconds", "set a time to live",
+	    .request = MESSAGE_EXPIRE },
+	{ "PERSIST", "bucket key", "remove the time to live",
+	    .request = MESSAGE_PERSIST },
+	{ "TTL", "bucket key", "the seconds left to live, or an empty line",
+	    .request = MESSAGE_TTL },
+	{ "COUNT", "bucket", "the number of keys", .request = MESSAGE_COUNT },
+	{ "CREATE", "bucket", "make a bucket", .request = MESSAGE_CREATE },
+	{ "DROP", "bucket", "remove a bucket and all in it",
+	    .request = MESSAGE_DROP },
+	{ "BUCKETS", "[PREFIX prefix] [AFTER bucket] [LIMIT number]",
+	    "the names of buckets, in order", COMMAND_BUCKETS,
+	    .words_max = ANY },
+	{ "KEYS", "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
+	    "the keys of a bucket, in order", COMMAND_KEYS, .words_min = 1,
+	    .words_max = ANY },
+	{ "ENTRIES", "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
+	    "keys and their values, in order", COMMAND_ENTRIES, .words_min = 1,
+	    .words_max = ANY },
+	{ "SUBSCRIBE", "bucket", "be told of changes",
+	    .request = MESSAGE_SUBSCRIBE },
+	{ "UNSUBSCRIBE", "bucket", "be told no more",
+	    .request = MESSAGE_UNSUBSCRIBE },
+	{ "BEGIN", "", "queue the commands that follow", COMMAND_BEGIN,
+	    .words_max = 0 },
+	{ "COMMIT", "", "do all that is queued, or nothing", COMMAND_COMMIT,
+	    .words_max = 0 },
+	{ "ABORT", "", "forget what is queued", COMMAND_ABORT, .words_max = 0 },
+	{ "PING", "", "OK when the registry answers", .request = MESSAGE_PING },
+	{ "ECHO", "word ...", "the words", COMMAND_ECHO, .words_min = 1,
+	    .words_max = ANY },
+	{ "STATS", "", "numbers about the server", .request = MESSAGE_STATS },
+	{ "HELP", "[command]", "what the commands are", COMMAND_HELP,
+	    .words_max = 1 },
+	{ "QUIT", "", "close the connection", COMMAND_QUIT, .words_max = 0 },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* Are these the words that the arguments want? */
+/* Are these words, without the command's name, what it wants? */
 static bool
-takes(const char *args, const struct bytes *words, size_t n)
+takes(const struct command *c, const struct bytes *words, size_t n)
 {
-	bool optional = false;
-	size_t i = 0;
+	size_t want;
 
-	if (args[0] == '+')
-		return n > 0;
-	for (; *args != '\0'; args++) {
-		if (*args == '*')
-			return true;
-		if (*args == '?') {
-			optional = true;
-			continue;
-		}
-		if (i == n)
-			return optional;
-		if (*args == 'x' && !words_equal(words[i], "EX"))
-			return false;
-		i++;
-	}
-	return i == n;
+	if (c->local != COMMAND_REMOTE)
+		return n >= c->words_min && n <= c->words_max;
+	want = schema_count(schema_find((uint16_t)c->request));
+	if (c->keyword != NULL)
+		return n == want + 1 && words_equal(words[n - 2], c->keyword);
+	return n == want || (c->last != NULL && n == want - 1);
 }
 
 const struct command *
@@ -105,7 +94,7 @@ command_find(const struct bytes *words, size_t n)
 
 	for (i = 0; i < COMMANDS; i++)
 		if (words_equal(words[0], commands[i].name) &&
-		    takes(commands[i].args, words + 1, n - 1))
+		    takes(&commands[i], words + 1, n - 1))
 			return &commands[i];
 	return NULL;
 }
@@ -156,6 +145,13 @@ command_help(struct bytes name, struct buf *b)
 	}
 }
 
+bool
+command_is_queued(const struct command *c)
+{
+	return c->local == COMMAND_REMOTE &&
+	    (schema_find((uint16_t)c->request)->flags & SCHEMA_QUEUED) != 0;
+}
+
 static enum status
 check_name(struct bytes name, enum status empty, enum status too_long)
 {
@@ -178,95 +174,82 @@ check_number(struct bytes word, int64_t *number)
 }
 
 static enum status
-put_name(struct buf *b, struct bytes name, enum status check)
+check_seconds(struct bytes word, int64_t *seconds)
 {
-	if (check == STATUS_OK)
-		message_put_name(b, name);
-	return check;
-}
+	enum status status = check_number(word, seconds);
 
-static enum status
-put_number(struct buf *b, struct bytes word)
-{
-	int64_t number = 0;
-	enum status status = check_number(word, &number);
-
-	if (status == STATUS_OK)
-		message_put_u64(b, (uint64_t)number);
+	if (status == STATUS_OK &&
+	    (*seconds < 1 || *seconds > MESSAGE_SECONDS_MAX))
+		return STATUS_OUT_OF_RANGE;
 	return status;
 }
 
 static enum status
-put_seconds(struct buf *b, struct bytes word)
+check_value(struct bytes value, size_t value_max)
 {
-	int64_t seconds = 0;
-	enum status status = check_number(word, &seconds);
-
-	if (status != STATUS_OK)
-		return status;
-	if (seconds < 1 || seconds > MESSAGE_SECONDS_MAX)
-		return STATUS_OUT_OF_RANGE;
-	message_put_u64(b, (uint64_t)seconds);
-	return STATUS_OK;
+	return value.size > value_max ? STATUS_VALUE_TOO_LONG : STATUS_OK;
 }
 
+/* Makes a field of a word. */
 static enum status
-put_value(struct buf *b, struct bytes value, size_t value_max)
+set_field(struct fields *f, uint8_t field, struct bytes word, size_t value_max)
 {
-	if (value.size > value_max)
-		return STATUS_VALUE_TOO_LONG;
-	message_put_value(b, value);
-	return STATUS_OK;
-}
-
-static enum status
-put_arg(struct buf *b, char kind, struct bytes word, size_t value_max)
-{
-	switch (kind) {
-	case 'b':
-		return put_name(b, word,
-		    check_name(word, STATUS_BUCKET_EMPTY,
-			STATUS_BUCKET_TOO_LONG));
-	case 'k':
-		return put_name(b, word,
-		    check_name(word, STATUS_KEY_EMPTY, STATUS_KEY_TOO_LONG));
-	case 'n':
-		return put_number(b, word);
-	case 's':
-		return put_seconds(b, word);
-	case 'x':
-		return STATUS_OK; /* in the message's type */
-	default:
-		return put_value(b, word, value_max);
+	switch (field) {
+	case FIELD_BUCKET:
+		f->bucket = word;
+		return check_name(word, STATUS_BUCKET_EMPTY,
+		    STATUS_BUCKET_TOO_LONG);
+	case FIELD_KEY:
+		f->key = word;
+		return check_name(word, STATUS_KEY_EMPTY, STATUS_KEY_TOO_LONG);
+	case FIELD_NUMBER:
+		return check_number(word, &f->number);
+	case FIELD_SECONDS:
+		return check_seconds(word, &f->number);
+	case FIELD_OLD:
+		f->old = word;
+		return check_value(word, value_max);
+	case FIELD_VALUE:
+		f->value = word;
+		return check_value(word, value_max);
+	default: /* no field that a client can say */
+		return STATUS_UNKNOWN_COMMAND;
 	}
 }
 
-/* What an argument that was left out stands for. */
-static struct bytes
-default_word(char kind)
+/* The words follow the command's name. */
+static enum status
+set_fields(struct fields *f, const struct command *c, const struct bytes *words,
+    size_t n, size_t value_max)
 {
-	return kind == 'n' ? (struct bytes){ "1", 1 } : (struct bytes){ "", 0 };
+	const uint8_t *p = schema_find((uint16_t)c->request)->fields;
+	enum status status = STATUS_OK;
+	struct bytes word;
+
+	for (; *p != FIELD_END && status == STATUS_OK; p++) {
+		if (p[1] == FIELD_END && c->keyword != NULL) {
+			words++;
+			n--;
+		}
+		if (n > 0) {
+			word = *words++;
+			n--;
+		} else
+			word = (struct bytes){ c->last, strlen(c->last) };
+		status = set_field(f, *p, word, value_max);
+	}
+	return status;
 }
 
 enum status
 command_encode(const struct command *command, const struct bytes *words,
     size_t n, size_t value_max, uint64_t sequence, struct buf *b)
 {
-	size_t position = message_begin(b, command->request, sequence), i = 1;
-	enum status status = STATUS_OK;
-	const char *kind;
+	enum status status;
+	struct fields f;
 
-	for (kind = command->args; *kind != '\0'; kind++) {
-		if (*kind == '?')
-			continue;
-		status = put_arg(b, *kind,
-		    i < n ? words[i] : default_word(*kind), value_max);
-		if (status != STATUS_OK) {
-			buf_truncate(b, position);
-			return status;
-		}
-		i++;
-	}
-	message_end(b, position);
-	return STATUS_OK;
+	status = set_fields(&f, command, words + 1, n - 1, value_max);
+	if (status == STATUS_OK)
+		schema_put(b, command->request, sequence, &f);
+	return status;
 }

@@ -1,7 +1,6 @@
 /*
- * The table of commands: what a client may say, and what it becomes.  To
- * add a command that the registry answers, add a row here, a message type
- * in proto/message.h, and a function in registry/calls.c.
+ * The table of commands: what a client may say, and what it becomes.
+ * doc/architecture.md has the steps that add one.
  */
 
 #ifndef PROTO_COMMAND_H
@@ -32,18 +31,20 @@ enum command_local {
 
 struct command {
 	const char *name; /* in upper case */
-	/*
-	 * A letter for each word that follows: b bucket, k key, v or o value,
-	 * n number, s seconds, x the word EX, w any.  Those after '?' may be
-	 * left out; "+" stands for one or more words of any kind, "*" for any
-	 * number of them.
-	 */
-	const char *args;
-	enum message_type request; /* if COMMAND_REMOTE */
-	enum command_local local;
-	bool queued; /* may be part of a transaction */
-	const char *usage; /* NULL: in another row of the same name */
+	/* Its arguments, and what it does, for HELP; NULL: they are in another
+	 * row of the same name. */
+	const char *usage;
 	const char *help;
+	enum command_local local;
+	/*
+	 * If COMMAND_REMOTE: the message that it becomes.  Each word is a field
+	 * of it, in the order of proto/schema.c, except `keyword`.
+	 */
+	enum message_type request;
+	const char *keyword; /* has to come before the last field; or NULL */
+	const char *last; /* what the last field is if left out; or NULL */
+	/* If not COMMAND_REMOTE: how many words may follow the name. */
+	size_t words_min, words_max;
 };
 
 /*
@@ -60,6 +61,9 @@ bool command_exists(struct bytes name);
  * the name is empty.
  */
 void command_help(struct bytes name, struct buf *);
+
+/* May it be part of a transaction? */
+bool command_is_queued(const struct command *);
 
 /*
  * Appends the request that the words make of a remote command, which

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "common/utf8.h"
+#include "proto/answer.h"
 #include "proto/format.h"
+#include "proto/schema.h"
 
 static const char *const status_lines[STATUS_END] = {
 	[STATUS_OK] = "OK\r\n",
@@ -147,49 +149,22 @@ format_line(struct buf *b, const struct bytes *words, size_t n)
 	buf_append(b, "\r\n", 2);
 }
 
-/* Words of one data line of a reply, at most: ENTRIES has two. */
-#define REPLY_WORDS_MAX 8
-
-static bool
-format_status_line(struct buf *b, struct bytes *body)
-{
-	uint8_t status;
-
-	if (!message_get_u8(body, &status) || status >= STATUS_END)
-		return false;
-	format_status(b, (enum status)status);
-	return true;
-}
-
-static bool
-format_reply_line(struct buf *b, struct bytes *body)
-{
-	struct bytes words[REPLY_WORDS_MAX];
-	uint16_t n, i;
-
-	if (!message_get_u16(body, &n))
-		return false;
-	if (n == MESSAGE_STATUS_LINE)
-		return format_status_line(b, body);
-	if (n > REPLY_WORDS_MAX)
-		return false;
-	for (i = 0; i < n; i++)
-		if (!message_get_value(body, &words[i]))
-			return false;
-	format_line(b, words, n);
-	return true;
-}
-
 bool
 format_reply(struct buf *b, struct bytes body)
 {
-	uint8_t status;
+	struct answer_line line;
+	struct fields f;
 
-	if (!message_get_u8(&body, &status) || status >= STATUS_END)
+	if (!schema_get(schema_find(MESSAGE_REPLY), body, 0, &f))
 		return false;
-	while (body.size > 0)
-		if (!format_reply_line(b, &body))
+	while (f.rest.size > 0) {
+		if (!answer_next(&f.rest, &line))
 			return false;
-	format_status(b, (enum status)status);
+		if (line.is_status)
+			format_status(b, (enum status)line.status);
+		else
+			format_line(b, line.words, line.n);
+	}
+	format_status(b, (enum status)f.status);
 	return true;
 }

@@ -1,12 +1,15 @@
 /*
- * listing: a listing's requests and pages.  Runs in the worker.
+ * listing: a listing's requests and pages.  Runs in the worker, which reads the
+ * client's words and prints the pages, and in the registry, which fills them.
  */
 
 #include <string.h>
 
 #include "common/number.h"
+#include "proto/answer.h"
 #include "proto/format.h"
 #include "proto/listing.h"
+#include "proto/schema.h"
 #include "proto/words.h"
 
 /* A line of ENTRIES. */
@@ -106,52 +109,82 @@ listing_parse(struct listing *l, enum list_kind kind, const struct bytes *words,
 void
 listing_put(const struct listing *l, uint64_t sequence, struct buf *b)
 {
-	size_t position = message_begin(b, MESSAGE_LIST, sequence);
+	struct fields f = { .kind = (uint8_t)l->kind,
+		.revision = l->revision,
+		.limit = l->limit,
+		.bucket = l->bucket,
+		.prefix = l->prefix,
+		.after = { l->after, l->after_size } };
 
-	message_put_u8(b, (uint8_t)l->kind);
-	message_put_u64(b, l->revision);
-	message_put_u64(b, l->limit);
-	message_put_name(b, l->bucket);
-	message_put_name(b, l->prefix);
-	message_put_name(b, (struct bytes){ l->after, l->after_size });
+	schema_put(b, MESSAGE_LIST, sequence, &f);
+}
+
+bool
+listing_is_sound(const struct fields *list)
+{
+	return (list->bucket.size == 0) == (list->kind == LIST_BUCKETS);
+}
+
+size_t
+listing_begin_page(struct buf *b, uint64_t sequence)
+{
+	struct fields f = { .rest.size = 0 };
+
+	return schema_begin(b, MESSAGE_PAGE, sequence, &f);
+}
+
+/* Writes the fields once more, over those that were there at the beginning. */
+void
+listing_end_page(struct buf *b, size_t position,
+    const struct listing_page *page)
+{
+	struct fields f = { .revision = page->revision,
+		.status = (uint8_t)page->status,
+		.more = page->more };
+	uint8_t room[32];
+	struct buf head;
+
 	message_end(b, position);
+	buf_init_with(&head, room, sizeof(room));
+	schema_put_fields(&head, schema_find(MESSAGE_PAGE), &f);
+	if (!buf_failed(b))
+		memcpy(buf_data(b) + position + MESSAGE_HEADER_SIZE,
+		    buf_data(&head), buf_size(&head));
+	buf_clear(&head);
 }
 
 static bool
-format_page_line(struct listing *l, struct bytes *body, struct buf *b)
+format_page_line(struct listing *l, struct bytes *lines, struct buf *b)
 {
-	struct bytes words[LINE_WORDS];
-	uint16_t n, i;
+	struct answer_line line;
+	struct bytes name;
 
-	if (!message_get_u16(body, &n) || n == 0 || n > LINE_WORDS ||
-	    l->limit == 0)
+	if (!answer_next(lines, &line) || line.is_status || line.n == 0 ||
+	    line.n > LINE_WORDS || l->limit == 0)
 		return false;
-	for (i = 0; i < n; i++)
-		if (!message_get_value(body, &words[i]))
-			return false;
-	if (words[0].size == 0 || words[0].size > sizeof(l->after))
+	name = line.words[0];
+	if (name.size == 0 || name.size > sizeof(l->after))
 		return false;
-	memcpy(l->after, words[0].data, words[0].size);
-	l->after_size = words[0].size;
+	memcpy(l->after, name.data, name.size);
+	l->after_size = name.size;
 	l->limit--;
-	format_line(b, words, n);
+	format_line(b, line.words, line.n);
 	return true;
 }
 
 enum listing_result
 listing_format(struct listing *l, struct bytes body, struct buf *b)
 {
-	uint8_t status, more;
+	struct fields f;
 
-	if (!message_get_u64(&body, &l->revision) ||
-	    !message_get_u8(&body, &status) || status >= STATUS_END ||
-	    !message_get_u8(&body, &more))
+	if (!schema_get(schema_find(MESSAGE_PAGE), body, 0, &f))
 		return LISTING_MALFORMED;
-	while (body.size > 0)
-		if (!format_page_line(l, &body, b))
+	l->revision = f.revision;
+	while (f.rest.size > 0)
+		if (!format_page_line(l, &f.rest, b))
 			return LISTING_MALFORMED;
-	if (more)
+	if (f.more)
 		return LISTING_MORE;
-	format_status(b, (enum status)status);
+	format_status(b, (enum status)f.status);
 	return LISTING_END;
 }

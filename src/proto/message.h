@@ -11,11 +11,12 @@
  *			session; a reply carries its request's
  *
  * In a body, a name (bucket, key) is a u8 size and that many bytes, a value
- * is a u32 size and that many bytes.
+ * is a u32 size and that many bytes.  proto/schema.h has the fields of each
+ * message.
  *
- * A worker's first message on each connection is HELLO.  Of the others each
- * is a call: it gets exactly one REPLY (LIST: PAGE), in order.  A worker that lost its
- * registry connects again, says HELLO with the same session, and repeats
+ * A worker's first message on each connection is HELLO.  Each of its others is a
+ * request, and gets exactly one REPLY (LIST: PAGE), in order.  A worker that lost
+ * its registry connects again, says HELLO with the same session, and repeats
  * what was not answered under the same sequence numbers.
  */
 
@@ -25,6 +26,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "common/buf.h"
 #include "common/bytes.h"
@@ -34,66 +36,39 @@
 /* Buckets that a client may have subscribed to: HELLO names them all. */
 #define MESSAGE_SUBSCRIPTIONS_MAX 256
 
+/* What each has in it is in the table of proto/schema.c. */
 enum message_type {
 	/* worker -> registry */
-	MESSAGE_HELLO = 1, /* u16 version, u64 session, u64 revision of the last
-			    * commit whose events it was told; then names of
-			    * the buckets that it has subscribed to */
-	MESSAGE_PING, /* nothing */
-	MESSAGE_CREATE, /* bucket */
-	MESSAGE_PUT, /* bucket, key, value */
-	MESSAGE_GET, /* bucket, key */
-	MESSAGE_DELETE, /* bucket, key */
-	MESSAGE_EXISTS, /* bucket, key */
-	MESSAGE_INCR, /* bucket, key, u64 what to add, as int64_t */
-	MESSAGE_PUT_EX, /* bucket, key, value, u64 seconds */
-	MESSAGE_DROP, /* bucket */
-	MESSAGE_ADD, /* bucket, key, value */
-	MESSAGE_CAS, /* bucket, key, old value, value */
-	MESSAGE_EXPIRE, /* bucket, key, u64 seconds */
-	MESSAGE_PERSIST, /* bucket, key */
-	MESSAGE_TTL, /* bucket, key */
-	MESSAGE_COUNT, /* bucket */
-	MESSAGE_STATS, /* nothing */
-	MESSAGE_TRANSACTION, /* frames of requests, up to
-			      * MESSAGE_TRANSACTION_REQUESTS */
-	MESSAGE_LIST, /* u8 list_kind, u64 revision (0: of the last commit), u64
-		       * most lines, bucket (empty for LIST_BUCKETS), and as
-		       * names: prefix, after (each may be empty).  The reply
-		       * is a PAGE */
-	MESSAGE_SUBSCRIBE, /* bucket */
-	MESSAGE_UNSUBSCRIBE, /* bucket */
+	MESSAGE_HELLO = 1,
+	MESSAGE_PING,
+	MESSAGE_CREATE,
+	MESSAGE_PUT,
+	MESSAGE_GET,
+	MESSAGE_DELETE,
+	MESSAGE_EXISTS,
+	MESSAGE_INCR,
+	MESSAGE_PUT_EX,
+	MESSAGE_DROP,
+	MESSAGE_ADD,
+	MESSAGE_CAS,
+	MESSAGE_EXPIRE,
+	MESSAGE_PERSIST,
+	MESSAGE_TTL,
+	MESSAGE_COUNT,
+	MESSAGE_STATS,
+	MESSAGE_TRANSACTION, /* up to MESSAGE_TRANSACTION_REQUESTS */
+	MESSAGE_LIST,
+	MESSAGE_SUBSCRIBE,
+	MESSAGE_UNSUBSCRIBE,
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
-	MESSAGE_REPLY = 128, /* u8 status, then lines to the end, each: u16
-			      * number of words, and that many values; or,
-			      * in the reply to a transaction, u16
-			      * MESSAGE_STATUS_LINE, u8 status */
-	MESSAGE_PAGE, /* u64 revision, u8 status, u8 is there more, then data
-		       * lines as in REPLY: that many at most as fit a page */
-	MESSAGE_EVENT, /* u8 event_kind, and what that has.  Comes unasked,
-			* between replies; the sequence is the revision of
-			* the commit in COMMIT, MISSED and LAGGED, else 0 */
+	MESSAGE_REPLY = 128,
+	MESSAGE_PAGE,
+	MESSAGE_EVENT, /* comes unasked, between replies */
+	MESSAGE_END /* one past the last */
 };
 
-enum list_kind {
-	LIST_BUCKETS,
-	LIST_KEYS,
-	LIST_ENTRIES,
-	LIST_KINDS
-};
-
-enum event_kind {
-	EVENT_SET, /* key as a name, value */
-	EVENT_DELETED, /* key as a name */
-	EVENT_DROPPED, /* bucket: the subscription has ended */
-	EVENT_COMMIT, /* nothing: all events of this commit were told */
-	EVENT_MISSED, /* nothing: others may have happened before this one */
-	EVENT_LAGGED, /* nothing: too slow; no more will come */
-};
-
-#define MESSAGE_STATUS_LINE UINT16_MAX
 /* So that a transaction holds up others no longer than a turn does. */
 #define MESSAGE_TRANSACTION_REQUESTS 1000
 /* The longest time to live, in seconds: 317 years. */
@@ -160,29 +135,146 @@ int message_get(const void *data, size_t size, size_t frame_max,
 
 /*
  * Fields of a body, in order.  Each returns false, and leaves the body as
- * it was, when the body is too short.
+ * it was, when the body is too short.  They are inline because each request
+ * goes through several of them.
  */
-bool message_get_u8(struct bytes *body, uint8_t *);
-bool message_get_u16(struct bytes *body, uint16_t *);
-bool message_get_u32(struct bytes *body, uint32_t *);
-bool message_get_u64(struct bytes *body, uint64_t *);
-bool message_get_name(struct bytes *body, struct bytes *name);
-bool message_get_value(struct bytes *body, struct bytes *value);
+static inline bool
+message_take(struct bytes *body, void *to, size_t size)
+{
+	if (body->size < size)
+		return false;
+	memcpy(to, body->data, size);
+	body->data = (const uint8_t *)body->data + size;
+	body->size -= size;
+	return true;
+}
+
+static inline bool
+message_get_u8(struct bytes *body, uint8_t *v)
+{
+	return message_take(body, v, sizeof(*v));
+}
+
+static inline bool
+message_get_u16(struct bytes *body, uint16_t *v)
+{
+	return message_take(body, v, sizeof(*v));
+}
+
+static inline bool
+message_get_u32(struct bytes *body, uint32_t *v)
+{
+	return message_take(body, v, sizeof(*v));
+}
+
+static inline bool
+message_get_u64(struct bytes *body, uint64_t *v)
+{
+	return message_take(body, v, sizeof(*v));
+}
+
+/* Takes the size that was read from `rest`, and as many bytes behind it. */
+static inline bool
+message_take_bytes(struct bytes *body, struct bytes rest, size_t size,
+    struct bytes *to)
+{
+	if (rest.size < size)
+		return false;
+	*to = (struct bytes){ rest.data, size };
+	body->data = (const uint8_t *)rest.data + size;
+	body->size = rest.size - size;
+	return true;
+}
+
+static inline bool
+message_get_name(struct bytes *body, struct bytes *name)
+{
+	struct bytes rest = *body;
+	uint8_t size;
+
+	return message_get_u8(&rest, &size) &&
+	    message_take_bytes(body, rest, size, name);
+}
+
+static inline bool
+message_get_value(struct bytes *body, struct bytes *value)
+{
+	struct bytes rest = *body;
+	uint32_t size;
+
+	return message_get_u32(&rest, &size) &&
+	    message_take_bytes(body, rest, size, value);
+}
 
 /*
  * Appends a frame: begin, the fields, end.  begin returns the position that
  * end wants.  Failure is the buffer's (buf_failed).
  */
-size_t message_begin(struct buf *, enum message_type, uint64_t sequence);
-void message_end(struct buf *, size_t position);
-void message_put_u8(struct buf *, uint8_t);
-void message_put_u16(struct buf *, uint16_t);
-void message_put_u32(struct buf *, uint32_t);
-void message_put_u64(struct buf *, uint64_t);
+static inline size_t
+message_begin(struct buf *b, enum message_type type, uint64_t sequence)
+{
+	uint8_t header[MESSAGE_HEADER_SIZE] = { 0 }; /* message_end: the size */
+	uint16_t type_u16 = (uint16_t)type;
+	size_t position = buf_size(b);
+
+	memcpy(header + 4, &type_u16, sizeof(type_u16));
+	memcpy(header + 8, &sequence, sizeof(sequence));
+	buf_append(b, header, sizeof(header));
+	return position;
+}
+
+static inline void
+message_end(struct buf *b, size_t position)
+{
+	uint32_t frame_size = (uint32_t)(buf_size(b) - position);
+
+	if (!buf_failed(b))
+		memcpy(buf_data(b) + position, &frame_size, sizeof(frame_size));
+}
+
+static inline void
+message_put_u8(struct buf *b, uint8_t v)
+{
+	buf_append(b, &v, sizeof(v));
+}
+
+static inline void
+message_put_u16(struct buf *b, uint16_t v)
+{
+	buf_append(b, &v, sizeof(v));
+}
+
+static inline void
+message_put_u32(struct buf *b, uint32_t v)
+{
+	buf_append(b, &v, sizeof(v));
+}
+
+static inline void
+message_put_u64(struct buf *b, uint64_t v)
+{
+	buf_append(b, &v, sizeof(v));
+}
+
 /* The name has at most 255 bytes, the value at most UINT32_MAX. */
-void message_put_name(struct buf *, struct bytes name);
-void message_put_value(struct buf *, struct bytes value);
-/* A status line amid the lines of a reply. */
-void message_put_status_line(struct buf *, enum status);
+static inline void
+message_put_name(struct buf *b, struct bytes name)
+{
+	uint8_t *to = buf_reserve(b, 1 + name.size);
+
+	if (to == NULL)
+		return;
+	*to = (uint8_t)name.size;
+	if (name.size > 0) /* then data may be NULL */
+		memcpy(to + 1, name.data, name.size);
+	buf_commit(b, 1 + name.size);
+}
+
+static inline void
+message_put_value(struct buf *b, struct bytes value)
+{
+	message_put_u32(b, (uint32_t)value.size);
+	buf_append(b, value.data, value.size);
+}
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * calls: the requests.  Runs in the registry.  To add a command that it
- * answers: a function and a row here, a message type, and a row in
- * proto/command.c.
+ * calls: the requests that are answered from the store.  Runs in the registry.
+ * doc/architecture.md has the steps that add a command.
  */
 
 #include <string.h>
 
 #include "common/clock.h"
 #include "common/number.h"
+#include "proto/answer.h"
 #include "registry/calls.h"
 #include "registry/change.h"
 #include "registry/registry.h"
@@ -16,8 +16,7 @@
 static void
 reply_word(struct buf *reply, struct bytes word)
 {
-	message_put_u16(reply, 1);
-	message_put_value(reply, word);
+	answer_put_line(reply, &word, 1);
 }
 
 static void
@@ -31,7 +30,7 @@ reply_number(struct buf *reply, int64_t number)
 static void
 reply_empty_line(struct buf *reply)
 {
-	message_put_u16(reply, 0);
+	answer_put_line(reply, NULL, 0);
 }
 
 /* Changes nothing, for this reason. */
@@ -43,7 +42,7 @@ refuse(struct call_context *ctx, enum status status)
 }
 
 static enum store_result
-call_ping(struct call_context *ctx, const struct call_args *args)
+call_ping(struct call_context *ctx, const struct fields *args)
 {
 	(void)ctx;
 	(void)args;
@@ -51,20 +50,20 @@ call_ping(struct call_context *ctx, const struct call_args *args)
 }
 
 static enum store_result
-call_create(struct call_context *ctx, const struct call_args *args)
+call_create(struct call_context *ctx, const struct fields *args)
 {
 	return store_create(ctx->view, args->bucket);
 }
 
 static enum store_result
-call_put(struct call_context *ctx, const struct call_args *args)
+call_put(struct call_context *ctx, const struct fields *args)
 {
 	return change_put(&ctx->registry->changes, ctx->view, args->bucket,
 	    args->key, args->value, 0);
 }
 
 static enum store_result
-call_get(struct call_context *ctx, const struct call_args *args)
+call_get(struct call_context *ctx, const struct fields *args)
 {
 	enum store_result result;
 	struct store_entry entry;
@@ -79,7 +78,7 @@ call_get(struct call_context *ctx, const struct call_args *args)
 }
 
 static enum store_result
-call_exists(struct call_context *ctx, const struct call_args *args)
+call_exists(struct call_context *ctx, const struct fields *args)
 {
 	struct store_entry entry;
 
@@ -87,7 +86,7 @@ call_exists(struct call_context *ctx, const struct call_args *args)
 }
 
 static enum store_result
-call_delete(struct call_context *ctx, const struct call_args *args)
+call_delete(struct call_context *ctx, const struct fields *args)
 {
 	enum store_result result;
 
@@ -98,7 +97,7 @@ call_delete(struct call_context *ctx, const struct call_args *args)
 
 /* An absent key counts as 0, and gets no time to live. */
 static enum store_result
-call_incr(struct call_context *ctx, const struct call_args *args)
+call_incr(struct call_context *ctx, const struct fields *args)
 {
 	struct store_entry entry = { .expiry_ms = 0 };
 	enum store_result result;
@@ -127,21 +126,21 @@ expiry_in(const struct call_context *ctx, int64_t seconds)
 }
 
 static enum store_result
-call_put_ex(struct call_context *ctx, const struct call_args *args)
+call_put_ex(struct call_context *ctx, const struct fields *args)
 {
 	return change_put(&ctx->registry->changes, ctx->view, args->bucket,
 	    args->key, args->value, expiry_in(ctx, args->number));
 }
 
 static enum store_result
-call_drop(struct call_context *ctx, const struct call_args *args)
+call_drop(struct call_context *ctx, const struct fields *args)
 {
 	upkeep_set_purge(ctx->registry);
 	return change_drop(&ctx->registry->changes, ctx->view, args->bucket);
 }
 
 static enum store_result
-call_add(struct call_context *ctx, const struct call_args *args)
+call_add(struct call_context *ctx, const struct fields *args)
 {
 	enum store_result result;
 	struct store_entry entry;
@@ -153,7 +152,7 @@ call_add(struct call_context *ctx, const struct call_args *args)
 }
 
 static enum store_result
-call_cas(struct call_context *ctx, const struct call_args *args)
+call_cas(struct call_context *ctx, const struct fields *args)
 {
 	enum store_result result;
 	struct store_entry entry;
@@ -169,21 +168,21 @@ call_cas(struct call_context *ctx, const struct call_args *args)
 }
 
 static enum store_result
-call_expire(struct call_context *ctx, const struct call_args *args)
+call_expire(struct call_context *ctx, const struct fields *args)
 {
 	return store_set_expiry(ctx->view, args->bucket, args->key,
 	    expiry_in(ctx, args->number));
 }
 
 static enum store_result
-call_persist(struct call_context *ctx, const struct call_args *args)
+call_persist(struct call_context *ctx, const struct fields *args)
 {
 	return store_set_expiry(ctx->view, args->bucket, args->key, 0);
 }
 
 /* Rounded up: as long as it is there it has a second left. */
 static enum store_result
-call_ttl(struct call_context *ctx, const struct call_args *args)
+call_ttl(struct call_context *ctx, const struct fields *args)
 {
 	struct store_entry entry = { .expiry_ms = 0 };
 	enum store_result result;
@@ -200,7 +199,7 @@ call_ttl(struct call_context *ctx, const struct call_args *args)
 }
 
 static enum store_result
-call_count(struct call_context *ctx, const struct call_args *args)
+call_count(struct call_context *ctx, const struct fields *args)
 {
 	enum store_result result;
 	uint64_t count;
@@ -215,11 +214,10 @@ static void
 reply_stat(struct buf *reply, const char *name, uint64_t number)
 {
 	char text[NUMBER_SIZE];
+	struct bytes words[2] = { { name, strlen(name) },
+		{ text, number_format((int64_t)number, text) } };
 
-	message_put_u16(reply, 2);
-	message_put_value(reply, (struct bytes){ name, strlen(name) });
-	message_put_value(reply,
-	    (struct bytes){ text, number_format((int64_t)number, text) });
+	answer_put_line(reply, words, 2);
 }
 
 /* Acceptors count while this reads. */
@@ -232,7 +230,7 @@ refused_clients(const struct registry *r)
 }
 
 static enum store_result
-call_stats(struct call_context *ctx, const struct call_args *args)
+call_stats(struct call_context *ctx, const struct fields *args)
 {
 	const struct registry *r = ctx->registry;
 	enum store_result result;
@@ -262,23 +260,24 @@ call_stats(struct call_context *ctx, const struct call_args *args)
 	return STORE_OK;
 }
 
-static const struct call calls[MESSAGE_REQUEST_END] = {
-	[MESSAGE_PING] = { "", false, false, call_ping, true },
-	[MESSAGE_CREATE] = { "b", true, false, call_create, false },
-	[MESSAGE_PUT] = { "bkv", true, false, call_put, false },
-	[MESSAGE_GET] = { "bk", false, false, call_get, false },
-	[MESSAGE_DELETE] = { "bk", true, true, call_delete, false },
-	[MESSAGE_EXISTS] = { "bk", false, false, call_exists, false },
-	[MESSAGE_INCR] = { "bkn", true, false, call_incr, false },
-	[MESSAGE_PUT_EX] = { "bkvs", true, false, call_put_ex, false },
-	[MESSAGE_DROP] = { "b", true, true, call_drop, false },
-	[MESSAGE_ADD] = { "bkv", true, false, call_add, false },
-	[MESSAGE_CAS] = { "bkov", true, false, call_cas, false },
-	[MESSAGE_EXPIRE] = { "bks", true, false, call_expire, false },
-	[MESSAGE_PERSIST] = { "bk", true, false, call_persist, false },
-	[MESSAGE_TTL] = { "bk", false, false, call_ttl, false },
-	[MESSAGE_COUNT] = { "b", false, false, call_count, false },
-	[MESSAGE_STATS] = { "", false, false, call_stats, true },
+/* What else there is to know of a request is in proto/schema.c. */
+static call_function *const calls[MESSAGE_REQUEST_END] = {
+	[MESSAGE_PING] = call_ping,
+	[MESSAGE_CREATE] = call_create,
+	[MESSAGE_PUT] = call_put,
+	[MESSAGE_GET] = call_get,
+	[MESSAGE_DELETE] = call_delete,
+	[MESSAGE_EXISTS] = call_exists,
+	[MESSAGE_INCR] = call_incr,
+	[MESSAGE_PUT_EX] = call_put_ex,
+	[MESSAGE_DROP] = call_drop,
+	[MESSAGE_ADD] = call_add,
+	[MESSAGE_CAS] = call_cas,
+	[MESSAGE_EXPIRE] = call_expire,
+	[MESSAGE_PERSIST] = call_persist,
+	[MESSAGE_TTL] = call_ttl,
+	[MESSAGE_COUNT] = call_count,
+	[MESSAGE_STATS] = call_stats,
 };
 
 static const enum status statuses[] = {
@@ -289,81 +288,21 @@ static const enum status statuses[] = {
 	[STORE_DAMAGED] = STATUS_DATA_DAMAGED,
 };
 
-const struct call *
+call_function *
 call_find(uint16_t type)
 {
-	if (type >= MESSAGE_REQUEST_END || calls[type].args == NULL)
-		return NULL;
-	return &calls[type];
-}
-
-static bool
-decode_number(struct bytes *body, int64_t *number)
-{
-	uint64_t n;
-
-	if (!message_get_u64(body, &n))
-		return false;
-	*number = (int64_t)n;
-	return true;
-}
-
-static bool
-decode_seconds(struct bytes *body, int64_t *seconds)
-{
-	return decode_number(body, seconds) && *seconds >= 1 &&
-	    *seconds <= MESSAGE_SECONDS_MAX;
-}
-
-static bool
-decode_value(struct bytes *body, size_t value_max, struct bytes *value)
-{
-	return message_get_value(body, value) && value->size <= value_max;
-}
-
-static bool
-decode_arg(char kind, struct bytes *body, size_t value_max,
-    struct call_args *args)
-{
-	switch (kind) {
-	case 'b':
-		return message_get_name(body, &args->bucket) &&
-		    args->bucket.size > 0;
-	case 'k':
-		return message_get_name(body, &args->key) && args->key.size > 0;
-	case 'n':
-		return decode_number(body, &args->number);
-	case 's':
-		return decode_seconds(body, &args->number);
-	case 'o':
-		return decode_value(body, value_max, &args->old);
-	default:
-		return decode_value(body, value_max, &args->value);
-	}
-}
-
-bool
-call_decode(const struct call *call, struct bytes body, size_t value_max,
-    struct call_args *args)
-{
-	const char *p;
-
-	for (p = call->args; *p != '\0'; p++)
-		if (!decode_arg(*p, &body, value_max, args))
-			return false;
-	return body.size == 0;
+	return type < MESSAGE_REQUEST_END ? calls[type] : NULL;
 }
 
 enum store_result
-call_run(const struct call *call, struct registry *r, struct store_view *view,
-    const struct call_args *args, uint64_t sequence, struct buf *out)
+call_run(call_function *run, struct registry *r, struct store_view *view,
+    const struct fields *args, uint64_t sequence, struct buf *out)
 {
 	struct call_context ctx = { r, view, out, STATUS_OK };
-	size_t position = message_begin(out, MESSAGE_REPLY, sequence);
+	size_t position = answer_begin(out, sequence, STATUS_OK);
 	enum store_result result;
 
-	message_put_u8(out, STATUS_OK);
-	result = call->run(&ctx, args);
+	result = run(&ctx, args);
 	if (result == STORE_OK && ctx.status == STATUS_OK) {
 		message_end(out, position);
 		return result;
@@ -371,16 +310,7 @@ call_run(const struct call *call, struct registry *r, struct store_view *view,
 	buf_truncate(out, position);
 	if (result == STORE_FULL || result == STORE_FAILED)
 		return result;
-	call_reply_status(out, sequence,
+	answer_put(out, sequence,
 	    result == STORE_OK ? ctx.status : statuses[result]);
 	return result;
-}
-
-void
-call_reply_status(struct buf *out, uint64_t sequence, enum status status)
-{
-	size_t position = message_begin(out, MESSAGE_REPLY, sequence);
-
-	message_put_u8(out, (uint8_t)status);
-	message_end(out, position);
 }

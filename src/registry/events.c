@@ -7,6 +7,9 @@
 #include <sysexits.h>
 
 #include "common/log.h"
+#include "proto/event.h"
+#include "proto/hello.h"
+#include "proto/schema.h"
 #include "registry/conn.h"
 #include "registry/events.h"
 #include "registry/registry.h"
@@ -105,20 +108,21 @@ subscribe(struct registry *r, struct conn *c, struct bytes bucket)
 	c->events.count++;
 }
 
-/* Queues a frame that has nothing, or a name. */
 static void
-queue(struct conn *c, enum event_kind kind, uint64_t revision,
-    const struct bytes *name)
+queue(struct conn *c, uint64_t revision, const struct fields *event)
 {
-	size_t position =
-	    message_begin(&c->events.queue, MESSAGE_EVENT, revision);
-
-	message_put_u8(&c->events.queue, (uint8_t)kind);
-	if (name != NULL)
-		message_put_name(&c->events.queue, *name);
-	message_end(&c->events.queue, position);
+	event_put(&c->events.queue, revision, event);
 	if (buf_failed(&c->events.queue))
 		fatalx(EX_OSERR, "out of memory");
+}
+
+/* COMMIT, MISSED or LAGGED. */
+static void
+queue_revision(struct conn *c, enum event_kind kind, uint64_t revision)
+{
+	struct fields event = { .kind = (uint8_t)kind };
+
+	queue(c, revision, &event);
 }
 
 static void
@@ -166,8 +170,8 @@ events_subscribe(struct registry *r, struct conn *c, struct bytes bucket,
 	subscribe(r, c, bucket);
 	/* From where it knows all, should this registry die. */
 	notify(r, c);
-	queue(c, again ? EVENT_MISSED : EVENT_COMMIT,
-	    store_revision(last_commit(r)), NULL);
+	queue_revision(c, again ? EVENT_MISSED : EVENT_COMMIT,
+	    store_revision(last_commit(r)));
 	return STATUS_OK;
 }
 
@@ -199,26 +203,33 @@ events_leave(struct registry *r, struct conn *c)
 		leave(r, s);
 }
 
+static void
+resume(struct registry *r, struct conn *c, struct bytes bucket)
+{
+	struct fields event = { .kind = EVENT_DROPPED, .bucket = bucket };
+
+	if (!has_bucket(r, bucket))
+		queue(c, 0, &event);
+	else if (find_subscription(c, bucket) == NULL)
+		subscribe(r, c, bucket);
+}
+
 bool
-events_resume(struct registry *r, struct conn *c, uint64_t seen,
-    struct bytes buckets)
+events_resume(struct registry *r, struct conn *c, const struct hello *hello)
 {
 	uint64_t revision = store_revision(last_commit(r));
-	struct bytes bucket;
+	struct bytes bucket, buckets = hello->buckets;
 	size_t n = 0;
 
 	if (buckets.size == 0)
 		return true;
 	notify(r, c);
-	queue(c, seen == revision ? EVENT_COMMIT : EVENT_MISSED, revision,
-	    NULL);
-	while (message_get_name(&buckets, &bucket)) {
+	queue_revision(c, hello->seen == revision ? EVENT_COMMIT : EVENT_MISSED,
+	    revision);
+	while (hello_next_bucket(&buckets, &bucket)) {
 		if (bucket.size == 0 || n++ == MESSAGE_SUBSCRIPTIONS_MAX)
 			return false;
-		if (!has_bucket(r, bucket))
-			queue(c, EVENT_DROPPED, 0, &bucket);
-		else if (find_subscription(c, bucket) == NULL)
-			subscribe(r, c, bucket);
+		resume(r, c, bucket);
 	}
 	return buckets.size == 0;
 }
@@ -231,14 +242,12 @@ encode(struct buf *b, const struct change *change)
 		[CHANGE_DELETED] = EVENT_DELETED,
 		[CHANGE_DROPPED] = EVENT_DROPPED,
 	};
-	size_t position = message_begin(b, MESSAGE_EVENT, 0);
+	struct fields event = { .kind = (uint8_t)kinds[change->type],
+		.bucket = change->bucket,
+		.key = change->key,
+		.value = change->value };
 
-	message_put_u8(b, (uint8_t)kinds[change->type]);
-	message_put_name(b,
-	    change->type == CHANGE_DROPPED ? change->bucket : change->key);
-	if (change->type == CHANGE_SET)
-		message_put_value(b, change->value);
-	message_end(b, position);
+	event_put(b, 0, &event);
 }
 
 /* Copies frames, all of one bucket, to its subscribers. */
@@ -309,7 +318,8 @@ end_commit(struct registry *r, struct conn *c, uint64_t revision)
 {
 	if (c->events.lagged)
 		return;
-	queue(c, c->events.slow ? EVENT_LAGGED : EVENT_COMMIT, revision, NULL);
+	queue_revision(c, c->events.slow ? EVENT_LAGGED : EVENT_COMMIT,
+	    revision);
 	if (c->events.slow) {
 		c->events.lagged = true;
 		events_leave(r, c);

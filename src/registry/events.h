@@ -27,6 +27,7 @@
 #define EVENTS_QUEUE_MAX ((size_t)1 << 20)
 
 struct conn;
+struct hello;
 struct registry;
 struct topic;
 RB_HEAD(topic_tree, topic); /* buckets that have subscribers */
@@ -48,11 +49,11 @@ enum status events_subscribe(struct registry *, struct conn *,
     struct bytes bucket, bool again);
 void events_unsubscribe(struct registry *, struct conn *, struct bytes bucket);
 /*
- * The subscriptions that an earlier registry had, as in HELLO.  The worker is
- * told what has become of them since `seen`.  False: malformed.
+ * The subscriptions that an earlier registry had, which the worker has named in
+ * its HELLO.  It is told what has become of them since the revision that it has
+ * seen.  False: malformed.
  */
-bool events_resume(struct registry *, struct conn *, uint64_t seen,
-    struct bytes buckets);
+bool events_resume(struct registry *, struct conn *, const struct hello *);
 /* The connection ends. */
 void events_leave(struct registry *, struct conn *);
 

@@ -3,11 +3,13 @@
  * asked for comes from a worker.
  */
 
-#include <string.h>
 #include <sysexits.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "proto/answer.h"
+#include "proto/listing.h"
+#include "proto/schema.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
@@ -18,28 +20,12 @@
 
 /* A request, and the page that it gets. */
 struct page {
-	uint8_t kind; /* enum list_kind */
-	uint64_t revision; /* 0: the last commit's */
+	const struct fields *list; /* what is asked for */
 	uint64_t limit; /* lines that are still wanted */
-	struct bytes bucket, prefix, after;
 	struct buf *out;
 	size_t start; /* of the lines in `out` */
 	bool more;
 };
-
-static bool
-decode(const struct message *m, struct page *p)
-{
-	struct bytes body = m->body;
-
-	return message_get_u8(&body, &p->kind) && p->kind < LIST_KINDS &&
-	    message_get_u64(&body, &p->revision) &&
-	    message_get_u64(&body, &p->limit) && p->limit > 0 &&
-	    message_get_name(&body, &p->bucket) &&
-	    (p->bucket.size == 0) == (p->kind == LIST_BUCKETS) &&
-	    message_get_name(&body, &p->prefix) &&
-	    message_get_name(&body, &p->after) && body.size == 0;
-}
 
 /* Is there room for another line? */
 static bool
@@ -56,8 +42,7 @@ visit_bucket(void *arg, struct bytes name)
 
 	if (!has_room(p))
 		return false;
-	message_put_u16(p->out, 1);
-	message_put_value(p->out, name);
+	answer_put_line(p->out, &name, 1);
 	p->limit--;
 	return true;
 }
@@ -65,14 +50,12 @@ visit_bucket(void *arg, struct bytes name)
 static bool
 visit_entry(void *arg, const struct store_entry *e)
 {
+	const struct bytes words[2] = { e->key, e->value };
 	struct page *p = arg;
 
 	if (!has_room(p))
 		return false;
-	message_put_u16(p->out, p->kind == LIST_ENTRIES ? 2 : 1);
-	message_put_value(p->out, e->key);
-	if (p->kind == LIST_ENTRIES)
-		message_put_value(p->out, e->value);
+	answer_put_line(p->out, words, p->list->kind == LIST_ENTRIES ? 2 : 1);
 	p->limit--;
 	return true;
 }
@@ -80,15 +63,17 @@ visit_entry(void *arg, const struct store_entry *e)
 static enum store_result
 scan(struct store_view *view, struct page *p)
 {
-	switch (p->kind) {
+	const struct fields *list = p->list;
+
+	switch (list->kind) {
 	case LIST_BUCKETS:
-		return store_scan_buckets(view, p->prefix, p->after,
+		return store_scan_buckets(view, list->prefix, list->after,
 		    visit_bucket, p);
 	case LIST_KEYS:
-		return store_scan_keys(view, p->bucket, p->prefix, p->after,
-		    visit_entry, p);
+		return store_scan_keys(view, list->bucket, list->prefix,
+		    list->after, visit_entry, p);
 	default:
-		return store_scan(view, p->bucket, p->prefix, p->after,
+		return store_scan(view, list->bucket, list->prefix, list->after,
 		    visit_entry, p);
 	}
 }
@@ -152,32 +137,25 @@ fill(struct registry *r, struct conn *c, struct page *p)
 	}
 }
 
-bool
-listing_run(struct registry *r, struct conn *c, const struct message *m)
+void
+listing_run(struct registry *r, struct conn *c, uint64_t sequence,
+    const struct fields *list)
 {
-	struct page p = { .out = &c->out };
-	enum status status;
-	size_t position;
+	struct page p = { .list = list, .limit = list->limit, .out = &c->out };
+	enum status status = pin(r, c, list->revision);
+	struct listing_page page = { .revision = c->listing.pin == NULL ?
+		    0 :
+		    store_revision(c->listing.pin) };
+	size_t position = listing_begin_page(p.out, sequence);
 
-	if (!decode(m, &p))
-		return false;
-	status = pin(r, c, p.revision);
-	position = message_begin(p.out, MESSAGE_PAGE, m->sequence);
-	message_put_u64(p.out,
-	    c->listing.pin == NULL ? 0 : store_revision(c->listing.pin));
 	p.start = buf_size(p.out);
-	message_put_u8(p.out, 0);
-	message_put_u8(p.out, 0);
 	if (status == STATUS_OK)
 		status = fill(r, c, &p);
-	if (!buf_failed(p.out)) {
-		buf_data(p.out)[p.start] = status;
-		buf_data(p.out)[p.start + 1] = p.more;
-	}
-	message_end(p.out, position);
+	page.status = status;
+	page.more = p.more;
+	listing_end_page(p.out, position, &page);
 	if (!p.more || status != STATUS_OK)
 		listing_end(r, c);
-	return true;
 }
 
 int64_t

@@ -7,17 +7,16 @@
 #ifndef REGISTRY_LISTING_H
 #define REGISTRY_LISTING_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "proto/message.h"
-
 struct conn;
+struct fields;
 struct registry;
 
-/* Appends the page that a MESSAGE_LIST asks for to the connection's replies.
- * Returns false when the message is malformed. */
-bool listing_run(struct registry *, struct conn *, const struct message *);
+/* Appends the page that a LIST with these fields asks for to the connection's
+ * replies. */
+void listing_run(struct registry *, struct conn *, uint64_t sequence,
+    const struct fields *list);
 /* The listing is over, or its connection. */
 void listing_end(struct registry *, struct conn *);
 /*

@@ -10,7 +10,11 @@
 #include <sysexits.h>
 
 #include "common/log.h"
+#include "proto/answer.h"
+#include "proto/hello.h"
+#include "proto/listing.h"
 #include "proto/message.h"
+#include "proto/schema.h"
 #include "registry/calls.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
@@ -43,17 +47,18 @@ break_conn(struct registry *r, struct conn *c, const char *why)
 static enum request_result
 greet(struct registry *r, struct conn *c, const struct message *m)
 {
-	struct bytes body = m->body;
-	uint16_t version = 0;
-	uint64_t seen = 0;
+	struct hello hello;
 
-	if (m->type != MESSAGE_HELLO || !message_get_u16(&body, &version) ||
-	    !message_get_u64(&body, &c->session.id) ||
-	    !message_get_u64(&body, &seen))
-		return break_conn(r, c, "no greeting");
-	if (version != MESSAGE_VERSION)
+	switch (hello_get(m, &hello)) {
+	case HELLO_OK:
+		break;
+	case HELLO_OTHER_VERSION:
 		return break_conn(r, c, "other message version");
-	if (!events_resume(r, c, seen, body))
+	case HELLO_MALFORMED:
+		return break_conn(r, c, "malformed greeting");
+	}
+	c->session.id = hello.session;
+	if (!events_resume(r, c, &hello))
 		return break_conn(r, c, "malformed greeting");
 	c->session.greeted = true;
 	session_claim(r, c);
@@ -63,12 +68,12 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 }
 
 static struct store_view *
-choose_view(struct registry *r, struct conn *c, const struct call *call)
+choose_view(struct registry *r, struct conn *c, bool writes)
 {
 	enum store_result result;
 	struct store_view *view;
 
-	if (call->writes && !c->turn.wrote)
+	if (writes && !c->turn.wrote)
 		session_writes(r, c);
 	result = c->turn.wrote ? store_batch(r->store, &view) :
 				 store_snapshot(r->store, &view);
@@ -76,11 +81,11 @@ choose_view(struct registry *r, struct conn *c, const struct call *call)
 	return view;
 }
 
-/* A request that is sound. */
 static enum request_result
-run_call(struct registry *r, struct conn *c, const struct message *m,
-    const struct call *call, const struct call_args *args)
+execute_call(struct registry *r, struct conn *c, const struct message *m,
+    call_function *run, const struct fields *args)
 {
+	bool writes = (schema_find(m->type)->flags & SCHEMA_WRITES) != 0;
 	size_t before = buf_size(&c->out);
 	enum store_result result;
 	struct bytes reply;
@@ -89,42 +94,29 @@ run_call(struct registry *r, struct conn *c, const struct message *m,
 		buf_append(&c->out, reply.data, reply.size);
 		return REQUEST_DONE;
 	}
-	if (call->writes && before > RECORD_MAX)
+	if (writes && before > RECORD_MAX)
 		return REQUEST_WAIT;
-	result = call_run(call, r, choose_view(r, c, call), args, m->sequence,
+	result = call_run(run, r, choose_view(r, c, writes), args, m->sequence,
 	    &c->out);
 	warning_check_store(r, result);
 	if (result == STORE_FULL)
 		return REQUEST_FULL;
-	if (c->turn.wrote && !call->writes && buf_size(&c->out) > RECORD_MAX) {
+	if (c->turn.wrote && !writes && buf_size(&c->out) > RECORD_MAX) {
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
 	}
-	if (call->writes)
+	if (writes)
 		r->turn.bytes += m->frame_size;
 	return REQUEST_DONE;
 }
 
 static enum request_result
-execute_call(struct registry *r, struct conn *c, const struct message *m)
+execute_transaction(struct registry *r, struct conn *c, const struct message *m,
+    const struct fields *args)
 {
-	const struct call *call = call_find(m->type);
-	struct call_args args;
-
-	if (call == NULL ||
-	    !call_decode(call, m->body, (size_t)r->config->max_value, &args))
+	if (!transaction_check(args->rest, (size_t)r->config->max_value))
 		return break_conn(r, c, "malformed request");
-	return run_call(r, c, m, call, &args);
-}
-
-static enum request_result
-execute_transaction(struct registry *r, struct conn *c, const struct message *m)
-{
-	struct call_args args = { .requests = m->body };
-
-	if (!transaction_check(m->body, (size_t)r->config->max_value))
-		return break_conn(r, c, "malformed request");
-	return run_call(r, c, m, &transaction_call, &args);
+	return execute_call(r, c, m, transaction_run, args);
 }
 
 /*
@@ -143,14 +135,12 @@ may_subscribe(struct registry *r, struct conn *c)
 }
 
 static enum request_result
-execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
+execute_subscribe(struct registry *r, struct conn *c, const struct message *m,
+    struct bytes bucket)
 {
-	struct bytes body = m->body, bucket, reply;
 	enum status status = STATUS_OK;
+	struct bytes reply;
 
-	if (!message_get_name(&body, &bucket) || bucket.size == 0 ||
-	    body.size != 0)
-		return break_conn(r, c, "malformed request");
 	if (!may_subscribe(r, c))
 		return REQUEST_WAIT;
 	if (m->type == MESSAGE_UNSUBSCRIBE)
@@ -158,34 +148,43 @@ execute_subscribe(struct registry *r, struct conn *c, const struct message *m)
 	else
 		status = events_subscribe(r, c, bucket,
 		    session_answer(c, m->sequence, &reply));
-	call_reply_status(&c->out, m->sequence, status);
+	answer_put(&c->out, m->sequence, status);
 	return REQUEST_DONE;
 }
 
 static enum request_result
-execute_listing(struct registry *r, struct conn *c, const struct message *m)
+execute_listing(struct registry *r, struct conn *c, const struct message *m,
+    const struct fields *args)
 {
 	/* It reads the last commit, so what this has written comes first. */
 	if (c->turn.wrote)
 		return REQUEST_WAIT;
-	if (!listing_run(r, c, m))
+	if (!listing_is_sound(args))
 		return break_conn(r, c, "malformed request");
+	listing_run(r, c, m->sequence, args);
 	return REQUEST_DONE;
 }
 
 static enum request_result
-execute(struct registry *r, struct conn *c, const struct message *m)
+execute(struct registry *r, struct conn *c, const struct message *m,
+    const struct schema *schema)
 {
+	struct fields args;
+
+	/* What has no reply is not for the registry. */
+	if (schema->reply == 0 ||
+	    !schema_get(schema, m->body, (size_t)r->config->max_value, &args))
+		return break_conn(r, c, "malformed request");
 	switch (m->type) {
 	case MESSAGE_TRANSACTION:
-		return execute_transaction(r, c, m);
+		return execute_transaction(r, c, m, &args);
 	case MESSAGE_LIST:
-		return execute_listing(r, c, m);
+		return execute_listing(r, c, m, &args);
 	case MESSAGE_SUBSCRIBE:
 	case MESSAGE_UNSUBSCRIBE:
-		return execute_subscribe(r, c, m);
+		return execute_subscribe(r, c, m, args.bucket);
 	default:
-		return execute_call(r, c, m);
+		return execute_call(r, c, m, call_find(m->type), &args);
 	}
 }
 
@@ -207,18 +206,31 @@ next_message(struct registry *r, struct conn *c, struct message *m)
 	return rc == 1;
 }
 
+/* Some messages come before HELLO has been said, and all others after it. */
+static bool
+is_due(const struct conn *c, const struct schema *schema)
+{
+	return ((schema->flags & SCHEMA_BEFORE_HELLO) == 0) ==
+	    c->session.greeted;
+}
+
 enum request_result
 request_next(struct registry *r, struct conn *c)
 {
+	const struct schema *schema;
 	enum request_result result;
 	struct message m;
 
 	if (!next_message(r, c, &m) || buf_size(&c->out) > OUT_MAX ||
 	    r->turn.bytes > BATCH_MAX)
 		return REQUEST_WAIT;
+	schema = schema_find(m.type);
+	if (schema == NULL || !is_due(c, schema))
+		return break_conn(r, c,
+		    c->session.greeted ? "malformed request" : "no greeting");
 	if (!c->session.greeted)
 		return greet(r, c, &m);
-	result = execute(r, c, &m);
+	result = execute(r, c, &m, schema);
 	if (result == REQUEST_DONE) {
 		r->requests++;
 		c->turn.executed += m.frame_size;
@@ -241,14 +253,15 @@ first_message(const struct conn *c, struct message *m)
 bool
 request_frees(const struct conn *c)
 {
-	const struct call *call;
+	const struct schema *schema;
 	struct message m;
 
 	if (!first_message(c, &m))
 		return false;
 	if (m.type == MESSAGE_TRANSACTION)
 		return transaction_frees(m.body);
-	return (call = call_find(m.type)) != NULL && call->frees;
+	schema = schema_find(m.type);
+	return schema != NULL && (schema->flags & SCHEMA_FREES) != 0;
 }
 
 void
@@ -258,7 +271,7 @@ request_refuse(struct conn *c)
 
 	if (!first_message(c, &m))
 		return;
-	call_reply_status(&c->out, m.sequence, STATUS_STORAGE_FULL);
+	answer_put(&c->out, m.sequence, STATUS_STORAGE_FULL);
 	c->turn.executed = m.frame_size;
 	c->turn.last_sequence = m.sequence;
 }

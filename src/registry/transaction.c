@@ -4,6 +4,7 @@
  * has done when it fails.
  */
 
+#include "proto/answer.h"
 #include "registry/change.h"
 #include "registry/registry.h"
 #include "registry/transaction.h"
@@ -12,31 +13,31 @@
  * and kept until the worker has them. */
 #define REPLY_ROOM ((size_t)1 << 20)
 
-/* Takes the first request off. */
-static const struct call *
-next_call(struct bytes *requests, struct message *m)
+/* Takes the first request off.  NULL: it is none. */
+static const struct schema *
+next_request(struct bytes *requests, struct message *m)
 {
 	if (message_get(requests->data, requests->size, requests->size, m) != 1)
 		return NULL;
 	requests->data = (const uint8_t *)requests->data + m->frame_size;
 	requests->size -= m->frame_size;
-	return call_find(m->type);
+	return schema_find(m->type);
 }
 
 bool
 transaction_check(struct bytes requests, size_t value_max)
 {
-	const struct call *call;
-	struct call_args args;
+	const struct schema *schema;
+	struct fields args;
 	struct message m;
 	size_t n;
 
 	for (n = 0; requests.size > 0; n++) {
 		if (n == MESSAGE_TRANSACTION_REQUESTS)
 			return false;
-		call = next_call(&requests, &m);
-		if (call == NULL || call->alone ||
-		    !call_decode(call, m.body, value_max, &args))
+		schema = next_request(&requests, &m);
+		if (schema == NULL || !(schema->flags & SCHEMA_QUEUED) ||
+		    !schema_get(schema, m.body, value_max, &args))
 			return false;
 	}
 	return true;
@@ -45,11 +46,13 @@ transaction_check(struct bytes requests, size_t value_max)
 bool
 transaction_frees(struct bytes requests)
 {
-	const struct call *call;
+	const struct schema *schema;
 	struct message m;
 
-	while (requests.size > 0 && (call = next_call(&requests, &m)) != NULL)
-		if (call->writes && !call->frees)
+	while (
+	    requests.size > 0 && (schema = next_request(&requests, &m)) != NULL)
+		if ((schema->flags & SCHEMA_WRITES) &&
+		    !(schema->flags & SCHEMA_FREES))
 			return false;
 	return true;
 }
@@ -58,18 +61,17 @@ transaction_frees(struct bytes requests)
 static enum store_result
 run_next(struct call_context *ctx, struct bytes *requests, size_t value_max)
 {
-	enum store_result result;
-	const struct call *call;
-	struct call_args args;
 	struct message m;
+	const struct schema *schema = next_request(requests, &m);
+	enum store_result result;
+	struct fields args;
 
-	call = next_call(requests, &m);
-	(void)call_decode(call, m.body, value_max, &args); /* checked */
-	result = call->run(ctx, &args);
+	(void)schema_get(schema, m.body, value_max, &args); /* checked */
+	result = call_find(m.type)(ctx, &args);
 	if (ctx->status != STATUS_OK ||
 	    (result != STORE_OK && result != STORE_ABSENT))
 		return result;
-	message_put_status_line(ctx->reply,
+	answer_put_status_line(ctx->reply,
 	    result == STORE_OK ? STATUS_OK : STATUS_NOT_FOUND);
 	return STORE_OK;
 }
@@ -89,8 +91,8 @@ run_all(struct call_context *ctx, struct bytes requests, size_t value_max)
 	return result;
 }
 
-static enum store_result
-run(struct call_context *ctx, const struct call_args *args)
+enum store_result
+transaction_run(struct call_context *ctx, const struct fields *args)
 {
 	struct registry *r = ctx->registry;
 	size_t mark = change_mark(&r->changes);
@@ -98,7 +100,7 @@ run(struct call_context *ctx, const struct call_args *args)
 
 	if ((result = store_save(r->store)) != STORE_OK)
 		return result;
-	result = run_all(ctx, args->requests, (size_t)r->config->max_value);
+	result = run_all(ctx, args->rest, (size_t)r->config->max_value);
 	if (result == STORE_OK && ctx->status == STATUS_OK)
 		return store_keep(r->store);
 	/* With no room the whole batch goes. */
@@ -108,8 +110,3 @@ run(struct call_context *ctx, const struct call_args *args)
 	}
 	return result;
 }
-
-const struct call transaction_call = { .args = "",
-	.writes = true,
-	.run = run,
-	.alone = true };

@@ -6,7 +6,9 @@
 #define REGISTRY_TRANSACTION_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
+#include "common/bytes.h"
 #include "registry/calls.h"
 
 /* Are these whole requests, each sound and fit for a transaction? */
@@ -14,10 +16,10 @@ bool transaction_check(struct bytes requests, size_t value_max);
 /* Does it take less room afterwards?  For those that are checked. */
 bool transaction_frees(struct bytes requests);
 /*
- * Executes args->requests, which are checked, in the batch, all or nothing, and
- * appends each one's reply and status line.  A conflict, an error or a missing
- * bucket undoes all.
+ * Executes the requests of a TRANSACTION, which are checked, in the batch, all
+ * or nothing, and appends each one's reply and status line.  A conflict, an error
+ * or a missing bucket undoes all.
  */
-extern const struct call transaction_call;
+call_function transaction_run;
 
 #endif

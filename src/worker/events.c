@@ -4,7 +4,10 @@
 
 #include <string.h>
 
+#include "proto/event.h"
 #include "proto/format.h"
+#include "proto/hello.h"
+#include "proto/schema.h"
 #include "worker/events.h"
 
 void
@@ -21,7 +24,7 @@ find(const struct events *e, struct bytes bucket, size_t *position)
 	struct bytes name;
 
 	while (*position = buf_size(&e->buckets) - rest.size,
-	    message_get_name(&rest, &name))
+	    hello_next_bucket(&rest, &name))
 		if (name.size == bucket.size &&
 		    memcmp(name.data, bucket.data, name.size) == 0)
 			return 1 + name.size;
@@ -34,7 +37,7 @@ events_add(struct events *e, struct bytes bucket)
 	size_t position;
 
 	if (find(e, bucket, &position) == 0)
-		message_put_name(&e->buckets, bucket);
+		hello_put_bucket(&e->buckets, bucket);
 }
 
 void
@@ -56,66 +59,50 @@ text(const char *word)
 	return (struct bytes){ word, strlen(word) };
 }
 
-static enum events_result
-format_set(struct bytes body, struct buf *out)
+static void
+format_set(const struct fields *event, struct buf *out)
 {
-	struct bytes words[4] = { [1] = text("SET"), [2] = text("TO") };
+	struct bytes words[4] = { event->key, text("SET"), text("TO"),
+		event->value };
 
-	if (!message_get_name(&body, &words[0]) ||
-	    !message_get_value(&body, &words[3]))
-		return EVENTS_MALFORMED;
 	format_line(out, words, 4);
-	return EVENTS_OK;
 }
 
-static enum events_result
-format_deleted(struct bytes body, struct buf *out)
+static void
+format_deleted(const struct fields *event, struct buf *out)
 {
-	struct bytes words[2] = { [1] = text("DELETED") };
+	struct bytes words[2] = { event->key, text("DELETED") };
 
-	if (!message_get_name(&body, &words[0]))
-		return EVENTS_MALFORMED;
 	format_line(out, words, 2);
-	return EVENTS_OK;
-}
-
-static enum events_result
-format_dropped(struct events *e, struct bytes body, struct buf *out)
-{
-	struct bytes bucket;
-
-	if (!message_get_name(&body, &bucket))
-		return EVENTS_MALFORMED;
-	events_remove(e, bucket);
-	buf_append_text(out, "DROPPED\r\n");
-	return EVENTS_OK;
 }
 
 enum events_result
 events_format(struct events *e, const struct message *m, struct buf *out)
 {
-	struct bytes body = m->body;
-	uint8_t kind;
+	struct fields event;
 
-	if (!message_get_u8(&body, &kind))
+	if (!event_get(m, &event))
 		return EVENTS_MALFORMED;
-	switch (kind) {
+	switch (event.kind) {
 	case EVENT_SET:
-		return format_set(body, out);
+		format_set(&event, out);
+		break;
 	case EVENT_DELETED:
-		return format_deleted(body, out);
+		format_deleted(&event, out);
+		break;
 	case EVENT_DROPPED:
-		return format_dropped(e, body, out);
+		events_remove(e, event.bucket);
+		buf_append_text(out, "DROPPED\r\n");
+		break;
 	case EVENT_MISSED:
 		buf_append_text(out, "MISSED\r\n");
 		e->seen = m->sequence;
-		return EVENTS_OK;
+		break;
 	case EVENT_COMMIT:
 		e->seen = m->sequence;
-		return EVENTS_OK;
-	case EVENT_LAGGED:
+		break;
+	default: /* EVENT_LAGGED */
 		return EVENTS_LAGGED;
-	default:
-		return EVENTS_MALFORMED;
 	}
+	return EVENTS_OK;
 }

@@ -14,7 +14,7 @@
 #include "proto/message.h"
 
 struct events {
-	struct buf buckets; /* names, as in HELLO */
+	struct buf buckets; /* hello_put_bucket() has put them */
 	uint64_t seen; /* revision of the last commit that was told whole */
 };
 

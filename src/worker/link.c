@@ -16,6 +16,8 @@
 #include "common/clock.h"
 #include "common/directory.h"
 #include "common/io.h"
+#include "proto/hello.h"
+#include "proto/schema.h"
 #include "worker/link.h"
 
 /* In the working directory, to which a worker may be chrooted. */
@@ -73,19 +75,16 @@ link_lacks_memory(const struct link *l)
 static int
 send_hello(struct link *l)
 {
+	struct hello hello = { l->session, l->events.seen,
+		{ buf_data(&l->events.buckets),
+		    buf_size(&l->events.buckets) } };
 	uint8_t room[256];
 	struct buf b;
-	size_t position, hello_size;
+	size_t hello_size;
 	ssize_t n = -1;
 
 	buf_init_with(&b, room, sizeof(room));
-	position = message_begin(&b, MESSAGE_HELLO, 0);
-	message_put_u16(&b, MESSAGE_VERSION);
-	message_put_u64(&b, l->session);
-	message_put_u64(&b, l->events.seen);
-	buf_append(&b, buf_data(&l->events.buckets),
-	    buf_size(&l->events.buckets));
-	message_end(&b, position);
+	hello_put(&b, &hello);
 	hello_size = buf_size(&b);
 	buf_append(&b, buf_data(&l->pending), buf_size(&l->pending));
 	if (!buf_failed(&b))
@@ -251,7 +250,7 @@ take_reply(struct link *l, struct message *m)
 {
 	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
 		&l->request) != 1 ||
-	    (m->type != MESSAGE_REPLY && m->type != MESSAGE_PAGE) ||
+	    m->type != schema_find(l->request.type)->reply ||
 	    m->sequence != l->request.sequence)
 		return LINK_FAILED;
 	(void)link_drop(l);

@@ -3,6 +3,7 @@
  */
 
 #include "proto/message.h"
+#include "proto/schema.h"
 #include "worker/queue.h"
 
 enum status
@@ -28,10 +29,10 @@ queue_add(struct queue *q, const struct command *command,
 void
 queue_send(struct queue *q, uint64_t sequence, struct buf *out)
 {
-	size_t position = message_begin(out, MESSAGE_TRANSACTION, sequence);
+	struct fields f = { .rest = { buf_data(&q->requests),
+				buf_size(&q->requests) } };
 
-	buf_append(out, buf_data(&q->requests), buf_size(&q->requests));
-	message_end(out, position);
+	schema_put(out, MESSAGE_TRANSACTION, sequence, &f);
 	queue_close(q);
 }
 

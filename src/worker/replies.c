@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "proto/format.h"
+#include "proto/schema.h"
 #include "worker/events.h"
 #include "worker/replies.h"
 
@@ -32,18 +33,17 @@ replies_complain(const char *what)
 static bool
 take_reply(struct worker *w, const struct message *reply)
 {
-	struct bytes bucket, body = w->link.request.body;
-	uint16_t type = w->link.request.type;
-	uint8_t status = STATUS_END;
+	const struct message *request = &w->link.request;
+	struct fields asked, answer;
 
-	if ((type == MESSAGE_SUBSCRIBE || type == MESSAGE_UNSUBSCRIBE) &&
-	    message_get_name(&body, &bucket)) {
-		body = reply->body;
-		(void)message_get_u8(&body, &status);
-		if (type == MESSAGE_UNSUBSCRIBE)
-			events_remove(&w->link.events, bucket);
-		else if (status == STATUS_OK) {
-			events_add(&w->link.events, bucket);
+	if ((request->type == MESSAGE_SUBSCRIBE ||
+		request->type == MESSAGE_UNSUBSCRIBE) &&
+	    schema_get(schema_find(request->type), request->body, 0, &asked) &&
+	    schema_get(schema_find(reply->type), reply->body, 0, &answer)) {
+		if (request->type == MESSAGE_UNSUBSCRIBE)
+			events_remove(&w->link.events, asked.bucket);
+		else if (answer.status == STATUS_OK) {
+			events_add(&w->link.events, asked.bucket);
 			return true;
 		}
 	}

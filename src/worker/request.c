@@ -84,7 +84,7 @@ run_queued(struct worker *w, const struct command *command,
 	case COMMAND_BEGIN:
 		return replies_answer(w, STATUS_IN_TRANSACTION);
 	default:
-		status = !command->queued ?
+		status = !command_is_queued(command) ?
 		    STATUS_CANNOT_BE_QUEUED :
 		    queue_add(&w->queue, command, words, n,
 			(size_t)w->config->max_value);

@@ -8,6 +8,8 @@
 
 #include "common/log_limit.h"
 #include "fixture.h"
+#include "proto/event.h"
+#include "proto/listing.h"
 #include "proto/message.h"
 
 #define SESSION UINT64_C(77)

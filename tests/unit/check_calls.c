@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "proto/command.h"
 #include "proto/format.h"
+#include "proto/schema.h"
 #include "proto/words.h"
 #include "registry/calls.h"
 #include "registry/change.h"
@@ -69,18 +70,17 @@ encode(const char *line, struct buf *b)
 }
 
 /* As the registry finds it; NULL: malformed. */
-static const struct call *
-decode(uint16_t type, struct bytes body, struct call_args *args)
+static call_function *
+decode(uint16_t type, struct bytes body, struct fields *args)
 {
-	const struct call *call = call_find(type);
+	const struct schema *schema = schema_find(type);
 
-	if (type == MESSAGE_TRANSACTION) {
-		args->requests = body;
-		return transaction_check(body, VALUE_MAX) ? &transaction_call :
-							    NULL;
-	}
-	return call != NULL && call_decode(call, body, VALUE_MAX, args) ? call :
-									  NULL;
+	if (schema == NULL || !schema_get(schema, body, VALUE_MAX, args))
+		return NULL;
+	if (type != MESSAGE_TRANSACTION)
+		return call_find(type);
+	return transaction_check(args->rest, VALUE_MAX) ? transaction_run :
+							  NULL;
 }
 
 /* Executes a request in the batch; the reply as a client reads it. */
@@ -88,9 +88,9 @@ static enum store_result
 run_frame(const struct buf *request, struct buf *text)
 {
 	struct message m, reply;
-	const struct call *call;
+	call_function *call;
 	enum store_result result;
-	struct call_args args;
+	struct fields args;
 	struct buf out;
 
 	buf_init(&out);
@@ -98,7 +98,7 @@ run_frame(const struct buf *request, struct buf *text)
 			     message_request_max(VALUE_MAX), &m),
 	    1);
 	call = decode(m.type, m.body, &args);
-	ck_assert_ptr_nonnull(call);
+	ck_assert(call != NULL);
 	result = call_run(call, &r, batch(), &args, m.sequence, &out);
 	if (result != STORE_FULL) {
 		ck_assert_int_eq(message_get(buf_data(&out), buf_size(&out),
@@ -516,7 +516,7 @@ static bool
 decodes(uint16_t type, const struct buf *body)
 {
 	uint8_t *copy = unit_copy(buf_data(body), buf_size(body));
-	struct call_args args;
+	struct fields args;
 	bool good;
 
 	good =
@@ -623,8 +623,9 @@ frees(const char *line)
 		make_transaction(&b);
 	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b), SIZE_MAX, &m),
 	    1);
-	result = m.type == MESSAGE_TRANSACTION ? transaction_frees(m.body) :
-						 call_find(m.type)->frees;
+	result = m.type == MESSAGE_TRANSACTION ?
+	    transaction_frees(m.body) :
+	    (schema_find(m.type)->flags & SCHEMA_FREES) != 0;
 	buf_clear(&b);
 	return result;
 }

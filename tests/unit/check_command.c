@@ -8,6 +8,7 @@
 #include <ctype.h>
 
 #include "proto/command.h"
+#include "proto/schema.h"
 #include "proto/words.h"
 
 #define VALUE_MAX 1000
@@ -274,6 +275,7 @@ static void
 assert_decodes(const struct request *r, const struct command *c,
     uint64_t sequence, size_t frame_max)
 {
+	const uint8_t *fields = schema_find((uint16_t)c->request)->fields;
 	struct bytes word;
 	struct message m;
 	size_t i;
@@ -284,7 +286,7 @@ assert_decodes(const struct request *r, const struct command *c,
 	ck_assert_uint_eq(m.type, c->request);
 	ck_assert_uint_eq(m.sequence, sequence);
 	for (i = 1; i < r->n; i++) {
-		if (strchr("vo", c->args[i - 1]) != NULL)
+		if (schema_field(fields[i - 1])->wire == WIRE_VALUE)
 			ck_assert(message_get_value(&m.body, &word));
 		else
 			ck_assert(message_get_name(&m.body, &word));

@@ -5,6 +5,7 @@
 
 #include "unit.h"
 
+#include "proto/event.h"
 #include "worker/events.h"
 
 #define B(text) UNIT_BYTES(text)

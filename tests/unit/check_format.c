@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "proto/answer.h"
 #include "proto/format.h"
 #include "proto/words.h"
 
@@ -419,16 +420,16 @@ START_TEST(test_reply_status_lines)
 
 	buf_init(&body);
 	message_put_u8(&body, STATUS_OK);
-	message_put_status_line(&body, STATUS_OK);
+	answer_put_status_line(&body, STATUS_OK);
 	put_line(&body, &word, 1);
-	message_put_status_line(&body, STATUS_NOT_FOUND);
+	answer_put_status_line(&body, STATUS_NOT_FOUND);
 	ck_assert(reply(buf_data(&body), buf_size(&body)));
 	unit_assert_bytes(unit_bytes(&out),
 	    unit_text("OK\r\n\"OK\"\r\nNOT FOUND\r\nOK\r\n"));
 	ck_assert(!reply(buf_data(&body), buf_size(&body) - 1));
 	for (i = 0; i < 256; i++) {
 		buf_truncate(&body, 1);
-		message_put_status_line(&body, (enum status)i);
+		answer_put_status_line(&body, (enum status)i);
 		ck_assert_int_eq(reply(buf_data(&body), buf_size(&body)),
 		    i < STATUS_END);
 	}

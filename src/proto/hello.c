@@ -1,0 +1,48 @@
+/*
+ * hello: how a worker introduces itself.  The worker writes it, the registry
+ * reads it and trusts nothing in it.
+ */
+
+#include "proto/hello.h"
+#include "proto/schema.h"
+
+void
+hello_put(struct buf *b, const struct hello *h)
+{
+	struct fields f = { .version = MESSAGE_VERSION,
+		.session = h->session,
+		.seen = h->seen,
+		.rest = h->buckets };
+
+	schema_put(b, MESSAGE_HELLO, 0, &f);
+}
+
+enum hello_result
+hello_get(const struct message *m, struct hello *h)
+{
+	struct bytes body = m->body;
+	struct fields f;
+	uint16_t version;
+
+	if (m->type != MESSAGE_HELLO || !message_get_u16(&body, &version))
+		return HELLO_MALFORMED;
+	/* The version comes first in every version. */
+	if (version != MESSAGE_VERSION)
+		return HELLO_OTHER_VERSION;
+	if (!schema_get(schema_find(m->type), m->body, 0, &f))
+		return HELLO_MALFORMED;
+	*h = (struct hello){ f.session, f.seen, f.rest };
+	return HELLO_OK;
+}
+
+void
+hello_put_bucket(struct buf *b, struct bytes name)
+{
+	message_put_name(b, name);
+}
+
+bool
+hello_next_bucket(struct bytes *buckets, struct bytes *name)
+{
+	return message_get_name(buckets, name);
+}

@@ -1,0 +1,633 @@
+/*
+ * check_schema: the messages between worker and registry (proto/schema,
+ * proto/hello, proto/answer, proto/listing, proto/event), and what they are on
+ * the wire in this MESSAGE_VERSION.
+ */
+
+#include "unit.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "proto/answer.h"
+#include "proto/event.h"
+#include "proto/format.h"
+#include "proto/hello.h"
+#include "proto/listing.h"
+#include "proto/schema.h"
+#include "registry/calls.h"
+
+#define B(text) UNIT_BYTES(text)
+
+static struct buf b;
+
+static void
+setup(void)
+{
+	buf_init(&b);
+}
+
+static void
+teardown(void)
+{
+	buf_clear(&b);
+}
+
+__attribute__((format(printf, 1, 2))) static void
+say(const char *format, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, format);
+	ck_assert_int_lt(vsnprintf(text, sizeof(text), format, ap),
+	    (int)sizeof(text));
+	va_end(ap);
+	buf_append_text(&b, text);
+}
+
+static void
+describe(const char *what, int number, const struct schema *s)
+{
+	static const char *const wires[] = { "u8", "u16", "u64", "name",
+		"value", "rest" };
+	const struct schema_field *field;
+	size_t i;
+
+	say("%s %d %s", what, number, s->name);
+	for (i = 0; i < schema_count(s); i++) {
+		field = schema_field((enum field)s->fields[i]);
+		say(" %s:%s", field->name, wires[field->wire]);
+		if (field->wire <= WIRE_NAME)
+			say("[%llu,%llu]", (unsigned long long)field->min,
+			    (unsigned long long)field->max);
+	}
+	if (s->reply != 0)
+		say(" -> %d", s->reply);
+	say("\n");
+}
+
+static void
+describe_statuses(void)
+{
+	struct buf line;
+	int i;
+
+	for (i = 0; i < STATUS_END; i++) {
+		buf_init(&line);
+		format_status(&line, (enum status)i);
+		say("status %d %.*s\n", i, (int)buf_size(&line) - 2,
+		    (const char *)buf_data(&line));
+		buf_clear(&line);
+	}
+}
+
+/*
+ * What differs here between two kvds keeps a worker of one from talking to a
+ * registry of the other.  If this test fails because a message was changed on
+ * purpose: raise MESSAGE_VERSION, and only then record what the test prints.
+ */
+static const char recorded[] =
+    "version 4\n"
+    "header 16, transaction 1000, subscriptions 256\n"
+    "message 1 HELLO version:u16[0,65535] "
+    "session:u64[0,18446744073709551615] "
+    "seen:u64[0,18446744073709551615] buckets:rest\n"
+    "message 2 PING -> 128\n"
+    "message 3 CREATE bucket:name[1,255] -> 128\n"
+    "message 4 PUT bucket:name[1,255] key:name[1,255] value:value -> "
+    "128\n"
+    "message 5 GET bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 6 DELETE bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 7 EXISTS bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 8 INCR bucket:name[1,255] key:name[1,255] "
+    "number:u64[0,18446744073709551615] -> 128\n"
+    "message 9 PUT_EX bucket:name[1,255] key:name[1,255] value:value "
+    "seconds:u64[1,10000000000] -> 128\n"
+    "message 10 DROP bucket:name[1,255] -> 128\n"
+    "message 11 ADD bucket:name[1,255] key:name[1,255] value:value "
+    "-> 128\n"
+    "message 12 CAS bucket:name[1,255] key:name[1,255] old:value "
+    "value:value -> 128\n"
+    "message 13 EXPIRE bucket:name[1,255] key:name[1,255] "
+    "seconds:u64[1,10000000000] -> 128\n"
+    "message 14 PERSIST bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 15 TTL bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 16 COUNT bucket:name[1,255] -> 128\n"
+    "message 17 STATS -> 128\n"
+    "message 18 TRANSACTION requests:rest -> 128\n"
+    "message 19 LIST list-kind:u8[0,2] "
+    "revision:u64[0,18446744073709551615] "
+    "limit:u64[1,18446744073709551615] list-bucket:name[0,255] "
+    "prefix:name[0,255] after:name[0,255] -> 129\n"
+    "message 20 SUBSCRIBE bucket:name[1,255] -> 128\n"
+    "message 21 UNSUBSCRIBE bucket:name[1,255] -> 128\n"
+    "message 128 REPLY status:u8[0,32] lines:rest\n"
+    "message 129 PAGE revision:u64[0,18446744073709551615] "
+    "status:u8[0,32] more:u8[0,1] lines:rest\n"
+    "message 130 EVENT event-kind:u8[0,5] event:rest\n"
+    "event 0 SET key:name[1,255] value:value\n"
+    "event 1 DELETED key:name[1,255]\n"
+    "event 2 DROPPED bucket:name[1,255]\n"
+    "event 3 COMMIT\n"
+    "event 4 MISSED\n"
+    "event 5 LAGGED\n"
+    "status 0 OK\n"
+    "status 1 NOT FOUND\n"
+    "status 2 UNKNOWN COMMAND\n"
+    "status 3 CONFLICT\n"
+    "status 4 QUEUED\n"
+    "status 5 ERROR bad escape\n"
+    "status 6 ERROR unbalanced quotes\n"
+    "status 7 ERROR too many words\n"
+    "status 8 ERROR line too long\n"
+    "status 9 ERROR unterminated line\n"
+    "status 10 ERROR bucket name empty\n"
+    "status 11 ERROR bucket name too long\n"
+    "status 12 ERROR key empty\n"
+    "status 13 ERROR key too long\n"
+    "status 14 ERROR value too long\n"
+    "status 15 ERROR not a number\n"
+    "status 16 ERROR out of range\n"
+    "status 17 ERROR value not a number\n"
+    "status 18 ERROR overflow\n"
+    "status 19 ERROR no transaction\n"
+    "status 20 ERROR already in a transaction\n"
+    "status 21 ERROR cannot be queued\n"
+    "status 22 ERROR transaction too large\n"
+    "status 23 ERROR too many listings\n"
+    "status 24 ERROR snapshot lost\n"
+    "status 25 ERROR too many subscriptions\n"
+    "status 26 ERROR lagged\n"
+    "status 27 ERROR storage full\n"
+    "status 28 ERROR data damaged\n"
+    "status 29 ERROR registry unavailable\n"
+    "status 30 ERROR idle timeout\n"
+    "status 31 ERROR shutting down\n"
+    "status 32 ERROR disconnected\n";
+
+START_TEST(test_description)
+{
+	const struct schema *s;
+	int i;
+
+	say("version %d\n", MESSAGE_VERSION);
+	say("header %d, transaction %d, subscriptions %d\n",
+	    MESSAGE_HEADER_SIZE, MESSAGE_TRANSACTION_REQUESTS,
+	    MESSAGE_SUBSCRIPTIONS_MAX);
+	for (i = 0; i <= UINT16_MAX; i++)
+		if ((s = schema_find((uint16_t)i)) != NULL)
+			describe("message", i, s);
+	for (i = 0; i <= UINT8_MAX; i++)
+		if ((s = schema_event((uint8_t)i)) != NULL)
+			describe("event", i, s);
+	describe_statuses();
+	buf_append_byte(&b, '\0');
+	if (strcmp((const char *)buf_data(&b), recorded) != 0)
+		ck_abort_msg("the messages are not those recorded for version "
+			     "%d: raise MESSAGE_VERSION, and record\n%s",
+		    MESSAGE_VERSION, (const char *)buf_data(&b));
+}
+END_TEST
+
+/* Values whose bytes differ from each other, and from those of other fields. */
+static const struct fields sample = {
+	.bucket = B("bu"),
+	.key = B("key"),
+	.value = B("value"),
+	.old = B("old!"),
+	.prefix = B("p"),
+	.after = B("af"),
+	.rest = B("\1r"),
+	.number = INT64_C(0x0102030405),
+	.session = UINT64_C(0x1112131415161718),
+	.seen = UINT64_C(0x2122232425262728),
+	.revision = UINT64_C(0x3132333435363738),
+	.limit = UINT64_C(0x4142434445464748),
+	.version = MESSAGE_VERSION,
+	.kind = 1,
+	.status = STATUS_CONFLICT,
+	.more = 1,
+};
+
+#define SEQUENCE UINT64_C(0x5152535455565758)
+
+/* Recorded as well, for the same reason: frames in hexadecimal, of a machine
+ * with the least significant byte first.  The first line of each is the header. */
+static const struct {
+	int type;
+	const char *frame;
+} message_frames[] = {
+	{ MESSAGE_HELLO,
+	    "24000000010000005857565554535251"
+	    "0400181716151413121128272625242322210172" },
+	{ MESSAGE_PING, "10000000020000005857565554535251" },
+	{ MESSAGE_CREATE,
+	    "13000000030000005857565554535251"
+	    "026275" },
+	{ MESSAGE_PUT,
+	    "20000000040000005857565554535251"
+	    "026275036b65790500000076616c7565" },
+	{ MESSAGE_GET,
+	    "17000000050000005857565554535251"
+	    "026275036b6579" },
+	{ MESSAGE_DELETE,
+	    "17000000060000005857565554535251"
+	    "026275036b6579" },
+	{ MESSAGE_EXISTS,
+	    "17000000070000005857565554535251"
+	    "026275036b6579" },
+	{ MESSAGE_INCR,
+	    "1f000000080000005857565554535251"
+	    "026275036b65790504030201000000" },
+	{ MESSAGE_PUT_EX,
+	    "28000000090000005857565554535251"
+	    "026275036b65790500000076616c75650504030201000000" },
+	{ MESSAGE_DROP,
+	    "130000000a0000005857565554535251"
+	    "026275" },
+	{ MESSAGE_ADD,
+	    "200000000b0000005857565554535251"
+	    "026275036b65790500000076616c7565" },
+	{ MESSAGE_CAS,
+	    "280000000c0000005857565554535251"
+	    "026275036b6579040000006f6c64210500000076616c7565" },
+	{ MESSAGE_EXPIRE,
+	    "1f0000000d0000005857565554535251"
+	    "026275036b65790504030201000000" },
+	{ MESSAGE_PERSIST,
+	    "170000000e0000005857565554535251"
+	    "026275036b6579" },
+	{ MESSAGE_TTL,
+	    "170000000f0000005857565554535251"
+	    "026275036b6579" },
+	{ MESSAGE_COUNT,
+	    "13000000100000005857565554535251"
+	    "026275" },
+	{ MESSAGE_STATS, "10000000110000005857565554535251" },
+	{ MESSAGE_TRANSACTION,
+	    "12000000120000005857565554535251"
+	    "0172" },
+	{ MESSAGE_LIST,
+	    "29000000130000005857565554535251"
+	    "01383736353433323148474645444342410262750170026166" },
+	{ MESSAGE_SUBSCRIBE,
+	    "13000000140000005857565554535251"
+	    "026275" },
+	{ MESSAGE_UNSUBSCRIBE,
+	    "13000000150000005857565554535251"
+	    "026275" },
+	{ MESSAGE_REPLY,
+	    "13000000800000005857565554535251"
+	    "030172" },
+	{ MESSAGE_PAGE,
+	    "1c000000810000005857565554535251"
+	    "383736353433323103010172" },
+	{ MESSAGE_EVENT,
+	    "13000000820000005857565554535251"
+	    "010172" },
+};
+
+static const char *const event_frames[EVENT_KINDS] = {
+	[EVENT_SET] = "1e000000820000005857565554535251"
+		      "00036b65790500000076616c7565",
+	[EVENT_DELETED] = "15000000820000005857565554535251"
+			  "01036b6579",
+	[EVENT_DROPPED] = "14000000820000005857565554535251"
+			  "02026275",
+	[EVENT_COMMIT] = "11000000820000005857565554535251"
+			 "03",
+	[EVENT_MISSED] = "11000000820000005857565554535251"
+			 "04",
+	[EVENT_LAGGED] = "11000000820000005857565554535251"
+			 "05",
+};
+
+/* The frames in `b`, as text. */
+static const char *
+hex(void)
+{
+	static char text[512];
+	const uint8_t *p = buf_data(&b);
+	size_t i, size = buf_size(&b);
+
+	ck_assert_uint_lt(2 * size, sizeof(text));
+	for (i = 0; i < size; i++)
+		snprintf(text + 2 * i, 3, "%02x", p[i]);
+	return text;
+}
+
+/* On machines of the other order there are other bytes. */
+static bool
+is_little_endian(void)
+{
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+}
+
+static const char *
+find_frame(int type)
+{
+	size_t i;
+
+	for (i = 0; i < UNIT_COUNT(message_frames); i++)
+		if (message_frames[i].type == type)
+			return message_frames[i].frame;
+	return "none recorded";
+}
+
+/* A frame of each message. */
+START_TEST(test_frames)
+{
+	uint16_t type;
+
+	for (type = 0; type < MESSAGE_END; type++) {
+		if (schema_find(type) == NULL)
+			continue;
+		buf_truncate(&b, 0);
+		schema_put(&b, (enum message_type)type, SEQUENCE, &sample);
+		if (is_little_endian() && strcmp(hex(), find_frame(type)) != 0)
+			ck_abort_msg("%s: %s", schema_find(type)->name, hex());
+	}
+}
+END_TEST
+
+START_TEST(test_event_frames)
+{
+	struct fields event = sample;
+
+	event.kind = (uint8_t)_i;
+	event_put(&b, SEQUENCE, &event);
+	if (is_little_endian() && strcmp(hex(), event_frames[_i]) != 0)
+		ck_abort_msg("%s: %s", schema_event((uint8_t)_i)->name, hex());
+}
+END_TEST
+
+/* What has parts that are no fields: replies, pages and greetings. */
+START_TEST(test_composed_frames)
+{
+	static const struct bytes words[2] = { B("a"), B("bc") };
+	struct listing_page page = { 5, STATUS_NOT_FOUND, true };
+	struct hello hello = { 6, 7, { NULL, 0 } };
+	struct buf buckets;
+	size_t position;
+
+	if (!is_little_endian())
+		return;
+	position = answer_begin(&b, 1, STATUS_OK);
+	answer_put_line(&b, words, 2);
+	answer_put_line(&b, NULL, 0);
+	answer_put_status_line(&b, STATUS_QUEUED);
+	message_end(&b, position);
+	ck_assert_str_eq(hex(),
+	    "23000000800000000100000000000000"
+	    "00"
+	    "02000100000061020000006263"
+	    "0000"
+	    "ffff04");
+	buf_truncate(&b, 0);
+	answer_put(&b, 1, STATUS_CONFLICT);
+	ck_assert_str_eq(hex(),
+	    "11000000800000000100000000000000"
+	    "03");
+	buf_truncate(&b, 0);
+	position = listing_begin_page(&b, 1);
+	answer_put_line(&b, words, 1);
+	listing_end_page(&b, position, &page);
+	ck_assert_str_eq(hex(),
+	    "21000000810000000100000000000000"
+	    "05000000000000000101"
+	    "01000100000061");
+	buf_truncate(&b, 0);
+	buf_init(&buckets);
+	hello_put_bucket(&buckets, words[0]);
+	hello_put_bucket(&buckets, words[1]);
+	hello.buckets = unit_bytes(&buckets);
+	hello_put(&b, &hello);
+	ck_assert_str_eq(hex(),
+	    "27000000010000000000000000000000"
+	    "040006000000000000000700000000000000"
+	    "0161026263");
+	buf_clear(&buckets);
+}
+END_TEST
+
+/* Nothing of what was not read may count. */
+static void
+assert_fields(const struct schema *s, const struct fields *f)
+{
+	const struct schema_field *field;
+	const uint8_t *got, *want;
+	size_t i;
+
+	for (i = 0; i < schema_count(s); i++) {
+		field = schema_field((enum field)s->fields[i]);
+		got = (const uint8_t *)f + field->offset;
+		want = (const uint8_t *)&sample + field->offset;
+		if (field->wire >= WIRE_NAME)
+			unit_assert_bytes(
+			    *(const struct bytes *)(const void *)got,
+			    *(const struct bytes *)(const void *)want);
+		else
+			ck_assert_mem_eq(got, want, (size_t)1 << field->wire);
+	}
+}
+
+/* What was written is read, and nothing shorter or longer is. */
+START_TEST(test_get)
+{
+	const struct schema *s = schema_find((uint16_t)_i);
+	struct fields f;
+	struct message m;
+	uint8_t *copy;
+	size_t size;
+	bool rest;
+
+	if (s == NULL)
+		return;
+	schema_put(&b, (enum message_type)_i, 1, &sample);
+	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b), SIZE_MAX, &m),
+	    1);
+	rest = schema_count(s) > 0 &&
+	    schema_field((enum field)s->fields[schema_count(s) - 1])->wire ==
+		WIRE_REST;
+	for (size = 0; size <= m.body.size; size++) {
+		copy = unit_copy(m.body.data, size);
+		ck_assert_int_eq(schema_get(s, (struct bytes){ copy, size },
+				     sample.value.size, &f),
+		    size == m.body.size ||
+			(rest && size + sample.rest.size >= m.body.size));
+		if (size == m.body.size)
+			assert_fields(s, &f);
+		free(copy);
+	}
+	message_put_u8(&b, 0);
+	m.body = (struct bytes){ buf_data(&b) + MESSAGE_HEADER_SIZE,
+		buf_size(&b) - MESSAGE_HEADER_SIZE };
+	ck_assert_int_eq(schema_get(s, m.body, SIZE_MAX, &f), rest);
+}
+END_TEST
+
+/* Numbers and sizes at their bounds, and one beyond. */
+static const struct {
+	enum message_type type;
+	struct fields fields;
+	bool good;
+} bound_table[] = {
+	{ MESSAGE_COUNT, { .bucket = B("") }, false },
+	{ MESSAGE_TTL, { .bucket = B("b"), .key = B("") }, false },
+	{ MESSAGE_PUT,
+	    { .bucket = B("b"), .key = B("k"), .value = B("12345678") }, true },
+	{ MESSAGE_PUT,
+	    { .bucket = B("b"), .key = B("k"), .value = B("123456789") },
+	    false },
+	{ MESSAGE_CAS,
+	    { .bucket = B("b"), .key = B("k"), .old = B("123456789") }, false },
+	{ MESSAGE_INCR,
+	    { .bucket = B("b"), .key = B("k"), .number = INT64_MIN }, true },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = 0 },
+	    false },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = 1 },
+	    true },
+	{ MESSAGE_EXPIRE,
+	    { .bucket = B("b"), .key = B("k"), .number = MESSAGE_SECONDS_MAX },
+	    true },
+	{ MESSAGE_EXPIRE,
+	    { .bucket = B("b"),
+		.key = B("k"),
+		.number = MESSAGE_SECONDS_MAX + 1 },
+	    false },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = -1 },
+	    false },
+	{ MESSAGE_LIST, { .kind = LIST_BUCKETS, .limit = 1 }, true },
+	{ MESSAGE_LIST, { .kind = LIST_BUCKETS, .limit = 0 }, false },
+	{ MESSAGE_LIST, { .kind = LIST_KINDS, .limit = 1 }, false },
+	{ MESSAGE_REPLY, { .status = STATUS_END - 1 }, true },
+	{ MESSAGE_REPLY, { .status = STATUS_END }, false },
+	{ MESSAGE_PAGE, { .more = 1 }, true },
+	{ MESSAGE_PAGE, { .more = 2 }, false },
+	{ MESSAGE_EVENT, { .kind = EVENT_KINDS - 1 }, true },
+	{ MESSAGE_EVENT, { .kind = EVENT_KINDS }, false },
+};
+
+START_TEST(test_bounds)
+{
+	struct message m;
+	struct fields f;
+
+	schema_put(&b, bound_table[_i].type, 1, &bound_table[_i].fields);
+	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b), SIZE_MAX, &m),
+	    1);
+	ck_assert_int_eq(schema_get(schema_find(m.type), m.body, 8, &f),
+	    bound_table[_i].good);
+}
+END_TEST
+
+/* Flags and functions go together. */
+START_TEST(test_flags)
+{
+	const struct schema *s;
+	uint16_t type;
+
+	for (type = 0; type < MESSAGE_END; type++) {
+		if ((s = schema_find(type)) == NULL) {
+			ck_assert(call_find(type) == NULL);
+			continue;
+		}
+		ck_assert_int_eq(type < MESSAGE_REQUEST_END,
+		    s->reply != 0 || s->flags == SCHEMA_BEFORE_HELLO);
+		ck_assert_int_eq((s->flags & SCHEMA_BEFORE_HELLO) != 0,
+		    type == MESSAGE_HELLO);
+		/* registry/request.c has these itself. */
+		if (s->reply == MESSAGE_REPLY && type != MESSAGE_TRANSACTION &&
+		    type != MESSAGE_SUBSCRIBE && type != MESSAGE_UNSUBSCRIBE)
+			ck_assert(call_find(type) != NULL);
+		/* A transaction executes its requests by their functions. */
+		if (s->flags & SCHEMA_QUEUED)
+			ck_assert(call_find(type) != NULL);
+		if (s->flags & SCHEMA_FREES)
+			ck_assert(s->flags & SCHEMA_WRITES);
+	}
+}
+END_TEST
+
+static enum hello_result
+get_hello(size_t size, struct hello *hello)
+{
+	struct message m = { .type = MESSAGE_HELLO,
+		.body = { buf_data(&b) + MESSAGE_HEADER_SIZE, size } };
+
+	return hello_get(&m, hello);
+}
+
+START_TEST(test_hello)
+{
+	struct hello hello = { 1, 2, B("\1b") }, got;
+	uint16_t version = MESSAGE_VERSION + 1;
+	size_t size;
+
+	hello_put(&b, &hello);
+	for (size = 0; size < 2 + 8 + 8; size++)
+		ck_assert_int_eq(get_hello(size, &got), HELLO_MALFORMED);
+	ck_assert_int_eq(get_hello(18 + 2, &got), HELLO_OK);
+	ck_assert_uint_eq(got.session, 1);
+	ck_assert_uint_eq(got.seen, 2);
+	unit_assert_bytes(got.buckets, hello.buckets);
+	/* Of another version nothing else is known. */
+	memcpy(buf_data(&b) + MESSAGE_HEADER_SIZE, &version, sizeof(version));
+	ck_assert_int_eq(get_hello(2, &got), HELLO_OTHER_VERSION);
+	ck_assert_int_eq(get_hello(1, &got), HELLO_MALFORMED);
+}
+END_TEST
+
+/* Buckets have no list of buckets in them, and the others are of one. */
+START_TEST(test_listing_sound)
+{
+	struct fields f = { .kind = LIST_BUCKETS };
+
+	ck_assert(listing_is_sound(&f));
+	f.kind = LIST_KEYS;
+	ck_assert(!listing_is_sound(&f));
+	f.bucket = unit_text("b");
+	ck_assert(listing_is_sound(&f));
+	f.kind = LIST_BUCKETS;
+	ck_assert(!listing_is_sound(&f));
+}
+END_TEST
+
+/* Without memory nothing is written outside, and the buffer says so. */
+START_TEST(test_out_of_memory)
+{
+	struct listing_page page = { 5, STATUS_OK, true };
+	uint8_t room[MESSAGE_HEADER_SIZE];
+	size_t position;
+
+	buf_init_with(&b, room, sizeof(room));
+	position = message_begin(&b, MESSAGE_PAGE, 1);
+	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
+	listing_end_page(&b, position, &page);
+	schema_put(&b, MESSAGE_PUT, 1, &sample);
+	ck_assert(buf_failed(&b));
+	ck_assert_uint_eq(buf_size(&b), sizeof(room));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("schema");
+	TCase *tc = tcase_create("schema");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_description);
+	tcase_add_test(tc, test_frames);
+	tcase_add_loop_test(tc, test_event_frames, 0, EVENT_KINDS);
+	tcase_add_test(tc, test_composed_frames);
+	tcase_add_loop_test(tc, test_get, 0, MESSAGE_END + 1);
+	tcase_add_loop_test(tc, test_bounds, 0, UNIT_COUNT(bound_table));
+	tcase_add_test(tc, test_flags);
+	tcase_add_test(tc, test_hello);
+	tcase_add_test(tc, test_listing_sound);
+	tcase_add_test(tc, test_out_of_memory);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
