@@ -22,61 +22,65 @@
 #include "kv/raw.h"
 #include "kv/simple.h"
 #include "kv/watch.h"
+#include "proto/schema.h"
 
 #define BUCKET "no such bucket"
 #define BUCKET_OR_KEY "no such bucket or key"
 
 static enum kv_status run_help(struct kv *, const struct bytes *, size_t);
 
+/* Any number of arguments. */
+#define ANY SIZE_MAX
+
 static const struct command commands[] = {
-	{ "get", "GET", "bk", "", simple_get, BUCKET, "bucket key",
+	{ "get", "GET", MESSAGE_GET, 2, 2, "", simple_get, BUCKET, "bucket key",
 	    "print a value" },
-	{ "put", "PUT", "bkv", "e", simple_run, BUCKET,
+	{ "put", "PUT", MESSAGE_PUT, 3, 3, "e", simple_run, BUCKET,
 	    "[-e seconds] bucket key value", "set a value" },
-	{ "delete", "DELETE", "bk", "", simple_run, BUCKET, "bucket key",
-	    "remove a key" },
-	{ "create", "CREATE", "b", "", simple_run, NULL, "bucket",
-	    "make a bucket" },
-	{ "drop", "DROP", "b", "", simple_run, BUCKET, "bucket",
+	{ "delete", "DELETE", MESSAGE_DELETE, 2, 2, "", simple_run, BUCKET,
+	    "bucket key", "remove a key" },
+	{ "create", "CREATE", MESSAGE_CREATE, 1, 1, "", simple_run, NULL,
+	    "bucket", "make a bucket" },
+	{ "drop", "DROP", MESSAGE_DROP, 1, 1, "", simple_run, BUCKET, "bucket",
 	    "remove a bucket and all in it" },
-	{ "add", "ADD", "bkv", "", simple_run, BUCKET, "bucket key value",
-	    "set a value if there is none" },
-	{ "cas", "CAS", "bkvv", "", simple_run, BUCKET, "bucket key old new",
-	    "set a value if it is the old one" },
-	{ "incr", "INCR", "bki?", "", simple_number, BUCKET, "bucket key [n]",
-	    "add to a number and print it" },
-	{ "exists", "EXISTS", "bk", "", simple_run, NULL, "bucket key",
-	    "is there such a key?" },
-	{ "expire", "EXPIRE", "bks", "", simple_run, BUCKET_OR_KEY,
-	    "bucket key seconds", "give a key a time to live" },
-	{ "persist", "PERSIST", "bk", "", simple_run, BUCKET_OR_KEY,
-	    "bucket key", "take a key's time to live away" },
-	{ "ttl", "TTL", "bk", "", simple_number, BUCKET, "bucket key",
-	    "print the seconds that a key has left" },
-	{ "keys", "KEYS", "b", "ALP0", list_names, BUCKET,
+	{ "add", "ADD", MESSAGE_ADD, 3, 3, "", simple_run, BUCKET,
+	    "bucket key value", "set a value if there is none" },
+	{ "cas", "CAS", MESSAGE_CAS, 4, 4, "", simple_run, BUCKET,
+	    "bucket key old new", "set a value if it is the old one" },
+	{ "incr", "INCR", MESSAGE_INCR, 2, 3, "", simple_number, BUCKET,
+	    "bucket key [n]", "add to a number and print it" },
+	{ "exists", "EXISTS", MESSAGE_EXISTS, 2, 2, "", simple_run, NULL,
+	    "bucket key", "is there such a key?" },
+	{ "expire", "EXPIRE", MESSAGE_EXPIRE, 3, 3, "", simple_run,
+	    BUCKET_OR_KEY, "bucket key seconds", "give a key a time to live" },
+	{ "persist", "PERSIST", MESSAGE_PERSIST, 2, 2, "", simple_run,
+	    BUCKET_OR_KEY, "bucket key", "take a key's time to live away" },
+	{ "ttl", "TTL", MESSAGE_TTL, 2, 2, "", simple_number, BUCKET,
+	    "bucket key", "print the seconds that a key has left" },
+	{ "keys", "KEYS", 0, 1, 1, "ALP0", list_names, BUCKET,
 	    "[-0] [-P prefix] [-A after] [-L limit] bucket",
 	    "print keys, one a line" },
-	{ "entries", "ENTRIES", "b", "ALP", list_pairs, BUCKET,
+	{ "entries", "ENTRIES", 0, 1, 1, "ALP", list_pairs, BUCKET,
 	    "[-P prefix] [-A after] [-L limit] bucket",
 	    "print keys and values" },
-	{ "buckets", "BUCKETS", "", "ALP0", list_names, NULL,
+	{ "buckets", "BUCKETS", 0, 0, 0, "ALP0", list_names, NULL,
 	    "[-0] [-P prefix] [-A after] [-L limit]",
 	    "print buckets, one a line" },
-	{ "count", "COUNT", "b", "", simple_number, BUCKET, "bucket",
-	    "print the number of keys" },
-	{ "watch", "SUBSCRIBE", "b", "", watch_run, BUCKET, "bucket",
-	    "print what changes, as it does" },
-	{ "import", "PUT", "", "q", import_run, NULL, "[-q]",
+	{ "count", "COUNT", MESSAGE_COUNT, 1, 1, "", simple_number, BUCKET,
+	    "bucket", "print the number of keys" },
+	{ "watch", "SUBSCRIBE", MESSAGE_SUBSCRIBE, 1, 1, "", watch_run, BUCKET,
+	    "bucket", "print what changes, as it does" },
+	{ "import", "PUT", 0, 0, 0, "q", import_run, NULL, "[-q]",
 	    "read requests from standard input" },
-	{ "export", "ENTRIES", "b*", "qs", export_run, BUCKET,
+	{ "export", "ENTRIES", 0, 0, ANY, "qs", export_run, BUCKET,
 	    "[-qs] [bucket ...]", "print requests that make the buckets" },
-	{ "raw", "", "w*", "", raw_run, NULL, "[word ...]",
+	{ "raw", "", 0, 0, ANY, "", raw_run, NULL, "[word ...]",
 	    "send a request, or standard input" },
-	{ "ping", "PING", "", "", simple_run, NULL, "",
+	{ "ping", "PING", MESSAGE_PING, 0, 0, "", simple_run, NULL, "",
 	    "does the server answer?" },
-	{ "stats", "STATS", "", "", list_pairs, NULL, "",
+	{ "stats", "STATS", MESSAGE_STATS, 0, 0, "", list_pairs, NULL, "",
 	    "print what the server counts" },
-	{ "help", "", "w?", "", run_help, NULL, "[command]", "print this" },
+	{ "help", "", 0, 0, 1, "", run_help, NULL, "[command]", "print this" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -204,18 +208,29 @@ read_value(struct kv *kv)
 }
 
 static struct bytes
-take_arg(struct kv *kv, char kind, char *arg)
+take_arg(struct kv *kv, enum field field, char *arg)
 {
-	if (kind == 'v' && strcmp(arg, "-") == 0) {
+	if ((field == FIELD_VALUE || field == FIELD_OLD) &&
+	    strcmp(arg, "-") == 0) {
 		if (kv->value.base != NULL)
 			errx(KV_USAGE, "only one value can be -");
 		return read_value(kv);
 	}
-	if ((kind == 'i' && !options_is_integer(arg, LLONG_MIN, LLONG_MAX)) ||
-	    (kind == 's' && !options_is_integer(arg, 1, COMMANDS_SECONDS_MAX)))
+	if ((field == FIELD_NUMBER &&
+		!options_is_integer(arg, LLONG_MIN, LLONG_MAX)) ||
+	    (field == FIELD_SECONDS &&
+		!options_is_integer(arg, 1, MESSAGE_SECONDS_MAX)))
 		errx(KV_USAGE, "%s: no number, or out of range: %s",
 		    kv->command->name, arg);
 	return kv_word(kv, arg);
+}
+
+/* What the i-th argument is; FIELD_END: any word. */
+static enum field
+field_of(const struct command *command, size_t i)
+{
+	return command->request == 0 ? FIELD_END :
+				       schema_find(command->request)->fields[i];
 }
 
 /* Each option must be one that the command has. */
@@ -232,25 +247,20 @@ check_options(const struct kv *kv)
 enum kv_status
 commands_run(struct kv *kv, char *args[], size_t n)
 {
-	const char *want = kv->command->args;
+	const struct command *command = kv->command;
 	enum kv_status status;
 	struct bytes *words;
 	size_t i;
 
 	check_options(kv);
+	if (n < command->args_min || n > command->args_max)
+		commands_usage_of(command);
 	words = calloc(n + 1, sizeof(*words));
 	if (words == NULL)
 		err(KV_FAILED, NULL);
-	for (i = 0; i < n; i++) {
-		if (*want == '\0')
-			commands_usage_of(kv->command);
-		words[i] = take_arg(kv, *want, args[i]);
-		if (want[1] != '*')
-			want += want[1] == '?' ? 2 : 1;
-	}
-	if (*want != '\0' && want[1] != '?' && want[1] != '*')
-		commands_usage_of(kv->command);
-	status = kv->command->run(kv, words, n);
+	for (i = 0; i < n; i++)
+		words[i] = take_arg(kv, field_of(command, i), args[i]);
+	status = command->run(kv, words, n);
 	free(words);
 	return status;
 }

@@ -10,21 +10,17 @@
 
 #include "common/bytes.h"
 #include "kv/status.h"
+#include "proto/message.h"
 
 struct kv;
-
-/* The longest time to live, in seconds: the protocol's. */
-#define COMMANDS_SECONDS_MAX 10000000000LL
 
 struct command {
 	const char *name;
 	const char *word; /* of the protocol */
-	/*
-	 * A letter for each argument: b bucket, k key, v value (- stands for
-	 * standard input), i integer, s seconds, w any word.  After a letter,
-	 * ? means that it may be left out, * any number of them.
-	 */
-	const char *args;
+	/* The message whose fields the arguments are, in this order; 0: they are
+	 * any words. */
+	enum message_type request;
+	size_t args_min, args_max; /* how many arguments there may be */
 	const char *options; /* the letters of its own options */
 	enum kv_status (*run)(struct kv *, const struct bytes *args, size_t n);
 	const char *missing; /* what NOT FOUND means; NULL: not said */

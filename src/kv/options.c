@@ -87,7 +87,7 @@ take_own(struct options *o, int option)
 		o->prefix = optarg;
 		break;
 	case 'e':
-		if (!options_is_integer(optarg, 1, COMMANDS_SECONDS_MAX))
+		if (!options_is_integer(optarg, 1, MESSAGE_SECONDS_MAX))
 			errx(KV_USAGE, "-e: no number of seconds: %s", optarg);
 		o->seconds = optarg;
 		break;
