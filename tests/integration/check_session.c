@@ -377,6 +377,65 @@ START_TEST(test_strangers)
 }
 END_TEST
 
+/* What is said at the wrong time, to the wrong process, or amiss. */
+static void
+say_amiss(int i)
+{
+	size_t position;
+
+	switch (i) {
+	case 0: /* before HELLO */
+		say(MESSAGE_COUNT, 1, "b");
+		return;
+	case 1: /* HELLO again */
+		say_hello(SESSION, NULL);
+		say_hello(SESSION, NULL);
+		return;
+	case 2: /* what a registry says */
+		say_hello(SESSION, NULL);
+		position = message_begin(&said, MESSAGE_REPLY, 1);
+		message_put_u8(&said, STATUS_OK);
+		message_end(&said, position);
+		return;
+	case 3: /* a field is missing */
+		say_hello(SESSION, NULL);
+		say(MESSAGE_GET, 1, "b");
+		return;
+	case 4: /* no fields are wanted */
+		say_hello(SESSION, NULL);
+		say(MESSAGE_PING, 1, "b");
+		return;
+	default: /* the keys of no bucket */
+		say_hello(SESSION, NULL);
+		position = message_begin(&said, MESSAGE_LIST, 1);
+		message_put_u8(&said, LIST_KEYS);
+		message_put_u64(&said, 0);
+		message_put_u64(&said, 1);
+		message_put_name(&said, text(""));
+		message_put_name(&said, text(""));
+		message_put_name(&said, text(""));
+		message_end(&said, position);
+	}
+}
+
+START_TEST(test_amiss)
+{
+	struct server *s = server_start(NULL);
+	int fd = worker_connect(s), client = client_connect(s);
+
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	say_amiss(_i);
+	send_said(fd);
+	client_expect_gone(fd);
+	ck_assert_int_eq(client_stat(client, "refused-workers"), 1);
+	ck_assert_uint_eq(
+	    server_log_count(s, _i == 0 ? "no greeting" : "malformed request"),
+	    1);
+	(void)close(client);
+	server_stop(s);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -389,5 +448,6 @@ main(void)
 	tcase_add_test(tc, test_too_many_subscriptions);
 	tcase_add_test(tc, test_listing_of_one_moment);
 	tcase_add_loop_test(tc, test_strangers, 0, 2);
+	tcase_add_loop_test(tc, test_amiss, 0, 6);
 	return fixture_run(suite);
 }
