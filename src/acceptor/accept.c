@@ -18,7 +18,7 @@
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/log.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 
 /* How long to leave clients waiting when processes, descriptors or memory
  * are short. */
@@ -51,16 +51,17 @@ accept_resume(struct acceptor *a)
 }
 
 static const char *const refusals[] = {
-	[ROSTER_FULL] = "ERROR too many clients\r\n",
-	[ROSTER_SOURCE_FULL] = "ERROR too many clients from your address\r\n",
+	[SCOREBOARD_FULL] = "ERROR too many clients\r\n",
+	[SCOREBOARD_SOURCE_FULL] =
+	    "ERROR too many clients from your address\r\n",
 };
 
 static void
-refuse(struct acceptor *a, int fd, enum roster_result why)
+refuse(struct acceptor *a, int fd, enum scoreboard_result why)
 {
 	char unread[512];
 
-	roster_count_refused(a->roster);
+	scoreboard_count_refused(a->scoreboard);
 	(void)io_send(fd, refusals[why], strlen(refusals[why]), MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
 	/* Closing with unread input would take the line back. */
@@ -85,7 +86,7 @@ complain(struct acceptor *a, const char *what)
 
 /* A client too many, however many there are. */
 static void
-report_refusal(struct acceptor *a, enum roster_result why)
+report_refusal(struct acceptor *a, enum scoreboard_result why)
 {
 	unsigned long skipped;
 
@@ -93,9 +94,10 @@ report_refusal(struct acceptor *a, enum roster_result why)
 		return;
 	log_warnx("refused a client: %s (and %lu more since the last such "
 		  "line)",
-	    why == ROSTER_FULL ? "max-clients are connected" :
-				 "max-clients-per-source are connected from "
-				 "its address",
+	    why == SCOREBOARD_FULL ?
+		"max-clients are connected" :
+		"max-clients-per-source are connected from "
+		"its address",
 	    skipped);
 }
 
@@ -118,7 +120,7 @@ refuse_with_spare(struct acceptor *a, int listen_fd)
 	a->spare_fd = -1;
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd != -1)
-		refuse(a, fd, ROSTER_FULL);
+		refuse(a, fd, SCOREBOARD_FULL);
 	accept_init(a);
 }
 
@@ -152,7 +154,7 @@ accept_one(struct acceptor *a, int listen_fd)
 {
 	struct sockaddr_storage addr;
 	socklen_t addr_size = sizeof(addr);
-	enum roster_result result;
+	enum scoreboard_result result;
 	uint32_t slot = 0;
 	int fd;
 
@@ -169,16 +171,16 @@ accept_one(struct acceptor *a, int listen_fd)
 		return false;
 	}
 	unmap(&addr);
-	result = roster_take(a->roster, &addr, a->config->max_clients,
+	result = scoreboard_take(a->scoreboard, &addr, a->config->max_clients,
 	    a->config->max_clients_per_source, &slot);
-	if (result != ROSTER_OK)
+	if (result != SCOREBOARD_OK)
 		report_refusal(a, result);
 	else if (workers_start(a, fd, &addr, slot) == -1) {
 		complain(a, "cannot start a worker");
-		roster_release(a->roster, slot);
-		result = ROSTER_FULL;
+		scoreboard_release(a->scoreboard, slot);
+		result = SCOREBOARD_FULL;
 	}
-	if (result != ROSTER_OK)
+	if (result != SCOREBOARD_OK)
 		refuse(a, fd, result);
 	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
 }

@@ -23,7 +23,7 @@
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/log.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 
 static void
 stop_accepting(struct acceptor *a)
@@ -193,7 +193,7 @@ is_over(const struct acceptor *a)
 static void
 renew(struct acceptor *a)
 {
-	char name[] = ACCEPTOR_NAME, room[] = CHANNEL_ROOM;
+	char name[] = ACCEPTOR_NAME, room[] = TITLE_PADDING;
 	char *const argv[] = { name, room, NULL };
 
 	a->renew_at_ms = CLOCK_NEVER;
@@ -259,8 +259,8 @@ acceptor_main(struct config *config, const struct title *title)
 		.renew_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER };
 
-	if ((a.roster = roster_open(CHANNEL_ROSTER_FD)) == NULL)
-		fatal(EX_OSERR, "roster");
+	if ((a.scoreboard = scoreboard_open(CHANNEL_SCOREBOARD_FD)) == NULL)
+		fatal(EX_OSERR, "scoreboard");
 	log_name_forks("worker");
 	yield_to_registry();
 	open_events(&a);
@@ -273,6 +273,6 @@ acceptor_main(struct config *config, const struct title *title)
 	if (!a.is_worker && !a.has_left)
 		workers_kill(&a);
 	free(a.pfds);
-	free(a.roster); /* what it maps goes with the process */
+	free(a.scoreboard); /* what it maps goes with the process */
 	return EX_OK;
 }

@@ -13,17 +13,17 @@ int
 main(int argc, char *argv[])
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct channel_terms terms;
+	struct startup_params params;
 	struct config config;
 	struct title title;
 	int status;
 
 	startup_child(ACCEPTOR_NAME);
 	log_init("acceptor", LOG_TO_STDERR, false);
-	status = channel_recv_config(&config, &terms, error);
+	status = channel_recv_config(&config, &params, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
-	log_init("acceptor", terms.log_where, terms.verbose);
+	log_init("acceptor", params.log_where, params.verbose);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: acceptor");
 	status = acceptor_main(&config, &title);

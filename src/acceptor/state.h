@@ -15,7 +15,7 @@
 #include "common/title.h"
 
 struct pollfd;
-struct roster;
+struct scoreboard;
 
 enum {
 	PFD_SIGNAL,
@@ -26,7 +26,7 @@ enum {
 struct acceptor {
 	struct config *config;
 	struct title title;
-	struct roster *roster;
+	struct scoreboard *scoreboard;
 	struct pid_index workers; /* and their slots */
 	struct pollfd *pfds; /* signal, channel, then the listeners */
 	size_t listeners;

@@ -18,7 +18,7 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 #include "common/title.h"
 #include "worker/worker.h"
 
@@ -26,7 +26,7 @@
 #define RENEW_MS 1000
 /* Room for any address, and part of what every child has room for. */
 #define TITLE_SIZE 80
-_Static_assert(sizeof(CHANNEL_ROOM) >= TITLE_SIZE, "room for titles");
+_Static_assert(sizeof(TITLE_PADDING) >= TITLE_SIZE, "room for titles");
 
 /* In the acceptor: in a new process, printf's pages would be to be mapped. */
 static void
@@ -69,21 +69,21 @@ static void
 become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
     uint64_t session)
 {
-	static char no_cell[ROSTER_CELL_SIZE];
+	static char no_slot_text[SCOREBOARD_TEXT_SIZE];
 	/* The signal descriptor reads the signals of whoever reads it. */
-	struct worker_terms terms = { .fd = fd,
+	struct worker_params params = { .fd = fd,
 		.signal_fd = a->pfds[PFD_SIGNAL].fd,
 		.lifeline_fd = CHANNEL_LIFELINE_FD,
-		.cell = roster_map_cell(a->roster, slot),
+		.slot_text = scoreboard_map_slot_text(a->scoreboard, slot),
 		.session = session };
 
 	/* Without memory for it, what the worker does is not told. */
-	if (terms.cell == NULL)
-		terms.cell = no_cell;
+	if (params.slot_text == NULL)
+		params.slot_text = no_slot_text;
 	a->is_worker = true;
 	close_descriptors(a);
 	title_set(&a->title, title);
-	worker_run(a->config, &terms);
+	worker_run(a->config, &params);
 }
 
 /* Without the handlers of fork(3), which are for threads: there are none, and
@@ -117,7 +117,7 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 		become_worker(a, fd, title, slot, session);
 		return 0;
 	}
-	roster_set_pid(a->roster, slot, pid);
+	scoreboard_set_pid(a->scoreboard, slot, pid);
 	pid_index_add(&a->workers, pid, slot);
 	(void)close(fd);
 	return 0;
@@ -127,9 +127,9 @@ static void
 report_crash(struct acceptor *a, uint32_t slot, pid_t pid, int status,
     const struct rusage *use)
 {
-	char report[ROSTER_REPORT_SIZE];
+	char report[SCOREBOARD_REPORT_SIZE];
 
-	roster_report(a->roster, slot, pid, status, use, report);
+	scoreboard_report(a->scoreboard, slot, pid, status, use, report);
 	log_warnx("%s", report);
 	/* One that stops forks no more. */
 	if (a->renew_at_ms == CLOCK_NEVER && a->stop_at_ms == CLOCK_NEVER)
@@ -145,26 +145,27 @@ workers_reap(struct acceptor *a)
 	pid_t pid;
 
 	while ((pid = wait4(-1, &status, WNOHANG, &use)) > 0) {
-		if ((slot = pid_index_find(&a->workers, pid)) == ROSTER_NONE)
+		if ((slot = pid_index_find(&a->workers, pid)) ==
+		    SCOREBOARD_NONE)
 			continue;
 		if (WIFSIGNALED(status))
 			report_crash(a, slot, pid, status, &use);
 		pid_index_remove(&a->workers, slot);
-		roster_release(a->roster, slot);
+		scoreboard_release(a->scoreboard, slot);
 	}
 }
 
 void
 workers_init(struct acceptor *a)
 {
-	uint32_t slot = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE;
 	pid_t pid = 0;
 
 	if (pid_index_init(&a->workers) == -1)
 		fatal(EX_OSERR, "workers");
 	/* Those forked before this process executed itself anew. */
-	while ((slot = roster_next(a->roster, getpid(), slot, &pid)) !=
-	    ROSTER_NONE)
+	while ((slot = scoreboard_next(a->scoreboard, getpid(), slot, &pid)) !=
+	    SCOREBOARD_NONE)
 		pid_index_add(&a->workers, pid, slot);
 	/* Some may have ended meanwhile, and their signal with the old one. */
 	workers_reap(a);

@@ -10,7 +10,7 @@
 #include "acceptor/state.h"
 
 /*
- * Forks the worker of a client, whose slot in the roster was taken.  In the
+ * Forks the worker of a client, whose slot in the scoreboard was taken.  In the
  * worker it returns when that is done (see worker_run).  Returns 0, or -1
  * with errno: the descriptor and the slot are still the caller's.
  */

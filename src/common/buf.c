@@ -22,13 +22,13 @@ buf_init_with(struct buf *b, void *base, size_t size)
 	buf_init(b);
 	b->base = base;
 	b->cap = size;
-	b->lent = true;
+	b->borrowed = true;
 }
 
 void
 buf_clear(struct buf *b)
 {
-	if (!b->lent)
+	if (!b->borrowed)
 		free(b->base);
 	buf_init(b);
 }
@@ -44,12 +44,12 @@ buf_grow(struct buf *b, size_t size)
 	need = b->end + size;
 	for (cap = b->cap == 0 ? BUF_MIN : b->cap; cap < need; cap *= 2)
 		;
-	base = realloc(b->lent ? NULL : b->base, cap);
+	base = realloc(b->borrowed ? NULL : b->base, cap);
 	if (base == NULL)
 		return false;
-	if (b->lent)
+	if (b->borrowed)
 		memcpy(base, b->base, b->end);
-	b->lent = false;
+	b->borrowed = false;
 	b->base = base;
 	b->cap = cap;
 	return true;

@@ -20,7 +20,7 @@ struct buf {
 	size_t off; /* first byte not yet consumed */
 	size_t end; /* one past the last byte */
 	bool failed;
-	bool lent; /* `base` is the caller's */
+	bool borrowed; /* `base` is the caller's */
 };
 
 void buf_init(struct buf *);

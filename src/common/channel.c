@@ -24,16 +24,16 @@
 
 int
 channel_send_config(int fd, const struct config *config,
-    const struct channel_terms *terms)
+    const struct startup_params *params)
 {
-	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, terms->log_where,
-		terms->verbose };
+	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, params->log_where,
+		params->verbose };
 	struct buf b;
 	int rc = -1;
 
-	memcpy(header + WALL_BASE_AT, &terms->wall_base_ms,
-	    sizeof(terms->wall_base_ms));
-	memcpy(header + STORE_AT, &terms->store, sizeof(terms->store));
+	memcpy(header + WALL_BASE_AT, &params->wall_base_ms,
+	    sizeof(params->wall_base_ms));
+	memcpy(header + STORE_AT, &params->store, sizeof(params->store));
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
 	config_print(config, &b);
@@ -100,16 +100,16 @@ is_config(const uint8_t *packet, ssize_t size)
 }
 
 static int
-read_config(struct config *config, struct channel_terms *terms,
+read_config(struct config *config, struct startup_params *params,
     const uint8_t *packet, char *error)
 {
 	char what[CONFIG_ERROR_SIZE];
 
-	terms->log_where = packet[1];
-	terms->verbose = packet[2] != 0;
-	memcpy(&terms->wall_base_ms, packet + WALL_BASE_AT,
-	    sizeof(terms->wall_base_ms));
-	memcpy(&terms->store, packet + STORE_AT, sizeof(terms->store));
+	params->log_where = packet[1];
+	params->verbose = packet[2] != 0;
+	memcpy(&params->wall_base_ms, packet + WALL_BASE_AT,
+	    sizeof(params->wall_base_ms));
+	memcpy(&params->store, packet + STORE_AT, sizeof(params->store));
 	if (config_init(config) == -1) {
 		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
 		return -1;
@@ -158,7 +158,7 @@ complain_of_channel(ssize_t n, char *error)
 }
 
 int
-channel_recv_config(struct config *config, struct channel_terms *terms,
+channel_recv_config(struct config *config, struct startup_params *params,
     char *error)
 {
 	const uint8_t *packet = NULL;
@@ -171,17 +171,17 @@ channel_recv_config(struct config *config, struct channel_terms *terms,
 	if (!is_config(packet, n))
 		return complain_of_channel(n, error);
 	/* The master has read it: what fails here is memory. */
-	return read_config(config, terms, packet, error) == 0 ? EX_OK :
-								EX_TEMPFAIL;
+	return read_config(config, params, packet, error) == 0 ? EX_OK :
+								 EX_TEMPFAIL;
 }
 
 static enum channel_event
 replace_config(struct config *config, const uint8_t *packet, char *error)
 {
-	struct channel_terms terms;
+	struct startup_params params;
 	struct config fresh;
 
-	if (read_config(&fresh, &terms, packet, error) == -1) {
+	if (read_config(&fresh, &params, packet, error) == -1) {
 		config_clear(&fresh);
 		return CHANNEL_BAD_CONFIG;
 	}

@@ -19,12 +19,12 @@ enum channel_fd {
 			      * other end of; end of file: drain */
 	CHANNEL_PROGRAM_FD, /* acceptor: its executable, to be executed again,
 			     * whatever stands at its path by then */
-	CHANNEL_ROSTER_FD, /* common/roster.h */
+	CHANNEL_SCOREBOARD_FD, /* common/scoreboard.h */
 	CHANNEL_LISTEN_FD, /* first of the listening sockets */
 };
 
 /* A child's only argument: room for its title, which is shown by ps(1). */
-#define CHANNEL_ROOM                               \
+#define TITLE_PADDING                              \
 	"                                        " \
 	"                                        "
 
@@ -51,7 +51,7 @@ struct channel_store {
 };
 
 /* What a child is told besides the configuration. */
-struct channel_terms {
+struct startup_params {
 	uint8_t log_where;
 	bool verbose;
 	int64_t wall_base_ms; /* clock_wall_base(), as the master saw it */
@@ -68,7 +68,7 @@ enum channel_event {
 
 /* Master, never waiting: returns 0, or -1 with errno. */
 int channel_send_config(int fd, const struct config *,
-    const struct channel_terms *);
+    const struct startup_params *);
 /* Either end, never waiting: returns 0, or -1 with errno. */
 int channel_send(int fd, enum channel_type);
 /* Child: says that it is ready.  Returns 0, or -1 with errno. */
@@ -82,7 +82,7 @@ int channel_recv(int fd, struct channel_store *);
  * exit with and one line in `error` (CONFIG_ERROR_SIZE bytes): EX_USAGE when
  * there is no channel, EX_TEMPFAIL for what may be over the next time.
  */
-int channel_recv_config(struct config *, struct channel_terms *, char *error);
+int channel_recv_config(struct config *, struct startup_params *, char *error);
 /*
  * Child: reads what has come on CHANNEL_FD, and answers pings.  A new
  * configuration replaces *config.

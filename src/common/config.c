@@ -13,7 +13,7 @@
 
 #include "common/config.h"
 #include "common/config_value.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 
 /* Values and names have to fit a worker's memory twice over. */
 #define MAX_VALUE_LIMIT ((int64_t)64 << 20)
@@ -39,10 +39,10 @@ static const struct keyword keywords[] = {
 	{ "cache", KEYWORD_SIZE, FIELD(cache), 0, CACHE_LIMIT, "128M", false },
 	{ "acceptors", KEYWORD_COUNT, FIELD(acceptors), 1, CONFIG_ACCEPTORS_MAX,
 	    "1", false },
-	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, ROSTER_MAX,
+	{ "max-clients", KEYWORD_COUNT, FIELD(max_clients), 1, SCOREBOARD_MAX,
 	    "1000", false },
 	{ "max-clients-per-source", KEYWORD_COUNT,
-	    FIELD(max_clients_per_source), 0, ROSTER_MAX, "0", false },
+	    FIELD(max_clients_per_source), 0, SCOREBOARD_MAX, "0", false },
 	{ "first-command-timeout", KEYWORD_TIME,
 	    FIELD(first_command_timeout_ms), 0, CONFIG_WEEK_MS, "5m", false },
 	{ "idle-timeout", KEYWORD_TIME, FIELD(idle_timeout_ms), 0,

@@ -17,7 +17,7 @@
 /* More than one read seldom brings more. */
 #define READ_SIZE 16384
 /* With less room than this, lent memory is not enough any more. */
-#define LENT_MIN 256
+#define BORROWED_MIN 256
 /* Between two calls of poll(2) when memory is short. */
 #define POLL_RETRY_NS 10000000
 
@@ -45,11 +45,11 @@ io_recv(int fd, void *data, size_t size, int flags)
 ssize_t
 io_recv_buf(int fd, struct buf *b, int flags)
 {
-	size_t size = b->lent ? b->cap - b->end : 0;
+	size_t size = b->borrowed ? b->cap - b->end : 0;
 	uint8_t *to;
 	ssize_t n;
 
-	if (size < LENT_MIN)
+	if (size < BORROWED_MIN)
 		size = READ_SIZE;
 	if ((to = buf_reserve(b, size)) == NULL)
 		return IO_FAILED;
@@ -57,7 +57,7 @@ io_recv_buf(int fd, struct buf *b, int flags)
 	if (n > 0)
 		buf_commit(b, (size_t)n);
 	/* Who has filled it once may have as much to say again. */
-	if (b->lent && n == (ssize_t)size)
+	if (b->borrowed && n == (ssize_t)size)
 		(void)buf_reserve(b, READ_SIZE);
 	return n;
 }

@@ -9,7 +9,7 @@
 
 #include "common/pid_index.h"
 
-#define SIZE (ROSTER_MAX * sizeof(struct pid_entry))
+#define SIZE (SCOREBOARD_MAX * sizeof(struct pid_entry))
 
 static int
 compare(struct pid_entry *a, struct pid_entry *b)
@@ -57,7 +57,8 @@ pid_index_find(struct pid_index *index, pid_t pid)
 	struct pid_entry find = { .pid = pid }, *found;
 
 	found = RB_FIND(pid_tree, &index->tree, &find);
-	return found == NULL ? ROSTER_NONE : (uint32_t)(found - index->entries);
+	return found == NULL ? SCOREBOARD_NONE :
+			       (uint32_t)(found - index->entries);
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * From a process id to a slot of the roster: who has ended?  Memory of one
+ * From a process id to a slot of the scoreboard: who has ended?  Memory of one
  * process, with room for every slot; untouched room costs nothing, and forked
  * processes do not have it.
  */
@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/roster.h"
+#include "common/scoreboard.h"
 
 struct pid_entry {
 	RB_ENTRY(pid_entry) entry;
@@ -23,7 +23,7 @@ RB_HEAD(pid_tree, pid_entry);
 
 struct pid_index {
 	struct pid_tree tree;
-	struct pid_entry *entries; /* ROSTER_MAX, by slot */
+	struct pid_entry *entries; /* SCOREBOARD_MAX, by slot */
 };
 
 /* Returns 0, or -1 with errno. */
@@ -32,7 +32,7 @@ void pid_index_clear(struct pid_index *);
 
 /* Neither the pid nor the slot may be in it already. */
 void pid_index_add(struct pid_index *, pid_t, uint32_t slot);
-/* The slot, or ROSTER_NONE. */
+/* The slot, or SCOREBOARD_NONE. */
 uint32_t pid_index_find(struct pid_index *, pid_t);
 void pid_index_remove(struct pid_index *, uint32_t slot);
 bool pid_index_is_empty(const struct pid_index *);

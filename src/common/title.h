@@ -3,7 +3,7 @@
  * libraries that it comes in are eleven mappings of a process, and of an
  * acceptor each is copied for each client; it also formats, for which a new
  * worker would have to map printf's pages.  So the master gives its children
- * a blank argument (CHANNEL_ROOM), and they write over their arguments.
+ * a blank argument (TITLE_PADDING), and they write over their arguments.
  */
 
 #ifndef COMMON_TITLE_H

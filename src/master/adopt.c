@@ -16,12 +16,12 @@
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/log.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 #include "master/adopt.h"
 
 /* After SIGKILL. */
 #define KILL_WAIT_MS 2000
-/* Acceptors that may hold the roster, one after the other. */
+/* Acceptors that may hold the scoreboard, one after the other. */
 #define HOLDERS_MAX (CONFIG_ACCEPTORS_MAX + 1)
 
 /* Children of this process. */
@@ -104,22 +104,24 @@ adopt_clear(struct master *m)
 bool
 adopt_knows(struct master *m, pid_t pid)
 {
-	return pid_index_find(&m->adopted, pid) != ROSTER_NONE;
+	return pid_index_find(&m->adopted, pid) != SCOREBOARD_NONE;
 }
 
 /* All that we know, in order; NULL: no memory.  To be freed. */
 static pid_t *
 list_known(struct master *m, size_t *count)
 {
-	pid_t *known = calloc(CHILDREN + ROSTER_MAX, sizeof(*known)), pid = 0;
-	uint32_t slot = ROSTER_NONE;
+	pid_t *known = calloc(CHILDREN + SCOREBOARD_MAX, sizeof(*known)),
+	      pid = 0;
+	uint32_t slot = SCOREBOARD_NONE;
 
 	if (known == NULL)
 		return NULL;
 	for (*count = 0; *count < CHILDREN; (*count)++)
 		known[*count] = m->children[*count].pid;
-	while (*count < CHILDREN + ROSTER_MAX &&
-	    (slot = roster_next(m->roster, 0, slot, &pid)) != ROSTER_NONE)
+	while (*count < CHILDREN + SCOREBOARD_MAX &&
+	    (slot = scoreboard_next(m->scoreboard, 0, slot, &pid)) !=
+		SCOREBOARD_NONE)
 		known[(*count)++] = pid;
 	qsort(known, *count, sizeof(*known), compare_pids);
 	return known;
@@ -151,7 +153,7 @@ find_orphan(struct master *m)
 static void
 kill_holder(pid_t holder)
 {
-	log_warnx("acceptor (pid %ld) does not let go of the roster; "
+	log_warnx("acceptor (pid %ld) does not let go of the scoreboard; "
 		  "killing it",
 	    (long)holder);
 	if (holder > 0 && kill(holder, SIGKILL) == -1)
@@ -165,7 +167,7 @@ release(struct master *m, uint32_t slot)
 	int i;
 
 	for (i = 0; i < HOLDERS_MAX; i++) {
-		holder = roster_release_soon(m->roster, slot);
+		holder = scoreboard_release_soon(m->scoreboard, slot);
 		if (holder == 0)
 			return;
 		kill_holder(holder);
@@ -177,12 +179,12 @@ release(struct master *m, uint32_t slot)
 static void
 release_reaped(struct master *m, pid_t acceptor)
 {
-	uint32_t slot = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE;
 	siginfo_t info;
 	pid_t pid = 0;
 
-	while ((slot = roster_next(m->roster, acceptor, slot, &pid)) !=
-	    ROSTER_NONE)
+	while ((slot = scoreboard_next(m->scoreboard, acceptor, slot, &pid)) !=
+	    SCOREBOARD_NONE)
 		if (waitid(P_PID, (id_t)pid, &info,
 			WEXITED | WNOHANG | WNOWAIT) == -1)
 			release(m, slot);
@@ -192,11 +194,11 @@ release_reaped(struct master *m, pid_t acceptor)
 static void
 index_adopted(struct master *m)
 {
-	uint32_t slot = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE;
 	pid_t pid = 0;
 
-	while ((slot = roster_next(m->roster, getpid(), slot, &pid)) !=
-	    ROSTER_NONE)
+	while ((slot = scoreboard_next(m->scoreboard, getpid(), slot, &pid)) !=
+	    SCOREBOARD_NONE)
 		if (!adopt_knows(m, pid))
 			pid_index_add(&m->adopted, pid, slot);
 }
@@ -210,7 +212,7 @@ take_slots(struct master *m, pid_t acceptor, pid_t orphan)
 	int i;
 
 	for (i = 0; i < HOLDERS_MAX; i++) {
-		holder = roster_adopt(m->roster, acceptor, orphan);
+		holder = scoreboard_adopt(m->scoreboard, acceptor, orphan);
 		if (holder == 0)
 			return;
 		kill_holder(holder);
@@ -233,7 +235,7 @@ adopt_workers(struct master *m, pid_t acceptor)
 	pid_t orphan = 0;
 
 	release_reaped(m, acceptor);
-	if (roster_has_unnamed(m->roster, acceptor))
+	if (scoreboard_has_unnamed(m->scoreboard, acceptor))
 		orphan = find_orphan(m);
 	take_slots(m, acceptor, orphan);
 	index_adopted(m);
@@ -243,12 +245,13 @@ void
 adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 {
 	uint32_t slot = pid_index_find(&m->adopted, pid);
-	char report[ROSTER_REPORT_SIZE];
+	char report[SCOREBOARD_REPORT_SIZE];
 
-	if (slot == ROSTER_NONE)
+	if (slot == SCOREBOARD_NONE)
 		return;
 	if (WIFSIGNALED(status)) {
-		roster_report(m->roster, slot, pid, status, use, report);
+		scoreboard_report(m->scoreboard, slot, pid, status, use,
+		    report);
 		log_warnx("%s", report);
 	}
 	pid_index_remove(&m->adopted, slot);
@@ -276,7 +279,8 @@ reap_all(struct master *m)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
-		if ((slot = pid_index_find(&m->adopted, pid)) != ROSTER_NONE)
+		if ((slot = pid_index_find(&m->adopted, pid)) !=
+		    SCOREBOARD_NONE)
 			pid_index_remove(&m->adopted, slot);
 	/* Not ECHILD. */
 	return pid == 0 && !pid_index_is_empty(&m->adopted);

@@ -1,6 +1,6 @@
 /*
  * Workers of an acceptor that has died are the master's (it is their
- * subreaper): it reaps them, reports their crashes and keeps the roster
+ * subreaper): it reaps them, reports their crashes and keeps the scoreboard
  * right.
  */
 

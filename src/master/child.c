@@ -53,7 +53,7 @@ list_fds(const struct child *c, int channel_fd, int *fds)
 	fds[0] = channel_fd;
 	fds[CHANNEL_LIFELINE_FD - CHANNEL_FD] = c->lifeline_fd;
 	fds[CHANNEL_PROGRAM_FD - CHANNEL_FD] = c->program_fd;
-	fds[CHANNEL_ROSTER_FD - CHANNEL_FD] = c->roster_fd;
+	fds[CHANNEL_SCOREBOARD_FD - CHANNEL_FD] = c->scoreboard_fd;
 	for (i = 0; i < c->listens; i++)
 		fds[CHANNEL_LISTEN_FD - CHANNEL_FD + i] = c->listen_fds[i];
 }
@@ -84,7 +84,7 @@ arrange_fds(const struct child *c, int channel_fd)
 __attribute__((noreturn)) static void
 child_exec(const struct child *c, int channel_fd)
 {
-	char name[32], room[] = CHANNEL_ROOM;
+	char name[32], room[] = TITLE_PADDING;
 	char *const argv[] = { name, room, NULL };
 
 	snprintf(name, sizeof(name), "kvd-%s", c->spec->name);
@@ -125,10 +125,10 @@ child_rules(const struct child *c, const struct config *config)
 /* Returns -1 with errno, and is to be called again. */
 static int
 send_config(const struct child *c, const struct config *config,
-    const struct channel_terms *terms)
+    const struct startup_params *params)
 {
 	if (c->channel_fd == -1 ||
-	    channel_send_config(c->channel_fd, config, terms) == 0)
+	    channel_send_config(c->channel_fd, config, params) == 0)
 		return 0;
 	/* One that has died is heard of otherwise. */
 	return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
@@ -136,12 +136,12 @@ send_config(const struct child *c, const struct config *config,
 
 void
 child_configure(struct child *c, const struct config *config,
-    const struct channel_terms *terms)
+    const struct startup_params *params)
 {
 	bool first = c->configure_at_ms == CLOCK_NEVER;
 
 	c->configure_at_ms = CLOCK_NEVER;
-	if (send_config(c, config, terms) == 0)
+	if (send_config(c, config, params) == 0)
 		return;
 	if (first)
 		log_warn("cannot configure the %s; trying again",
@@ -151,7 +151,7 @@ child_configure(struct child *c, const struct config *config,
 
 int
 child_start(struct child *c, const struct config *config,
-    const struct channel_terms *terms)
+    const struct startup_params *params)
 {
 	int pair[2];
 
@@ -167,7 +167,7 @@ child_start(struct child *c, const struct config *config,
 		return -1;
 	}
 	c->channel_fd = pair[0];
-	child_configure(c, config, terms);
+	child_configure(c, config, params);
 	log_debug("%s started, pid %ld", c->spec->name, (long)c->pid);
 	return 0;
 }

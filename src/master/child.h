@@ -31,7 +31,7 @@ struct child {
 	const struct child_spec *spec;
 	int program_fd; /* the executable, whatever has its name now */
 	const int *workdir_fd; /* whatever has its name now; NULL: / */
-	int lifeline_fd, roster_fd; /* for an acceptor; else -1 */
+	int lifeline_fd, scoreboard_fd; /* for an acceptor; else -1 */
 	const int *listen_fds; /* become CHANNEL_LISTEN_FD and following */
 	size_t listens;
 
@@ -49,11 +49,11 @@ struct policy_rules child_rules(const struct child *, const struct config *);
  * or -1 with errno when it could not be forked.
  */
 int child_start(struct child *, const struct config *,
-    const struct channel_terms *);
+    const struct startup_params *);
 /* Sends its configuration, at first or again.  What is short is tried again
  * when configure_at_ms has passed. */
 void child_configure(struct child *, const struct config *,
-    const struct channel_terms *);
+    const struct startup_params *);
 /* Sends a signal. */
 void child_signal(const struct child *, int signo);
 /* It has been reaped. */

@@ -37,7 +37,7 @@ start(struct master *m, struct child *c)
 
 	if (c->spec->stage == STAGE_REGISTRY)
 		repair(m);
-	if (child_start(c, m->config, &m->terms) == 0)
+	if (child_start(c, m->config, &m->params) == 0)
 		return;
 	/* What is short may be had again in a moment. */
 	if (log_limit_allows(&m->shortages, clock_ms(), &skipped))

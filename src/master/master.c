@@ -89,10 +89,10 @@ start(struct master *m)
 	    (m->status = prepare_children(m)) != EX_OK)
 		return m->status;
 	if (!m->options->foreground) {
-		m->terms.log_where |= LOG_TO_SYSLOG;
+		m->params.log_where |= LOG_TO_SYSLOG;
 		m->daemon_fd = daemon_start();
 	}
-	log_init("master", m->terms.log_where, m->terms.verbose);
+	log_init("master", m->params.log_where, m->params.verbose);
 	set_title(m->options->argv[0]);
 	m->status = prepare_run(m);
 	if (m->status == EX_OK)
@@ -112,10 +112,10 @@ master_main(struct options *options, struct config *config)
 		fatalx(EX_OSERR, "out of memory");
 	m->options = options;
 	m->config = config;
-	m->terms.log_where = LOG_TO_STDERR;
-	m->terms.verbose = options->verbose;
-	m->terms.wall_base_ms = clock_wall_base();
-	m->signal_fd = m->roster_fd = m->daemon_fd = -1;
+	m->params.log_where = LOG_TO_STDERR;
+	m->params.verbose = options->verbose;
+	m->params.wall_base_ms = clock_wall_base();
+	m->signal_fd = m->scoreboard_fd = m->daemon_fd = -1;
 	m->runtime_fd = m->workdir_fd = -1;
 	m->registry_listener.fd = -1;
 	m->lifeline[0] = m->lifeline[1] = -1;

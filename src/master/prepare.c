@@ -25,7 +25,7 @@
 #include "common/clock.h"
 #include "common/directory.h"
 #include "common/log.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 #include "master/adopt.h"
 #include "master/limits.h"
 #include "master/prepare.h"
@@ -99,7 +99,7 @@ static void
 init_child(struct master *m, struct child *c, const struct child_spec *spec)
 {
 	c->spec = spec;
-	c->lifeline_fd = c->roster_fd = c->channel_fd = -1;
+	c->lifeline_fd = c->scoreboard_fd = c->channel_fd = -1;
 	c->program_fd = m->program_fds[spec->stage];
 	c->configure_at_ms = CLOCK_NEVER;
 	policy_init(&c->policy);
@@ -298,8 +298,8 @@ open_events(struct master *m)
 	if ((m->signal_fd =
 		    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    pipe2(m->lifeline, O_CLOEXEC) == -1 ||
-	    (m->roster_fd = roster_create()) == -1 ||
-	    (m->roster = roster_open(m->roster_fd)) == NULL ||
+	    (m->scoreboard_fd = scoreboard_create()) == -1 ||
+	    (m->scoreboard = scoreboard_open(m->scoreboard_fd)) == NULL ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 || adopt_init(m) == -1)
 		return complain(EX_OSERR, "cannot start: %s%s", strerror(errno),
 		    errno == EFBIG ? ": raise ulimit -f, LimitFSIZE" : "");
@@ -313,11 +313,11 @@ connect_children(struct master *m)
 
 	c->listen_fds = &m->registry_listener.fd;
 	c->listens = 1;
-	c->roster_fd = m->roster_fd;
+	c->scoreboard_fd = m->scoreboard_fd;
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
 		c->workdir_fd = &m->workdir_fd;
 		c->lifeline_fd = m->lifeline[0];
-		c->roster_fd = m->roster_fd;
+		c->scoreboard_fd = m->scoreboard_fd;
 	}
 	prepare_listens(m);
 }
@@ -413,9 +413,9 @@ prepare_undo(struct master *m)
 	listeners_close(&m->listeners);
 	listener_close(&m->registry_listener);
 	adopt_clear(m);
-	if (m->roster != NULL)
-		roster_close(m->roster);
-	close_fd(&m->roster_fd);
+	if (m->scoreboard != NULL)
+		scoreboard_close(m->scoreboard);
+	close_fd(&m->scoreboard_fd);
 	if (has_pidfile(m))
 		(void)pidfile_remove(m->pidfile);
 	else if (m->pidfile != NULL)

@@ -96,7 +96,7 @@ tell_registry(struct master *m)
 		children_event(m, c, POLICY_REPLACE);
 		child_signal(c, SIGKILL);
 	} else
-		child_configure(c, m->config, &m->terms);
+		child_configure(c, m->config, &m->params);
 }
 
 void

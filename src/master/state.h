@@ -18,7 +18,7 @@
 #include "master/options.h"
 
 struct pidfh;
-struct roster;
+struct scoreboard;
 
 /* Children stop in the reverse of this order; those of one stage together. */
 enum stage {
@@ -36,7 +36,7 @@ enum stage {
 struct master {
 	struct options *options;
 	struct config *config;
-	struct channel_terms terms;
+	struct startup_params params;
 	struct child children[CHILDREN];
 	char workdir[1024]; /* where acceptors and workers live */
 	int workdir_fd; /* that very directory */
@@ -44,8 +44,8 @@ struct master {
 	int program_fds[STAGES]; /* the helpers, to be executed */
 	int signal_fd;
 	int lifeline[2]; /* ours is [1]; nobody writes */
-	int roster_fd;
-	struct roster *roster;
+	int scoreboard_fd;
+	struct scoreboard *scoreboard;
 	struct pid_index adopted; /* workers whose acceptor has died */
 	struct listener registry_listener;
 	struct listeners listeners;

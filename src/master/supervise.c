@@ -230,14 +230,14 @@ read_channel(struct master *m, struct child *c)
 		return;
 	case CHANNEL_READY:
 		if (c->spec->stage == STAGE_REGISTRY)
-			m->terms.store = store;
+			m->params.store = store;
 		child_is_ready(m, c);
 		return;
 	case CHANNEL_PONG:
 		heartbeat_pong(&c->heartbeat);
 		return;
 	case CHANNEL_RENEW:
-		child_configure(c, m->config, &m->terms);
+		child_configure(c, m->config, &m->params);
 		return;
 	default:
 		/* End of file: SIGCHLD tells the rest. */
@@ -279,7 +279,7 @@ run_timers(struct master *m)
 	for (c = m->children; c < m->children + CHILDREN; c++) {
 		beat(m, c, now_ms);
 		if (c->configure_at_ms <= now_ms)
-			child_configure(c, m->config, &m->terms);
+			child_configure(c, m->config, &m->params);
 		if (c->policy.deadline_ms <= now_ms)
 			children_event(m, c, POLICY_DEADLINE);
 		if (c->policy.deadline_ms < next_ms)

@@ -135,7 +135,7 @@ call_put_ex(struct call_context *ctx, const struct fields *args)
 static enum store_result
 call_drop(struct call_context *ctx, const struct fields *args)
 {
-	upkeep_set_purge(ctx->registry);
+	housekeeping_set_purge(ctx->registry);
 	return change_drop(&ctx->registry->changes, ctx->view, args->bucket);
 }
 

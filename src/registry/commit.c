@@ -35,14 +35,14 @@ commit_run(struct registry *r)
 	warning_check_store(r, store_batch(r->store, &view));
 	result = session_record(r, view);
 	if (result == STORE_OK)
-		result = upkeep_next_expiry(view, &expiry_ms);
+		result = housekeeping_next_expiry(view, &expiry_ms);
 	if (result == STORE_OK)
 		result = store_commit(r->store);
 	warning_check_store(r, result);
 	if (result == STORE_FULL)
 		return false;
 	r->commits++;
-	upkeep_set_expiry(r, expiry_ms);
+	housekeeping_set_expiry(r, expiry_ms);
 	events_publish(r);
 	session_committed(r);
 	plan_sync(r);

@@ -58,12 +58,12 @@ remove_some(struct registry *r)
 	enum store_result result;
 
 	begin(r, true);
-	result = upkeep_run_full(r);
+	result = housekeeping_run_full(r);
 	warning_check_store(r, result);
 	if (result == STORE_FULL ||
 	    (store_batch_open(r->store) && !commit_run(r))) {
 		end_listings(r);
-		upkeep_pause(r);
+		housekeeping_pause(r);
 	}
 }
 

@@ -15,20 +15,20 @@ int
 main(int argc, char *argv[])
 {
 	char error[CONFIG_ERROR_SIZE];
-	struct channel_terms terms;
+	struct startup_params params;
 	struct config config;
 	struct title title;
 	int status;
 
 	startup_child("kvd-registry");
 	log_init("registry", LOG_TO_STDERR, false);
-	status = channel_recv_config(&config, &terms, error);
+	status = channel_recv_config(&config, &params, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
-	log_init("registry", terms.log_where, terms.verbose);
+	log_init("registry", params.log_where, params.verbose);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: registry");
-	status = registry_main(&config, &terms);
+	status = registry_main(&config, &params);
 	config_clear(&config);
 	return status;
 }

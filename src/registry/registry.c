@@ -16,7 +16,7 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 #include "common/startup.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
@@ -101,7 +101,7 @@ open_store(struct registry *r, const struct channel_store *before)
 	}
 	set_cache(r);
 	session_list(r);
-	if (upkeep_init(r) != STORE_OK)
+	if (housekeeping_init(r) != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	store_release(r->store);
 }
@@ -165,7 +165,7 @@ handle_event(struct registry *r, const struct epoll_event *event)
 	struct conn *c = event->data.ptr;
 
 	if (event->data.ptr == &source_listen) {
-		r->accepts = true;
+		r->accept_pending = true;
 	} else if (event->data.ptr == &source_channel) {
 		read_channel(r);
 	} else if (event->data.ptr == &source_signal) {
@@ -190,8 +190,8 @@ next_deadline(const struct registry *r)
 		return 0;
 	if (r->sync_at_ms < deadline_ms)
 		deadline_ms = r->sync_at_ms;
-	if (upkeep_deadline(r) < deadline_ms)
-		deadline_ms = upkeep_deadline(r);
+	if (housekeeping_deadline(r) < deadline_ms)
+		deadline_ms = housekeeping_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
 	if (r->cache_at_ms < deadline_ms)
@@ -245,16 +245,16 @@ serve(struct registry *r)
 			fatal(EX_OSERR, "epoll_wait");
 		for (i = 0; i < n; i++)
 			handle_event(r, &events[i]);
-		if (!TAILQ_EMPTY(&r->ready) || upkeep_is_due(r))
+		if (!TAILQ_EMPTY(&r->ready) || housekeeping_is_due(r))
 			turn_run(r);
 		/*
 		 * Last: a client whose worker has died may come with the next
 		 * one, and what the dead one had asked is to be executed, or
 		 * dropped, before that one's turn.
 		 */
-		if (r->accepts && conn_accept(r) == -1)
+		if (r->accept_pending && conn_accept(r) == -1)
 			pause_listening(r, true);
-		r->accepts = false;
+		r->accept_pending = false;
 		run_timers(r);
 	}
 }
@@ -268,14 +268,14 @@ registry_clear(struct registry *r)
 	while ((c = TAILQ_FIRST(&r->idle)) != NULL ||
 	    (c = TAILQ_FIRST(&r->ready)) != NULL)
 		conn_close(r, c);
-	while ((o = TAILQ_FIRST(&r->left)) != NULL)
-		outcome_free(&r->left, o);
+	while ((o = TAILQ_FIRST(&r->orphaned)) != NULL)
+		outcome_free(&r->orphaned, o);
 	change_clear(&r->changes);
 	store_close(r->store);
 }
 
 int
-registry_main(struct config *config, const struct channel_terms *terms)
+registry_main(struct config *config, const struct startup_params *params)
 {
 	struct channel_store store;
 	struct registry r = { .config = config,
@@ -283,23 +283,24 @@ registry_main(struct config *config, const struct channel_terms *terms)
 		.listen_at_ms = CLOCK_NEVER,
 		.cache_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER,
-		.wall_base_ms = terms->wall_base_ms,
+		.wall_base_ms = params->wall_base_ms,
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);
 	TAILQ_INIT(&r.recorded);
-	TAILQ_INIT(&r.left);
+	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
 	RB_INIT(&r.topics);
 	/* Without it, what STATS says of it is 0. */
-	if ((r.refused_clients = roster_map_refused(CHANNEL_ROSTER_FD)) == NULL)
-		log_warn("roster");
+	if ((r.refused_clients =
+		    scoreboard_map_refused(CHANNEL_SCOREBOARD_FD)) == NULL)
+		log_warn("scoreboard");
 	/* It may wait for a lock.  Until there is a store there is nothing to
 	 * bring to an orderly end, and SIGTERM does what it does by default. */
 	startup_unblock();
-	open_store(&r, &terms->store);
+	open_store(&r, &params->store);
 	open_events(&r);
 	store_identity(r.store, store.id);
 	if (channel_send_ready(&store) == -1)

@@ -16,7 +16,7 @@
 #include "registry/change.h"
 #include "registry/events.h"
 #include "registry/outcome.h"
-#include "registry/upkeep.h"
+#include "registry/housekeeping.h"
 #include "registry/warning.h"
 
 struct conn;
@@ -33,7 +33,7 @@ struct registry {
 	unsigned int conns;
 	/* Connections that have, or are to have, a record of outcomes. */
 	struct conn_list recorded;
-	struct outcome_list left; /* records without a connection */
+	struct outcome_list orphaned; /* records without a connection */
 	struct topic_tree topics; /* who has subscribed to what */
 	struct conn_list notified; /* have events of this turn */
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
@@ -43,7 +43,7 @@ struct registry {
 	/* The time of day is this and CLOCK_BOOTTIME (common/clock.h). */
 	int64_t wall_base_ms;
 	int64_t wall_ms; /* of this turn: what entries expire by */
-	struct upkeep upkeep;
+	struct housekeeping housekeeping;
 	struct warnings warnings;
 	/* Since the start, for STATS. */
 	int64_t started_ms;
@@ -56,7 +56,7 @@ struct registry {
 	} turn;
 
 	int64_t sync_at_ms; /* CLOCK_NEVER unless commits wait for a sync */
-	bool accepts; /* workers wait to be accepted */
+	bool accept_pending; /* workers wait to be accepted */
 	int64_t listen_at_ms; /* when to accept again after a shortage */
 	int64_t cache_at_ms; /* when to try again to have a cache */
 	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
@@ -64,6 +64,6 @@ struct registry {
 
 /* Runs until told to stop; returns the process's exit status.  The base is
  * the master's clock_wall_base(): it outlives this process. */
-int registry_main(struct config *, const struct channel_terms *);
+int registry_main(struct config *, const struct startup_params *);
 
 #endif

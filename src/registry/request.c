@@ -130,7 +130,7 @@ may_subscribe(struct registry *r, struct conn *c)
 	if (!store_batch_open(r->store))
 		return true;
 	conn_set_first(r, c);
-	upkeep_skip_next(r);
+	housekeeping_skip_next(r);
 	return false;
 }
 

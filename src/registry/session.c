@@ -43,7 +43,7 @@ is_delivered(const struct conn *c)
 static void
 wait_for_worker(struct registry *r, uint64_t session, int64_t expire_ms)
 {
-	if (outcome_leave(&r->left, session, expire_ms) == -1)
+	if (outcome_leave(&r->orphaned, session, expire_ms) == -1)
 		fatal(EX_OSERR, "outcomes");
 }
 
@@ -96,7 +96,7 @@ session_claim(struct registry *r, struct conn *c)
 	struct store_view *view;
 	struct bytes frames = { NULL, 0 };
 
-	outcome_claim(&r->left, s->id);
+	outcome_claim(&r->orphaned, s->id);
 	take_from_earlier(r, s->id);
 	warning_check_store(r, store_snapshot(r->store, &view));
 	result = store_get_outcome(view, s->id, &frames);
@@ -152,7 +152,7 @@ session_record(struct registry *r, struct store_view *view)
 		if ((result = record_conn(c, view)) != STORE_OK)
 			return result;
 	while (result == STORE_OK &&
-	    (o = outcome_expired(&r->left, o, r->now_ms)) != NULL)
+	    (o = outcome_expired(&r->orphaned, o, r->now_ms)) != NULL)
 		result = store_delete_outcome(view, o->session);
 	return result;
 }
@@ -168,8 +168,8 @@ session_committed(struct registry *r)
 			c->session.deleting = false;
 			set_recorded(r, c, false);
 		}
-	while ((o = outcome_expired(&r->left, NULL, r->now_ms)) != NULL)
-		outcome_free(&r->left, o);
+	while ((o = outcome_expired(&r->orphaned, NULL, r->now_ms)) != NULL)
+		outcome_free(&r->orphaned, o);
 }
 
 void

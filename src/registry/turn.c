@@ -33,7 +33,7 @@ greet_all(struct registry *r)
 static void
 keep_up(struct registry *r)
 {
-	enum store_result result = upkeep_run(r);
+	enum store_result result = housekeeping_run(r);
 
 	warning_check_store(r, result);
 	r->turn.full = result == STORE_FULL;

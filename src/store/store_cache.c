@@ -50,7 +50,7 @@ struct store_cache {
 	uint32_t segments;
 	uint32_t segment; /* that is being filled */
 	uint32_t counter; /* chooses among equals */
-	bool unsettled; /* something is set in: */
+	bool batch_pending; /* something is set in: */
 	uint8_t dropped[DROPPED_BITS / 8];
 };
 
@@ -147,7 +147,7 @@ store_cache_get(struct store_cache *c, struct bytes key, struct bytes *value)
 }
 
 void
-store_cache_drop(struct store_cache *c, struct bytes key)
+store_cache_invalidate(struct store_cache *c, struct bytes key)
 {
 	struct slot *slot;
 	uint32_t hash;
@@ -156,18 +156,18 @@ store_cache_drop(struct store_cache *c, struct bytes key)
 		return;
 	hash = crc32c(0, key.data, key.size);
 	c->dropped[hash % DROPPED_BITS / 8] |= (uint8_t)(1 << hash % 8);
-	c->unsettled = true;
+	c->batch_pending = true;
 	if ((slot = find(c, key, hash)) != NULL)
 		slot->place = 0;
 }
 
 void
-store_cache_settle(struct store_cache *c)
+store_cache_end_batch(struct store_cache *c)
 {
-	if (c == NULL || !c->unsettled)
+	if (c == NULL || !c->batch_pending)
 		return;
 	memset(c->dropped, 0, sizeof(c->dropped));
-	c->unsettled = false;
+	c->batch_pending = false;
 }
 
 static bool

@@ -42,8 +42,8 @@ bool store_cache_get(struct store_cache *, struct bytes key,
 /* Takes a record that get has just not found; or does not. */
 void store_cache_put(struct store_cache *, struct bytes key,
     struct bytes value);
-void store_cache_drop(struct store_cache *, struct bytes key);
+void store_cache_invalidate(struct store_cache *, struct bytes key);
 /* The batch of writes has ended. */
-void store_cache_settle(struct store_cache *);
+void store_cache_end_batch(struct store_cache *);
 
 #endif

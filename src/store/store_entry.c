@@ -20,7 +20,8 @@ read_cached(struct store_view *v, MDB_val key, MDB_val *val)
 	struct store *s = v->store;
 	struct bytes record;
 
-	if (!v->newest || !store_cache_get(s->cache, bytes_of(key), &record)) {
+	if (!v->cacheable ||
+	    !store_cache_get(s->cache, bytes_of(key), &record)) {
 		s->cache_misses++;
 		return false;
 	}
@@ -30,7 +31,7 @@ read_cached(struct store_view *v, MDB_val key, MDB_val *val)
 		return true;
 	}
 	/* The memory is bad, or something has written to it. */
-	store_cache_drop(s->cache, bytes_of(key));
+	store_cache_invalidate(s->cache, bytes_of(key));
 	s->cache_misses++;
 	return false;
 }
@@ -54,7 +55,7 @@ read_record(struct store_view *v, MDB_val key, MDB_val *val)
 		    s->dir, (unsigned long long)v->id);
 	/* Not what the batch has written, which may never be committed, nor
 	 * what it has written over, which is in the snapshot still. */
-	if (v->newest)
+	if (v->cacheable)
 		store_cache_put(s->cache, bytes_of(key), bytes_of(*val));
 	return STORE_OK;
 }
@@ -139,7 +140,7 @@ put_entry(struct store_view *v, struct bytes key, struct bytes value,
 	int rc;
 
 	entry_key_make(&k, v->id, key);
-	store_cache_drop(s->cache, bytes_of(k.val));
+	store_cache_invalidate(s->cache, bytes_of(k.val));
 	rc = mdb_put(v->txn, s->entries, &k.val, &val,
 	    MDB_RESERVE | MDB_NOOVERWRITE);
 	if (rc == 0) {
@@ -207,7 +208,7 @@ store_delete(struct store_view *v, struct bytes bucket, struct bytes key)
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
 	entry_key_make(&k, v->id, key);
-	store_cache_drop(s->cache, bytes_of(k.val));
+	store_cache_invalidate(s->cache, bytes_of(k.val));
 	rc = mdb_get(v->txn, s->entries, &k.val, &val);
 	if (rc == 0) {
 		expiry = entry_expiry(val);

@@ -164,7 +164,7 @@ remove_entry(struct store_view *v, struct row *r)
 	MDB_val val;
 	int rc;
 
-	store_cache_drop(s->cache,
+	store_cache_invalidate(s->cache,
 	    (struct bytes){ r->entry.val.mv_data, r->entry.val.mv_size });
 	rc = mdb_get(v->txn, s->entries, &r->entry.val, &val);
 	if (rc == 0 && entry_expiry(val) != r->expiry)

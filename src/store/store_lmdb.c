@@ -72,7 +72,7 @@ store_snapshot(struct store *s, struct store_view **view)
 		rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &s->snapshot.txn);
 	else
 		rc = mdb_txn_renew(s->snapshot.txn);
-	s->snapshot.open = s->snapshot.newest = rc == 0;
+	s->snapshot.open = s->snapshot.cacheable = rc == 0;
 	return store_lmdb_result(s, "snapshot", rc);
 }
 
@@ -120,8 +120,8 @@ store_commit(struct store *s)
 	}
 	rc = mdb_txn_commit(s->batch.txn);
 	store_view_forget(&s->batch);
-	s->snapshot.newest = false;
-	store_cache_settle(s->cache);
+	s->snapshot.cacheable = false;
+	store_cache_end_batch(s->cache);
 	if (rc == 0 && s->sync_ms != STORE_SYNC_ALWAYS)
 		s->unsynced = true;
 	return store_lmdb_result(s, "commit", rc);
@@ -135,7 +135,7 @@ store_abort(struct store *s)
 	store_undo(s);
 	mdb_txn_abort(s->batch.txn);
 	store_view_forget(&s->batch);
-	store_cache_settle(s->cache);
+	store_cache_end_batch(s->cache);
 }
 
 /* LMDB's nested transactions: the parent rests while its child lives. */

@@ -25,7 +25,7 @@ struct store_view {
 	MDB_txn *txn;
 	bool open;
 	bool writes;
-	bool newest; /* the batch; the snapshot until the next commit */
+	bool cacheable; /* the batch; the snapshot until the next commit */
 
 	bool known; /* the fields below are valid */
 	bool changed; /* count is to be written back */
@@ -88,7 +88,7 @@ enum store_result store_identify(struct store *, const struct store_options *);
 /* Makes the names in the data directory, and its own, durable. */
 enum store_result store_sync_directory(struct store *);
 
-/* store_room.c */
+/* store_space.c */
 
 /* Size of data.mdb, which is open. */
 enum store_result store_data_size(struct store *, size_t *size);

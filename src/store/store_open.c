@@ -248,7 +248,7 @@ store_open(struct store **store, const struct store_options *o)
 	s->dirfd = s->lockfd = s->fd = -1;
 	s->sync_ms = o->sync_ms;
 	s->snapshot.store = s->batch.store = s;
-	s->batch.writes = s->batch.newest = true;
+	s->batch.writes = s->batch.cacheable = true;
 	TAILQ_INIT(&s->pins);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");

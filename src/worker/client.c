@@ -17,29 +17,29 @@
 
 /* How long to listen to a client that has been told that all is over. */
 #define LINGER_MS 1000
-/* Who asks again within this time is brisk. */
-#define BRISK_MS 100
+/* Who asks again within this time is hot. */
+#define HOT_MS 100
 /* Whoever stops all of kvd with SIGTERM may reach this process first: if the
  * lifeline ends within this time after the signal, kvd stops. */
 #define TOLD_MS 1000
 
 /*
- * A brisk client is waited for in recv(2) itself: a system call less for each
+ * A hot client is waited for in recv(2) itself: a system call less for each
  * request.  What else there is to wait for is seen when that gives up, or when
  * this time has passed since poll(2) last looked.
  */
 static bool
 is_brisk(const struct client *c, int64_t now_ms, int64_t deadline_ms)
 {
-	return now_ms - c->brisk_at_ms < BRISK_MS &&
-	    (deadline_ms == CLOCK_NEVER || deadline_ms - now_ms >= BRISK_MS);
+	return now_ms - c->hot_at_ms < HOT_MS &&
+	    (deadline_ms == CLOCK_NEVER || deadline_ms - now_ms >= HOT_MS);
 }
 
-/* Waits as long as a brisk client needs. */
+/* Waits as long as a hot client needs. */
 static ssize_t
 read_brisk(struct client *c)
 {
-	if (!c->timed && io_set_timeouts(c->fd, BRISK_MS) == -1)
+	if (!c->timed && io_set_timeouts(c->fd, HOT_MS) == -1)
 		return IO_AGAIN;
 	c->timed = true;
 	return io_recv_buf(c->fd, &c->in, 0);
@@ -65,7 +65,7 @@ wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms)
 	int64_t soon_ms;
 	int ready;
 
-	if (c->expendable || (soon_ms = clock_ms() + BRISK_MS) >= deadline_ms)
+	if (c->expendable || (soon_ms = clock_ms() + HOT_MS) >= deadline_ms)
 		return io_poll(pfds, n, deadline_ms);
 	ready = io_poll(pfds, n, soon_ms);
 	if (ready != IO_AGAIN)
@@ -146,7 +146,7 @@ client_next(struct client *c, int other_fd, int64_t deadline_ms)
 	if (event != CLIENT_INPUT)
 		return event;
 	now_ms = clock_ms();
-	c->brisk_at_ms = now_ms - since_ms < BRISK_MS ? now_ms : 0;
+	c->hot_at_ms = now_ms - since_ms < HOT_MS ? now_ms : 0;
 	/* That there is nothing after all does no harm. */
 	return describe_read(c, io_recv_buf(c->fd, &c->in, MSG_DONTWAIT));
 }

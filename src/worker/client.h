@@ -23,7 +23,7 @@ struct client {
 	bool tried; /* to read, at least once */
 	bool timed; /* SO_RCVTIMEO is set */
 	bool expendable; /* the kernel was told so, once it had to wait */
-	int64_t brisk_at_ms; /* when it last asked again at once, by poll(2) */
+	int64_t hot_at_ms; /* when it last asked again at once, by poll(2) */
 	struct buf in;
 	struct buf out;
 };

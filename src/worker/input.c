@@ -172,7 +172,7 @@ run_event(struct worker *w, enum telnet_event event)
 		w->discarding = false;
 		break;
 	case TELNET_ANSWER:
-		if (!replies_settle(w))
+		if (!replies_drain(w))
 			return false;
 		if (!w->over)
 			telnet_answer(&w->telnet, &w->client.out);
@@ -219,9 +219,9 @@ input_run(struct worker *w, size_t old)
 		good = run_lines(w);
 	else
 		good = run_telnet(w, old);
-	good = good && replies_settle(w) && replies_take_events(w) &&
+	good = good && replies_drain(w) && replies_take_events(w) &&
 	    client_flush(&w->client) == 0;
-	w->cell[0] = '\0';
+	w->slot_text[0] = '\0';
 	return good;
 }
 

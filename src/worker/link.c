@@ -156,12 +156,12 @@ pause_connecting(struct link *l, int64_t deadline_ms)
 static int
 link_connect(struct link *l, int64_t deadline_ms)
 {
-	if (l->fruitless && pause_connecting(l, deadline_ms) == -1)
+	if (l->no_reply_yet && pause_connecting(l, deadline_ms) == -1)
 		return -1;
 	while (try_connect(l) == -1)
 		if (pause_connecting(l, deadline_ms) == -1)
 			return -1;
-	l->fruitless = true;
+	l->no_reply_yet = true;
 	return 0;
 }
 
@@ -172,7 +172,7 @@ link_read(struct link *l, int flags)
 	ssize_t n = io_recv_buf(l->fd, &l->in, flags);
 
 	if (n > 0)
-		l->fruitless = false;
+		l->no_reply_yet = false;
 	return n;
 }
 
@@ -231,7 +231,7 @@ link_write(struct link *l, int64_t deadline_ms)
 }
 
 int
-link_drop(struct link *l)
+link_discard(struct link *l)
 {
 	struct message request;
 
@@ -253,7 +253,7 @@ take_reply(struct link *l, struct message *m)
 	    m->type != schema_find(l->request.type)->reply ||
 	    m->sequence != l->request.sequence)
 		return LINK_FAILED;
-	(void)link_drop(l);
+	(void)link_discard(l);
 	l->sent -= l->request.frame_size;
 	return LINK_REPLY;
 }
@@ -356,12 +356,12 @@ link_resume(struct link *l)
 {
 	if (l->fd != -1)
 		return 0;
-	if (l->fruitless) {
-		l->fruitless = false;
+	if (l->no_reply_yet) {
+		l->no_reply_yet = false;
 		return -1;
 	}
 	if (try_connect(l) == -1)
 		return -1;
-	l->fruitless = true;
+	l->no_reply_yet = true;
 	return 0;
 }

@@ -25,7 +25,7 @@ struct link {
 	size_t sent; /* bytes of `pending` that this connection has sent */
 	struct buf in;
 	bool repeats; /* `pending` was sent on an earlier connection */
-	bool fruitless; /* nothing has come on this connection */
+	bool no_reply_yet; /* nothing has come on this connection */
 	int64_t sent_ms; /* when `pending` was first sent */
 	struct events events; /* subscriptions, which are repeated as well */
 	struct message request; /* the one that the last reply is for */
@@ -50,7 +50,7 @@ void link_clear(struct link *);
  * but in `request`: LINK_REPLY.  LINK_NOTHING when nothing is pending.
  * LINK_FAILED when the registry did not answer in time, kvd stops, or there is
  * no memory (link_lacks_memory): the outcome of all that is pending is unknown,
- * and is to be dropped (link_drop).  m->body and request.body are valid until
+ * and is to be dropped (link_discard).  m->body and request.body are valid until
  * the next call.
  */
 enum link_result link_next(struct link *, struct message *m);
@@ -65,6 +65,6 @@ int link_resume(struct link *);
 /* Was there no memory for something?  Then this link is of no use any more. */
 bool link_lacks_memory(const struct link *);
 /* Drops the oldest pending request.  Returns 0 when there is none. */
-int link_drop(struct link *);
+int link_discard(struct link *);
 
 #endif

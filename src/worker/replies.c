@@ -92,7 +92,7 @@ is_lagged(struct worker *w)
 
 /* Takes all outstanding replies.  False: the client is gone, or is to go. */
 bool
-replies_settle(struct worker *w)
+replies_drain(struct worker *w)
 {
 	enum link_result result = LINK_NOTHING;
 	struct message m;
@@ -104,7 +104,7 @@ replies_settle(struct worker *w)
 		good = good && flush_some(w);
 	}
 	good = good && !link_lacks_memory(&w->link);
-	while (good && result == LINK_FAILED && link_drop(&w->link) == 1)
+	while (good && result == LINK_FAILED && link_discard(&w->link) == 1)
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
 	return good && !is_lagged(w);
 }
@@ -129,7 +129,7 @@ replies_take_events(struct worker *w)
 bool
 replies_answer(struct worker *w, enum status status)
 {
-	if (!replies_settle(w))
+	if (!replies_drain(w))
 		return false;
 	format_status(&w->client.out, status);
 	return true;

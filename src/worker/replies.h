@@ -12,7 +12,7 @@
 #include "worker/state.h"
 
 /* Takes all outstanding replies. */
-bool replies_settle(struct worker *);
+bool replies_drain(struct worker *);
 /* Answers without the registry, after all that was asked of it before. */
 bool replies_answer(struct worker *, enum status);
 /* One event; the events that have come, while no reply is awaited. */

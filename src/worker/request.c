@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "common/roster.h"
+#include "common/scoreboard.h"
 #include "proto/command.h"
 #include "proto/format.h"
 #include "proto/listing.h"
@@ -45,7 +45,7 @@ run_local(struct worker *w, const struct command *command,
 
 	if (command->local == COMMAND_COMMIT)
 		return commit(w);
-	if (!replies_settle(w))
+	if (!replies_drain(w))
 		return false;
 	switch (command->local) {
 	case COMMAND_ECHO:
@@ -111,7 +111,7 @@ run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 	}
 	if (link_lacks_memory(&w->link))
 		return false;
-	(void)link_drop(&w->link);
+	(void)link_discard(&w->link);
 	format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
 	*result = LISTING_END;
 	return true;
@@ -128,7 +128,7 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 	status = listing_parse(&listing, kind, words, n);
 	if (status != STATUS_OK)
 		return replies_answer(w, status);
-	if (!replies_settle(w))
+	if (!replies_drain(w))
 		return false;
 	w->listing = true;
 	while (result == LISTING_MORE)
@@ -163,7 +163,7 @@ request_run(struct worker *w, const struct bytes *words, size_t n)
 
 	if ((command = command_find(words, n)) == NULL)
 		return replies_answer(w, STATUS_UNKNOWN_COMMAND);
-	memcpy(w->cell, command->name, strlen(command->name) + 1);
+	memcpy(w->slot_text, command->name, strlen(command->name) + 1);
 	if (w->queue.open)
 		return run_queued(w, command, words, n);
 	switch (command->local) {

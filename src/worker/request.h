@@ -13,7 +13,7 @@
 
 /*
  * Answers the request that these words (at least one) make, or hands it to
- * the registry, whose reply replies_settle() takes.  False: this client is
+ * the registry, whose reply replies_drain() takes.  False: this client is
  * not to be served any more.
  */
 bool request_run(struct worker *, const struct bytes *words, size_t n);

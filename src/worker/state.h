@@ -33,7 +33,7 @@ struct worker {
 	bool starved; /* no memory, and not for one of the buffers here */
 	bool lagged; /* events were lost: the client is to be told */
 	int64_t first_at_ms; /* until when the first line has to have come */
-	char *cell; /* for crash reports: the command under way, or "" */
+	char *slot_text; /* for crash reports: the command under way, or "" */
 };
 
 #endif

@@ -115,7 +115,7 @@ worker_clear(struct worker *w)
  * The first memory of the buffers: for a client with a request or two it is
  * enough.  malloc(3) would have a new process copy pages for itself alone.
  */
-struct room {
+struct initial_buffers {
 	struct bytes words[16];
 	uint8_t in[512];
 	uint8_t link_in[512];
@@ -124,24 +124,25 @@ struct room {
 };
 
 static void
-lend(struct worker *w, struct room *room)
+lend(struct worker *w, struct initial_buffers *buffers)
 {
-	buf_init_with(&w->words, room->words, sizeof(room->words));
-	buf_init_with(&w->client.in, room->in, sizeof(room->in));
-	buf_init_with(&w->link.in, room->link_in, sizeof(room->link_in));
-	buf_init_with(&w->client.out, room->out, sizeof(room->out));
-	buf_init_with(&w->link.pending, room->pending, sizeof(room->pending));
+	buf_init_with(&w->words, buffers->words, sizeof(buffers->words));
+	buf_init_with(&w->client.in, buffers->in, sizeof(buffers->in));
+	buf_init_with(&w->link.in, buffers->link_in, sizeof(buffers->link_in));
+	buf_init_with(&w->client.out, buffers->out, sizeof(buffers->out));
+	buf_init_with(&w->link.pending, buffers->pending,
+	    sizeof(buffers->pending));
 }
 
 void
-worker_run(const struct config *config, const struct worker_terms *terms)
+worker_run(const struct config *config, const struct worker_params *params)
 {
-	struct worker w = { .config = config, .cell = terms->cell };
-	struct room room;
+	struct worker w = { .config = config, .slot_text = params->slot_text };
+	struct initial_buffers buffers;
 
-	w.client.fd = terms->fd;
-	w.client.signal_fd = terms->signal_fd;
-	w.client.lifeline_fd = terms->lifeline_fd;
+	w.client.fd = params->fd;
+	w.client.signal_fd = params->signal_fd;
+	w.client.lifeline_fd = params->lifeline_fd;
 	w.client.write_timeout_ms = config->write_timeout_ms;
 	w.client.stop_at_ms = CLOCK_NEVER;
 	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
@@ -149,9 +150,9 @@ worker_run(const struct config *config, const struct worker_terms *terms)
 	    CLOCK_NEVER :
 	    clock_ms() + config->first_command_timeout_ms;
 	input_init(&w);
-	link_init(&w.link, terms->session, terms->lifeline_fd,
+	link_init(&w.link, params->session, params->lifeline_fd,
 	    (int)config->registry_timeout_ms, config->runtime);
-	lend(&w, &room);
+	lend(&w, &buffers);
 	while (!w.over)
 		serve_once(&w);
 	if (lacks_memory(&w))

@@ -11,11 +11,11 @@
 #include "common/config.h"
 
 /* What a worker is told besides the configuration. */
-struct worker_terms {
+struct worker_params {
 	int fd; /* the client's */
 	int signal_fd; /* reads SIGTERM: this process is to end */
 	int lifeline_fd; /* at end of file: kvd stops */
-	char *cell; /* where it says what it does (common/roster.h) */
+	char *slot_text; /* where it says what it does (common/scoreboard.h) */
 	uint64_t session; /* random, and its own */
 };
 
@@ -24,6 +24,6 @@ struct worker_terms {
  * only in a build with sanitizers or coverage, which want to see it leave
  * through exit(3).
  */
-void worker_run(const struct config *, const struct worker_terms *);
+void worker_run(const struct config *, const struct worker_params *);
 
 #endif

@@ -16,7 +16,7 @@
 #include "torture/load.h"
 #include "torture/rest.h"
 #include "torture/server.h"
-#include "torture/talk.h"
+#include "torture/session.h"
 #include "torture/victim.h"
 
 /* Far longer than it takes, sanitizers and a busy machine included. */
@@ -64,14 +64,14 @@ start(struct torture *t)
 	if (!server_await(&t->server, SERVER_READY, START_MS))
 		errx(EX_UNAVAILABLE,
 		    "kvd does not start; its log is kept with -k");
-	fd = talk_open(&t->server.address);
-	if (!talk_ask(fd, "CREATE " LEDGER_BUCKET "\n", "OK\r\n"))
+	fd = session_open(&t->server.address);
+	if (!session_ask(fd, "CREATE " LEDGER_BUCKET "\n", "OK\r\n"))
 		errx(EX_UNAVAILABLE, "kvd makes no bucket");
 	if (t->options.initial > 0)
-		talk_load(fd, t->options.initial);
+		session_load(fd, t->options.initial);
 	t->report.counters =
-	    talk_ask(fd, "INCR " LEDGER_BUCKET " probe\n", "1\r\nOK\r\n");
-	talk_close(fd);
+	    session_ask(fd, "INCR " LEDGER_BUCKET " probe\n", "1\r\nOK\r\n");
+	session_close(fd);
 	rest_await(&t->server, &t->before, NULL);
 }
 
@@ -163,17 +163,17 @@ serve_new_client(struct torture *t)
 {
 	struct report *r = &t->report;
 	int64_t start_ms = clock_ms();
-	int fd = talk_open(&t->server.address);
+	int fd = session_open(&t->server.address);
 
-	if (!talk_ask(fd, "PUT " LEDGER_BUCKET " new 1\n", "OK\r\n") ||
-	    !talk_ask(fd, "GET " LEDGER_BUCKET " new\n", "1\r\nOK\r\n"))
+	if (!session_ask(fd, "PUT " LEDGER_BUCKET " new 1\n", "OK\r\n") ||
+	    !session_ask(fd, "GET " LEDGER_BUCKET " new\n", "1\r\nOK\r\n"))
 		fail_server(t, "a new client is not served");
 	r->fresh_ms = clock_ms() - start_ms;
 	if (r->fresh_ms > FRESH_MS)
 		fail_server(t, "a new client has to wait");
-	if (t->options.initial > 0 && !talk_check(fd, t->options.initial))
+	if (t->options.initial > 0 && !session_check(fd, t->options.initial))
 		report_failure(r, &r->lost, "lost: the keys of the beginning");
-	talk_close(fd);
+	session_close(fd);
 }
 
 static void

@@ -57,8 +57,8 @@ drop(uint32_t number)
 {
 	char text[32];
 
-	store_cache_drop(cache, key(number, text));
-	store_cache_settle(cache);
+	store_cache_invalidate(cache, key(number, text));
+	store_cache_end_batch(cache);
 }
 
 START_TEST(test_few)
@@ -88,14 +88,14 @@ START_TEST(test_unsettled)
 
 	for (i = 0; i < 10; i++) {
 		put(i, "old");
-		store_cache_drop(cache, key(i, text));
+		store_cache_invalidate(cache, key(i, text));
 		put(i, "new");
 		ck_assert(!has(i, "old"));
 	}
 	put(10, "not written");
 	ck_assert(has(10, "not written"));
-	store_cache_settle(cache);
-	store_cache_settle(cache);
+	store_cache_end_batch(cache);
+	store_cache_end_batch(cache);
 	for (i = 0; i < 10; i++) {
 		put(i, "new");
 		ck_assert(has(i, "new"));
@@ -115,8 +115,8 @@ START_TEST(test_none)
 	ck_assert_ptr_null(none);
 	store_cache_put(none, unit_text("k"), unit_text("v"));
 	ck_assert(!store_cache_get(none, unit_text("k"), &got));
-	store_cache_drop(none, unit_text("k"));
-	store_cache_settle(none);
+	store_cache_invalidate(none, unit_text("k"));
+	store_cache_end_batch(none);
 	store_cache_close(none);
 }
 END_TEST
@@ -170,8 +170,8 @@ START_TEST(test_sizes)
 	for (size = 0; size < sizeof(data); size++)
 		data[size] = (uint8_t)(size * 7);
 	for (size = 0; size < sizeof(data); size++) {
-		store_cache_drop(cache, k);
-		store_cache_settle(cache);
+		store_cache_invalidate(cache, k);
+		store_cache_end_batch(cache);
 		/* Once it is full, only some are taken. */
 		for (i = 0; i < 100 && !store_cache_get(cache, k, &got); i++)
 			store_cache_put(cache, k, (struct bytes){ data, size });

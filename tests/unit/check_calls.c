@@ -1,7 +1,7 @@
 /*
  * check_calls: what requests do to a store (registry/calls), transactions
  * (registry/transaction), what is noted of it (registry/change), and what the
- * registry does unasked (registry/upkeep); with the tests' own clock.
+ * registry does unasked (registry/housekeeping); with the tests' own clock.
  */
 
 #include "unit.h"
@@ -650,36 +650,36 @@ END_TEST
 
 /* Upkeep with real time: the entries' is some way behind it. */
 static void
-begin_upkeep(void)
+begin_housekeeping(void)
 {
 	begin();
 	r.wall_base_ms = clock_wall_base();
 	set_now(clock_wall_ms(r.wall_base_ms));
 	ask("CREATE b", "OK\r\n");
 	commit();
-	assert_ok(upkeep_init(&r));
+	assert_ok(housekeeping_init(&r));
 	store_release(fx.store);
-	ck_assert_int_eq(upkeep_deadline(&r), CLOCK_NEVER);
-	ck_assert(!upkeep_is_due(&r));
+	ck_assert_int_eq(housekeeping_deadline(&r), CLOCK_NEVER);
+	ck_assert(!housekeeping_is_due(&r));
 }
 
 static void
-commit_upkeep(void)
+commit_housekeeping(void)
 {
 	int64_t expiry_ms;
 
-	assert_ok(upkeep_next_expiry(batch(), &expiry_ms));
+	assert_ok(housekeeping_next_expiry(batch(), &expiry_ms));
 	commit();
-	upkeep_set_expiry(&r, expiry_ms);
+	housekeeping_set_expiry(&r, expiry_ms);
 }
 
-START_TEST(test_upkeep_expiry)
+START_TEST(test_housekeeping_expiry)
 {
 	int64_t now_ms;
 	char key[16];
 	int i;
 
-	begin_upkeep();
+	begin_housekeeping();
 	for (i = 0; i < 1200; i++) {
 		snprintf(key, sizeof(key), "%d", i);
 		assert_ok(store_put(batch(), text("b"), text(key), text("v"),
@@ -687,70 +687,70 @@ START_TEST(test_upkeep_expiry)
 	}
 	assert_ok(store_put(batch(), text("b"), text("k"), text("v"),
 	    r.wall_ms + 5000));
-	commit_upkeep();
+	commit_housekeeping();
 	/* in steps, each soon after the last */
-	for (i = 0; upkeep_is_due(&r); i++) {
-		assert_ok(upkeep_run(&r));
-		commit_upkeep();
+	for (i = 0; housekeeping_is_due(&r); i++) {
+		assert_ok(housekeeping_run(&r));
+		commit_housekeeping();
 	}
 	ck_assert_int_eq(i, 3);
 	ask("COUNT b", "1\r\nOK\r\n");
 	now_ms = clock_ms();
-	ck_assert_int_gt(upkeep_deadline(&r), now_ms + 3000);
-	ck_assert_int_le(upkeep_deadline(&r), now_ms + 5000);
+	ck_assert_int_gt(housekeeping_deadline(&r), now_ms + 3000);
+	ck_assert_int_le(housekeeping_deadline(&r), now_ms + 5000);
 	ask("EXPIRE b k 10000000000", "OK\r\n");
-	commit_upkeep();
+	commit_housekeeping();
 	/* It looks again, in case the machine was suspended. */
-	ck_assert_int_gt(upkeep_deadline(&r), now_ms + 50000);
-	ck_assert_int_le(upkeep_deadline(&r), now_ms + 70000);
+	ck_assert_int_gt(housekeeping_deadline(&r), now_ms + 50000);
+	ck_assert_int_le(housekeeping_deadline(&r), now_ms + 70000);
 	ask("PERSIST b k", "OK\r\n");
-	commit_upkeep();
-	ck_assert_int_eq(upkeep_deadline(&r), CLOCK_NEVER);
+	commit_housekeeping();
+	ck_assert_int_eq(housekeeping_deadline(&r), CLOCK_NEVER);
 	end();
 }
 END_TEST
 
-START_TEST(test_upkeep_purge)
+START_TEST(test_housekeeping_purge)
 {
 	char key[16];
 	int i;
 
-	begin_upkeep();
+	begin_housekeeping();
 	for (i = 0; i < 1200; i++) {
 		snprintf(key, sizeof(key), "%d", i);
 		assert_ok(
 		    store_put(batch(), text("b"), text(key), text("v"), 0));
 	}
-	commit_upkeep();
+	commit_housekeeping();
 	ask("DROP b", "OK\r\n");
-	commit_upkeep();
-	ck_assert(upkeep_is_due(&r));
+	commit_housekeeping();
+	ck_assert(housekeeping_is_due(&r));
 	/* A batch that is aborted is done again. */
-	assert_ok(upkeep_run(&r));
+	assert_ok(housekeeping_run(&r));
 	store_abort(fx.store);
-	ck_assert(upkeep_is_due(&r));
-	assert_ok(upkeep_run(&r));
-	commit_upkeep();
+	ck_assert(housekeeping_is_due(&r));
+	assert_ok(housekeeping_run(&r));
+	commit_housekeeping();
 	/* after a restart */
-	assert_ok(upkeep_init(&r));
+	assert_ok(housekeeping_init(&r));
 	store_release(fx.store);
-	ck_assert(upkeep_is_due(&r));
-	for (i = 0; upkeep_is_due(&r); i++) {
-		assert_ok(upkeep_run(&r));
-		commit_upkeep();
+	ck_assert(housekeeping_is_due(&r));
+	for (i = 0; housekeeping_is_due(&r); i++) {
+		assert_ok(housekeeping_run(&r));
+		commit_housekeeping();
 	}
 	ck_assert_int_ge(i, 2);
 	ck_assert_int_le(i, 4);
-	ck_assert_int_eq(upkeep_deadline(&r), CLOCK_NEVER);
+	ck_assert_int_eq(housekeeping_deadline(&r), CLOCK_NEVER);
 	/* no room: later */
 	ask("CREATE b", "OK\r\n");
 	ask("DROP b", "OK\r\n");
-	upkeep_pause(&r);
-	ck_assert(!upkeep_is_due(&r));
-	ck_assert_int_gt(upkeep_deadline(&r), clock_ms());
-	ck_assert_int_le(upkeep_deadline(&r), clock_ms() + 10000);
-	assert_ok(upkeep_run(&r));
-	ck_assert(r.upkeep.purges);
+	housekeeping_pause(&r);
+	ck_assert(!housekeeping_is_due(&r));
+	ck_assert_int_gt(housekeeping_deadline(&r), clock_ms());
+	ck_assert_int_le(housekeeping_deadline(&r), clock_ms() + 10000);
+	assert_ok(housekeeping_run(&r));
+	ck_assert(r.housekeeping.purges);
 	end();
 }
 END_TEST
@@ -774,8 +774,8 @@ main(void)
 	tcase_add_test(tc, test_malformed);
 	tcase_add_test(tc, test_malformed_transaction);
 	tcase_add_test(tc, test_frees);
-	tcase_add_test(tc, test_upkeep_expiry);
-	tcase_add_test(tc, test_upkeep_purge);
+	tcase_add_test(tc, test_housekeeping_expiry);
+	tcase_add_test(tc, test_housekeeping_purge);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);
 }

@@ -30,7 +30,7 @@ teardown(void)
 START_TEST(test_empty)
 {
 	ck_assert(pid_index_is_empty(&pids));
-	ck_assert_uint_eq(pid_index_find(&pids, 1), ROSTER_NONE);
+	ck_assert_uint_eq(pid_index_find(&pids, 1), SCOREBOARD_NONE);
 	ck_assert_int_eq(pid_index_next(&pids, 0), 0);
 }
 END_TEST
@@ -40,14 +40,14 @@ START_TEST(test_one)
 	pid_index_add(&pids, 1000, 7);
 	ck_assert(!pid_index_is_empty(&pids));
 	ck_assert_uint_eq(pid_index_find(&pids, 1000), 7);
-	ck_assert_uint_eq(pid_index_find(&pids, 999), ROSTER_NONE);
-	ck_assert_uint_eq(pid_index_find(&pids, 1001), ROSTER_NONE);
+	ck_assert_uint_eq(pid_index_find(&pids, 999), SCOREBOARD_NONE);
+	ck_assert_uint_eq(pid_index_find(&pids, 1001), SCOREBOARD_NONE);
 	ck_assert_int_eq(pid_index_next(&pids, 0), 1000);
 	ck_assert_int_eq(pid_index_next(&pids, 999), 1000);
 	ck_assert_int_eq(pid_index_next(&pids, 1000), 0);
 	pid_index_remove(&pids, 7);
 	ck_assert(pid_index_is_empty(&pids));
-	ck_assert_uint_eq(pid_index_find(&pids, 1000), ROSTER_NONE);
+	ck_assert_uint_eq(pid_index_find(&pids, 1000), SCOREBOARD_NONE);
 }
 END_TEST
 
@@ -57,12 +57,12 @@ START_TEST(test_again)
 	pid_index_add(&pids, 10, 0);
 	pid_index_remove(&pids, 0);
 	pid_index_add(&pids, 11, 0);
-	pid_index_add(&pids, 10, ROSTER_MAX - 1);
+	pid_index_add(&pids, 10, SCOREBOARD_MAX - 1);
 	ck_assert_uint_eq(pid_index_find(&pids, 11), 0);
-	ck_assert_uint_eq(pid_index_find(&pids, 10), ROSTER_MAX - 1);
+	ck_assert_uint_eq(pid_index_find(&pids, 10), SCOREBOARD_MAX - 1);
 	pid_index_remove(&pids, 0);
-	ck_assert_uint_eq(pid_index_find(&pids, 11), ROSTER_NONE);
-	ck_assert_uint_eq(pid_index_find(&pids, 10), ROSTER_MAX - 1);
+	ck_assert_uint_eq(pid_index_find(&pids, 11), SCOREBOARD_NONE);
+	ck_assert_uint_eq(pid_index_find(&pids, 10), SCOREBOARD_MAX - 1);
 }
 END_TEST
 
@@ -70,7 +70,7 @@ END_TEST
 static pid_t
 pid_of(uint32_t slot)
 {
-	return (pid_t)((uint64_t)slot * 7919 % ROSTER_MAX) + 1;
+	return (pid_t)((uint64_t)slot * 7919 % SCOREBOARD_MAX) + 1;
 }
 
 /* How many of every step-th slot are found. */
@@ -79,7 +79,7 @@ count_right(uint32_t first, uint32_t step)
 {
 	uint32_t slot, n = 0;
 
-	for (slot = first; slot < ROSTER_MAX; slot += step)
+	for (slot = first; slot < SCOREBOARD_MAX; slot += step)
 		n += pid_index_find(&pids, pid_of(slot)) == slot;
 	return n;
 }
@@ -90,20 +90,20 @@ START_TEST(test_full)
 	uint32_t slot, n = 0;
 	bool ascending = true;
 
-	for (slot = 0; slot < ROSTER_MAX; slot++)
+	for (slot = 0; slot < SCOREBOARD_MAX; slot++)
 		pid_index_add(&pids, pid_of(slot), slot);
-	ck_assert_uint_eq(count_right(0, 1), ROSTER_MAX);
+	ck_assert_uint_eq(count_right(0, 1), SCOREBOARD_MAX);
 	for (; (pid = pid_index_next(&pids, before)) != 0; before = pid) {
 		ascending = ascending && pid > before;
 		n++;
 	}
 	ck_assert(ascending);
-	ck_assert_uint_eq(n, ROSTER_MAX);
-	for (slot = 0; slot < ROSTER_MAX; slot += 2)
+	ck_assert_uint_eq(n, SCOREBOARD_MAX);
+	for (slot = 0; slot < SCOREBOARD_MAX; slot += 2)
 		pid_index_remove(&pids, slot);
 	ck_assert_uint_eq(count_right(0, 2), 0);
-	ck_assert_uint_eq(count_right(1, 2), ROSTER_MAX / 2);
-	for (slot = 1; slot < ROSTER_MAX; slot += 2)
+	ck_assert_uint_eq(count_right(1, 2), SCOREBOARD_MAX / 2);
+	for (slot = 1; slot < SCOREBOARD_MAX; slot += 2)
 		pid_index_remove(&pids, slot);
 	ck_assert(pid_index_is_empty(&pids));
 }
@@ -126,7 +126,7 @@ START_TEST(test_random)
 		if (model[slot] != 0) {
 			pid_index_remove(&pids, slot);
 			model[slot] = 0;
-		} else if (pid_index_find(&pids, pid) == ROSTER_NONE) {
+		} else if (pid_index_find(&pids, pid) == SCOREBOARD_NONE) {
 			pid_index_add(&pids, pid, slot);
 			model[slot] = pid;
 		}

@@ -8,12 +8,13 @@
 
 #include "worker/worker.h"
 
-void __real_worker_run(const struct config *, const struct worker_terms *);
-void __wrap_worker_run(const struct config *, const struct worker_terms *);
+void __real_worker_run(const struct config *, const struct worker_params *);
+void __wrap_worker_run(const struct config *, const struct worker_params *);
 
 void
-__wrap_worker_run(const struct config *config, const struct worker_terms *terms)
+__wrap_worker_run(const struct config *config,
+    const struct worker_params *params)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	__real_worker_run(config, terms);
+	__real_worker_run(config, params);
 }

@@ -1,5 +1,5 @@
 /*
- * store_room: how much of the disk the store has and may take.  Runs in the
+ * store_space: how much of the disk the store has and may take.  Runs in the
  * registry.
  *
  * The data file is allocated ahead (posix_fallocate), so that a full disk is

@@ -1,6 +1,6 @@
 /*
- * roster: who is connected.  Runs in the master and the acceptors; a worker,
- * which may have been taken over, has none of it but its own cell, and the
+ * scoreboard: who is connected.  Runs in the master and the acceptors; a worker,
+ * which may have been taken over, has none of it but its own slot text, and the
  * registry has a counter, to read.
  */
 
@@ -25,7 +25,7 @@
 
 #include "common/clock.h"
 #include "common/exit.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 
 /* Heads of the lists of slots from one source, by hash. */
 #define HEADS 4096
@@ -53,18 +53,18 @@ struct shared {
 	uint32_t free; /* first of a list */
 	uint32_t high; /* slots from here on have never been used */
 	uint32_t heads[HEADS];
-	struct slot slots[ROSTER_MAX];
+	struct slot slots[SCOREBOARD_MAX];
 };
 
-struct roster {
+struct scoreboard {
 	struct shared *shared;
 	int fd;
-	off_t size; /* of the file, which may have no room for all cells */
+	off_t size; /* of the file, which may have no room for all slot_texts */
 };
 
 /*
  * The file: a page that begins with a counter, the shared part, and then a
- * page for each cell, so that a worker can be given its own and no other.
+ * page for each slot text, so that a worker can be given its own and no other.
  */
 static size_t
 page_size(void)
@@ -81,7 +81,7 @@ shared_size(void)
 }
 
 static off_t
-cell_offset(uint32_t n)
+slot_text_offset(uint32_t n)
 {
 	return (off_t)(page_size() + shared_size() + n * page_size());
 }
@@ -101,24 +101,24 @@ init_shared(struct shared *s)
 	if (rc == 0)
 		rc = pthread_mutex_init(&s->lock, &attr);
 	(void)pthread_mutexattr_destroy(&attr);
-	s->free = ROSTER_NONE;
+	s->free = SCOREBOARD_NONE;
 	for (i = 0; i < HEADS; i++)
-		s->heads[i] = ROSTER_NONE;
+		s->heads[i] = SCOREBOARD_NONE;
 	return rc;
 }
 
-/* Room for all cells, or for as many as the limit of a file's size allows:
+/* Room for all slot texts, or for as many as the limit of a file's size allows:
  * what a worker without one does is not told, that is all. */
 static int
 set_size(int fd)
 {
 	struct rlimit limit;
 
-	if (ftruncate(fd, cell_offset(ROSTER_MAX)) == 0)
+	if (ftruncate(fd, slot_text_offset(SCOREBOARD_MAX)) == 0)
 		return 0;
 	if (errno != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) == -1)
 		return -1;
-	if (limit.rlim_cur < (rlim_t)cell_offset(0)) {
+	if (limit.rlim_cur < (rlim_t)slot_text_offset(0)) {
 		errno = EFBIG;
 		return -1;
 	}
@@ -126,21 +126,21 @@ set_size(int fd)
 }
 
 int
-roster_create(void)
+scoreboard_create(void)
 {
-	struct roster *r = NULL;
+	struct scoreboard *r = NULL;
 	int fd, rc;
 
-	fd = memfd_create("kvd-roster", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	fd = memfd_create("kvd-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
 	/* Nobody can cut it short under the others. */
 	if (set_size(fd) == 0 &&
 	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) ==
 		0 &&
-	    (r = roster_open(fd)) != NULL) {
+	    (r = scoreboard_open(fd)) != NULL) {
 		rc = init_shared(r->shared);
-		roster_close(r);
+		scoreboard_close(r);
 		if (rc == 0)
 			return fd;
 		errno = rc;
@@ -151,10 +151,10 @@ roster_create(void)
 	return -1;
 }
 
-struct roster *
-roster_open(int fd)
+struct scoreboard *
+scoreboard_open(int fd)
 {
-	struct roster *r;
+	struct scoreboard *r;
 	struct stat st;
 	void *shared;
 
@@ -170,27 +170,27 @@ roster_open(int fd)
 	}
 	r->shared = (void *)((char *)shared + page_size());
 	if (madvise(shared, page_size() + shared_size(), MADV_DONTFORK) == -1) {
-		roster_close(r);
+		scoreboard_close(r);
 		return NULL;
 	}
 	return r;
 }
 
 static void *
-first_page(struct roster *r)
+first_page(struct scoreboard *r)
 {
 	return (char *)r->shared - page_size();
 }
 
 void
-roster_close(struct roster *r)
+scoreboard_close(struct scoreboard *r)
 {
 	(void)munmap(first_page(r), page_size() + shared_size());
 	free(r);
 }
 
 const uint64_t *
-roster_map_refused(int fd)
+scoreboard_map_refused(int fd)
 {
 	void *page = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
 
@@ -198,7 +198,7 @@ roster_map_refused(int fd)
 }
 
 void
-roster_count_refused(struct roster *r)
+scoreboard_count_refused(struct scoreboard *r)
 {
 	uint64_t *refused = first_page(r);
 
@@ -248,9 +248,9 @@ link_slot(struct shared *s, uint32_t n)
 	if (!has_source(slot))
 		return;
 	head = source_head(s, slot);
-	slot->previous = ROSTER_NONE;
+	slot->previous = SCOREBOARD_NONE;
 	slot->next = *head;
-	if (*head != ROSTER_NONE)
+	if (*head != SCOREBOARD_NONE)
 		s->slots[*head].previous = n;
 	*head = n;
 }
@@ -263,11 +263,11 @@ unlink_slot(struct shared *s, uint32_t n)
 	s->live--;
 	if (!has_source(slot))
 		return;
-	if (slot->previous == ROSTER_NONE)
+	if (slot->previous == SCOREBOARD_NONE)
 		*source_head(s, slot) = slot->next;
 	else
 		s->slots[slot->previous].next = slot->next;
-	if (slot->next != ROSTER_NONE)
+	if (slot->next != SCOREBOARD_NONE)
 		s->slots[slot->next].previous = slot->previous;
 }
 
@@ -285,9 +285,9 @@ count_anew(struct shared *s)
 	uint32_t n;
 
 	s->live = 0;
-	s->free = ROSTER_NONE;
+	s->free = SCOREBOARD_NONE;
 	for (n = 0; n < HEADS; n++)
-		s->heads[n] = ROSTER_NONE;
+		s->heads[n] = SCOREBOARD_NONE;
 	for (n = s->high; n-- > 0;) {
 		if (s->slots[n].owner == 0)
 			put_free(s, n);
@@ -378,7 +378,7 @@ source_is_full(struct shared *s, const struct slot *slot, int64_t max)
 
 	if (max == 0 || !has_source(slot))
 		return false;
-	for (n = *source_head(s, slot); n != ROSTER_NONE && count < max;
+	for (n = *source_head(s, slot); n != SCOREBOARD_NONE && count < max;
 	     n = s->slots[n].next)
 		count += same_source(&s->slots[n], slot);
 	return count >= max;
@@ -389,7 +389,7 @@ take_slot(struct shared *s, const struct slot *fresh, uint32_t *taken)
 {
 	uint32_t n = s->free;
 
-	if (n != ROSTER_NONE)
+	if (n != SCOREBOARD_NONE)
 		s->free = s->slots[n].next;
 	else
 		n = s->high++;
@@ -400,20 +400,20 @@ take_slot(struct shared *s, const struct slot *fresh, uint32_t *taken)
 	*taken = n;
 }
 
-enum roster_result
-roster_take(struct roster *r, const struct sockaddr_storage *addr, int64_t max,
-    int64_t max_per_source, uint32_t *taken)
+enum scoreboard_result
+scoreboard_take(struct scoreboard *r, const struct sockaddr_storage *addr,
+    int64_t max, int64_t max_per_source, uint32_t *taken)
 {
 	struct shared *s = r->shared;
-	enum roster_result result = ROSTER_OK;
+	enum scoreboard_result result = SCOREBOARD_OK;
 	struct slot fresh;
 
 	fill_slot(&fresh, addr);
 	lock(s);
-	if (s->live >= max || s->live >= ROSTER_MAX)
-		result = ROSTER_FULL;
+	if (s->live >= max || s->live >= SCOREBOARD_MAX)
+		result = SCOREBOARD_FULL;
 	else if (source_is_full(s, &fresh, max_per_source))
-		result = ROSTER_SOURCE_FULL;
+		result = SCOREBOARD_SOURCE_FULL;
 	else
 		take_slot(s, &fresh, taken);
 	unlock(s);
@@ -421,7 +421,7 @@ roster_take(struct roster *r, const struct sockaddr_storage *addr, int64_t max,
 }
 
 void
-roster_set_pid(struct roster *r, uint32_t n, pid_t pid)
+scoreboard_set_pid(struct scoreboard *r, uint32_t n, pid_t pid)
 {
 	__atomic_store_n(&r->shared->slots[n].pid, pid, __ATOMIC_RELEASE);
 }
@@ -435,7 +435,7 @@ release_slot(struct shared *s, uint32_t n)
 }
 
 void
-roster_release(struct roster *r, uint32_t n)
+scoreboard_release(struct scoreboard *r, uint32_t n)
 {
 	lock(r->shared);
 	release_slot(r->shared, n);
@@ -443,39 +443,39 @@ roster_release(struct roster *r, uint32_t n)
 }
 
 uint32_t
-roster_next(struct roster *r, pid_t owner, uint32_t after, pid_t *pid)
+scoreboard_next(struct scoreboard *r, pid_t owner, uint32_t after, pid_t *pid)
 {
 	struct shared *s = r->shared;
 	uint32_t n;
 
-	for (n = after == ROSTER_NONE ? 0 : after + 1; n < s->high; n++)
+	for (n = after == SCOREBOARD_NONE ? 0 : after + 1; n < s->high; n++)
 		if (s->slots[n].owner != 0 &&
 		    (owner == 0 || s->slots[n].owner == owner) &&
 		    s->slots[n].pid != 0) {
 			*pid = s->slots[n].pid;
 			return n;
 		}
-	return ROSTER_NONE;
+	return SCOREBOARD_NONE;
 }
 
 char *
-roster_map_cell(const struct roster *r, uint32_t n)
+scoreboard_map_slot_text(const struct scoreboard *r, uint32_t n)
 {
-	char *cell;
+	char *slot_text;
 
 	/* Memory beyond the end of a file cannot be written to. */
-	if (r->size < cell_offset(n + 1))
+	if (r->size < slot_text_offset(n + 1))
 		return NULL;
-	cell = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    r->fd, cell_offset(n));
-	if (cell == MAP_FAILED)
+	slot_text = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    r->fd, slot_text_offset(n));
+	if (slot_text == MAP_FAILED)
 		return NULL;
-	cell[0] = '\0';
-	return cell;
+	slot_text[0] = '\0';
+	return slot_text;
 }
 
 pid_t
-roster_release_soon(struct roster *r, uint32_t n)
+scoreboard_release_soon(struct scoreboard *r, uint32_t n)
 {
 	pid_t other = lock_soon(r->shared);
 
@@ -495,17 +495,17 @@ find_unnamed(struct shared *s, pid_t owner)
 	for (n = 0; n < s->high; n++)
 		if (s->slots[n].owner == owner && s->slots[n].pid == 0)
 			return n;
-	return ROSTER_NONE;
+	return SCOREBOARD_NONE;
 }
 
 bool
-roster_has_unnamed(struct roster *r, pid_t owner)
+scoreboard_has_unnamed(struct scoreboard *r, pid_t owner)
 {
-	return find_unnamed(r->shared, owner) != ROSTER_NONE;
+	return find_unnamed(r->shared, owner) != SCOREBOARD_NONE;
 }
 
 pid_t
-roster_adopt(struct roster *r, pid_t owner, pid_t orphan)
+scoreboard_adopt(struct scoreboard *r, pid_t owner, pid_t orphan)
 {
 	struct shared *s = r->shared;
 	pid_t other, master = getpid();
@@ -514,9 +514,9 @@ roster_adopt(struct roster *r, pid_t owner, pid_t orphan)
 	if ((other = lock_soon(s)) != 0)
 		return other;
 	n = find_unnamed(s, owner);
-	if (n != ROSTER_NONE && orphan != 0)
-		roster_set_pid(r, n, orphan);
-	else if (n != ROSTER_NONE)
+	if (n != SCOREBOARD_NONE && orphan != 0)
+		scoreboard_set_pid(r, n, orphan);
+	else if (n != SCOREBOARD_NONE)
 		release_slot(s, n);
 	/* The dead one's pid may be that of another acceptor one day. */
 	for (n = 0; n < s->high; n++)
@@ -545,18 +545,18 @@ describe_client(const struct slot *slot, char *text, size_t size)
 static void
 describe_command(int fd, uint32_t n, char *text, size_t size)
 {
-	char cell[ROSTER_CELL_SIZE] = "";
+	char slot_text[SCOREBOARD_TEXT_SIZE] = "";
 	size_t i;
 
-	if (pread(fd, cell, sizeof(cell), cell_offset(n)) == -1)
-		cell[0] = '\0';
-	for (i = 0; i < size - 1 && isupper((unsigned char)cell[i]); i++)
-		text[i] = cell[i];
+	if (pread(fd, slot_text, sizeof(slot_text), slot_text_offset(n)) == -1)
+		slot_text[0] = '\0';
+	for (i = 0; i < size - 1 && isupper((unsigned char)slot_text[i]); i++)
+		text[i] = slot_text[i];
 	text[i] = '\0';
 }
 
 void
-roster_report(struct roster *r, uint32_t n, pid_t pid, int status,
+scoreboard_report(struct scoreboard *r, uint32_t n, pid_t pid, int status,
     const struct rusage *use, char *report)
 {
 	const struct slot *slot = &r->shared->slots[n];
@@ -567,7 +567,7 @@ roster_report(struct roster *r, uint32_t n, pid_t pid, int status,
 	exit_describe(end, sizeof(end), status);
 	exit_describe_use(used, sizeof(used), clock_ms() - slot->started_ms,
 	    use);
-	snprintf(report, ROSTER_REPORT_SIZE,
+	snprintf(report, SCOREBOARD_REPORT_SIZE,
 	    "worker (pid %ld, client %s) %s %s%s; %s; its client is "
 	    "disconnected, no other is",
 	    (long)pid, client, end,

@@ -1,5 +1,5 @@
 /*
- * talk: a blocking client.
+ * session: a blocking client.
  */
 
 #include <sys/socket.h>
@@ -13,7 +13,7 @@
 
 #include "common/buf.h"
 #include "common/io.h"
-#include "torture/talk.h"
+#include "torture/session.h"
 
 /* For one reply. */
 #define TIMEOUT_S 60
@@ -22,7 +22,7 @@
 #define SAMPLES 1000
 
 int
-talk_open(const struct sockaddr_in *address)
+session_open(const struct sockaddr_in *address)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -33,7 +33,7 @@ talk_open(const struct sockaddr_in *address)
 }
 
 void
-talk_close(int fd)
+session_close(int fd)
 {
 	char rest[64];
 
@@ -74,7 +74,7 @@ say(int fd, const char *data, size_t size)
 }
 
 bool
-talk_ask(int fd, const char *request, const char *reply)
+session_ask(int fd, const char *request, const char *reply)
 {
 	say(fd, request, strlen(request));
 	return hear(fd, reply, strlen(reply));
@@ -95,7 +95,7 @@ exchange(int fd, struct buf *out, struct buf *want)
 }
 
 void
-talk_load(int fd, unsigned int keys)
+session_load(int fd, unsigned int keys)
 {
 	struct buf out, want;
 	char text[64];
@@ -120,7 +120,7 @@ talk_load(int fd, unsigned int keys)
 }
 
 bool
-talk_check(int fd, unsigned int keys)
+session_check(int fd, unsigned int keys)
 {
 	unsigned int i, step = keys / SAMPLES + 1;
 	char request[64], reply[64];
@@ -129,7 +129,7 @@ talk_check(int fd, unsigned int keys)
 		(void)snprintf(request, sizeof(request), "GET initial %09u\n",
 		    i);
 		(void)snprintf(reply, sizeof(reply), "%u\r\nOK\r\n", i);
-		if (!talk_ask(fd, request, reply))
+		if (!session_ask(fd, request, reply))
 			return false;
 	}
 	return true;

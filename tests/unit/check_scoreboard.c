@@ -1,6 +1,6 @@
 /*
- * check_roster: who is connected, in memory that processes share and die
- * over (common/roster).
+ * check_scoreboard: who is connected, in memory that processes share and die
+ * over (common/scoreboard).
  */
 
 #include "unit.h"
@@ -23,25 +23,25 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/roster.h"
+#include "common/scoreboard.h"
 
-static struct roster *roster;
-static int roster_fd;
+static struct scoreboard *scoreboard;
+static int scoreboard_fd;
 
 static void
 setup(void)
 {
-	roster_fd = roster_create();
-	ck_assert_int_ne(roster_fd, -1);
-	roster = roster_open(roster_fd);
-	ck_assert_ptr_nonnull(roster);
+	scoreboard_fd = scoreboard_create();
+	ck_assert_int_ne(scoreboard_fd, -1);
+	scoreboard = scoreboard_open(scoreboard_fd);
+	ck_assert_ptr_nonnull(scoreboard);
 }
 
 static void
 teardown(void)
 {
-	roster_close(roster);
-	(void)close(roster_fd);
+	scoreboard_close(scoreboard);
+	(void)close(scoreboard_fd);
 }
 
 /* Addresses. */
@@ -95,21 +95,23 @@ source(uint32_t n)
 static uint32_t
 take(const struct sockaddr_storage *addr)
 {
-	uint32_t slot = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE;
 
-	ck_assert_int_eq(roster_take(roster, addr, ROSTER_MAX, 0, &slot),
-	    ROSTER_OK);
-	ck_assert_uint_lt(slot, ROSTER_MAX);
+	ck_assert_int_eq(
+	    scoreboard_take(scoreboard, addr, SCOREBOARD_MAX, 0, &slot),
+	    SCOREBOARD_OK);
+	ck_assert_uint_lt(slot, SCOREBOARD_MAX);
 	return slot;
 }
 
 static void
 refuse(const struct sockaddr_storage *addr, int64_t max, int64_t max_per_source,
-    enum roster_result want)
+    enum scoreboard_result want)
 {
 	uint32_t slot = 4711;
 
-	ck_assert_int_eq(roster_take(roster, addr, max, max_per_source, &slot),
+	ck_assert_int_eq(
+	    scoreboard_take(scoreboard, addr, max, max_per_source, &slot),
 	    want);
 	ck_assert_uint_eq(slot, 4711);
 }
@@ -122,10 +124,10 @@ expect_live(int64_t live)
 	uint32_t slot;
 
 	if (live > 0)
-		refuse(&addr, live, 0, ROSTER_FULL);
-	ck_assert_int_eq(roster_take(roster, &addr, live + 1, 0, &slot),
-	    ROSTER_OK);
-	roster_release(roster, slot);
+		refuse(&addr, live, 0, SCOREBOARD_FULL);
+	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, live + 1, 0, &slot),
+	    SCOREBOARD_OK);
+	scoreboard_release(scoreboard, slot);
 }
 
 static void
@@ -134,20 +136,21 @@ expect_live_from(const struct sockaddr_storage *addr, int64_t live)
 	uint32_t slot;
 
 	if (live > 0)
-		refuse(addr, ROSTER_MAX, live, ROSTER_SOURCE_FULL);
-	ck_assert_int_eq(roster_take(roster, addr, ROSTER_MAX, live + 1, &slot),
-	    ROSTER_OK);
-	roster_release(roster, slot);
+		refuse(addr, SCOREBOARD_MAX, live, SCOREBOARD_SOURCE_FULL);
+	ck_assert_int_eq(
+	    scoreboard_take(scoreboard, addr, SCOREBOARD_MAX, live + 1, &slot),
+	    SCOREBOARD_OK);
+	scoreboard_release(scoreboard, slot);
 }
 
-/* The slot of a worker, or ROSTER_NONE. */
+/* The slot of a worker, or SCOREBOARD_NONE. */
 static uint32_t
-find(struct roster *r, pid_t pid)
+find(struct scoreboard *r, pid_t pid)
 {
-	uint32_t slot = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE;
 	pid_t other = -1;
 
-	while ((slot = roster_next(r, 0, slot, &other)) != ROSTER_NONE)
+	while ((slot = scoreboard_next(r, 0, slot, &other)) != SCOREBOARD_NONE)
 		if (other == pid)
 			break;
 	return slot;
@@ -155,22 +158,22 @@ find(struct roster *r, pid_t pid)
 
 /* As the master does, if there is such a worker. */
 static pid_t
-release_soon(struct roster *r, pid_t pid)
+release_soon(struct scoreboard *r, pid_t pid)
 {
 	uint32_t slot = find(r, pid);
 
-	return slot == ROSTER_NONE ? 0 : roster_release_soon(r, slot);
+	return slot == SCOREBOARD_NONE ? 0 : scoreboard_release_soon(r, slot);
 }
 
 /* As the worker of the slot has it. */
 static char *
-map_cell(uint32_t slot)
+map_slot_text(uint32_t slot)
 {
-	char *cell = roster_map_cell(roster, slot);
+	char *slot_text = scoreboard_map_slot_text(scoreboard, slot);
 
-	ck_assert_ptr_nonnull(cell);
-	ck_assert_str_eq(cell, "");
-	return cell;
+	ck_assert_ptr_nonnull(slot_text);
+	ck_assert_str_eq(slot_text, "");
+	return slot_text;
 }
 
 /* Counting */
@@ -180,19 +183,20 @@ START_TEST(test_empty)
 	pid_t pid;
 
 	expect_live(0);
-	ck_assert_uint_eq(find(roster, getpid()), ROSTER_NONE);
-	ck_assert_uint_eq(find(roster, 0), ROSTER_NONE);
-	ck_assert_uint_eq(roster_next(roster, getpid(), ROSTER_NONE, &pid),
-	    ROSTER_NONE);
-	ck_assert(!roster_has_unnamed(roster, getpid()));
-	ck_assert_int_eq(release_soon(roster, 1), 0);
-	ck_assert_int_eq(roster_adopt(roster, getpid(), 0), 0);
-	ck_assert_int_eq(roster_adopt(roster, getpid(), 1), 0);
+	ck_assert_uint_eq(find(scoreboard, getpid()), SCOREBOARD_NONE);
+	ck_assert_uint_eq(find(scoreboard, 0), SCOREBOARD_NONE);
+	ck_assert_uint_eq(
+	    scoreboard_next(scoreboard, getpid(), SCOREBOARD_NONE, &pid),
+	    SCOREBOARD_NONE);
+	ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
+	ck_assert_int_eq(release_soon(scoreboard, 1), 0);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 0), 0);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 1), 0);
 	expect_live(0);
 }
 END_TEST
 
-static const int64_t max_table[] = { 1, 2, 1000, ROSTER_MAX };
+static const int64_t max_table[] = { 1, 2, 1000, SCOREBOARD_MAX };
 
 START_TEST(test_max)
 {
@@ -201,20 +205,22 @@ START_TEST(test_max)
 	uint32_t slot, last = 0;
 
 	for (i = 0; i < max; i++) {
-		if (roster_take(roster, &addr, max, 0, &slot) != ROSTER_OK ||
-		    slot >= ROSTER_MAX)
+		if (scoreboard_take(scoreboard, &addr, max, 0, &slot) !=
+			SCOREBOARD_OK ||
+		    slot >= SCOREBOARD_MAX)
 			ck_abort_msg("slot %u", slot);
 		last = slot;
 	}
-	refuse(&addr, max, 0, ROSTER_FULL);
-	refuse(&addr, ROSTER_MAX > max ? 1 : max, 0, ROSTER_FULL);
+	refuse(&addr, max, 0, SCOREBOARD_FULL);
+	refuse(&addr, SCOREBOARD_MAX > max ? 1 : max, 0, SCOREBOARD_FULL);
 	/* Nobody can have more than there are slots. */
-	if (max == ROSTER_MAX)
-		refuse(&addr, INT64_MAX, 0, ROSTER_FULL);
-	roster_release(roster, last);
-	ck_assert_int_eq(roster_take(roster, &addr, max, 0, &slot), ROSTER_OK);
+	if (max == SCOREBOARD_MAX)
+		refuse(&addr, INT64_MAX, 0, SCOREBOARD_FULL);
+	scoreboard_release(scoreboard, last);
+	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, max, 0, &slot),
+	    SCOREBOARD_OK);
 	ck_assert_uint_eq(slot, last);
-	refuse(&addr, max, 0, ROSTER_FULL);
+	refuse(&addr, max, 0, SCOREBOARD_FULL);
 }
 END_TEST
 
@@ -227,13 +233,14 @@ START_TEST(test_max_changes)
 
 	for (i = 0; i < 10; i++)
 		slots[i] = take(&addr);
-	refuse(&addr, 5, 0, ROSTER_FULL);
+	refuse(&addr, 5, 0, SCOREBOARD_FULL);
 	for (i = 0; i < 5; i++)
-		roster_release(roster, slots[i]);
-	refuse(&addr, 5, 0, ROSTER_FULL);
-	roster_release(roster, slots[5]);
-	ck_assert_int_eq(roster_take(roster, &addr, 5, 0, &slot), ROSTER_OK);
-	refuse(&addr, 5, 0, ROSTER_FULL);
+		scoreboard_release(scoreboard, slots[i]);
+	refuse(&addr, 5, 0, SCOREBOARD_FULL);
+	scoreboard_release(scoreboard, slots[5]);
+	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, 5, 0, &slot),
+	    SCOREBOARD_OK);
+	refuse(&addr, 5, 0, SCOREBOARD_FULL);
 	expect_live(5);
 }
 END_TEST
@@ -251,7 +258,7 @@ START_TEST(test_reuse)
 	}
 	for (i = 0; i < 10000; i++) {
 		j = i * 5 % 8;
-		roster_release(roster, slots[j]);
+		scoreboard_release(scoreboard, slots[j]);
 		addr = source((uint32_t)i % 100);
 		slots[j] = take(&addr);
 		if (slots[j] >= 8)
@@ -296,7 +303,7 @@ START_TEST(test_source)
 	expect_live_from(&a, 3);
 	expect_live_from(&b, count);
 	for (i = 0; i < 3; i++) {
-		roster_release(roster, slots[i]);
+		scoreboard_release(scoreboard, slots[i]);
 		expect_live_from(&a, 2 - i);
 		expect_live_from(&b, count == 0 ? 0 : 2 - i);
 	}
@@ -313,10 +320,11 @@ START_TEST(test_unix)
 		(void)take(&addr);
 	for (i = 0; i < 100; i++)
 		(void)take(&other);
-	ck_assert_int_eq(roster_take(roster, &addr, 201, 1, &(uint32_t){ 0 }),
-	    ROSTER_OK);
+	ck_assert_int_eq(
+	    scoreboard_take(scoreboard, &addr, 201, 1, &(uint32_t){ 0 }),
+	    SCOREBOARD_OK);
 	/* But they are clients. */
-	refuse(&addr, 201, 1, ROSTER_FULL);
+	refuse(&addr, 201, 1, SCOREBOARD_FULL);
 	expect_live_from(&(struct sockaddr_storage){ .ss_family = AF_INET }, 0);
 }
 END_TEST
@@ -327,8 +335,8 @@ START_TEST(test_both_limits)
 	struct sockaddr_storage addr = inet_address("::1", 1);
 
 	(void)take(&addr);
-	refuse(&addr, 1, 1, ROSTER_FULL);
-	refuse(&addr, 2, 1, ROSTER_SOURCE_FULL);
+	refuse(&addr, 1, 1, SCOREBOARD_FULL);
+	refuse(&addr, 2, 1, SCOREBOARD_SOURCE_FULL);
 	expect_live(1);
 }
 END_TEST
@@ -348,7 +356,7 @@ START_TEST(test_many_sources)
 	for (i = 0; i < 20000; i += 7) {
 		addr = source(i);
 		expect_live_from(&addr, 2);
-		roster_release(roster, slots[i & 1][i]);
+		scoreboard_release(scoreboard, slots[i & 1][i]);
 		expect_live_from(&addr, 1);
 	}
 	expect_live(2 * 20000 - (20000 + 6) / 7);
@@ -366,38 +374,43 @@ START_TEST(test_names)
 
 	for (i = 0; i < 3; i++) {
 		slots[i] = take(&addr);
-		ck_assert(roster_has_unnamed(roster, getpid()));
-		ck_assert_uint_eq(find(roster, 100 + i), ROSTER_NONE);
-		roster_set_pid(roster, slots[i], 100 + i);
-		ck_assert(!roster_has_unnamed(roster, getpid()));
-		ck_assert_uint_eq(find(roster, 100 + i), slots[i]);
+		ck_assert(scoreboard_has_unnamed(scoreboard, getpid()));
+		ck_assert_uint_eq(find(scoreboard, 100 + i), SCOREBOARD_NONE);
+		scoreboard_set_pid(scoreboard, slots[i], 100 + i);
+		ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
+		ck_assert_uint_eq(find(scoreboard, 100 + i), slots[i]);
 	}
-	for (n = ROSTER_NONE, i = 0; i < 3; i++) {
-		n = roster_next(roster, getpid(), n, &pid);
+	for (n = SCOREBOARD_NONE, i = 0; i < 3; i++) {
+		n = scoreboard_next(scoreboard, getpid(), n, &pid);
 		ck_assert_uint_eq(n, slots[i]);
 		ck_assert_int_eq(pid, 100 + i);
 	}
-	ck_assert_uint_eq(roster_next(roster, getpid(), n, &pid), ROSTER_NONE);
-	ck_assert_uint_eq(roster_next(roster, 0, slots[1], &pid), slots[2]);
+	ck_assert_uint_eq(scoreboard_next(scoreboard, getpid(), n, &pid),
+	    SCOREBOARD_NONE);
+	ck_assert_uint_eq(scoreboard_next(scoreboard, 0, slots[1], &pid),
+	    slots[2]);
 	ck_assert_int_eq(pid, 102);
-	ck_assert_uint_eq(roster_next(roster, 0, slots[2], &pid), ROSTER_NONE);
-	ck_assert_uint_eq(roster_next(roster, getppid(), ROSTER_NONE, &pid),
-	    ROSTER_NONE);
+	ck_assert_uint_eq(scoreboard_next(scoreboard, 0, slots[2], &pid),
+	    SCOREBOARD_NONE);
+	ck_assert_uint_eq(
+	    scoreboard_next(scoreboard, getppid(), SCOREBOARD_NONE, &pid),
+	    SCOREBOARD_NONE);
 
 	/* By its pid, and once; who has left is nobody's. */
-	ck_assert_int_eq(release_soon(roster, 101), 0);
-	ck_assert_uint_eq(find(roster, 101), ROSTER_NONE);
-	ck_assert_uint_eq(roster_next(roster, 0, slots[0], &pid), slots[2]);
+	ck_assert_int_eq(release_soon(scoreboard, 101), 0);
+	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
+	ck_assert_uint_eq(scoreboard_next(scoreboard, 0, slots[0], &pid),
+	    slots[2]);
 	expect_live(2);
-	ck_assert_int_eq(release_soon(roster, 101), 0);
+	ck_assert_int_eq(release_soon(scoreboard, 101), 0);
 	expect_live(2);
-	ck_assert_uint_eq(roster_next(roster, getpid(), slots[0], &pid),
+	ck_assert_uint_eq(scoreboard_next(scoreboard, getpid(), slots[0], &pid),
 	    slots[2]);
 
 	/* A slot that is used again has no pid yet. */
 	ck_assert_uint_eq(take(&addr), slots[1]);
-	ck_assert_uint_eq(find(roster, 101), ROSTER_NONE);
-	ck_assert(roster_has_unnamed(roster, getpid()));
+	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
+	ck_assert(scoreboard_has_unnamed(scoreboard, getpid()));
 }
 END_TEST
 
@@ -406,30 +419,30 @@ START_TEST(test_settle)
 	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
 	uint32_t named = take(&addr), slot;
 
-	roster_set_pid(roster, named, 100);
+	scoreboard_set_pid(scoreboard, named, 100);
 	/* Nothing to be done. */
-	ck_assert_int_eq(roster_adopt(roster, getpid(), 0), 0);
-	ck_assert_int_eq(roster_adopt(roster, getpid(), 101), 0);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 0), 0);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 101), 0);
 	expect_live(1);
-	ck_assert_uint_eq(find(roster, 101), ROSTER_NONE);
+	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
 
 	/* It had not forked. */
 	(void)take(&addr);
-	ck_assert_int_eq(roster_adopt(roster, getppid(), 0), 0);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getppid(), 0), 0);
 	expect_live(2);
-	ck_assert_int_eq(roster_adopt(roster, getpid(), 0), 0);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 0), 0);
 	expect_live(1);
 	expect_live_from(&addr, 1);
-	ck_assert(!roster_has_unnamed(roster, getpid()));
+	ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
 
 	/* It had. */
 	slot = take(&addr);
-	ck_assert_int_eq(roster_adopt(roster, getpid(), 101), 0);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 101), 0);
 	expect_live(2);
-	ck_assert_uint_eq(find(roster, 101), slot);
-	ck_assert(!roster_has_unnamed(roster, getpid()));
-	ck_assert_int_eq(release_soon(roster, 101), 0);
-	ck_assert_int_eq(release_soon(roster, 100), 0);
+	ck_assert_uint_eq(find(scoreboard, 101), slot);
+	ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
+	ck_assert_int_eq(release_soon(scoreboard, 101), 0);
+	ck_assert_int_eq(release_soon(scoreboard, 100), 0);
 	expect_live(0);
 }
 END_TEST
@@ -444,25 +457,28 @@ START_TEST(test_settle_owner)
 
 	ck_assert_int_ne(pid, -1);
 	if (pid == 0) {
-		if ((roster = roster_open(roster_fd)) == NULL ||
-		    roster_take(roster, &addr, 2, 0, &slots[0]) != ROSTER_OK ||
-		    roster_take(roster, &addr, 2, 0, &slots[1]) != ROSTER_OK)
+		if ((scoreboard = scoreboard_open(scoreboard_fd)) == NULL ||
+		    scoreboard_take(scoreboard, &addr, 2, 0, &slots[0]) !=
+			SCOREBOARD_OK ||
+		    scoreboard_take(scoreboard, &addr, 2, 0, &slots[1]) !=
+			SCOREBOARD_OK)
 			_exit(1);
-		roster_set_pid(roster, slots[0], 100);
+		scoreboard_set_pid(scoreboard, slots[0], 100);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
-	ck_assert(roster_has_unnamed(roster, pid));
-	ck_assert_int_eq(roster_adopt(roster, pid, 101), 0);
-	ck_assert_uint_eq(roster_next(roster, pid, ROSTER_NONE, &pid),
-	    ROSTER_NONE);
-	slot = roster_next(roster, getpid(), ROSTER_NONE, &pid);
-	ck_assert_uint_ne(slot, ROSTER_NONE);
-	slot = roster_next(roster, getpid(), slot, &pid);
-	ck_assert_uint_ne(slot, ROSTER_NONE);
-	ck_assert_int_eq(release_soon(roster, 100), 0);
-	ck_assert_int_eq(release_soon(roster, 101), 0);
+	ck_assert(scoreboard_has_unnamed(scoreboard, pid));
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, pid, 101), 0);
+	ck_assert_uint_eq(
+	    scoreboard_next(scoreboard, pid, SCOREBOARD_NONE, &pid),
+	    SCOREBOARD_NONE);
+	slot = scoreboard_next(scoreboard, getpid(), SCOREBOARD_NONE, &pid);
+	ck_assert_uint_ne(slot, SCOREBOARD_NONE);
+	slot = scoreboard_next(scoreboard, getpid(), slot, &pid);
+	ck_assert_uint_ne(slot, SCOREBOARD_NONE);
+	ck_assert_int_eq(release_soon(scoreboard, 100), 0);
+	ck_assert_int_eq(release_soon(scoreboard, 101), 0);
 	expect_live(0);
 }
 END_TEST
@@ -507,20 +523,20 @@ model_take(struct model *m, uint64_t *random)
 	int from = (int)(unit_random(random) % 6) - 1, i = model_unused(m);
 	int max = (int)(unit_random(random) % (MODEL_SLOTS - 1)) + 1;
 	int max_per_source = (int)(unit_random(random) % 20);
-	enum roster_result want = ROSTER_OK, got;
+	enum scoreboard_result want = SCOREBOARD_OK, got;
 	struct sockaddr_storage addr;
-	uint32_t slot = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE;
 
 	addr = from == -1 ? unix_address() : source((uint32_t)from);
 	if (m->live >= max)
-		want = ROSTER_FULL;
+		want = SCOREBOARD_FULL;
 	else if (from != -1 && max_per_source > 0 &&
 	    model_count(m, from) >= max_per_source)
-		want = ROSTER_SOURCE_FULL;
-	got = roster_take(roster, &addr, max, max_per_source, &slot);
+		want = SCOREBOARD_SOURCE_FULL;
+	got = scoreboard_take(scoreboard, &addr, max, max_per_source, &slot);
 	if (got != want)
 		ck_abort_msg("%d, not %d", got, want);
-	if (got != ROSTER_OK)
+	if (got != SCOREBOARD_OK)
 		return;
 	m->clients[i].used = true;
 	m->clients[i].slot = slot;
@@ -533,9 +549,9 @@ static void
 model_release(struct model *m, int i, uint64_t *random)
 {
 	if (m->clients[i].pid != 0 && unit_random(random) % 2 == 0)
-		(void)release_soon(roster, m->clients[i].pid);
+		(void)release_soon(scoreboard, m->clients[i].pid);
 	else
-		roster_release(roster, m->clients[i].slot);
+		scoreboard_release(scoreboard, m->clients[i].slot);
 	m->clients[i].used = false;
 	m->live--;
 }
@@ -543,7 +559,7 @@ model_release(struct model *m, int i, uint64_t *random)
 static void
 model_check(const struct model *m)
 {
-	uint32_t slot = ROSTER_NONE, last = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE, last = SCOREBOARD_NONE;
 	bool unnamed = false;
 	int i, named = 0;
 	pid_t pid;
@@ -553,16 +569,17 @@ model_check(const struct model *m)
 			continue;
 		if (m->clients[i].pid == 0)
 			unnamed = true;
-		else if (find(roster, m->clients[i].pid) != m->clients[i].slot)
+		else if (find(scoreboard, m->clients[i].pid) !=
+		    m->clients[i].slot)
 			ck_abort_msg("pid %d is lost", m->clients[i].pid);
 		else
 			named++;
 	}
-	if (roster_has_unnamed(roster, getpid()) != unnamed)
+	if (scoreboard_has_unnamed(scoreboard, getpid()) != unnamed)
 		ck_abort_msg("unnamed");
-	while (
-	    (slot = roster_next(roster, getpid(), slot, &pid)) != ROSTER_NONE) {
-		if (last != ROSTER_NONE && slot <= last)
+	while ((slot = scoreboard_next(scoreboard, getpid(), slot, &pid)) !=
+	    SCOREBOARD_NONE) {
+		if (last != SCOREBOARD_NONE && slot <= last)
 			ck_abort_msg("order");
 		last = slot;
 		named--;
@@ -584,7 +601,7 @@ START_TEST(test_model)
 			model_take(&m, &random);
 		else if (m.clients[i].used && m.clients[i].pid == 0) {
 			m.clients[i].pid = next_pid++;
-			roster_set_pid(roster, m.clients[i].slot,
+			scoreboard_set_pid(scoreboard, m.clients[i].slot,
 			    m.clients[i].pid);
 		} else if (m.clients[i].used)
 			model_release(&m, i, &random);
@@ -604,12 +621,12 @@ START_TEST(test_sealed)
 {
 	struct stat st;
 
-	ck_assert_int_eq(fstat(roster_fd, &st), 0);
-	ck_assert_int_eq(ftruncate(roster_fd, 0), -1);
+	ck_assert_int_eq(fstat(scoreboard_fd, &st), 0);
+	ck_assert_int_eq(ftruncate(scoreboard_fd, 0), -1);
 	ck_assert_int_eq(errno, EPERM);
-	ck_assert_int_eq(ftruncate(roster_fd, st.st_size * 2), -1);
+	ck_assert_int_eq(ftruncate(scoreboard_fd, st.st_size * 2), -1);
 	ck_assert_int_eq(errno, EPERM);
-	ck_assert(fcntl(roster_fd, F_GETFD) & FD_CLOEXEC);
+	ck_assert(fcntl(scoreboard_fd, F_GETFD) & FD_CLOEXEC);
 	/* Untouched slots cost nothing: a thousandth of a MiB a client. */
 	ck_assert_int_lt(st.st_blocks, 256);
 }
@@ -619,9 +636,9 @@ START_TEST(test_open_bad)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	ck_assert_ptr_null(roster_open(-1));
+	ck_assert_ptr_null(scoreboard_open(-1));
 	ck_assert_int_eq(errno, EBADF);
-	ck_assert_ptr_null(roster_open(fd));
+	ck_assert_ptr_null(scoreboard_open(fd));
 	(void)close(fd);
 }
 END_TEST
@@ -630,38 +647,38 @@ END_TEST
 START_TEST(test_shared)
 {
 	struct sockaddr_storage addr = unix_address();
-	struct roster *other = roster_open(roster_fd);
+	struct scoreboard *other = scoreboard_open(scoreboard_fd);
 	uint32_t slot;
 
 	ck_assert_ptr_nonnull(other);
 	slot = take(&addr);
-	roster_set_pid(roster, slot, 100);
+	scoreboard_set_pid(scoreboard, slot, 100);
 	ck_assert_uint_eq(find(other, 100), slot);
 	ck_assert_int_eq(release_soon(other, 100), 0);
 	expect_live(0);
 	ck_assert_uint_eq(take(&addr), slot);
-	roster_close(other);
+	scoreboard_close(other);
 }
 END_TEST
 
 /* Each is a page, and no other's. */
-START_TEST(test_cells)
+START_TEST(test_slot_texts)
 {
-	static const uint32_t slots[] = { 0, 1, 2, ROSTER_MAX - 1 };
+	static const uint32_t slots[] = { 0, 1, 2, SCOREBOARD_MAX - 1 };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *cells[4];
+	char *slot_texts[4];
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		cells[i] = map_cell(slots[i]);
-		memset(cells[i], '0' + i, page);
+		slot_texts[i] = map_slot_text(slots[i]);
+		memset(slot_texts[i], '0' + i, page);
 	}
 	for (i = 0; i < 4; i++) {
-		ck_assert_int_eq(cells[i][0], '0' + i);
-		ck_assert_int_eq(cells[i][page - 1], '0' + i);
+		ck_assert_int_eq(slot_texts[i][0], '0' + i);
+		ck_assert_int_eq(slot_texts[i][page - 1], '0' + i);
 	}
 	/* The next worker of a slot begins with an empty one. */
-	ck_assert_int_eq(map_cell(1)[0], '\0');
+	ck_assert_int_eq(map_slot_text(1)[0], '\0');
 	expect_live(0);
 }
 END_TEST
@@ -677,29 +694,29 @@ START_TEST(test_worker)
 	pid = fork();
 	ck_assert_int_ne(pid, -1);
 	if (pid == 0) {
-		if (roster_map_cell(roster, slot) == NULL)
+		if (scoreboard_map_slot_text(scoreboard, slot) == NULL)
 			_exit(0);
 		(void)close(STDERR_FILENO); /* a sanitizer has much to say */
-		roster_set_pid(roster, slot, 4711);
+		scoreboard_set_pid(scoreboard, slot, 4711);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_ne(status, 0);
-	ck_assert_uint_eq(find(roster, 4711), ROSTER_NONE);
+	ck_assert_uint_eq(find(scoreboard, 4711), SCOREBOARD_NONE);
 	expect_live(1);
 }
 END_TEST
 
 START_TEST(test_refused)
 {
-	const uint64_t *refused = roster_map_refused(roster_fd);
+	const uint64_t *refused = scoreboard_map_refused(scoreboard_fd);
 	int status;
 	pid_t pid;
 
 	ck_assert_ptr_nonnull(refused);
 	ck_assert_uint_eq(*refused, 0);
-	roster_count_refused(roster);
-	roster_count_refused(roster);
+	scoreboard_count_refused(scoreboard);
+	scoreboard_count_refused(scoreboard);
 	ck_assert_uint_eq(*refused, 2);
 	pid = fork();
 	ck_assert_int_ne(pid, -1);
@@ -719,7 +736,7 @@ END_TEST
 #define STATUS_SEGV SIGSEGV
 #define STATUS_EXIT (70 << 8)
 
-static char report[ROSTER_REPORT_SIZE];
+static char report[SCOREBOARD_REPORT_SIZE];
 
 static const char *
 make_report(uint32_t slot, int status)
@@ -727,7 +744,7 @@ make_report(uint32_t slot, int status)
 	struct rusage use = { .ru_maxrss = 1234, .ru_utime = { .tv_sec = 1 } };
 
 	memset(report, 'x', sizeof(report));
-	roster_report(roster, slot, 4711, status, &use, report);
+	scoreboard_report(scoreboard, slot, 4711, status, &use, report);
 	ck_assert_uint_lt(strnlen(report, sizeof(report)), sizeof(report));
 	return report;
 }
@@ -777,7 +794,7 @@ START_TEST(test_report_end)
 	expect_report(slot, STATUS_EXIT,
 	    "client on a Unix socket) exited "
 	    "with status 70 while idle; ran ");
-	(void)strlcpy(map_cell(slot), "PUT", ROSTER_CELL_SIZE);
+	(void)strlcpy(map_slot_text(slot), "PUT", SCOREBOARD_TEXT_SIZE);
 	expect_report(slot, STATUS_EXIT, " exited with status 70 during PUT; ");
 #ifdef HAVE_SIGABBREV_NP
 	expect_report(slot, STATUS_SEGV, " died of SIGSEGV during PUT; ");
@@ -786,9 +803,9 @@ START_TEST(test_report_end)
 END_TEST
 
 static const struct {
-	struct bytes cell;
+	struct bytes slot_text;
 	const char *want;
-} cell_table[] = {
+} slot_text_table[] = {
 	{ UNIT_BYTES(""), "while idle;" },
 	{ UNIT_BYTES("GET"), "during GET;" },
 	{ UNIT_BYTES("get"), "while idle;" },
@@ -808,21 +825,21 @@ static const struct {
 };
 
 /* Where the worker has not ended it either. */
-START_TEST(test_report_cell)
+START_TEST(test_report_slot_text)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slot = take(&addr), next = take(&addr);
-	char *cell = map_cell(slot);
-	size_t size = cell_table[_i].cell.size;
+	char *slot_text = map_slot_text(slot);
+	size_t size = slot_text_table[_i].slot_text.size;
 
-	memset(cell, '#', ROSTER_CELL_SIZE);
-	memcpy(cell, cell_table[_i].cell.data, size);
-	expect_report(slot, STATUS_EXIT, cell_table[_i].want);
+	memset(slot_text, '#', SCOREBOARD_TEXT_SIZE);
+	memcpy(slot_text, slot_text_table[_i].slot_text.data, size);
+	expect_report(slot, STATUS_EXIT, slot_text_table[_i].want);
 	ck_assert_ptr_null(strchr(report, '\n'));
-	cell[size] = '\0';
-	expect_report(slot, STATUS_EXIT, cell_table[_i].want);
-	memset(cell, 'A', ROSTER_CELL_SIZE);
-	memset(map_cell(next), 'B', ROSTER_CELL_SIZE);
+	slot_text[size] = '\0';
+	expect_report(slot, STATUS_EXIT, slot_text_table[_i].want);
+	memset(slot_text, 'A', SCOREBOARD_TEXT_SIZE);
+	memset(map_slot_text(next), 'B', SCOREBOARD_TEXT_SIZE);
 	expect_report(slot, STATUS_EXIT, "during AAAAAAAAAAAAAAA;");
 }
 END_TEST
@@ -833,12 +850,12 @@ START_TEST(test_report_random)
 	    inet_address("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
 	uint64_t random = 88172645463325252ULL;
 	uint32_t slot = take(&addr);
-	char *cell = map_cell(slot);
+	char *slot_text = map_slot_text(slot);
 	int i, j;
 
 	for (i = 0; i < 20000; i++) {
-		for (j = 0; j < ROSTER_CELL_SIZE; j++)
-			cell[j] = (char)unit_random(&random);
+		for (j = 0; j < SCOREBOARD_TEXT_SIZE; j++)
+			slot_text[j] = (char)unit_random(&random);
 		(void)make_report(slot, (int)(unit_random(&random) & 0xff7f));
 		for (j = 0; report[j] != '\0'; j++)
 			if (report[j] < ' ' || report[j] > '~')
@@ -874,21 +891,21 @@ churn(uint32_t seed)
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* Nothing here may write to Check's file of messages. */
-	if (dup2(roster_fd, 3) == -1)
+	if (dup2(scoreboard_fd, 3) == -1)
 		_exit(1);
 	closefrom(4);
-	if ((roster = roster_open(3)) == NULL)
+	if ((scoreboard = scoreboard_open(3)) == NULL)
 		_exit(1);
 	for (;;) {
 		if (n > 0 && (n == HOLD_MAX || unit_random(&random) % 2 == 0)) {
-			roster_release(roster, slots[--n]);
+			scoreboard_release(scoreboard, slots[--n]);
 			continue;
 		}
-		if (roster_take(roster,
-			&sources[unit_random(&random) % SOURCES], ROSTER_MAX, 0,
-			&slots[n]) != ROSTER_OK)
+		if (scoreboard_take(scoreboard,
+			&sources[unit_random(&random) % SOURCES],
+			SCOREBOARD_MAX, 0, &slots[n]) != SCOREBOARD_OK)
 			_exit(2);
-		roster_set_pid(roster, slots[n], name + (pid_t)n);
+		scoreboard_set_pid(scoreboard, slots[n], name + (pid_t)n);
 		n++;
 	}
 }
@@ -921,13 +938,15 @@ end_churn(pid_t pid)
 static void
 clean_up(pid_t dead)
 {
-	uint32_t slot = ROSTER_NONE;
+	uint32_t slot = SCOREBOARD_NONE;
 	pid_t pid = 0;
 
-	while ((slot = roster_next(roster, dead, slot, &pid)) != ROSTER_NONE)
-		if (find(roster, pid) != slot || release_soon(roster, pid) != 0)
+	while ((slot = scoreboard_next(scoreboard, dead, slot, &pid)) !=
+	    SCOREBOARD_NONE)
+		if (find(scoreboard, pid) != slot ||
+		    release_soon(scoreboard, pid) != 0)
 			ck_abort_msg("slot %u cannot be released", slot);
-	if (roster_adopt(roster, dead, 0) != 0)
+	if (scoreboard_adopt(scoreboard, dead, 0) != 0)
 		ck_abort_msg("somebody holds the lock");
 }
 
@@ -985,11 +1004,11 @@ START_TEST(test_kill)
 	}
 	/* Nothing was lost on the way, and nothing is in use. */
 	expect_live(0);
-	for (i = 0; i < ROSTER_MAX; i++)
-		if (roster_take(roster, &sources[0], ROSTER_MAX, 0, &from) !=
-		    ROSTER_OK)
+	for (i = 0; i < SCOREBOARD_MAX; i++)
+		if (scoreboard_take(scoreboard, &sources[0], SCOREBOARD_MAX, 0,
+			&from) != SCOREBOARD_OK)
 			ck_abort_msg("slot %d is lost", i);
-	refuse(&sources[0], ROSTER_MAX, 0, ROSTER_FULL);
+	refuse(&sources[0], SCOREBOARD_MAX, 0, SCOREBOARD_FULL);
 }
 END_TEST
 
@@ -1003,22 +1022,22 @@ take_own(bool named)
 	uint32_t slot = take(&sources[0]);
 
 	if (named)
-		roster_set_pid(roster, slot, getpid());
+		scoreboard_set_pid(scoreboard, slot, getpid());
 }
 
 static bool
 has_own(bool named)
 {
-	return named ? find(roster, getpid()) != ROSTER_NONE :
-		       roster_has_unnamed(roster, getpid());
+	return named ? find(scoreboard, getpid()) != SCOREBOARD_NONE :
+		       scoreboard_has_unnamed(scoreboard, getpid());
 }
 
 /* What the master does: it is done, or somebody holds the lock. */
 static pid_t
 release_own(bool named)
 {
-	pid_t holder = named ? release_soon(roster, getpid()) :
-			       roster_adopt(roster, getpid(), 0);
+	pid_t holder = named ? release_soon(scoreboard, getpid()) :
+			       scoreboard_adopt(scoreboard, getpid(), 0);
 
 	if (has_own(named) != (holder != 0))
 		ck_abort_msg("holder %d, and it is %s", holder,
@@ -1095,13 +1114,14 @@ add_memory(Suite *suite)
 	tcase_add_test(tc, test_sealed);
 	tcase_add_test(tc, test_open_bad);
 	tcase_add_test(tc, test_shared);
-	tcase_add_test(tc, test_cells);
+	tcase_add_test(tc, test_slot_texts);
 	tcase_add_test(tc, test_worker);
 	tcase_add_test(tc, test_refused);
 	tcase_add_loop_test(tc, test_report_client, 0,
 	    UNIT_COUNT(client_table));
 	tcase_add_test(tc, test_report_end);
-	tcase_add_loop_test(tc, test_report_cell, 0, UNIT_COUNT(cell_table));
+	tcase_add_loop_test(tc, test_report_slot_text, 0,
+	    UNIT_COUNT(slot_text_table));
 	tcase_add_test(tc, test_report_random);
 	suite_add_tcase(suite, tc);
 }
@@ -1109,7 +1129,7 @@ add_memory(Suite *suite)
 int
 main(void)
 {
-	Suite *suite = suite_create("roster");
+	Suite *suite = suite_create("scoreboard");
 	TCase *tc;
 
 	add_counts(suite);

@@ -3,8 +3,8 @@
  * there is no answer: then there is nothing to torture.
  */
 
-#ifndef TORTURE_TALK_H
-#define TORTURE_TALK_H
+#ifndef TORTURE_SESSION_H
+#define TORTURE_SESSION_H
 
 #include <netinet/in.h>
 
@@ -13,14 +13,14 @@
 
 #define TALK_LINE 256
 
-int talk_open(const struct sockaddr_in *address);
+int session_open(const struct sockaddr_in *address);
 /* Closes the connection and waits until the other end is closed, too. */
-void talk_close(int fd);
+void session_close(int fd);
 /* Sends a request, and compares the reply: all its lines. */
-bool talk_ask(int fd, const char *request, const char *reply);
+bool session_ask(int fd, const char *request, const char *reply);
 /* Makes so many keys in a bucket of their own. */
-void talk_load(int fd, unsigned int keys);
+void session_load(int fd, unsigned int keys);
 /* Are they there?  Asks for some of them. */
-bool talk_check(int fd, unsigned int keys);
+bool session_check(int fd, unsigned int keys);
 
 #endif

@@ -1,12 +1,12 @@
 /*
- * upkeep: removes what has expired and what was dropped.  Runs in the
+ * housekeeping: removes what has expired and what was dropped.  Runs in the
  * registry.
  */
 
 #include "common/clock.h"
 #include "registry/change.h"
 #include "registry/registry.h"
-#include "registry/upkeep.h"
+#include "registry/housekeeping.h"
 
 /* A turn's: a few milliseconds' work. */
 #define STEP_MAX 500
@@ -21,25 +21,25 @@
 #define LOOK_MS 60000
 
 enum store_result
-upkeep_init(struct registry *r)
+housekeeping_init(struct registry *r)
 {
 	enum store_result result;
 	struct store_view *view;
 	struct store_stats stats;
 	int64_t expiry_ms;
 
-	r->upkeep = (struct upkeep){ .expire_at_ms = CLOCK_NEVER };
+	r->housekeeping = (struct housekeeping){ .expire_at_ms = CLOCK_NEVER };
 	if ((result = store_snapshot(r->store, &view)) != STORE_OK ||
 	    (result = store_stats(view, &stats)) != STORE_OK ||
-	    (result = upkeep_next_expiry(view, &expiry_ms)) != STORE_OK)
+	    (result = housekeeping_next_expiry(view, &expiry_ms)) != STORE_OK)
 		return result;
-	r->upkeep.purges = stats.dropped_buckets > 0;
-	upkeep_set_expiry(r, expiry_ms);
+	r->housekeeping.purges = stats.dropped_buckets > 0;
+	housekeeping_set_expiry(r, expiry_ms);
 	return STORE_OK;
 }
 
 enum store_result
-upkeep_next_expiry(struct store_view *view, int64_t *expiry_ms)
+housekeeping_next_expiry(struct store_view *view, int64_t *expiry_ms)
 {
 	enum store_result result = store_next_expiry(view, expiry_ms);
 
@@ -50,45 +50,45 @@ upkeep_next_expiry(struct store_view *view, int64_t *expiry_ms)
 }
 
 void
-upkeep_set_expiry(struct registry *r, int64_t expiry_ms)
+housekeeping_set_expiry(struct registry *r, int64_t expiry_ms)
 {
 	int64_t wait_ms;
 
-	r->upkeep.expire_at_ms = CLOCK_NEVER;
+	r->housekeeping.expire_at_ms = CLOCK_NEVER;
 	if (expiry_ms == CLOCK_NEVER)
 		return;
 	wait_ms = expiry_ms - clock_wall_ms(r->wall_base_ms);
 	if (wait_ms < 0)
 		wait_ms = 0;
-	r->upkeep.expire_at_ms =
+	r->housekeeping.expire_at_ms =
 	    clock_ms() + (wait_ms < LOOK_MS ? wait_ms : LOOK_MS);
 }
 
 void
-upkeep_set_purge(struct registry *r)
+housekeeping_set_purge(struct registry *r)
 {
-	r->upkeep.purges = true;
+	r->housekeeping.purges = true;
 }
 
 void
-upkeep_pause(struct registry *r)
+housekeeping_pause(struct registry *r)
 {
-	r->upkeep.not_before_ms = clock_ms() + RETRY_MS;
+	r->housekeeping.not_before_ms = clock_ms() + RETRY_MS;
 }
 
 int64_t
-upkeep_deadline(const struct registry *r)
+housekeeping_deadline(const struct registry *r)
 {
-	const struct upkeep *u = &r->upkeep;
+	const struct housekeeping *u = &r->housekeeping;
 	int64_t deadline_ms = u->purges ? 0 : u->expire_at_ms;
 
 	return deadline_ms < u->not_before_ms ? u->not_before_ms : deadline_ms;
 }
 
 bool
-upkeep_is_due(const struct registry *r)
+housekeeping_is_due(const struct registry *r)
 {
-	int64_t deadline_ms = upkeep_deadline(r);
+	int64_t deadline_ms = housekeeping_deadline(r);
 
 	return deadline_ms != CLOCK_NEVER && deadline_ms <= clock_ms();
 }
@@ -97,8 +97,8 @@ upkeep_is_due(const struct registry *r)
 static bool
 may_purge(const struct registry *r, int64_t now_ms)
 {
-	return r->upkeep.purges &&
-	    (TAILQ_EMPTY(&r->ready) || now_ms >= r->upkeep.purge_at_ms);
+	return r->housekeeping.purges &&
+	    (TAILQ_EMPTY(&r->ready) || now_ms >= r->housekeeping.purge_at_ms);
 }
 
 static enum store_result
@@ -122,12 +122,13 @@ purge(struct registry *r, size_t max, int64_t now_ms)
 	struct store_stats stats;
 	bool more;
 
-	r->upkeep.purge_at_ms = now_ms + PURGE_PAUSE_MS;
+	r->housekeeping.purge_at_ms = now_ms + PURGE_PAUSE_MS;
 	if ((result = store_batch(r->store, &view)) != STORE_OK ||
 	    (result = store_stats(view, &stats)) != STORE_OK)
 		return result;
-	r->upkeep.purges = stats.dropped_buckets > 0;
-	return r->upkeep.purges ? store_purge(view, max, &more) : STORE_OK;
+	r->housekeeping.purges = stats.dropped_buckets > 0;
+	return r->housekeeping.purges ? store_purge(view, max, &more) :
+					STORE_OK;
 }
 
 /* Damage is reported, and does not keep the rest from being done. */
@@ -137,9 +138,9 @@ run(struct registry *r, size_t max)
 	enum store_result result = STORE_OK, purged = STORE_OK;
 	int64_t now_ms = clock_ms();
 
-	if (now_ms < r->upkeep.not_before_ms)
+	if (now_ms < r->housekeeping.not_before_ms)
 		return STORE_OK;
-	if (now_ms >= r->upkeep.expire_at_ms)
+	if (now_ms >= r->housekeeping.expire_at_ms)
 		result = expire(r, max);
 	if ((result == STORE_OK || result == STORE_DAMAGED) &&
 	    may_purge(r, now_ms))
@@ -148,25 +149,25 @@ run(struct registry *r, size_t max)
 }
 
 void
-upkeep_skip_next(struct registry *r)
+housekeeping_skip_next(struct registry *r)
 {
-	r->upkeep.skip = !r->upkeep.skipped;
+	r->housekeeping.skip = !r->housekeeping.skipped;
 }
 
 enum store_result
-upkeep_run(struct registry *r)
+housekeeping_run(struct registry *r)
 {
-	r->upkeep.skipped = r->upkeep.skip;
-	r->upkeep.skip = false;
-	if (r->upkeep.skipped || upkeep_deadline(r) == CLOCK_NEVER)
+	r->housekeeping.skipped = r->housekeeping.skip;
+	r->housekeeping.skip = false;
+	if (r->housekeeping.skipped || housekeeping_deadline(r) == CLOCK_NEVER)
 		return STORE_OK;
 	return run(r, STEP_MAX);
 }
 
 enum store_result
-upkeep_run_full(struct registry *r)
+housekeeping_run_full(struct registry *r)
 {
-	if (upkeep_deadline(r) == CLOCK_NEVER)
+	if (housekeeping_deadline(r) == CLOCK_NEVER)
 		return STORE_OK;
 	return run(r, STEP_FULL_MAX);
 }

@@ -5,8 +5,8 @@
  * none.
  */
 
-#ifndef REGISTRY_UPKEEP_H
-#define REGISTRY_UPKEEP_H
+#ifndef REGISTRY_HOUSEKEEPING_H
+#define REGISTRY_HOUSEKEEPING_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +16,7 @@
 struct registry;
 
 /* When there is next something to do; `wall_ms` is when something expires. */
-struct upkeep {
+struct housekeeping {
 	int64_t expire_at_ms; /* clock_ms(); CLOCK_NEVER: nothing will */
 	int64_t purge_at_ms; /* however busy the others are */
 	int64_t not_before_ms; /* there was no room */
@@ -26,24 +26,25 @@ struct upkeep {
 };
 
 /* Finds out what there is to do, after a start. */
-enum store_result upkeep_init(struct registry *);
+enum store_result housekeeping_init(struct registry *);
 /* When it wants a turn: clock_ms(), or CLOCK_NEVER. */
-int64_t upkeep_deadline(const struct registry *);
-bool upkeep_is_due(const struct registry *);
+int64_t housekeeping_deadline(const struct registry *);
+bool housekeeping_is_due(const struct registry *);
 /* Does a bounded part of what is due, in the batch; called once a turn. */
-enum store_result upkeep_run(struct registry *);
-/* The next turn is to begin without a batch, so without upkeep; but not twice
+enum store_result housekeeping_run(struct registry *);
+/* The next turn is to begin without a batch, so without housekeeping; but not twice
  * in a row, or those who want that could keep it from being done. */
-void upkeep_skip_next(struct registry *);
+void housekeeping_skip_next(struct registry *);
 /* The same, in a store that cannot grow: a little, out of the reserve. */
-enum store_result upkeep_run_full(struct registry *);
+enum store_result housekeeping_run_full(struct registry *);
 /* There was no room even for that: wait. */
-void upkeep_pause(struct registry *);
-/* When the next entry of the view expires, for upkeep_set_expiry(). */
-enum store_result upkeep_next_expiry(struct store_view *, int64_t *expiry_ms);
+void housekeeping_pause(struct registry *);
+/* When the next entry of the view expires, for housekeeping_set_expiry(). */
+enum store_result housekeeping_next_expiry(struct store_view *,
+    int64_t *expiry_ms);
 /* The batch whose next expiry this is is committed. */
-void upkeep_set_expiry(struct registry *, int64_t expiry_ms);
+void housekeeping_set_expiry(struct registry *, int64_t expiry_ms);
 /* The batch drops a bucket. */
-void upkeep_set_purge(struct registry *);
+void housekeeping_set_purge(struct registry *);
 
 #endif
