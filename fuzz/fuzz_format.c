@@ -77,7 +77,7 @@ print_event(struct bytes body)
 
 	memset(&events, 0, sizeof(events));
 	buf_init(&text);
-	events_add(&events, (struct bytes){ "bucket", 6 });
+	events_add(&events, bytes_from_text("bucket"));
 	if (events_format(&events, &m, &text) == EVENTS_OK)
 		FUZZ_ASSERT(read_text(&text) != REPLY_STATUS);
 	events_clear(&events);

@@ -97,8 +97,7 @@ commands_find(struct bytes name)
 	size_t i;
 
 	for (i = 0; i < COMMANDS; i++)
-		if (strlen(commands[i].name) == name.size &&
-		    memcmp(commands[i].name, name.data, name.size) == 0)
+		if (bytes_are(name, commands[i].name))
 			return &commands[i];
 	return NULL;
 }

@@ -189,7 +189,7 @@ take_entry(struct export *ex)
 static void
 print_create(struct export *ex)
 {
-	struct bytes words[2] = { { "CREATE", strlen("CREATE") }, ex->bucket };
+	struct bytes words[2] = { bytes_from_text("CREATE"), ex->bucket };
 
 	output_line(&ex->kv->out, words, 2);
 	ex->buckets++;
@@ -257,8 +257,8 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 static enum kv_status
 list_page(struct export *ex, struct bytes after, struct buf *names)
 {
-	struct bytes args[4] = { { "LIMIT", strlen("LIMIT") },
-		{ PAGE, strlen(PAGE) }, { "AFTER", strlen("AFTER") }, after };
+	struct bytes args[4] = { bytes_from_text("LIMIT"),
+		bytes_from_text(PAGE), bytes_from_text("AFTER"), after };
 	struct conn *c = &ex->kv->conn;
 	const struct bytes *words;
 	struct reply_line line;

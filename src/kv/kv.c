@@ -55,7 +55,7 @@ kv_add(struct kv_request *request, struct bytes word)
 void
 kv_add_text(struct kv_request *request, const char *text)
 {
-	kv_add(request, (struct bytes){ text, strlen(text) });
+	kv_add(request, bytes_from_text(text));
 }
 
 struct bytes

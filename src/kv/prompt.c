@@ -171,7 +171,7 @@ read_reply(struct prompt *p, bool print, struct reply_line *line)
 static void
 say_watching(struct prompt *p)
 {
-	struct bytes words[2] = { { "UNSUBSCRIBE", strlen("UNSUBSCRIBE") },
+	struct bytes words[2] = { bytes_from_text("UNSUBSCRIBE"),
 		words_get(&p->words)[1] };
 
 	buf_append_text(&p->kv->out.buf,
@@ -222,7 +222,7 @@ explain(struct prompt *p)
 static void
 ask(struct prompt *p)
 {
-	struct bytes ping = { "PING", strlen("PING") };
+	struct bytes ping = bytes_from_text("PING");
 	struct conn *c = &p->kv->conn;
 	struct reply_line line;
 	bool subscribe, ok;

@@ -2,8 +2,6 @@
  * status: from status lines to exit statuses.
  */
 
-#include <string.h>
-
 #include "kv/status.h"
 
 /* Said before the connection is closed, and it may be tried again. */
@@ -19,9 +17,7 @@ static const char *const farewells[] = {
 static bool
 is_reason(const struct reply_line *line, const char *text)
 {
-	return line->status == REPLY_ERROR &&
-	    line->reason.size == strlen(text) &&
-	    memcmp(line->reason.data, text, line->reason.size) == 0;
+	return line->status == REPLY_ERROR && bytes_are(line->reason, text);
 }
 
 bool

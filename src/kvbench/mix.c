@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
 #include "kvbench/mix.h"
 
 #define WEIGHT_MAX 1000000
@@ -25,13 +26,12 @@ mix_name(enum op op)
 }
 
 static bool
-find_name(const char *text, size_t size, enum op *op)
+find_name(struct bytes name, enum op *op)
 {
 	size_t i;
 
 	for (i = 0; i < OP_COUNT; i++)
-		if (strlen(names[i]) == size &&
-		    memcmp(names[i], text, size) == 0) {
+		if (bytes_are(name, names[i])) {
 			*op = (enum op)i;
 			return true;
 		}
@@ -47,7 +47,8 @@ parse_part(struct mix *mix, const char *text)
 	char *end;
 	enum op op;
 
-	if (!find_name(text, size, &op) || mix->weights[op] > 0)
+	if (!find_name((struct bytes){ text, size }, &op) ||
+	    mix->weights[op] > 0)
 		return NULL;
 	text += size;
 	if (*text == '=') {

@@ -70,20 +70,6 @@ parser_next(struct parser *p, const struct request *request)
 	return outcome;
 }
 
-bool
-protocol_is(struct bytes text, const char *literal)
-{
-	return text.size == strlen(literal) &&
-	    memcmp(text.data, literal, text.size) == 0;
-}
-
-bool
-protocol_begins(struct bytes text, const char *literal)
-{
-	return text.size >= strlen(literal) &&
-	    memcmp(text.data, literal, strlen(literal)) == 0;
-}
-
 void
 protocol_put_number(struct buf *b, uint64_t n)
 {

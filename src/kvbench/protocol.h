@@ -76,8 +76,6 @@ void parser_reset(struct parser *);
 enum outcome parser_next(struct parser *, const struct request *);
 
 /* For the protocols. */
-bool protocol_is(struct bytes text, const char *literal);
-bool protocol_begins(struct bytes text, const char *literal);
 /* Appends a decimal number. */
 void protocol_put_number(struct buf *, uint64_t n);
 void protocol_put_key(struct buf *, uint64_t key);

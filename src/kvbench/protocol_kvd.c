@@ -2,8 +2,6 @@
  * protocol_kvd: kvd's own lines.  Runs in kvbench.
  */
 
-#include <string.h>
-
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
@@ -64,12 +62,11 @@ take_data(struct parser *p, const struct request *request)
 	p->stage = STAGE_VALUE;
 	if (request->op == OP_ECHO) {
 		keys_print(request->key, key);
-		return value.size == sizeof(key) &&
-			memcmp(value.data, key, sizeof(key)) == 0 ?
+		return bytes_equal(value, (struct bytes){ key, sizeof(key) }) ?
 		    OUTCOME_AGAIN :
 		    OUTCOME_WRONG;
 	}
-	if (protocol_begins(value, "\"")) {
+	if (bytes_begin_with(value, bytes_from_text("\""))) {
 		if (!reply_words(&p->in, &words, &n) || n != 1)
 			return OUTCOME_WRONG;
 		value = words[0];

@@ -48,7 +48,7 @@ take_get(struct parser *p, const struct request *request)
 	uint64_t size;
 
 	if (p->stage == STAGE_END)
-		return protocol_is(text, "END") ? OUTCOME_OK : OUTCOME_WRONG;
+		return bytes_are(text, "END") ? OUTCOME_OK : OUTCOME_WRONG;
 	if (p->stage >= STAGE_VALUE) {
 		if (text.size != p->stage - STAGE_VALUE)
 			return OUTCOME_WRONG;
@@ -57,14 +57,14 @@ take_get(struct parser *p, const struct request *request)
 		    OUTCOME_AGAIN :
 		    OUTCOME_WRONG;
 	}
-	if (protocol_is(text, "END"))
+	if (bytes_are(text, "END"))
 		return OUTCOME_ABSENT;
 	memcpy(expected, head, sizeof(head) - 1);
 	keys_print(request->key, expected + sizeof(head) - 1);
 	memcpy(expected + sizeof(head) - 1 + KEYS_TEXT_SIZE, flags,
 	    sizeof(flags) - 1);
-	if (text.size < sizeof(expected) ||
-	    memcmp(text.data, expected, sizeof(expected)) != 0 ||
+	if (!bytes_begin_with(text,
+		(struct bytes){ expected, sizeof(expected) }) ||
 	    !protocol_get_number(text, sizeof(expected), &size))
 		return OUTCOME_WRONG;
 	p->stage = STAGE_VALUE + (size_t)size;
@@ -83,21 +83,22 @@ take(struct parser *p, const struct request *request)
 	struct bytes text = p->line.text;
 
 	if (p->stage == STAGE_START &&
-	    (protocol_is(text, "ERROR") ||
-		protocol_begins(text, "CLIENT_ERROR ") ||
-		protocol_begins(text, "SERVER_ERROR ")))
+	    (bytes_are(text, "ERROR") ||
+		bytes_begin_with(text, bytes_from_text("CLIENT_ERROR ")) ||
+		bytes_begin_with(text, bytes_from_text("SERVER_ERROR "))))
 		return OUTCOME_ERROR;
 	switch (request->op) {
 	case OP_GET:
 		return take_get(p, request);
 	case OP_PUT:
-		return expect(protocol_is(text, "STORED"));
+		return expect(bytes_are(text, "STORED"));
 	case OP_DELETE:
-		return protocol_is(text, "NOT_FOUND") ?
+		return bytes_are(text, "NOT_FOUND") ?
 		    OUTCOME_ABSENT :
-		    expect(protocol_is(text, "DELETED"));
+		    expect(bytes_are(text, "DELETED"));
 	case OP_PING:
-		return expect(protocol_begins(text, "VERSION "));
+		return expect(
+		    bytes_begin_with(text, bytes_from_text("VERSION ")));
 	case OP_ECHO:
 	case OP_CREATE:
 		break;

@@ -3,8 +3,6 @@
  * https://redis.io/docs/reference/protocol-spec/
  */
 
-#include <string.h>
-
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
@@ -44,9 +42,9 @@ take_bulk(struct parser *p, const struct request *request)
 	uint64_t size;
 
 	if (p->stage == 0) {
-		if (request->op == OP_GET && protocol_is(text, "$-1"))
+		if (request->op == OP_GET && bytes_are(text, "$-1"))
 			return OUTCOME_ABSENT;
-		if (!protocol_begins(text, "$") ||
+		if (!bytes_begin_with(text, bytes_from_text("$")) ||
 		    !protocol_get_number(text, 1, &size))
 			return OUTCOME_WRONG;
 		p->stage = (size_t)size + 1;
@@ -57,8 +55,7 @@ take_bulk(struct parser *p, const struct request *request)
 	if (request->op == OP_GET)
 		return protocol_check_value(p, request, text);
 	keys_print(request->key, key);
-	return text.size == sizeof(key) &&
-		memcmp(text.data, key, sizeof(key)) == 0 ?
+	return bytes_equal(text, (struct bytes){ key, sizeof(key) }) ?
 	    OUTCOME_OK :
 	    OUTCOME_WRONG;
 }
@@ -74,17 +71,16 @@ take(struct parser *p, const struct request *request)
 {
 	struct bytes text = p->line.text;
 
-	if (p->stage == 0 && protocol_begins(text, "-"))
+	if (p->stage == 0 && bytes_begin_with(text, bytes_from_text("-")))
 		return OUTCOME_ERROR;
 	switch (request->op) {
 	case OP_PUT:
-		return expect(protocol_is(text, "+OK"));
+		return expect(bytes_are(text, "+OK"));
 	case OP_DELETE:
-		return protocol_is(text, ":0") ?
-		    OUTCOME_ABSENT :
-		    expect(protocol_is(text, ":1"));
+		return bytes_are(text, ":0") ? OUTCOME_ABSENT :
+					       expect(bytes_are(text, ":1"));
 	case OP_PING:
-		return expect(protocol_is(text, "+PONG"));
+		return expect(bytes_are(text, "+PONG"));
 	case OP_GET:
 	case OP_ECHO:
 		return take_bulk(p, request);

@@ -88,6 +88,5 @@ bool
 values_match(const struct values *v, uint64_t key, struct bytes value)
 {
 	return value.size >= v->min && value.size <= v->max &&
-	    memcmp(value.data, values_get(v, key, value.size).data,
-		value.size) == 0;
+	    bytes_equal(value, values_get(v, key, value.size));
 }

@@ -235,7 +235,7 @@ set_fields(struct fields *f, const struct command *c, const struct bytes *words,
 			word = *words++;
 			n--;
 		} else
-			word = (struct bytes){ c->last, strlen(c->last) };
+			word = bytes_from_text(c->last);
 		status = set_field(f, *p, word, value_max);
 	}
 	return status;

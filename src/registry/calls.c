@@ -3,8 +3,6 @@
  * doc/architecture.md has the steps that add a command.
  */
 
-#include <string.h>
-
 #include "common/clock.h"
 #include "common/number.h"
 #include "proto/answer.h"
@@ -214,7 +212,7 @@ static void
 reply_stat(struct buf *reply, const char *name, uint64_t number)
 {
 	char text[NUMBER_SIZE];
-	struct bytes words[2] = { { name, strlen(name) },
+	struct bytes words[2] = { bytes_from_text(name),
 		{ text, number_format((int64_t)number, text) } };
 
 	answer_put_line(reply, words, 2);

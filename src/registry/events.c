@@ -22,15 +22,16 @@ struct topic {
 	char name[UINT8_MAX];
 };
 
+static struct bytes
+topic_bucket(const struct topic *t)
+{
+	return (struct bytes){ t->name, t->name_size };
+}
+
 static int
 topic_compare(struct topic *a, struct topic *b)
 {
-	size_t size = a->name_size < b->name_size ? a->name_size : b->name_size;
-	int order = memcmp(a->name, b->name, size);
-
-	if (order != 0)
-		return order;
-	return a->name_size < b->name_size ? -1 : a->name_size > b->name_size;
+	return bytes_compare(topic_bucket(a), topic_bucket(b));
 }
 
 RB_GENERATE_INTERNAL(topic_tree, topic, entry, topic_compare,
@@ -87,8 +88,7 @@ find_subscription(struct conn *c, struct bytes bucket)
 	struct subscription *s;
 
 	LIST_FOREACH(s, &c->events.subscriptions, conn_entry)
-		if (s->topic->name_size == bucket.size &&
-		    memcmp(s->topic->name, bucket.data, bucket.size) == 0)
+		if (bytes_equal(topic_bucket(s->topic), bucket))
 			return s;
 	return NULL;
 }
@@ -281,8 +281,7 @@ drop(struct registry *r, struct topic *t)
 static bool
 is_of(const struct topic *t, struct bytes bucket)
 {
-	return t != NULL && t->name_size == bucket.size &&
-	    memcmp(t->name, bucket.data, bucket.size) == 0;
+	return t != NULL && bytes_equal(topic_bucket(t), bucket);
 }
 
 /* A run of changes of one bucket is copied in one piece. */

@@ -25,8 +25,7 @@ find(const struct events *e, struct bytes bucket, size_t *position)
 
 	while (*position = buf_size(&e->buckets) - rest.size,
 	    hello_next_bucket(&rest, &name))
-		if (name.size == bucket.size &&
-		    memcmp(name.data, bucket.data, name.size) == 0)
+		if (bytes_equal(name, bucket))
 			return 1 + name.size;
 	return 0;
 }
@@ -53,17 +52,11 @@ events_remove(struct events *e, struct bytes bucket)
 	buf_truncate(&e->buckets, buf_size(&e->buckets) - size);
 }
 
-static struct bytes
-text(const char *word)
-{
-	return (struct bytes){ word, strlen(word) };
-}
-
 static void
 format_set(const struct fields *event, struct buf *out)
 {
-	struct bytes words[4] = { event->key, text("SET"), text("TO"),
-		event->value };
+	struct bytes words[4] = { event->key, bytes_from_text("SET"),
+		bytes_from_text("TO"), event->value };
 
 	format_line(out, words, 4);
 }
@@ -71,7 +64,7 @@ format_set(const struct fields *event, struct buf *out)
 static void
 format_deleted(const struct fields *event, struct buf *out)
 {
-	struct bytes words[2] = { event->key, text("DELETED") };
+	struct bytes words[2] = { event->key, bytes_from_text("DELETED") };
 
 	format_line(out, words, 2);
 }

@@ -17,12 +17,6 @@
 /* What it says next. */
 static struct buf said;
 
-static struct bytes
-text(const char *s)
-{
-	return (struct bytes){ s, strlen(s) };
-}
-
 static void
 say_hello(uint64_t session, const char *bucket)
 {
@@ -32,7 +26,7 @@ say_hello(uint64_t session, const char *bucket)
 	message_put_u64(&said, session);
 	message_put_u64(&said, 1); /* the last commit that it was told of */
 	if (bucket != NULL)
-		message_put_name(&said, text(bucket));
+		message_put_name(&said, bytes_from_text(bucket));
 	message_end(&said, position);
 }
 
@@ -43,7 +37,7 @@ say(enum message_type type, uint64_t sequence, const char *bucket)
 	size_t position = message_begin(&said, type, sequence);
 
 	if (bucket != NULL)
-		message_put_name(&said, text(bucket));
+		message_put_name(&said, bytes_from_text(bucket));
 	message_end(&said, position);
 }
 
@@ -52,9 +46,9 @@ say_put(uint64_t sequence)
 {
 	size_t position = message_begin(&said, MESSAGE_PUT, sequence);
 
-	message_put_name(&said, text("b"));
-	message_put_name(&said, text("k"));
-	message_put_value(&said, text("v"));
+	message_put_name(&said, bytes_from_text("b"));
+	message_put_name(&said, bytes_from_text("k"));
+	message_put_value(&said, bytes_from_text("v"));
 	message_end(&said, position);
 }
 
@@ -63,8 +57,8 @@ say_incr(uint64_t sequence)
 {
 	size_t position = message_begin(&said, MESSAGE_INCR, sequence);
 
-	message_put_name(&said, text("b"));
-	message_put_name(&said, text("n"));
+	message_put_name(&said, bytes_from_text("b"));
+	message_put_name(&said, bytes_from_text("n"));
 	message_put_u64(&said, 1);
 	message_end(&said, position);
 }
@@ -98,7 +92,7 @@ expect_reply(int fd, uint64_t sequence, const char *word)
 	message_put_u8(&want, STATUS_OK);
 	if (word != NULL) {
 		message_put_u16(&want, 1);
-		message_put_value(&want, text(word));
+		message_put_value(&want, bytes_from_text(word));
 	}
 	message_end(&want, position);
 	client_expect(fd, buf_data(&want), buf_size(&want));
@@ -224,7 +218,7 @@ START_TEST(test_too_many_subscriptions)
 	message_put_u64(&said, SESSION);
 	message_put_u64(&said, 1);
 	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++)
-		message_put_name(&said, text("x"));
+		message_put_name(&said, bytes_from_text("x"));
 	message_end(&said, position);
 	send_said(fd);
 	client_expect_gone(fd);
@@ -242,8 +236,8 @@ say_list(uint64_t sequence, uint64_t revision, struct bytes after)
 	message_put_u8(&said, LIST_ENTRIES);
 	message_put_u64(&said, revision);
 	message_put_u64(&said, UINT64_MAX);
-	message_put_name(&said, text("b"));
-	message_put_name(&said, text(""));
+	message_put_name(&said, bytes_from_text("b"));
+	message_put_name(&said, bytes_from_text(""));
 	message_put_name(&said, after);
 	message_end(&said, position);
 }
@@ -301,7 +295,7 @@ START_TEST(test_listing_of_one_moment)
 		client_hear(fd, "OK\r\n");
 	buf_init(&page);
 	say_hello(SESSION, NULL);
-	say_list(1, 0, text(""));
+	say_list(1, 0, bytes_from_text(""));
 	send_said(worker);
 	lines = read_page(worker, &page, &revision, &last, &more);
 	ck_assert_int_eq(more, 1);
@@ -411,9 +405,9 @@ say_amiss(int i)
 		message_put_u8(&said, LIST_KEYS);
 		message_put_u64(&said, 0);
 		message_put_u64(&said, 1);
-		message_put_name(&said, text(""));
-		message_put_name(&said, text(""));
-		message_put_name(&said, text(""));
+		message_put_name(&said, bytes_from_text(""));
+		message_put_name(&said, bytes_from_text(""));
+		message_put_name(&said, bytes_from_text(""));
 		message_end(&said, position);
 	}
 }
