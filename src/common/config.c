@@ -20,6 +20,10 @@
 
 #define CACHE_LIMIT ((int64_t)1 << 30)
 
+/* Offsets in a segment of the log have 32 bits. */
+#define LOG_LEAST ((int64_t)1 << 20)
+#define LOG_LIMIT ((int64_t)1 << 30)
+
 #define FIELD(name) offsetof(struct config, name)
 
 /* What a worker was forked with, and the registry has to agree with, is
@@ -36,6 +40,8 @@ static const struct keyword keywords[] = {
 	    false },
 	{ "max-value", KEYWORD_SIZE, FIELD(max_value), 1, MAX_VALUE_LIMIT, "1M",
 	    true },
+	{ "log-size", KEYWORD_SIZE, FIELD(log_size), LOG_LEAST, LOG_LIMIT,
+	    "32M", true },
 	{ "cache", KEYWORD_SIZE, FIELD(cache), 0, CACHE_LIMIT, "128M", false },
 	{ "acceptors", KEYWORD_COUNT, FIELD(acceptors), 1, CONFIG_ACCEPTORS_MAX,
 	    "1", false },

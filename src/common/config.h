@@ -52,6 +52,7 @@ struct config {
 	char *libexec;
 	int64_t sync_ms; /* CONFIG_SYNC_*, or an interval */
 	int64_t max_value;
+	int64_t log_size; /* bytes, of each of two segments */
 	int64_t cache; /* bytes; 0: none */
 	int64_t acceptors;
 	int64_t max_clients;

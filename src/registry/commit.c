@@ -32,14 +32,15 @@ commit_run(struct registry *r)
 	if (r->turn.full)
 		return false;
 	r->now_ms = clock_ms();
-	warning_check_store(r, store_batch(r->store, &view));
-	result = session_record(r, view);
+	result = store_batch(r->store, &view);
+	if (result == STORE_OK)
+		result = session_record(r, view);
 	if (result == STORE_OK)
 		result = housekeeping_next_expiry(view, &expiry_ms);
 	if (result == STORE_OK)
 		result = store_commit(r->store);
 	warning_check_store(r, result);
-	if (result == STORE_FULL)
+	if (result == STORE_FULL || result == STORE_TOO_LARGE)
 		return false;
 	r->commits++;
 	housekeeping_set_expiry(r, expiry_ms);
@@ -69,7 +70,7 @@ commit_rewind(struct registry *r)
 	store_release(r->store);
 	change_undo(&r->changes, 0);
 	r->turn.full = false;
-	r->turn.bytes = 0;
+	r->turn.replies = 0;
 	session_rewind(r);
 	/* Who wrote is on this list. */
 	TAILQ_FOREACH(c, &r->recorded, recorded_entry)

@@ -10,6 +10,8 @@
 
 /* A turn's: a few milliseconds' work. */
 #define STEP_MAX 500
+/* Of a fold, which goes in order: about as long. */
+#define FOLD_MAX 2000
 /* A step that dirties fewer pages than the store's reserve has. */
 #define STEP_FULL_MAX 16
 /* When others keep the registry busy, dropped buckets go this often. */
@@ -80,7 +82,8 @@ int64_t
 housekeeping_deadline(const struct registry *r)
 {
 	const struct housekeeping *u = &r->housekeeping;
-	int64_t deadline_ms = u->purges ? 0 : u->expire_at_ms;
+	int64_t deadline_ms =
+	    u->purges || store_fold_due(r->store) ? 0 : u->expire_at_ms;
 
 	return deadline_ms < u->not_before_ms ? u->not_before_ms : deadline_ms;
 }
@@ -113,39 +116,49 @@ expire(struct registry *r, size_t max)
 	return change_expire(&r->changes, view, max, &more);
 }
 
-/* The last is done by a step that finds nothing: this batch may be aborted. */
 static enum store_result
 purge(struct registry *r, size_t max, int64_t now_ms)
 {
 	enum store_result result;
-	struct store_view *view;
-	struct store_stats stats;
 	bool more;
 
 	r->housekeeping.purge_at_ms = now_ms + PURGE_PAUSE_MS;
-	if ((result = store_batch(r->store, &view)) != STORE_OK ||
-	    (result = store_stats(view, &stats)) != STORE_OK)
-		return result;
-	r->housekeeping.purges = stats.dropped_buckets > 0;
-	return r->housekeeping.purges ? store_purge(view, max, &more) :
-					STORE_OK;
+	result = store_purge(r->store, max, &more);
+	if (result == STORE_OK || result == STORE_DAMAGED)
+		r->housekeeping.purges = more;
+	return result;
+}
+
+/* Folding waits for a turn without requests, as long as it can. */
+static enum store_result
+fold(struct registry *r)
+{
+	bool more;
+
+	if (!store_fold_due(r->store) ||
+	    (!TAILQ_EMPTY(&r->ready) && !store_fold_lags(r->store)))
+		return STORE_OK;
+	return store_fold(r->store, FOLD_MAX, &more);
 }
 
 /* Damage is reported, and does not keep the rest from being done. */
 static enum store_result
 run(struct registry *r, size_t max)
 {
-	enum store_result result = STORE_OK, purged = STORE_OK;
+	enum store_result result = STORE_OK, expired = STORE_OK;
 	int64_t now_ms = clock_ms();
 
 	if (now_ms < r->housekeeping.not_before_ms)
 		return STORE_OK;
-	if (now_ms >= r->housekeeping.expire_at_ms)
-		result = expire(r, max);
+	/* Before there is a batch, which expiring begins. */
+	if (may_purge(r, now_ms))
+		result = purge(r, max, now_ms);
+	else
+		result = fold(r);
 	if ((result == STORE_OK || result == STORE_DAMAGED) &&
-	    may_purge(r, now_ms))
-		purged = purge(r, max, now_ms);
-	return purged == STORE_OK ? result : purged;
+	    now_ms >= r->housekeeping.expire_at_ms)
+		expired = expire(r, max);
+	return expired == STORE_OK ? result : expired;
 }
 
 void

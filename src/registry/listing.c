@@ -95,8 +95,12 @@ pin(struct registry *r, struct conn *c, uint64_t revision)
 	enum store_result result;
 
 	if (c->listing.pin != NULL &&
-	    revision == store_revision(c->listing.pin))
-		return STATUS_OK;
+	    revision == store_revision(c->listing.pin)) {
+		if (!store_pin_is_lost(c->listing.pin))
+			return STATUS_OK;
+		listing_end(r, c);
+		return STATUS_SNAPSHOT_LOST;
+	}
 	listing_end(r, c);
 	result = store_pin(r->store, &c->listing.pin);
 	if (result == STORE_BUSY)

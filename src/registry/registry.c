@@ -87,6 +87,7 @@ open_store(struct registry *r, const struct channel_store *before)
 		.create = before->id[0] == 0 && before->id[1] == 0,
 		.identity = { before->id[0], before->id[1] },
 		.sync_ms = (int)r->config->sync_ms,
+		.log_size = (size_t)r->config->log_size,
 		.lock_wait_ms = LOCK_WAIT_MS,
 		.owner_pid = (long)getppid() };
 

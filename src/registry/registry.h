@@ -51,7 +51,7 @@ struct registry {
 	uint64_t commits;
 	const uint64_t *refused_clients; /* the acceptors'; NULL: 0 */
 	struct {
-		size_t bytes; /* of the requests that wrote */
+		size_t replies; /* bytes of those that are stored */
 		bool full; /* a write found no room */
 	} turn;
 

@@ -31,10 +31,6 @@
  * that would exceed it waits for the next turn and its snapshot.
  */
 #define RECORD_MAX ((size_t)32 << 10)
-/* Requests with writes in one batch, in bytes: LMDB keeps the pages that a
- * transaction writes in memory. */
-#define BATCH_MAX ((size_t)16 << 20)
-
 static enum request_result
 break_conn(struct registry *r, struct conn *c, const char *why)
 {
@@ -67,18 +63,33 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	return REQUEST_DONE;
 }
 
-static struct store_view *
-choose_view(struct registry *r, struct conn *c, bool writes)
+static enum store_result
+choose_view(struct registry *r, struct conn *c, bool writes,
+    struct store_view **view)
 {
 	enum store_result result;
-	struct store_view *view;
 
-	if (writes && !c->turn.wrote)
+	if (writes && !c->turn.wrote) {
 		session_writes(r, c);
-	result = c->turn.wrote ? store_batch(r->store, &view) :
-				 store_snapshot(r->store, &view);
+		/* What was read before is stored as well. */
+		r->turn.replies += buf_size(&c->out);
+	}
+	result = c->turn.wrote ? store_batch(r->store, view) :
+				 store_snapshot(r->store, view);
 	warning_check_store(r, result);
-	return view;
+	return result;
+}
+
+/*
+ * A commit may have a bounded size, the replies that are stored with it
+ * included.  A quarter is for what a turn begins with; the request that exceeds
+ * it has another half.
+ */
+static bool
+batch_is_large(const struct registry *r)
+{
+	return store_batch_size(r->store) + r->turn.replies >
+	    store_batch_max(r->store) / 4;
 }
 
 static enum request_result
@@ -88,6 +99,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 	bool writes = (schema_find(m->type)->flags & SCHEMA_WRITES) != 0;
 	size_t before = buf_size(&c->out);
 	enum store_result result;
+	struct store_view *view;
 	struct bytes reply;
 
 	if (session_answer(c, m->sequence, &reply)) {
@@ -96,8 +108,10 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 	}
 	if (writes && before > RECORD_MAX)
 		return REQUEST_WAIT;
-	result = call_run(run, r, choose_view(r, c, writes), args, m->sequence,
-	    &c->out);
+	result = choose_view(r, c, writes, &view);
+	if (result == STORE_OK)
+		result =
+		    call_run(run, r, view, args, m->sequence, &c->out);
 	warning_check_store(r, result);
 	if (result == STORE_FULL)
 		return REQUEST_FULL;
@@ -105,8 +119,8 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
 	}
-	if (writes)
-		r->turn.bytes += m->frame_size;
+	if (c->turn.wrote)
+		r->turn.replies += buf_size(&c->out) - before;
 	return REQUEST_DONE;
 }
 
@@ -222,7 +236,7 @@ request_next(struct registry *r, struct conn *c)
 	struct message m;
 
 	if (!next_message(r, c, &m) || buf_size(&c->out) > OUT_MAX ||
-	    r->turn.bytes > BATCH_MAX)
+	    batch_is_large(r))
 		return REQUEST_WAIT;
 	schema = schema_find(m.type);
 	if (schema == NULL || !is_due(c, schema))

@@ -98,11 +98,16 @@ transaction_run(struct call_context *ctx, const struct fields *args)
 	size_t mark = change_mark(&r->changes);
 	enum store_result result;
 
-	if ((result = store_save(r->store)) != STORE_OK)
-		return result;
+	store_save(r->store);
 	result = run_all(ctx, args->rest, (size_t)r->config->max_value);
-	if (result == STORE_OK && ctx->status == STATUS_OK)
-		return store_keep(r->store);
+	if (result == STORE_TOO_LARGE) {
+		ctx->status = STATUS_TRANSACTION_TOO_LARGE;
+		result = STORE_OK;
+	}
+	if (result == STORE_OK && ctx->status == STATUS_OK) {
+		store_keep(r->store);
+		return STORE_OK;
+	}
 	/* With no room the whole batch goes. */
 	if (result != STORE_FULL && result != STORE_FAILED) {
 		store_undo(r->store);

@@ -71,11 +71,11 @@ execute_ready(struct registry *r)
 void
 turn_run(struct registry *r)
 {
-	r->turn.bytes = 0;
+	r->turn.replies = 0;
 	r->wall_ms = clock_wall_ms(r->wall_base_ms);
 	store_set_now(r->store, r->wall_ms);
 	execute_ready(r);
-	while (store_batch_open(r->store) && !commit_run(r)) {
+	while ((r->turn.full || store_batch_open(r->store)) && !commit_run(r)) {
 		commit_rewind(r);
 		if (store_grow(r->store) != STORE_OK) {
 			full_run(r);

@@ -27,7 +27,7 @@
 #include "common/bytes.h"
 
 /* Layout of the data directory; doc/architecture.md describes it. */
-#define STORE_FORMAT 2
+#define STORE_FORMAT 3
 
 /* store_options.sync_ms; any other value is an interval in milliseconds. */
 #define STORE_SYNC_ALWAYS 0
@@ -38,6 +38,9 @@ enum store_result {
 	STORE_NO_BUCKET,
 	STORE_ABSENT, /* the bucket has no such key */
 	STORE_FULL, /* no room; the batch must be aborted */
+	/* The batch, or what is behind a savepoint, would be larger than
+	 * store_batch_max() allows: it must be aborted, or undone. */
+	STORE_TOO_LARGE,
 	STORE_DAMAGED, /* a checksum does not match */
 	STORE_BUSY, /* STORE_PINS_MAX pins of other commits are held */
 	STORE_REFUSED, /* store_open: needs a person; store_error() says why */
@@ -66,6 +69,7 @@ struct store_options {
 	 * zero: any. */
 	uint64_t identity[2];
 	int sync_ms;
+	size_t log_size; /* of each of two segments, at most */
 	int lock_wait_ms; /* how long to wait for a dying owner of `dir` */
 	long owner_pid; /* named to others who find `dir` in use */
 };
@@ -95,6 +99,10 @@ void store_release(struct store *);
 /* The view in which writes are collected; begun when there is none. */
 enum store_result store_batch(struct store *, struct store_view **);
 bool store_batch_open(const struct store *);
+/* What it has written so far, and how much it may at most, in bytes.  What is
+ * behind a savepoint may have half of that. */
+size_t store_batch_size(const struct store *);
+size_t store_batch_max(const struct store *);
 /*
  * Ends the batch: durable when this returns, if sync is `always`.  After
  * STORE_FULL nothing of it has happened.
@@ -117,6 +125,9 @@ void store_set_now(struct store *, int64_t now_ms);
  */
 enum store_result store_pin(struct store *, struct store_view **);
 void store_unpin(struct store_view *);
+/* Was it taken away, because too much has been written since?  Then nothing
+ * but store_unpin() may be done with it. */
+bool store_pin_is_lost(const struct store_view *);
 /* The number of the commit that a view shows; the batch's own is the next. */
 uint64_t store_revision(const struct store_view *);
 
@@ -126,8 +137,8 @@ uint64_t store_revision(const struct store_view *);
  * commit keeps it, an abort takes all back.  After STORE_FULL only the whole
  * batch can be aborted.
  */
-enum store_result store_save(struct store *);
-enum store_result store_keep(struct store *);
+void store_save(struct store *);
+void store_keep(struct store *);
 void store_undo(struct store *);
 
 /*
@@ -144,6 +155,18 @@ bool store_unsynced(const struct store *);
 /* As store_options.sync_ms, from the next commit on.  All but STORE_SYNC_NEVER
  * makes durable what is not. */
 enum store_result store_set_sync(struct store *, int sync_ms);
+
+/*
+ * Folding: what the log holds is brought into data.mdb, up to `max` keys at a
+ * time, so that its segment can be used again.  Ends the batch.  *more: there is
+ * more to do.  A batch that needs the segment folds all of it first.
+ */
+bool store_fold_due(const struct store *);
+/* Is it so far behind that the log may be used up before it ends? */
+bool store_fold_lags(const struct store *);
+enum store_result store_fold(struct store *, size_t max, bool *more);
+/* Folds all that has been committed. */
+enum store_result store_checkpoint(struct store *);
 
 /*
  * Takes more of the disk.  Ends batch and snapshot.  Returns STORE_OK, or
@@ -206,10 +229,12 @@ typedef void store_removed(void *arg, struct bytes bucket, struct bytes key);
 enum store_result store_expire(struct store_view *, size_t max,
     store_removed *removed, void *arg, bool *more);
 /*
- * Removes up to `max` entries of dropped buckets.  *more: there are others.
+ * Removes up to `max` entries of dropped buckets from data.mdb, or does a step
+ * of the fold that has to come before.  Ends the batch.  *more: there is more to
+ * do.
  * STORE_DAMAGED as for store_expire().
  */
-enum store_result store_purge(struct store_view *, size_t max, bool *more);
+enum store_result store_purge(struct store *, size_t max, bool *more);
 
 /* As the view sees it; cheap. */
 struct store_stats {

@@ -23,7 +23,7 @@ store_put_format(struct store *s, MDB_txn *txn)
 	MDB_val key = meta_key("format"), val = { sizeof(data), data };
 
 	record_put_le32(data, STORE_FORMAT);
-	return mdb_put(txn, s->meta, &key, &val, 0);
+	return mdb_put(txn, s->dbi[DB_META], &key, &val, 0);
 }
 
 int
@@ -32,7 +32,7 @@ store_get_format(struct store *s, MDB_txn *txn, uint32_t *format)
 	MDB_val key = meta_key("format"), val;
 	int rc;
 
-	rc = mdb_get(txn, s->meta, &key, &val);
+	rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
 	if (rc == 0 && val.mv_size != sizeof(*format))
 		return MDB_INVALID;
 	if (rc == 0)
@@ -40,28 +40,21 @@ store_get_format(struct store *s, MDB_txn *txn, uint32_t *format)
 	return rc;
 }
 
-void
-store_view_forget(struct store_view *v)
-{
-	v->open = v->known = v->changed = v->counted = false;
-	if (v->writes)
-		v->txn = NULL;
-}
-
 static enum store_result
 write_bucket(struct store_view *v)
 {
-	struct store *s = v->store;
-	uint8_t data[BUCKET_SIZE];
-	MDB_val key = record_val((struct bytes){ v->name, v->name_size });
-	MDB_val val = { sizeof(data), data };
+	struct bytes key = { v->name, v->name_size };
+	enum store_result result;
+	uint8_t *data;
 
+	result = layer_put(v, DB_BUCKETS, key, BUCKET_SIZE, &data);
+	if (result != STORE_OK)
+		return result;
 	record_put_le64(data, v->id);
 	record_put_le64(data + 8, v->count);
 	record_put_le32(data + BUCKET_SUM,
-	    record_sum(key, data, sizeof(data), BUCKET_SUM));
-	return store_lmdb_result(s, "put bucket",
-	    mdb_put(v->txn, s->buckets, &key, &val, 0));
+	    record_sum(key, data, BUCKET_SIZE, BUCKET_SUM));
+	return STORE_OK;
 }
 
 enum store_result
@@ -90,10 +83,8 @@ know_bucket(struct store_view *v, struct bytes name, uint64_t id,
 enum store_result
 store_find_bucket(struct store_view *v, struct bytes name)
 {
-	struct store *s = v->store;
 	enum store_result result;
-	MDB_val key, val;
-	int rc;
+	struct bytes record;
 
 	if (v->known &&
 	    bytes_equal((struct bytes){ v->name, v->name_size }, name))
@@ -101,18 +92,16 @@ store_find_bucket(struct store_view *v, struct bytes name)
 	if ((result = store_view_write_back(v)) != STORE_OK)
 		return result;
 	v->known = false;
-	key = record_val(name);
-	rc = mdb_get(v->txn, s->buckets, &key, &val);
-	if (rc == MDB_NOTFOUND)
-		return STORE_NO_BUCKET;
-	if (rc != 0)
-		return store_lmdb_result(s, "get bucket", rc);
-	if (val.mv_size != BUCKET_SIZE ||
-	    !record_is_sound(key, val, BUCKET_SUM))
-		return store_fail(s, STORE_DAMAGED,
-		    "%s: checksum of a bucket's record does not match", s->dir);
-	know_bucket(v, name, record_get_le64(val.mv_data),
-	    record_get_le64((const uint8_t *)val.mv_data + 8));
+	result = layer_get(v, DB_BUCKETS, name, &record);
+	if (result != STORE_OK)
+		return result == STORE_ABSENT ? STORE_NO_BUCKET : result;
+	if (record.size != BUCKET_SIZE ||
+	    !record_is_sound(name, record, BUCKET_SUM))
+		return store_fail(v->store, STORE_DAMAGED,
+		    "%s: checksum of a bucket's record does not match",
+		    v->store->dir);
+	know_bucket(v, name, record_get_le64(record.data),
+	    record_get_le64((const uint8_t *)record.data + 8));
 	return STORE_OK;
 }
 
@@ -121,25 +110,23 @@ static enum store_result
 take_id(struct store_view *v, uint64_t *id)
 {
 	struct store *s = v->store;
-	uint8_t data[sizeof(*id)];
-	MDB_val key = meta_key("next-bucket"), val;
-	int rc;
+	struct bytes key = bytes_from_text("next-bucket"), record;
+	enum store_result result;
+	uint8_t *data;
 
-	rc = mdb_get(v->txn, s->meta, &key, &val);
-	if (rc == MDB_NOTFOUND)
-		*id = 1;
-	else if (rc != 0)
-		return store_fail(s, STORE_FAILED, "%s/data.mdb: get id: %s",
-		    s->dir, mdb_strerror(rc));
-	else if (val.mv_size != sizeof(data))
+	*id = 1;
+	result = layer_get(v, DB_META, key, &record);
+	if (result == STORE_OK && record.size != sizeof(*id))
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: record of the next bucket's id is damaged", s->dir);
-	else
-		*id = record_get_le64(val.mv_data);
-	record_put_le64(data, *id + 1);
-	val = (MDB_val){ sizeof(data), data };
-	return store_lmdb_result(s, "put id",
-	    mdb_put(v->txn, s->meta, &key, &val, 0));
+	if (result == STORE_OK)
+		*id = record_get_le64(record.data);
+	else if (result != STORE_ABSENT)
+		return result;
+	result = layer_put(v, DB_META, key, sizeof(*id), &data);
+	if (result == STORE_OK)
+		record_put_le64(data, *id + 1);
+	return result;
 }
 
 enum store_result
@@ -152,10 +139,11 @@ store_create(struct store_view *v, struct bytes name)
 	result = store_find_bucket(v, name);
 	if (result != STORE_NO_BUCKET)
 		return result;
-	if ((result = store_take_room(s, name.size)) != STORE_OK ||
+	if ((result = store_take_space(s, name.size + BUCKET_SIZE, 0)) != STORE_OK ||
 	    (result = take_id(v, &id)) != STORE_OK)
 		return result;
 	know_bucket(v, name, id, 0);
+	s->counts.totals.buckets++;
 	return write_bucket(v);
 }
 

@@ -1,6 +1,9 @@
 /*
  * store_drop: buckets that go: by name at once, their entries little by
- * little.  Runs in the registry.
+ * little, in data.mdb alone.  Runs in the registry.
+ *
+ * An id is never used again: what the log has of a dropped bucket comes before
+ * its drop, and is folded before that is.
  */
 
 #include <string.h>
@@ -17,156 +20,212 @@ struct dropped {
 	uint64_t count; /* entries left */
 };
 
-static enum store_result
-put_dropped(struct store_view *v, struct dropped *d)
+static struct bytes
+fill_dropped(struct dropped *d, uint8_t data[DROPPED_SIZE])
 {
-	struct store *s = v->store;
-	uint8_t data[DROPPED_SIZE];
-	MDB_val key = { sizeof(d->key), d->key }, val = { sizeof(data), data };
+	struct bytes key = { d->key, sizeof(d->key) };
 
 	record_put_be64(d->key, d->id);
 	record_put_le64(data, d->count);
 	record_put_le32(data + DROPPED_SUM,
-	    record_sum(key, data, sizeof(data), DROPPED_SUM));
-	return store_lmdb_result(s, "put dropped",
-	    mdb_put(v->txn, s->dropped, &key, &val, 0));
+	    record_sum(key, data, DROPPED_SIZE, DROPPED_SUM));
+	return key;
 }
 
 enum store_result
 store_drop(struct store_view *v, struct bytes bucket)
 {
-	struct store *s = v->store;
-	struct dropped d;
+	struct segment_totals *totals = &v->store->counts.totals;
+	uint8_t record[DROPPED_SIZE], *data;
 	enum store_result result;
-	MDB_val key = record_val(bucket);
+	struct dropped d;
+	struct bytes key;
 
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
 	d.id = v->id;
 	d.count = v->count;
 	v->known = v->changed = false;
-	result = store_lmdb_result(s, "drop",
-	    mdb_del(v->txn, s->buckets, &key, NULL));
-	return result == STORE_OK ? put_dropped(v, &d) : result;
+	key = fill_dropped(&d, record);
+	if ((result = layer_delete(v, DB_BUCKETS, bucket)) != STORE_OK ||
+	    (result = layer_put(v, DB_DROPPED, key, sizeof(record), &data)) !=
+		STORE_OK)
+		return result;
+	memcpy(data, record, sizeof(record));
+	totals->buckets--;
+	totals->keys -= d.count;
+	totals->dropped++;
+	return STORE_OK;
 }
+
+static struct bytes
+bytes_of(MDB_val val)
+{
+	return (struct bytes){ val.mv_data, val.mv_size };
+}
+
+/* What a transaction has purged. */
+struct purge {
+	struct store *store;
+	MDB_txn *txn;
+	size_t max; /* entries that it may still remove */
+	struct fold_purged purged;
+	bool damaged;
+};
 
 /*
  * The first dropped bucket.  A record that is damaged is taken away: its id
- * may be a living bucket's.  STORE_ABSENT: there is none.
+ * may be a living bucket's.  MDB_NOTFOUND: there is none.
  */
-static enum store_result
-first_dropped(struct store_view *v, struct dropped *d, bool *damaged)
+static int
+first_dropped(struct purge *p, struct dropped *d)
 {
-	struct store *s = v->store;
 	MDB_val key, val;
 	MDB_cursor *cursor;
 	int rc;
 
-	if ((rc = mdb_cursor_open(v->txn, s->dropped, &cursor)) != 0)
-		return store_lmdb_result(s, "dropped", rc);
+	rc = mdb_cursor_open(p->txn, p->store->dbi[DB_DROPPED], &cursor);
+	if (rc != 0)
+		return rc;
 	while ((rc = mdb_cursor_get(cursor, &key, &val, MDB_FIRST)) == 0) {
 		if (key.mv_size == ID_SIZE && val.mv_size == DROPPED_SIZE &&
-		    record_is_sound(key, val, DROPPED_SUM)) {
+		    record_is_sound(bytes_of(key), bytes_of(val),
+			DROPPED_SUM)) {
 			d->id = record_get_be64(key.mv_data);
 			d->count = record_get_le64(val.mv_data);
 			break;
 		}
-		*damaged = true;
+		p->damaged = true;
+		p->purged.buckets++;
 		if ((rc = mdb_cursor_del(cursor, 0)) != 0)
 			break;
 	}
 	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? STORE_ABSENT :
-				    store_lmdb_result(s, "dropped", rc);
+	return rc;
 }
 
 /* Removes the entry under the cursor, and its row of `expiries`. */
-static enum store_result
-purge_entry(struct store_view *v, MDB_cursor *cursor, MDB_val key, MDB_val val)
+static int
+purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
 {
-	struct store *s = v->store;
-	uint64_t expiry = entry_expiry(val);
-	enum store_result result = STORE_OK;
-	struct entry_key k;
+	uint64_t expiry = entry_expiry(bytes_of(val));
+	const uint8_t *name = key.mv_data;
+	struct expiry_key k;
+	MDB_val row;
+	int rc = 0;
 
-	if (key.mv_size > sizeof(k.data))
-		return store_lmdb_result(s, "purge", MDB_CORRUPTED);
-	/* No cached record is dropped: nobody asks for this bucket's id again.
-	 * Deleting it, or the row, moves what LMDB's pointers point to. */
-	memcpy(k.data, key.mv_data, key.mv_size);
-	if (expiry != 0)
-		result = expiry_delete(s, v->txn, expiry,
-		    record_get_be64(k.data),
-		    (struct bytes){ k.data + ID_SIZE, key.mv_size - ID_SIZE });
-	return result == STORE_OK ?
-	    store_lmdb_result(s, "purge", mdb_cursor_del(cursor, 0)) :
-	    result;
+	if (key.mv_size > ID_SIZE + UINT8_MAX)
+		return MDB_CORRUPTED;
+	if (expiry != 0) {
+		expiry_key_make(&k, expiry, record_get_be64(name),
+		    (struct bytes){ name + ID_SIZE, key.mv_size - ID_SIZE });
+		row = record_val(k.bytes);
+		rc = mdb_del(p->txn, p->store->dbi[DB_EXPIRIES], &row, NULL);
+		p->purged.expiring += rc == 0;
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
+	}
+	return rc == 0 ? mdb_cursor_del(cursor, 0) : rc;
 }
 
-/* Removes up to `*max` entries, and takes them off that. */
-static enum store_result
-purge_bucket(struct store_view *v, struct dropped *d, size_t *max, bool *empty)
+/* Removes entries as long as it may.  *empty: there are no more. */
+static int
+purge_bucket(struct purge *p, struct dropped *d, bool *empty)
 {
-	struct store *s = v->store;
-	enum store_result result = STORE_OK;
 	struct entry_key first;
 	MDB_cursor *cursor;
 	MDB_val key, val;
 	int rc;
 
-	if ((rc = mdb_cursor_open(v->txn, s->entries, &cursor)) != 0)
-		return store_lmdb_result(s, "purge", rc);
-	for (*empty = false; result == STORE_OK;) {
-		entry_key_make(&first, d->id, (struct bytes){ NULL, 0 });
-		key = first.val;
+	rc = mdb_cursor_open(p->txn, p->store->dbi[DB_ENTRIES], &cursor);
+	if (rc != 0)
+		return rc;
+	entry_key_make(&first, d->id, (struct bytes){ NULL, 0 });
+	for (*empty = false; rc == 0; p->max--) {
+		key = record_val(first.bytes);
 		rc = mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE);
 		*empty = rc == MDB_NOTFOUND ||
 		    (rc == 0 && memcmp(key.mv_data, first.data, ID_SIZE) != 0);
-		if (*empty || rc != 0 || *max == 0)
+		if (*empty || rc != 0 || p->max == 0)
 			break;
-		result = purge_entry(v, cursor, key, val);
+		rc = purge_entry(p, cursor, key, val);
 		d->count -= d->count > 0;
-		--*max;
 	}
 	mdb_cursor_close(cursor);
-	if (result == STORE_OK && rc != 0 && rc != MDB_NOTFOUND)
-		result = store_lmdb_result(s, "purge", rc);
-	return result;
+	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static enum store_result
-forget_dropped(struct store_view *v, const struct dropped *d)
+/* Stores what is left of it, or that nothing is. */
+static int
+put_dropped(struct purge *p, struct dropped *d, bool empty)
 {
-	struct store *s = v->store;
-	uint8_t data[ID_SIZE];
-	MDB_val key = { sizeof(data), data };
+	uint8_t data[DROPPED_SIZE];
+	MDB_val key = record_val(fill_dropped(d, data));
+	MDB_val val = { sizeof(data), data };
+	MDB_dbi dbi = p->store->dbi[DB_DROPPED];
 
-	record_put_be64(data, d->id);
-	return store_lmdb_result(s, "forget dropped",
-	    mdb_del(v->txn, s->dropped, &key, NULL));
+	if (!empty)
+		return mdb_put(p->txn, dbi, &key, &val, 0);
+	p->purged.buckets++;
+	return mdb_del(p->txn, dbi, &key, NULL);
+}
+
+static int
+purge_all(struct purge *p)
+{
+	struct dropped d;
+	bool empty = true;
+	int rc;
+
+	rc = fold_get_purged(p->store, p->txn, &p->purged);
+	while (rc == 0 && empty && (rc = first_dropped(p, &d)) == 0) {
+		rc = purge_bucket(p, &d, &empty);
+		if (rc == 0)
+			rc = put_dropped(p, &d, empty);
+	}
+	if (rc != 0 && rc != MDB_NOTFOUND)
+		return rc;
+	return fold_put_purged(p->store, p->txn, &p->purged);
+}
+
+/* Is there a drop that is not yet folded? */
+static bool
+wants_fold(const struct store *s, const struct fold_purged *purged)
+{
+	return s->table->records > 0 &&
+	    s->counts.totals.dropped > purged->buckets;
 }
 
 enum store_result
-store_purge(struct store_view *v, size_t max, bool *more)
+store_purge(struct store *s, size_t max, bool *more)
 {
-	bool damaged = false, empty = true;
+	struct purge p = { .store = s, .max = max };
 	enum store_result result;
-	struct dropped d;
+	int rc;
 
-	while ((result = first_dropped(v, &d, &damaged)) == STORE_OK) {
-		result = purge_bucket(v, &d, &max, &empty);
-		if (result == STORE_OK)
-			result =
-			    empty ? forget_dropped(v, &d) : put_dropped(v, &d);
-		if (result != STORE_OK || !empty)
-			break;
+	*more = false;
+	store_abort(s);
+	/* What is still sealed may have entries of what is folded of it. */
+	if (s->sealed != NULL) {
+		result = store_fold(s, max, more);
+		*more = true;
+		return result;
 	}
-	*more = !empty;
-	if (result == STORE_ABSENT)
-		result = STORE_OK;
-	if (result == STORE_OK && damaged)
-		return store_fail(v->store, STORE_DAMAGED,
+	if ((rc = mdb_txn_begin(s->env, NULL, 0, &p.txn)) != 0)
+		return store_lmdb_result(s, "purge", rc);
+	if ((rc = purge_all(&p)) == 0)
+		rc = mdb_txn_commit(p.txn);
+	else
+		mdb_txn_abort(p.txn);
+	if (rc != 0)
+		return store_lmdb_result(s, "purge", rc);
+	*more = p.max == 0 || wants_fold(s, &p.purged);
+	if (p.damaged)
+		return store_fail(s, STORE_DAMAGED,
 		    "%s: checksum of a dropped bucket's record does not match",
-		    v->store->dir);
-	return result;
+		    s->dir);
+	/* Nothing is left that is folded. */
+	if (p.max > 0 && *more)
+		return store_log_seal(s);
+	return store_measure_space(s);
 }

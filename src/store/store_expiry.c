@@ -7,150 +7,149 @@
 
 #include "store/store_record.h"
 
-#define KEY_HEADER (sizeof(uint64_t) + ID_SIZE) /* of a row's key */
 #define NAME_SUM sizeof(uint32_t) /* in front of a row's name */
 
-struct expiry_key {
-	uint8_t data[KEY_HEADER + UINT8_MAX];
-	MDB_val val; /* in data */
-};
-
-/* A row, copied: writing moves what LMDB's pointers point to. */
+/* A row of `expiries`. */
 struct row {
 	uint64_t expiry;
-	struct entry_key entry; /* its key in `entries` */
-	struct bytes key; /* in entry */
 	uint64_t id;
-	struct bytes bucket; /* in name */
-	uint8_t name[UINT8_MAX];
+	struct bytes key;
+	struct bytes bucket; /* its name, if the row is sound */
 	bool sound;
 };
 
-static void
-make_key(struct expiry_key *k, uint64_t expiry, uint64_t id, struct bytes key)
+void
+expiry_key_make(struct expiry_key *k, uint64_t expiry, uint64_t id,
+    struct bytes key)
 {
 	record_put_be64(k->data, expiry);
 	record_put_be64(k->data + sizeof(expiry), id);
-	memcpy(k->data + KEY_HEADER, key.data, key.size);
-	k->val.mv_data = k->data;
-	k->val.mv_size = KEY_HEADER + key.size;
+	if (key.size > 0) /* then data may be NULL */
+		memcpy(k->data + EXPIRY_KEY_HEADER, key.data, key.size);
+	k->bytes = (struct bytes){ k->data, EXPIRY_KEY_HEADER + key.size };
 }
 
 enum store_result
 expiry_put(struct store_view *v, struct bytes key, uint64_t expiry)
 {
-	struct store *s = v->store;
-	uint8_t data[NAME_SUM + UINT8_MAX];
-	MDB_val val = { NAME_SUM + v->name_size, data };
+	struct store_counts *counts = &v->store->counts;
+	size_t size = NAME_SUM + v->name_size;
+	enum store_result result;
 	struct expiry_key k;
+	uint8_t *data;
 
-	make_key(&k, expiry, v->id, key);
+	expiry_key_make(&k, expiry, v->id, key);
+	if ((result = store_take_space(v->store, k.bytes.size + size, 0)) !=
+		STORE_OK ||
+	    (result = layer_put(v, DB_EXPIRIES, k.bytes, size, &data)) !=
+		STORE_OK)
+		return result;
 	memcpy(data + NAME_SUM, v->name, v->name_size);
-	record_put_le32(data, record_sum(k.val, data, val.mv_size, 0));
-	return store_lmdb_result(s, "put expiry",
-	    mdb_put(v->txn, s->expiries, &k.val, &val, 0));
+	record_put_le32(data, record_sum(k.bytes, data, size, 0));
+	counts->totals.expiring++;
+	if (expiry < counts->expiry_from)
+		counts->expiry_from = expiry;
+	return STORE_OK;
 }
 
 enum store_result
-expiry_delete(struct store *s, MDB_txn *txn, uint64_t expiry, uint64_t id,
+expiry_delete(struct store_view *v, uint64_t expiry, uint64_t id,
     struct bytes key)
 {
 	struct expiry_key k;
-	int rc;
 
-	make_key(&k, expiry, id, key);
-	rc = mdb_del(txn, s->expiries, &k.val, NULL);
-	return rc == MDB_NOTFOUND ? STORE_OK :
-				    store_lmdb_result(s, "delete expiry", rc);
+	expiry_key_make(&k, expiry, id, key);
+	v->store->counts.totals.expiring--;
+	return layer_delete(v, DB_EXPIRIES, k.bytes);
 }
 
-/* Is this the key of a row that is due? */
-static bool
-row_is_due(const struct store *s, MDB_val key)
+/*
+ * Before this there is no row.  Those that were removed stay in data.mdb until
+ * they are folded, and are not to be gone through each time.
+ */
+static uint64_t
+first_expiry(const struct store_view *v)
 {
-	return key.mv_size > KEY_HEADER &&
-	    entry_is_due(s, record_get_be64(key.mv_data));
+	const struct store *s = v->store;
+
+	if (v == &s->batch || (v == &s->snapshot && v->cacheable &&
+				  !s->batch.open))
+		return s->counts.expiry_from;
+	return 0;
+}
+
+static enum store_result
+seek_first(struct layer_cursor *c, struct store_view *v)
+{
+	struct expiry_key from;
+	enum store_result result;
+
+	expiry_key_make(&from, first_expiry(v), 0, (struct bytes){ NULL, 0 });
+	result = layer_seek(c, v, DB_EXPIRIES, from.bytes);
+	if (result == STORE_OK && c->key.size <= EXPIRY_KEY_HEADER)
+		result = store_lmdb_result(v->store, "expiry", MDB_CORRUPTED);
+	return result;
+}
+
+/* Is the cursor at a row that is due? */
+static bool
+is_due(const struct layer_cursor *c)
+{
+	return c->key.size > EXPIRY_KEY_HEADER &&
+	    entry_is_due(c->view->store, record_get_be64(c->key.data));
 }
 
 enum store_result
 expiry_count_due(struct store_view *v, uint64_t id, uint64_t *count)
 {
-	struct store *s = v->store;
-	MDB_cursor *cursor;
-	MDB_val key, val;
-	int rc;
+	enum store_result result;
+	struct layer_cursor c;
 
 	*count = 0;
-	if ((rc = mdb_cursor_open(v->txn, s->expiries, &cursor)) != 0)
-		return store_lmdb_result(s, "count", rc);
-	while ((rc = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0 &&
-	    row_is_due(s, key))
-		*count += record_get_be64((const uint8_t *)key.mv_data +
-			      sizeof(uint64_t)) == id;
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? STORE_OK :
-				    store_lmdb_result(s, "count", rc);
+	for (result = seek_first(&c, v); result == STORE_OK && is_due(&c);
+	     result = layer_next(&c))
+		*count += record_get_be64(
+			      (const uint8_t *)c.key.data + sizeof(id)) == id;
+	layer_end(&c);
+	return result == STORE_ABSENT ? STORE_OK : result;
 }
 
 enum store_result
 store_next_expiry(struct store_view *v, int64_t *expiry_ms)
 {
-	struct store *s = v->store;
-	MDB_cursor *cursor;
-	MDB_val key, val;
-	int rc;
+	enum store_result result;
+	struct layer_cursor c;
+	uint64_t expiry;
 
-	if ((rc = mdb_cursor_open(v->txn, s->expiries, &cursor)) != 0)
-		return store_lmdb_result(s, "next expiry", rc);
-	rc = mdb_cursor_get(cursor, &key, &val, MDB_FIRST);
-	if (rc == 0 && key.mv_size <= KEY_HEADER)
-		rc = MDB_CORRUPTED;
-	if (rc == 0)
-		*expiry_ms = (int64_t)record_get_be64(key.mv_data);
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? STORE_ABSENT :
-				    store_lmdb_result(s, "next expiry", rc);
-}
-
-static void
-copy_row(struct row *r, MDB_val key, MDB_val val)
-{
-	const uint8_t *p = key.mv_data, *name = val.mv_data;
-
-	r->expiry = record_get_be64(p);
-	r->id = record_get_be64(p + sizeof(r->expiry));
-	entry_key_make(&r->entry, r->id,
-	    (struct bytes){ p + KEY_HEADER, key.mv_size - KEY_HEADER });
-	r->key =
-	    (struct bytes){ r->entry.data + ID_SIZE, key.mv_size - KEY_HEADER };
-	r->sound = record_is_sound(key, val, 0) && val.mv_size > NAME_SUM &&
-	    val.mv_size <= NAME_SUM + sizeof(r->name);
-	if (!r->sound)
-		return;
-	r->bucket = (struct bytes){ r->name, val.mv_size - NAME_SUM };
-	memcpy(r->name, name + NAME_SUM, r->bucket.size);
-}
-
-/* Takes the first row, if it is due.  STORE_ABSENT: none is. */
-static enum store_result
-take_row(struct store_view *v, MDB_cursor *cursor, struct row *r)
-{
-	struct store *s = v->store;
-	MDB_val key, val;
-	int rc;
-
-	rc = mdb_cursor_get(cursor, &key, &val, MDB_FIRST);
-	if (rc == 0 &&
-	    (key.mv_size <= KEY_HEADER || key.mv_size > KEY_HEADER + UINT8_MAX))
-		rc = MDB_CORRUPTED;
-	if (rc == 0 && !row_is_due(s, key))
+	if (store_view_totals(v)->expiring == 0)
 		return STORE_ABSENT;
-	if (rc == 0) {
-		copy_row(r, key, val);
-		rc = mdb_cursor_del(cursor, 0);
+	result = seek_first(&c, v);
+	if (result == STORE_OK) {
+		expiry = record_get_be64(c.key.data);
+		*expiry_ms = (int64_t)expiry;
+		if (first_expiry(v) != 0)
+			v->store->counts.expiry_from = expiry;
 	}
-	return rc == MDB_NOTFOUND ? STORE_ABSENT :
-				    store_lmdb_result(s, "expire", rc);
+	layer_end(&c);
+	return result;
+}
+
+static struct row
+row_at(const struct layer_cursor *c)
+{
+	const uint8_t *p = c->key.data, *name = c->value.data;
+	struct row r = { .expiry = record_get_be64(p),
+		.id = record_get_be64(p + sizeof(r.expiry)),
+		.key = { p + EXPIRY_KEY_HEADER,
+		    c->key.size - EXPIRY_KEY_HEADER } };
+
+	r.sound = record_is_sound(c->key, c->value, 0) &&
+	    c->value.size > NAME_SUM &&
+	    c->value.size <= NAME_SUM + UINT8_MAX;
+	if (r.sound)
+		r.bucket = (struct bytes){ name + NAME_SUM,
+			c->value.size - NAME_SUM };
+	return r;
 }
 
 /*
@@ -158,21 +157,21 @@ take_row(struct store_view *v, MDB_cursor *cursor, struct row *r)
  * from damage, and there is no such entry.
  */
 static enum store_result
-remove_entry(struct store_view *v, struct row *r)
+remove_entry(struct store_view *v, const struct row *r)
 {
-	struct store *s = v->store;
-	MDB_val val;
-	int rc;
+	enum store_result result;
+	struct bytes record;
+	struct entry_key k;
 
-	store_cache_invalidate(s->cache,
-	    (struct bytes){ r->entry.val.mv_data, r->entry.val.mv_size });
-	rc = mdb_get(v->txn, s->entries, &r->entry.val, &val);
-	if (rc == 0 && entry_expiry(val) != r->expiry)
-		rc = MDB_NOTFOUND;
-	if (rc == 0)
-		rc = mdb_del(v->txn, s->entries, &r->entry.val, NULL);
-	return rc == MDB_NOTFOUND ? STORE_ABSENT :
-				    store_lmdb_result(s, "expire", rc);
+	entry_key_make(&k, r->id, r->key);
+	result = layer_get(v, DB_ENTRIES, k.bytes, &record);
+	if (result == STORE_OK && entry_expiry(record) != r->expiry)
+		return STORE_ABSENT;
+	if (result == STORE_OK)
+		result = layer_delete(v, DB_ENTRIES, k.bytes);
+	if (result == STORE_OK)
+		store_cache_invalidate(v->store->cache, k.bytes);
+	return result;
 }
 
 /*
@@ -194,11 +193,13 @@ find_row_bucket(struct store_view *v, const struct row *r)
 
 /* What is damaged stays where it is, and loses its row. */
 static enum store_result
-expire_row(struct store_view *v, struct row *r, store_removed *removed,
+expire_row(struct store_view *v, const struct row *r, store_removed *removed,
     void *arg)
 {
 	enum store_result result;
 
+	if ((result = expiry_delete(v, r->expiry, r->id, r->key)) != STORE_OK)
+		return result;
 	/* Entries of dropped buckets are store_purge()'s. */
 	if ((result = find_row_bucket(v, r)) != STORE_OK)
 		return result == STORE_NO_BUCKET ? STORE_OK : result;
@@ -206,6 +207,7 @@ expire_row(struct store_view *v, struct row *r, store_removed *removed,
 		return result == STORE_ABSENT ? STORE_OK : result;
 	v->count--;
 	v->changed = true;
+	v->store->counts.totals.keys--;
 	removed(arg, r->bucket, r->key);
 	return STORE_OK;
 }
@@ -214,29 +216,22 @@ enum store_result
 store_expire(struct store_view *v, size_t max, store_removed *removed,
     void *arg, bool *more)
 {
-	struct store *s = v->store;
-	enum store_result result = STORE_OK, damage = STORE_OK;
-	MDB_cursor *cursor;
+	enum store_result result, damage = STORE_OK;
+	struct layer_cursor c;
 	struct row row;
-	int64_t next_ms;
-	int rc;
 
-	if ((rc = mdb_cursor_open(v->txn, s->expiries, &cursor)) != 0)
-		return store_lmdb_result(s, "expire", rc);
-	for (; max > 0; max--) {
-		if ((result = take_row(v, cursor, &row)) != STORE_OK)
-			break;
+	for (result = seek_first(&c, v);
+	     result == STORE_OK && is_due(&c) && max > 0;
+	     result = layer_next(&c), max--) {
+		row = row_at(&c);
+		v->store->counts.expiry_from = row.expiry;
 		result = expire_row(v, &row, removed, arg);
 		if (result == STORE_DAMAGED)
 			damage = result;
 		else if (result != STORE_OK)
 			break;
 	}
-	mdb_cursor_close(cursor);
-	if (result != STORE_OK && result != STORE_ABSENT &&
-	    result != STORE_DAMAGED)
-		return result;
-	result = store_next_expiry(v, &next_ms);
-	*more = result == STORE_OK && next_ms <= s->now_ms;
+	*more = result == STORE_OK && is_due(&c);
+	layer_end(&c);
 	return result == STORE_OK || result == STORE_ABSENT ? damage : result;
 }

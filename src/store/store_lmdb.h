@@ -1,6 +1,11 @@
 /*
  * Inside the store: what its files share.  The only file that includes
  * lmdb.h.
+ *
+ * The log is the database, and LMDB's file its checkpoint: it has what the
+ * segments up to the folded one had.  What the unfolded ones hold is in their
+ * tables.  A view reads the open table, then the sealed one, then LMDB, and
+ * takes what it finds first (store_layer.c).
  */
 
 #ifndef STORE_STORE_LMDB_H
@@ -10,19 +15,25 @@
 
 #include <lmdb.h>
 
+#include "store/segment.h"
 #include "store/store.h"
 #include "store/store_cache.h"
+#include "store/table.h"
 
 /* Of a new data file, and smallest step of growth. */
 #define STORE_SIZE_MIN ((size_t)4 << 20)
 
 /*
- * A transaction, and the bucket last used in it: a run of requests on one
- * bucket looks it up once, and writes its counter once.
+ * A revision of the store: the tables that it needs, held, and a transaction
+ * that reads the checkpoint.  And the bucket last used in it: a run of
+ * requests on one bucket looks it up once, and writes its counter once.
  */
 struct store_view {
 	struct store *store;
 	MDB_txn *txn;
+	struct table *tables[2]; /* the newest first; NULL: there is none */
+	uint64_t revision;
+	struct segment_totals totals; /* the batch's are in the store */
 	bool open;
 	bool writes;
 	bool cacheable; /* the batch; the snapshot until the next commit */
@@ -47,12 +58,45 @@ struct store_pin {
 };
 TAILQ_HEAD(store_pins, store_pin);
 
+/* What the batch changes, apart from the table. */
+struct store_counts {
+	struct segment_totals totals;
+	size_t reserved; /* bytes of data.mdb that folding may need */
+	uint64_t expiry_from; /* there is no row of `expiries` before it */
+};
+
+/* Where the batch, or the savepoint, began. */
+struct store_mark {
+	struct table_mark table;
+	struct store_counts counts;
+};
+
+/* What was short when STORE_FULL was last returned. */
+enum store_shortage {
+	SHORT_OF_SPACE, /* in data.mdb */
+	SHORT_OF_LOG, /* in the open segment, which cannot grow */
+};
+
 struct store {
 	MDB_env *env;
-	MDB_dbi meta, buckets, entries, expiries, dropped, outcomes;
+	MDB_dbi dbi[DB_COUNT];
 	struct store_view snapshot, batch;
+	struct store_mark batch_mark, savepoint;
 	struct store_view saved; /* the batch at the savepoint, if open */
-	size_t saved_room;
+
+	struct segment segments[2];
+	unsigned int current; /* of these: the open one */
+	struct table *table; /* of the open segment */
+	struct table *sealed; /* of the other one, until it is folded; or NULL */
+	size_t log_size;
+	uint64_t store_id;
+	uint64_t revision; /* of the last commit */
+	uint64_t durable; /* revision that is so */
+	uint64_t folded; /* generation */
+	struct store_counts counts;
+	struct store_counts sealed_counts; /* when the sealed table was */
+	size_t folded_keys; /* of the sealed table, about */
+
 	struct store_cache *cache; /* of records of `entries`; or NULL */
 	size_t cache_size;
 	uint64_t cache_hits, cache_misses;
@@ -63,9 +107,10 @@ struct store {
 	int dirfd, lockfd;
 	size_t allocated; /* bytes of data.mdb that are sure to be there */
 	size_t page_size;
-	size_t room; /* pages that this batch may take; SIZE_MAX: any */
+	size_t space; /* bytes of these that can be had without the reserve */
+	bool use_reserve;
+	enum store_shortage shortage;
 	int sync_ms;
-	bool unsynced;
 	uint64_t identity[2];
 	char *dir;
 	char error[512];
@@ -74,6 +119,16 @@ struct store {
 enum store_result store_fail(struct store *, enum store_result,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 enum store_result store_lmdb_result(struct store *, const char *what, int rc);
+/* Opens a view of the last commit, or of the one that is being made. */
+enum store_result store_view_open(struct store_view *, uint64_t revision);
+/* Its transaction, reset, is kept for the next time. */
+void store_view_close(struct store_view *);
+
+static inline const struct segment_totals *
+store_view_totals(const struct store_view *v)
+{
+	return v->writes ? &v->store->counts.totals : &v->totals;
+}
 
 /* store_directory.c */
 
@@ -88,27 +143,120 @@ enum store_result store_identify(struct store *, const struct store_options *);
 /* Makes the names in the data directory, and its own, durable. */
 enum store_result store_sync_directory(struct store *);
 
+/* store_log.c */
+
+/* Of a segment: a table's index is made for about as many, and so many can be
+ * read again in a moment when the store is opened. */
+#define STORE_RECORDS_MAX 300000
+
+
+/* Makes the segments of a new log, durably. */
+enum store_result store_log_create(struct store *);
+/* Opens the log and reads what is not folded. */
+enum store_result store_log_open(struct store *);
+/* Marks the end of the log, if it can, and frees all. */
+void store_log_close(struct store *);
+/* Makes a table ready for a batch.  STORE_FULL: the log has no space. */
+enum store_result store_log_begin(struct store *);
+enum store_result store_log_append(struct store *);
+enum store_result store_log_sync(struct store *);
+/* Begins the other segment.  The sealed one has to be folded. */
+enum store_result store_log_seal(struct store *);
+static inline struct segment *
+store_log_segment(struct store *s)
+{
+	return &s->segments[s->current];
+}
+/* How much a commit may have. */
+static inline size_t
+store_log_commit_max(const struct store *s)
+{
+	return s->log_size / 4;
+}
+
+/* store_fold.c: what LMDB's `meta` has of the log; LMDB's codes. */
+struct fold_state {
+	uint64_t store_id;
+	uint64_t folded; /* generation */
+	uint64_t revision; /* the last of that one */
+	struct segment_totals totals; /* as of it */
+};
+int fold_get_state(struct store *, MDB_txn *, struct fold_state *);
+int fold_put_state(struct store *, MDB_txn *, const struct fold_state *);
+/* Has the fold of a generation begun, and not ended? */
+int fold_is_begun(struct store *, MDB_txn *, bool *begun);
+/* Rows of `dropped` and of `expiries` that purging has removed. */
+struct fold_purged {
+	uint64_t buckets, expiring;
+};
+int fold_get_purged(struct store *, MDB_txn *, struct fold_purged *);
+int fold_put_purged(struct store *, MDB_txn *, const struct fold_purged *);
+/* Folds all, so that nothing is sealed. */
+enum store_result fold_all(struct store *);
+
+/* store_layer.c */
+
+/* What the view sees of a key; STORE_ABSENT: nothing. */
+enum store_result layer_get(struct store_view *, enum table_db,
+    struct bytes key, struct bytes *value);
+/* Puts a record, whose value the caller is to fill in. */
+enum store_result layer_put(struct store_view *, enum table_db,
+    struct bytes key, size_t value_size, uint8_t **value);
+/* The key may have no record. */
+enum store_result layer_delete(struct store_view *, enum table_db,
+    struct bytes key);
+
+/* Goes through a database in order.  What is put meanwhile may be missed, and
+ * what is deleted is not. */
+struct layer_cursor {
+	struct store_view *view;
+	enum table_db db;
+	struct table_key *at[2]; /* in each table */
+	MDB_cursor *cursor; /* NULL: LMDB has no more */
+	MDB_val lmdb_key, lmdb_value;
+	struct bytes key, value; /* where it is */
+};
+/* Goes to the first record that is not less; STORE_ABSENT: there is none.
+ * layer_end() is due however it ends. */
+enum store_result layer_seek(struct layer_cursor *, struct store_view *,
+    enum table_db, struct bytes from);
+enum store_result layer_next(struct layer_cursor *);
+void layer_end(struct layer_cursor *);
+
 /* store_space.c */
 
 /* Size of data.mdb, which is open. */
 enum store_result store_data_size(struct store *, size_t *size);
+/* What of data.mdb folding a record of this size may take. */
+static inline size_t
+store_fold_cost(const struct store *s, size_t size)
+{
+	/* A page that is split is half empty.  What is larger than half a page
+	 * has pages of its own, and its key is as small as others are. */
+	return size <= s->page_size / 2 ?
+	    2 * (size + 16) :
+	    (size / s->page_size + 1) * s->page_size + 512;
+}
 /* Takes `size` bytes of the disk for data.mdb.  False: there are none. */
 bool store_allocate(const struct store *, size_t from, size_t size);
-/* Where the map ends when the reserve is not to be used. */
-size_t store_map_limit(const struct store *);
 /* One past the last page that has ever been used. */
 size_t store_used_pages(const struct store *);
-/* Sets `room` for the batch that has begun. */
-enum store_result store_measure_room(struct store *);
-/* A write is about to take `size` bytes more.  STORE_FULL: they are needed
- * for deleting. */
-enum store_result store_take_room(struct store *, size_t size);
+/* Sets `space`.  No view may be open that is not a pin. */
+enum store_result store_measure_space(struct store *);
+/* Takes more of the disk for data.mdb.  STORE_FULL: it has none. */
+enum store_result store_extend(struct store *);
+/* A write is about to put a record of this size, instead of one of `old`
+ * bytes (0: of none).  STORE_FULL: folding it might find no space. */
+enum store_result store_take_space(struct store *, size_t size, size_t old);
 
 /* store_pin.c */
 
-/* The oldest commit that a pin shows, or UINT64_MAX. */
+/* The oldest commit of LMDB's that a pin reads, or UINT64_MAX. */
 uint64_t store_oldest_pin(const struct store *);
 void store_free_pins(struct store *);
+/* Takes the views of the oldest pins away until the tables that only pins keep
+ * have no more than a segment. */
+void store_lose_pins(struct store *);
 
 /* store_bucket.c: the first two return LMDB's codes. */
 int store_put_format(struct store *, MDB_txn *);
@@ -117,7 +265,5 @@ int store_get_format(struct store *, MDB_txn *, uint32_t *format);
 enum store_result store_find_bucket(struct store_view *, struct bytes name);
 /* Writes the known bucket's counter. */
 enum store_result store_view_write_back(struct store_view *);
-/* The transaction has ended. */
-void store_view_forget(struct store_view *);
 
 #endif

@@ -3,18 +3,21 @@
  * should be.  Runs in the registry.
  */
 
+#include <sys/random.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "store/store_lmdb.h"
+#include "store/store_record.h"
 
 /* LMDB's own default, for the snapshot and for other programs that read the
  * file, and the pins. */
 #define READERS_MAX (126 + STORE_PINS_MAX)
-/* Format 1 had no databases `expiries` and `dropped`, and no expiry. */
+/* Format 1 had no databases `expiries` and `dropped`, and no expiry; formats 1
+ * and 2 had no log. */
 #define FORMAT_FIRST 1
 
 /* Reading past the end of a file that was cut short would be a SIGBUS. */
@@ -40,7 +43,7 @@ check_size(struct store *s)
 }
 
 static int
-open_lmdb(struct store *s, unsigned int flags)
+open_lmdb(struct store *s)
 {
 	int rc;
 
@@ -52,9 +55,9 @@ open_lmdb(struct store *s, unsigned int flags)
 	if (rc == 0)
 		rc = mdb_env_set_mapsize(s->env,
 		    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN :
-						    store_map_limit(s));
+						    s->allocated);
 	if (rc == 0)
-		rc = mdb_env_open(s->env, s->dir, flags, 0600);
+		rc = mdb_env_open(s->env, s->dir, MDB_NOTLS, 0600);
 	/* LMDB does this by itself, unless another program has it open: the
 	 * views of a registry that was killed would keep their pages. */
 	if (rc == 0)
@@ -65,20 +68,17 @@ open_lmdb(struct store *s, unsigned int flags)
 }
 
 static enum store_result
-open_environment(struct store *s, const struct store_options *o)
+open_environment(struct store *s)
 {
-	unsigned int flags = MDB_NOTLS;
 	int rc;
 
-	if (o->sync_ms != STORE_SYNC_ALWAYS)
-		flags |= MDB_NOSYNC;
-	rc = open_lmdb(s, flags);
+	rc = open_lmdb(s);
 	/* A lock that cannot be had for a moment LMDB takes for another
 	 * process's, and finds that one's lock.mdb empty. */
 	if (rc == EINVAL) {
 		mdb_env_close(s->env);
 		s->env = NULL;
-		rc = open_lmdb(s, flags);
+		rc = open_lmdb(s);
 	}
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc),
@@ -89,26 +89,72 @@ open_environment(struct store *s, const struct store_options *o)
 static int
 open_databases(struct store *s, MDB_txn *txn, unsigned int flags)
 {
-	int rc;
+	static const char *const names[DB_COUNT] = { [DB_META] = "meta",
+		[DB_BUCKETS] = "buckets",
+		[DB_ENTRIES] = "entries",
+		[DB_EXPIRIES] = "expiries",
+		[DB_DROPPED] = "dropped",
+		[DB_OUTCOMES] = "outcomes" };
+	int db, rc = 0;
 
-	rc = mdb_dbi_open(txn, "meta", flags, &s->meta);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "buckets", flags, &s->buckets);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "entries", flags, &s->entries);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "expiries", flags, &s->expiries);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "dropped", flags, &s->dropped);
-	if (rc == 0)
-		rc = mdb_dbi_open(txn, "outcomes", flags, &s->outcomes);
+	for (db = 0; db < DB_COUNT && rc == 0; db++)
+		rc = mdb_dbi_open(txn, names[db], flags, &s->dbi[db]);
 	return rc;
 }
 
-/* Makes the databases that are not there, durably, in one commit. */
+static int
+count_rows(struct store *s, MDB_txn *txn, enum table_db db, uint64_t *rows)
+{
+	MDB_stat st;
+	int rc = mdb_stat(txn, s->dbi[db], &st);
+
+	*rows = rc == 0 ? st.ms_entries : 0;
+	return rc;
+}
+
+/* Entries of dropped buckets, which are no keys any more. */
+static int
+count_dropped(struct store *s, MDB_txn *txn, uint64_t *count)
+{
+	MDB_cursor *cursor;
+	MDB_val key, val;
+	int rc;
+
+	*count = 0;
+	if ((rc = mdb_cursor_open(txn, s->dbi[DB_DROPPED], &cursor)) != 0)
+		return rc;
+	while ((rc = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0)
+		if (val.mv_size >= sizeof(uint64_t))
+			*count += record_get_le64(val.mv_data);
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Formats 1 and 2 did not count. */
+static int
+count_all(struct store *s, MDB_txn *txn, struct segment_totals *t)
+{
+	uint64_t dropped;
+	int rc;
+
+	if ((rc = count_rows(s, txn, DB_BUCKETS, &t->buckets)) != 0 ||
+	    (rc = count_rows(s, txn, DB_ENTRIES, &t->keys)) != 0 ||
+	    (rc = count_rows(s, txn, DB_EXPIRIES, &t->expiring)) != 0 ||
+	    (rc = count_rows(s, txn, DB_DROPPED, &t->dropped)) != 0 ||
+	    (rc = count_rows(s, txn, DB_OUTCOMES, &t->outcomes)) != 0 ||
+	    (rc = count_dropped(s, txn, &dropped)) != 0)
+		return rc;
+	t->keys -= dropped < t->keys ? dropped : t->keys;
+	return 0;
+}
+
+/* Makes the databases that are not there, and the log known, durably, in one
+ * commit. */
 static int
 commit_format(struct store *s)
 {
+	struct fold_state state = { .store_id = s->store_id,
+		.revision = s->revision };
 	MDB_txn *txn;
 	int rc;
 
@@ -116,14 +162,41 @@ commit_format(struct store *s)
 		return rc;
 	rc = open_databases(s, txn, MDB_CREATE);
 	if (rc == 0)
+		rc = count_all(s, txn, &state.totals);
+	if (rc == 0)
+		rc = fold_put_state(s, txn, &state);
+	if (rc == 0)
 		rc = store_put_format(s, txn);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
 	}
-	if ((rc = mdb_txn_commit(txn)) == 0)
-		rc = mdb_env_sync(s->env, 1);
-	return rc;
+	return mdb_txn_commit(txn);
+}
+
+/*
+ * The log first: until data.mdb knows of it, it is made again.  Revisions go
+ * on where LMDB's own numbers are, which they were before there was a log.
+ */
+static enum store_result
+make_format(struct store *s, const char *what)
+{
+	enum store_result result;
+	MDB_envinfo info;
+	int rc;
+
+	if ((rc = mdb_env_info(s->env, &info)) != 0)
+		return store_lmdb_result(s, "info", rc);
+	s->revision = info.me_last_txnid;
+	if (getrandom(&s->store_id, sizeof(s->store_id), 0) !=
+	    sizeof(s->store_id))
+		return store_fail(s, STORE_FAILED, "no random numbers");
+	if ((result = store_log_create(s)) != STORE_OK)
+		return result;
+	if ((rc = commit_format(s)) != 0)
+		return store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s",
+		    s->dir, what, mdb_strerror(rc));
+	return STORE_OK;
 }
 
 /*
@@ -133,40 +206,12 @@ commit_format(struct store *s)
 static enum store_result
 create_format(struct store *s, const struct store_options *o)
 {
-	enum store_result result;
-	int rc;
-
 	if (!o->create)
 		return store_fail(s, STORE_REFUSED,
 		    "%s/data.mdb: all that it held has gone while kvd runs: "
 		    "restore it from a backup",
 		    s->dir);
-	if ((result = store_sync_directory(s)) != STORE_OK)
-		return result;
-	if ((rc = commit_format(s)) != 0)
-		return store_fail(s, STORE_FAILED, "%s/data.mdb: create: %s",
-		    s->dir, mdb_strerror(rc));
-	return STORE_OK;
-}
-
-/*
- * The first format lacks databases, that is all.  A full disk has the reserve
- * left for them.
- */
-static enum store_result
-upgrade_format(struct store *s)
-{
-	int rc = 0;
-
-	if (s->allocated > STORE_SIZE_MIN)
-		rc = mdb_env_set_mapsize(s->env, s->allocated);
-	if (rc == 0)
-		rc = commit_format(s);
-	if (rc != 0)
-		return store_fail(s, STORE_FAILED,
-		    "%s/data.mdb: cannot upgrade from format %d: %s", s->dir,
-		    FORMAT_FIRST, mdb_strerror(rc));
-	return STORE_OK;
+	return make_format(s, "create");
 }
 
 /* Opens the databases, made anew if there is nothing at all. */
@@ -184,7 +229,7 @@ open_format(struct store *s, const struct store_options *o)
 		return create_format(s, o);
 	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
 		return store_lmdb_result(s, "begin", rc);
-	rc = mdb_dbi_open(txn, "meta", 0, &s->meta);
+	rc = mdb_dbi_open(txn, "meta", 0, &s->dbi[DB_META]);
 	if (rc == 0)
 		rc = store_get_format(s, txn, &format);
 	if (rc == 0 && format == STORE_FORMAT)
@@ -196,8 +241,8 @@ open_format(struct store *s, const struct store_options *o)
 		    store_refusal(rc) == STORE_FAILED ? "cannot read" :
 							"not a kvd store",
 		    mdb_strerror(rc));
-	if (format == FORMAT_FIRST)
-		return upgrade_format(s);
+	if (format >= FORMAT_FIRST && format < STORE_FORMAT)
+		return make_format(s, "cannot upgrade");
 	if (format != STORE_FORMAT)
 		return store_fail(s, STORE_REFUSED,
 		    "%s: data format %lu, this kvd reads format %d; "
@@ -230,10 +275,8 @@ allocate_map(struct store *s)
 		s->allocated = want;
 	else if ((result = store_data_size(s, &s->allocated)) != STORE_OK)
 		return result;
-	/* A predecessor may have died before it was time to. */
-	if ((result = store_sync(s)) != STORE_OK)
-		return result;
-	return store_use_reserve(s, false);
+	return store_lmdb_result(s, "map",
+	    mdb_env_set_mapsize(s->env, s->allocated));
 }
 
 enum store_result
@@ -248,21 +291,28 @@ store_open(struct store **store, const struct store_options *o)
 	s->dirfd = s->lockfd = s->fd = -1;
 	s->sync_ms = o->sync_ms;
 	s->snapshot.store = s->batch.store = s;
-	s->batch.writes = s->batch.cacheable = true;
+	s->batch.writes = true;
+	s->segments[0] = s->segments[1] =
+	    (struct segment){ .fd = -1, .direct_fd = -1 };
+	s->log_size = o->log_size < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN :
+						       o->log_size;
 	TAILQ_INIT(&s->pins);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
 	if ((result = store_open_directory(s, o)) != STORE_OK)
 		return result;
-	if ((result = open_environment(s, o)) != STORE_OK) {
+	if ((result = open_environment(s)) != STORE_OK) {
 		take_back_file(s);
 		return result;
 	}
 	if ((result = store_identify(s, o)) != STORE_OK ||
 	    (result = check_size(s)) != STORE_OK ||
-	    (result = open_format(s, o)) != STORE_OK)
-		return result;
-	return allocate_map(s);
+	    (result = open_format(s, o)) != STORE_OK ||
+	    (result = allocate_map(s)) != STORE_OK ||
+	    (result = store_log_open(s)) != STORE_OK ||
+	    (result = store_measure_space(s)) != STORE_OK)
+		return result == STORE_FULL ? STORE_FAILED : result;
+	return STORE_OK;
 }
 
 void
@@ -273,10 +323,12 @@ store_close(struct store *s)
 	store_abort(s);
 	store_free_pins(s);
 	store_cache_close(s->cache);
+	store_release(s);
 	if (s->snapshot.txn != NULL)
 		mdb_txn_abort(s->snapshot.txn);
-	if (s->unsynced)
-		(void)store_sync(s);
+	if (s->batch.txn != NULL)
+		mdb_txn_abort(s->batch.txn);
+	store_log_close(s);
 	if (s->env != NULL)
 		mdb_env_close(s->env);
 	if (s->lockfd != -1)

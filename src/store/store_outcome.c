@@ -11,30 +11,32 @@
 #define SUM_SIZE sizeof(uint32_t)
 
 /* Big-endian, so that sessions lie in their order. */
-static MDB_val
+static struct bytes
 session_key(uint64_t *buffer, uint64_t session)
 {
 	*buffer = htobe64(session);
-	return record_val((struct bytes){ buffer, sizeof(*buffer) });
+	return (struct bytes){ buffer, sizeof(*buffer) };
 }
 
 enum store_result
 store_put_outcome(struct store_view *v, uint64_t session, struct bytes record)
 {
-	struct store *s = v->store;
 	uint64_t buffer;
-	MDB_val key = session_key(&buffer, session);
-	MDB_val val = { .mv_size = SUM_SIZE + record.size };
+	struct bytes key = session_key(&buffer, session), old;
+	enum store_result result;
 	uint8_t *p;
-	int rc;
 
-	rc = mdb_put(v->txn, s->outcomes, &key, &val, MDB_RESERVE);
-	if (rc != 0)
-		return store_lmdb_result(s, "put outcome", rc);
-	p = val.mv_data;
+	result = layer_get(v, DB_OUTCOMES, key, &old);
+	if (result == STORE_ABSENT)
+		v->store->counts.totals.outcomes++;
+	else if (result != STORE_OK)
+		return result;
+	result = layer_put(v, DB_OUTCOMES, key, SUM_SIZE + record.size, &p);
+	if (result != STORE_OK)
+		return result;
 	if (record.size > 0) /* then data may be NULL */
 		memcpy(p + SUM_SIZE, record.data, record.size);
-	record_put_le32(p, record_sum(key, p, val.mv_size, 0));
+	record_put_le32(p, record_sum(key, p, SUM_SIZE + record.size, 0));
 	return STORE_OK;
 }
 
@@ -43,57 +45,53 @@ store_get_outcome(struct store_view *v, uint64_t session, struct bytes *record)
 {
 	struct store *s = v->store;
 	uint64_t buffer;
-	MDB_val key = session_key(&buffer, session), val;
-	int rc;
+	struct bytes key = session_key(&buffer, session), stored;
+	enum store_result result;
 
-	rc = mdb_get(v->txn, s->outcomes, &key, &val);
-	if (rc == MDB_NOTFOUND)
-		return STORE_ABSENT;
-	if (rc != 0)
-		return store_lmdb_result(s, "get outcome", rc);
-	if (!record_is_sound(key, val, 0))
+	result = layer_get(v, DB_OUTCOMES, key, &stored);
+	if (result != STORE_OK)
+		return result;
+	if (!record_is_sound(key, stored, 0))
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: checksum of a session's outcomes does not match",
 		    s->dir);
-	record->data = (const uint8_t *)val.mv_data + SUM_SIZE;
-	record->size = val.mv_size - SUM_SIZE;
+	record->data = (const uint8_t *)stored.data + SUM_SIZE;
+	record->size = stored.size - SUM_SIZE;
 	return STORE_OK;
 }
 
 enum store_result
 store_delete_outcome(struct store_view *v, uint64_t session)
 {
-	struct store *s = v->store;
 	uint64_t buffer;
-	MDB_val key = session_key(&buffer, session);
-	int rc;
+	struct bytes key = session_key(&buffer, session), old;
+	enum store_result result;
 
-	rc = mdb_del(v->txn, s->outcomes, &key, NULL);
-	return rc == MDB_NOTFOUND ? STORE_OK :
-				    store_lmdb_result(s, "delete outcome", rc);
+	result = layer_get(v, DB_OUTCOMES, key, &old);
+	if (result != STORE_OK)
+		return result == STORE_ABSENT ? STORE_OK : result;
+	v->store->counts.totals.outcomes--;
+	return layer_delete(v, DB_OUTCOMES, key);
 }
 
 enum store_result
 store_next_outcome(struct store_view *v, uint64_t *session)
 {
-	struct store *s = v->store;
+	struct layer_cursor cursor;
+	enum store_result result;
 	uint64_t buffer;
-	MDB_val key = session_key(&buffer, *session + 1), val;
-	MDB_cursor *cursor;
-	int rc;
 
 	if (*session == UINT64_MAX)
 		return STORE_ABSENT;
-	if ((rc = mdb_cursor_open(v->txn, s->outcomes, &cursor)) != 0)
-		return store_lmdb_result(s, "outcomes", rc);
-	rc = mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE);
-	if (rc == 0 && key.mv_size != sizeof(buffer))
-		rc = MDB_CORRUPTED;
-	if (rc == 0) {
-		memcpy(&buffer, key.mv_data, sizeof(buffer));
+	result = layer_seek(&cursor, v, DB_OUTCOMES,
+	    session_key(&buffer, *session + 1));
+	if (result == STORE_OK && cursor.key.size != sizeof(buffer))
+		result =
+		    store_lmdb_result(v->store, "outcomes", MDB_CORRUPTED);
+	if (result == STORE_OK) {
+		memcpy(&buffer, cursor.key.data, sizeof(buffer));
 		*session = be64toh(buffer);
 	}
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? STORE_ABSENT :
-				    store_lmdb_result(s, "outcomes", rc);
+	layer_end(&cursor);
+	return result;
 }

@@ -2,15 +2,14 @@
  * store_pin: views that outlive a turn.  Runs in the registry.
  *
  * LMDB wants no transaction to be active when its map is changed, as
- * store_grow() and store_use_reserve() do.  What it wants that for are the
- * pointers into the old map that a transaction's user may hold: read
- * transactions themselves hold none.  In all of 0.9 a page is found anew each
- * time as env->me_map + number * size (mdb_page_get in mdb.c); a transaction
- * has copies of its databases' roots (mt_dbs) and the number of its last page,
- * which the new map includes (mdb_env_set_mapsize never makes it smaller than
- * the last page of all); the reader's slot lies in lock.mdb, which is another
- * map.  Only cursors keep pointers to pages, and none outlives a call of ours.
- * check_store.c tests it.
+ * store_extend() does.  What it wants that for are the pointers into the old
+ * map that a transaction's user may hold: read transactions themselves hold
+ * none.  In all of 0.9 a page is found anew each time as env->me_map + number *
+ * size (mdb_page_get in mdb.c); a transaction has copies of its databases'
+ * roots (mt_dbs) and the number of its last page, which the new map includes
+ * (mdb_env_set_mapsize never makes it smaller than the last page of all); the
+ * reader's slot lies in lock.mdb, which is another map.  Only cursors keep
+ * pointers to pages, and none outlives a call of ours.  check_store.c tests it.
  */
 
 #include <stdlib.h>
@@ -23,7 +22,7 @@ find_pin(struct store *s, uint64_t revision)
 	struct store_pin *pin;
 
 	TAILQ_FOREACH(pin, &s->pins, entry)
-		if (store_revision(&pin->view) == revision)
+		if (pin->view.open && pin->view.revision == revision)
 			return pin;
 	return NULL;
 }
@@ -31,22 +30,19 @@ find_pin(struct store *s, uint64_t revision)
 static enum store_result
 new_pin(struct store *s, struct store_pin **result)
 {
+	enum store_result opened;
 	struct store_pin *pin;
-	int rc;
 
 	if (s->n_pins == STORE_PINS_MAX)
 		return STORE_BUSY;
 	if ((pin = calloc(1, sizeof(*pin))) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
-	rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &pin->view.txn);
-	if (rc != 0) {
-		free(pin);
-		/* Others that read the file may have taken the slots. */
-		return rc == MDB_READERS_FULL ? STORE_BUSY :
-						store_lmdb_result(s, "pin", rc);
-	}
 	pin->view.store = s;
-	pin->view.open = true;
+	if ((opened = store_view_open(&pin->view, s->revision)) != STORE_OK) {
+		free(pin);
+		return opened;
+	}
+	pin->view.cacheable = false;
 	TAILQ_INSERT_TAIL(&s->pins, pin, entry);
 	s->n_pins++;
 	*result = pin;
@@ -58,12 +54,8 @@ store_pin(struct store *s, struct store_view **view)
 {
 	enum store_result result = STORE_OK;
 	struct store_pin *pin;
-	MDB_envinfo info;
-	int rc;
 
-	if ((rc = mdb_env_info(s->env, &info)) != 0)
-		return store_lmdb_result(s, "pin", rc);
-	if ((pin = find_pin(s, info.me_last_txnid)) == NULL)
+	if ((pin = find_pin(s, s->revision)) == NULL)
 		result = new_pin(s, &pin);
 	if (result != STORE_OK)
 		return result;
@@ -73,13 +65,21 @@ store_pin(struct store *s, struct store_view **view)
 }
 
 static void
+lose(struct store_pin *pin)
+{
+	store_view_close(&pin->view);
+	mdb_txn_abort(pin->view.txn);
+	pin->view.txn = NULL;
+}
+
+static void
 free_pin(struct store_pin *pin)
 {
 	struct store *s = pin->view.store;
 
 	TAILQ_REMOVE(&s->pins, pin, entry);
 	s->n_pins--;
-	mdb_txn_abort(pin->view.txn);
+	lose(pin);
 	free(pin);
 }
 
@@ -92,6 +92,12 @@ store_unpin(struct store_view *view)
 		free_pin(pin);
 }
 
+bool
+store_pin_is_lost(const struct store_view *view)
+{
+	return !view->open;
+}
+
 void
 store_free_pins(struct store *s)
 {
@@ -101,17 +107,54 @@ store_free_pins(struct store *s)
 		free_pin(pin);
 }
 
-uint64_t
-store_oldest_pin(const struct store *s)
+/* Each is of a later commit than those before it. */
+static struct store_pin *
+oldest_pin(const struct store *s)
 {
-	const struct store_pin *pin = TAILQ_FIRST(&s->pins);
+	struct store_pin *pin;
 
-	/* Each is of a later commit than those before it. */
-	return pin == NULL ? UINT64_MAX : store_revision(&pin->view);
+	TAILQ_FOREACH(pin, &s->pins, entry)
+		if (pin->view.open)
+			break;
+	return pin;
+}
+
+/* What tables have that are there for pins alone.  Of those of later pins none
+ * is older. */
+static size_t
+pinned_bytes(const struct store *s)
+{
+	uint64_t counted = 0;
+	const struct table *t;
+	struct store_pin *pin;
+	size_t bytes = 0;
+	int i;
+
+	TAILQ_FOREACH(pin, &s->pins, entry)
+		for (i = 1; i >= 0; i--) {
+			t = pin->view.tables[i];
+			if (t == NULL || t == s->table || t == s->sealed ||
+			    t->generation <= counted)
+				continue;
+			bytes += t->end;
+			counted = t->generation;
+		}
+	return bytes;
+}
+
+void
+store_lose_pins(struct store *s)
+{
+	struct store_pin *pin;
+
+	while (pinned_bytes(s) > s->log_size && (pin = oldest_pin(s)) != NULL)
+		lose(pin);
 }
 
 uint64_t
-store_revision(const struct store_view *v)
+store_oldest_pin(const struct store *s)
 {
-	return mdb_txn_id(v->txn);
+	const struct store_pin *pin = oldest_pin(s);
+
+	return pin == NULL ? UINT64_MAX : mdb_txn_id(pin->view.txn);
 }

@@ -67,24 +67,24 @@ record_val(struct bytes b)
 }
 
 uint32_t
-record_sum(MDB_val key, const uint8_t *record, size_t size, size_t sum_at)
+record_sum(struct bytes key, const uint8_t *record, size_t size, size_t sum_at)
 {
 	uint32_t sum;
 
-	sum = crc32c(0, key.mv_data, key.mv_size);
+	sum = crc32c(0, key.data, key.size);
 	sum = crc32c(sum, record, sum_at);
 	return crc32c(sum, record + sum_at + sizeof(sum),
 	    size - sum_at - sizeof(sum));
 }
 
 bool
-record_is_sound(MDB_val key, MDB_val val, size_t sum_at)
+record_is_sound(struct bytes key, struct bytes record, size_t sum_at)
 {
-	const uint8_t *p = val.mv_data;
+	const uint8_t *p = record.data;
 
-	return val.mv_size >= sum_at + sizeof(uint32_t) &&
+	return record.size >= sum_at + sizeof(uint32_t) &&
 	    record_get_le32(p + sum_at) ==
-	    record_sum(key, p, val.mv_size, sum_at);
+	    record_sum(key, p, record.size, sum_at);
 }
 
 void
@@ -93,14 +93,13 @@ entry_key_make(struct entry_key *k, uint64_t id, struct bytes key)
 	record_put_be64(k->data, id);
 	if (key.size > 0) /* then data may be NULL */
 		memcpy(k->data + ID_SIZE, key.data, key.size);
-	k->val.mv_data = k->data;
-	k->val.mv_size = ID_SIZE + key.size;
+	k->bytes = (struct bytes){ k->data, ID_SIZE + key.size };
 }
 
 uint64_t
-entry_expiry(MDB_val record)
+entry_expiry(struct bytes record)
 {
-	if (record.mv_size < ENTRY_HEADER)
+	if (record.size < ENTRY_HEADER)
 		return 0;
-	return record_get_le64((const uint8_t *)record.mv_data + 8);
+	return record_get_le64((const uint8_t *)record.data + 8);
 }

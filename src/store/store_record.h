@@ -1,8 +1,10 @@
 /*
- * Records on disk, in the databases of data.mdb.  Numbers are little-endian,
- * but for those in keys, which are big-endian so that they lie in their order.
+ * Records on disk, in the databases of data.mdb and in the log.  Numbers are
+ * little-endian, but for those in keys, which are big-endian so that they lie
+ * in their order.
  *
  *	meta	 "format" -> u32
+ *		 "log", "folding", "purged": see store_fold.c; never in the log
  *		 "next-bucket" -> u64, the id of the next bucket
  *	buckets	 name -> u64 id, u64 entries, u32 checksum
  *	entries	 u64 id, key -> u64 revision, u64 expiry, u32 checksum, value
@@ -34,9 +36,9 @@ uint64_t record_get_be64(const uint8_t *);
 MDB_val record_val(struct bytes);
 
 /* The checksum of a record that has it at `sum_at`. */
-uint32_t record_sum(MDB_val key, const uint8_t *record, size_t size,
+uint32_t record_sum(struct bytes key, const uint8_t *record, size_t size,
     size_t sum_at);
-bool record_is_sound(MDB_val key, MDB_val record, size_t sum_at);
+bool record_is_sound(struct bytes key, struct bytes record, size_t sum_at);
 
 /* Of `entries`. */
 #define ENTRY_HEADER 20
@@ -44,12 +46,12 @@ bool record_is_sound(MDB_val key, MDB_val record, size_t sum_at);
 
 struct entry_key {
 	uint8_t data[ID_SIZE + UINT8_MAX];
-	MDB_val val; /* in data */
+	struct bytes bytes; /* in data */
 };
 
 void entry_key_make(struct entry_key *, uint64_t id, struct bytes key);
 /* Reads a record's header; what is too short for one has expiry 0. */
-uint64_t entry_expiry(MDB_val record);
+uint64_t entry_expiry(struct bytes record);
 static inline bool
 entry_is_due(const struct store *s, uint64_t expiry)
 {
@@ -59,9 +61,16 @@ entry_is_due(const struct store *s, uint64_t expiry)
 /* store_expiry.c: rows of `expiries`, for an entry of the known bucket. */
 enum store_result expiry_put(struct store_view *, struct bytes key,
     uint64_t expiry);
-/* That there is none is no error. */
-enum store_result expiry_delete(struct store *, MDB_txn *, uint64_t expiry,
+enum store_result expiry_delete(struct store_view *, uint64_t expiry,
     uint64_t id, struct bytes key);
+/* The key of a row. */
+#define EXPIRY_KEY_HEADER (sizeof(uint64_t) + ID_SIZE)
+struct expiry_key {
+	uint8_t data[EXPIRY_KEY_HEADER + UINT8_MAX];
+	struct bytes bytes; /* in data */
+};
+void expiry_key_make(struct expiry_key *, uint64_t expiry, uint64_t id,
+    struct bytes key);
 /* Entries of this bucket that have expired and are not removed. */
 enum store_result expiry_count_due(struct store_view *, uint64_t id,
     uint64_t *count);

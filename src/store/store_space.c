@@ -1,10 +1,10 @@
 /*
- * store_space: how much of the disk the store has and may take.  Runs in the
+ * store_space: how much of the disk data.mdb has and may take.  Runs in the
  * registry.
  *
- * The data file is allocated ahead (posix_fallocate), so that a full disk is
- * found when the map grows and not in the middle of a commit, whose failure
- * would leave its outcome unknown.
+ * The file is allocated ahead (posix_fallocate), and a write is refused when
+ * the file might have no room for what the write will have folded into it: so
+ * that a full disk is found by who fills it, and not by a fold.
  */
 
 #include <sys/stat.h>
@@ -21,15 +21,11 @@
 /* Smallest step worth trying on a disk that is nearly full. */
 #define GROW_LEAST ((size_t)256 << 10)
 /*
- * Kept back for deleting from a full store: a delete rewrites the pages on
- * its path and some of the free list, and those are free again only two
- * commits later.  256 pages are many times that.
+ * Kept back for deleting from a full store, and for the pages that a fold
+ * copies: it rewrites those on the paths of its keys and some of the free
+ * list, and those are free again only two transactions later.
  */
 #define RESERVE ((size_t)1 << 20)
-
-/* Pages that a write may take besides its own bytes: a path, split, in each
- * database, and the free list's. */
-#define WRITE_PAGES 32
 
 enum store_result
 store_data_size(struct store *s, size_t *size)
@@ -54,14 +50,6 @@ store_allocate(const struct store *s, size_t from, size_t size)
 	return rc == 0;
 }
 
-/* Where the map ends when the reserve is not to be used. */
-size_t
-store_map_limit(const struct store *s)
-{
-	return s->allocated > 2 * RESERVE ? s->allocated - RESERVE :
-					    s->allocated;
-}
-
 /* One past the last page that has ever been used. */
 size_t
 store_used_pages(const struct store *s)
@@ -74,9 +62,9 @@ store_used_pages(const struct store *s)
 }
 
 /*
- * Pages on the free list that may be used: its keys are the commits that freed
- * them, and each of its records begins with their number.  What a pin still
- * shows is no room.
+ * Pages on the free list that may be used: its keys are the transactions that
+ * freed them, and each of its records begins with their number.  What a pin
+ * still shows is no room.
  */
 static int
 count_free_pages(MDB_txn *txn, uint64_t oldest_pin, size_t *pages)
@@ -101,45 +89,39 @@ count_free_pages(MDB_txn *txn, uint64_t oldest_pin, size_t *pages)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-/*
- * Deleting from a full store uses up the reserve's pages and frees others.
- * Until the file grows again, writes have to leave as many free as the
- * reserve had.
- */
 enum store_result
-store_measure_room(struct store *s)
+store_measure_space(struct store *s)
 {
 	size_t used = store_used_pages(s), free_pages;
-	enum store_result result;
-	struct store_view *view;
+	MDB_txn *txn;
+	int rc;
 
-	s->room = SIZE_MAX;
-	if (used * s->page_size <= store_map_limit(s))
-		return STORE_OK;
 	/* LMDB shows the free list to readers only. */
-	if ((result = store_snapshot(s, &view)) != STORE_OK)
-		return result;
-	result = store_lmdb_result(s, "count pages",
-	    count_free_pages(view->txn, store_oldest_pin(s), &free_pages));
-	if (result != STORE_OK)
-		return result;
+	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
+		return store_lmdb_result(s, "count pages", rc);
+	rc = count_free_pages(txn, store_oldest_pin(s), &free_pages);
+	mdb_txn_abort(txn);
+	if (rc != 0)
+		return store_lmdb_result(s, "count pages", rc);
 	free_pages += s->allocated / s->page_size - used;
-	s->room = free_pages > RESERVE / s->page_size ?
-	    free_pages - RESERVE / s->page_size :
-	    0;
+	s->space = free_pages * s->page_size;
 	return STORE_OK;
 }
 
 enum store_result
-store_take_room(struct store *s, size_t size)
+store_take_space(struct store *s, size_t size, size_t old)
 {
-	size_t pages = size / s->page_size + WRITE_PAGES;
+	size_t cost = store_fold_cost(s, size);
+	size_t had = old == 0 ? 0 : store_fold_cost(s, old);
+	size_t wanted = s->counts.reserved + s->sealed_counts.reserved +
+	    (s->use_reserve ? 0 : RESERVE);
 
-	if (s->room == SIZE_MAX)
-		return STORE_OK;
-	if (pages > s->room)
+	cost = cost > had ? cost - had : 0;
+	if (cost > 0 && wanted + cost > s->space) {
+		s->shortage = SHORT_OF_SPACE;
 		return STORE_FULL;
-	s->room -= pages;
+	}
+	s->counts.reserved += cost;
 	return STORE_OK;
 }
 
@@ -156,7 +138,7 @@ disk_has_room(const struct store *s, size_t step)
 }
 
 enum store_result
-store_grow(struct store *s)
+store_extend(struct store *s)
 {
 	size_t step = s->allocated / GROW_FRACTION;
 
@@ -168,20 +150,48 @@ store_grow(struct store *s)
 		    !store_allocate(s, s->allocated, step))
 			continue;
 		s->allocated += step;
-		return store_use_reserve(s, false);
+		s->space += step;
+		return store_lmdb_result(s, "map",
+		    mdb_env_set_mapsize(s->env, s->allocated));
 	}
-	store_abort(s);
-	store_release(s);
 	return STORE_FULL;
 }
 
+/* The log's other segment may have more room than the open one. */
+static enum store_result
+change_segment(struct store *s)
+{
+	enum store_result result;
+
+	if (s->table->records == 0)
+		return STORE_FULL;
+	if ((result = fold_all(s)) != STORE_OK)
+		return result;
+	return store_log_seal(s);
+}
+
 enum store_result
-store_use_reserve(struct store *s, bool use)
+store_grow(struct store *s)
 {
 	store_abort(s);
 	store_release(s);
-	/* LMDB never makes the map smaller than what is in it. */
-	return store_lmdb_result(s, "map",
-	    mdb_env_set_mapsize(s->env,
-		use ? s->allocated : store_map_limit(s)));
+	return s->shortage == SHORT_OF_LOG ? change_segment(s) :
+					     store_extend(s);
+}
+
+/*
+ * What was deleted from a full store has to be folded before its space can be
+ * used.
+ */
+enum store_result
+store_use_reserve(struct store *s, bool use)
+{
+	enum store_result result = STORE_OK;
+
+	store_abort(s);
+	store_release(s);
+	if (use != s->use_reserve)
+		result = store_checkpoint(s);
+	s->use_reserve = use;
+	return result == STORE_FULL ? STORE_OK : result;
 }

@@ -4,21 +4,29 @@
 
 #include "store/store_record.h"
 
-/* Adds the pages of a database; *entries: its records. */
+/* Pages of data.mdb that are in use, and what is not yet folded into them. */
 static enum store_result
-add_database(struct store_view *v, MDB_dbi dbi, struct store_stats *stats,
-    uint64_t *entries)
+count_used(struct store_view *v, struct store_stats *stats)
 {
+	static const MDB_dbi free_list = 0, names = 1;
 	struct store *s = v->store;
-	size_t pages;
+	const MDB_dbi databases[] = { free_list, names, s->dbi[DB_META],
+		s->dbi[DB_BUCKETS], s->dbi[DB_ENTRIES], s->dbi[DB_EXPIRIES],
+		s->dbi[DB_DROPPED], s->dbi[DB_OUTCOMES] };
+	size_t pages = 2; /* the roots */
 	MDB_stat st;
+	size_t i;
 	int rc;
 
-	if ((rc = mdb_stat(v->txn, dbi, &st)) != 0)
-		return store_lmdb_result(s, "stat", rc);
-	pages = st.ms_branch_pages + st.ms_leaf_pages + st.ms_overflow_pages;
-	stats->used_bytes += pages * s->page_size;
-	*entries = st.ms_entries;
+	for (i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
+		if ((rc = mdb_stat(v->txn, databases[i], &st)) != 0)
+			return store_lmdb_result(s, "stat", rc);
+		pages += st.ms_branch_pages + st.ms_leaf_pages +
+		    st.ms_overflow_pages;
+	}
+	stats->used_bytes = pages * s->page_size;
+	for (i = 0; i < 2 && v->tables[i] != NULL; i++)
+		stats->used_bytes += v->tables[i]->end;
 	return STORE_OK;
 }
 
@@ -26,59 +34,42 @@ add_database(struct store_view *v, MDB_dbi dbi, struct store_stats *stats,
 static enum store_result
 count_dropped(struct store_view *v, uint64_t *count)
 {
-	struct store *s = v->store;
-	MDB_cursor *cursor;
-	MDB_val key, val;
-	int rc;
+	struct bytes all = { NULL, 0 };
+	enum store_result result;
+	struct layer_cursor c;
 
 	*count = 0;
-	if ((rc = mdb_cursor_open(v->txn, s->dropped, &cursor)) != 0)
-		return store_lmdb_result(s, "stat", rc);
-	while ((rc = mdb_cursor_get(cursor, &key, &val, MDB_NEXT)) == 0)
-		if (val.mv_size >= sizeof(uint64_t))
-			*count += record_get_le64(val.mv_data);
-	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? STORE_OK : store_lmdb_result(s, "stat", rc);
+	for (result = layer_seek(&c, v, DB_DROPPED, all); result == STORE_OK;
+	     result = layer_next(&c))
+		if (c.value.size >= sizeof(uint64_t))
+			*count += record_get_le64(c.value.data);
+	layer_end(&c);
+	return result == STORE_ABSENT ? STORE_OK : result;
 }
 
 enum store_result
 store_stats(struct store_view *v, struct store_stats *stats)
 {
-	static const MDB_dbi free_list = 0, names = 1;
 	struct store *s = v->store;
-	uint64_t ignored;
-	const struct {
-		MDB_dbi dbi;
-		uint64_t *entries;
-	} databases[] = {
-		{ free_list, &ignored },
-		{ names, &ignored },
-		{ s->meta, &ignored },
-		{ s->buckets, &stats->buckets },
-		{ s->entries, &stats->keys },
-		{ s->expiries, &stats->expiring },
-		{ s->dropped, &stats->dropped_buckets },
-		{ s->outcomes, &stats->outcomes },
-	};
+	const struct segment_totals *totals = store_view_totals(v);
+	struct fold_purged purged;
 	enum store_result result;
-	size_t i;
+	int rc;
 
-	*stats = (struct store_stats){ .revision = store_revision(v),
-		.file_bytes = s->allocated,
-		.used_bytes = 2 * s->page_size, /* the roots */
+	if ((rc = fold_get_purged(s, v->txn, &purged)) != 0)
+		return store_lmdb_result(s, "stat", rc);
+	*stats = (struct store_stats){ .revision = v->revision,
+		.buckets = totals->buckets,
+		.keys = totals->keys,
+		.expiring = totals->expiring - purged.expiring,
+		.dropped_buckets = totals->dropped - purged.buckets,
+		.outcomes = totals->outcomes,
+		.file_bytes = s->allocated + s->segments[0].file_size +
+		    s->segments[1].file_size,
 		.pins = s->n_pins,
 		.cache_hits = s->cache_hits,
 		.cache_misses = s->cache_misses };
-	for (i = 0; i < sizeof(databases) / sizeof(databases[0]); i++) {
-		result = add_database(v, databases[i].dbi, stats,
-		    databases[i].entries);
-		if (result != STORE_OK)
-			return result;
-	}
-	if ((result = count_dropped(v, &stats->dropped)) != STORE_OK)
+	if ((result = count_used(v, stats)) != STORE_OK)
 		return result;
-	/* Those that expired meanwhile are in both numbers. */
-	stats->keys -=
-	    stats->dropped < stats->keys ? stats->dropped : stats->keys;
-	return STORE_OK;
+	return count_dropped(v, &stats->dropped);
 }

@@ -316,6 +316,8 @@ write_with_fault(unsigned int n)
 	if (result == STORE_FULL && store_grow(fx.store) == STORE_FAILED)
 		result = STORE_FAILED;
 	in_store = false;
+	/* Then there is nothing to be done with it but to close it. */
+	fx.open = result != STORE_FAILED;
 	ck_assert(result == STORE_OK || result == STORE_FULL ||
 	    result == STORE_FAILED);
 	return result == STORE_OK;

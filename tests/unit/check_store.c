@@ -650,6 +650,7 @@ START_TEST(test_grow_for_large_value)
 	enum store_result result;
 	int grown = 0;
 
+	fx.log_size = 8 * size;
 	open_with_bucket();
 	while ((result = store_put(batch(), text("b"), text("k"), value, 0)) ==
 	    STORE_FULL) {
@@ -742,7 +743,7 @@ START_TEST(test_full_disk_reopen)
 	limit_disk(file_size());
 	close_store();
 	open_store();
-	ck_assert_int_eq(commit_filler(n, 1000), STORE_FULL);
+	n = fill_for_good(n, 1000);
 	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
 	assert_ok(store_use_reserve(fx.store, true));
 	for (i = 0; i < 300; i++)
@@ -1064,7 +1065,7 @@ static const struct {
 	struct bytes record; /* without data: no record */
 	const char *word; /* in the error */
 } format_table[] = {
-	{ B("\3\0\0\0"), "data format 3," },
+	{ B("\4\0\0\0"), "data format 4," },
 	{ B("\0\0\0\0"), "data format 0," },
 	{ B("\0\0\0\1"), "data format 16777216," },
 	{ B("\xff\xff\xff\xff"), "data format 4294967295," },
@@ -1077,7 +1078,7 @@ static const struct {
 START_TEST(test_other_format)
 {
 	const struct bytes *record = &format_table[_i].record;
-	struct bytes good = B("\2\0\0\0");
+	struct bytes good = B("\3\0\0\0");
 
 	make_store("v");
 	put_raw("meta", "format", record->data == NULL ? NULL : record);
@@ -1115,7 +1116,7 @@ END_TEST
 /* The format is ours, and a database is missing. */
 START_TEST(test_missing_database)
 {
-	struct bytes format = B("\2\0\0\0");
+	struct bytes format = B("\3\0\0\0");
 
 	put_raw("meta", "format", &format);
 	assert_refused("not a kvd store");
@@ -1378,6 +1379,8 @@ START_TEST(test_exchanged)
 		ck_assert_int_eq(rename(fx.dir, away), 0);
 	} else {
 		ck_assert_int_eq(rename(fx.file, away), 0);
+		ck_assert_int_eq(unlink(beside("log.1")), 0);
+		ck_assert_int_eq(unlink(beside("log.2")), 0);
 	}
 	make_store("another");
 	refuse_restart("another store");

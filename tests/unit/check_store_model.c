@@ -233,10 +233,11 @@ lose_batch(void)
 static bool
 has_room(enum store_result result)
 {
-	if (result != STORE_FULL)
+	if (result != STORE_FULL && result != STORE_TOO_LARGE)
 		return true;
 	store_abort(fx.store);
-	assert_ok(store_grow(fx.store));
+	if (result == STORE_FULL)
+		assert_ok(store_grow(fx.store));
 	lose_batch();
 	return false;
 }
@@ -366,9 +367,28 @@ step_expire(void)
 static void
 step_purge(void)
 {
+	enum store_result result;
 	bool more;
-	enum store_result result = store_purge(view(), below(6), &more);
 
+	if (m.dirty)
+		return;
+	result = store_purge(fx.store, below(6), &more);
+	if (has_room(result))
+		assert_ok(result);
+}
+
+static void
+step_fold(void)
+{
+	enum store_result result;
+	bool more;
+
+	if (m.dirty)
+		return;
+	if (below(8) == 0)
+		result = store_checkpoint(fx.store);
+	else
+		result = store_fold(fx.store, 1 + below(6), &more);
 	if (has_room(result))
 		assert_ok(result);
 }
@@ -391,13 +411,13 @@ step_savepoint(void)
 {
 	(void)view();
 	if (!m.saving) {
-		assert_ok(store_save(fx.store));
+		store_save(fx.store);
 		m.saved = m.batch;
 		m.saving = true;
 		return;
 	}
 	if (below(2) == 0)
-		assert_ok(store_keep(fx.store));
+		store_keep(fx.store);
 	else {
 		store_undo(fx.store);
 		m.batch = m.saved;
@@ -411,7 +431,8 @@ step_pin(void)
 	int i = (int)below(PINS);
 
 	if (m.pins[i].view != NULL) {
-		check_all(m.pins[i].view, &m.pins[i].model);
+		if (!store_pin_is_lost(m.pins[i].view))
+			check_all(m.pins[i].view, &m.pins[i].model);
 		store_unpin(m.pins[i].view);
 		m.pins[i].view = NULL;
 		return;
@@ -428,7 +449,8 @@ step_reopen(void)
 	for (i = 0; i < PINS; i++)
 		m.pins[i].view = NULL;
 	lose_batch();
-	close_store();
+	if (below(2) == 0)
+		close_store();
 	open_store();
 	store_set_now(fx.store, m.now_ms);
 	check_all(snapshot(), &m.committed);
@@ -465,7 +487,7 @@ step(void)
 {
 	int b = (int)below(BUCKETS), k = (int)below(KEYS);
 
-	switch (below(18)) {
+	switch (below(20)) {
 	case 0:
 		step_create(b);
 		break;
@@ -500,6 +522,10 @@ step(void)
 	case 11:
 		step_rarely();
 		break;
+	case 12:
+	case 13:
+		step_fold();
+		break;
 	default:
 		step_put(b, k);
 	}
@@ -512,6 +538,7 @@ START_TEST(test_model)
 	memset(&m, 0, sizeof(m));
 	m.random = 1 + (uint64_t)_i * 7919;
 	m.now_ms = 1000;
+	fx.log_size = (size_t)1 << 20;
 	open_store();
 	store_set_now(fx.store, m.now_ms);
 	for (i = 0; i < STEPS; i++) {
@@ -520,7 +547,8 @@ START_TEST(test_model)
 			check_some(view(), &m.batch);
 		check_some(snapshot(), &m.committed);
 		for (p = 0; p < PINS; p++)
-			if (m.pins[p].view != NULL)
+			if (m.pins[p].view != NULL &&
+			    !store_pin_is_lost(m.pins[p].view))
 				check_some(m.pins[p].view, &m.pins[p].model);
 	}
 	step_commit();

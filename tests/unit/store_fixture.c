@@ -58,6 +58,7 @@ setup(void)
 	ck_assert_ptr_nonnull(mkdtemp(fx.dir));
 	strlcat(fx.dir, "/data", sizeof(fx.dir));
 	snprintf(fx.file, sizeof(fx.file), "%s/data.mdb", fx.dir);
+	fx.log_size = LOG_SIZE;
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
 	/* A write past RLIMIT_FSIZE is to fail, not to kill. */
 	(void)signal(SIGXFSZ, SIG_IGN);
@@ -82,15 +83,17 @@ try_open_waiting(int sync_ms, int lock_wait_ms)
 	struct store_options o = { .dir = fx.dir,
 		.create = true,
 		.sync_ms = sync_ms,
+		.log_size = fx.log_size,
 		.lock_wait_ms = lock_wait_ms,
 		.owner_pid = (long)getpid() };
 	enum store_result result;
 
 	store_close(fx.store);
 	result = store_open(&fx.store, &o);
+	fx.open = result == STORE_OK;
 	ck_assert_ptr_nonnull(fx.store);
 	/* So small that much is given up, and not too small for some hits. */
-	if (result == STORE_OK)
+	if (fx.open)
 		result = store_set_cache(fx.store, CACHE_SIZE);
 	return result;
 }
@@ -119,8 +122,14 @@ open_store(void)
 void
 close_store(void)
 {
+	/* For what is looked at, or damaged, in data.mdb. */
+	if (fx.open) {
+		store_abort(fx.store);
+		assert_ok(store_checkpoint(fx.store));
+	}
 	store_close(fx.store);
 	fx.store = NULL;
+	fx.open = false;
 }
 
 struct store_view *
@@ -276,6 +285,17 @@ file_size(void)
 	return st.st_size;
 }
 
+void
+remove_log(void)
+{
+	char path[sizeof(fx.dir) + 8];
+
+	snprintf(path, sizeof(path), "%s/log.1", fx.dir);
+	ck_assert_int_eq(unlink(path), 0);
+	snprintf(path, sizeof(path), "%s/log.2", fx.dir);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
 /* The disk is full where the file ends now. */
 void
 limit_disk(off_t size)
@@ -299,6 +319,18 @@ fill_store(unsigned int i, size_t size)
 	while (commit_filler(i, size) == STORE_OK)
 		if (++i > 1000000)
 			ck_abort_msg("never full");
+	return i;
+}
+
+unsigned int
+fill_for_good(unsigned int i, size_t size)
+{
+	unsigned int next;
+
+	while ((next = fill_store(i, size)) > i) {
+		i = next;
+		assert_ok(store_checkpoint(fx.store));
+	}
 	return i;
 }
 

@@ -16,6 +16,7 @@
 
 #include "store/store.h"
 
+#define LOG_SIZE ((size_t)32 << 20)
 #define CACHE_SIZE ((size_t)48 << 10)
 
 #define B(text) UNIT_BYTES(text)
@@ -26,6 +27,8 @@ struct store_fixture {
 	char dir[300]; /* base/N/data: not there yet */
 	char file[320]; /* dir/data.mdb */
 	struct store *store;
+	bool open; /* it is */
+	size_t log_size;
 	struct rlimit file_size;
 	pid_t owner; /* a child to be killed, or 0 */
 };
@@ -69,8 +72,12 @@ enum store_result commit_filler(unsigned int i, size_t size);
 enum store_result commit_delete(unsigned int i);
 /* Puts from `i` on until the store is full; returns the first not there. */
 unsigned int fill_store(unsigned int i, size_t size);
+/* The same until nothing is gained by folding what was put. */
+unsigned int fill_for_good(unsigned int i, size_t size);
 
 off_t file_size(void);
+/* Of a store whose data.mdb is made one of an earlier format. */
+void remove_log(void);
 /* The disk is full where the file ends then. */
 void limit_disk(off_t size);
 void unlimit_disk(void);

@@ -1,0 +1,216 @@
+/*
+ * store_layer: what a view sees: the newest of table, sealed table and LMDB
+ * that knows a key.  Runs in the registry.
+ *
+ * A fold moves records from the sealed table to LMDB, whatever a view is
+ * doing: what LMDB has of them already lies under what the table has.
+ */
+
+#include <string.h>
+
+#include "store/store_record.h"
+
+static MDB_val
+val_of(struct bytes b)
+{
+	return record_val(b);
+}
+
+static struct bytes
+bytes_of(MDB_val val)
+{
+	return (struct bytes){ val.mv_data, val.mv_size };
+}
+
+/* What a table has of the key, or NULL. */
+static const struct table_record *
+find_in_tables(const struct store_view *v, enum table_db db, struct bytes key)
+{
+	const struct table_record *r = NULL;
+	size_t i;
+
+	for (i = 0; i < 2 && v->tables[i] != NULL && r == NULL; i++)
+		r = table_find(v->tables[i], db, key, v->revision);
+	return r;
+}
+
+enum store_result
+layer_get(struct store_view *v, enum table_db db, struct bytes key,
+    struct bytes *value)
+{
+	const struct table_record *r = find_in_tables(v, db, key);
+	struct store *s = v->store;
+	MDB_val k, val;
+	int rc;
+
+	if (r != NULL) {
+		*value = table_record_value(r);
+		return r->deleted ? STORE_ABSENT : STORE_OK;
+	}
+	k = val_of(key);
+	rc = mdb_get(v->txn, s->dbi[db], &k, &val);
+	if (rc == MDB_NOTFOUND)
+		return STORE_ABSENT;
+	*value = bytes_of(val);
+	return store_lmdb_result(s, "get", rc);
+}
+
+static enum store_result
+put(struct store_view *v, enum table_db db, struct bytes key, size_t value_size,
+    bool deleted, uint8_t **value)
+{
+	struct store *s = v->store;
+	size_t limit = s->table->commit + store_log_commit_max(s);
+
+	if (s->saved.open)
+		limit = s->savepoint.table.end + store_log_commit_max(s) / 2;
+	if (limit > s->table->capacity)
+		limit = s->table->capacity;
+	*value = table_put(s->table, db, key, value_size, deleted, limit);
+	return *value == NULL ? STORE_TOO_LARGE : STORE_OK;
+}
+
+enum store_result
+layer_put(struct store_view *v, enum table_db db, struct bytes key,
+    size_t value_size, uint8_t **value)
+{
+	return put(v, db, key, value_size, false, value);
+}
+
+enum store_result
+layer_delete(struct store_view *v, enum table_db db, struct bytes key)
+{
+	uint8_t *none;
+
+	return put(v, db, key, 0, true, &none);
+}
+
+/* Leaves out the keys that the table has only later versions of. */
+static struct table_key *
+skip_unseen(const struct store_view *v, size_t i, struct table_key *k)
+{
+	while (k != NULL &&
+	    table_version(v->tables[i], k, v->revision) == NULL)
+		k = table_after(v->tables[i], k);
+	return k;
+}
+
+static enum store_result
+lmdb_moved(struct layer_cursor *c, int rc)
+{
+	if (rc == 0)
+		return STORE_OK;
+	mdb_cursor_close(c->cursor);
+	c->cursor = NULL;
+	return rc == MDB_NOTFOUND ?
+	    STORE_OK :
+	    store_lmdb_result(c->view->store, "scan", rc);
+}
+
+static enum store_result
+seek_lmdb(struct layer_cursor *c, struct bytes from)
+{
+	struct store *s = c->view->store;
+	int rc;
+
+	rc = mdb_cursor_open(c->view->txn, s->dbi[c->db], &c->cursor);
+	if (rc != 0) {
+		c->cursor = NULL;
+		return store_lmdb_result(s, "scan", rc);
+	}
+	c->lmdb_key = val_of(from);
+	return lmdb_moved(c,
+	    mdb_cursor_get(c->cursor, &c->lmdb_key, &c->lmdb_value,
+		from.size == 0 ? MDB_FIRST : MDB_SET_RANGE));
+}
+
+/* The lowest key of all; false: there is none. */
+static bool
+lowest_key(struct layer_cursor *c)
+{
+	struct bytes key;
+	bool found = c->cursor != NULL;
+	size_t i;
+
+	if (found)
+		c->key = bytes_of(c->lmdb_key);
+	for (i = 0; i < 2; i++) {
+		if (c->at[i] == NULL)
+			continue;
+		key = table_record_key(c->at[i]->newest);
+		if (!found || bytes_compare(key, c->key) < 0)
+			c->key = key;
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * Takes the key where it is from all that have it, and its value from the
+ * first.  *absent: that says that there is none.
+ */
+static enum store_result
+take_key(struct layer_cursor *c, bool *absent)
+{
+	const struct table_record *r, *found = NULL;
+	struct table *t;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		if (c->at[i] == NULL ||
+		    !bytes_equal(table_record_key(c->at[i]->newest), c->key))
+			continue;
+		t = c->view->tables[i];
+		r = table_version(t, c->at[i], c->view->revision);
+		found = found == NULL ? r : found;
+		c->at[i] = skip_unseen(c->view, i, table_after(t, c->at[i]));
+	}
+	*absent = found != NULL && found->deleted;
+	if (found != NULL)
+		c->value = table_record_value(found);
+	if (c->cursor == NULL || !bytes_equal(bytes_of(c->lmdb_key), c->key))
+		return STORE_OK;
+	if (found == NULL)
+		c->value = bytes_of(c->lmdb_value);
+	return lmdb_moved(c,
+	    mdb_cursor_get(c->cursor, &c->lmdb_key, &c->lmdb_value, MDB_NEXT));
+}
+
+enum store_result
+layer_next(struct layer_cursor *c)
+{
+	enum store_result result;
+	bool absent;
+
+	do {
+		if (!lowest_key(c))
+			return STORE_ABSENT;
+		if ((result = take_key(c, &absent)) != STORE_OK)
+			return result;
+	} while (absent);
+	return STORE_OK;
+}
+
+enum store_result
+layer_seek(struct layer_cursor *c, struct store_view *v, enum table_db db,
+    struct bytes from)
+{
+	enum store_result result;
+	size_t i;
+
+	*c = (struct layer_cursor){ .view = v, .db = db };
+	if ((result = seek_lmdb(c, from)) != STORE_OK)
+		return result;
+	for (i = 0; i < 2 && v->tables[i] != NULL; i++)
+		c->at[i] =
+		    skip_unseen(v, i, table_seek(v->tables[i], db, from));
+	return layer_next(c);
+}
+
+void
+layer_end(struct layer_cursor *c)
+{
+	if (c->cursor != NULL)
+		mdb_cursor_close(c->cursor);
+	c->cursor = NULL;
+}

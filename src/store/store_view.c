@@ -1,0 +1,235 @@
+/*
+ * store_view: what begins and ends a view of the store, and commits the
+ * batch.  Runs in the registry.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "store/store_lmdb.h"
+
+enum store_result
+store_fail(struct store *s, enum store_result result, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(s->error, sizeof(s->error), format, args);
+	va_end(args);
+	return result;
+}
+
+enum store_result
+store_lmdb_result(struct store *s, const char *what, int rc)
+{
+	switch (rc) {
+	case 0:
+		return STORE_OK;
+	case MDB_MAP_FULL:
+		return STORE_FULL;
+	default:
+		return store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s",
+		    s->dir, what, mdb_strerror(rc));
+	}
+}
+
+void
+store_set_now(struct store *s, int64_t now_ms)
+{
+	s->now_ms = now_ms;
+}
+
+enum store_result
+store_set_cache(struct store *s, size_t size)
+{
+	if (size == s->cache_size)
+		return STORE_OK;
+	store_cache_close(s->cache);
+	s->cache_size = 0;
+	if (store_cache_open(&s->cache, size) == -1)
+		return store_fail(s, STORE_FAILED, "no memory for the cache");
+	s->cache_size = size;
+	return STORE_OK;
+}
+
+const char *
+store_error(const struct store *s)
+{
+	return s == NULL ? "out of memory" : s->error;
+}
+
+uint64_t
+store_revision(const struct store_view *v)
+{
+	return v->revision;
+}
+
+enum store_result
+store_view_open(struct store_view *v, uint64_t revision)
+{
+	struct store *s = v->store;
+	int rc;
+
+	/* The first begins a transaction, the others reuse its reader slot. */
+	if (v->txn == NULL)
+		rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &v->txn);
+	else
+		rc = mdb_txn_renew(v->txn);
+	if (rc != 0)
+		return store_lmdb_result(s, "snapshot", rc);
+	v->tables[0] = table_hold(s->table);
+	v->tables[1] = s->sealed == NULL ? NULL : table_hold(s->sealed);
+	v->revision = revision;
+	v->totals = s->batch.open ? s->batch_mark.counts.totals :
+				    s->counts.totals;
+	v->open = v->cacheable = true;
+	return STORE_OK;
+}
+
+void
+store_view_close(struct store_view *v)
+{
+	if (v->open)
+		mdb_txn_reset(v->txn);
+	table_drop(v->tables[0]);
+	table_drop(v->tables[1]);
+	v->tables[0] = v->tables[1] = NULL;
+	v->open = v->known = v->changed = v->counted = false;
+}
+
+enum store_result
+store_snapshot(struct store *s, struct store_view **view)
+{
+	*view = &s->snapshot;
+	return s->snapshot.open ? STORE_OK :
+				  store_view_open(&s->snapshot, s->revision);
+}
+
+void
+store_release(struct store *s)
+{
+	store_view_close(&s->snapshot);
+}
+
+enum store_result
+store_batch(struct store *s, struct store_view **view)
+{
+	enum store_result result;
+
+	*view = &s->batch;
+	if (s->batch.open)
+		return STORE_OK;
+	if ((result = store_log_begin(s)) != STORE_OK ||
+	    (result = store_view_open(&s->batch, s->revision + 1)) != STORE_OK)
+		return result;
+	s->batch_mark = (struct store_mark){ table_mark(s->table), s->counts };
+	return STORE_OK;
+}
+
+bool
+store_batch_open(const struct store *s)
+{
+	return s->batch.open;
+}
+
+size_t
+store_batch_size(const struct store *s)
+{
+	return s->batch.open ? s->table->end - s->table->commit : 0;
+}
+
+size_t
+store_batch_max(const struct store *s)
+{
+	return store_log_commit_max(s);
+}
+
+static void
+end_batch(struct store *s)
+{
+	s->saved.open = false;
+	store_view_close(&s->batch);
+	store_cache_end_batch(s->cache);
+}
+
+enum store_result
+store_commit(struct store *s)
+{
+	enum store_result result;
+
+	if (!s->batch.open)
+		return STORE_OK;
+	store_keep(s);
+	result = store_view_write_back(&s->batch);
+	/* Without a record there is nothing to commit. */
+	if (result == STORE_OK && s->table->records > s->batch_mark.table.records)
+		result = store_log_append(s);
+	if (result != STORE_OK) {
+		store_abort(s);
+		return result;
+	}
+	s->snapshot.cacheable = false;
+	end_batch(s);
+	return STORE_OK;
+}
+
+static void
+go_back(struct store *s, const struct store_mark *mark)
+{
+	table_cut(s->table, mark->table);
+	s->counts = mark->counts;
+}
+
+void
+store_abort(struct store *s)
+{
+	if (!s->batch.open)
+		return;
+	go_back(s, &s->batch_mark);
+	end_batch(s);
+}
+
+void
+store_save(struct store *s)
+{
+	s->saved = s->batch;
+	s->savepoint = (struct store_mark){ table_mark(s->table), s->counts };
+}
+
+void
+store_keep(struct store *s)
+{
+	s->saved.open = false;
+}
+
+void
+store_undo(struct store *s)
+{
+	if (!s->saved.open)
+		return;
+	go_back(s, &s->savepoint);
+	s->batch = s->saved;
+	s->saved.open = false;
+}
+
+enum store_result
+store_sync(struct store *s)
+{
+	return store_log_sync(s);
+}
+
+bool
+store_unsynced(const struct store *s)
+{
+	return s->durable < s->revision;
+}
+
+enum store_result
+store_set_sync(struct store *s, int sync_ms)
+{
+	s->sync_ms = sync_ms;
+	return sync_ms != STORE_SYNC_NEVER && store_unsynced(s) ?
+	    store_sync(s) :
+	    STORE_OK;
+}

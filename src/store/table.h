@@ -1,0 +1,144 @@
+/*
+ * A table: what one segment of the log holds, in memory.  Its image is the
+ * segment's file byte by byte; its index finds the versions of a key, and its
+ * order the keys of one database from any place on.
+ *
+ * Every record that is put stays, as a version, until the table is reset: a
+ * view of an earlier revision goes on finding its own.  The commit that is
+ * being made lies behind the others; to take it back, or a part of it, is to
+ * cut the table off where it was.
+ */
+
+#ifndef STORE_TABLE_H
+#define STORE_TABLE_H
+
+#include <sys/tree.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/bytes.h"
+#include "store/segment.h"
+
+/* The databases, in the order in which they are folded. */
+enum table_db {
+	DB_META,
+	DB_BUCKETS,
+	DB_ENTRIES,
+	DB_EXPIRIES,
+	DB_DROPPED,
+	DB_OUTCOMES,
+	DB_COUNT
+};
+
+/* In the image, with the key and the value behind it; at a multiple of 8. */
+struct table_record {
+	uint32_t older; /* where the version before this is; 0: there is none */
+	uint32_t commit; /* where its commit is */
+	uint32_t value_size;
+	uint16_t key_size;
+	uint8_t db; /* enum table_db */
+	uint8_t deleted; /* the key has no value from here on */
+};
+
+struct table_key {
+	RB_ENTRY(table_key) entry; /* of the order, if it is ordered */
+	const struct table_record *newest; /* its last version */
+	uint32_t chain; /* the next key in its chain: 1 + its number; 0: none */
+	uint32_t next; /* the same, of those not yet ordered */
+	uint32_t hash;
+	bool ordered;
+};
+RB_HEAD(table_order, table_key);
+
+struct table {
+	uint8_t *image;
+	size_t capacity; /* of the image, in bytes */
+	size_t end; /* of the last record */
+	uint32_t commit; /* where the commit under way is */
+	uint64_t hash_key[2];
+	uint32_t *heads; /* of the chains: 1 + number of a key; 0: none */
+	uint32_t mask; /* the chains are a power of two */
+	struct table_key *keys; /* as they came; room for keys_max */
+	uint32_t n_keys, keys_max;
+	uint64_t records;
+	struct table_order order[DB_COUNT];
+	uint32_t unordered[DB_COUNT]; /* 1 + number of the last of them */
+	uint64_t generation; /* of the segment */
+	unsigned int holders; /* the store, and pins */
+};
+
+/* A place to which a table can be cut off. */
+struct table_mark {
+	size_t end;
+	uint32_t n_keys;
+	uint64_t records;
+};
+
+/* An empty table, held once, or NULL. */
+struct table *table_new(size_t capacity);
+struct table *table_hold(struct table *);
+/* NULL is fine. */
+void table_drop(struct table *);
+/* Empties it.  It is held by nobody else. */
+void table_reset(struct table *, uint64_t generation);
+
+static inline const struct table_record *
+table_record_at(const struct table *t, size_t at)
+{
+	return (const void *)(t->image + at);
+}
+
+static inline struct bytes
+table_record_key(const struct table_record *r)
+{
+	return (struct bytes){ r + 1, r->key_size };
+}
+
+static inline struct bytes
+table_record_value(const struct table_record *r)
+{
+	return (struct bytes){ (const uint8_t *)(r + 1) + r->key_size,
+		r->value_size };
+}
+
+/* Where the record behind this one begins. */
+static inline size_t
+table_record_size(const struct table_record *r)
+{
+	return (sizeof(*r) + r->key_size + r->value_size + 7) / 8 * 8;
+}
+
+uint64_t table_revision(const struct table *, const struct table_record *);
+/* The version of the key that a view of this revision sees, or NULL. */
+const struct table_record *table_version(const struct table *,
+    const struct table_key *, uint64_t revision);
+/* The same for a key by its name.  NULL: the table does not know. */
+const struct table_record *table_find(const struct table *, enum table_db,
+    struct bytes key, uint64_t revision);
+
+/*
+ * Begins a commit at `start` of the image, with this revision.  Records are
+ * put, and then the segment appends what lies from there to `end`.
+ */
+void table_begin(struct table *, size_t start, uint64_t revision);
+/*
+ * Puts a record; the caller fills in its value.  NULL: it does not fit in
+ * front of `limit`, or there are too many keys.
+ */
+uint8_t *table_put(struct table *, enum table_db, struct bytes key,
+    size_t value_size, bool deleted, size_t limit);
+/* Takes in a commit that the segment has read.  False: it is malformed. */
+bool table_replay(struct table *, const struct segment_commit *);
+
+struct table_mark table_mark(const struct table *);
+/* Takes back what was put since. */
+void table_cut(struct table *, struct table_mark);
+
+/* The first key of the database that is not less, the one behind it, or NULL.
+ * What is put meanwhile may be missed. */
+struct table_key *table_seek(struct table *, enum table_db, struct bytes key);
+struct table_key *table_after(struct table *, struct table_key *);
+
+#endif
