@@ -187,7 +187,7 @@ make_format(struct store *s, const char *what)
 
 	if ((rc = mdb_env_info(s->env, &info)) != 0)
 		return store_lmdb_result(s, "info", rc);
-	s->revision = info.me_last_txnid;
+	s->revision = info.me_last_txnid + 1;
 	if (getrandom(&s->store_id, sizeof(s->store_id), 0) !=
 	    sizeof(s->store_id))
 		return store_fail(s, STORE_FAILED, "no random numbers");

@@ -1453,11 +1453,11 @@ fill_disk(int fd, const char *bucket, size_t largest)
 }
 
 static void
-await_room(int fd)
+await_room(int fd, size_t size)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 
-	while (!put_sized(fd, "d", "k", 2000, ""))
+	while (!put_sized(fd, "d", "k", size, ""))
 		pause_until(deadline_ms, "no room");
 }
 
@@ -1478,20 +1478,20 @@ START_TEST(test_full_disk)
 	}
 	ck_assert_int_gt(fill_disk(fd, "b", 2000), 300);
 	await_stat(fd, "expiring", 0);
-	await_room(fd);
+	await_room(fd, 2000);
 
 	(void)fill_disk(fd, "b", 2000);
 	client_ask(fd, "INCR b n\nBEGIN\nPUT b n 1\nCOMMIT\n",
 	    "ERROR storage full\r\n" OK QUEUED "ERROR storage full\r\n");
 	client_ask(fd, "EXISTS b n\nDROP b\n", MISSING OK);
 	await_stat(fd, "dropped", 0);
-	await_room(fd);
+	await_room(fd, 2000);
 
 	(void)fill_disk(fd, "c", 2000);
 	client_ask(fd, "BEGIN\nDELETE c k1\nDROP c\nCOMMIT\n",
 	    OK QUEUED QUEUED OK OK OK);
 	await_stat(fd, "dropped", 0);
-	await_room(fd);
+	await_room(fd, 2000);
 	client_ask(fd, "CREATE b\nINCR b n\nCOUNT d\n",
 	    OK "1\r\n" OK "1\r\n" OK);
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
@@ -1501,33 +1501,29 @@ START_TEST(test_full_disk)
 END_TEST
 
 /*
- * A listing that nobody reads keeps the pages of what is deleted: it gives way
- * before a full disk refuses to delete.
+ * A listing that nobody reads keeps the pages of what is deleted: that is no
+ * reason for a full disk to refuse to delete.  Once it ends there is room.
  */
 START_TEST(test_full_disk_listing)
 {
-	static const char end[] = "ERROR snapshot lost\r\n";
-	int fd, slow, i;
-	char request[64], *got;
-	size_t size;
+	int fd, slow, i, n;
+	char request[64];
 
 	fd = client_connect(server);
-	client_ask(fd, "CREATE b\n", OK);
+	client_ask(fd, "CREATE b\nCREATE d\n", OK OK);
 	limit_file(server);
-	ck_assert_int_gt(fill_disk(fd, "b", 300), 3000);
+	n = fill_disk(fd, "b", 300);
+	ck_assert_int_gt(n, 3000);
 	slow = server_connect_unix(server);
 	client_say(slow, "ENTRIES b\n");
 	await_stat(fd, "pins", 1);
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < n / 2; i++) {
 		snprintf(request, sizeof(request), "DELETE b k%d\n", i);
 		client_ask(fd, request, OK);
 	}
+	(void)close(slow);
 	await_stat(fd, "pins", 0);
-	client_half_close(slow);
-	got = client_read_all(slow, &size);
-	ck_assert_uint_gt(size, sizeof(end));
-	ck_assert_str_eq(got + size - strlen(end), end);
-	free(got);
+	await_room(fd, 300);
 	(void)close(fd);
 }
 END_TEST

@@ -659,7 +659,8 @@ await_pins(int fd, unsigned int want)
 	}
 }
 
-#define PRIVATE_MAX_KIB 4096
+/* What is written meanwhile is in the log, and so in memory. */
+#define PRIVATE_MAX_KIB 16384
 
 static void
 expect_modest(pid_t pid, long before_kib)

@@ -582,7 +582,7 @@ START_TEST(test_savepoint_full)
 	assert_ok(store_drop(batch(), text("b")));
 	store_undo(fx.store);
 	commit();
-	for (i = 0; i < 4000; i++)
+	for (i = 0; i < 3000; i++)
 		assert_filler(snapshot(), i, 1000);
 }
 END_TEST
