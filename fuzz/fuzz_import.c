@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(&kv, 0, sizeof(kv));
 	memset(&im, 0, sizeof(im));
-	conn_init(&kv.conn, 0);
+	kv_conn_init(&kv.conn, 0);
 	im.kv = &kv;
 	progress_init(&im.progress, "lines", true);
 	/* No messages. */
@@ -57,6 +57,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_ASSERT(im.read_bytes + buf_size(&im.in) == size);
 	buf_clear(&im.in);
 	buf_clear(&im.words);
-	conn_clear(&kv.conn);
+	kv_conn_clear(&kv.conn);
 	return 0;
 }

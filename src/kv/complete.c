@@ -128,7 +128,7 @@ add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
 	struct kv_request request = { .n = 0 };
 	const struct bytes *name;
 	struct reply_line line;
-	struct conn conn;
+	struct kv_conn conn;
 	size_t n;
 
 	kv_add_text(&request, bucket == NULL ? "BUCKETS" : "KEYS");
@@ -140,15 +140,15 @@ add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
 		kv_add_text(&request, "PREFIX");
 		kv_add(&request, typed);
 	}
-	conn_init(&conn, COMPLETE_TIMEOUT_MS);
-	if (conn_open(&conn, &kv->target)) {
-		conn_request(&conn, request.words, request.n);
-		if (conn_flush(&conn))
-			while (conn_next(&conn, &line) == CONN_DATA)
+	kv_conn_init(&conn, COMPLETE_TIMEOUT_MS);
+	if (kv_conn_open(&conn, &kv->target)) {
+		kv_conn_request(&conn, request.words, request.n);
+		if (kv_conn_flush(&conn))
+			while (kv_conn_next(&conn, &line) == KV_CONN_DATA)
 				if (reply_words(&conn.in, &name, &n) && n == 1)
 					add_name(c, name[0], typed.size);
 	}
-	conn_clear(&conn);
+	kv_conn_clear(&conn);
 }
 
 /* What the n-th argument of this command is; NUL: nobody knows. */

@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include "kv/commands.h"
+#include "kv/kv_commands.h"
 #include "kv/complete.h"
 #include "kv/kv.h"
 #include "kv/prompt.h"
@@ -198,11 +198,11 @@ main(int argc, char *argv[])
 	kv_start();
 	(void)setlocale(LC_CTYPE, "");
 	kv_init(&kv);
-	if (options_parse(&kv.options, argc, argv) < argc)
-		commands_usage();
-	if (commands_inform(&kv))
+	if (kv_options_parse(&kv.options, argc, argv) < argc)
+		kv_commands_usage();
+	if (kv_commands_inform(&kv))
 		return KV_DONE;
-	options_target(&kv.options, &kv.target);
+	kv_options_target(&kv.options, &kv.target);
 	e.kv = &kv;
 	edit_open(&e);
 	status = prompt_run(&kv, read_edited, &e);

@@ -29,7 +29,7 @@ struct export
 {
 	struct kv *kv;
 	struct bytes bucket;
-	struct conn ttl;
+	struct kv_conn ttl;
 	struct buf lines; /* of the batch, without their ends */
 	size_t ends[BATCH]; /* where each ends in `lines` */
 	size_t n;
@@ -40,7 +40,7 @@ struct export
 
 /* `conn` is the second connection, or the first. */
 __attribute__((noreturn)) static void
-lost(struct export *ex, struct conn *c)
+lost(struct export *ex, struct kv_conn *c)
 {
 	progress_clear(&ex->progress);
 	if (c != &ex->kv->conn)
@@ -49,7 +49,8 @@ lost(struct export *ex, struct conn *c)
 }
 
 static void
-request(struct conn *c, const char *word, const struct bytes *words, size_t n)
+request(struct kv_conn *c, const char *word, const struct bytes *words,
+    size_t n)
 {
 	struct kv_request r = { .n = 0 };
 	size_t i;
@@ -57,7 +58,7 @@ request(struct conn *c, const char *word, const struct bytes *words, size_t n)
 	kv_add_text(&r, word);
 	for (i = 0; i < n; i++)
 		kv_add(&r, words[i]);
-	conn_request(c, r.words, r.n);
+	kv_conn_request(c, r.words, r.n);
 }
 
 static void
@@ -66,7 +67,7 @@ connect_ttl(struct export *ex)
 	if (ex->ttl.fd != -1)
 		return;
 	ex->ttl.timeout_ms = ex->kv->options.timeout_ms;
-	if (!conn_open(&ex->ttl, &ex->kv->target))
+	if (!kv_conn_open(&ex->ttl, &ex->kv->target))
 		lost(ex, &ex->ttl);
 }
 
@@ -74,10 +75,10 @@ connect_ttl(struct export *ex)
 static bool
 next_ttl(struct export *ex, struct reply_line *line)
 {
-	switch (conn_next(&ex->ttl, line)) {
-	case CONN_DATA:
+	switch (kv_conn_next(&ex->ttl, line)) {
+	case KV_CONN_DATA:
 		return true;
-	case CONN_STATUS:
+	case KV_CONN_STATUS:
 		break;
 	default:
 		lost(ex, &ex->ttl);
@@ -85,7 +86,7 @@ next_ttl(struct export *ex, struct reply_line *line)
 	if (line->status == REPLY_OK || line->status == REPLY_NOT_FOUND)
 		return false;
 	progress_clear(&ex->progress);
-	errx(status_of(line), "times to live: %.*s; -s does without",
+	errx(kv_status_of(line), "times to live: %.*s; -s does without",
 	    (int)line->text.size, (const char *)line->text.data);
 }
 
@@ -140,7 +141,7 @@ finish_batch(struct export *ex)
 
 	if (buf_failed(&ex->lines))
 		err(KV_FAILED, NULL);
-	if (!ex->kv->options.plain && ex->n > 0 && !conn_flush(&ex->ttl))
+	if (!ex->kv->options.plain && ex->n > 0 && !kv_conn_flush(&ex->ttl))
 		lost(ex, &ex->ttl);
 	for (i = 0; i < ex->n; i++) {
 		seconds[0] = '\0';
@@ -205,7 +206,7 @@ ask_count(struct export *ex)
 	size_t n;
 
 	request(&ex->kv->conn, "COUNT", &ex->bucket, 1);
-	if (!conn_flush(&ex->kv->conn))
+	if (!kv_conn_flush(&ex->kv->conn))
 		lost(ex, &ex->kv->conn);
 	while (kv_next(ex->kv, &line)) {
 		words = kv_words(ex->kv, 1, 1, &n);
@@ -218,7 +219,7 @@ ask_count(struct export *ex)
 static enum kv_status
 export_bucket(struct export *ex, struct bytes bucket, bool named)
 {
-	struct conn *c = &ex->kv->conn;
+	struct kv_conn *c = &ex->kv->conn;
 	struct reply_line line;
 	bool created = false;
 
@@ -226,7 +227,7 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 	ex->bucket_keys = 0;
 	ex->bucket_total = ex->progress.on ? ask_count(ex) : 0;
 	request(c, "ENTRIES", &bucket, 1);
-	if (!conn_flush(c))
+	if (!kv_conn_flush(c))
 		lost(ex, c);
 	while (kv_next(ex->kv, &line)) {
 		if (!created)
@@ -247,7 +248,7 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 		    (const char *)bucket.data);
 	else
 		(void)kv_finish(ex->kv, &line);
-	return status_of(&line);
+	return kv_status_of(&line);
 }
 
 /*
@@ -259,13 +260,13 @@ list_page(struct export *ex, struct bytes after, struct buf *names)
 {
 	struct bytes args[4] = { bytes_from_text("LIMIT"),
 		bytes_from_text(PAGE), bytes_from_text("AFTER"), after };
-	struct conn *c = &ex->kv->conn;
+	struct kv_conn *c = &ex->kv->conn;
 	const struct bytes *words;
 	struct reply_line line;
 	size_t n;
 
 	request(c, "BUCKETS", args, after.size == 0 ? 2 : 4);
-	if (!conn_flush(c))
+	if (!kv_conn_flush(c))
 		lost(ex, c);
 	buf_truncate(names, 0);
 	while (kv_next(ex->kv, &line)) {
@@ -314,20 +315,20 @@ export_run(struct kv *kv, const struct bytes *args, size_t n)
 	enum kv_status status = KV_DONE;
 	size_t i;
 
-	conn_init(&ex.ttl, kv->options.timeout_ms);
+	kv_conn_init(&ex.ttl, kv->options.timeout_ms);
 	progress_init(&ex.progress, "keys", kv->options.quiet);
 	kv_connect(kv);
 	if (n == 0)
 		status = export_all(&ex);
 	for (i = 0; i < n && status <= KV_NOT_FOUND; i++)
 		status =
-		    status_worse(status, export_bucket(&ex, args[i], true));
+		    kv_status_worse(status, export_bucket(&ex, args[i], true));
 	output_flush(&kv->out);
 	progress_clear(&ex.progress);
 	if (!kv->options.quiet)
 		warnx("%" PRIu64 " keys in %" PRIu64 " buckets", ex.keys,
 		    ex.buckets);
-	conn_clear(&ex.ttl);
+	kv_conn_clear(&ex.ttl);
 	buf_clear(&ex.lines);
 	return status;
 }

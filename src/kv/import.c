@@ -56,7 +56,7 @@ fail_line(struct import *im, uint64_t line, enum kv_status status,
 	char text[256];
 	va_list args;
 
-	im->status = status_worse(im->status, status);
+	im->status = kv_status_worse(im->status, status);
 	if (++im->failed > FAILURES_TOLD)
 		return;
 	va_start(args, format);
@@ -108,7 +108,7 @@ take_line(struct import *im, uint8_t *line, size_t size)
 		    "not a CREATE, PUT, ADD or DELETE");
 		return;
 	}
-	conn_request(&im->kv->conn, words_get(&im->words), n);
+	kv_conn_request(&im->kv->conn, words_get(&im->words), n);
 	im->lines[(im->first + im->under_way++) % WINDOW] = im->line;
 }
 
@@ -116,7 +116,7 @@ take_line(struct import *im, uint8_t *line, size_t size)
 static void
 take_lines(struct import *im)
 {
-	struct conn *c = &im->kv->conn;
+	struct kv_conn *c = &im->kv->conn;
 	size_t size, taken;
 
 	for (;;) {
@@ -138,7 +138,7 @@ read_input(struct import *im)
 	uint8_t *to;
 	ssize_t n;
 
-	if (buf_size(&im->in) > CONN_LINE_MAX)
+	if (buf_size(&im->in) > KV_CONN_LINE_MAX)
 		errx(KV_REFUSED, "line %" PRIu64 ": line too long",
 		    im->line + 1);
 	to = buf_reserve(&im->in, READ_SIZE);
@@ -174,7 +174,7 @@ take_status(struct import *im, const struct reply_line *line)
 
 	snprintf(text, sizeof(text), "%.*s", (int)line->text.size,
 	    (const char *)line->text.data);
-	if (im->under_way == 0 || status_is_farewell(line)) {
+	if (im->under_way == 0 || kv_status_is_farewell(line)) {
 		break_off(im, text);
 		return;
 	}
@@ -185,25 +185,25 @@ take_status(struct import *im, const struct reply_line *line)
 	else if (line->status == REPLY_NOT_FOUND)
 		fail_line(im, number, KV_NOT_FOUND, "no such bucket");
 	else
-		fail_line(im, number, status_of(line), "%s", text);
+		fail_line(im, number, kv_status_of(line), "%s", text);
 }
 
 static void
 take_replies(struct import *im)
 {
-	struct conn *c = &im->kv->conn;
-	enum conn_result result;
+	struct kv_conn *c = &im->kv->conn;
+	enum kv_conn_result result;
 	struct reply_line line;
 
-	result = conn_receive_some(c);
+	result = kv_conn_receive_some(c);
 	im->deadline_ms = clock_ms() + c->timeout_ms;
-	while (result != CONN_LOST && !im->broken &&
-	    (result = conn_take(c, &line)) > CONN_AGAIN) {
-		if (result == CONN_DATA)
+	while (result != KV_CONN_LOST && !im->broken &&
+	    (result = kv_conn_take(c, &line)) > KV_CONN_AGAIN) {
+		if (result == KV_CONN_DATA)
 			kv_nonsense(im->kv);
 		take_status(im, &line);
 	}
-	if (result == CONN_LOST)
+	if (result == KV_CONN_LOST)
 		break_off(im, c->error);
 }
 
@@ -211,7 +211,7 @@ take_replies(struct import *im)
 static void
 turn(struct import *im)
 {
-	struct conn *c = &im->kv->conn;
+	struct kv_conn *c = &im->kv->conn;
 	struct pollfd pfds[2] = { { .fd = c->fd, .events = POLLIN },
 		{ .fd = -1, .events = POLLIN } };
 	size_t before = buf_size(&c->out);
@@ -223,7 +223,7 @@ turn(struct import *im)
 		pfds[1].fd = STDIN_FILENO;
 	/* Nobody knows how long standard input takes. */
 	if (io_poll(pfds, 2, due ? im->deadline_ms : CLOCK_NEVER) == IO_AGAIN) {
-		(void)conn_timed_out(c);
+		(void)kv_conn_timed_out(c);
 		break_off(im, c->error);
 		return;
 	}
@@ -231,7 +231,8 @@ turn(struct import *im)
 		im->deadline_ms = clock_ms() + c->timeout_ms;
 	if (pfds[1].revents != 0)
 		read_input(im);
-	if ((pfds[0].revents & POLLOUT) && conn_send_some(c) == CONN_LOST) {
+	if ((pfds[0].revents & POLLOUT) &&
+	    kv_conn_send_some(c) == KV_CONN_LOST) {
 		break_off(im, c->error);
 		return;
 	}

@@ -6,7 +6,7 @@
 #define KV_IMPORT_H
 
 #include "common/bytes.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 struct kv;
 

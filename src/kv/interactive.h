@@ -5,7 +5,7 @@
 #ifndef KV_INTERACTIVE_H
 #define KV_INTERACTIVE_H
 
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 struct kv;
 

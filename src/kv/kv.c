@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "common/startup.h"
-#include "kv/commands.h"
+#include "kv/kv_commands.h"
 #include "kv/kv.h"
 #include "proto/words.h"
 
@@ -32,8 +32,8 @@ void
 kv_init(struct kv *kv)
 {
 	memset(kv, 0, sizeof(*kv));
-	options_init(&kv->options);
-	conn_init(&kv->conn, 0);
+	kv_options_init(&kv->options);
+	kv_conn_init(&kv->conn, 0);
 	output_init(&kv->out);
 	buf_init(&kv->value);
 }
@@ -41,7 +41,7 @@ kv_init(struct kv *kv)
 void
 kv_clear(struct kv *kv)
 {
-	conn_clear(&kv->conn);
+	kv_conn_clear(&kv->conn);
 	buf_clear(&kv->out.buf);
 	buf_clear(&kv->value);
 }
@@ -85,7 +85,7 @@ kv_connect(struct kv *kv)
 	if (kv->conn.fd != -1)
 		return;
 	kv->conn.timeout_ms = kv->options.timeout_ms;
-	if (conn_open(&kv->conn, &kv->target))
+	if (kv_conn_open(&kv->conn, &kv->target))
 		return;
 	target_print(&kv->target, where, sizeof(where));
 	errx(KV_UNREACHABLE, "cannot reach %s: %s", where, kv->conn.error);
@@ -103,7 +103,7 @@ kv_lost(struct kv *kv)
 void
 kv_nonsense(struct kv *kv)
 {
-	(void)conn_give_up(&kv->conn, "the server's answer makes no sense");
+	(void)kv_conn_give_up(&kv->conn, "the server's answer makes no sense");
 	kv_lost(kv);
 }
 
@@ -111,18 +111,18 @@ void
 kv_ask(struct kv *kv, const struct kv_request *request)
 {
 	kv_connect(kv);
-	conn_request(&kv->conn, request->words, request->n);
-	if (!conn_flush(&kv->conn))
+	kv_conn_request(&kv->conn, request->words, request->n);
+	if (!kv_conn_flush(&kv->conn))
 		kv_lost(kv);
 }
 
 bool
 kv_next(struct kv *kv, struct reply_line *line)
 {
-	switch (conn_next(&kv->conn, line)) {
-	case CONN_DATA:
+	switch (kv_conn_next(&kv->conn, line)) {
+	case KV_CONN_DATA:
 		return true;
-	case CONN_STATUS:
+	case KV_CONN_STATUS:
 		return false;
 	default:
 		kv_lost(kv);
@@ -161,5 +161,5 @@ kv_finish(struct kv *kv, const struct reply_line *line)
 	case REPLY_QUEUED:
 		break;
 	}
-	return status_of(line);
+	return kv_status_of(line);
 }

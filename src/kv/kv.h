@@ -11,19 +11,19 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
-#include "kv/conn.h"
-#include "kv/options.h"
+#include "kv/kv_conn.h"
+#include "kv/kv_options.h"
 #include "kv/output.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 #include "kv/target.h"
 
-struct command;
+struct kv_command;
 
 struct kv {
-	struct options options;
-	const struct command *command; /* the one that runs; NULL: prompt */
+	struct kv_options options;
+	const struct kv_command *command; /* the one that runs; NULL: prompt */
 	struct target target;
-	struct conn conn;
+	struct kv_conn conn;
 	struct output out;
 	struct buf value; /* what came from standard input */
 };

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "kv/commands.h"
+#include "kv/kv_commands.h"
 #include "kv/json.h"
 #include "kv/list.h"
 

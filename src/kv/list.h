@@ -7,7 +7,7 @@
 
 #include "common/bytes.h"
 #include "kv/kv.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 /* keys, buckets: a name a line. */
 enum kv_status list_names(struct kv *, const struct bytes *args, size_t n);

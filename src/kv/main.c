@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kv/commands.h"
+#include "kv/kv_commands.h"
 #include "kv/interactive.h"
 #include "kv/kv.h"
 
@@ -19,14 +19,14 @@ run(struct kv *kv, int argc, char *argv[])
 	struct bytes name = { argv[0], strlen(argv[0]) };
 	int taken;
 
-	kv->command = commands_find(name);
+	kv->command = kv_commands_find(name);
 	if (kv->command == NULL)
 		errx(KV_USAGE, "no command: %s; see kv help", argv[0]);
-	taken = options_parse(&kv->options, argc, argv);
-	if (commands_inform(kv))
+	taken = kv_options_parse(&kv->options, argc, argv);
+	if (kv_commands_inform(kv))
 		return KV_DONE;
-	options_target(&kv->options, &kv->target);
-	return commands_run(kv, argv + taken, (size_t)(argc - taken));
+	kv_options_target(&kv->options, &kv->target);
+	return kv_commands_run(kv, argv + taken, (size_t)(argc - taken));
 }
 
 /* A person gets a prompt; what a program has to say is requests. */
@@ -36,10 +36,10 @@ run_without_command(struct kv *kv, char *argv[])
 	char raw[] = "raw";
 
 	if (kv->options.own[0] != '\0')
-		commands_usage();
+		kv_commands_usage();
 	if (isatty(STDIN_FILENO) != 1)
 		return run(kv, 1, (char *[]){ raw, NULL });
-	options_target(&kv->options, &kv->target);
+	kv_options_target(&kv->options, &kv->target);
 	return interactive_start(kv, argv);
 }
 
@@ -52,8 +52,8 @@ main(int argc, char *argv[])
 
 	kv_start();
 	kv_init(&kv);
-	taken = options_parse(&kv.options, argc, argv);
-	if (!commands_inform(&kv))
+	taken = kv_options_parse(&kv.options, argc, argv);
+	if (!kv_commands_inform(&kv))
 		status = taken < argc ? run(&kv, argc - taken, argv + taken) :
 					run_without_command(&kv, argv);
 	kv_clear(&kv);

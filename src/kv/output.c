@@ -13,7 +13,7 @@
 #include "common/clock.h"
 #include "common/io.h"
 #include "kv/output.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 #include "proto/format.h"
 
 /* As much as a pipe takes. */

@@ -57,27 +57,27 @@ disconnect(struct prompt *p)
 {
 	output_flush(&p->kv->out);
 	warnx("%s", p->kv->conn.error);
-	conn_close(&p->kv->conn);
+	kv_conn_close(&p->kv->conn);
 }
 
 /* Prints what has come; the number of lines, or -1 when that was all. */
 static int
 print_unasked(struct prompt *p)
 {
-	struct conn *c = &p->kv->conn;
-	enum conn_result result;
+	struct kv_conn *c = &p->kv->conn;
+	enum kv_conn_result result;
 	struct reply_line line;
 	int n = 0;
 
-	result = conn_receive_some(c);
-	while (result != CONN_LOST &&
-	    (result = conn_take(c, &line)) > CONN_AGAIN) {
+	result = kv_conn_receive_some(c);
+	while (result != KV_CONN_LOST &&
+	    (result = kv_conn_take(c, &line)) > KV_CONN_AGAIN) {
 		/* Over the prompt. */
 		if (n++ == 0)
 			buf_append_text(&p->kv->out.buf, "\r");
 		print_line(p, &line);
 	}
-	if (result == CONN_LOST) {
+	if (result == KV_CONN_LOST) {
 		buf_append_text(&p->kv->out.buf, n == 0 ? "\n" : "");
 		disconnect(p);
 		return -1;
@@ -121,30 +121,30 @@ connect_again(struct prompt *p)
 {
 	struct kv *kv = p->kv;
 
-	if (kv->conn.fd != -1 || conn_open(&kv->conn, &kv->target))
+	if (kv->conn.fd != -1 || kv_conn_open(&kv->conn, &kv->target))
 		return true;
 	warnx("cannot reach the server: %s", kv->conn.error);
 	return false;
 }
 
 /* The next line of a reply, which Ctrl-C gives up. */
-static enum conn_result
+static enum kv_conn_result
 next_line(struct prompt *p, struct reply_line *line)
 {
-	struct conn *c = &p->kv->conn;
+	struct kv_conn *c = &p->kv->conn;
 	struct pollfd pfds[2] = { { .fd = c->fd, .events = POLLIN },
 		{ .fd = p->signal_fd, .events = POLLIN } };
-	enum conn_result result;
+	enum kv_conn_result result;
 
-	while ((result = conn_take(c, line)) == CONN_AGAIN) {
+	while ((result = kv_conn_take(c, line)) == KV_CONN_AGAIN) {
 		if (io_poll(pfds, 2, clock_ms() + c->timeout_ms) == IO_AGAIN)
-			return conn_timed_out(c);
+			return kv_conn_timed_out(c);
 		if (pfds[1].revents != 0 && take_interrupt(p)) {
 			prompt_newline(p);
-			return conn_give_up(c,
+			return kv_conn_give_up(c,
 			    "interrupted; the connection is closed");
 		}
-		if ((result = conn_receive_some(c)) == CONN_LOST)
+		if ((result = kv_conn_receive_some(c)) == KV_CONN_LOST)
 			break;
 	}
 	return result;
@@ -154,15 +154,15 @@ next_line(struct prompt *p, struct reply_line *line)
 static bool
 read_reply(struct prompt *p, bool print, struct reply_line *line)
 {
-	enum conn_result result;
+	enum kv_conn_result result;
 
 	for (;;) {
 		result = next_line(p, line);
-		if (result == CONN_LOST)
+		if (result == KV_CONN_LOST)
 			return false;
 		if (print)
 			print_line(p, line);
-		if (result == CONN_STATUS)
+		if (result == KV_CONN_STATUS)
 			return true;
 	}
 }
@@ -188,7 +188,7 @@ read_subscribed(struct prompt *p, struct reply_line *line)
 {
 	struct reply_line pong;
 
-	if (next_line(p, line) == CONN_LOST)
+	if (next_line(p, line) == KV_CONN_LOST)
 		return false;
 	if (line->status == REPLY_OK && line->text.size == strlen("OK")) {
 		say_watching(p);
@@ -223,16 +223,16 @@ static void
 ask(struct prompt *p)
 {
 	struct bytes ping = bytes_from_text("PING");
-	struct conn *c = &p->kv->conn;
+	struct kv_conn *c = &p->kv->conn;
 	struct reply_line line;
 	bool subscribe, ok;
 
 	subscribe = words_equal(words_get(&p->words)[0], "SUBSCRIBE") &&
 	    words_count(&p->words) == 2;
-	conn_request(c, words_get(&p->words), words_count(&p->words));
+	kv_conn_request(c, words_get(&p->words), words_count(&p->words));
 	if (subscribe)
-		conn_request(c, &ping, 1);
-	ok = conn_flush(c) &&
+		kv_conn_request(c, &ping, 1);
+	ok = kv_conn_flush(c) &&
 	    (subscribe ? read_subscribed(p, &line) :
 			 read_reply(p, true, &line));
 	if (!ok) {
@@ -242,7 +242,7 @@ ask(struct prompt *p)
 	if (line.status == REPLY_UNKNOWN_COMMAND)
 		explain(p);
 	/* COMMIT has more than one; what is late comes while we wait. */
-	while (conn_take(c, &line) > CONN_AGAIN)
+	while (kv_conn_take(c, &line) > KV_CONN_AGAIN)
 		print_line(p, &line);
 	output_flush(&p->kv->out);
 }

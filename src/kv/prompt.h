@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "common/buf.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 struct kv;
 struct prompt;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "kv/recall.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 #define LINES 1000
 /* The file is made shorter when it has more. */

@@ -13,7 +13,7 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "kv/commands.h"
+#include "kv/kv_commands.h"
 #include "kv/json.h"
 #include "kv/kv.h"
 #include "kv/watch.h"
@@ -119,9 +119,9 @@ take_event(struct watch *w)
 static enum watch_next
 take_status(struct watch *w, const struct reply_line *line)
 {
-	enum kv_status status = status_of(line);
+	enum kv_status status = kv_status_of(line);
 
-	if (status_is_farewell(line) ||
+	if (kv_status_is_farewell(line) ||
 	    (!w->on && status == KV_UNREACHABLE && w->was_on)) {
 		warnx("%.*s", (int)line->text.size,
 		    (const char *)line->text.data);
@@ -152,16 +152,17 @@ lost(struct watch *w)
 static enum watch_next
 take_lines(struct watch *w)
 {
-	struct conn *c = &w->kv->conn;
+	struct kv_conn *c = &w->kv->conn;
 	enum watch_next next = WATCH_ON;
-	enum conn_result result = CONN_DATA;
+	enum kv_conn_result result = KV_CONN_DATA;
 	struct reply_line line;
 
-	while (next == WATCH_ON && (result = conn_take(c, &line)) > CONN_AGAIN)
-		next =
-		    result == CONN_DATA ? take_event(w) : take_status(w, &line);
+	while (next == WATCH_ON &&
+	    (result = kv_conn_take(c, &line)) > KV_CONN_AGAIN)
+		next = result == KV_CONN_DATA ? take_event(w) :
+						take_status(w, &line);
 	output_flush(&w->kv->out);
-	return result == CONN_LOST ? lost(w) : next;
+	return result == KV_CONN_LOST ? lost(w) : next;
 }
 
 static void
@@ -170,7 +171,7 @@ ping(struct watch *w)
 	struct kv_request request = { .n = 0 };
 
 	kv_add_text(&request, "PING");
-	conn_request(&w->kv->conn, request.words, request.n);
+	kv_conn_request(&w->kv->conn, request.words, request.n);
 	w->pinged = true;
 }
 
@@ -178,32 +179,32 @@ ping(struct watch *w)
 static enum watch_next
 receive(struct watch *w)
 {
-	struct conn *c = &w->kv->conn;
+	struct kv_conn *c = &w->kv->conn;
 
 	if (wait_for(c->fd, clock_ms() + c->timeout_ms) == IO_AGAIN) {
 		if (w->pinged) {
-			(void)conn_timed_out(c);
+			(void)kv_conn_timed_out(c);
 			return lost(w);
 		}
 		ping(w);
-		return conn_flush(c) ? WATCH_ON : lost(w);
+		return kv_conn_flush(c) ? WATCH_ON : lost(w);
 	}
-	return conn_receive_some(c) == CONN_LOST ? lost(w) : WATCH_ON;
+	return kv_conn_receive_some(c) == KV_CONN_LOST ? lost(w) : WATCH_ON;
 }
 
 static enum watch_next
 run_connection(struct watch *w)
 {
-	struct conn *c = &w->kv->conn;
+	struct kv_conn *c = &w->kv->conn;
 	struct kv_request request = { .n = 0 };
 	enum watch_next next;
 
 	w->on = false;
 	kv_add_text(&request, "SUBSCRIBE");
 	kv_add(&request, w->bucket);
-	conn_request(c, request.words, request.n);
+	kv_conn_request(c, request.words, request.n);
 	ping(w);
-	next = conn_flush(c) ? WATCH_ON : lost(w);
+	next = kv_conn_flush(c) ? WATCH_ON : lost(w);
 	while (next == WATCH_ON)
 		if ((next = receive(w)) == WATCH_ON)
 			next = take_lines(w);
@@ -223,10 +224,10 @@ watch_run(struct kv *kv, const struct bytes *args, size_t n)
 	for (;;) {
 		if (kv->conn.fd != -1 && run_connection(&w) == WATCH_OVER)
 			return w.status;
-		conn_close(&kv->conn);
+		kv_conn_close(&kv->conn);
 		(void)wait_for(-1, clock_ms() + w.retry_ms);
 		if (w.retry_ms < RETRY_MAX_MS)
 			w.retry_ms *= 2;
-		(void)conn_open(&kv->conn, &kv->target);
+		(void)kv_conn_open(&kv->conn, &kv->target);
 	}
 }

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #include "kvbench/bench.h"
-#include "kvbench/load.h"
+#include "kvbench/bench_load.h"
 #include "kvbench/probe.h"
 #include "kvbench/progress.h"
 
@@ -47,17 +47,17 @@ struct bench;
 
 struct thread {
 	struct bench *bench;
-	struct load load;
+	struct bench_load load;
 	struct phase phases[PHASE_COUNT];
 	struct tally fill, run;
 	pthread_t id;
 };
 
 struct bench {
-	const struct options *options;
+	const struct bench_options *options;
 	struct workload workload;
-	struct target target;
-	struct load_shared shared;
+	struct server target;
+	struct bench_load_shared shared;
 	struct thread *threads;
 	size_t n_threads; /* started */
 	bool has[PHASE_COUNT];
@@ -70,13 +70,13 @@ struct bench {
 static uint64_t
 share(uint64_t total, size_t i, size_t n)
 {
-	if (total == LOAD_UNLIMITED)
+	if (total == BENCH_LOAD_UNLIMITED)
 		return total;
 	return total / n + (i < total % n);
 }
 
 static void
-plan_rate(const struct options *o, size_t i, struct phase *p)
+plan_rate(const struct bench_options *o, size_t i, struct phase *p)
 {
 	double requests;
 
@@ -94,7 +94,7 @@ plan_rate(const struct options *o, size_t i, struct phase *p)
 
 /* The i-th thread's part of each phase. */
 static void
-plan(const struct options *o, size_t i, struct phase phases[PHASE_COUNT])
+plan(const struct bench_options *o, size_t i, struct phase phases[PHASE_COUNT])
 {
 	struct phase *p;
 
@@ -110,7 +110,7 @@ plan(const struct options *o, size_t i, struct phase phases[PHASE_COUNT])
 	p->churn = o->churn;
 
 	phases[PHASE_WARM_UP] = *p;
-	phases[PHASE_WARM_UP].limit = LOAD_UNLIMITED;
+	phases[PHASE_WARM_UP].limit = BENCH_LOAD_UNLIMITED;
 	phases[PHASE_WARM_UP].duration_ns = (int64_t)(o->warm_up_s * NS_PER_S);
 	if (o->rate > 0) {
 		plan_rate(o, i, &phases[PHASE_WARM_UP]);
@@ -128,7 +128,7 @@ run_thread(void *arg)
 	int i;
 
 	if (b->has[PHASE_FILL] || !b->options->churn)
-		good = load_connect(&t->load) == 0;
+		good = bench_load_connect(&t->load) == 0;
 	for (i = 0; i < PHASE_COUNT; i++) {
 		if (!b->has[i])
 			continue;
@@ -137,7 +137,7 @@ run_thread(void *arg)
 		atomic_store(&b->phase, i);
 		if (!good)
 			continue;
-		good = load_run(&t->load, &t->phases[i]) == 0;
+		good = bench_load_run(&t->load, &t->phases[i]) == 0;
 		if (i == PHASE_FILL)
 			t->fill = t->load.tally;
 		else if (i == PHASE_RUN)
@@ -151,14 +151,14 @@ run_thread(void *arg)
 static int
 start_thread(struct bench *b, size_t i)
 {
-	const struct options *o = b->options;
+	const struct bench_options *o = b->options;
 	struct thread *t = &b->threads[i];
 	size_t depth = o->fill && o->depth < FILL_DEPTH ? FILL_DEPTH : o->depth;
 
 	t->bench = b;
 	plan(o, i, t->phases);
-	if (load_init(&t->load, &b->shared, share(o->clients, i, o->threads),
-		depth) == -1) {
+	if (bench_load_init(&t->load, &b->shared,
+		share(o->clients, i, o->threads), depth) == -1) {
 		warnx("%s", t->load.error);
 		return t->load.status;
 	}
@@ -232,7 +232,7 @@ await_threads(struct bench *b, int signal_fd)
 			pfds[1].fd = -1;
 		}
 		progress_show(&progress, phase_names[atomic_load(&b->phase)],
-		    count_done(b), load_clock_ns());
+		    count_done(b), bench_load_clock_ns());
 	}
 	progress_end(&progress);
 	for (i = 0; i < b->n_threads; i++)
@@ -288,17 +288,17 @@ raise_limit(void)
 static int
 set_target(struct bench *b)
 {
-	const struct options *o = b->options;
+	const struct bench_options *o = b->options;
 	const char *error;
 
 	if (o->path != NULL) {
-		if ((error = target_set_path(&b->target, o->path)) != NULL) {
+		if ((error = server_set_path(&b->target, o->path)) != NULL) {
 			warnx("%s: %s", o->path, error);
 			return EX_USAGE;
 		}
 		return EX_OK;
 	}
-	if ((error = target_set_host(&b->target, o->host, o->port)) != NULL) {
+	if ((error = server_set_host(&b->target, o->host, o->port)) != NULL) {
 		warnx("%s port %s: %s", o->host, o->port, error);
 		return EX_NOHOST;
 	}
@@ -332,7 +332,7 @@ run(struct bench *b, struct bench_result *result)
 }
 
 static void
-prepare(struct bench *b, const struct options *o)
+prepare(struct bench *b, const struct bench_options *o)
 {
 	b->options = o;
 	b->workload.protocol = o->protocol;
@@ -350,7 +350,7 @@ prepare(struct bench *b, const struct options *o)
 }
 
 int
-bench_run(const struct options *o, struct bench_result *result)
+bench_run(const struct bench_options *o, struct bench_result *result)
 {
 	struct bench b = { 0 };
 	size_t i;
@@ -366,7 +366,7 @@ bench_run(const struct options *o, struct bench_result *result)
 		status = run(&b, result);
 	}
 	for (i = 0; i < b.n_threads; i++)
-		load_clear(&b.threads[i].load);
+		bench_load_clear(&b.threads[i].load);
 	free(b.threads);
 	values_clear(&b.workload.values);
 	return status;

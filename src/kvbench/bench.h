@@ -5,7 +5,7 @@
 #ifndef KVBENCH_BENCH_H
 #define KVBENCH_BENCH_H
 
-#include "kvbench/options.h"
+#include "kvbench/bench_options.h"
 #include "kvbench/tally.h"
 
 struct bench_result {
@@ -14,6 +14,6 @@ struct bench_result {
 };
 
 /* Returns an exit status of sysexits.h; says on stderr what is wrong. */
-int bench_run(const struct options *, struct bench_result *);
+int bench_run(const struct bench_options *, struct bench_result *);
 
 #endif

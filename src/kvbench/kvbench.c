@@ -9,7 +9,7 @@
 
 #include "kvbench/bench.h"
 #include "kvbench/kvbench.h"
-#include "kvbench/report.h"
+#include "kvbench/bench_report.h"
 
 /* The server has answered some requests with an error. */
 #define KVBENCH_ERRORS 1
@@ -18,19 +18,19 @@ int
 kvbench_main(int argc, char *argv[])
 {
 	struct bench_result *result;
-	struct options options;
+	struct bench_options options;
 	int status;
 
-	options_parse(&options, argc, argv);
+	bench_options_parse(&options, argc, argv);
 	if ((result = malloc(sizeof(*result))) == NULL)
 		errx(EX_OSERR, "out of memory");
 	status = bench_run(&options, result);
 	/* Of a run that has failed figures would mislead. */
 	if (status == EX_OK) {
 		if (options.json)
-			report_json(stdout, &options, result);
+			bench_report_json(stdout, &options, result);
 		else
-			report_text(stdout, &options, result);
+			bench_report_text(stdout, &options, result);
 		if (fflush(stdout) != 0 || ferror(stdout))
 			err(EX_IOERR, "standard output");
 		if (result->run.errors + result->fill.errors > 0)

@@ -9,10 +9,10 @@
 #include <stddef.h>
 
 #include "kvbench/protocol.h"
-#include "kvbench/target.h"
+#include "kvbench/server.h"
 
 /* Returns EX_OK, or another exit status with one line about it in `error`. */
-int probe_run(const struct workload *, const struct target *, int timeout_ms,
+int probe_run(const struct workload *, const struct server *, int timeout_ms,
     char *error, size_t error_size);
 
 #endif

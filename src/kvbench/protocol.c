@@ -49,25 +49,25 @@ parser_reset(struct parser *p)
 	p->stage = 0;
 }
 
-enum outcome
+enum verdict
 parser_next(struct parser *p, const struct request *request)
 {
-	enum outcome outcome = OUTCOME_AGAIN;
+	enum verdict verdict = VERDICT_AGAIN;
 
-	while (outcome == OUTCOME_AGAIN) {
+	while (verdict == VERDICT_AGAIN) {
 		p->kind = reply_next(&p->in, &p->line);
 		if (p->kind == REPLY_AGAIN)
-			return OUTCOME_AGAIN;
+			return VERDICT_AGAIN;
 		if (p->kind < REPLY_AGAIN) {
 			static const char what[] = "(no line)";
 
 			p->line.text = (struct bytes){ what, sizeof(what) - 1 };
-			return OUTCOME_WRONG;
+			return VERDICT_WRONG;
 		}
-		outcome = p->workload->protocol->take(p, request);
+		verdict = p->workload->protocol->take(p, request);
 	}
 	p->stage = 0;
-	return outcome;
+	return verdict;
 }
 
 void
@@ -120,11 +120,11 @@ protocol_get_number(struct bytes text, size_t skip, uint64_t *n)
 	return true;
 }
 
-enum outcome
+enum verdict
 protocol_check_value(const struct parser *p, const struct request *request,
     struct bytes value)
 {
 	return values_match(&p->workload->values, request->key, value) ?
-	    OUTCOME_OK :
-	    OUTCOME_WRONG;
+	    VERDICT_OK :
+	    VERDICT_WRONG;
 }

@@ -27,12 +27,12 @@ struct workload {
 	struct mix mix;
 };
 
-enum outcome {
-	OUTCOME_AGAIN, /* the reply is not complete */
-	OUTCOME_OK,
-	OUTCOME_ABSENT, /* no such key, which is no error */
-	OUTCOME_ERROR, /* the server says that it cannot: see `line` */
-	OUTCOME_WRONG, /* no answer to this request: see `line` */
+enum verdict {
+	VERDICT_AGAIN, /* the reply is not complete */
+	VERDICT_OK,
+	VERDICT_ABSENT, /* no such key, which is no error */
+	VERDICT_ERROR, /* the server says that it cannot: see `line` */
+	VERDICT_WRONG, /* no answer to this request: see `line` */
 };
 
 /* The reading of one connection. */
@@ -52,7 +52,7 @@ struct protocol {
 	void (*encode)(struct buf *, const struct workload *,
 	    const struct request *);
 	/* Takes parser->line. */
-	enum outcome (*take)(struct parser *, const struct request *);
+	enum verdict (*take)(struct parser *, const struct request *);
 };
 
 extern const struct protocol protocol_kvd;
@@ -73,7 +73,7 @@ void parser_reset(struct parser *);
  * Reads the reply to this request out of what was put into parser->in with
  * reply_reserve and reply_commit.
  */
-enum outcome parser_next(struct parser *, const struct request *);
+enum verdict parser_next(struct parser *, const struct request *);
 
 /* For the protocols. */
 /* Appends a decimal number. */
@@ -84,7 +84,7 @@ void protocol_put_value(struct buf *, const struct workload *,
 /* Reads one that is all that follows `skip` bytes. */
 bool protocol_get_number(struct bytes text, size_t skip, uint64_t *n);
 /* Is this what has been put under the request's key? */
-enum outcome protocol_check_value(const struct parser *, const struct request *,
+enum verdict protocol_check_value(const struct parser *, const struct request *,
     struct bytes value);
 
 #endif

@@ -16,7 +16,7 @@ encode(struct buf *b, const struct workload *workload,
 }
 
 /* The stage is how much of the request has come back. */
-static enum outcome
+static enum verdict
 take(struct parser *p, const struct request *request)
 {
 	struct bytes text = p->line.text;
@@ -31,9 +31,9 @@ take(struct parser *p, const struct request *request)
 	    memcmp(buf_data(&p->expected) + p->stage, text.data, text.size) !=
 		0 ||
 	    buf_data(&p->expected)[p->stage + text.size] != '\r')
-		return OUTCOME_WRONG;
+		return VERDICT_WRONG;
 	p->stage += text.size + 2;
-	return p->stage == buf_size(&p->expected) ? OUTCOME_OK : OUTCOME_AGAIN;
+	return p->stage == buf_size(&p->expected) ? VERDICT_OK : VERDICT_AGAIN;
 }
 
 const struct protocol protocol_echo = {

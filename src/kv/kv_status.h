@@ -2,8 +2,8 @@
  * What kv exits with; kv(1) says the same.
  */
 
-#ifndef KV_STATUS_H
-#define KV_STATUS_H
+#ifndef KV_KV_STATUS_H
+#define KV_KV_STATUS_H
 
 #include "proto/reply.h"
 
@@ -17,12 +17,12 @@ enum kv_status {
 };
 
 /* What a status line makes of it. */
-enum kv_status status_of(const struct reply_line *);
+enum kv_status kv_status_of(const struct reply_line *);
 
 /* Does this status line say that the server closes the connection? */
-bool status_is_farewell(const struct reply_line *);
+bool kv_status_is_farewell(const struct reply_line *);
 
 /* Of two, the one to exit with. */
-enum kv_status status_worse(enum kv_status, enum kv_status);
+enum kv_status kv_status_worse(enum kv_status, enum kv_status);
 
 #endif

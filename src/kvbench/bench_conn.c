@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 #include "common/io.h"
-#include "kvbench/conn.h"
+#include "kvbench/bench_conn.h"
 
 /* As much as a server may have sent at once. */
 #define READ_SIZE 65536
 
 int
-conn_init(struct conn *c, const struct workload *workload, size_t depth)
+bench_conn_init(struct bench_conn *c, const struct workload *workload,
+    size_t depth)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
@@ -28,9 +29,9 @@ conn_init(struct conn *c, const struct workload *workload, size_t depth)
 }
 
 void
-conn_clear(struct conn *c)
+bench_conn_clear(struct bench_conn *c)
 {
-	conn_close(c);
+	bench_conn_close(c);
 	buf_clear(&c->out);
 	parser_clear(&c->parser);
 	free(c->requests);
@@ -38,14 +39,15 @@ conn_clear(struct conn *c)
 }
 
 int
-conn_open(struct conn *c, const struct target *target, int timeout_ms)
+bench_conn_open(struct bench_conn *c, const struct server *target,
+    int timeout_ms)
 {
-	c->fd = target_connect(target, timeout_ms);
+	c->fd = server_connect(target, timeout_ms);
 	return c->fd == -1 ? -1 : 0;
 }
 
 void
-conn_close(struct conn *c)
+bench_conn_close(struct bench_conn *c)
 {
 	if (c->fd != -1)
 		(void)close(c->fd);
@@ -57,7 +59,7 @@ conn_close(struct conn *c)
 }
 
 void
-conn_push(struct conn *c, const struct request *request)
+bench_conn_push(struct bench_conn *c, const struct request *request)
 {
 	const struct workload *workload = c->parser.workload;
 	size_t i = c->first + c->n++;
@@ -67,55 +69,55 @@ conn_push(struct conn *c, const struct request *request)
 }
 
 const struct request *
-conn_peek(const struct conn *c)
+bench_conn_peek(const struct bench_conn *c)
 {
 	return &c->requests[c->first];
 }
 
 void
-conn_pop(struct conn *c)
+bench_conn_pop(struct bench_conn *c)
 {
 	if (++c->first == c->depth)
 		c->first = 0;
 	c->n--;
 }
 
-enum conn_result
-conn_flush(struct conn *c)
+enum bench_conn_result
+bench_conn_flush(struct bench_conn *c)
 {
 	ssize_t n;
 
 	if (buf_failed(&c->out)) {
 		errno = ENOMEM;
-		return CONN_FAILED;
+		return BENCH_CONN_FAILED;
 	}
 	while (buf_size(&c->out) > 0) {
 		n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out),
 		    MSG_DONTWAIT);
 		if (n == IO_AGAIN)
-			return CONN_BLOCKED;
+			return BENCH_CONN_BLOCKED;
 		if (n < 0)
-			return CONN_FAILED;
+			return BENCH_CONN_FAILED;
 		buf_consume(&c->out, (size_t)n);
 	}
-	return CONN_OK;
+	return BENCH_CONN_OK;
 }
 
-enum conn_result
-conn_receive(struct conn *c)
+enum bench_conn_result
+bench_conn_receive(struct bench_conn *c)
 {
 	uint8_t *to = reply_reserve(&c->parser.in, READ_SIZE);
 	ssize_t n;
 
 	if (to == NULL) {
 		errno = ENOMEM;
-		return CONN_FAILED;
+		return BENCH_CONN_FAILED;
 	}
 	n = io_recv(c->fd, to, READ_SIZE, MSG_DONTWAIT);
 	if (n == IO_AGAIN)
-		return CONN_BLOCKED;
+		return BENCH_CONN_BLOCKED;
 	if (n <= 0)
-		return n == IO_END ? CONN_ENDED : CONN_FAILED;
+		return n == IO_END ? BENCH_CONN_ENDED : BENCH_CONN_FAILED;
 	reply_commit(&c->parser.in, (size_t)n);
-	return CONN_OK;
+	return BENCH_CONN_OK;
 }

@@ -2,7 +2,7 @@
  * status: from status lines to exit statuses.
  */
 
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 /* Said before the connection is closed, and it may be tried again. */
 static const char *const farewells[] = {
@@ -21,7 +21,7 @@ is_reason(const struct reply_line *line, const char *text)
 }
 
 bool
-status_is_farewell(const struct reply_line *line)
+kv_status_is_farewell(const struct reply_line *line)
 {
 	size_t i;
 
@@ -32,7 +32,7 @@ status_is_farewell(const struct reply_line *line)
 }
 
 enum kv_status
-status_of(const struct reply_line *line)
+kv_status_of(const struct reply_line *line)
 {
 	switch (line->status) {
 	case REPLY_OK:
@@ -45,13 +45,14 @@ status_of(const struct reply_line *line)
 	case REPLY_ERROR:
 		break;
 	}
-	if (status_is_farewell(line) || is_reason(line, "registry unavailable"))
+	if (kv_status_is_farewell(line) ||
+	    is_reason(line, "registry unavailable"))
 		return KV_UNREACHABLE;
 	return KV_REFUSED;
 }
 
 enum kv_status
-status_worse(enum kv_status a, enum kv_status b)
+kv_status_worse(enum kv_status a, enum kv_status b)
 {
 	/* Not reachable says most: the rest was not even tried. */
 	if (a == KV_UNREACHABLE || b == KV_UNREACHABLE)

@@ -2,19 +2,19 @@
  * The table of kv's commands.
  */
 
-#ifndef KV_COMMANDS_H
-#define KV_COMMANDS_H
+#ifndef KV_KV_COMMANDS_H
+#define KV_KV_COMMANDS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "common/bytes.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 #include "proto/message.h"
 
 struct kv;
 
-struct command {
+struct kv_command {
 	const char *name;
 	const char *word; /* of the protocol */
 	/* The message whose fields the arguments are, in this order; 0: they are
@@ -29,19 +29,19 @@ struct command {
 };
 
 /* The name may be that of no command: NULL. */
-const struct command *commands_find(struct bytes name);
+const struct kv_command *kv_commands_find(struct bytes name);
 
 /* The i-th in order, or NULL. */
-const struct command *commands_get(size_t i);
+const struct kv_command *kv_commands_get(size_t i);
 
 /* Prints what --help or --version ask for, if they were given: true. */
-bool commands_inform(const struct kv *);
+bool kv_commands_inform(const struct kv *);
 
 /* Runs a command with its arguments, as they were given. */
-enum kv_status commands_run(struct kv *, char *args[], size_t n);
+enum kv_status kv_commands_run(struct kv *, char *args[], size_t n);
 
 /* Say on standard error what kv, or this command, wants; KV_USAGE. */
-__attribute__((noreturn)) void commands_usage(void);
-__attribute__((noreturn)) void commands_usage_of(const struct command *);
+__attribute__((noreturn)) void kv_commands_usage(void);
+__attribute__((noreturn)) void kv_commands_usage_of(const struct kv_command *);
 
 #endif

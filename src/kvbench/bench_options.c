@@ -11,8 +11,8 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "kvbench/load.h"
-#include "kvbench/options.h"
+#include "kvbench/bench_load.h"
+#include "kvbench/bench_options.h"
 
 #define CLIENTS_MAX 100000
 #define DEPTH_MAX 100000
@@ -92,7 +92,7 @@ parse_decimal(int option, double max)
 
 /* What has a syntax of its own. */
 static void
-take_word(struct options *o, int option)
+take_word(struct bench_options *o, int option)
 {
 	switch (option) {
 	case 'd':
@@ -129,7 +129,7 @@ take_word(struct options *o, int option)
 }
 
 static void
-take_number(struct options *o, int option)
+take_number(struct bench_options *o, int option)
 {
 	switch (option) {
 	case 'P':
@@ -148,7 +148,7 @@ take_number(struct options *o, int option)
 		o->keys = parse_number(option, 1, KEYS_MAX);
 		break;
 	case 'n':
-		o->requests = parse_number(option, 0, LOAD_UNLIMITED - 1);
+		o->requests = parse_number(option, 0, BENCH_LOAD_UNLIMITED - 1);
 		break;
 	case 'W':
 		o->timeout_ms =
@@ -167,7 +167,7 @@ take_number(struct options *o, int option)
 }
 
 static void
-take(struct options *o, int option)
+take(struct bench_options *o, int option)
 {
 	switch (option) {
 	case 'C':
@@ -204,7 +204,7 @@ take(struct options *o, int option)
 
 /* What each may be, and not together. */
 static void
-check(struct options *o)
+check(struct bench_options *o)
 {
 	size_t i;
 
@@ -219,7 +219,7 @@ check(struct options *o)
 		    (o->protocol->ops & 1u << i) == 0)
 			errx(EX_USAGE, "-m: %s has no %s", o->protocol->name,
 			    mix_name((enum op)i));
-	if (o->requests == LOAD_UNLIMITED && o->seconds == 0)
+	if (o->requests == BENCH_LOAD_UNLIMITED && o->seconds == 0)
 		o->seconds = 10;
 	if (o->host == NULL)
 		o->host = "127.0.0.1";
@@ -228,7 +228,7 @@ check(struct options *o)
 }
 
 void
-options_parse(struct options *o, int argc, char *argv[])
+bench_options_parse(struct bench_options *o, int argc, char *argv[])
 {
 	int c;
 
@@ -240,7 +240,7 @@ options_parse(struct options *o, int argc, char *argv[])
 	o->size_min = o->size_max = 16;
 	o->clients = 50;
 	o->depth = o->threads = 1;
-	o->requests = LOAD_UNLIMITED;
+	o->requests = BENCH_LOAD_UNLIMITED;
 	o->seed = 1;
 	o->timeout_ms = 10000;
 

@@ -4,8 +4,8 @@
  * an open one (requests have a time at which they are due).
  */
 
-#ifndef KVBENCH_LOAD_H
-#define KVBENCH_LOAD_H
+#ifndef KVBENCH_BENCH_LOAD_H
+#define KVBENCH_BENCH_LOAD_H
 
 #include <sys/queue.h>
 
@@ -14,18 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kvbench/conn.h"
+#include "kvbench/bench_conn.h"
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 #include "kvbench/random.h"
 #include "kvbench/tally.h"
-#include "kvbench/target.h"
+#include "kvbench/server.h"
 
-#define LOAD_UNLIMITED UINT64_MAX
+#define BENCH_LOAD_UNLIMITED UINT64_MAX
 
 /* One thread's part of a phase. */
 struct phase {
-	uint64_t limit; /* so many requests, or LOAD_UNLIMITED */
+	uint64_t limit; /* so many requests, or BENCH_LOAD_UNLIMITED */
 	int64_t duration_ns; /* none begins after that; 0: no limit */
 	double interval_ns; /* between two; 0: a closed loop */
 	double offset_ns; /* the first is due so long after the start */
@@ -35,22 +35,22 @@ struct phase {
 };
 
 /* What the threads share. */
-struct load_shared {
+struct bench_load_shared {
 	const struct workload *workload;
-	const struct target *target;
+	const struct server *target;
 	int timeout_ms; /* for a reply, or a connection */
 	bool must_exist; /* a key that is absent is an error */
 	atomic_bool stop; /* no more requests */
 	atomic_bool failed; /* one thread has: all give up */
 };
 
-struct load {
-	struct load_shared *shared;
+struct bench_load {
+	struct bench_load_shared *shared;
 	const struct phase *phase;
-	struct conn *conns;
+	struct bench_conn *conns;
 	size_t n_conns;
-	TAILQ_HEAD(, conn) ready; /* open loop: those with room */
-	struct conn **dirty; /* open loop: those with something to send */
+	TAILQ_HEAD(, bench_conn) ready; /* open loop: those with room */
+	struct bench_conn **dirty; /* open loop: those with something to send */
 	size_t n_dirty;
 	int epoll_fd, timer_fd;
 	struct keys keys, fill; /* of the mix, and to fill */
@@ -65,19 +65,19 @@ struct load {
 	char error[512];
 };
 
-int64_t load_clock_ns(void);
+int64_t bench_load_clock_ns(void);
 
 /*
  * Returns 0, or -1 with status and error set.  `depth` is the largest of any
- * phase.  load_clear in any case.
+ * phase.  bench_load_clear in any case.
  */
-int load_init(struct load *, struct load_shared *, size_t n_conns,
-    size_t depth);
-void load_clear(struct load *);
+int bench_load_init(struct bench_load *, struct bench_load_shared *,
+    size_t n_conns, size_t depth);
+void bench_load_clear(struct bench_load *);
 
 /* Connects all clients, if they are to stay connected. */
-int load_connect(struct load *);
+int bench_load_connect(struct bench_load *);
 /* Runs a phase to its end; 0, or -1 with status and error set. */
-int load_run(struct load *, const struct phase *);
+int bench_load_run(struct bench_load *, const struct phase *);
 
 #endif

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 #include "common/io.h"
-#include "kvbench/target.h"
+#include "kvbench/server.h"
 
 /* connect(2) to a Unix socket waits while the backlog is full. */
 #define UNIX_TIMEOUT_MS 10000
 
 const char *
-target_set_host(struct target *t, const char *host, const char *port)
+server_set_host(struct server *t, const char *host, const char *port)
 {
 	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
 		.ai_flags = AI_NUMERICSERV };
@@ -41,7 +41,7 @@ target_set_host(struct target *t, const char *host, const char *port)
 }
 
 const char *
-target_set_path(struct target *t, const char *path)
+server_set_path(struct server *t, const char *path)
 {
 	struct sockaddr_un *sun = (void *)&t->addr;
 
@@ -57,7 +57,7 @@ target_set_path(struct target *t, const char *path)
 
 /* Set on a socket that connects without waiting only once it is connected. */
 static bool
-set_up(const struct target *t, int fd, int timeout_ms)
+set_up(const struct server *t, int fd, int timeout_ms)
 {
 	int on = 1;
 
@@ -70,7 +70,7 @@ set_up(const struct target *t, int fd, int timeout_ms)
 }
 
 int
-target_connect(const struct target *t, int timeout_ms)
+server_connect(const struct server *t, int timeout_ms)
 {
 	int fd, type = SOCK_STREAM | SOCK_CLOEXEC;
 

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "kvbench/load.h"
+#include "kvbench/bench_load.h"
 
 #define EVENTS_MAX 256
 /* How often `stop`, `failed` and the timeout are looked at. */
@@ -24,7 +24,7 @@
 #define NS_PER_S INT64_C(1000000000)
 
 int64_t
-load_clock_ns(void)
+bench_load_clock_ns(void)
 {
 	struct timespec ts;
 
@@ -34,7 +34,7 @@ load_clock_ns(void)
 
 /* The first failure is the one that is told. */
 __attribute__((format(printf, 3, 4))) static void
-fail(struct load *l, int status, const char *format, ...)
+fail(struct bench_load *l, int status, const char *format, ...)
 {
 	va_list args;
 
@@ -48,15 +48,15 @@ fail(struct load *l, int status, const char *format, ...)
 }
 
 static void
-fail_at(struct load *l, int status, const char *what)
+fail_at(struct bench_load *l, int status, const char *what)
 {
 	fail(l, status, "%s: %s: %s", l->shared->target->text, what,
 	    strerror(errno));
 }
 
 int
-load_init(struct load *l, struct load_shared *shared, size_t n_conns,
-    size_t depth)
+bench_load_init(struct bench_load *l, struct bench_load_shared *shared,
+    size_t n_conns, size_t depth)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
@@ -77,19 +77,19 @@ load_init(struct load *l, struct load_shared *shared, size_t n_conns,
 	if (l->conns == NULL || l->dirty == NULL)
 		fail(l, EX_OSERR, "out of memory");
 	for (; l->status == EX_OK && l->n_conns < n_conns; l->n_conns++)
-		if (conn_init(&l->conns[l->n_conns], shared->workload, depth) ==
-		    -1)
+		if (bench_conn_init(&l->conns[l->n_conns], shared->workload,
+			depth) == -1)
 			fail(l, EX_OSERR, "out of memory");
 	return l->status == EX_OK ? 0 : -1;
 }
 
 void
-load_clear(struct load *l)
+bench_load_clear(struct bench_load *l)
 {
 	size_t i;
 
 	for (i = 0; i < l->n_conns; i++)
-		conn_clear(&l->conns[i]);
+		bench_conn_clear(&l->conns[i]);
 	free(l->conns);
 	free(l->dirty);
 	if (l->epoll_fd != -1)
@@ -101,7 +101,7 @@ load_clear(struct load *l)
 /* Connections */
 
 static bool
-watch(struct load *l, struct conn *c, int how)
+watch(struct bench_load *l, struct bench_conn *c, int how)
 {
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = c };
 
@@ -114,11 +114,11 @@ watch(struct load *l, struct conn *c, int how)
 }
 
 static bool
-open_conn(struct load *l, struct conn *c, int timeout_ms)
+open_conn(struct bench_load *l, struct bench_conn *c, int timeout_ms)
 {
 	if (c->fd != -1)
 		return true;
-	if (conn_open(c, l->shared->target, timeout_ms) == -1) {
+	if (bench_conn_open(c, l->shared->target, timeout_ms) == -1) {
 		fail_at(l, EX_UNAVAILABLE, "cannot connect");
 		return false;
 	}
@@ -127,10 +127,10 @@ open_conn(struct load *l, struct conn *c, int timeout_ms)
 
 /* What the server has last complained about tells more than its end. */
 static void
-fail_conn(struct load *l, enum conn_result result)
+fail_conn(struct bench_load *l, enum bench_conn_result result)
 {
-	const char *why =
-	    result == CONN_ENDED ? "the server closed it" : strerror(errno);
+	const char *why = result == BENCH_CONN_ENDED ? "the server closed it" :
+						       strerror(errno);
 
 	fail(l, EX_UNAVAILABLE, "%s: connection lost: %s%s%s",
 	    l->shared->target->text, why,
@@ -138,14 +138,14 @@ fail_conn(struct load *l, enum conn_result result)
 }
 
 static void
-flush(struct load *l, struct conn *c)
+flush(struct bench_load *l, struct bench_conn *c)
 {
-	enum conn_result result = conn_flush(c);
+	enum bench_conn_result result = bench_conn_flush(c);
 
-	if (result == CONN_FAILED)
+	if (result == BENCH_CONN_FAILED)
 		fail_conn(l, result);
-	else if ((result == CONN_BLOCKED) != c->is_blocked) {
-		c->is_blocked = result == CONN_BLOCKED;
+	else if ((result == BENCH_CONN_BLOCKED) != c->is_blocked) {
+		c->is_blocked = result == BENCH_CONN_BLOCKED;
 		(void)watch(l, c, EPOLL_CTL_MOD);
 	}
 }
@@ -153,7 +153,7 @@ flush(struct load *l, struct conn *c)
 /* Starting requests */
 
 static bool
-may_start(const struct load *l)
+may_start(const struct bench_load *l)
 {
 	const struct phase *p = l->phase;
 
@@ -164,7 +164,7 @@ may_start(const struct load *l)
 }
 
 static void
-start(struct load *l, struct conn *c, int64_t start_ns)
+start(struct bench_load *l, struct bench_conn *c, int64_t start_ns)
 {
 	const struct workload *w = l->shared->workload;
 	struct request request = { .op = OP_PUT,
@@ -176,7 +176,7 @@ start(struct load *l, struct conn *c, int64_t start_ns)
 	    keys_next(l->phase->fill ? &l->fill : &l->keys, &l->random);
 	if (request.op == OP_PUT)
 		request.size = values_size(&w->values, &l->random);
-	conn_push(c, &request);
+	bench_conn_push(c, &request);
 	l->started++;
 	if (l->in_flight++ == 0)
 		l->heard_ns = l->now_ns;
@@ -184,7 +184,7 @@ start(struct load *l, struct conn *c, int64_t start_ns)
 
 /* A closed loop: as many as may be under way, when none is any more. */
 static void
-refill(struct load *l, struct conn *c)
+refill(struct bench_load *l, struct bench_conn *c)
 {
 	if (!may_start(l) ||
 	    !open_conn(l, c, l->phase->churn ? 0 : l->shared->timeout_ms))
@@ -195,7 +195,7 @@ refill(struct load *l, struct conn *c)
 }
 
 static void
-make_ready(struct load *l, struct conn *c)
+make_ready(struct bench_load *l, struct bench_conn *c)
 {
 	if (c->is_ready || c->n >= l->phase->depth)
 		return;
@@ -204,7 +204,7 @@ make_ready(struct load *l, struct conn *c)
 }
 
 static int64_t
-due_ns(const struct load *l)
+due_ns(const struct bench_load *l)
 {
 	return l->tally.begin_ns +
 	    (int64_t)(l->phase->offset_ns +
@@ -212,7 +212,7 @@ due_ns(const struct load *l)
 }
 
 static void
-start_one_due(struct load *l, struct conn *c)
+start_one_due(struct bench_load *l, struct bench_conn *c)
 {
 	TAILQ_REMOVE(&l->ready, c, ready);
 	c->is_ready = false;
@@ -227,9 +227,9 @@ start_one_due(struct load *l, struct conn *c)
 
 /* An open loop: all whose time has come, on the connections in turn. */
 static void
-start_due(struct load *l)
+start_due(struct bench_load *l)
 {
-	struct conn *c;
+	struct bench_conn *c;
 
 	while (may_start(l) && due_ns(l) <= l->now_ns &&
 	    (c = TAILQ_FIRST(&l->ready)) != NULL)
@@ -243,7 +243,7 @@ start_due(struct load *l)
 
 /* Wakes the loop when the next one is due and can be sent. */
 static void
-set_timer(struct load *l)
+set_timer(struct bench_load *l)
 {
 	struct itimerspec when = { 0 };
 	int64_t ns = due_ns(l);
@@ -259,9 +259,9 @@ set_timer(struct load *l)
 /* Replies */
 
 static void
-fail_reply(struct load *l, struct conn *c)
+fail_reply(struct bench_load *l, struct bench_conn *c)
 {
-	const struct request *request = conn_peek(c);
+	const struct request *request = bench_conn_peek(c);
 	char said[TALLY_ERROR_SIZE];
 
 	tally_print(said, c->parser.line.text);
@@ -272,20 +272,20 @@ fail_reply(struct load *l, struct conn *c)
 }
 
 static void
-note_error(struct load *l, struct bytes text)
+note_error(struct bench_load *l, struct bytes text)
 {
 	if (l->tally.error[0] == '\0')
 		tally_print(l->tally.error, text);
 }
 
 static void
-note(struct load *l, struct conn *c, enum outcome outcome)
+note(struct bench_load *l, struct bench_conn *c, enum verdict verdict)
 {
-	const struct request *request = conn_peek(c);
+	const struct request *request = bench_conn_peek(c);
 	struct tally *t = &l->tally;
 
 	t->done++;
-	if (outcome == OUTCOME_ABSENT) {
+	if (verdict == VERDICT_ABSENT) {
 		t->absent++;
 		if (l->shared->must_exist) {
 			fail(l, EX_PROTOCOL, "%s: key:%012llu is missing",
@@ -294,7 +294,7 @@ note(struct load *l, struct conn *c, enum outcome outcome)
 			return;
 		}
 	}
-	if (outcome == OUTCOME_ERROR) {
+	if (verdict == VERDICT_ERROR) {
 		t->errors++;
 		note_error(l, c->parser.line.text);
 	}
@@ -304,20 +304,20 @@ note(struct load *l, struct conn *c, enum outcome outcome)
 
 /* Takes all replies that have come. */
 static void
-take_replies(struct load *l, struct conn *c)
+take_replies(struct bench_load *l, struct bench_conn *c)
 {
-	enum outcome outcome;
+	enum verdict verdict;
 
 	while (c->n > 0 && l->status == EX_OK) {
-		outcome = parser_next(&c->parser, conn_peek(c));
-		if (outcome == OUTCOME_AGAIN)
+		verdict = parser_next(&c->parser, bench_conn_peek(c));
+		if (verdict == VERDICT_AGAIN)
 			return;
-		if (outcome == OUTCOME_WRONG) {
+		if (verdict == VERDICT_WRONG) {
 			fail_reply(l, c);
 			return;
 		}
-		note(l, c, outcome);
-		conn_pop(c);
+		note(l, c, verdict);
+		bench_conn_pop(c);
 		l->in_flight--;
 		l->heard_ns = l->now_ns;
 	}
@@ -325,7 +325,7 @@ take_replies(struct load *l, struct conn *c)
 
 /* Before it ends, a server may say why. */
 static void
-take_unasked(struct load *l, struct conn *c)
+take_unasked(struct bench_load *l, struct bench_conn *c)
 {
 	struct parser *p = &c->parser;
 
@@ -338,14 +338,14 @@ take_unasked(struct load *l, struct conn *c)
 }
 
 static void
-receive(struct load *l, struct conn *c)
+receive(struct bench_load *l, struct bench_conn *c)
 {
-	enum conn_result result = conn_receive(c);
+	enum bench_conn_result result = bench_conn_receive(c);
 
-	l->now_ns = load_clock_ns();
-	if (result == CONN_BLOCKED)
+	l->now_ns = bench_load_clock_ns();
+	if (result == BENCH_CONN_BLOCKED)
 		return;
-	if (result != CONN_OK) {
+	if (result != BENCH_CONN_OK) {
 		fail_conn(l, result);
 		return;
 	}
@@ -353,7 +353,7 @@ receive(struct load *l, struct conn *c)
 	if (c->n > 0 || l->status != EX_OK)
 		return;
 	if (l->phase->churn)
-		conn_close(c);
+		bench_conn_close(c);
 	else
 		take_unasked(l, c);
 	if (l->phase->interval_ns == 0)
@@ -361,7 +361,7 @@ receive(struct load *l, struct conn *c)
 }
 
 static void
-handle(struct load *l, struct conn *c, uint32_t events)
+handle(struct bench_load *l, struct bench_conn *c, uint32_t events)
 {
 	if (events & EPOLLOUT)
 		flush(l, c);
@@ -374,21 +374,21 @@ handle(struct load *l, struct conn *c, uint32_t events)
 /* The loop */
 
 static bool
-is_over(const struct load *l)
+is_over(const struct bench_load *l)
 {
 	return l->status != EX_OK || atomic_load(&l->shared->failed) ||
 	    (l->in_flight == 0 && !may_start(l));
 }
 
 static void
-run_once(struct load *l)
+run_once(struct bench_load *l)
 {
 	struct epoll_event events[EVENTS_MAX];
 	uint64_t expired;
 	int i, n;
 
 	n = epoll_wait(l->epoll_fd, events, EVENTS_MAX, TICK_MS);
-	l->now_ns = load_clock_ns();
+	l->now_ns = bench_load_clock_ns();
 	if (n == -1 && errno != EINTR)
 		fail_at(l, EX_OSERR, "epoll");
 	for (i = 0; i < n && l->status == EX_OK; i++) {
@@ -410,7 +410,7 @@ run_once(struct load *l)
  * out would hide the worst.
  */
 static void
-count_unsent(struct load *l)
+count_unsent(struct bench_load *l)
 {
 	const struct phase *p = l->phase;
 	int64_t end_ns = l->tally.begin_ns + p->duration_ns;
@@ -427,7 +427,7 @@ count_unsent(struct load *l)
 }
 
 static void
-begin(struct load *l, const struct phase *phase)
+begin(struct bench_load *l, const struct phase *phase)
 {
 	size_t i;
 
@@ -439,13 +439,13 @@ begin(struct load *l, const struct phase *phase)
 	for (i = 0; i < l->n_conns; i++) {
 		l->conns[i].is_ready = false;
 		if (phase->churn)
-			conn_close(&l->conns[i]);
+			bench_conn_close(&l->conns[i]);
 	}
-	l->now_ns = l->heard_ns = l->tally.begin_ns = load_clock_ns();
+	l->now_ns = l->heard_ns = l->tally.begin_ns = bench_load_clock_ns();
 }
 
 int
-load_connect(struct load *l)
+bench_load_connect(struct bench_load *l)
 {
 	size_t i;
 
@@ -458,7 +458,7 @@ load_connect(struct load *l)
 }
 
 int
-load_run(struct load *l, const struct phase *phase)
+bench_load_run(struct bench_load *l, const struct phase *phase)
 {
 	size_t i;
 
@@ -475,7 +475,7 @@ load_run(struct load *l, const struct phase *phase)
 		}
 		run_once(l);
 	}
-	l->tally.end_ns = load_clock_ns();
+	l->tally.end_ns = bench_load_clock_ns();
 	count_unsent(l);
 	return l->status == EX_OK ? 0 : -1;
 }

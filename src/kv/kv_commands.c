@@ -14,7 +14,7 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "kv/commands.h"
+#include "kv/kv_commands.h"
 #include "kv/export.h"
 #include "kv/import.h"
 #include "kv/kv.h"
@@ -32,7 +32,7 @@ static enum kv_status run_help(struct kv *, const struct bytes *, size_t);
 /* Any number of arguments. */
 #define ANY SIZE_MAX
 
-static const struct command commands[] = {
+static const struct kv_command commands[] = {
 	{ "get", "GET", MESSAGE_GET, 2, 2, "", simple_get, BUCKET, "bucket key",
 	    "print a value" },
 	{ "put", "PUT", MESSAGE_PUT, 3, 3, "e", simple_run, BUCKET,
@@ -85,14 +85,14 @@ static const struct command commands[] = {
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-const struct command *
-commands_get(size_t i)
+const struct kv_command *
+kv_commands_get(size_t i)
 {
 	return i < COMMANDS ? &commands[i] : NULL;
 }
 
-const struct command *
-commands_find(struct bytes name)
+const struct kv_command *
+kv_commands_find(struct bytes name)
 {
 	size_t i;
 
@@ -111,7 +111,7 @@ print_usage(FILE *file)
 }
 
 void
-commands_usage(void)
+kv_commands_usage(void)
 {
 	print_usage(stderr);
 	fputs("       kv --help | --version\n", stderr);
@@ -119,7 +119,7 @@ commands_usage(void)
 }
 
 void
-commands_usage_of(const struct command *command)
+kv_commands_usage_of(const struct kv_command *command)
 {
 	fprintf(stderr, "usage: kv %s%s%s\n", command->name,
 	    command->usage[0] == '\0' ? "" : " ", command->usage);
@@ -128,7 +128,7 @@ commands_usage_of(const struct command *command)
 
 /* NULL: of all. */
 static void
-print_help(const struct command *command)
+print_help(const struct kv_command *command)
 {
 	size_t i;
 
@@ -143,7 +143,7 @@ print_help(const struct command *command)
 }
 
 bool
-commands_inform(const struct kv *kv)
+kv_commands_inform(const struct kv *kv)
 {
 	if (kv->options.help)
 		print_help(kv->command);
@@ -158,10 +158,10 @@ commands_inform(const struct kv *kv)
 static enum kv_status
 run_help(struct kv *kv, const struct bytes *args, size_t n)
 {
-	const struct command *command = NULL;
+	const struct kv_command *command = NULL;
 
 	(void)kv;
-	if (n == 1 && (command = commands_find(args[0])) == NULL)
+	if (n == 1 && (command = kv_commands_find(args[0])) == NULL)
 		errx(KV_USAGE, "no command: %.*s; see kv help",
 		    (int)args[0].size, (const char *)args[0].data);
 	print_help(command);
@@ -198,7 +198,7 @@ read_value(struct kv *kv)
 		n = read_input(to, 65536);
 		if (n > 0)
 			buf_commit(&kv->value, (size_t)n);
-		if (buf_size(&kv->value) > CONN_VALUE_MAX)
+		if (buf_size(&kv->value) > KV_CONN_VALUE_MAX)
 			errx(KV_REFUSED, "value too long");
 	} while (n > 0);
 	if (n == -1)
@@ -216,9 +216,9 @@ take_arg(struct kv *kv, enum field field, char *arg)
 		return read_value(kv);
 	}
 	if ((field == FIELD_NUMBER &&
-		!options_is_integer(arg, LLONG_MIN, LLONG_MAX)) ||
+		!kv_options_is_integer(arg, LLONG_MIN, LLONG_MAX)) ||
 	    (field == FIELD_SECONDS &&
-		!options_is_integer(arg, 1, MESSAGE_SECONDS_MAX)))
+		!kv_options_is_integer(arg, 1, MESSAGE_SECONDS_MAX)))
 		errx(KV_USAGE, "%s: no number, or out of range: %s",
 		    kv->command->name, arg);
 	return kv_word(kv, arg);
@@ -226,7 +226,7 @@ take_arg(struct kv *kv, enum field field, char *arg)
 
 /* What the i-th argument is; FIELD_END: any word. */
 static enum field
-field_of(const struct command *command, size_t i)
+field_of(const struct kv_command *command, size_t i)
 {
 	return command->request == 0 ? FIELD_END :
 				       schema_find(command->request)->fields[i];
@@ -240,20 +240,20 @@ check_options(const struct kv *kv)
 
 	for (p = kv->options.own; *p != '\0'; p++)
 		if (strchr(kv->command->options, *p) == NULL)
-			commands_usage_of(kv->command);
+			kv_commands_usage_of(kv->command);
 }
 
 enum kv_status
-commands_run(struct kv *kv, char *args[], size_t n)
+kv_commands_run(struct kv *kv, char *args[], size_t n)
 {
-	const struct command *command = kv->command;
+	const struct kv_command *command = kv->command;
 	enum kv_status status;
 	struct bytes *words;
 	size_t i;
 
 	check_options(kv);
 	if (n < command->args_min || n > command->args_max)
-		commands_usage_of(command);
+		kv_commands_usage_of(command);
 	words = calloc(n + 1, sizeof(*words));
 	if (words == NULL)
 		err(KV_FAILED, NULL);

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "kv/commands.h"
-#include "kv/options.h"
-#include "kv/status.h"
+#include "kv/kv_commands.h"
+#include "kv/kv_options.h"
+#include "kv/kv_status.h"
 
 /* Longer than kvd's registry-timeout, so that kvd can say what is wrong. */
 #define TIMEOUT_S 15
@@ -31,14 +31,14 @@ static const struct option long_flags[] = {
 };
 
 void
-options_init(struct options *o)
+kv_options_init(struct kv_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->timeout_ms = TIMEOUT_S * 1000;
 }
 
 bool
-options_is_integer(const char *text, long long min, long long max)
+kv_options_is_integer(const char *text, long long min, long long max)
 {
 	size_t sign = text[0] == '-' && min < 0;
 	long long n;
@@ -67,7 +67,7 @@ parse_timeout(const char *text)
 
 /* Those that only some commands have. */
 static void
-take_own(struct options *o, int option)
+take_own(struct kv_options *o, int option)
 {
 	size_t n = strlen(o->own);
 
@@ -79,7 +79,7 @@ take_own(struct options *o, int option)
 		o->after = optarg;
 		break;
 	case 'L':
-		if (!options_is_integer(optarg, 1, 4294967295LL))
+		if (!kv_options_is_integer(optarg, 1, 4294967295LL))
 			errx(KV_USAGE, "-L: no number of names: %s", optarg);
 		o->limit = optarg;
 		break;
@@ -87,7 +87,7 @@ take_own(struct options *o, int option)
 		o->prefix = optarg;
 		break;
 	case 'e':
-		if (!options_is_integer(optarg, 1, MESSAGE_SECONDS_MAX))
+		if (!kv_options_is_integer(optarg, 1, MESSAGE_SECONDS_MAX))
 			errx(KV_USAGE, "-e: no number of seconds: %s", optarg);
 		o->seconds = optarg;
 		break;
@@ -98,14 +98,14 @@ take_own(struct options *o, int option)
 		o->plain = true;
 		break;
 	default:
-		commands_usage();
+		kv_commands_usage();
 	}
 	if (strchr(o->own, option) == NULL && n < sizeof(o->own) - 1)
 		o->own[n] = (char)option;
 }
 
 static void
-take(struct options *o, int option)
+take(struct kv_options *o, int option)
 {
 	switch (option) {
 	case HELP:
@@ -138,7 +138,7 @@ take(struct options *o, int option)
 }
 
 int
-options_parse(struct options *o, int argc, char *argv[])
+kv_options_parse(struct kv_options *o, int argc, char *argv[])
 {
 	int option;
 
@@ -150,7 +150,7 @@ options_parse(struct options *o, int argc, char *argv[])
 }
 
 void
-options_target(const struct options *o, struct target *t)
+kv_options_target(const struct kv_options *o, struct target *t)
 {
 	const char *server = getenv("KV_SERVER");
 	char error[TARGET_ERROR_SIZE];

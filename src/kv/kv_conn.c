@@ -17,7 +17,7 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "kv/conn.h"
+#include "kv/kv_conn.h"
 #include "kv/resolve.h"
 #include "proto/format.h"
 
@@ -26,26 +26,26 @@
 #define CHUNK_MAX ((size_t)64 << 10)
 
 void
-conn_init(struct conn *c, int timeout_ms)
+kv_conn_init(struct kv_conn *c, int timeout_ms)
 {
 	memset(c, 0, sizeof(*c));
 	c->fd = -1;
 	c->timeout_ms = timeout_ms;
 	c->chunk = CHUNK_MIN;
 	buf_init(&c->out);
-	reply_init(&c->in, CONN_LINE_MAX);
+	reply_init(&c->in, KV_CONN_LINE_MAX);
 }
 
 void
-conn_clear(struct conn *c)
+kv_conn_clear(struct kv_conn *c)
 {
-	conn_close(c);
+	kv_conn_close(c);
 	buf_clear(&c->out);
 	reply_clear(&c->in);
 }
 
 void
-conn_close(struct conn *c)
+kv_conn_close(struct kv_conn *c)
 {
 	if (c->fd != -1)
 		(void)close(c->fd);
@@ -56,25 +56,25 @@ conn_close(struct conn *c)
 	reply_reset(&c->in);
 }
 
-__attribute__((format(printf, 2, 3))) static enum conn_result
-lost(struct conn *c, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static enum kv_conn_result
+lost(struct kv_conn *c, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
 	vsnprintf(c->error, sizeof(c->error), format, args);
 	va_end(args);
-	return CONN_LOST;
+	return KV_CONN_LOST;
 }
 
-enum conn_result
-conn_timed_out(struct conn *c)
+enum kv_conn_result
+kv_conn_timed_out(struct kv_conn *c)
 {
 	return lost(c, "no answer within %g seconds", c->timeout_ms / 1000.0);
 }
 
-enum conn_result
-conn_give_up(struct conn *c, const char *why)
+enum kv_conn_result
+kv_conn_give_up(struct kv_conn *c, const char *why)
 {
 	return lost(c, "%s", why);
 }
@@ -138,14 +138,14 @@ connect_within(const struct sockaddr *addr, socklen_t size, int timeout_ms)
 }
 
 static bool
-open_unix(struct conn *c, const char *path)
+open_unix(struct kv_conn *c, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 
 	memcpy(addr.sun_path, path, strlen(path) + 1);
 	c->fd = connect_within((struct sockaddr *)&addr, sizeof(addr),
 	    c->timeout_ms);
-	return c->fd != -1 || lost(c, "%s", strerror(errno)) != CONN_LOST;
+	return c->fd != -1 || lost(c, "%s", strerror(errno)) != KV_CONN_LOST;
 }
 
 /* Time that is left, shared by the addresses that are left. */
@@ -158,7 +158,7 @@ share_ms(int64_t deadline_ms, size_t n)
 }
 
 static bool
-open_tcp(struct conn *c, const char *host, const char *port)
+open_tcp(struct kv_conn *c, const char *host, const char *port)
 {
 	int64_t deadline_ms = clock_ms() + c->timeout_ms;
 	struct resolve_addr addrs[RESOLVE_MAX];
@@ -178,29 +178,29 @@ open_tcp(struct conn *c, const char *host, const char *port)
 		    io_set_timeouts(c->fd, c->timeout_ms) == 0)
 			return true;
 		(void)lost(c, "%s", strerror(errno));
-		conn_close(c);
+		kv_conn_close(c);
 	}
 	return false;
 }
 
 bool
-conn_open(struct conn *c, const struct target *target)
+kv_conn_open(struct kv_conn *c, const struct target *target)
 {
-	conn_close(c);
+	kv_conn_close(c);
 	if (target->path != NULL)
 		return open_unix(c, target->path);
 	return open_tcp(c, target->host, target->port);
 }
 
 void
-conn_request(struct conn *c, const struct bytes *words, size_t n)
+kv_conn_request(struct kv_conn *c, const struct bytes *words, size_t n)
 {
 	format_line(&c->out, words, n);
 }
 
 /* What a send has come to: false when the connection is of no use. */
 static bool
-sent(struct conn *c, ssize_t n)
+sent(struct kv_conn *c, ssize_t n)
 {
 	if (n >= 0) {
 		buf_consume(&c->out, (size_t)n);
@@ -211,18 +211,18 @@ sent(struct conn *c, ssize_t n)
 		c->cut = true;
 		return true;
 	}
-	return lost(c, "%s", strerror(errno)) != CONN_LOST;
+	return lost(c, "%s", strerror(errno)) != KV_CONN_LOST;
 }
 
 static bool
-have_memory(struct conn *c)
+have_memory(struct kv_conn *c)
 {
 	return !buf_failed(&c->out) ||
-	    lost(c, "%s", strerror(ENOMEM)) != CONN_LOST;
+	    lost(c, "%s", strerror(ENOMEM)) != KV_CONN_LOST;
 }
 
 bool
-conn_flush(struct conn *c)
+kv_conn_flush(struct kv_conn *c)
 {
 	ssize_t n;
 
@@ -231,35 +231,35 @@ conn_flush(struct conn *c)
 	while (buf_size(&c->out) > 0) {
 		n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out), 0);
 		if (n == IO_AGAIN)
-			return conn_timed_out(c) != CONN_LOST;
+			return kv_conn_timed_out(c) != KV_CONN_LOST;
 		if (!sent(c, n))
 			return false;
 	}
 	return true;
 }
 
-enum conn_result
-conn_send_some(struct conn *c)
+enum kv_conn_result
+kv_conn_send_some(struct kv_conn *c)
 {
 	ssize_t n;
 
 	if (!have_memory(c))
-		return CONN_LOST;
+		return KV_CONN_LOST;
 	if (buf_size(&c->out) == 0)
-		return CONN_AGAIN;
+		return KV_CONN_AGAIN;
 	n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out), MSG_DONTWAIT);
-	return n == IO_AGAIN || sent(c, n) ? CONN_AGAIN : CONN_LOST;
+	return n == IO_AGAIN || sent(c, n) ? KV_CONN_AGAIN : KV_CONN_LOST;
 }
 
 void
-conn_half_close(struct conn *c)
+kv_conn_half_close(struct kv_conn *c)
 {
 	/* One that is not connected any more needs no end. */
 	(void)shutdown(c->fd, SHUT_WR);
 }
 
-static enum conn_result
-receive(struct conn *c, int flags)
+static enum kv_conn_result
+receive(struct kv_conn *c, int flags)
 {
 	uint8_t *to;
 	ssize_t n;
@@ -270,7 +270,7 @@ receive(struct conn *c, int flags)
 	n = io_recv(c->fd, to, c->chunk, flags);
 	switch (n) {
 	case IO_AGAIN:
-		return flags != 0 ? CONN_AGAIN : conn_timed_out(c);
+		return flags != 0 ? KV_CONN_AGAIN : kv_conn_timed_out(c);
 	case IO_FAILED:
 		return lost(c, "%s", strerror(errno));
 	case IO_END:
@@ -280,26 +280,26 @@ receive(struct conn *c, int flags)
 		reply_commit(&c->in, (size_t)n);
 		if ((size_t)n == c->chunk && c->chunk < CHUNK_MAX)
 			c->chunk *= 2;
-		return CONN_AGAIN;
+		return KV_CONN_AGAIN;
 	}
 }
 
-enum conn_result
-conn_receive_some(struct conn *c)
+enum kv_conn_result
+kv_conn_receive_some(struct kv_conn *c)
 {
 	return receive(c, MSG_DONTWAIT);
 }
 
-enum conn_result
-conn_take(struct conn *c, struct reply_line *line)
+enum kv_conn_result
+kv_conn_take(struct kv_conn *c, struct reply_line *line)
 {
 	switch (reply_next(&c->in, line)) {
 	case REPLY_DATA:
-		return CONN_DATA;
+		return KV_CONN_DATA;
 	case REPLY_STATUS:
-		return CONN_STATUS;
+		return KV_CONN_STATUS;
 	case REPLY_AGAIN:
-		return CONN_AGAIN;
+		return KV_CONN_AGAIN;
 	case REPLY_MALFORMED:
 		return lost(c, "what the server says is not the protocol");
 	case REPLY_NO_MEMORY:
@@ -308,16 +308,16 @@ conn_take(struct conn *c, struct reply_line *line)
 	return lost(c, "%s", strerror(ENOMEM));
 }
 
-enum conn_result
-conn_next(struct conn *c, struct reply_line *line)
+enum kv_conn_result
+kv_conn_next(struct kv_conn *c, struct reply_line *line)
 {
-	enum conn_result result;
+	enum kv_conn_result result;
 
 	for (;;) {
-		result = conn_take(c, line);
-		if (result == CONN_AGAIN)
+		result = kv_conn_take(c, line);
+		if (result == KV_CONN_AGAIN)
 			result = receive(c, 0);
-		if (result != CONN_AGAIN)
+		if (result != KV_CONN_AGAIN)
 			return result;
 	}
 }

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "kvbench/load.h"
-#include "kvbench/report.h"
+#include "kvbench/bench_load.h"
+#include "kvbench/bench_report.h"
 
 #define US(ns) ((double)(ns) / 1000)
 
@@ -40,7 +40,8 @@ sum_times(const struct tally *t, struct histogram *all)
 }
 
 static void
-print_setting(FILE *f, const struct options *o, const struct bench_result *r)
+print_setting(FILE *f, const struct bench_options *o,
+    const struct bench_result *r)
 {
 	char mix[128];
 
@@ -99,7 +100,8 @@ print_all_times(FILE *f, const struct tally *t)
 }
 
 void
-report_text(FILE *f, const struct options *o, const struct bench_result *r)
+bench_report_text(FILE *f, const struct bench_options *o,
+    const struct bench_result *r)
 {
 	const struct tally *t = &r->run;
 
@@ -159,7 +161,8 @@ json_times(FILE *f, const struct histogram *h)
 }
 
 static void
-json_setting(FILE *f, const struct options *o, const struct bench_result *r)
+json_setting(FILE *f, const struct bench_options *o,
+    const struct bench_result *r)
 {
 	char mix[128];
 
@@ -208,7 +211,8 @@ json_tally(FILE *f, const struct tally *t)
 }
 
 void
-report_json(FILE *f, const struct options *o, const struct bench_result *r)
+bench_report_json(FILE *f, const struct bench_options *o,
+    const struct bench_result *r)
 {
 	fprintf(f, "{");
 	json_setting(f, o, r);

@@ -2,8 +2,8 @@
  * kvbench's command line.
  */
 
-#ifndef KVBENCH_OPTIONS_H
-#define KVBENCH_OPTIONS_H
+#ifndef KVBENCH_BENCH_OPTIONS_H
+#define KVBENCH_BENCH_OPTIONS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,7 +13,7 @@
 #include "kvbench/mix.h"
 #include "kvbench/protocol.h"
 
-struct options {
+struct bench_options {
 	const struct protocol *protocol;
 	const char *host, *port; /* or */
 	const char *path; /* of a Unix socket */
@@ -24,7 +24,7 @@ struct options {
 	uint64_t keys;
 	size_t size_min, size_max; /* of values */
 	size_t clients, depth, threads;
-	uint64_t requests; /* LOAD_UNLIMITED */
+	uint64_t requests; /* BENCH_LOAD_UNLIMITED */
 	double seconds; /* 0: no limit */
 	double warm_up_s;
 	double rate; /* requests a second, of all; 0: a closed loop */
@@ -34,6 +34,6 @@ struct options {
 };
 
 /* Exits on what is wrong, and after -V. */
-void options_parse(struct options *, int argc, char *argv[]);
+void bench_options_parse(struct bench_options *, int argc, char *argv[]);
 
 #endif

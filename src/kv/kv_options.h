@@ -2,14 +2,14 @@
  * The command line and the environment.
  */
 
-#ifndef KV_OPTIONS_H
-#define KV_OPTIONS_H
+#ifndef KV_KV_OPTIONS_H
+#define KV_KV_OPTIONS_H
 
 #include <stdbool.h>
 
 #include "kv/target.h"
 
-struct options {
+struct kv_options {
 	/* before or after the command's name */
 	const char *host, *port, *path; /* as given, or NULL */
 	int timeout_ms;
@@ -24,22 +24,22 @@ struct options {
 	char own[16]; /* the letters of those that were given */
 };
 
-void options_init(struct options *);
+void kv_options_init(struct kv_options *);
 
 /*
  * Takes options up to the first argument that is none, and returns how many
  * words of argv these were, argv[0] included.  Exits with KV_USAGE, or with
  * what the wrong one deserves.
  */
-int options_parse(struct options *, int argc, char *argv[]);
+int kv_options_parse(struct kv_options *, int argc, char *argv[]);
 
 /* The server that the options, and for the rest KV_SERVER, name; or exits. */
-void options_target(const struct options *, struct target *);
+void kv_options_target(const struct kv_options *, struct target *);
 
 /*
  * Are these the digits of an integer, from min to max?  A sign only if min
  * is negative.
  */
-bool options_is_integer(const char *text, long long min, long long max);
+bool kv_options_is_integer(const char *text, long long min, long long max);
 
 #endif
