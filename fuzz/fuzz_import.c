@@ -44,9 +44,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(&im, 0, sizeof(im));
 	kv_conn_init(&kv.conn, 0);
 	im.kv = &kv;
-	progress_init(&im.progress, "lines", true);
+	bar_init(&im.bar, "lines", false);
 	/* No messages. */
-	im.failed = FAILURES_TOLD;
+	im.failed = FAILURES_PRINTED;
 	buf_append(&im.in, data, size);
 	do {
 		take_lines(&im);

@@ -2,7 +2,7 @@
  * number: signed 64-bit integers in decimal.
  */
 
-#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/number.h"
@@ -32,6 +32,45 @@ number_parse(struct bytes text, int64_t *number)
 		return NUMBER_RANGE;
 	*number = n;
 	return NUMBER_OK;
+}
+
+bool
+number_in_range(const char *text, int64_t min, int64_t max, int64_t *number)
+{
+	int64_t n;
+
+	if (number_parse(bytes_from_text(text), &n) != NUMBER_OK || n < min ||
+	    n > max)
+		return false;
+	*number = n;
+	return true;
+}
+
+bool
+number_decimal_in_range(const char *text, double min, double max,
+    double *number)
+{
+	char *end;
+	double n = strtod(text, &end);
+
+	/* Not a number (NaN) fails every comparison. */
+	if (end == text || *end != '\0' || !(n >= min && n <= max))
+		return false;
+	*number = n;
+	return true;
+}
+
+const char *
+number_scan(const char *text, uint64_t max, uint64_t *number)
+{
+	size_t size = strspn(text, "0123456789");
+	int64_t n;
+
+	if (number_parse((struct bytes){ text, size }, &n) != NUMBER_OK ||
+	    (uint64_t)n > max)
+		return NULL;
+	*number = (uint64_t)n;
+	return text + size;
 }
 
 size_t

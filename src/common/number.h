@@ -1,10 +1,12 @@
 /*
- * Numbers as clients write them: an optional '-' and decimal digits.
+ * Numbers as clients and options have them: an optional '-' and decimal
+ * digits.
  */
 
 #ifndef COMMON_NUMBER_H
 #define COMMON_NUMBER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +20,23 @@ enum number_result {
 
 /* Leading zeros do not matter, and -0 is 0.  All of `text` is the number. */
 enum number_result number_parse(struct bytes text, int64_t *number);
+
+/*
+ * Is all of the text such a number, from `min` to `max`?  If so, it is put
+ * into *number.
+ */
+bool number_in_range(const char *text, int64_t min, int64_t max,
+    int64_t *number);
+
+/* The same for a number that may have a fraction, as strtod(3) reads it. */
+bool number_decimal_in_range(const char *text, double min, double max,
+    double *number);
+
+/*
+ * Reads the digits at the start of the text, and returns what follows them.
+ * NULL: there are none, or the number is above `max`.
+ */
+const char *number_scan(const char *text, uint64_t max, uint64_t *number);
 
 /* Room for any number's text; nothing ends it. */
 #define NUMBER_SIZE 20

@@ -1,10 +1,11 @@
 /*
- * export: buckets as requests that make them.
+ * export: buckets as the requests that create them again.
  *
- * ENTRIES gives a consistent snapshot of a bucket, but not how long each key
- * has left to live.  That is asked on a second connection, of many keys at a
- * time.  A key that has no time to live must still exist when asked: one
- * that has just expired has none, either, and must not come back for good.
+ * ENTRIES gives a consistent snapshot of a bucket, but not the times to live
+ * of its keys.  A second connection asks for those, with a TTL and an EXISTS
+ * for each key of a batch.  EXISTS is needed because TTL gives the same answer
+ * for a key without a time to live and for one that has just expired; the
+ * latter must not come back for ever.
  */
 
 #include <err.h>
@@ -13,36 +14,36 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kv/bar.h"
 #include "kv/export.h"
 #include "kv/kv.h"
-#include "kv/progress.h"
 #include "proto/format.h"
 
-/* Keys whose time to live is asked at a time; the replies to so many fit
- * into any socket's buffer, so that no side waits for the other. */
+/* Keys of a batch.  The replies to so many fit into the buffer of any socket,
+ * so the server never waits for kv while kv is still sending. */
 #define BATCH 256
 #define BATCH_BYTES ((size_t)1 << 20)
-/* Names of buckets asked for at a time. */
+/* Names of buckets in one reply. */
 #define PAGE "256"
 
 struct export
 {
 	struct kv *kv;
 	struct bytes bucket;
-	struct kv_conn ttl;
-	struct buf lines; /* of the batch, without their ends */
+	struct kv_conn ttl; /* the second connection */
+	struct buf lines; /* PUT requests of the batch, without EX and CR LF */
 	size_t ends[BATCH]; /* where each ends in `lines` */
-	size_t n;
-	uint64_t keys, buckets;
-	uint64_t bucket_keys, bucket_total; /* for the progress bar */
-	struct progress progress;
+	size_t n; /* keys in the batch */
+	uint64_t keys, buckets; /* that are printed */
+	uint64_t bucket_keys, bucket_total; /* for the bar */
+	struct bar bar;
 };
 
-/* `conn` is the second connection, or the first. */
+/* Exits because one of the two connections failed. */
 __attribute__((noreturn)) static void
 lost(struct export *ex, struct kv_conn *c)
 {
-	progress_clear(&ex->progress);
+	bar_clear(&ex->bar);
 	if (c != &ex->kv->conn)
 		memcpy(ex->kv->conn.error, c->error, sizeof(c->error));
 	kv_lost(ex->kv);
@@ -71,7 +72,8 @@ connect_ttl(struct export *ex)
 		lost(ex, &ex->ttl);
 }
 
-/* The next line about a key: true for data, else OK or NOT FOUND. */
+/* Waits for the next line about a key.  Returns true for data, false for OK or
+ * NOT FOUND, and exits for any other status. */
 static bool
 next_ttl(struct export *ex, struct reply_line *line)
 {
@@ -85,14 +87,16 @@ next_ttl(struct export *ex, struct reply_line *line)
 	}
 	if (line->status == REPLY_OK || line->status == REPLY_NOT_FOUND)
 		return false;
-	progress_clear(&ex->progress);
-	errx(kv_status_of(line), "times to live: %.*s; -s does without",
+	bar_clear(&ex->bar);
+	errx(kv_status_of(line),
+	    "cannot read times to live: %.*s; use -s to export without them",
 	    (int)line->text.size, (const char *)line->text.data);
 }
 
 /*
- * The replies to TTL and EXISTS.  Returns false when the key is gone; puts
- * the seconds into `seconds`, or nothing.
+ * Reads the replies to TTL and EXISTS.  Returns false if the key has expired.
+ * Puts the seconds that it has left into `seconds`, or an empty text if it has
+ * no time to live.
  */
 static bool
 read_ttl(struct export *ex, char *seconds, size_t size)
@@ -124,7 +128,7 @@ print(struct export *ex, const uint8_t *line, size_t size, const char *seconds)
 	buf_append(&out->buf, line, size);
 	if (seconds[0] != '\0') {
 		buf_append_text(&out->buf, " EX ");
-		/* Less than a second left is not none. */
+		/* TTL rounds down, and EX 0 is an error. */
 		buf_append_text(&out->buf,
 		    strcmp(seconds, "0") == 0 ? "1" : seconds);
 	}
@@ -154,11 +158,10 @@ finish_batch(struct export *ex)
 	ex->bucket_keys += ex->n;
 	ex->n = 0;
 	buf_truncate(&ex->lines, 0);
-	progress_show(&ex->progress, ex->bucket_keys, ex->bucket_total,
-	    ex->keys);
+	bar_show(&ex->bar, ex->bucket_keys, ex->bucket_total, ex->keys);
 }
 
-/* A line of ENTRIES. */
+/* Takes a line of the reply to ENTRIES. */
 static void
 take_entry(struct export *ex)
 {
@@ -173,7 +176,7 @@ take_entry(struct export *ex)
 	kv_add(&put, entry[0]);
 	kv_add(&put, entry[1]);
 	format_line(&ex->lines, put.words, put.n);
-	/* Its end comes after the time to live. */
+	/* CR LF comes after the time to live. */
 	if (!buf_failed(&ex->lines))
 		buf_truncate(&ex->lines, buf_size(&ex->lines) - 2);
 	ex->ends[ex->n++] = buf_size(&ex->lines);
@@ -196,7 +199,7 @@ print_create(struct export *ex)
 	ex->buckets++;
 }
 
-/* How many keys to expect; a guess, for the bar. */
+/* How many keys the bucket has now.  The bar needs only an estimate. */
 static uint64_t
 ask_count(struct export *ex)
 {
@@ -225,7 +228,7 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 
 	ex->bucket = bucket;
 	ex->bucket_keys = 0;
-	ex->bucket_total = ex->progress.on ? ask_count(ex) : 0;
+	ex->bucket_total = ex->bar.progress.on ? ask_count(ex) : 0;
 	request(c, "ENTRIES", &bucket, 1);
 	if (!kv_conn_flush(c))
 		lost(ex, c);
@@ -238,11 +241,12 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 	finish_batch(ex);
 	if (line.status == REPLY_OK && !created)
 		print_create(ex);
-	/* One that was dropped since it was listed is not missed. */
+	/* If all buckets are wanted, one that was dropped after it was listed
+	 * is not an error. */
 	if (line.status == REPLY_OK ||
 	    (line.status == REPLY_NOT_FOUND && !named))
 		return KV_DONE;
-	progress_clear(&ex->progress);
+	bar_clear(&ex->bar);
 	if (line.status == REPLY_NOT_FOUND)
 		warnx("no such bucket: %.*s", (int)bucket.size,
 		    (const char *)bucket.data);
@@ -252,8 +256,8 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 }
 
 /*
- * The next names of buckets after `after`, one behind the other, each after
- * a byte of its size.  Returns how the request ended.
+ * Reads the names of the next buckets after `after` into `names`: a byte with
+ * the size, then the name, and so on.  Returns how the request ended.
  */
 static enum kv_status
 list_page(struct export *ex, struct bytes after, struct buf *names)
@@ -316,7 +320,7 @@ export_run(struct kv *kv, const struct bytes *args, size_t n)
 	size_t i;
 
 	kv_conn_init(&ex.ttl, kv->options.timeout_ms);
-	progress_init(&ex.progress, "keys", kv->options.quiet);
+	bar_init(&ex.bar, "keys", !kv->options.quiet);
 	kv_connect(kv);
 	if (n == 0)
 		status = export_all(&ex);
@@ -324,7 +328,7 @@ export_run(struct kv *kv, const struct bytes *args, size_t n)
 		status =
 		    kv_status_worse(status, export_bucket(&ex, args[i], true));
 	output_flush(&kv->out);
-	progress_clear(&ex.progress);
+	bar_clear(&ex.bar);
 	if (!kv->options.quiet)
 		warnx("%" PRIu64 " keys in %" PRIu64 " buckets", ex.keys,
 		    ex.buckets);

@@ -1,9 +1,9 @@
 /*
- * import: requests from standard input, many under way at a time.
+ * import: requests from standard input, many of them under way at a time.
  *
- * Each line that is sent is answered by one status line, in order, so a ring
- * of line numbers tells which line a status is about.  Memory is bounded: by
- * the ring, and by the longest line.
+ * The server answers each request with one status line, in order.  A ring
+ * buffer holds the line number of each request under way, so that a message
+ * can name the line.  Memory is bounded by the ring and by the longest line.
  */
 
 #include <sys/stat.h>
@@ -18,34 +18,33 @@
 
 #include "common/clock.h"
 #include "common/io.h"
+#include "kv/bar.h"
 #include "kv/import.h"
 #include "kv/kv.h"
-#include "kv/progress.h"
-#include "proto/words.h"
 
-/* Requests under way: enough to fill a commit of the server's. */
+/* Requests under way: enough for the server to commit many together. */
 #define WINDOW 4096
-/* Bytes of them that wait to be sent, at most, before the last. */
+/* No further request is made while so many bytes wait to be sent. */
 #define AHEAD ((size_t)256 << 10)
 #define READ_SIZE ((size_t)64 << 10)
-/* Lines that failed and are told one by one. */
-#define FAILURES_TOLD 20
+/* So many failures are printed, and the rest is only counted. */
+#define FAILURES_PRINTED 20
 
 struct import {
 	struct kv *kv;
 	struct buf in;
-	size_t seen; /* of `in`: known to hold no line's end */
-	bool whole; /* `in` begins with a whole line */
+	size_t seen; /* bytes of `in` that hold no end of a line */
+	bool whole; /* `in` begins with a complete line */
 	bool end; /* of the input */
-	bool broken; /* the connection: no more is sent or read */
+	bool broken; /* the connection failed: nothing more is sent or read */
 	struct buf words;
-	uint64_t lines[WINDOW]; /* the number of each that was not answered */
-	size_t first, under_way;
-	uint64_t line; /* the last one taken */
+	uint64_t lines[WINDOW]; /* ring: numbers of the lines under way */
+	size_t first, under_way; /* where it begins; how many */
+	uint64_t line; /* number of the last line taken from `in` */
 	uint64_t done, failed;
 	uint64_t read_bytes, total_bytes;
 	int64_t deadline_ms;
-	struct progress progress;
+	struct bar bar;
 	enum kv_status status;
 };
 
@@ -57,18 +56,18 @@ fail_line(struct import *im, uint64_t line, enum kv_status status,
 	va_list args;
 
 	im->status = kv_status_worse(im->status, status);
-	if (++im->failed > FAILURES_TOLD)
+	if (++im->failed > FAILURES_PRINTED)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	progress_clear(&im->progress);
+	bar_clear(&im->bar);
 	warnx("line %" PRIu64 ": %s", line, text);
-	if (im->failed == FAILURES_TOLD)
-		warnx("lines that fail are only counted from now on");
+	if (im->failed == FAILURES_PRINTED)
+		warnx("further lines that fail are only counted");
 }
 
-/* Each is answered by a status and nothing else. */
+/* Is this a request that is answered by a status line and nothing else? */
 static bool
 is_importable(const struct bytes *words, size_t n)
 {
@@ -84,11 +83,6 @@ is_importable(const struct bytes *words, size_t n)
 static void
 take_line(struct import *im, uint8_t *line, size_t size)
 {
-	static const char *const wrong[] = {
-		[WORDS_UNBALANCED] = "unbalanced quotes",
-		[WORDS_BAD_ESCAPE] = "bad escape",
-		[WORDS_TOO_MANY] = "too many words",
-	};
 	enum words_result result;
 	size_t n;
 
@@ -98,7 +92,8 @@ take_line(struct import *im, uint8_t *line, size_t size)
 		err(KV_FAILED, NULL);
 	n = words_count(&im->words);
 	if (result != WORDS_OK) {
-		fail_line(im, im->line, KV_REFUSED, "%s", wrong[result]);
+		fail_line(im, im->line, KV_REFUSED, "%s",
+		    kv_words_error(result));
 		return;
 	}
 	if (n == 0)
@@ -112,7 +107,7 @@ take_line(struct import *im, uint8_t *line, size_t size)
 	im->lines[(im->first + im->under_way++) % WINDOW] = im->line;
 }
 
-/* Lines to the server, while it is worth while. */
+/* Makes requests of the lines in `in`, up to the window. */
 static void
 take_lines(struct import *im)
 {
@@ -153,7 +148,7 @@ read_input(struct import *im)
 		err(KV_FAILED, "standard input");
 }
 
-/* The connection is of no use any more; says how far it has come. */
+/* Gives the connection up, and says how far the import has come. */
 static void
 break_off(struct import *im, const char *why)
 {
@@ -161,8 +156,8 @@ break_off(struct import *im, const char *why)
 
 	im->broken = true;
 	im->status = KV_UNREACHABLE;
-	progress_clear(&im->progress);
-	warnx("%s; from line %" PRIu64 " on, nothing is known to be done", why,
+	bar_clear(&im->bar);
+	warnx("%s; it is not known what was done from line %" PRIu64 " on", why,
 	    line);
 }
 
@@ -207,7 +202,7 @@ take_replies(struct import *im)
 		break_off(im, c->error);
 }
 
-/* Waits, and does what can be done. */
+/* Waits until something can be read or written, and does that. */
 static void
 turn(struct import *im)
 {
@@ -221,7 +216,7 @@ turn(struct import *im)
 		pfds[0].events |= POLLOUT;
 	if (!im->end && !im->whole)
 		pfds[1].fd = STDIN_FILENO;
-	/* Nobody knows how long standard input takes. */
+	/* There is no deadline for standard input. */
 	if (io_poll(pfds, 2, due ? im->deadline_ms : CLOCK_NEVER) == IO_AGAIN) {
 		(void)kv_conn_timed_out(c);
 		break_off(im, c->error);
@@ -242,7 +237,7 @@ turn(struct import *im)
 		take_replies(im);
 }
 
-/* An unterminated line may be half a request: kvd does not run it either. */
+/* A last line without its end may be half a request.  kvd refuses it, too. */
 static void
 check_rest(struct import *im)
 {
@@ -253,7 +248,7 @@ check_rest(struct import *im)
 static void
 finish(struct import *im)
 {
-	progress_clear(&im->progress);
+	bar_clear(&im->bar);
 	if (!im->kv->options.quiet)
 		warnx("%" PRIu64 " lines done, %" PRIu64 " failed", im->done,
 		    im->failed);
@@ -279,14 +274,13 @@ import_run(struct kv *kv, const struct bytes *args, size_t n)
 	(void)n;
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
 		im.total_bytes = (uint64_t)st.st_size;
-	progress_init(&im.progress, "lines", kv->options.quiet);
+	bar_init(&im.bar, "lines", !kv->options.quiet);
 	kv_connect(kv);
 	im.deadline_ms = clock_ms() + kv->conn.timeout_ms;
 	while (!is_over(&im)) {
 		turn(&im);
 		take_lines(&im);
-		progress_show(&im.progress, im.read_bytes, im.total_bytes,
-		    im.done);
+		bar_show(&im.bar, im.read_bytes, im.total_bytes, im.done);
 	}
 	check_rest(&im);
 	finish(&im);

@@ -1,5 +1,5 @@
 /*
- * The prompt, with line editing where that is installed.
+ * The prompt, with line editing if that is installed.
  */
 
 #ifndef KV_INTERACTIVE_H
@@ -9,10 +9,8 @@
 
 struct kv;
 
-/*
- * Becomes kv-interactive, with the same arguments; where it is missing, runs
- * a plain prompt.
- */
+/* Executes kv-interactive with the same arguments.  If it is missing, runs a
+ * prompt without line editing. */
 enum kv_status interactive_start(struct kv *, char *argv[]);
 
 #endif

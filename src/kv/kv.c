@@ -1,5 +1,5 @@
 /*
- * kv: what its commands share.
+ * kv: what the commands share.
  */
 
 #include <err.h>
@@ -10,20 +10,19 @@
 #include <unistd.h>
 
 #include "common/startup.h"
-#include "kv/kv_commands.h"
 #include "kv/kv.h"
-#include "proto/words.h"
 
 void
 kv_start(void)
 {
-	/* A standard input that is closed must not pass for an empty value:
-	 * reading this one fails. */
+	/* A standard input that is closed must not pass for an empty value.
+	 * One that is only open for writing cannot be read. */
 	if (fcntl(STDIN_FILENO, F_GETFD) == -1)
 		(void)open(_PATH_DEVNULL, O_WRONLY);
 	startup_descriptors();
 	startup_unblock();
-	/* A reader that goes away ends kv, which waits for its own child. */
+	/* SIGPIPE ends kv when nobody reads its output any more.  If SIGCHLD
+	 * were ignored, kv could not wait for its child (common/resolve.h). */
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)signal(SIGCHLD, SIG_DFL);
 }
@@ -69,7 +68,7 @@ kv_word(struct kv *kv, char *arg)
 	buf_init(&words);
 	if (words_split((uint8_t *)arg, word.size, &words) != WORDS_OK ||
 	    words_count(&words) != 1)
-		errx(KV_USAGE, "-w: not one quoted word");
+		errx(KV_USAGE, "-w: the argument is not one quoted word");
 	if (buf_failed(&words))
 		err(KV_FAILED, NULL);
 	word = words_get(&words)[0];
@@ -77,33 +76,47 @@ kv_word(struct kv *kv, char *arg)
 	return word;
 }
 
+const char *
+kv_words_error(enum words_result result)
+{
+	switch (result) {
+	case WORDS_UNBALANCED:
+		return "unbalanced quotes";
+	case WORDS_BAD_ESCAPE:
+		return "bad escape";
+	default:
+		return "too many words";
+	}
+}
+
 void
 kv_connect(struct kv *kv)
 {
-	char where[300];
+	char where[TARGET_TEXT_SIZE];
 
 	if (kv->conn.fd != -1)
 		return;
 	kv->conn.timeout_ms = kv->options.timeout_ms;
 	if (kv_conn_open(&kv->conn, &kv->target))
 		return;
-	target_print(&kv->target, where, sizeof(where));
+	target_print(&kv->target, where);
 	errx(KV_UNREACHABLE, "cannot reach %s: %s", where, kv->conn.error);
 }
 
 void
 kv_lost(struct kv *kv)
 {
-	char where[300];
+	char where[TARGET_TEXT_SIZE];
 
-	target_print(&kv->target, where, sizeof(where));
+	target_print(&kv->target, where);
 	errx(KV_UNREACHABLE, "%s: %s", where, kv->conn.error);
 }
 
 void
 kv_nonsense(struct kv *kv)
 {
-	(void)kv_conn_give_up(&kv->conn, "the server's answer makes no sense");
+	(void)kv_conn_give_up(&kv->conn,
+	    "the answer of the server makes no sense");
 	kv_lost(kv);
 }
 

@@ -1,10 +1,10 @@
 /*
- * commands: which there are, and what they want.
+ * kv_commands: which commands kv has, and which options and arguments they
+ * take.
  */
 
 #include <err.h>
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,10 +14,10 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "kv/kv_commands.h"
+#include "common/number.h"
 #include "kv/export.h"
 #include "kv/import.h"
-#include "kv/kv.h"
+#include "kv/kv_commands.h"
 #include "kv/list.h"
 #include "kv/raw.h"
 #include "kv/simple.h"
@@ -40,23 +40,23 @@ static const struct kv_command commands[] = {
 	{ "delete", "DELETE", MESSAGE_DELETE, 2, 2, "", simple_run, BUCKET,
 	    "bucket key", "remove a key" },
 	{ "create", "CREATE", MESSAGE_CREATE, 1, 1, "", simple_run, NULL,
-	    "bucket", "make a bucket" },
+	    "bucket", "create a bucket" },
 	{ "drop", "DROP", MESSAGE_DROP, 1, 1, "", simple_run, BUCKET, "bucket",
-	    "remove a bucket and all in it" },
+	    "remove a bucket and everything in it" },
 	{ "add", "ADD", MESSAGE_ADD, 3, 3, "", simple_run, BUCKET,
-	    "bucket key value", "set a value if there is none" },
+	    "bucket key value", "set a value if the key does not exist" },
 	{ "cas", "CAS", MESSAGE_CAS, 4, 4, "", simple_run, BUCKET,
-	    "bucket key old new", "set a value if it is the old one" },
+	    "bucket key old new", "replace a value if it is the old one" },
 	{ "incr", "INCR", MESSAGE_INCR, 2, 3, "", simple_number, BUCKET,
-	    "bucket key [n]", "add to a number and print it" },
+	    "bucket key [n]", "add n, or 1, to a number and print the sum" },
 	{ "exists", "EXISTS", MESSAGE_EXISTS, 2, 2, "", simple_run, NULL,
-	    "bucket key", "is there such a key?" },
+	    "bucket key", "exit with 0 if the key exists, with 1 if not" },
 	{ "expire", "EXPIRE", MESSAGE_EXPIRE, 3, 3, "", simple_run,
 	    BUCKET_OR_KEY, "bucket key seconds", "give a key a time to live" },
 	{ "persist", "PERSIST", MESSAGE_PERSIST, 2, 2, "", simple_run,
-	    BUCKET_OR_KEY, "bucket key", "take a key's time to live away" },
+	    BUCKET_OR_KEY, "bucket key", "remove the time to live of a key" },
 	{ "ttl", "TTL", MESSAGE_TTL, 2, 2, "", simple_number, BUCKET,
-	    "bucket key", "print the seconds that a key has left" },
+	    "bucket key", "print how many seconds a key has left to live" },
 	{ "keys", "KEYS", 0, 1, 1, "ALP0", list_names, BUCKET,
 	    "[-0] [-P prefix] [-A after] [-L limit] bucket",
 	    "print keys, one a line" },
@@ -69,27 +69,23 @@ static const struct kv_command commands[] = {
 	{ "count", "COUNT", MESSAGE_COUNT, 1, 1, "", simple_number, BUCKET,
 	    "bucket", "print the number of keys" },
 	{ "watch", "SUBSCRIBE", MESSAGE_SUBSCRIBE, 1, 1, "", watch_run, BUCKET,
-	    "bucket", "print what changes, as it does" },
+	    "bucket", "print the changes of a bucket as they happen" },
 	{ "import", "PUT", 0, 0, 0, "q", import_run, NULL, "[-q]",
-	    "read requests from standard input" },
+	    "carry out requests from standard input" },
 	{ "export", "ENTRIES", 0, 0, ANY, "qs", export_run, BUCKET,
-	    "[-qs] [bucket ...]", "print requests that make the buckets" },
+	    "[-qs] [bucket ...]",
+	    "print requests that create the buckets again" },
 	{ "raw", "", 0, 0, ANY, "", raw_run, NULL, "[word ...]",
-	    "send a request, or standard input" },
+	    "send a request, or all of standard input" },
 	{ "ping", "PING", MESSAGE_PING, 0, 0, "", simple_run, NULL, "",
-	    "does the server answer?" },
+	    "exit with 0 if the server answers" },
 	{ "stats", "STATS", MESSAGE_STATS, 0, 0, "", list_pairs, NULL, "",
-	    "print what the server counts" },
-	{ "help", "", 0, 0, 1, "", run_help, NULL, "[command]", "print this" },
+	    "print the statistics of the server" },
+	{ "help", "", 0, 0, 1, "", run_help, NULL, "[command]",
+	    "print the usage of a command, or of all" },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-const struct kv_command *
-kv_commands_get(size_t i)
-{
-	return i < COMMANDS ? &commands[i] : NULL;
-}
 
 const struct kv_command *
 kv_commands_find(struct bytes name)
@@ -126,7 +122,7 @@ kv_commands_usage_of(const struct kv_command *command)
 	exit(KV_USAGE);
 }
 
-/* NULL: of all. */
+/* NULL: the help for all commands. */
 static void
 print_help(const struct kv_command *command)
 {
@@ -162,14 +158,15 @@ run_help(struct kv *kv, const struct bytes *args, size_t n)
 
 	(void)kv;
 	if (n == 1 && (command = kv_commands_find(args[0])) == NULL)
-		errx(KV_USAGE, "no command: %.*s; see kv help",
+		errx(KV_USAGE, "not a command: %.*s; see kv help",
 		    (int)args[0].size, (const char *)args[0].data);
 	print_help(command);
 	output_stdio();
 	return KV_DONE;
 }
 
-/* As read(2), but waits also when standard input does not block. */
+/* As read(2), but it waits even if standard input is non-blocking, as another
+ * process may have made it. */
 static ssize_t
 read_input(void *to, size_t size)
 {
@@ -184,7 +181,7 @@ read_input(void *to, size_t size)
 	return n;
 }
 
-/* All of standard input, as a value. */
+/* Reads all of standard input as a value. */
 static struct bytes
 read_value(struct kv *kv)
 {
@@ -199,11 +196,26 @@ read_value(struct kv *kv)
 		if (n > 0)
 			buf_commit(&kv->value, (size_t)n);
 		if (buf_size(&kv->value) > KV_CONN_VALUE_MAX)
-			errx(KV_REFUSED, "value too long");
+			errx(KV_REFUSED,
+			    "standard input: the value is too long");
 	} while (n > 0);
 	if (n == -1)
 		err(KV_FAILED, "standard input");
 	return (struct bytes){ buf_data(&kv->value), buf_size(&kv->value) };
+}
+
+/* Is this field a number that the server would refuse? */
+static bool
+is_bad_number(enum field field, const char *arg)
+{
+	int64_t min = INT64_MIN, max = INT64_MAX, number;
+
+	if (field == FIELD_SECONDS) {
+		min = 1;
+		max = MESSAGE_SECONDS_MAX;
+	} else if (field != FIELD_NUMBER)
+		return false;
+	return !number_in_range(arg, min, max, &number);
 }
 
 static struct bytes
@@ -212,19 +224,17 @@ take_arg(struct kv *kv, enum field field, char *arg)
 	if ((field == FIELD_VALUE || field == FIELD_OLD) &&
 	    strcmp(arg, "-") == 0) {
 		if (kv->value.base != NULL)
-			errx(KV_USAGE, "only one value can be -");
+			errx(KV_USAGE,
+			    "only one value can come from standard input");
 		return read_value(kv);
 	}
-	if ((field == FIELD_NUMBER &&
-		!kv_options_is_integer(arg, LLONG_MIN, LLONG_MAX)) ||
-	    (field == FIELD_SECONDS &&
-		!kv_options_is_integer(arg, 1, MESSAGE_SECONDS_MAX)))
-		errx(KV_USAGE, "%s: no number, or out of range: %s",
+	if (is_bad_number(field, arg))
+		errx(KV_USAGE, "%s: not a number, or out of range: %s",
 		    kv->command->name, arg);
 	return kv_word(kv, arg);
 }
 
-/* What the i-th argument is; FIELD_END: any word. */
+/* Which field the i-th argument is.  FIELD_END: it may be any word. */
 static enum field
 field_of(const struct kv_command *command, size_t i)
 {
@@ -232,7 +242,7 @@ field_of(const struct kv_command *command, size_t i)
 				       schema_find(command->request)->fields[i];
 }
 
-/* Each option must be one that the command has. */
+/* Exits if the command does not have one of the options that were given. */
 static void
 check_options(const struct kv *kv)
 {

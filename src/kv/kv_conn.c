@@ -1,27 +1,23 @@
 /*
- * conn: a connection to the server.
+ * kv_conn: a connection to the server.
  */
 
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/connect.h"
 #include "common/io.h"
+#include "common/resolve.h"
 #include "kv/kv_conn.h"
-#include "kv/resolve.h"
 #include "proto/format.h"
 
-/* The first is enough for one reply; a stream asks for more at a time. */
+/* Enough for one short reply.  While more comes, the chunk grows. */
 #define CHUNK_MIN 4096
 #define CHUNK_MAX ((size_t)64 << 10)
 
@@ -79,76 +75,8 @@ kv_conn_give_up(struct kv_conn *c, const char *why)
 	return lost(c, "%s", why);
 }
 
-/* A connect(2) that a signal has interrupted goes on by itself. */
-static int
-connect_wait(int fd, int timeout_ms)
-{
-	struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-	socklen_t size = sizeof(int);
-	int error = 0;
-
-	switch (io_poll(&pfd, 1, clock_ms() + timeout_ms)) {
-	case IO_AGAIN:
-		error = ETIMEDOUT;
-		break;
-	case IO_FAILED:
-		return -1;
-	default:
-		if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == -1)
-			return -1;
-	}
-	errno = error;
-	return error == 0 ? 0 : -1;
-}
-
-/* Not in the place of a standard stream that is closed. */
-static int
-open_socket(int family)
-{
-	int fd, high;
-
-	fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd == -1 || fd > STDERR_FILENO)
-		return fd;
-	high = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	(void)close(fd);
-	return high;
-}
-
-/* A socket whose every call is bounded, connect(2) included. */
-static int
-connect_within(const struct sockaddr *addr, socklen_t size, int timeout_ms)
-{
-	int fd, on = 1, saved;
-
-	fd = open_socket(addr->sa_family);
-	if (fd == -1)
-		return -1;
-	if (addr->sa_family != AF_UNIX)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (io_set_timeouts(fd, timeout_ms) == 0 &&
-	    (connect(fd, addr, size) == 0 ||
-		(errno == EINTR && connect_wait(fd, timeout_ms) == 0)))
-		return fd;
-	/* What a connect(2) says whose time is up. */
-	saved = errno == EINPROGRESS || errno == EAGAIN ? ETIMEDOUT : errno;
-	(void)close(fd);
-	errno = saved;
-	return -1;
-}
-
-static bool
-open_unix(struct kv_conn *c, const char *path)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-
-	memcpy(addr.sun_path, path, strlen(path) + 1);
-	c->fd = connect_within((struct sockaddr *)&addr, sizeof(addr),
-	    c->timeout_ms);
-	return c->fd != -1 || lost(c, "%s", strerror(errno)) != KV_CONN_LOST;
-}
-
-/* Time that is left, shared by the addresses that are left. */
+/* The share of each of the n addresses that are left in the time that is
+ * left. */
 static int
 share_ms(int64_t deadline_ms, size_t n)
 {
@@ -157,15 +85,16 @@ share_ms(int64_t deadline_ms, size_t n)
 	return left_ms < 1 ? 1 : (int)left_ms;
 }
 
-static bool
-open_tcp(struct kv_conn *c, const char *host, const char *port)
+bool
+kv_conn_open(struct kv_conn *c, const struct target *target)
 {
 	int64_t deadline_ms = clock_ms() + c->timeout_ms;
 	struct resolve_addr addrs[RESOLVE_MAX];
 	size_t n, i;
 	int share;
 
-	n = resolve(host, port, deadline_ms, addrs, c->error);
+	kv_conn_close(c);
+	n = resolve(target, deadline_ms, addrs, c->error);
 	for (i = 0; i < n; i++) {
 		share = n == 1 ? c->timeout_ms : share_ms(deadline_ms, n - i);
 		c->fd = connect_within((struct sockaddr *)&addrs[i].addr,
@@ -183,22 +112,13 @@ open_tcp(struct kv_conn *c, const char *host, const char *port)
 	return false;
 }
 
-bool
-kv_conn_open(struct kv_conn *c, const struct target *target)
-{
-	kv_conn_close(c);
-	if (target->path != NULL)
-		return open_unix(c, target->path);
-	return open_tcp(c, target->host, target->port);
-}
-
 void
 kv_conn_request(struct kv_conn *c, const struct bytes *words, size_t n)
 {
 	format_line(&c->out, words, n);
 }
 
-/* What a send has come to: false when the connection is of no use. */
+/* Takes the result of a send.  Returns false if the connection failed. */
 static bool
 sent(struct kv_conn *c, ssize_t n)
 {
@@ -254,7 +174,7 @@ kv_conn_send_some(struct kv_conn *c)
 void
 kv_conn_half_close(struct kv_conn *c)
 {
-	/* One that is not connected any more needs no end. */
+	/* If this fails, the connection has ended already. */
 	(void)shutdown(c->fd, SHUT_WR);
 }
 
@@ -301,7 +221,7 @@ kv_conn_take(struct kv_conn *c, struct reply_line *line)
 	case REPLY_AGAIN:
 		return KV_CONN_AGAIN;
 	case REPLY_MALFORMED:
-		return lost(c, "what the server says is not the protocol");
+		return lost(c, "the server does not speak the protocol of kvd");
 	case REPLY_NO_MEMORY:
 		break;
 	}

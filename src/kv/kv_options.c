@@ -1,27 +1,28 @@
 /*
- * options: the command line and the environment.
+ * kv_options: the command line and the environment.
  */
 
 #include <err.h>
-#include <errno.h>
 #include <getopt.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "kv/kv_commands.h"
+#include "common/number.h"
 #include "kv/kv_options.h"
 #include "kv/kv_status.h"
+#include "proto/message.h"
 
-/* Longer than kvd's registry-timeout, so that kvd can say what is wrong. */
+#define DEFAULT_PORT "4040"
+/* Longer than kvd's registry-timeout, so that kvd's own error comes first. */
 #define TIMEOUT_S 15
+#define TIMEOUT_MIN_S 0.001
 #define TIMEOUT_MAX_S 86400
+#define LIMIT_MAX INT64_C(4294967295)
 
-/* + is for getopt(3): no option after an argument. */
+/* The + makes getopt(3) stop at the first argument. */
 static const char flags[] = "+0A:L:P:Ve:h:jp:qst:u:w";
 
-/* No letter: -h is the host. */
+/* --help has no letter, because -h is the host. */
 #define HELP 256
 
 static const struct option long_flags[] = {
@@ -37,36 +38,32 @@ kv_options_init(struct kv_options *o)
 	o->timeout_ms = TIMEOUT_S * 1000;
 }
 
-bool
-kv_options_is_integer(const char *text, long long min, long long max)
-{
-	size_t sign = text[0] == '-' && min < 0;
-	long long n;
-
-	if (text[sign] == '\0' ||
-	    strspn(text + sign, "0123456789") != strlen(text + sign))
-		return false;
-	errno = 0;
-	n = strtoll(text, NULL, 10);
-	return errno == 0 && n >= min && n <= max;
-}
-
 static int
 parse_timeout(const char *text)
 {
 	double seconds;
-	char *end;
 
-	seconds = strtod(text, &end);
-	if (end == text || *end != '\0' || !(seconds >= 0.001) ||
-	    seconds > TIMEOUT_MAX_S)
-		errx(KV_USAGE, "-t: from 0.001 to %d seconds: %s",
-		    TIMEOUT_MAX_S, text);
+	if (!number_decimal_in_range(text, TIMEOUT_MIN_S, TIMEOUT_MAX_S,
+		&seconds))
+		errx(KV_USAGE, "-t: not a number of seconds from %g to %d: %s",
+		    TIMEOUT_MIN_S, TIMEOUT_MAX_S, text);
 	return (int)(seconds * 1000);
 }
 
-/* Those that only some commands have. */
-static void
+/* The server gets the text as it is, if it is a number. */
+static char *
+parse_number(int option, int64_t max, char *text)
+{
+	int64_t number;
+
+	if (!number_in_range(text, 1, max, &number))
+		errx(KV_USAGE, "-%c: not a number from 1 to %lld: %s", option,
+		    (long long)max, text);
+	return text;
+}
+
+/* An option that only some commands have.  Returns false: none has it. */
+static bool
 take_own(struct kv_options *o, int option)
 {
 	size_t n = strlen(o->own);
@@ -79,17 +76,13 @@ take_own(struct kv_options *o, int option)
 		o->after = optarg;
 		break;
 	case 'L':
-		if (!kv_options_is_integer(optarg, 1, 4294967295LL))
-			errx(KV_USAGE, "-L: no number of names: %s", optarg);
-		o->limit = optarg;
+		o->limit = parse_number(option, LIMIT_MAX, optarg);
 		break;
 	case 'P':
 		o->prefix = optarg;
 		break;
 	case 'e':
-		if (!kv_options_is_integer(optarg, 1, MESSAGE_SECONDS_MAX))
-			errx(KV_USAGE, "-e: no number of seconds: %s", optarg);
-		o->seconds = optarg;
+		o->seconds = parse_number(option, MESSAGE_SECONDS_MAX, optarg);
 		break;
 	case 'q':
 		o->quiet = true;
@@ -98,13 +91,14 @@ take_own(struct kv_options *o, int option)
 		o->plain = true;
 		break;
 	default:
-		kv_commands_usage();
+		return false;
 	}
 	if (strchr(o->own, option) == NULL && n < sizeof(o->own) - 1)
 		o->own[n] = (char)option;
+	return true;
 }
 
-static void
+static bool
 take(struct kv_options *o, int option)
 {
 	switch (option) {
@@ -133,8 +127,9 @@ take(struct kv_options *o, int option)
 		o->unquote = true;
 		break;
 	default:
-		take_own(o, option);
+		return take_own(o, option);
 	}
+	return true;
 }
 
 int
@@ -145,7 +140,8 @@ kv_options_parse(struct kv_options *o, int argc, char *argv[])
 	optind = 1;
 	while (
 	    (option = getopt_long(argc, argv, flags, long_flags, NULL)) != -1)
-		take(o, option);
+		if (!take(o, option))
+			return -1;
 	return optind;
 }
 
@@ -155,20 +151,12 @@ kv_options_target(const struct kv_options *o, struct target *t)
 	const char *server = getenv("KV_SERVER");
 	char error[TARGET_ERROR_SIZE];
 
-	target_init(t);
-	if (o->path != NULL) {
-		if (o->host != NULL || o->port != NULL)
-			errx(KV_USAGE, "-u does not go with -h and -p");
-		if (!target_set_path(t, o->path, error))
-			errx(KV_USAGE, "-u: %s", error);
-		return;
-	}
-	if (server != NULL && server[0] != '\0' &&
+	target_init(t, DEFAULT_PORT);
+	/* Options that replace all of it make up for a wrong one. */
+	if (server != NULL && server[0] != '\0' && o->path == NULL &&
 	    (o->host == NULL || o->port == NULL) &&
 	    !target_parse(t, server, error))
 		errx(KV_USAGE, "KV_SERVER: %s", error);
-	if (o->host != NULL && !target_set_host(t, o->host, error))
-		errx(KV_USAGE, "-h: %s", error);
-	if (o->port != NULL && !target_set_port(t, o->port, error))
-		errx(KV_USAGE, "-p: %s", error);
+	if (!target_set(t, o->host, o->port, o->path, error))
+		errx(KV_USAGE, "%s", error);
 }

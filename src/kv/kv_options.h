@@ -1,5 +1,6 @@
 /*
- * The command line and the environment.
+ * The options of kv: the command line, and KV_SERVER for those that are not
+ * there.  Which command has which of them is in kv_commands.c.
  */
 
 #ifndef KV_KV_OPTIONS_H
@@ -7,39 +8,34 @@
 
 #include <stdbool.h>
 
-#include "kv/target.h"
+#include "common/target.h"
 
 struct kv_options {
-	/* before or after the command's name */
-	const char *host, *port, *path; /* as given, or NULL */
+	/* before or after the name of the command */
+	const char *host, *port, *path; /* NULL: not given */
 	int timeout_ms;
 	bool json;
-	bool unquote; /* arguments may be quoted as in the protocol */
+	bool unquote; /* an argument may be a quoted word of the protocol */
 	bool version, help;
-	/* of some commands, after their name */
-	char *seconds, *prefix, *after, *limit; /* or NULL */
-	bool nul; /* end each name with a NUL */
+	/* after the name of a command that has them */
+	char *seconds, *prefix, *after, *limit; /* NULL: not given */
+	bool nul; /* end each name with a byte 0 */
 	bool quiet;
-	bool plain; /* no times to live */
-	char own[16]; /* the letters of those that were given */
+	bool plain; /* export without times to live */
+	char own[16]; /* the letters of those of these that were given */
 };
 
 void kv_options_init(struct kv_options *);
 
 /*
- * Takes options up to the first argument that is none, and returns how many
- * words of argv these were, argv[0] included.  Exits with KV_USAGE, or with
- * what the wrong one deserves.
+ * Reads the options in front of the first argument.  Returns how many words
+ * of argv they are, argv[0] included, or -1 for an unknown option, after a
+ * message of getopt(3).  Exits with KV_USAGE if an option has a wrong value.
  */
 int kv_options_parse(struct kv_options *, int argc, char *argv[]);
 
-/* The server that the options, and for the rest KV_SERVER, name; or exits. */
+/* The server that the options and KV_SERVER name.  Exits with KV_USAGE if
+ * they are wrong. */
 void kv_options_target(const struct kv_options *, struct target *);
-
-/*
- * Are these the digits of an integer, from min to max?  A sign only if min
- * is negative.
- */
-bool kv_options_is_integer(const char *text, long long min, long long max);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * status: from status lines to exit statuses.
+ * kv_status: from status lines to exit statuses.
  */
 
 #include "kv/kv_status.h"
 
-/* Said before the connection is closed, and it may be tried again. */
+/* The server closes the connection after these.  The request may be tried
+ * again on another one. */
 static const char *const farewells[] = {
 	"too many clients",
 	"too many clients from your address",
@@ -54,7 +55,8 @@ kv_status_of(const struct reply_line *line)
 enum kv_status
 kv_status_worse(enum kv_status a, enum kv_status b)
 {
-	/* Not reachable says most: the rest was not even tried. */
+	/* KV_UNREACHABLE tells most: of the rest nobody knows whether it was
+	 * done. */
 	if (a == KV_UNREACHABLE || b == KV_UNREACHABLE)
 		return KV_UNREACHABLE;
 	return a > b ? a : b;

@@ -1,5 +1,5 @@
 /*
- * What kv exits with; kv(1) says the same.
+ * What kv exits with.  kv(1) says the same.
  */
 
 #ifndef KV_KV_STATUS_H
@@ -9,17 +9,17 @@
 
 enum kv_status {
 	KV_DONE = 0, /* or found */
-	KV_NOT_FOUND = 1, /* or a condition that did not hold */
+	KV_NOT_FOUND = 1, /* or a condition did not hold */
 	KV_USAGE = 2,
 	KV_UNREACHABLE = 3, /* no server, no answer in time, or nonsense */
 	KV_REFUSED = 4, /* the server answered with an error */
 	KV_FAILED = 5, /* memory, standard input or standard output */
 };
 
-/* What a status line makes of it. */
+/* The exit status for a status line of the server. */
 enum kv_status kv_status_of(const struct reply_line *);
 
-/* Does this status line say that the server closes the connection? */
+/* Does the server close the connection after this status line? */
 bool kv_status_is_farewell(const struct reply_line *);
 
 /* Of two, the one to exit with. */

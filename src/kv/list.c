@@ -1,10 +1,7 @@
 /*
- * list: replies of any length, printed as they come.
+ * list: replies of any length, printed while they come in.
  */
 
-#include <string.h>
-
-#include "kv/kv_commands.h"
 #include "kv/json.h"
 #include "kv/list.h"
 
@@ -35,7 +32,8 @@ ask(struct kv *kv, const struct bytes *args, size_t n)
 
 typedef void print_line(struct kv *, const struct bytes *words);
 
-/* With -j, an array (or what the brackets say), an element a line. */
+/* With -j, prints an array or an object, as the brackets say, with each
+ * element on a line. */
 static enum kv_status
 run(struct kv *kv, size_t width, const char *brackets, print_line *print)
 {
@@ -117,7 +115,8 @@ enum kv_status
 list_pairs(struct kv *kv, const struct bytes *args, size_t n)
 {
 	ask(kv, args, n);
-	/* The names of STATS are plain, and can be the names of an object. */
+	/* STATS takes no bucket.  Its names are plain, so they can be the
+	 * member names of an object. */
 	if (n == 0)
 		return run(kv, 2, "{}", print_stat);
 	return run(kv, 2, "[]", print_entry);

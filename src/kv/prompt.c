@@ -1,11 +1,12 @@
 /*
- * prompt: a person and a server.
+ * prompt: reads requests, sends them, and prints the replies.
  *
- * The connection is closed when something goes wrong, and opened again for
- * the next request.  Replies are waited for; events, and what else comes
- * unasked, are printed while the person thinks.  Ctrl-C ends neither kv nor,
- * at the prompt, the connection; during a reply, which may be a long one, it
- * ends the connection.
+ * When the connection fails it is closed, and the next request opens another.
+ * After each request kv waits for the reply.  Events, and whatever else the
+ * server sends without being asked, are printed while kv waits at the prompt.
+ *
+ * Ctrl-C does not end kv.  At the prompt it discards the line; during a reply
+ * it closes the connection, because the rest of the reply may be long.
  */
 
 #include <sys/signalfd.h>
@@ -23,12 +24,11 @@
 #include "kv/kv.h"
 #include "kv/prompt.h"
 #include "proto/command.h"
-#include "proto/words.h"
 
 struct prompt {
 	struct kv *kv;
-	struct buf words;
-	int signal_fd; /* SIGINT */
+	struct buf words; /* of the line that was read */
+	int signal_fd; /* signalfd(2) for SIGINT */
 };
 
 void
@@ -60,7 +60,8 @@ disconnect(struct prompt *p)
 	kv_conn_close(&p->kv->conn);
 }
 
-/* Prints what has come; the number of lines, or -1 when that was all. */
+/* Prints the lines that have come.  Returns how many, or -1 if the connection
+ * is closed now. */
 static int
 print_unasked(struct prompt *p)
 {
@@ -72,7 +73,7 @@ print_unasked(struct prompt *p)
 	result = kv_conn_receive_some(c);
 	while (result != KV_CONN_LOST &&
 	    (result = kv_conn_take(c, &line)) > KV_CONN_AGAIN) {
-		/* Over the prompt. */
+		/* The first line goes over the prompt. */
 		if (n++ == 0)
 			buf_append_text(&p->kv->out.buf, "\r");
 		print_line(p, &line);
@@ -86,7 +87,7 @@ print_unasked(struct prompt *p)
 	return n;
 }
 
-/* Is there a SIGINT?  Then it is one no more. */
+/* Was there a SIGINT?  It is taken from the queue. */
 static bool
 take_interrupt(struct prompt *p)
 {
@@ -110,7 +111,7 @@ prompt_wait(struct prompt *p)
 			return PROMPT_INTERRUPTED;
 		if (pfds[1].fd != -1 && pfds[1].revents != 0 &&
 		    print_unasked(p) != 0)
-			return PROMPT_SAID;
+			return PROMPT_PRINTED;
 		if (pfds[0].revents != 0)
 			return PROMPT_INPUT;
 	}
@@ -127,7 +128,7 @@ connect_again(struct prompt *p)
 	return false;
 }
 
-/* The next line of a reply, which Ctrl-C gives up. */
+/* Waits for the next line of a reply, until Ctrl-C. */
 static enum kv_conn_result
 next_line(struct prompt *p, struct reply_line *line)
 {
@@ -150,7 +151,7 @@ next_line(struct prompt *p, struct reply_line *line)
 	return result;
 }
 
-/* Prints a reply, or only waits for its end. */
+/* Waits for a whole reply, and prints it if that is wanted. */
 static bool
 read_reply(struct prompt *p, bool print, struct reply_line *line)
 {
@@ -167,7 +168,7 @@ read_reply(struct prompt *p, bool print, struct reply_line *line)
 	}
 }
 
-/* Nothing else would tell the person what happens now. */
+/* The server does not answer a SUBSCRIBE that it grants. */
 static void
 say_watching(struct prompt *p)
 {
@@ -175,13 +176,14 @@ say_watching(struct prompt *p)
 		words_get(&p->words)[1] };
 
 	buf_append_text(&p->kv->out.buf,
-	    "Watching: changes are printed as they come.  To end it: ");
+	    "Watching: changes are printed as they happen.  To stop: ");
 	output_line(&p->kv->out, words, 2);
 }
 
 /*
- * SUBSCRIBE, if it is granted, is answered by nothing: the PING that was
- * sent after it tells.
+ * Reads what follows SUBSCRIBE and PING.  If SUBSCRIBE was granted, the first
+ * status line is the OK of PING; otherwise it is the refusal, and the answer
+ * to PING follows.
  */
 static bool
 read_subscribed(struct prompt *p, struct reply_line *line)
@@ -198,7 +200,7 @@ read_subscribed(struct prompt *p, struct reply_line *line)
 	return read_reply(p, false, &pong);
 }
 
-/* After UNKNOWN COMMAND: what would have been right. */
+/* Prints the usage of the command after UNKNOWN COMMAND. */
 static void
 explain(struct prompt *p)
 {
@@ -241,13 +243,14 @@ ask(struct prompt *p)
 	}
 	if (line.status == REPLY_UNKNOWN_COMMAND)
 		explain(p);
-	/* COMMIT has more than one; what is late comes while we wait. */
+	/* COMMIT is answered by several replies.  Those that have not come yet
+	 * are printed at the prompt. */
 	while (kv_conn_take(c, &line) > KV_CONN_AGAIN)
 		print_line(p, &line);
 	output_flush(&p->kv->out);
 }
 
-/* Returns false when the person has had enough. */
+/* Carries out a line.  Returns false if it ends the prompt. */
 static bool
 take_line(struct prompt *p, struct buf *line)
 {
@@ -258,10 +261,7 @@ take_line(struct prompt *p, struct buf *line)
 	if (buf_failed(&p->words))
 		err(KV_FAILED, NULL);
 	if (result != WORDS_OK) {
-		warnx("%s",
-		    result == WORDS_UNBALANCED	   ? "unbalanced quotes" :
-			result == WORDS_BAD_ESCAPE ? "bad escape" :
-						     "too many words");
+		warnx("%s", kv_words_error(result));
 		return true;
 	}
 	if (words_count(&p->words) == 0)
@@ -282,8 +282,8 @@ prompt_run(struct kv *kv, prompt_read *read, void *state)
 	sigset_t set;
 
 	buf_init(&line);
-	/* Ctrl-C throws away what was typed, after it was seen to be there: one
-	 * who reads it must not wait. */
+	/* Ctrl-C makes the terminal discard what was typed.  If that happens
+	 * between poll(2) and read(2), read(2) would block. */
 	startup_terminal();
 	kv_connect(kv);
 	sigemptyset(&set);

@@ -1,5 +1,5 @@
 /*
- * raw: what nc(1) does, and an exit status.
+ * raw: sends and prints like nc(1), but with an exit status.
  */
 
 #include <err.h>
@@ -12,19 +12,19 @@
 #include "kv/kv.h"
 #include "kv/raw.h"
 
-/* Read ahead of what the server takes. */
+/* Bytes of input that may wait until the server takes them. */
 #define RAW_AHEAD ((size_t)64 << 10)
 
 struct raw {
 	struct kv *kv;
-	bool done; /* all has been sent */
 	bool end; /* of the input */
-	bool asked; /* something was sent */
-	bool answered; /* something came */
+	bool done; /* all of the input is sent */
+	bool asked; /* a reply is due */
+	bool answered; /* a line has come */
 	enum kv_status status;
 };
 
-/* One read(2) of standard input. */
+/* Reads once from standard input. */
 static void
 read_input(struct raw *r)
 {
@@ -36,7 +36,7 @@ read_input(struct raw *r)
 	n = read(STDIN_FILENO, to, RAW_AHEAD);
 	if (n > 0) {
 		buf_commit(&r->kv->conn.out, (size_t)n);
-		/* Empty lines are not answered. */
+		/* A blank line is not a request. */
 		while (n > 0 && !r->asked)
 			r->asked = to[--n] > ' ';
 	} else if (n == 0)
@@ -66,7 +66,7 @@ print_lines(struct raw *r)
 		kv_lost(r->kv);
 }
 
-/* Waits, and does what can be done. */
+/* Waits until something can be read or written, and does that. */
 static enum kv_conn_result
 turn(struct raw *r)
 {
@@ -79,7 +79,7 @@ turn(struct raw *r)
 		pfds[0].events |= POLLOUT;
 	if (!r->end && buf_size(&c->out) < RAW_AHEAD)
 		pfds[1].fd = STDIN_FILENO;
-	/* Nobody knows how long standard input takes. */
+	/* There is no deadline for standard input. */
 	if (r->done || buf_size(&c->out) > 0)
 		deadline_ms = clock_ms() + c->timeout_ms;
 	if (io_poll(pfds, 3, deadline_ms) == IO_AGAIN)

@@ -1,5 +1,5 @@
 /*
- * raw: what nc(1) does, and an exit status.
+ * raw: sends and prints like nc(1), but with an exit status.
  */
 
 #ifndef KV_RAW_H
@@ -11,8 +11,9 @@
 struct kv;
 
 /*
- * Sends the words as one request, or, when there are none, standard input as
- * it is; prints all that the server says.  The worst of the statuses.
+ * Sends the words as one request, or, if there are none, standard input as it
+ * is.  Prints all that the server says.  Returns the worst exit status of all
+ * replies.
  */
 enum kv_status raw_run(struct kv *, const struct bytes *args, size_t n);
 

@@ -1,10 +1,10 @@
 /*
- * watch: a subscription that outlives its connections.
+ * watch: a subscription that is renewed when its connection is lost.
  *
- * SUBSCRIBE is answered by nothing when it is granted, so a PING follows:
- * its OK says that the subscription stands.  Another PING goes out whenever
- * nothing has come for as long as an answer may take, so that a server that
- * is gone without a word is found out.
+ * The server does not answer a SUBSCRIBE that it grants, so a PING follows:
+ * its OK means that the subscription has begun.  Another PING is sent when
+ * nothing has come for the time that an answer may take, to find out if the
+ * server has gone without closing the connection.
  */
 
 #include <err.h>
@@ -13,7 +13,6 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "kv/kv_commands.h"
 #include "kv/json.h"
 #include "kv/kv.h"
 #include "kv/watch.h"
@@ -22,22 +21,23 @@
 #define RETRY_MAX_MS 5000
 
 enum watch_next {
-	WATCH_ON,
-	WATCH_RETRY, /* on another connection */
-	WATCH_OVER, /* `status` says how */
+	WATCH_ON, /* go on */
+	WATCH_RETRY, /* go on with another connection */
+	WATCH_OVER, /* exit with `status` */
 };
 
 struct watch {
 	struct kv *kv;
 	struct bytes bucket;
-	bool was_on; /* a subscription stood, now or before */
-	bool on; /* one stands */
-	bool pinged; /* an answer is due */
-	int retry_ms;
+	bool on; /* there is a subscription */
+	bool was_on; /* there is one, or there was one before */
+	bool pinged; /* the answer to a PING is due */
+	int retry_ms; /* the wait before the next connection */
 	enum kv_status status;
 };
 
-/* Waits for one or two; nobody may be left to read what is printed. */
+/* Waits for the descriptor, and ends kv if nobody reads its output any more.
+ * fd -1: only waits. */
 static int
 wait_for(int fd, int64_t deadline_ms)
 {
@@ -115,7 +115,7 @@ take_event(struct watch *w)
 	return over(w, KV_NOT_FOUND);
 }
 
-/* The answer to SUBSCRIBE, if it was refused, or to PING. */
+/* Takes a status line: the answer to PING, or a refusal of SUBSCRIBE. */
 static enum watch_next
 take_status(struct watch *w, const struct reply_line *line)
 {
@@ -144,11 +144,11 @@ lost(struct watch *w)
 {
 	if (!w->was_on)
 		kv_lost(w->kv);
-	warnx("%s; trying again", w->kv->conn.error);
+	warnx("%s; connecting again", w->kv->conn.error);
 	return WATCH_RETRY;
 }
 
-/* All lines that have come. */
+/* Takes all lines that have come. */
 static enum watch_next
 take_lines(struct watch *w)
 {
@@ -175,7 +175,7 @@ ping(struct watch *w)
 	w->pinged = true;
 }
 
-/* Waits for something to come. */
+/* Waits until something comes, and receives it. */
 static enum watch_next
 receive(struct watch *w)
 {

@@ -1,5 +1,5 @@
 /*
- * watch: a subscription that outlives its connections.
+ * watch: a subscription that is renewed when its connection is lost.
  */
 
 #ifndef KV_WATCH_H
@@ -11,8 +11,9 @@
 struct kv;
 
 /*
- * Prints the events of a bucket until it is dropped (KV_NOT_FOUND).  Says on
- * standard error when events may have been missed.
+ * Prints the events of a bucket until it is dropped, and then returns
+ * KV_NOT_FOUND.  Prints a message on standard error when events may have been
+ * missed.
  */
 enum kv_status watch_run(struct kv *, const struct bytes *args, size_t n);
 

@@ -1,5 +1,5 @@
 /*
- * conn: bytes out, bytes in.  Runs in kvbench.
+ * bench_conn: sends requests and receives replies.  Runs in kvbench.
  */
 
 #include <sys/socket.h>
@@ -12,7 +12,7 @@
 #include "common/io.h"
 #include "kvbench/bench_conn.h"
 
-/* As much as a server may have sent at once. */
+/* Enough for what a server sends at a time. */
 #define READ_SIZE 65536
 
 int
@@ -39,10 +39,10 @@ bench_conn_clear(struct bench_conn *c)
 }
 
 int
-bench_conn_open(struct bench_conn *c, const struct server *target,
+bench_conn_open(struct bench_conn *c, const struct server *server,
     int timeout_ms)
 {
-	c->fd = server_connect(target, timeout_ms);
+	c->fd = server_connect(server, timeout_ms);
 	return c->fd == -1 ? -1 : 0;
 }
 

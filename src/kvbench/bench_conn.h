@@ -1,6 +1,6 @@
 /*
  * One client: a connection, the requests under way on it, and the bytes that
- * have not gone out yet.
+ * are not sent yet.
  */
 
 #ifndef KVBENCH_BENCH_CONN_H
@@ -18,41 +18,44 @@
 #include "kvbench/server.h"
 
 struct bench_conn {
-	TAILQ_ENTRY(bench_conn) ready; /* load's: it has room for a request */
-	bool is_ready; /* on that list */
-	bool is_dirty; /* load's: it has something to send */
-	bool is_blocked; /* waits until it can be written to */
+	/* These four are bench_load's. */
+	TAILQ_ENTRY(bench_conn) ready; /* another request can be sent */
+	bool is_ready; /* it is on that list */
+	bool is_dirty; /* it has something to send */
+	bool is_blocked; /* it waits until the socket can be written to */
 	int fd; /* or -1 */
 	struct buf out;
 	struct parser parser;
-	struct request *requests; /* a ring of `depth` */
-	size_t depth, first, n;
+	struct request *requests; /* under way: a ring buffer */
+	size_t depth, first, n; /* its capacity, start and size */
 };
 
 enum bench_conn_result {
 	BENCH_CONN_OK,
-	BENCH_CONN_BLOCKED, /* the rest has to wait for the socket */
-	BENCH_CONN_ENDED, /* by the server */
-	BENCH_CONN_FAILED, /* errno says why */
+	BENCH_CONN_BLOCKED, /* the socket is not ready for (all of) it */
+	BENCH_CONN_ENDED, /* the server has closed the connection */
+	BENCH_CONN_FAILED, /* see errno */
 };
 
-/* Returns -1 without memory. */
+/* `depth` is the most requests under way.  Returns -1 if memory is short. */
 int bench_conn_init(struct bench_conn *, const struct workload *, size_t depth);
-/* Closes, and frees the memory. */
+/* Closes the connection and frees the memory. */
 void bench_conn_clear(struct bench_conn *);
 
-/* As server_connect; -1 with errno. */
+/* Connects as server_connect does.  Returns 0, or -1 with errno. */
 int bench_conn_open(struct bench_conn *, const struct server *, int timeout_ms);
-/* Forgets the requests under way. */
+/* Closes the connection and drops the requests under way. */
 void bench_conn_close(struct bench_conn *);
 
-/* Adds a request, which is copied; there is room for it. */
+/* Adds a copy of the request.  There must be fewer than `depth`. */
 void bench_conn_push(struct bench_conn *, const struct request *);
-/* The oldest, which is answered next; then it is answered. */
+/* The oldest request, which the server answers next; and its removal when it
+ * is answered. */
 const struct request *bench_conn_peek(const struct bench_conn *);
 void bench_conn_pop(struct bench_conn *);
 
-/* Sends what it can; receives once, into the parser. */
+/* Send what the socket takes, or receive once into the parser, without
+ * waiting. */
 enum bench_conn_result bench_conn_flush(struct bench_conn *);
 enum bench_conn_result bench_conn_receive(struct bench_conn *);
 

@@ -1,6 +1,6 @@
 /*
- * load: an event loop that keeps a server busy.  Runs in kvbench, once per
- * thread; the server is trusted for nothing.
+ * bench_load: an event loop that keeps a server busy.  Runs in each thread of
+ * kvbench.  The server is not trusted.
  */
 
 #include <sys/epoll.h>
@@ -18,7 +18,7 @@
 #include "kvbench/bench_load.h"
 
 #define EVENTS_MAX 256
-/* How often `stop`, `failed` and the timeout are looked at. */
+/* How often `stop`, `failed` and the timeout are checked. */
 #define TICK_MS 50
 #define NS_PER_MS INT64_C(1000000)
 #define NS_PER_S INT64_C(1000000000)
@@ -32,7 +32,7 @@ bench_load_clock_ns(void)
 	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
-/* The first failure is the one that is told. */
+/* Only the first failure is reported. */
 __attribute__((format(printf, 3, 4))) static void
 fail(struct bench_load *l, int status, const char *format, ...)
 {
@@ -50,7 +50,7 @@ fail(struct bench_load *l, int status, const char *format, ...)
 static void
 fail_at(struct bench_load *l, int status, const char *what)
 {
-	fail(l, status, "%s: %s: %s", l->shared->target->text, what,
+	fail(l, status, "%s: %s: %s", l->shared->server->text, what,
 	    strerror(errno));
 }
 
@@ -118,14 +118,15 @@ open_conn(struct bench_load *l, struct bench_conn *c, int timeout_ms)
 {
 	if (c->fd != -1)
 		return true;
-	if (bench_conn_open(c, l->shared->target, timeout_ms) == -1) {
+	if (bench_conn_open(c, l->shared->server, timeout_ms) == -1) {
 		fail_at(l, EX_UNAVAILABLE, "cannot connect");
 		return false;
 	}
 	return watch(l, c, EPOLL_CTL_ADD);
 }
 
-/* What the server has last complained about tells more than its end. */
+/* An error that the server reported before tells more than the end of the
+ * connection. */
 static void
 fail_conn(struct bench_load *l, enum bench_conn_result result)
 {
@@ -133,7 +134,7 @@ fail_conn(struct bench_load *l, enum bench_conn_result result)
 						       strerror(errno);
 
 	fail(l, EX_UNAVAILABLE, "%s: connection lost: %s%s%s",
-	    l->shared->target->text, why,
+	    l->shared->server->text, why,
 	    l->tally.error[0] == '\0' ? "" : ", after: ", l->tally.error);
 }
 
@@ -182,7 +183,8 @@ start(struct bench_load *l, struct bench_conn *c, int64_t start_ns)
 		l->heard_ns = l->now_ns;
 }
 
-/* A closed loop: as many as may be under way, when none is any more. */
+/* Of a closed loop: starts as many requests as may be under way, when none is
+ * any more. */
 static void
 refill(struct bench_load *l, struct bench_conn *c)
 {
@@ -225,7 +227,8 @@ start_one_due(struct bench_load *l, struct bench_conn *c)
 	make_ready(l, c);
 }
 
-/* An open loop: all whose time has come, on the connections in turn. */
+/* Of an open loop: starts all requests that are due, on the connections in
+ * turn. */
 static void
 start_due(struct bench_load *l)
 {
@@ -241,7 +244,8 @@ start_due(struct bench_load *l)
 	}
 }
 
-/* Wakes the loop when the next one is due and can be sent. */
+/* Makes the event loop wake when the next request is due, if it can be sent
+ * then. */
 static void
 set_timer(struct bench_load *l)
 {
@@ -267,7 +271,7 @@ fail_reply(struct bench_load *l, struct bench_conn *c)
 	tally_print(said, c->parser.line.text);
 	fail(l, EX_PROTOCOL,
 	    "%s: wrong reply to %s key:%012llu (value of %zu bytes): %s",
-	    l->shared->target->text, mix_name(request->op),
+	    l->shared->server->text, mix_name(request->op),
 	    (unsigned long long)request->key, request->size, said);
 }
 
@@ -289,7 +293,7 @@ note(struct bench_load *l, struct bench_conn *c, enum verdict verdict)
 		t->absent++;
 		if (l->shared->must_exist) {
 			fail(l, EX_PROTOCOL, "%s: key:%012llu is missing",
-			    l->shared->target->text,
+			    l->shared->server->text,
 			    (unsigned long long)request->key);
 			return;
 		}
@@ -302,7 +306,7 @@ note(struct bench_load *l, struct bench_conn *c, enum verdict verdict)
 	    (uint64_t)l->now_ns - request->start_ns);
 }
 
-/* Takes all replies that have come. */
+/* Takes all complete replies. */
 static void
 take_replies(struct bench_load *l, struct bench_conn *c)
 {
@@ -323,7 +327,7 @@ take_replies(struct bench_load *l, struct bench_conn *c)
 	}
 }
 
-/* Before it ends, a server may say why. */
+/* A server may send the reason before it closes the connection. */
 static void
 take_unasked(struct bench_load *l, struct bench_conn *c)
 {
@@ -333,8 +337,8 @@ take_unasked(struct bench_load *l, struct bench_conn *c)
 		return;
 	l->tally.error[0] = '\0';
 	note_error(l, p->line.text);
-	fail(l, EX_UNAVAILABLE, "%s: it says, unasked: %s",
-	    l->shared->target->text, l->tally.error);
+	fail(l, EX_UNAVAILABLE, "%s: the server says without a request: %s",
+	    l->shared->server->text, l->tally.error);
 }
 
 static void
@@ -371,7 +375,7 @@ handle(struct bench_load *l, struct bench_conn *c, uint32_t events)
 		make_ready(l, c);
 }
 
-/* The loop */
+/* The event loop */
 
 static bool
 is_over(const struct bench_load *l)
@@ -402,12 +406,12 @@ run_once(struct bench_load *l)
 	if (l->in_flight > 0 &&
 	    l->now_ns - l->heard_ns > l->shared->timeout_ms * NS_PER_MS)
 		fail(l, EX_UNAVAILABLE, "%s: no reply for %d seconds",
-		    l->shared->target->text, l->shared->timeout_ms / 1000);
+		    l->shared->server->text, l->shared->timeout_ms / 1000);
 }
 
 /*
- * What was due and could not be sent has waited so long at least: leaving it
- * out would hide the worst.
+ * A request that was due but could not be sent has waited at least until the
+ * end of the phase.  The worst latencies would be hidden without it.
  */
 static void
 count_unsent(struct bench_load *l)

@@ -1,16 +1,16 @@
 /*
- * options: what to ask, how often and of whom.  Runs in kvbench.
+ * bench_options: which requests to send, how many, and to which server.  Runs
+ * in kvbench.
  */
 
 #include <err.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <unistd.h>
 
+#include "common/number.h"
 #include "kvbench/bench_load.h"
 #include "kvbench/bench_options.h"
 
@@ -18,13 +18,14 @@
 #define DEPTH_MAX 100000
 #define THREADS_MAX 64
 #define SECONDS_MAX 86400.0
+#define TIMEOUT_MAX 3600.0
 #define RATE_MAX 1e8
-/* A bucket's name is one bare word. */
+#define DECIMAL_MIN 0.001 /* of seconds and of the rate */
 #define BUCKET_MAX 255
 
 static const char flags[] = "CFP:S:T:VW:b:c:d:h:jk:m:n:p:qr:s:t:u:w:x:";
 
-/* No letter: -h is the host. */
+/* --help has no letter, because -h is the host. */
 #define HELP 256
 
 static const struct option long_flags[] = {
@@ -54,7 +55,7 @@ usage(void)
 	exit(EX_USAGE);
 }
 
-/* All that was asked for is printed. */
+/* Exits after --help and -V. */
 __attribute__((noreturn)) static void
 leave(void)
 {
@@ -64,33 +65,28 @@ leave(void)
 }
 
 static uint64_t
-parse_number(int option, uint64_t min, uint64_t max)
+parse_number(int option, int64_t min, int64_t max)
 {
-	unsigned long long n = 0;
-	char *end = optarg;
+	int64_t n;
 
-	errno = 0;
-	if (*optarg >= '0' && *optarg <= '9')
-		n = strtoull(optarg, &end, 10);
-	if (end == optarg || *end != '\0' || errno != 0 || n < min || n > max)
-		errx(EX_USAGE, "-%c: a number from %llu to %llu: %s", option,
-		    (unsigned long long)min, (unsigned long long)max, optarg);
-	return n;
+	if (!number_in_range(optarg, min, max, &n))
+		errx(EX_USAGE, "-%c: not a number from %lld to %lld: %s",
+		    option, (long long)min, (long long)max, optarg);
+	return (uint64_t)n;
 }
 
 static double
 parse_decimal(int option, double max)
 {
-	char *end;
-	double n = strtod(optarg, &end);
+	double n;
 
-	if (end == optarg || *end != '\0' || !(n > 0) || n > max)
-		errx(EX_USAGE, "-%c: a number above 0, up to %.0f: %s", option,
-		    max, optarg);
+	if (!number_decimal_in_range(optarg, DECIMAL_MIN, max, &n))
+		errx(EX_USAGE, "-%c: not a number from %g to %.0f: %s", option,
+		    DECIMAL_MIN, max, optarg);
 	return n;
 }
 
-/* What has a syntax of its own. */
+/* An option that has a syntax of its own. */
 static void
 take_word(struct bench_options *o, int option)
 {
@@ -98,31 +94,32 @@ take_word(struct bench_options *o, int option)
 	case 'd':
 		if (!keys_parse(optarg, &o->order, &o->exponent))
 			errx(EX_USAGE,
-			    "-d: uniform, sequential, zipf or zipf:exponent: "
-			    "%s",
+			    "-d: not uniform, sequential, zipf or "
+			    "zipf:exponent: %s",
 			    optarg);
 		break;
 	case 'm':
 		if (!mix_parse(&o->mix, optarg))
 			errx(EX_USAGE,
-			    "-m: get, put, delete, ping, echo, or weights as "
-			    "in get=90,put=10: %s",
+			    "-m: not get, put, delete, ping or echo, nor "
+			    "weights as in get=90,put=10: %s",
 			    optarg);
 		break;
 	case 's':
 		if (!values_parse(optarg, &o->size_min, &o->size_max))
-			errx(EX_USAGE, "-s: a size or two, as in 16-1k: %s",
+			errx(EX_USAGE, "-s: not a size, or two as in 16-1k: %s",
 			    optarg);
 		break;
 	case 'x':
 		if ((o->protocol = protocol_find(optarg)) == NULL)
-			errx(EX_USAGE, "-x: kvd, resp, memcached or echo: %s",
-			    optarg);
+			errx(EX_USAGE,
+			    "-x: not kvd, resp, memcached or echo: %s", optarg);
 		break;
 	case 'b':
 		if (optarg[0] == '\0' || strlen(optarg) > BUCKET_MAX ||
 		    strpbrk(optarg, "\" \t\r\n") != NULL)
-			errx(EX_USAGE, "-b: one bare word: %s", optarg);
+			errx(EX_USAGE,
+			    "-b: not a name that needs no quotes: %s", optarg);
 		o->bucket = optarg;
 		break;
 	}
@@ -136,7 +133,7 @@ take_number(struct bench_options *o, int option)
 		o->depth = parse_number(option, 1, DEPTH_MAX);
 		break;
 	case 'S':
-		o->seed = parse_number(option, 0, UINT64_MAX);
+		o->seed = parse_number(option, 0, INT64_MAX);
 		break;
 	case 'T':
 		o->threads = parse_number(option, 1, THREADS_MAX);
@@ -148,11 +145,11 @@ take_number(struct bench_options *o, int option)
 		o->keys = parse_number(option, 1, KEYS_MAX);
 		break;
 	case 'n':
-		o->requests = parse_number(option, 0, BENCH_LOAD_UNLIMITED - 1);
+		o->requests = parse_number(option, 0, INT64_MAX);
 		break;
 	case 'W':
 		o->timeout_ms =
-		    (int)(parse_decimal(option, 3600) * 1000 + 0.999);
+		    (int)(parse_decimal(option, TIMEOUT_MAX) * 1000);
 		break;
 	case 'r':
 		o->rate = parse_decimal(option, RATE_MAX);
@@ -202,29 +199,28 @@ take(struct bench_options *o, int option)
 	}
 }
 
-/* What each may be, and not together. */
+/* Exits if the options do not go together; sets what follows from them. */
 static void
 check(struct bench_options *o)
 {
+	char error[TARGET_ERROR_SIZE];
 	size_t i;
 
-	if (o->path != NULL && (o->host != NULL || o->port != NULL))
-		errx(EX_USAGE, "-u: not with -h and -p");
+	target_init(&o->target, o->protocol->port);
+	if (!target_set(&o->target, o->host, o->port, o->path, error))
+		errx(EX_USAGE, "%s", error);
 	if (o->churn && o->depth > 1)
-		errx(EX_USAGE, "-C: one request a connection, not -P");
+		errx(EX_USAGE,
+		    "-C excludes -P: each connection is for one request");
 	if (o->threads > o->clients)
-		errx(EX_USAGE, "-T: no more threads than clients");
+		errx(EX_USAGE, "-T: more threads than clients");
 	for (i = 0; i < OP_COUNT; i++)
 		if (mix_has(&o->mix, (enum op)i) &&
 		    (o->protocol->ops & 1u << i) == 0)
-			errx(EX_USAGE, "-m: %s has no %s", o->protocol->name,
-			    mix_name((enum op)i));
+			errx(EX_USAGE, "-m: the protocol %s has no %s",
+			    o->protocol->name, mix_name((enum op)i));
 	if (o->requests == BENCH_LOAD_UNLIMITED && o->seconds == 0)
 		o->seconds = 10;
-	if (o->host == NULL)
-		o->host = "127.0.0.1";
-	if (o->port == NULL)
-		o->port = o->protocol->port;
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * kvbench's command line.
+ * The command line of kvbench.
  */
 
 #ifndef KVBENCH_BENCH_OPTIONS_H
@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/target.h"
 #include "kvbench/keys.h"
 #include "kvbench/mix.h"
 #include "kvbench/protocol.h"
 
 struct bench_options {
 	const struct protocol *protocol;
-	const char *host, *port; /* or */
-	const char *path; /* of a Unix socket */
+	struct target target;
 	const char *bucket;
 	struct mix mix;
 	enum keys_order order;
@@ -24,16 +24,17 @@ struct bench_options {
 	uint64_t keys;
 	size_t size_min, size_max; /* of values */
 	size_t clients, depth, threads;
-	uint64_t requests; /* BENCH_LOAD_UNLIMITED */
+	uint64_t requests; /* BENCH_LOAD_UNLIMITED: no limit */
 	double seconds; /* 0: no limit */
 	double warm_up_s;
-	double rate; /* requests a second, of all; 0: a closed loop */
+	double rate; /* requests a second of all clients; 0: closed loop */
 	uint64_t seed;
 	int timeout_ms;
+	const char *host, *port, *path; /* as given, or NULL; see target */
 	bool churn, fill, json, quiet;
 };
 
-/* Exits on what is wrong, and after -V. */
+/* Exits with EX_USAGE if an option is wrong, and after --help and -V. */
 void bench_options_parse(struct bench_options *, int argc, char *argv[]);
 
 #endif

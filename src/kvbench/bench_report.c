@@ -1,5 +1,5 @@
 /*
- * report: figures in words and in JSON.  Runs in kvbench.
+ * bench_report: results in words and in JSON.  Runs in kvbench.
  */
 
 #include <string.h>
@@ -10,8 +10,8 @@
 #define US(ns) ((double)(ns) / 1000)
 
 static const struct {
-	const char *title; /* of a column */
-	const char *name; /* of a member */
+	const char *title; /* of a column of the text */
+	const char *name; /* of a member of the JSON object */
 	unsigned int per_mille;
 } quantiles[] = {
 	{ "p50", "p50", 500 },
@@ -46,7 +46,7 @@ print_setting(FILE *f, const struct bench_options *o,
 	char mix[128];
 
 	mix_print(&o->mix, mix, sizeof(mix));
-	fprintf(f, "%s at %s: %s, %zu client%s", o->protocol->name, r->target,
+	fprintf(f, "%s at %s: %s, %zu client%s", o->protocol->name, r->server,
 	    mix, o->clients, o->clients == 1 ? "" : "s");
 	if (o->churn)
 		fprintf(f, ", a connection for each request");
@@ -140,7 +140,7 @@ json_string(FILE *f, const char *text)
 		if (*p == '"' || *p == '\\')
 			fprintf(f, "\\%c", *p);
 		else if (*p < ' ' || *p > '~')
-			/* Of a path, whose encoding nobody knows. */
+			/* The encoding of a path is not known. */
 			fprintf(f, "\\u%04x", *p);
 		else
 			fputc(*p, f);
@@ -168,7 +168,7 @@ json_setting(FILE *f, const struct bench_options *o,
 
 	mix_print(&o->mix, mix, sizeof(mix));
 	fprintf(f, "\"protocol\":\"%s\",\"server\":", o->protocol->name);
-	json_string(f, r->target);
+	json_string(f, r->server);
 	fprintf(f,
 	    ",\"mix\":\"%s\",\"clients\":%zu,\"in_flight\":%zu,"
 	    "\"threads\":%zu,\"churn\":%s,\"wanted_per_second\":%.3f",

@@ -1,5 +1,5 @@
 /*
- * The figures, for people or for programs.
+ * The results of a run, for people or for programs.
  */
 
 #ifndef KVBENCH_BENCH_REPORT_H
@@ -11,7 +11,7 @@
 
 void bench_report_text(FILE *, const struct bench_options *,
     const struct bench_result *);
-/* One JSON object (RFC 8259) and a newline. */
+/* Prints one JSON object (RFC 8259) and a newline. */
 void bench_report_json(FILE *, const struct bench_options *,
     const struct bench_result *);
 

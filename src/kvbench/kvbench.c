@@ -1,5 +1,5 @@
 /*
- * kvbench: the order of things.
+ * kvbench: reads the options, runs the load, and prints the report.
  */
 
 #include <err.h>
@@ -11,7 +11,7 @@
 #include "kvbench/kvbench.h"
 #include "kvbench/bench_report.h"
 
-/* The server has answered some requests with an error. */
+/* Exit status: the server answered some requests with an error. */
 #define KVBENCH_ERRORS 1
 
 int
@@ -25,7 +25,7 @@ kvbench_main(int argc, char *argv[])
 	if ((result = malloc(sizeof(*result))) == NULL)
 		errx(EX_OSERR, "out of memory");
 	status = bench_run(&options, result);
-	/* Of a run that has failed figures would mislead. */
+	/* The figures of a run that failed would mislead. */
 	if (status == EX_OK) {
 		if (options.json)
 			bench_report_json(stdout, &options, result);

@@ -1,5 +1,5 @@
 /*
- * probe: the first question.  Runs in kvbench; the server may be anything.
+ * probe: the first request.  Runs in kvbench.  The server may be anything.
  */
 
 #include <errno.h>
@@ -14,7 +14,8 @@
 #include "kvbench/probe.h"
 #include "kvbench/tally.h"
 
-/* Waits for one reply; the connection's result, or BENCH_CONN_BLOCKED: too late. */
+/* Waits for one reply.  Returns the result of the connection;
+ * BENCH_CONN_BLOCKED: the reply did not come in time. */
 static enum bench_conn_result
 await(struct bench_conn *c, int64_t deadline_ms, enum verdict *verdict)
 {
@@ -38,7 +39,7 @@ await(struct bench_conn *c, int64_t deadline_ms, enum verdict *verdict)
 	}
 }
 
-/* Do the keys need a bucket?  It is made if it is not there. */
+/* The request that creates the bucket, if the mix needs one; else a PING. */
 static enum op
 first_op(const struct workload *w)
 {
@@ -59,7 +60,7 @@ judge(struct bench_conn *c, enum verdict verdict, const char *protocol,
 		return EX_OK;
 	tally_print(said, c->parser.line.text);
 	if (verdict == VERDICT_ERROR) {
-		snprintf(error, size, "it says: %s", said);
+		snprintf(error, size, "the server says: %s", said);
 		return EX_UNAVAILABLE;
 	}
 	snprintf(error, size, "this server does not speak %s; it says: %s",
@@ -79,11 +80,11 @@ ask(struct bench_conn *c, const struct workload *w, int timeout_ms, char *error,
 	case BENCH_CONN_OK:
 		return judge(c, verdict, w->protocol->name, error, size);
 	case BENCH_CONN_BLOCKED:
-		snprintf(error, size, "no reply to a first request");
+		snprintf(error, size, "no reply to the first request");
 		break;
 	case BENCH_CONN_ENDED:
 		snprintf(error, size,
-		    "the server closed the connection instead of a reply");
+		    "the server closed the connection without a reply");
 		break;
 	case BENCH_CONN_FAILED:
 		snprintf(error, size, "%s", strerror(errno));
@@ -93,7 +94,7 @@ ask(struct bench_conn *c, const struct workload *w, int timeout_ms, char *error,
 }
 
 int
-probe_run(const struct workload *w, const struct server *target, int timeout_ms,
+probe_run(const struct workload *w, const struct server *server, int timeout_ms,
     char *error, size_t error_size)
 {
 	struct bench_conn c;
@@ -101,7 +102,7 @@ probe_run(const struct workload *w, const struct server *target, int timeout_ms,
 
 	if (bench_conn_init(&c, w, 1) == -1)
 		snprintf(error, error_size, "out of memory");
-	else if (bench_conn_open(&c, target, timeout_ms) == -1)
+	else if (bench_conn_open(&c, server, timeout_ms) == -1)
 		snprintf(error, error_size, "cannot connect: %s",
 		    strerror(errno));
 	else

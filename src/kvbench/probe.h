@@ -1,6 +1,7 @@
 /*
- * Asks a server one thing before it is put under load: whether it is one of
- * the kind expected, and, where there are buckets, for a bucket.
+ * The first request, before the load begins.  It finds out if the server
+ * speaks the expected protocol, and creates the bucket if the protocol has
+ * buckets.
  */
 
 #ifndef KVBENCH_PROBE_H
@@ -11,7 +12,8 @@
 #include "kvbench/protocol.h"
 #include "kvbench/server.h"
 
-/* Returns EX_OK, or another exit status with one line about it in `error`. */
+/* Returns EX_OK, or another exit status with one line about the reason in
+ * `error`. */
 int probe_run(const struct workload *, const struct server *, int timeout_ms,
     char *error, size_t error_size);
 

@@ -1,11 +1,11 @@
 /*
- * protocol_kvd: kvd's own lines.  Runs in kvbench.
+ * protocol_kvd: the protocol of kvd.  Runs in kvbench.
  */
 
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
-/* Of a reply: what its data line was. */
+/* What has come of a reply. */
 enum {
 	STAGE_START,
 	STAGE_VALUE,
@@ -43,7 +43,7 @@ encode(struct buf *b, const struct workload *workload,
 	buf_append(b, "\r\n", 2);
 }
 
-/* The one data line of a GET or an ECHO. */
+/* Takes the data line of a GET or an ECHO. */
 static enum verdict
 take_data(struct parser *p, const struct request *request)
 {

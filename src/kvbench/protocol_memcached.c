@@ -1,6 +1,6 @@
 /*
- * protocol_memcached: memcached's text protocol.  Runs in kvbench.
- * doc/protocol.txt of memcached's source.
+ * protocol_memcached: the text protocol of memcached, as doc/protocol.txt of
+ * its source describes it.  Runs in kvbench.
  */
 
 #include <string.h>
@@ -8,11 +8,11 @@
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
-/* Of the reply to a get: what comes next. */
+/* What comes next in the reply to a get. */
 enum {
 	STAGE_START,
 	STAGE_END,
-	STAGE_VALUE, /* and the value's size */
+	STAGE_VALUE, /* the size of the value is added to it */
 };
 
 static const char *const verbs[] = {
@@ -38,7 +38,7 @@ encode(struct buf *b, const struct workload *workload,
 	buf_append(b, "\r\n", 2);
 }
 
-/* "VALUE key 0 size", the value, "END"; or only "END". */
+/* The reply is "VALUE key 0 size", the value and "END", or only "END". */
 static enum verdict
 take_get(struct parser *p, const struct request *request)
 {
@@ -72,12 +72,6 @@ take_get(struct parser *p, const struct request *request)
 }
 
 static enum verdict
-expect(bool good)
-{
-	return good ? VERDICT_OK : VERDICT_WRONG;
-}
-
-static enum verdict
 take(struct parser *p, const struct request *request)
 {
 	struct bytes text = p->line.text;
@@ -91,13 +85,13 @@ take(struct parser *p, const struct request *request)
 	case OP_GET:
 		return take_get(p, request);
 	case OP_PUT:
-		return expect(bytes_are(text, "STORED"));
+		return protocol_expect(bytes_are(text, "STORED"));
 	case OP_DELETE:
 		return bytes_are(text, "NOT_FOUND") ?
 		    VERDICT_ABSENT :
-		    expect(bytes_are(text, "DELETED"));
+		    protocol_expect(bytes_are(text, "DELETED"));
 	case OP_PING:
-		return expect(
+		return protocol_expect(
 		    bytes_begin_with(text, bytes_from_text("VERSION ")));
 	case OP_ECHO:
 	case OP_CREATE:

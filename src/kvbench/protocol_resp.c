@@ -33,7 +33,8 @@ encode(struct buf *b, const struct workload *workload,
 	buf_append(b, "\r\n", 2);
 }
 
-/* "$16", then the value; or "$-1".  The stage is the size, and one. */
+/* The reply is a line such as "$16" and then the value, or the line "$-1".  The
+ * stage is 1 + the size of the value. */
 static enum verdict
 take_bulk(struct parser *p, const struct request *request)
 {
@@ -55,15 +56,8 @@ take_bulk(struct parser *p, const struct request *request)
 	if (request->op == OP_GET)
 		return protocol_check_value(p, request, text);
 	keys_print(request->key, key);
-	return bytes_equal(text, (struct bytes){ key, sizeof(key) }) ?
-	    VERDICT_OK :
-	    VERDICT_WRONG;
-}
-
-static enum verdict
-expect(bool good)
-{
-	return good ? VERDICT_OK : VERDICT_WRONG;
+	return protocol_expect(
+	    bytes_equal(text, (struct bytes){ key, sizeof(key) }));
 }
 
 static enum verdict
@@ -75,12 +69,13 @@ take(struct parser *p, const struct request *request)
 		return VERDICT_ERROR;
 	switch (request->op) {
 	case OP_PUT:
-		return expect(bytes_are(text, "+OK"));
+		return protocol_expect(bytes_are(text, "+OK"));
 	case OP_DELETE:
-		return bytes_are(text, ":0") ? VERDICT_ABSENT :
-					       expect(bytes_are(text, ":1"));
+		return bytes_are(text, ":0") ?
+		    VERDICT_ABSENT :
+		    protocol_expect(bytes_are(text, ":1"));
 	case OP_PING:
-		return expect(bytes_are(text, "+PONG"));
+		return protocol_expect(bytes_are(text, "+PONG"));
 	case OP_GET:
 	case OP_ECHO:
 		return take_bulk(p, request);

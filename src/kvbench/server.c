@@ -1,93 +1,52 @@
 /*
- * target: addresses and connections.  Runs in kvbench.
+ * server: the address of the server under load.  Runs in kvbench.
  */
 
-#include <sys/un.h>
-
 #include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "common/io.h"
+#include "common/clock.h"
+#include "common/connect.h"
 #include "kvbench/server.h"
 
 /* connect(2) to a Unix socket waits while the backlog is full. */
 #define UNIX_TIMEOUT_MS 10000
 
-const char *
-server_set_host(struct server *t, const char *host, const char *port)
+int
+server_find(struct server *s, const struct target *target, int timeout_ms,
+    char *error)
 {
-	static const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV };
-	struct addrinfo *found;
-	int rc;
+	struct resolve_addr addrs[RESOLVE_MAX];
 
-	memset(t, 0, sizeof(*t));
-	rc = getaddrinfo(host, port, &hints, &found);
-	if (rc != 0)
-		return gai_strerror(rc);
-	memcpy(&t->addr, found->ai_addr, found->ai_addrlen);
-	t->addr_size = found->ai_addrlen;
-	freeaddrinfo(found);
-	snprintf(t->text, sizeof(t->text),
-	    strchr(host, ':') == NULL ? "%.255s:%.8s" : "[%.255s]:%.8s", host,
-	    port);
-	return NULL;
+	target_print(target, s->text);
+	if (resolve(target, clock_ms() + timeout_ms, addrs, error) == 0)
+		return -1;
+	s->address = addrs[0];
+	return 0;
 }
 
-const char *
-server_set_path(struct server *t, const char *path)
+static int
+start_connection(const struct sockaddr *addr, socklen_t size)
 {
-	struct sockaddr_un *sun = (void *)&t->addr;
+	int fd, saved;
 
-	memset(t, 0, sizeof(*t));
-	sun->sun_family = AF_UNIX;
-	if (path[0] == '\0' || strlen(path) >= sizeof(sun->sun_path))
-		return "no path of a socket";
-	(void)strlcpy(sun->sun_path, path, sizeof(sun->sun_path));
-	t->addr_size = sizeof(*sun);
-	snprintf(t->text, sizeof(t->text), "unix:%s", path);
-	return NULL;
-}
-
-/* Set on a socket that connects without waiting only once it is connected. */
-static bool
-set_up(const struct server *t, int fd, int timeout_ms)
-{
-	int on = 1;
-
-	if (t->addr.ss_family == AF_UNIX)
-		return io_set_timeouts(fd,
-			   timeout_ms == 0 ? UNIX_TIMEOUT_MS : timeout_ms) == 0;
-	return timeout_ms == 0 ||
-	    (io_set_timeouts(fd, timeout_ms) == 0 &&
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
+	fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
+	if (fd == -1 || connect(fd, addr, size) == 0 || errno == EINPROGRESS)
+		return fd;
+	saved = errno;
+	(void)close(fd);
+	errno = saved;
+	return -1;
 }
 
 int
-server_connect(const struct server *t, int timeout_ms)
+server_connect(const struct server *s, int timeout_ms)
 {
-	int fd, type = SOCK_STREAM | SOCK_CLOEXEC;
+	const struct sockaddr *addr = (const void *)&s->address.addr;
 
-	if (timeout_ms == 0 && t->addr.ss_family != AF_UNIX)
-		type |= SOCK_NONBLOCK;
-	if ((fd = socket(t->addr.ss_family, type, 0)) == -1)
-		return -1;
-	if (set_up(t, fd, timeout_ms) &&
-	    (connect(fd, (const struct sockaddr *)&t->addr, t->addr_size) ==
-		    0 ||
-		(errno == EINPROGRESS && timeout_ms == 0)))
-		return fd;
-	/* What SO_SNDTIMEO makes of a time that has run out. */
-	if (errno == EINPROGRESS || errno == EAGAIN)
-		errno = ETIMEDOUT;
-	timeout_ms = errno;
-	(void)close(fd);
-	errno = timeout_ms;
-	return -1;
+	if (timeout_ms == 0 && addr->sa_family != AF_UNIX)
+		return start_connection(addr, s->address.size);
+	return connect_within(addr, s->address.size,
+	    timeout_ms == 0 ? UNIX_TIMEOUT_MS : timeout_ms);
 }

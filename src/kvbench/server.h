@@ -1,33 +1,30 @@
 /*
- * Where the server is, and connections to it.
+ * The server under load: its address, and connections to it.
  */
 
 #ifndef KVBENCH_SERVER_H
 #define KVBENCH_SERVER_H
 
-#include <sys/socket.h>
-
-#include <stdbool.h>
-#include <stddef.h>
+#include "common/resolve.h"
+#include "common/target.h"
 
 struct server {
-	struct sockaddr_storage addr;
-	socklen_t addr_size;
-	char text[320]; /* for messages */
+	struct resolve_addr address;
+	char text[TARGET_TEXT_SIZE]; /* for messages */
 };
 
 /*
- * A host's name or address and a port, or the path of a Unix socket.  Both
- * return NULL, or what is wrong, in words that last.
+ * Finds the address; of several, the first.  Returns 0, or -1 with one line
+ * about it in `error` (RESOLVE_ERROR_SIZE bytes).
  */
-const char *server_set_host(struct server *, const char *host,
-    const char *port);
-const char *server_set_path(struct server *, const char *path);
+int server_find(struct server *, const struct target *, int timeout_ms,
+    char *error);
 
 /*
- * A connection, which each send(2) and recv(2) is to use with MSG_DONTWAIT;
- * or -1 with errno.  `timeout_ms` bounds the wait for it; 0: there is no wait,
- * and it is connected when it can be written to (a Unix socket's is at once).
+ * Returns a socket, or -1 with errno.  Call send(2) and recv(2) on it with
+ * MSG_DONTWAIT only.  `timeout_ms` limits the wait for the connection.  0: a
+ * TCP connection is not waited for; it is made when the socket can be written
+ * to.  A Unix socket is always connected.
  */
 int server_connect(const struct server *, int timeout_ms);
 

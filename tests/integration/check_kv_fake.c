@@ -482,14 +482,17 @@ static const struct {
 	const char *err;
 } ttl_errors[] = {
 	{ "UNKNOWN COMMAND\r\nOK\r\n", 4,
-	    "kv: times to live: UNKNOWN COMMAND; -s does without\n" },
+	    "kv: cannot read times to live: UNKNOWN COMMAND; use -s to export "
+	    "without them\n" },
 	{ "\r\nOK\r\nERROR data damaged\r\n", 4,
-	    "kv: times to live: ERROR data damaged; -s does without\n" },
+	    "kv: cannot read times to live: ERROR data damaged; use -s to "
+	    "export without them\n" },
 	{ "\r\nOK\r\nERROR registry unavailable\r\n", 3,
-	    "kv: times to live: ERROR registry unavailable; -s does "
-	    "without\n" },
+	    "kv: cannot read times to live: ERROR registry unavailable; use -s "
+	    "to export without them\n" },
 	{ "ERROR too many clients\r\n", 3,
-	    "kv: times to live: ERROR too many clients; -s does without\n" },
+	    "kv: cannot read times to live: ERROR too many clients; use -s to "
+	    "export without them\n" },
 	{ "a b\r\nOK\r\nOK\r\n", 3, NULL },
 	{ "\r\nOK\r\nx\r\nOK\r\n", 3, NULL },
 	{ "\r\nOK\r\n", 3, NULL },
@@ -524,11 +527,11 @@ static const struct {
 	const char *err;
 } import_ends[] = {
 	{ "OK\r\nOK\r\nERROR shutting down\r\n", 3,
-	    "kv: ERROR shutting down; from line 4 on, nothing is known to be "
-	    "done\nkv: 2 lines done, 0 failed\n" },
+	    "kv: ERROR shutting down; it is not known what was done from "
+	    "line 4 on\nkv: 2 lines done, 0 failed\n" },
 	{ "OK\r\n", 3,
-	    "kv: the server closed the connection; from line 3 on, nothing is "
-	    "known to be done\nkv: 1 lines done, 0 failed\n" },
+	    "kv: the server closed the connection; it is not known "
+	    "what was done from line 3 on\nkv: 1 lines done, 0 failed\n" },
 	{ "OK\r\nCONFLICT\r\nNOT FOUND\r\n", 1,
 	    "kv: line 3: CONFLICT\nkv: line 4: no such bucket\n"
 	    "kv: 1 lines done, 2 failed\n" },

@@ -1,7 +1,8 @@
 /*
- * resolve: getaddrinfo(3) with a deadline.
+ * resolve: getaddrinfo(3) with a deadline.  Runs in client programs.
  */
 
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -14,11 +15,11 @@
 #include <unistd.h>
 
 #include "common/io.h"
-#include "kv/resolve.h"
+#include "common/resolve.h"
 
 /* Returns how many; 0: addrs[0].error says why there is none. */
 static size_t
-look_up(const char *host, const char *port, int flags,
+look_up(const struct target *t, int flags,
     struct resolve_addr addrs[RESOLVE_MAX])
 {
 	struct addrinfo hints = { .ai_flags = flags | AI_NUMERICSERV,
@@ -27,7 +28,7 @@ look_up(const char *host, const char *port, int flags,
 	size_t n = 0;
 
 	memset(&addrs[0], 0, sizeof(addrs[0]));
-	addrs[0].error = getaddrinfo(host, port, &hints, &list);
+	addrs[0].error = getaddrinfo(t->host, t->port, &hints, &list);
 	if (addrs[0].error != 0)
 		return 0;
 	for (ai = list; ai != NULL && n < RESOLVE_MAX; ai = ai->ai_next) {
@@ -39,26 +40,26 @@ look_up(const char *host, const char *port, int flags,
 	return n;
 }
 
-/* The child: tells what it finds, in one write. */
+/* The child: writes what it finds to the pipe. */
 __attribute__((noreturn)) static void
-ask(const char *host, const char *port, int fd)
+run_child(const struct target *t, int fd)
 {
 	struct resolve_addr addrs[RESOLVE_MAX];
 	size_t n;
 
-	n = look_up(host, port, 0, addrs);
+	n = look_up(t, 0, addrs);
 	if (n == 0)
 		n = 1;
 	(void)!write(fd, addrs, n * sizeof(addrs[0]));
 	_exit(0);
 }
 
-/* Less than a pipe takes at once, so it comes at once. */
+/* A write of up to PIPE_BUF bytes is atomic, so one read gets all of it. */
 _Static_assert(RESOLVE_MAX * sizeof(struct resolve_addr) <= 4096,
-    "answer fits PIPE_BUF");
+    "the addresses fit PIPE_BUF");
 
 static size_t
-hear(int fd, int64_t deadline_ms, struct resolve_addr addrs[RESOLVE_MAX])
+read_addrs(int fd, int64_t deadline_ms, struct resolve_addr addrs[RESOLVE_MAX])
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
 	ssize_t n;
@@ -72,7 +73,7 @@ hear(int fd, int64_t deadline_ms, struct resolve_addr addrs[RESOLVE_MAX])
 }
 
 static size_t
-ask_child(const char *host, const char *port, int64_t deadline_ms,
+ask_child(const struct target *t, int64_t deadline_ms,
     struct resolve_addr addrs[RESOLVE_MAX])
 {
 	int fds[2];
@@ -83,9 +84,9 @@ ask_child(const char *host, const char *port, int64_t deadline_ms,
 		return 0;
 	pid = fork();
 	if (pid == 0)
-		ask(host, port, fds[1]);
+		run_child(t, fds[1]);
 	(void)close(fds[1]);
-	n = pid == -1 ? 0 : hear(fds[0], deadline_ms, addrs);
+	n = pid == -1 ? 0 : read_addrs(fds[0], deadline_ms, addrs);
 	(void)close(fds[0]);
 	if (pid != -1) {
 		(void)kill(pid, SIGKILL);
@@ -95,20 +96,35 @@ ask_child(const char *host, const char *port, int64_t deadline_ms,
 	return n;
 }
 
+static size_t
+resolve_path(const char *path, struct resolve_addr *to)
+{
+	struct sockaddr_un *addr = (void *)&to->addr;
+
+	memset(to, 0, sizeof(*to));
+	addr->sun_family = AF_UNIX;
+	/* The target has made sure that it fits. */
+	memcpy(addr->sun_path, path, strlen(path) + 1);
+	to->size = sizeof(*addr);
+	return 1;
+}
+
 size_t
-resolve(const char *host, const char *port, int64_t deadline_ms,
+resolve(const struct target *t, int64_t deadline_ms,
     struct resolve_addr addrs[RESOLVE_MAX], char *error)
 {
 	size_t n;
 
-	n = look_up(host, port, AI_NUMERICHOST, addrs);
+	if (t->path != NULL)
+		return resolve_path(t->path, &addrs[0]);
+	n = look_up(t, AI_NUMERICHOST, addrs);
 	if (n > 0)
 		return n;
-	n = ask_child(host, port, deadline_ms, addrs);
+	n = ask_child(t, deadline_ms, addrs);
 	if (n > 0 && addrs[0].size > 0)
 		return n;
-	snprintf(error, RESOLVE_ERROR_SIZE, "%.80s: %s", host,
+	snprintf(error, RESOLVE_ERROR_SIZE, "%.80s: %s", t->host,
 	    n > 0 ? gai_strerror(addrs[0].error) :
-		    "its address was not found in time");
+		    "the address was not found in time");
 	return 0;
 }
