@@ -110,8 +110,8 @@ add_name(struct complete *c, struct bytes name, size_t typed)
 	buf_clear(&b);
 }
 
-/* Adds the names that the server lists: the keys of this bucket, or without
- * one the buckets. */
+/* Adds the names that the server lists: the keys of this bucket, or, if it is
+ * NULL, the buckets. */
 static void
 add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
     struct bytes typed)

@@ -13,8 +13,8 @@ struct kv;
 
 struct complete {
 	size_t n; /* candidates */
-	/* What all of them have in common behind what is typed; after the only
-	 * one also a blank. */
+	/* The text to insert: what all candidates have in common after the
+	 * typed part, and a blank after the only one. */
 	char insert[260];
 	struct buf list; /* the candidates, each on a line */
 };

@@ -54,11 +54,8 @@ request(struct kv_conn *c, const char *word, const struct bytes *words,
     size_t n)
 {
 	struct kv_request r = { .n = 0 };
-	size_t i;
 
-	kv_add_text(&r, word);
-	for (i = 0; i < n; i++)
-		kv_add(&r, words[i]);
+	kv_add_command(&r, word, words, n);
 	kv_conn_request(c, r.words, r.n);
 }
 

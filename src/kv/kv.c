@@ -57,11 +57,22 @@ kv_add_text(struct kv_request *request, const char *text)
 	kv_add(request, bytes_from_text(text));
 }
 
+void
+kv_add_command(struct kv_request *request, const char *command,
+    const struct bytes *words, size_t n)
+{
+	size_t i;
+
+	kv_add_text(request, command);
+	for (i = 0; i < n; i++)
+		kv_add(request, words[i]);
+}
+
 struct bytes
 kv_word(struct kv *kv, char *arg)
 {
 	struct buf words;
-	struct bytes word = { arg, strlen(arg) };
+	struct bytes word = bytes_from_text(arg);
 
 	if (!kv->options.unquote || arg[0] != '"')
 		return word;

@@ -61,6 +61,9 @@ void kv_clear(struct kv *);
 
 void kv_add(struct kv_request *, struct bytes word);
 void kv_add_text(struct kv_request *, const char *text);
+/* Adds a command of the protocol and its words. */
+void kv_add_command(struct kv_request *, const char *command,
+    const struct bytes *words, size_t n);
 
 /*
  * Makes a word of an argument.  With -w an argument that begins with a double
@@ -81,7 +84,7 @@ void kv_ask(struct kv *, const struct kv_request *);
 /* Waits for the next line of the reply.  Returns true for data, false for
  * the status. */
 bool kv_next(struct kv *, struct reply_line *);
-/* The words of a data line, which must be from min to max. */
+/* Returns the words of a data line, of which there must be min to max. */
 const struct bytes *kv_words(struct kv *, size_t min, size_t max, size_t *n);
 
 /* Exits because the connection failed; conn.error is the reason. */

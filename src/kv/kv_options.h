@@ -22,7 +22,7 @@ struct kv_options {
 	bool nul; /* end each name with a byte 0 */
 	bool quiet;
 	bool plain; /* export without times to live */
-	char own[16]; /* the letters of those of these that were given */
+	char own[16]; /* which of these were given: their letters */
 };
 
 void kv_options_init(struct kv_options *);

@@ -19,11 +19,8 @@ static void
 ask(struct kv *kv, const struct bytes *args, size_t n)
 {
 	struct kv_request request = { .n = 0 };
-	size_t i;
 
-	kv_add_text(&request, kv->command->word);
-	for (i = 0; i < n; i++)
-		kv_add(&request, args[i]);
+	kv_add_command(&request, kv->command->word, args, n);
 	add_option(kv, &request, "PREFIX", kv->options.prefix);
 	add_option(kv, &request, "AFTER", kv->options.after);
 	add_option(kv, &request, "LIMIT", kv->options.limit);

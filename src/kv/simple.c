@@ -10,11 +10,8 @@ static void
 ask(struct kv *kv, const struct bytes *args, size_t n)
 {
 	struct kv_request request = { .n = 0 };
-	size_t i;
 
-	kv_add_text(&request, kv->command->word);
-	for (i = 0; i < n; i++)
-		kv_add(&request, args[i]);
+	kv_add_command(&request, kv->command->word, args, n);
 	if (kv->options.seconds != NULL) {
 		kv_add_text(&request, "EX");
 		kv_add_text(&request, kv->options.seconds);

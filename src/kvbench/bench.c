@@ -28,8 +28,8 @@
 /* Requests under way on each connection in the fill phase.  A durable server
  * can commit many together. */
 #define FILL_DEPTH 128
-/* The loop that shows the progress wakes so often; a text that is due a bit
- * later waits for the next time. */
+/* How often the main thread wakes.  The interval of the progress line is a bit
+ * shorter, so that a new text is due each time. */
 #define WAKE_MS 1000
 #define RATE_INTERVAL_MS 900
 #define NS_PER_S 1e9
@@ -195,7 +195,7 @@ start_threads(struct bench *b)
 	for (n = 0; n < b->n_threads; n++) {
 		error = pthread_create(&b->threads[n].id, NULL, run_thread,
 		    &b->threads[n]);
-		/* The threads before it wait for it already. */
+		/* Those that run wait for this one at the barrier. */
 		if (error != 0)
 			errx(EX_OSERR, "thread: %s", strerror(error));
 	}
@@ -213,12 +213,14 @@ count_done(const struct bench *b)
 	return done;
 }
 
-/* The requests of a phase, and how many a second, since the last look. */
+/* The progress line: the requests of a phase, and how many were answered a
+ * second since the line was shown last. */
 struct rate {
 	struct progress progress;
 	int phase;
-	uint64_t done; /* at the last look */
-	int64_t begin_ns, last_ns; /* of the phase, of the last look */
+	uint64_t done; /* requests, then */
+	int64_t begin_ns; /* of the phase */
+	int64_t last_ns; /* when the line was shown last */
 };
 
 static void

@@ -18,7 +18,7 @@
 #include "kvbench/server.h"
 
 struct bench_conn {
-	/* These four are bench_load's. */
+	/* bench_load uses these four. */
 	TAILQ_ENTRY(bench_conn) ready; /* another request can be sent */
 	bool is_ready; /* it is on that list */
 	bool is_dirty; /* it has something to send */
@@ -49,9 +49,9 @@ void bench_conn_close(struct bench_conn *);
 
 /* Adds a copy of the request.  There must be fewer than `depth`. */
 void bench_conn_push(struct bench_conn *, const struct request *);
-/* The oldest request, which the server answers next; and its removal when it
- * is answered. */
+/* Returns the oldest request, which the server answers next. */
 const struct request *bench_conn_peek(const struct bench_conn *);
+/* Removes it, because it is answered. */
 void bench_conn_pop(struct bench_conn *);
 
 /* Send what the socket takes, or receive once into the parser, without

@@ -183,7 +183,7 @@ start(struct bench_load *l, struct bench_conn *c, int64_t start_ns)
 		l->heard_ns = l->now_ns;
 }
 
-/* Of a closed loop: starts as many requests as may be under way, when none is
+/* In a closed loop, starts as many requests as may be under way, when none is
  * any more. */
 static void
 refill(struct bench_load *l, struct bench_conn *c)
@@ -227,7 +227,7 @@ start_one_due(struct bench_load *l, struct bench_conn *c)
 	make_ready(l, c);
 }
 
-/* Of an open loop: starts all requests that are due, on the connections in
+/* In an open loop, starts all requests that are due, on the connections in
  * turn. */
 static void
 start_due(struct bench_load *l)

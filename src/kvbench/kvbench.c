@@ -8,8 +8,8 @@
 #include <sysexits.h>
 
 #include "kvbench/bench.h"
-#include "kvbench/kvbench.h"
 #include "kvbench/bench_report.h"
+#include "kvbench/kvbench.h"
 
 /* Exit status: the server answered some requests with an error. */
 #define KVBENCH_ERRORS 1

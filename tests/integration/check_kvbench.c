@@ -396,6 +396,11 @@ static const char *const bad_usage[] = {
 	"-C -P 2",
 	"-c 2 -T 3",
 	"-u /tmp/x",
+	"-p http",
+	"-p 65536",
+	"-h ",
+	"-W 0",
+	"-S -1",
 	"-z",
 	"argument",
 };
@@ -625,6 +630,14 @@ START_TEST(test_unsent)
 }
 END_TEST
 
+/* A name without an address is given up after -W seconds, if not earlier. */
+START_TEST(test_no_host)
+{
+	expect_status(bench(1, "-W 1 -h name.invalid -n 1"), EX_NOHOST);
+	expect_output("kvbench: name.invalid: ");
+}
+END_TEST
+
 /* Nobody listens: a port that was free a moment ago. */
 START_TEST(test_refused)
 {
@@ -664,6 +677,7 @@ main(void)
 	tcase_add_loop_test(tc, test_stub, 0, COUNT(stub_table));
 	tcase_add_test(tc, test_coordinated_omission);
 	tcase_add_test(tc, test_unsent);
+	tcase_add_test(tc, test_no_host);
 	tcase_add_test(tc, test_refused);
 	return fixture_run(suite);
 }
