@@ -112,7 +112,6 @@ struct policy_rules
 child_rules(const struct child *c, const struct config *config)
 {
 	return (struct policy_rules){
-		.type = c->spec->type,
 		.restarts = (unsigned int)config->restart_limit.restarts,
 		.period_ms = config->restart_limit.period_ms,
 		.gives_up = config->restart_limit.exits,

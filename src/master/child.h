@@ -20,7 +20,6 @@
 /* What a kind of child is, whatever the configuration says. */
 struct child_spec {
 	const char *name; /* its program is kvd-NAME */
-	enum policy_type type;
 	int stage; /* enum stage: when it is stopped */
 	int64_t start_ms; /* to be ready, before it is killed */
 	int64_t abort_ms; /* to leave a core when hung, before it is killed */

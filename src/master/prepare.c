@@ -50,7 +50,6 @@ complain(int status, const char *format, ...)
 /* A store is opened without recovery, but may wait for its lock. */
 static const struct child_spec registry_spec = {
 	.name = "registry",
-	.type = POLICY_PERMANENT,
 	.stage = STAGE_REGISTRY,
 	.start_ms = 60000,
 	.abort_ms = 5000,
@@ -58,7 +57,6 @@ static const struct child_spec registry_spec = {
 
 static const struct child_spec acceptor_spec = {
 	.name = "acceptor",
-	.type = POLICY_PERMANENT,
 	.stage = STAGE_ACCEPTORS,
 	.start_ms = 30000,
 	.abort_ms = 5000,

@@ -81,7 +81,7 @@ ending(const struct master *m, int status)
 
 	if (code == EX_CONFIG || code == EX_USAGE || !m->announced)
 		return POLICY_ENDED_FOR_GOOD;
-	return code == EX_OK ? POLICY_ENDED_WELL : POLICY_ENDED_BADLY;
+	return POLICY_ENDED;
 }
 
 static const char *
