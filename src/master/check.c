@@ -19,6 +19,7 @@
 #include "master/limits.h"
 #include "master/listener.h"
 #include "master/prepare.h"
+#include "master/runtime.h"
 
 /*
  * Whoever checks may be root, and kvd a user of its own: that is whom the data
@@ -63,7 +64,7 @@ check_directory(const char *what, const char *path, uid_t user,
 static void
 check_file(const char *dir, const char *name, mode_t type, struct buf *errors)
 {
-	char path[PREPARE_PATH_SIZE];
+	char path[RUNTIME_PATH_SIZE];
 	struct stat st;
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) <
@@ -88,13 +89,13 @@ check_data(const struct config *config, uid_t user, struct buf *errors)
 static void
 check_runtime(const struct config *config, uid_t user, struct buf *errors)
 {
-	char workdir[PREPARE_PATH_SIZE];
+	char workdir[RUNTIME_PATH_SIZE];
 
 	check_directory("runtime", config->runtime, user, errors);
 	check_file(config->runtime, "kvd.pid", S_IFREG, errors);
 	check_file(config->runtime, "worker", S_IFDIR, errors);
 	check_file(config->runtime, "worker/registry.sock", S_IFSOCK, errors);
-	if (prepare_workdir(config, workdir) == -1 ||
+	if (runtime_workdir(config, workdir) == -1 ||
 	    !listener_registry_fits(workdir))
 		(void)config_mistake(errors,
 		    "runtime: %s is too long for the path of a Unix socket "
@@ -174,7 +175,7 @@ static void
 check_programs(const struct config *config, struct buf *errors)
 {
 	static const char *const names[] = { "registry", "acceptor" };
-	char path[PREPARE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
+	char path[RUNTIME_PATH_SIZE], error[CONFIG_ERROR_SIZE];
 	size_t i;
 	int fd;
 

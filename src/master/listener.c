@@ -7,9 +7,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -22,6 +19,7 @@
 
 #include "common/clock.h"
 #include "master/listener.h"
+#include "master/tcp_options.h"
 
 /* As long as the kernel allows (net.core.somaxconn): the backlog is where
  * clients wait while a child is restarted. */
@@ -29,11 +27,6 @@
 /* How long a killed kvd's acceptor may take to let go of an address. */
 #define BIND_WAIT_MS 1000
 #define BIND_POLL_NS 20000000
-/* Of the time after which a silent peer is taken for dead, half is silence
- * and half are probes. */
-#define PROBES 5
-/* What tcp(7) takes for either. */
-#define KEEP_MAX_S 32767
 /* The last is chown(2)'s word for none. */
 #define GROUP_MAX (UINT32_MAX - 1)
 
@@ -46,73 +39,11 @@ listen_error(char *error, const char *what)
 }
 
 static int
-set_number(int fd, int level, int option, int64_t value)
+set_options(const struct listener *l, const struct config *config)
 {
-	int number = (int)value;
-
-	return setsockopt(fd, level, option, &number, sizeof(number));
-}
-
-/* A time in seconds of tcp(7), for which there is a smallest and a largest. */
-static int
-set_seconds(int fd, int option, int64_t ms)
-{
-	int64_t s = (ms + 999) / 1000;
-
-	return set_number(fd, IPPROTO_TCP, option,
-	    s < 1	       ? 1 :
-		s > KEEP_MAX_S ? KEEP_MAX_S :
-				 s);
-}
-
-/*
- * A peer that is gone without a word is found by probes when nothing is under
- * way, and otherwise because what was sent is not acknowledged (tcp(7)).  The
- * latter also ends a connection whose peer reads nothing, which is not to
- * happen before the write timeout: then the kernel's own limit has to do.
- */
-static int
-set_keepalive(int fd, const struct config *config)
-{
-	int64_t keepalive_ms = config->keepalive_ms;
-	bool patient = config->write_timeout_ms > keepalive_ms;
-
-	if (set_number(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive_ms > 0) == -1 ||
-	    set_number(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-		patient ? 0 : keepalive_ms) == -1)
-		return -1;
-	if (keepalive_ms == 0)
-		return 0;
-	if (set_seconds(fd, TCP_KEEPIDLE, keepalive_ms / 2) == -1 ||
-	    set_seconds(fd, TCP_KEEPINTVL, keepalive_ms / 2 / PROBES) == -1)
-		return -1;
-	return set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
-}
-
-/*
- * Accepted sockets inherit these: no system call per client.  Telnet marks a
- * byte as urgent (RFC 854, Synch): it is to stay where it is in the stream.
- */
-static int
-set_options(int fd, int family, const struct config *config)
-{
-	if (family == AF_UNIX)
-		return 0;
-	if (set_number(fd, SOL_SOCKET, SO_OOBINLINE, 1) == -1 ||
-	    set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1)
-		return -1;
-	return set_keepalive(fd, config);
-}
-
-/* What has to be set before a socket is bound. */
-static int
-set_bind_options(int fd, int family)
-{
-	if (set_number(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
-		return -1;
-	if (family == AF_INET6)
-		return set_number(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	return 0;
+	return l->listen.addr.ss_family == AF_UNIX ?
+	    0 :
+	    tcp_options_set(l->fd, config);
 }
 
 static const struct sockaddr_un *
@@ -226,10 +157,8 @@ bind_unix(struct listener *l, gid_t gid)
 static int
 bind_inet(struct listener *l, const struct config *config)
 {
-	int family = l->listen.addr.ss_family;
-
-	if (set_bind_options(l->fd, family) == -1 ||
-	    set_options(l->fd, family, config) == -1)
+	if (tcp_options_before_bind(l->fd, l->listen.addr.ss_family) == -1 ||
+	    tcp_options_set(l->fd, config) == -1)
 		return -1;
 	return bind(l->fd, (const struct sockaddr *)&l->listen.addr,
 	    l->listen.addr_size);
@@ -346,7 +275,7 @@ listener_adopt(struct listener *l, int fd, const struct config *config,
 	*l = (struct listener){ .fd = fd };
 	listener_name(fd, l->listen.text);
 	if (getsockname(fd, (struct sockaddr *)&l->listen.addr, &size) == -1 ||
-	    set_options(fd, l->listen.addr.ss_family, config) == -1)
+	    set_options(l, config) == -1)
 		return listen_error(error, l->listen.text);
 	return 0;
 }
@@ -361,7 +290,7 @@ listener_change(struct listener *l, const struct config_listen *listen,
 	if (l->fd == -1)
 		return 0;
 	l->listen = *listen;
-	if (set_options(l->fd, l->listen.addr.ss_family, config) == -1)
+	if (set_options(l, config) == -1)
 		return listen_error(error, l->listen.text);
 	if (l->listen.addr.ss_family != AF_UNIX || !l->bound)
 		return 0;

@@ -8,10 +8,8 @@
 
 #include <stdbool.h>
 
+#include "master/runtime.h"
 #include "master/state.h"
-
-/* Longest path of a helper or of a directory, NUL included. */
-#define PREPARE_PATH_SIZE 1024
 
 /* Opens the helpers and describes the children.  Like prepare_run(), returns
  * EX_OK or, having logged why, the status to exit with. */
@@ -28,12 +26,9 @@ bool prepare_repair(struct master *);
 /* Removes and closes what prepare_run() has made, whole or not. */
 void prepare_undo(struct master *);
 
-/* The directory that acceptors and workers live in (PREPARE_PATH_SIZE bytes).
- * Returns 0, or -1: it is too long. */
-int prepare_workdir(const struct config *, char *path);
 /*
  * Opens libexec/kvd-NAME for execution, and writes its path
- * (PREPARE_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
+ * (RUNTIME_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
  * `error` (CONFIG_ERROR_SIZE bytes).
  */
 int prepare_program(const char *libexec, const char *name, char *path,
