@@ -1,7 +1,7 @@
 /*
  * scoreboard_file: makes and maps the scoreboard's memory.  The master makes
- * it.  Master and acceptors map all of it but the texts, a worker maps one text,
- * and the registry maps a counter that it can only read.
+ * it.  Master and acceptors map all of it but the texts, a worker maps one
+ * text, and the registry maps a counter that it can only read.
  */
 
 #include <sys/mman.h>
