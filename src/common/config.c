@@ -4,7 +4,6 @@
  * (config_print()).
  */
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -118,20 +117,6 @@ config_lines(struct config *c, const char *text, char *error)
 		rc = set_keyword(c, line, error);
 	free(copy);
 	return rc;
-}
-
-int
-config_mistake(struct buf *errors, const char *format, ...)
-{
-	char line[CONFIG_ERROR_SIZE];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	buf_append_text(errors, line);
-	buf_append_byte(errors, '\n');
-	return -1;
 }
 
 void

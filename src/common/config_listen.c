@@ -1,5 +1,6 @@
 /*
- * config_listen: the value of `listen`, and comparing addresses.
+ * config_listen: parses the value of `listen`, and compares addresses.  Runs in
+ * the master and its children.
  */
 
 #include <sys/un.h>

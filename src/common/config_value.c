@@ -1,5 +1,6 @@
 /*
- * config_value: the values of keywords, by their types.
+ * config_value: parses and prints the values of keywords, by their types.  Runs
+ * in the master and its children.
  */
 
 #include <inttypes.h>
@@ -60,6 +61,20 @@ config_error(char *error, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(error, CONFIG_ERROR_SIZE, format, args);
 	va_end(args);
+	return -1;
+}
+
+int
+config_mistake(struct buf *errors, const char *format, ...)
+{
+	char line[CONFIG_ERROR_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	buf_append_text(errors, line);
+	buf_append_byte(errors, '\n');
 	return -1;
 }
 

@@ -1,5 +1,5 @@
 /*
- * How a process has ended, in words.
+ * Describes for the log how a process has ended.
  */
 
 #ifndef COMMON_EXIT_H

@@ -77,7 +77,7 @@ log_detach(void)
 	if ((log_state.where & LOG_TO_SYSLOG) == 0)
 		return;
 	if ((null = open(_PATH_DEVNULL, O_RDWR | O_CLOEXEC)) == -1) {
-		log_warn(_PATH_DEVNULL);
+		log_warn("cannot open " _PATH_DEVNULL);
 		return;
 	}
 	(void)dup2(null, STDIN_FILENO);

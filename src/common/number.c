@@ -1,5 +1,6 @@
 /*
- * number: signed 64-bit integers in decimal.
+ * number: signed 64-bit integers in decimal.  Runs in the registry and the
+ * workers.  The text comes from clients and is not trusted.
  */
 
 #include <stdbool.h>

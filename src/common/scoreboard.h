@@ -17,8 +17,8 @@
  * workers that it has reaped and not released yet.  At most one may have no
  * pid: the acceptor had taken that slot, and perhaps forked the worker.
  *
- * Whoever holds the lock: the next one to lock repairs the counts, see
- * common/scoreboard_lock.h.
+ * The process that has the lock: the next one to get the lock repairs what was
+ * half done, see common/scoreboard_lock.h.
  *
  * The master: acceptors and workers end, and the memory with the last of them.
  */

@@ -145,7 +145,7 @@ scoreboard_map_text(const struct scoreboard *board, uint32_t slot)
 {
 	char *text;
 
-	/* Whoever touches memory behind the end of a file gets SIGBUS. */
+	/* Touching memory behind the end of a file raises SIGBUS. */
 	if (board->size < scoreboard_text_offset(slot + 1))
 		return NULL;
 	text = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,

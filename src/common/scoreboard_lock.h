@@ -2,10 +2,10 @@
  * The scoreboard's lock, and what happens when its holder dies or stops.
  *
  * It is a robust mutex (pthread_mutexattr_setrobust(3)).  A holder that dies
- * may have stopped in the middle of any change.  The kernel then gives the
- * lock to the next process that wants it, and that process counts anew
- * (slots_recount()) before it goes on.  If it dies as well while it counts,
- * the next one counts: only the slots' owners and pids have to be right.
+ * may have stopped in the middle of any change.  The kernel then gives the lock
+ * to the next process that wants it, and that process recounts
+ * (slots_recount()) before it goes on.  If it dies as well while it recounts,
+ * the next one does it: only the slots' owners and pids have to be right.
  *
  * A holder that is stopped (SIGSTOP), or hangs, keeps the lock.  Acceptors wait
  * for it, without an end: the master finds them hung.  The master itself must

@@ -48,7 +48,8 @@ struct slots {
 
 /* Empties the lists.  The lock is the caller's to initialize. */
 void slots_init(struct slots *);
-/* Counts anew, after a process has died in the middle of a change. */
+/* Rebuilds what is derived, after a process has died in the middle of a
+ * change. */
 void slots_recount(struct slots *);
 
 /* Has the slot's client an address that can be counted?  Needs no lock. */

@@ -1,5 +1,5 @@
 /*
- * prepare: from a configuration to a master that can start its children.
+ * prepare: opens, binds and makes what the master needs.  Runs in the master.
  */
 
 #include <sys/prctl.h>
@@ -22,7 +22,8 @@
 #include "master/prepare.h"
 #include "master/runtime.h"
 
-/* A store is opened without recovery, but may wait for its lock. */
+/* A registry is ready soon, for the store needs no recovery, unless it has to
+ * wait for the store's lock. */
 static const struct child_spec registry_spec = {
 	.name = "registry",
 	.stage = STAGE_REGISTRY,
@@ -38,7 +39,7 @@ static const struct child_spec acceptor_spec = {
 	.expendable = true,
 };
 
-/* access(2) says that of a directory, too. */
+/* access(2) alone would allow a directory. */
 static bool
 is_executable(const char *path)
 {
@@ -55,8 +56,8 @@ prepare_program(const char *libexec, const char *name, char *path, char *error)
 {
 	int fd = -1;
 
-	if (snprintf(path, RUNTIME_PATH_SIZE, "%s/kvd-%s", libexec, name) >=
-	    RUNTIME_PATH_SIZE)
+	if (snprintf(path, STATE_PATH_SIZE, "%s/kvd-%s", libexec, name) >=
+	    STATE_PATH_SIZE)
 		errno = ENAMETOOLONG;
 	else if (is_executable(path))
 		fd = open(path, O_PATH | O_CLOEXEC);
@@ -86,7 +87,7 @@ prepare_children(struct master *m)
 		[STAGE_REGISTRY] = &registry_spec,
 		[STAGE_ACCEPTORS] = &acceptor_spec,
 	};
-	char path[RUNTIME_PATH_SIZE], error[CONFIG_ERROR_SIZE];
+	char path[STATE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
 	int i;
 
 	for (i = 0; i < STAGES; i++) {
@@ -141,7 +142,7 @@ open_events(struct master *m)
 {
 	sigset_t signals;
 
-	/* Blocked since startup_master(). */
+	/* startup_master() has blocked these. */
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGCHLD);
 	sigaddset(&signals, SIGHUP);

@@ -1,6 +1,6 @@
 /*
- * What the master has to have before it supervises: helpers, directories, the
- * lock, sockets, signals.
+ * Prepares what the master needs before it can start its children: programs,
+ * directories, the lock, sockets, signals.
  */
 
 #ifndef MASTER_PREPARE_H
@@ -8,27 +8,27 @@
 
 #include <stdbool.h>
 
-#include "master/runtime.h"
 #include "master/state.h"
 
-/* Opens the helpers and describes the children.  Like prepare_run(), returns
- * EX_OK or, having logged why, the status to exit with. */
+/* Both return EX_OK or, having logged why, the status to exit with.  The first
+ * opens the programs of the children, the second prepares all that remains. */
 int prepare_children(struct master *);
 int prepare_run(struct master *);
-/* The acceptors get the listening sockets that there are now. */
+/* Acceptors that are started from now on get the present listening sockets. */
 void prepare_listens(struct master *);
 /*
- * Makes again what a cleaner of old files has taken away: directories, the
- * pid file, the registry's socket.  Returns true if there is another socket for
- * the registry now; what cannot be made is logged.
+ * Makes again what somebody, such as a cleaner of old files, has removed: the
+ * directories, the pid file and the registry's socket.  Logs what cannot be
+ * made.  Returns true if the registry has to be restarted to get a new socket.
  */
 bool prepare_repair(struct master *);
-/* Removes and closes what prepare_run() has made, whole or not. */
+/* Closes and removes what the functions above have made, even if they
+ * failed. */
 void prepare_undo(struct master *);
 
 /*
  * Opens libexec/kvd-NAME for execution, and writes its path
- * (RUNTIME_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
+ * (STATE_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
  * `error` (CONFIG_ERROR_SIZE bytes).
  */
 int prepare_program(const char *libexec, const char *name, char *path,

@@ -16,7 +16,6 @@
 #include "common/directory.h"
 #include "common/log.h"
 #include "master/runtime.h"
-#include "master/state.h"
 
 #define RUNTIME_MODE 0755
 #define WORKDIR_MODE 0700
@@ -25,8 +24,8 @@
 int
 runtime_workdir(const struct config *config, char *path)
 {
-	return snprintf(path, RUNTIME_PATH_SIZE, "%s/worker", config->runtime) <
-		RUNTIME_PATH_SIZE ?
+	return snprintf(path, STATE_PATH_SIZE, "%s/worker", config->runtime) <
+		STATE_PATH_SIZE ?
 	    0 :
 	    -1;
 }
@@ -65,16 +64,16 @@ make_workdir(struct master *m)
 
 /* It fits: it is shorter than the path of registry.sock. */
 static void
-pidfile_path(const struct master *m, char path[RUNTIME_PATH_SIZE])
+pidfile_path(const struct master *m, char path[STATE_PATH_SIZE])
 {
-	snprintf(path, RUNTIME_PATH_SIZE, "%s/kvd.pid", m->config->runtime);
+	snprintf(path, STATE_PATH_SIZE, "%s/kvd.pid", m->config->runtime);
 }
 
 /* Another kvd has the lock.  Its pid is `other`, or in the pid file. */
 static int
 refuse_locked(const struct master *m, pid_t other)
 {
-	char path[RUNTIME_PATH_SIZE], pid[32];
+	char path[STATE_PATH_SIZE], pid[32];
 	FILE *file = NULL;
 
 	pidfile_path(m, path);
@@ -95,8 +94,8 @@ refuse_locked(const struct master *m, pid_t other)
 static int
 lock_directory(struct master *m)
 {
-	if ((m->runtime_fd = open_directory(m->config->runtime,
-		 RUNTIME_MODE)) == -1)
+	if ((m->runtime_fd =
+		    open_directory(m->config->runtime, RUNTIME_MODE)) == -1)
 		return EX_CONFIG;
 	if (flock(m->runtime_fd, LOCK_EX | LOCK_NB) == 0)
 		return EX_OK;
@@ -126,7 +125,7 @@ runtime_lock(struct master *m)
 int
 runtime_open_pidfile(struct master *m)
 {
-	char path[RUNTIME_PATH_SIZE];
+	char path[STATE_PATH_SIZE];
 	pid_t other = -1;
 	struct stat st;
 
@@ -165,7 +164,7 @@ is_same_file(const struct stat *a, const struct stat *b)
 static bool
 has_pidfile(const struct master *m)
 {
-	char path[RUNTIME_PATH_SIZE];
+	char path[STATE_PATH_SIZE];
 	struct stat file, name;
 
 	pidfile_path(m, path);

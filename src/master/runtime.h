@@ -10,15 +10,10 @@
 #ifndef MASTER_RUNTIME_H
 #define MASTER_RUNTIME_H
 
-#include "common/config.h"
-
-struct master;
-
-/* The longest path of a directory, or of a file in it, NUL included. */
-#define RUNTIME_PATH_SIZE 1024
+#include "master/state.h"
 
 /* Writes the path of the directory of acceptors and workers
- * (RUNTIME_PATH_SIZE bytes).  Returns 0, or -1 when it is too long. */
+ * (STATE_PATH_SIZE bytes).  Returns 0, or -1 when it is too long. */
 int runtime_workdir(const struct config *, char *path);
 
 /*
