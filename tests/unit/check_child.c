@@ -42,6 +42,8 @@ list_fds(char text[TEXT_SIZE])
 		(void)strlcat(text, " ", TEXT_SIZE);
 		(void)strlcat(text, entry->d_name, TEXT_SIZE);
 	}
+	if (dir != NULL)
+		(void)closedir(dir);
 }
 
 static int
