@@ -95,9 +95,10 @@ scoreboard_release_soon(struct scoreboard *board, uint32_t n)
 }
 
 bool
-scoreboard_has_unnamed(struct scoreboard *board, pid_t acceptor)
+scoreboard_lacks_pid(struct scoreboard *board, pid_t acceptor)
 {
-	return slots_find_unnamed(board->slots, acceptor) != SCOREBOARD_NONE;
+	return slots_find_without_pid(board->slots, acceptor) !=
+	    SCOREBOARD_NONE;
 }
 
 pid_t
@@ -109,7 +110,7 @@ scoreboard_adopt(struct scoreboard *board, pid_t acceptor, pid_t orphan)
 
 	if (holder != 0)
 		return holder;
-	n = slots_find_unnamed(s, acceptor);
+	n = slots_find_without_pid(s, acceptor);
 	if (n != SCOREBOARD_NONE && orphan != 0)
 		slots_set_pid(s, n, orphan);
 	else if (n != SCOREBOARD_NONE)

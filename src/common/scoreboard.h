@@ -94,8 +94,8 @@ pid_t scoreboard_release_soon(struct scoreboard *, uint32_t slot);
  * the slot is released.  Returns like scoreboard_release_soon().
  */
 pid_t scoreboard_adopt(struct scoreboard *, pid_t acceptor, pid_t orphan);
-/* Master: has this dead acceptor left a slot that has no pid? */
-bool scoreboard_has_unnamed(struct scoreboard *, pid_t acceptor);
+/* Master: has this dead acceptor left a slot without a pid? */
+bool scoreboard_lacks_pid(struct scoreboard *, pid_t acceptor);
 
 /* Worker: maps the page of its slot's text, and empties it.  Returns NULL when
  * there is no memory, or when the file is too short to have this page. */

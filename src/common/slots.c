@@ -178,7 +178,7 @@ slots_hand_over(struct slots *s, pid_t from, pid_t to)
 }
 
 uint32_t
-slots_find_unnamed(const struct slots *s, pid_t owner)
+slots_find_without_pid(const struct slots *s, pid_t owner)
 {
 	uint32_t n;
 

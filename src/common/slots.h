@@ -69,6 +69,6 @@ void slots_hand_over(struct slots *, pid_t from, pid_t to);
 /* The owner's slot whose worker is not known, or SCOREBOARD_NONE.  There is at
  * most one: an acceptor forks one worker at a time.  Needs no lock, if the
  * owner is dead or the caller. */
-uint32_t slots_find_unnamed(const struct slots *, pid_t owner);
+uint32_t slots_find_without_pid(const struct slots *, pid_t owner);
 
 #endif

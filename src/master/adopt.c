@@ -238,7 +238,7 @@ adopt_workers(struct master *m, pid_t acceptor)
 	release_reaped(m, acceptor);
 	/* 2. It may have taken a slot and died before it recorded a pid there.
 	 * If it had forked by then, the worker is among our children. */
-	if (scoreboard_has_unnamed(m->scoreboard, acceptor))
+	if (scoreboard_lacks_pid(m->scoreboard, acceptor))
 		orphan = find_orphan(m);
 	/* 3. All its slots, now complete, become the master's. */
 	take_slots(m, acceptor, orphan);

@@ -51,10 +51,10 @@ start(struct master *m, struct child *c)
 static void
 kill_child(const struct child *c)
 {
-	log_warnx("%s (pid %ld) did not %s in time; killing it", c->spec->name,
-	    (long)c->pid,
-	    c->policy.state == POLICY_FAILING ? "start, or end when aborted," :
-						"end");
+	log_warnx("%s (pid %ld) %s; killing it", c->spec->name, (long)c->pid,
+	    c->policy.state == POLICY_FAILING ?
+		"did not start, or end after SIGABRT, in time" :
+		"did not end in time");
 	child_signal(c, SIGKILL);
 }
 

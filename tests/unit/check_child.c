@@ -7,7 +7,6 @@
 #include "unit.h"
 
 #include <sys/socket.h>
-
 #include <sys/wait.h>
 
 #include <dirent.h>

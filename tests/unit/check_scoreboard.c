@@ -188,7 +188,7 @@ START_TEST(test_empty)
 	ck_assert_uint_eq(
 	    scoreboard_next(scoreboard, getpid(), SCOREBOARD_NONE, &pid),
 	    SCOREBOARD_NONE);
-	ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
+	ck_assert(!scoreboard_lacks_pid(scoreboard, getpid()));
 	ck_assert_int_eq(release_soon(scoreboard, 1), 0);
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 0), 0);
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 1), 0);
@@ -374,10 +374,10 @@ START_TEST(test_names)
 
 	for (i = 0; i < 3; i++) {
 		slots[i] = take(&addr);
-		ck_assert(scoreboard_has_unnamed(scoreboard, getpid()));
+		ck_assert(scoreboard_lacks_pid(scoreboard, getpid()));
 		ck_assert_uint_eq(find(scoreboard, 100 + i), SCOREBOARD_NONE);
 		scoreboard_set_pid(scoreboard, slots[i], 100 + i);
-		ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
+		ck_assert(!scoreboard_lacks_pid(scoreboard, getpid()));
 		ck_assert_uint_eq(find(scoreboard, 100 + i), slots[i]);
 	}
 	for (n = SCOREBOARD_NONE, i = 0; i < 3; i++) {
@@ -410,7 +410,7 @@ START_TEST(test_names)
 	/* A slot that is used again has no pid yet. */
 	ck_assert_uint_eq(take(&addr), slots[1]);
 	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
-	ck_assert(scoreboard_has_unnamed(scoreboard, getpid()));
+	ck_assert(scoreboard_lacks_pid(scoreboard, getpid()));
 }
 END_TEST
 
@@ -433,14 +433,14 @@ START_TEST(test_adopt)
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 0), 0);
 	expect_live(1);
 	expect_live_from(&addr, 1);
-	ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
+	ck_assert(!scoreboard_lacks_pid(scoreboard, getpid()));
 
 	/* It had. */
 	slot = take(&addr);
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 101), 0);
 	expect_live(2);
 	ck_assert_uint_eq(find(scoreboard, 101), slot);
-	ck_assert(!scoreboard_has_unnamed(scoreboard, getpid()));
+	ck_assert(!scoreboard_lacks_pid(scoreboard, getpid()));
 	ck_assert_int_eq(release_soon(scoreboard, 101), 0);
 	ck_assert_int_eq(release_soon(scoreboard, 100), 0);
 	expect_live(0);
@@ -468,7 +468,7 @@ START_TEST(test_adopt_owner)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
-	ck_assert(scoreboard_has_unnamed(scoreboard, pid));
+	ck_assert(scoreboard_lacks_pid(scoreboard, pid));
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, pid, 101), 0);
 	ck_assert_uint_eq(
 	    scoreboard_next(scoreboard, pid, SCOREBOARD_NONE, &pid),
@@ -575,7 +575,7 @@ model_check(const struct model *m)
 		else
 			named++;
 	}
-	if (scoreboard_has_unnamed(scoreboard, getpid()) != unnamed)
+	if (scoreboard_lacks_pid(scoreboard, getpid()) != unnamed)
 		ck_abort_msg("unnamed");
 	while ((slot = scoreboard_next(scoreboard, getpid(), slot, &pid)) !=
 	    SCOREBOARD_NONE) {
@@ -1029,7 +1029,7 @@ static bool
 has_own(bool named)
 {
 	return named ? find(scoreboard, getpid()) != SCOREBOARD_NONE :
-		       scoreboard_has_unnamed(scoreboard, getpid());
+		       scoreboard_lacks_pid(scoreboard, getpid());
 }
 
 /* What the master does: it is done, or somebody holds the lock. */
