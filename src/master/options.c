@@ -59,7 +59,8 @@ absolute(const char *path)
 	char *full = NULL;
 
 	if (dir == NULL)
-		fatal(EX_OSERR, "-f: cannot find out where %s is", path);
+		fatal(EX_OSERR, "-f: %s: cannot get the working directory",
+		    path);
 	if (asprintf(&full, "%s%s%s", dir, path[0] == '/' ? "" : "/", path) ==
 	    -1)
 		fatalx(EX_OSERR, "out of memory");
