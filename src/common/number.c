@@ -1,5 +1,6 @@
 /*
- * number: signed 64-bit integers in decimal.
+ * number: signed 64-bit integers in decimal.  Runs in the registry and the
+ * workers.  The text comes from clients and is not trusted.
  */
 
 #include <stdlib.h>
@@ -10,7 +11,7 @@
 enum number_result
 number_parse(struct bytes text, int64_t *number)
 {
-	/* No arithmetic on the data of nothing, which may be NULL. */
+	/* `data` may be NULL when `size` is 0. */
 	const char *p = text.size > 0 ? text.data : "";
 	const char *end = p + text.size;
 	bool negative = *p == '-', fits = true;
@@ -20,7 +21,7 @@ number_parse(struct bytes text, int64_t *number)
 		p++;
 	if (p == end)
 		return NUMBER_NONE;
-	/* Towards the negative, which has one number more. */
+	/* Accumulate a negative number: INT64_MIN has no positive one. */
 	for (; p < end; p++) {
 		if (*p < '0' || *p > '9')
 			return NUMBER_NONE;

@@ -14,11 +14,11 @@
 
 enum number_result {
 	NUMBER_OK = 0,
-	NUMBER_NONE, /* something else */
-	NUMBER_RANGE, /* a number, and not between -2^63 and 2^63 - 1 */
+	NUMBER_NONE, /* the text is not a number */
+	NUMBER_RANGE, /* the number is not between -2^63 and 2^63 - 1 */
 };
 
-/* Leading zeros do not matter, and -0 is 0.  All of `text` is the number. */
+/* Parses all of `text`.  Leading zeros are allowed, and -0 is 0. */
 enum number_result number_parse(struct bytes text, int64_t *number);
 
 /*
@@ -38,7 +38,7 @@ bool number_decimal_in_range(const char *text, double min, double max,
  */
 const char *number_scan(const char *text, uint64_t max, uint64_t *number);
 
-/* Room for any number's text; nothing ends it. */
+/* The longest text of a number, which has no NUL at its end. */
 #define NUMBER_SIZE 20
 /* Writes the text; returns its size. */
 size_t number_format(int64_t number, char text[NUMBER_SIZE]);
