@@ -158,7 +158,7 @@ static enum request_result
 execute_listing(struct registry *r, struct conn *c, const struct message *m,
     const struct fields *args)
 {
-	/* It reads the last commit, which needs to have this client's writes. */
+	/* It reads the last commit, which needs this client's writes. */
 	if (c->turn.wrote)
 		return REQUEST_WAIT;
 	if (!listing_is_sound(args))
