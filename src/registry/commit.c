@@ -54,7 +54,7 @@ commit_run(struct registry *r)
 	return true;
 }
 
-/* The connection is as it was when the turn began. */
+/* Takes back what the turn did for a connection. */
 static void
 rewind_conn(struct registry *r, struct conn *c)
 {

@@ -1,5 +1,5 @@
 /*
- * events: who has subscribed to what, and is sent what.  Runs in the registry.
+ * events: subscriptions, and events for subscribers.  Runs in the registry.
  */
 
 #include <stdlib.h>
@@ -116,7 +116,7 @@ queue(struct conn *c, uint64_t revision, const struct fields *event)
 		fatalx(EX_OSERR, "out of memory");
 }
 
-/* COMMIT, MISSED or LAGGED. */
+/* Queues COMMIT, MISSED or LAGGED, which have no other fields. */
 static void
 queue_revision(struct conn *c, enum event_kind kind, uint64_t revision)
 {
@@ -152,7 +152,7 @@ has_bucket(struct registry *r, struct bytes bucket)
 {
 	struct store_entry entry;
 
-	/* Any key will do. */
+	/* Any key will do: the result tells whether there is a bucket. */
 	return store_get(last_commit(r), bucket, bucket, &entry) !=
 	    STORE_NO_BUCKET;
 }

@@ -24,15 +24,17 @@
 #include "registry/transaction.h"
 #include "store/store.h"
 
-/* A connection gets no more replies in this turn when `out` has more bytes. */
+/* When `out` has more bytes than this, the next request of the connection waits
+ * for the next turn. */
 #define OUT_MAX ((size_t)256 << 10)
 /*
- * The same for a connection that writes: its replies are stored with the
- * commit.  A read with which they would be larger waits for the next turn.
+ * The same for a connection that writes, whose replies are stored with the
+ * commit: neither a write after so many bytes of replies, nor a read that would
+ * make them more, is executed in this turn.
  */
 #define RECORD_MAX ((size_t)32 << 10)
-/* A batch takes no more requests when those that write have more bytes: LMDB
- * keeps the pages that a transaction writes in memory. */
+/* When the requests that wrote have more bytes than this, all others wait
+ * for the next turn: LMDB keeps the pages of a transaction in memory. */
 #define BATCH_MAX ((size_t)16 << 20)
 
 static enum request_result
@@ -158,7 +160,7 @@ static enum request_result
 execute_listing(struct registry *r, struct conn *c, const struct message *m,
     const struct fields *args)
 {
-	/* It reads the last commit, which needs this client's writes. */
+	/* A listing reads the last commit, which has to have these writes. */
 	if (c->turn.wrote)
 		return REQUEST_WAIT;
 	if (!listing_is_sound(args))
@@ -173,7 +175,7 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 {
 	struct fields args;
 
-	/* A message that is not answered is none for the registry. */
+	/* After HELLO workers send only messages that are answered. */
 	if (schema->reply == 0 ||
 	    !schema_get(schema, m->body, (size_t)r->config->max_value, &args))
 		return break_conn(r, c, "malformed request");

@@ -76,8 +76,8 @@ session_leave(struct registry *r, struct conn *c)
 }
 
 /*
- * An earlier connection of the session may be there still, if its end was not
- * seen yet.  When it is, that must not delete the record.
+ * An earlier connection of the session may still be there, if its end was not
+ * seen yet.  It gives up the record, which its end would delete.
  */
 static void
 take_from_earlier(struct registry *r, uint64_t session)

@@ -9,8 +9,8 @@
 #include "registry/registry.h"
 #include "registry/transaction.h"
 
-/* The replies together may be so large and as large as a value: they are stored
- * with the commit, and kept until the worker has them. */
+/* The replies together may be larger than the largest value by this: they are
+ * stored with the commit, and kept until the worker has them. */
 #define REPLIES_MAX ((size_t)1 << 20)
 
 /* Takes the first request off.  NULL: it is malformed. */
