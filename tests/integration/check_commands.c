@@ -362,7 +362,7 @@ add(struct buf *b, const char *format, ...)
 	buf_append_text(b, text);
 }
 
-START_TEST(test_lines)
+TEST(test_lines)
 {
 	int fd = client_connect(server), round;
 	size_t i;
@@ -374,7 +374,6 @@ START_TEST(test_lines)
 			    lines[i].reply_size);
 	(void)close(fd);
 }
-END_TEST
 
 static void
 join_lines(struct buf *out, struct buf *want)
@@ -390,7 +389,7 @@ join_lines(struct buf *out, struct buf *want)
 	ck_assert(!buf_failed(out) && !buf_failed(want));
 }
 
-START_TEST(test_one_write)
+TEST(test_one_write)
 {
 	int fd = client_connect(server), round;
 	struct buf out, want;
@@ -403,12 +402,11 @@ START_TEST(test_one_write)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* In pieces of this size, from each start: every boundary is a cut once. */
 #define PIECE 11
 
-START_TEST(test_cut_anywhere)
+TEST(test_cut_anywhere)
 {
 	size_t cut, end, size;
 	int fd = server_connect_unix(server), start;
@@ -431,10 +429,9 @@ START_TEST(test_cut_anywhere)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* Each line of HELP is of a command that HELP knows by itself. */
-START_TEST(test_help)
+TEST(test_help)
 {
 	int fd = client_connect(server), other = client_connect(server), n;
 	char line[LINE_SIZE], request[LINE_SIZE], word[LINE_SIZE];
@@ -454,7 +451,6 @@ START_TEST(test_help)
 	(void)close(fd);
 	(void)close(other);
 }
-END_TEST
 
 static void
 await_stat(int fd, const char *name, long want)
@@ -465,7 +461,7 @@ await_stat(int fd, const char *name, long want)
 		pause_until(deadline_ms, name);
 }
 
-START_TEST(test_stats)
+TEST(test_stats)
 {
 	int fd = client_connect(server), other = client_connect(server);
 	long revision, requests;
@@ -491,7 +487,6 @@ START_TEST(test_stats)
 	(void)close(fd);
 	(void)close(other);
 }
-END_TEST
 
 /* Times to live */
 
@@ -512,7 +507,7 @@ await_gone(int fd, const char *request)
 }
 
 /* Gone for all commands, and from the disk without being touched. */
-START_TEST(test_expiry)
+TEST(test_expiry)
 {
 	int fd = client_connect(server);
 	int64_t start_ms;
@@ -533,10 +528,9 @@ START_TEST(test_expiry)
 	    EMPTY EMPTY "4\r\nOK\r\n");
 	(void)close(fd);
 }
-END_TEST
 
 /* Many at once, and others are answered meanwhile. */
-START_TEST(test_expiry_many)
+TEST(test_expiry_many)
 {
 	int fd = client_connect(server), other = client_connect(server), i;
 	struct buf out, want;
@@ -558,10 +552,9 @@ START_TEST(test_expiry_many)
 	(void)close(fd);
 	(void)close(other);
 }
-END_TEST
 
 /* A time to live goes on while the registry, or all of kvd, is dead. */
-START_TEST(test_expiry_restart)
+TEST(test_expiry_restart)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s);
@@ -586,7 +579,6 @@ START_TEST(test_expiry_restart)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Large buckets */
 
@@ -609,7 +601,7 @@ put_many(int fd, const char *bucket, int n)
 }
 
 /* Gone at once; its space is free after a while, restarts included. */
-START_TEST(test_drop_many)
+TEST(test_drop_many)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), i;
@@ -629,10 +621,9 @@ START_TEST(test_drop_many)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* The limits of transactions: 1000 commands; a MiB and what any one needs. */
-START_TEST(test_transaction_max)
+TEST(test_transaction_max)
 {
 	static char value[301];
 	int fd = client_connect(server), i;
@@ -672,10 +663,9 @@ START_TEST(test_transaction_max)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* With large values it is the bytes: 3 MiB and some in all, by default. */
-START_TEST(test_transaction_bytes)
+TEST(test_transaction_bytes)
 {
 	struct server *s = server_start(NULL);
 	size_t size = (size_t)1 << 20, i;
@@ -704,10 +694,9 @@ START_TEST(test_transaction_bytes)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Whoever hangs up in a transaction, or quits, has done nothing. */
-START_TEST(test_transaction_left)
+TEST(test_transaction_left)
 {
 	int fd = client_connect(server), other = client_connect(server);
 
@@ -724,7 +713,6 @@ START_TEST(test_transaction_left)
 	client_ask(other, "EXISTS b k\nCOMMIT\n", MISSING NO_TRANSACTION);
 	(void)close(other);
 }
-END_TEST
 
 /* Crews: clients that are processes of their own */
 
@@ -943,24 +931,22 @@ run_pairs(struct server *s, int kills)
 	(void)close(fd);
 }
 
-START_TEST(test_transaction_readers)
+TEST(test_transaction_readers)
 {
 	run_pairs(server, 0);
 }
-END_TEST
 
 /* A few restarts are at once, the rest are throttled. */
 #define KILLS 5
 static const char *const patient[] = { "registry-timeout 60s", NULL };
 
-START_TEST(test_transaction_readers_kill)
+TEST(test_transaction_readers_kill)
 {
 	struct server *s = server_start(patient);
 
 	run_pairs(s, KILLS);
 	server_stop(s);
 }
-END_TEST
 
 /* Counters say how often each request was executed, and in which order. */
 static enum exchange_result
@@ -1013,7 +999,7 @@ count_exactly(struct member *m, int fd)
 				       result;
 }
 
-START_TEST(test_exactly_once)
+TEST(test_exactly_once)
 {
 	struct server *s = server_start(patient);
 	struct member *crew = crew_new();
@@ -1031,7 +1017,6 @@ START_TEST(test_exactly_once)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Random commands against a model */
 
@@ -1369,7 +1354,7 @@ play_game(struct member *m, int fd)
 	return result;
 }
 
-START_TEST(test_model)
+TEST(test_model)
 {
 	struct member *crew = crew_new();
 
@@ -1377,9 +1362,8 @@ START_TEST(test_model)
 	crew_await(crew, 150);
 	crew_end(crew);
 }
-END_TEST
 
-START_TEST(test_model_kill)
+TEST(test_model_kill)
 {
 	struct server *s = server_start(patient);
 	struct member *crew = crew_new();
@@ -1394,7 +1378,6 @@ START_TEST(test_model_kill)
 	crew_end(crew);
 	server_stop(s);
 }
-END_TEST
 
 /* A full disk */
 
@@ -1462,7 +1445,7 @@ await_room(int fd)
 }
 
 /* What expires, and what is dropped, makes room by itself. */
-START_TEST(test_full_disk)
+TEST(test_full_disk)
 {
 	static const char *const options[] = { "sync never", NULL };
 	struct server *s = server_start(options);
@@ -1498,13 +1481,12 @@ START_TEST(test_full_disk)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /*
  * A listing that nobody reads keeps the pages of what is deleted: it gives way
  * before a full disk refuses to delete.
  */
-START_TEST(test_full_disk_listing)
+TEST(test_full_disk_listing)
 {
 	static const char end[] = "ERROR snapshot lost\r\n";
 	int fd, slow, i;
@@ -1530,34 +1512,29 @@ START_TEST(test_full_disk_listing)
 	free(got);
 	(void)close(fd);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("commands");
-	TCase *tc = fixture_tcase(suite, "shared");
+static const struct test tests[] = {
+	CASE("shared", setup, teardown),
+	ONCE(test_lines),
+	ONCE(test_one_write),
+	ONCE(test_cut_anywhere),
+	ONCE(test_help),
+	ONCE(test_stats),
+	ONCE(test_expiry),
+	ONCE(test_expiry_many),
+	ONCE(test_transaction_max),
+	ONCE(test_transaction_left),
+	ONCE(test_transaction_readers),
+	ONCE(test_model),
+	ONCE(test_full_disk_listing),
+	CASE("options", NULL, NULL),
+	ONCE(test_expiry_restart),
+	ONCE(test_drop_many),
+	ONCE(test_transaction_bytes),
+	ONCE(test_transaction_readers_kill),
+	ONCE(test_exactly_once),
+	ONCE(test_model_kill),
+	ONCE(test_full_disk),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_lines);
-	tcase_add_test(tc, test_one_write);
-	tcase_add_test(tc, test_cut_anywhere);
-	tcase_add_test(tc, test_help);
-	tcase_add_test(tc, test_stats);
-	tcase_add_test(tc, test_expiry);
-	tcase_add_test(tc, test_expiry_many);
-	tcase_add_test(tc, test_transaction_max);
-	tcase_add_test(tc, test_transaction_left);
-	tcase_add_test(tc, test_transaction_readers);
-	tcase_add_test(tc, test_model);
-	tcase_add_test(tc, test_full_disk_listing);
-	tc = fixture_tcase(suite, "options");
-	tcase_add_test(tc, test_expiry_restart);
-	tcase_add_test(tc, test_drop_many);
-	tcase_add_test(tc, test_transaction_bytes);
-	tcase_add_test(tc, test_transaction_readers_kill);
-	tcase_add_test(tc, test_exactly_once);
-	tcase_add_test(tc, test_model_kill);
-	tcase_add_test(tc, test_full_disk);
-	return fixture_run(suite);
-}
+SUITE("commands", tests)

@@ -243,7 +243,7 @@ create_bucket(const struct server *s)
 
 #define KILLS_OF_ALL 6
 
-START_TEST(test_kill_everything)
+TEST(test_kill_everything)
 {
 	struct server *s = server_start(NULL);
 	struct load *loads = load_new();
@@ -262,7 +262,6 @@ START_TEST(test_kill_everything)
 	check_values(loads, s);
 	server_stop(s);
 }
-END_TEST
 
 /* The registry is killed */
 
@@ -327,7 +326,7 @@ check_exact(struct load *loads, const struct server *s)
 #define REGISTRY_ROUNDS 6
 #define REGISTRY_KILLS 5
 
-START_TEST(test_kill_registry)
+TEST(test_kill_registry)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -348,10 +347,9 @@ START_TEST(test_kill_registry)
 	check_exact(loads, s);
 	server_stop(s);
 }
-END_TEST
 
 /* A client that comes while there is no registry waits for the next one. */
-START_TEST(test_no_registry)
+TEST(test_no_registry)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -369,7 +367,6 @@ START_TEST(test_no_registry)
 	(void)close(early);
 	server_stop(s);
 }
-END_TEST
 
 /* Far more than a socket takes at once. */
 #define LARGE_VALUE ((size_t)1 << 20)
@@ -378,7 +375,7 @@ END_TEST
  * Requests and replies that are half on their way when the registry dies,
  * in either direction.
  */
-START_TEST(test_large_values)
+TEST(test_large_values)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -412,11 +409,10 @@ START_TEST(test_large_values)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Others are killed */
 
-START_TEST(test_kill_acceptor)
+TEST(test_kill_acceptor)
 {
 	struct server *s = server_start(NULL);
 	struct load *loads = load_new();
@@ -434,10 +430,9 @@ START_TEST(test_kill_acceptor)
 	check_exact(loads, s);
 	server_stop(s);
 }
-END_TEST
 
 /* Clients of a dead acceptor are told, too, when kvd stops. */
-START_TEST(test_stop_adopted)
+TEST(test_stop_adopted)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), other;
@@ -455,9 +450,8 @@ START_TEST(test_stop_adopted)
 	server_expect_clean(s);
 	server_free(s);
 }
-END_TEST
 
-START_TEST(test_kill_worker)
+TEST(test_kill_worker)
 {
 	struct server *s = server_start(NULL);
 	struct load *loads = load_new();
@@ -485,7 +479,6 @@ START_TEST(test_kill_worker)
 	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
 	server_stop(s);
 }
-END_TEST
 
 /* So soon has a tree without its master to be gone: design.md. */
 #define ORPHANS_MS 5000
@@ -515,7 +508,7 @@ expect_farewell(int fd)
 	free(text);
 }
 
-START_TEST(test_kill_master)
+TEST(test_kill_master)
 {
 	struct server *s = server_new();
 	struct load *loads = load_new();
@@ -542,10 +535,9 @@ START_TEST(test_kill_master)
 	check_values(loads, s);
 	server_stop(s);
 }
-END_TEST
 
 /* Both at once, and clients who ask for something just then. */
-START_TEST(test_kill_both)
+TEST(test_kill_both)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -577,7 +569,6 @@ START_TEST(test_kill_both)
 	check_exact(loads, s);
 	server_stop(s);
 }
-END_TEST
 
 /* Shortages */
 
@@ -677,7 +668,7 @@ get_all(int fd, const int counts[COUNT(sizes)])
 			get_sized(fd, which, i);
 }
 
-START_TEST(test_storage_full)
+TEST(test_storage_full)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), other = client_connect(s);
@@ -713,10 +704,9 @@ START_TEST(test_storage_full)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* The full disk is there, too, for a registry that starts. */
-START_TEST(test_storage_full_restart)
+TEST(test_storage_full_restart)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), counts[COUNT(sizes)] = { 0 };
@@ -740,7 +730,6 @@ START_TEST(test_storage_full_restart)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Asks until the answer is not that the registry is not to be had. */
 static void
@@ -760,7 +749,7 @@ await_registry(int fd)
 	}
 }
 
-START_TEST(test_registry_timeout)
+TEST(test_registry_timeout)
 {
 	static const char *const options[] = { "registry-timeout 300ms", NULL };
 	struct server *s = server_start(options);
@@ -784,7 +773,6 @@ START_TEST(test_registry_timeout)
 	(void)close(fresh);
 	server_stop(s);
 }
-END_TEST
 
 static const struct {
 	const char *role;
@@ -806,7 +794,7 @@ expect_limited(const struct server *s, int fd, const char *line,
 }
 
 /* Its standard descriptors are all that it may have. */
-START_TEST(test_no_descriptors)
+TEST(test_no_descriptors)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -832,7 +820,6 @@ START_TEST(test_no_descriptors)
 	(void)close(late);
 	server_stop(s);
 }
-END_TEST
 
 /* Tries until it is served. */
 static void
@@ -857,7 +844,7 @@ await_service(const struct server *s)
 }
 
 /* The limit does not hold for root. */
-START_TEST(test_no_processes)
+TEST(test_no_processes)
 {
 	struct server *s;
 	pid_t acceptor;
@@ -884,7 +871,6 @@ START_TEST(test_no_processes)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /*
  * What becomes of the data directory while kvd runs, and what is said of it
@@ -956,7 +942,7 @@ static const struct {
 	{ exchange, "another store is in " },
 };
 
-START_TEST(test_data_gone)
+TEST(test_data_gone)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), status;
@@ -977,7 +963,6 @@ START_TEST(test_data_gone)
 		ck_assert_int_eq(access(path, F_OK), -1);
 	server_free(s);
 }
-END_TEST
 
 static void
 setup(void)
@@ -986,28 +971,24 @@ setup(void)
 	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
 }
 
-int
-main(void)
-{
-	Suite *suite = suite_create("failure");
-	TCase *tc = fixture_tcase(suite, "deaths");
+static const struct test tests[] = {
+	CASE("deaths", setup, NULL),
+	ONCE(test_kill_everything),
+	LOOP(test_kill_registry, REGISTRY_ROUNDS),
+	ONCE(test_no_registry),
+	ONCE(test_large_values),
+	ONCE(test_kill_acceptor),
+	ONCE(test_stop_adopted),
+	ONCE(test_kill_worker),
+	ONCE(test_kill_master),
+	ONCE(test_kill_both),
+	CASE("shortages", NULL, NULL),
+	ONCE(test_storage_full),
+	ONCE(test_storage_full_restart),
+	ONCE(test_registry_timeout),
+	EACH(test_no_descriptors, starved),
+	ONCE(test_no_processes),
+	EACH(test_data_gone, losses),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_kill_everything);
-	tcase_add_loop_test(tc, test_kill_registry, 0, REGISTRY_ROUNDS);
-	tcase_add_test(tc, test_no_registry);
-	tcase_add_test(tc, test_large_values);
-	tcase_add_test(tc, test_kill_acceptor);
-	tcase_add_test(tc, test_stop_adopted);
-	tcase_add_test(tc, test_kill_worker);
-	tcase_add_test(tc, test_kill_master);
-	tcase_add_test(tc, test_kill_both);
-	tc = fixture_tcase(suite, "shortages");
-	tcase_add_test(tc, test_storage_full);
-	tcase_add_test(tc, test_storage_full_restart);
-	tcase_add_test(tc, test_registry_timeout);
-	tcase_add_loop_test(tc, test_no_descriptors, 0, COUNT(starved));
-	tcase_add_test(tc, test_no_processes);
-	tcase_add_loop_test(tc, test_data_gone, 0, COUNT(losses));
-	return fixture_run(suite);
-}
+SUITE("failure", tests)

@@ -100,7 +100,7 @@ expect_standard_fds(pid_t pid)
 	}
 }
 
-START_TEST(test_closed)
+TEST(test_closed)
 {
 	int fd;
 
@@ -120,10 +120,9 @@ START_TEST(test_closed)
 	expect_standard_fds(server_pid(server, "acceptor"));
 	stop();
 }
-END_TEST
 
 /* Answered writes were lost when two served one store. */
-START_TEST(test_two_on_one_store)
+TEST(test_two_on_one_store)
 {
 	char other[PATH_MAX], sock[PATH_MAX], output[OUTPUT_SIZE];
 	const char *const options[] = { other, sock, NULL };
@@ -139,7 +138,6 @@ START_TEST(test_two_on_one_store)
 	launch_expect_served(server);
 	stop();
 }
-END_TEST
 
 /* umask(2) */
 
@@ -165,7 +163,7 @@ static const struct {
 	{ "data/data.mdb", 0600 },
 };
 
-START_TEST(test_umask)
+TEST(test_umask)
 {
 	struct stat st;
 	size_t i;
@@ -178,7 +176,6 @@ START_TEST(test_umask)
 	}
 	stop();
 }
-END_TEST
 
 /* Children of the parent's, in the process that becomes kvd */
 
@@ -210,7 +207,7 @@ find_child(void)
 }
 
 /* It is none of kvd's, and nobody waits for it. */
-START_TEST(test_child)
+TEST(test_child)
 {
 	int64_t started_ms;
 	struct proc p;
@@ -233,10 +230,9 @@ START_TEST(test_child)
 	signal_process(child, SIGKILL);
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
-END_TEST
 
 /* It ends, and is not left as a zombie. */
-START_TEST(test_child_ends)
+TEST(test_child_ends)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	struct proc p;
@@ -249,7 +245,6 @@ START_TEST(test_child_ends)
 	launch_expect_served(server);
 	stop();
 }
-END_TEST
 
 /* Descriptors above 2: flock(1)'s, init's socket, s6's pipe */
 
@@ -295,7 +290,7 @@ has_fd(pid_t pid, int fd)
 }
 
 /* Whoever starts a daemon waits for the end of such a pipe, or lock. */
-START_TEST(test_descriptor)
+TEST(test_descriptor)
 {
 	server->daemon = _i;
 	run(hand_over, 0);
@@ -305,7 +300,6 @@ START_TEST(test_descriptor)
 	ck_assert(!has_fd(server_pid(server, "acceptor"), LOCK_FD));
 	stop();
 }
-END_TEST
 
 static void
 listen_at(int fd, const char *path)
@@ -338,7 +332,7 @@ hand_over_all(const struct server *s)
 }
 
 /* A daemon keeps what it was given on purpose. */
-START_TEST(test_given_descriptors)
+TEST(test_given_descriptors)
 {
 	int fd;
 
@@ -354,7 +348,6 @@ START_TEST(test_given_descriptors)
 	ck_assert_int_eq(unlink(launch_path(server, "init.sock")), 0);
 	stop();
 }
-END_TEST
 
 /* Arguments and environment */
 
@@ -391,7 +384,7 @@ static const struct {
 	{ long_name, empty_environment },
 };
 
-START_TEST(test_arguments)
+TEST(test_arguments)
 {
 	pid_t worker;
 	int fd;
@@ -405,7 +398,6 @@ START_TEST(test_arguments)
 	(void)close(fd);
 	stop();
 }
-END_TEST
 
 /* A directory that is no more */
 
@@ -418,7 +410,7 @@ lose_directory(const struct server *s)
 		_exit(126);
 }
 
-START_TEST(test_lost_directory)
+TEST(test_lost_directory)
 {
 	server->daemon = _i;
 	run(lose_directory, 0);
@@ -427,10 +419,9 @@ START_TEST(test_lost_directory)
 	launch_expect_served(server);
 	stop();
 }
-END_TEST
 
 /* A relative path cannot be made absolute there. */
-START_TEST(test_lost_directory_with_file)
+TEST(test_lost_directory_with_file)
 {
 	int status;
 
@@ -443,34 +434,20 @@ START_TEST(test_lost_directory_with_file)
 	expect_part(server_log(server), "-f: kvd.conf");
 	server_free(server);
 }
-END_TEST
 
-static void
-add_descriptors(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "descriptors");
+static const struct test tests[] = {
+	CASE("descriptors", setup, NULL),
+	LOOP(test_closed, WAYS_TO_CLOSE),
+	ONCE(test_two_on_one_store),
+	LOOP(test_descriptor, 2),
+	ONCE(test_given_descriptors),
+	CASE("others", setup, NULL),
+	EACH(test_umask, umasks),
+	ONCE(test_child),
+	ONCE(test_child_ends),
+	EACH(test_arguments, arguments),
+	LOOP(test_lost_directory, 2),
+	ONCE(test_lost_directory_with_file),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_closed, 0, WAYS_TO_CLOSE);
-	tcase_add_test(tc, test_two_on_one_store);
-	tcase_add_loop_test(tc, test_descriptor, 0, 2);
-	tcase_add_test(tc, test_given_descriptors);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("parent");
-	TCase *tc;
-
-	add_descriptors(suite);
-	tc = fixture_tcase(suite, "others");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_umask, 0, COUNT(umasks));
-	tcase_add_test(tc, test_child);
-	tcase_add_test(tc, test_child_ends);
-	tcase_add_loop_test(tc, test_arguments, 0, COUNT(arguments));
-	tcase_add_loop_test(tc, test_lost_directory, 0, 2);
-	tcase_add_test(tc, test_lost_directory_with_file);
-	return fixture_run(suite);
-}
+SUITE("parent", tests)

@@ -121,7 +121,7 @@ expect_event(int fd, enum event_kind kind)
 }
 
 /* The old connection's end is seen after the new one's greeting. */
-START_TEST(test_two_connections)
+TEST(test_two_connections)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), old = worker_connect(s), new;
@@ -154,11 +154,10 @@ START_TEST(test_two_connections)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* The registry dies with a subscription, and what came after it, committed
  * and not answered. */
-START_TEST(test_subscribe_again)
+TEST(test_subscribe_again)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), worker = worker_connect(s), i;
@@ -180,12 +179,11 @@ START_TEST(test_subscribe_again)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 #define WORKERS 40
 
 /* All workers come back at once, and each has something to write. */
-START_TEST(test_subscribers_return)
+TEST(test_subscribers_return)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), fds[WORKERS], i;
@@ -211,10 +209,9 @@ START_TEST(test_subscribers_return)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* No worker has so many subscriptions, be there such buckets or not. */
-START_TEST(test_too_many_subscriptions)
+TEST(test_too_many_subscriptions)
 {
 	struct server *s = server_start(NULL);
 	int fd = worker_connect(s), i;
@@ -230,7 +227,6 @@ START_TEST(test_too_many_subscriptions)
 	client_expect_gone(fd);
 	server_stop(s);
 }
-END_TEST
 
 #define KEYS 600
 
@@ -280,7 +276,7 @@ read_page(int fd, struct buf *b, uint64_t *revision, struct bytes *last,
 }
 
 /* What expires while a listing is under way is in it. */
-START_TEST(test_listing_of_one_moment)
+TEST(test_listing_of_one_moment)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), worker = worker_connect(s), lines, i;
@@ -319,7 +315,6 @@ START_TEST(test_listing_of_one_moment)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Connections that are no worker's, or one's of another version. */
 
@@ -349,7 +344,7 @@ say_other_version(int i)
 }
 
 /* They are counted, and only some of them are logged. */
-START_TEST(test_strangers)
+TEST(test_strangers)
 {
 	static const char line[] = "closing a worker's connection: ";
 	struct server *s = server_start(NULL);
@@ -375,7 +370,6 @@ START_TEST(test_strangers)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 /* What is said at the wrong time, to the wrong process, or amiss. */
 static void
@@ -418,7 +412,7 @@ say_amiss(int i)
 	}
 }
 
-START_TEST(test_amiss)
+TEST(test_amiss)
 {
 	struct server *s = server_start(NULL);
 	int fd = worker_connect(s), client = client_connect(s);
@@ -434,20 +428,16 @@ START_TEST(test_amiss)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("session");
-	TCase *tc = fixture_tcase(suite, "session");
+static const struct test tests[] = {
+	CASE("session", NULL, NULL),
+	ONCE(test_two_connections),
+	ONCE(test_subscribe_again),
+	ONCE(test_subscribers_return),
+	ONCE(test_too_many_subscriptions),
+	ONCE(test_listing_of_one_moment),
+	LOOP(test_strangers, 2),
+	LOOP(test_amiss, 6),
+};
 
-	tcase_add_test(tc, test_two_connections);
-	tcase_add_test(tc, test_subscribe_again);
-	tcase_add_test(tc, test_subscribers_return);
-	tcase_add_test(tc, test_too_many_subscriptions);
-	tcase_add_test(tc, test_listing_of_one_moment);
-	tcase_add_loop_test(tc, test_strangers, 0, 2);
-	tcase_add_loop_test(tc, test_amiss, 0, 6);
-	return fixture_run(suite);
-}
+SUITE("session", tests)

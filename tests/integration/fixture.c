@@ -39,29 +39,6 @@
 /* Paths of Unix sockets are short: sun_path has 108 bytes. */
 #define DIR_MAX 40
 
-int
-fixture_run(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	(void)signal(SIGPIPE, SIG_IGN);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-TCase *
-fixture_tcase(Suite *suite, const char *name)
-{
-	TCase *tc = tcase_create(name);
-
-	tcase_set_timeout(tc, TEST_TIMEOUT_S);
-	suite_add_tcase(suite, tc);
-	return tc;
-}
-
 int64_t
 now_ms(void)
 {

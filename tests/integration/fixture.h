@@ -14,7 +14,6 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include <check.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,12 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "suite.h"
+
 /* Far longer than anything takes, sanitizers and a busy machine included. */
 #define WAIT_MS 30000
-/* For Check: several waits in a row, before its own multiplier. */
-#define TEST_TIMEOUT_S 120
-
-#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 #define SERVER_OPTIONS_MAX 32
 
@@ -53,11 +50,6 @@ struct server {
 	void (*before_exec)(const struct server *);
 	int how; /* for before_exec, which looks here */
 };
-
-/* Runs a suite; the program's exit status. */
-int fixture_run(Suite *);
-/* A test case that allows a test TEST_TIMEOUT_S. */
-TCase *fixture_tcase(Suite *, const char *name);
 
 /* Milliseconds of the monotonic clock. */
 int64_t now_ms(void);

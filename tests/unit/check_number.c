@@ -52,7 +52,7 @@ static const struct {
 	{ UNIT_BYTES("99999999999999999999x"), NUMBER_NONE, 0 },
 };
 
-START_TEST(test_parse)
+TEST(test_parse)
 {
 	struct bytes text = parse_table[_i].text;
 	uint8_t *copy = unit_copy(text.data, text.size);
@@ -66,12 +66,11 @@ START_TEST(test_parse)
 						  4711);
 	free(copy);
 }
-END_TEST
 
 static const int64_t format_table[] = { 0, 1, -1, 9, 10, -10, 99, 100,
 	INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MIN + 1 };
 
-START_TEST(test_format)
+TEST(test_format)
 {
 	int64_t number = format_table[_i], again;
 	char text[NUMBER_SIZE], want[32];
@@ -82,16 +81,11 @@ START_TEST(test_format)
 	ck_assert_int_eq(number_parse(got, &again), NUMBER_OK);
 	ck_assert_int_eq(again, number);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("number");
-	TCase *tc = tcase_create("number");
+static const struct test tests[] = {
+	CASE("number", NULL, NULL),
+	EACH(test_parse, parse_table),
+	EACH(test_format, format_table),
+};
 
-	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_loop_test(tc, test_format, 0, UNIT_COUNT(format_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("number", tests)

@@ -49,7 +49,7 @@ static const struct {
 	{ "unix:", NULL },
 };
 
-START_TEST(test_parse)
+TEST(test_parse)
 {
 	char error[TARGET_ERROR_SIZE] = "", text[300];
 	struct target t;
@@ -64,10 +64,9 @@ START_TEST(test_parse)
 	target_print(&t, text, sizeof(text));
 	ck_assert_str_eq(text, parse_table[_i].print);
 }
-END_TEST
 
 /* Each part replaces its own. */
-START_TEST(test_set)
+TEST(test_set)
 {
 	char error[TARGET_ERROR_SIZE], text[300];
 	struct target t;
@@ -86,16 +85,11 @@ START_TEST(test_set)
 	target_print(&t, text, sizeof(text));
 	ck_assert_str_eq(text, "[::1]:5");
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("target");
-	TCase *tc = tcase_create("target");
+static const struct test tests[] = {
+	CASE("target", NULL, NULL),
+	EACH(test_parse, parse_table),
+	ONCE(test_set),
+};
 
-	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_test(tc, test_set);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("target", tests)

@@ -35,8 +35,8 @@ remove_entry(const char *path, const struct stat *st, int type,
 }
 
 /* In the parent of the tests: also a test that crashes leaves nothing. */
-static void
-setup_base(void)
+void
+store_setup_case(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -45,14 +45,14 @@ setup_base(void)
 	ck_assert_ptr_nonnull(mkdtemp(fx.base));
 }
 
-static void
-teardown_base(void)
+void
+store_teardown_case(void)
 {
 	(void)nftw(fx.base, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static void
-setup(void)
+void
+store_setup(void)
 {
 	snprintf(fx.dir, sizeof(fx.dir), "%s/XXXXXX", fx.base);
 	ck_assert_ptr_nonnull(mkdtemp(fx.dir));
@@ -63,8 +63,8 @@ setup(void)
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
-static void
-teardown(void)
+void
+store_teardown(void)
 {
 	(void)setrlimit(RLIMIT_FSIZE, &fx.file_size);
 	store_close(fx.store);
@@ -385,11 +385,4 @@ put_raw(const char *db, const char *key, const struct bytes *value)
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 	mdb_env_close(env);
 	free(k.mv_data);
-}
-
-void
-add_fixtures(TCase *tc)
-{
-	tcase_add_unchecked_fixture(tc, setup_base, teardown_base);
-	tcase_add_checked_fixture(tc, setup, teardown);
 }

@@ -10,11 +10,11 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-#include <check.h>
 #include <lmdb.h>
 #include <stdbool.h>
 
 #include "store/store.h"
+#include "suite.h"
 
 #define CACHE_SIZE ((size_t)48 << 10)
 
@@ -31,7 +31,18 @@ struct store_fixture {
 };
 extern struct store_fixture fx;
 
-void add_fixtures(TCase *);
+/* A test case, for the table of tests, whose tests have a store each. */
+#define STORE_CASE(name)                                                    \
+	{                                                                   \
+		.case_name = (name), .setup = store_setup,                  \
+		.teardown = store_teardown, .setup_case = store_setup_case, \
+		.teardown_case = store_teardown_case                        \
+	}
+void store_setup(void);
+void store_teardown(void);
+void store_setup_case(void);
+void store_teardown_case(void);
+
 struct bytes text(const char *);
 
 enum store_result try_open_waiting(int sync_ms, int lock_wait_ms);
