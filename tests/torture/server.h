@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "guardian.h"
 #include "torture/options.h"
 
 enum server_state {
@@ -29,8 +30,7 @@ struct server {
 	int status; /* of the master that has ended */
 	off_t log_start; /* where the log of this run begins */
 	struct sockaddr_in address; /* the same in every run */
-	pid_t guardian;
-	int guard_fd;
+	struct guardian guardian;
 };
 
 /* These exit when the test's machine cannot do them. */
