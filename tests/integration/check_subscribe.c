@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "stream.h"
 
 #define X15 "xxxxxxxxxxxxxxx"
@@ -1441,7 +1442,7 @@ TEST(test_worker_ends)
 	int writer = connect_with_bucket(), fds[20];
 	pid_t registry = server_pid(server, "registry");
 	int64_t deadline_ms = now_ms() + WAIT_MS;
-	size_t descriptors = process_descriptors(registry);
+	int descriptors = proc_count_fds(registry);
 	long before_kib;
 	size_t i;
 
@@ -1449,8 +1450,7 @@ TEST(test_worker_ends)
 	before_kib = process_private_kib(registry);
 	for (i = 0; i < COUNT(fds); i++)
 		fds[i] = connect_subscribed();
-	ck_assert_uint_eq(process_descriptors(registry),
-	    descriptors + COUNT(fds));
+	ck_assert_int_eq(proc_count_fds(registry), descriptors + COUNT(fds));
 	for (i = 0; i < COUNT(fds); i++) {
 		if (i % 2 == 0)
 			process_kill(server_worker(server, fds[i]));
@@ -1460,7 +1460,7 @@ TEST(test_worker_ends)
 		put_big(writer, 0, 10);
 		(void)close(fds[i]);
 	}
-	while (process_descriptors(registry) > descriptors)
+	while (proc_count_fds(registry) > descriptors)
 		pause_until(deadline_ms, "the registry keeps a connection");
 	put_big(writer, 0, 1000);
 	if (!is_sanitized())

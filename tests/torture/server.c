@@ -108,7 +108,7 @@ add_option(char *argv[], size_t n, const char *format, ...)
 	return n;
 }
 
-/* A sanitizer is not to take a blow for a fault. */
+/* A sanitizer must not report the signal of a blow. */
 static void
 set_sanitizer(const char *name)
 {
@@ -147,7 +147,7 @@ exec_server(const struct server *s)
 	size_t i, n = 2;
 
 	(void)setpgid(0, 0);
-	/* Nobody wants the memory of all who are to die. */
+	/* No core dumps of the processes that will be killed. */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	redirect(s);
 	set_sanitizer("ASAN_OPTIONS");
@@ -159,12 +159,12 @@ exec_server(const struct server *s)
 	n = add_option(argv, n, "data %s/data", s->dir);
 	n = add_option(argv, n, "runtime %s/run", s->dir);
 	n = add_option(argv, n, "libexec %s", o->libexec);
-	/* Dying often is no reason to wait. */
+	/* kvd never delays a restart. */
 	n = add_option(argv, n, "restart-limit 1000 in 1s");
-	/* Far longer than anybody is stopped. */
+	/* Far longer than a registry is stopped. */
 	n = add_option(argv, n, "registry-timeout 5m");
 	n = add_option(argv, n, "shutdown-timeout 2s");
-	/* Workers whose clients have left may still be there. */
+	/* Workers whose clients have left count for a moment. */
 	n = add_option(argv, n, "max-clients %u", 4 * o->clients + 100);
 	for (i = 0; i < o->n_kvd_options; i++)
 		n = add_option(argv, n, "%s", o->kvd_options[i]);
@@ -186,7 +186,7 @@ server_start(struct server *s)
 		err(EX_OSERR, "fork");
 	if (s->master == 0)
 		exec_server(s);
-	/* Whoever of the two is first. */
+	/* Parent and child both do this; one of them is first. */
 	(void)setpgid(s->master, s->master);
 	watch(s, s->master);
 	s->state = SERVER_STARTING;

@@ -98,7 +98,7 @@ TEST(test_quantiles)
 	free(b);
 }
 
-/* More than could be multiplied by a thousand, and one more than half of them. */
+/* More than a product with 1000 could hold, and one more than half of them. */
 TEST(test_many)
 {
 	struct histogram *h = histogram_new();

@@ -212,7 +212,8 @@ static const struct fields sample = {
 #define SEQUENCE UINT64_C(0x5152535455565758)
 
 /* Recorded as well, for the same reason: frames in hexadecimal, of a machine
- * with the least significant byte first.  The first line of each is the header. */
+ * with the least significant byte first.  The first line of each is the
+ * header. */
 static const struct {
 	int type;
 	const char *frame;
