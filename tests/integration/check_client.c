@@ -13,8 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "common/buf.h"
-#include "fixture.h"
+#include "stream.h"
 #include "terminal.h"
 
 #define KIB ((size_t)1 << 10)
@@ -190,8 +189,7 @@ setup_unix(void)
 {
 	server = server_new();
 	server_option(server, "sync never");
-	server_option(server, "listen 127.0.0.1:0");
-	server_option(server, "listen unix %s/sock", server->dir);
+	listen_unix(server);
 	server_run(server);
 }
 
@@ -253,8 +251,7 @@ TEST(test_one_write)
 	struct conversation c;
 
 	conversation_init(&c, SIZE_MAX);
-	client_exchange(fd, buf_data(&c.out), buf_size(&c.out),
-	    buf_data(&c.want), buf_size(&c.want));
+	exchange_bufs(fd, &c.out, &c.want);
 	conversation_clear(&c);
 	client_ask(fd, "QUIT\n", "OK\r\n");
 	client_expect_end(fd);
@@ -359,9 +356,7 @@ TEST(test_pipelined)
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	for (i = 0; i < PIPELINED; i++)
 		append_request(&out, &want, i);
-	ck_assert(!buf_failed(&out) && !buf_failed(&want));
-	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
-	    buf_size(&want));
+	exchange_bufs(fd, &out, &want);
 	buf_clear(&out);
 	buf_clear(&want);
 	(void)close(fd);

@@ -4,19 +4,15 @@
  * whatever becomes of the registry.
  */
 
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <limits.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
-#include "common/buf.h"
-#include "fixture.h"
+#include "stream.h"
 
 /* What follows an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
@@ -339,8 +335,7 @@ setup(void)
 	server = server_new();
 	server_option(server, "sync never");
 	server_option(server, "max-value 300");
-	server_option(server, "listen 127.0.0.1:0");
-	server_option(server, "listen unix %s/sock", server->dir);
+	listen_unix(server);
 	server_run(server);
 }
 
@@ -348,18 +343,6 @@ static void
 teardown(void)
 {
 	server_stop(server);
-}
-
-__attribute__((format(printf, 2, 3))) static void
-add(struct buf *b, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	buf_append_text(b, text);
 }
 
 TEST(test_lines)
@@ -714,129 +697,23 @@ TEST(test_transaction_left)
 	(void)close(other);
 }
 
-/* Crews: clients that are processes of their own */
+/* A crew: jobs that use the server at the same time */
 
 #define CREW 4
 
-struct member {
-	pid_t pid;
-	int id;
-	atomic_int stop;
-	atomic_ulong done; /* exchanges */
-	bool wrong;
-	char error[512];
-};
-
-typedef enum exchange_result member_function(struct member *, int fd);
-
-static struct member *
-crew_new(void)
+/* Exchanges, counts that as a round, and empties both. */
+static bool
+crew_exchange(struct job *job, int fd, struct buf *out, struct buf *want)
 {
-	struct member *crew;
-	int i;
+	bool good = job_exchange(job, fd, out, want);
 
-	crew = mmap(NULL, CREW * sizeof(*crew), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ck_assert_ptr_ne(crew, MAP_FAILED);
-	for (i = 0; i < CREW; i++)
-		crew[i].id = i;
-	return crew;
-}
-
-/* Not Check's process: it only notes what is wrong. */
-__attribute__((noreturn)) static void
-member_run(struct member *m, int fd, member_function *function)
-{
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (dup2(fd, 3) == -1)
-		_exit(1);
-	closefrom(4);
-	if (function(m, 3) != EXCHANGE_OK)
-		m->wrong = true;
-	_exit(0);
-}
-
-static void
-crew_start(struct member *crew, const struct server *s, int from, int n,
-    member_function *function)
-{
-	pid_t pid;
-	int i, fd;
-
-	for (i = from; i < from + n; i++) {
-		fd = client_connect(s);
-		fflush(NULL);
-		pid = fork();
-		ck_assert_int_ne(pid, -1);
-		if (pid == 0)
-			member_run(&crew[i], fd, function);
-		crew[i].pid = pid;
-		(void)close(fd);
-	}
-}
-
-static void
-crew_check(const struct member *crew)
-{
-	int i;
-
-	for (i = 0; i < CREW; i++)
-		ck_assert_msg(!crew[i].wrong, "client %d: %s", i,
-		    crew[i].error);
-}
-
-/* Waits until each has done so much more. */
-static void
-crew_await(struct member *crew, unsigned long more)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	unsigned long want[CREW];
-	int i;
-
-	for (i = 0; i < CREW; i++)
-		want[i] = crew[i].done + more;
-	for (i = 0; i < CREW; i++)
-		while (crew[i].done < want[i]) {
-			crew_check(crew);
-			pause_until(deadline_ms, "a client does not get on");
-		}
-}
-
-static void
-crew_end(struct member *crew)
-{
-	int i, status;
-
-	for (i = 0; i < CREW; i++)
-		crew[i].stop = 1;
-	for (i = 0; i < CREW; i++) {
-		ck_assert_int_eq(waitpid(crew[i].pid, &status, 0), crew[i].pid);
-		ck_assert_int_eq(status, 0);
-	}
-	crew_check(crew);
-}
-
-/* Sends, compares, and empties both. */
-static enum exchange_result
-member_exchange(struct member *m, int fd, struct buf *out, struct buf *want)
-{
-	struct exchange x = { .out = buf_data(out),
-		.out_size = buf_size(out),
-		.want = buf_data(want),
-		.want_size = buf_size(want) };
-	enum exchange_result result = exchange_run(fd, &x);
-
-	if (result != EXCHANGE_OK)
-		memcpy(m->error, x.error, sizeof(x.error));
-	buf_truncate(out, 0);
-	buf_truncate(want, 0);
-	m->done++;
-	return result;
+	job->done++;
+	return good;
 }
 
 /* Reads until `end` is the last of `got`, which has room for `size`. */
 static bool
-member_read(struct member *m, int fd, char *got, size_t size, const char *end)
+crew_read(struct job *job, int fd, char *got, size_t size, const char *end)
 {
 	size_t n = 0;
 	ssize_t r;
@@ -851,25 +728,25 @@ member_read(struct member *m, int fd, char *got, size_t size, const char *end)
 			break;
 		n += (size_t)r;
 	}
-	snprintf(m->error, sizeof(m->error), "read: %.*s", (int)n, got);
+	job_fail(job, "read: %.*s", (int)n, got);
 	return false;
 }
 
 /* Transactions beside readers */
 
 /* Writes the same number in two buckets; and half, which must not be seen. */
-static enum exchange_result
-write_pairs(struct member *m, int fd)
+static void
+write_pairs(struct job *job, int fd)
 {
-	enum exchange_result result = EXCHANGE_OK;
 	struct buf out, want;
+	bool good = true;
 	unsigned long n;
 
 	buf_init(&out);
 	buf_init(&want);
-	for (n = 1; result == EXCHANGE_OK && !m->stop; n++) {
-		add(&out, "BEGIN\nPUT a k %d.%lu\nPUT b k %d.%lu\nCOMMIT\n",
-		    m->id, n, m->id, n);
+	for (n = 1; good && !job->stop; n++) {
+		add(&out, "BEGIN\nPUT a k %u.%lu\nPUT b k %u.%lu\nCOMMIT\n",
+		    job->id, n, job->id, n);
 		add(&want, OK QUEUED QUEUED OK OK OK);
 		add(&out,
 		    "BEGIN\nPUT a k half\nDROP c\nADD c k half\nADD b k x\n"
@@ -879,55 +756,52 @@ write_pairs(struct member *m, int fd)
 		    "BEGIN\nPUT a k half\nADD b k half\nPUT b k half\n"
 		    "COMMIT\n");
 		add(&want, OK QUEUED QUEUED QUEUED CONFLICT);
-		result = member_exchange(m, fd, &out, &want);
+		good = crew_exchange(job, fd, &out, &want);
 	}
-	return result;
 }
 
 /* One sees both in a transaction, the other in a row: never one and half. */
-static enum exchange_result
-read_pairs(struct member *m, int fd)
+static void
+read_pairs(struct job *job, int fd)
 {
 	static const char together[] = "BEGIN\nGET a k\nGET b k\nCOMMIT\n";
 	static const char in_row[] = "GET a k\nGET b k\nPING\n";
-	const char *ask = m->id % 2 ? together : in_row;
+	const char *ask = job->id % 2 ? together : in_row;
 	char got[512], a[64], b[64];
 
-	while (!m->stop) {
+	while (!job->stop) {
 		if (write(fd, ask, strlen(ask)) != (ssize_t)strlen(ask) ||
-		    !member_read(m, fd, got, sizeof(got), OK OK))
-			return EXCHANGE_ENDED;
+		    !crew_read(job, fd, got, sizeof(got), OK OK))
+			return;
 		if (sscanf(got,
-			m->id % 2 ? "OK QUEUED QUEUED %63s OK %63s OK" :
-				    "%63s OK %63s OK",
+			job->id % 2 ? "OK QUEUED QUEUED %63s OK %63s OK" :
+				      "%63s OK %63s OK",
 			a, b) != 2 ||
 		    strcmp(a, "half") == 0 || strcmp(b, "half") == 0 ||
-		    (m->id % 2 && strcmp(a, b) != 0)) {
-			snprintf(m->error, sizeof(m->error), "read %.400s",
-			    got);
-			return EXCHANGE_WRONG;
+		    (job->id % 2 && strcmp(a, b) != 0)) {
+			job_fail(job, "read %.400s", got);
+			return;
 		}
-		m->done++;
+		job->done++;
 	}
-	return EXCHANGE_OK;
 }
 
 static void
 run_pairs(struct server *s, int kills)
 {
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 	int fd = client_connect(s), i;
 
 	client_ask(fd, "CREATE a\nCREATE b\nPUT a k 0\nPUT b k 0\n",
 	    OK OK OK OK);
-	crew_start(crew, s, 0, 2, write_pairs);
-	crew_start(crew, s, 2, 2, read_pairs);
+	jobs_start(crew, 2, s, write_pairs);
+	jobs_start(crew + 2, 2, s, read_pairs);
 	for (i = 0; i < kills; i++) {
-		crew_await(crew, 1 + (unsigned long)random() % 20);
+		jobs_await(crew, CREW, 1 + (unsigned long)random() % 20);
 		process_kill(server_pid(s, "registry"));
 	}
-	crew_await(crew, 50);
-	crew_end(crew);
+	jobs_await(crew, CREW, 50);
+	jobs_stop(crew, CREW);
 	(void)close(fd);
 }
 
@@ -949,19 +823,19 @@ TEST(test_transaction_readers_kill)
 }
 
 /* Counters say how often each request was executed, and in which order. */
-static enum exchange_result
-count_exactly(struct member *m, int fd)
+static void
+count_exactly(struct job *job, int fd)
 {
-	enum exchange_result result = EXCHANGE_OK;
 	unsigned long n = 0, i, batch;
 	struct buf out, want;
-	int id = m->id;
+	int id = (int)job->id;
+	bool good = true;
 
 	buf_init(&out);
 	buf_init(&want);
-	while (result == EXCHANGE_OK && !m->stop) {
+	while (good && !job->stop) {
 		/* Now and then more than fits a read of the worker's. */
-		batch = m->done % 10 == 9 ? 200 : 1 + m->done % 8;
+		batch = job->done % 10 == 9 ? 200 : 1 + job->done % 8;
 		for (i = 0; i < batch; i++) {
 			n++;
 			add(&out, "INCR b one%d\n", id);
@@ -989,30 +863,30 @@ count_exactly(struct member *m, int fd)
 			    id, id);
 			add(&want, "%lu\r\n" OK OK MISSING, n);
 		}
-		result = member_exchange(m, fd, &out, &want);
+		good = crew_exchange(job, fd, &out, &want);
 	}
 	/* What the test compares with in the end. */
 	add(&out, "INCR b one%d 0\nINCR b two%d 0\nINCR c two%d 0\n", id, id,
 	    id);
 	add(&want, "%lu\r\n" OK "%lu\r\n" OK "%lu\r\n" OK, n, n, n);
-	return result == EXCHANGE_OK ? member_exchange(m, fd, &out, &want) :
-				       result;
+	if (good)
+		(void)crew_exchange(job, fd, &out, &want);
 }
 
 TEST(test_exactly_once)
 {
 	struct server *s = server_start(patient);
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 	int fd = client_connect(s), i;
 
 	client_ask(fd, "CREATE b\nCREATE c\n", OK OK);
-	crew_start(crew, s, 0, CREW, count_exactly);
+	jobs_start(crew, CREW, s, count_exactly);
 	for (i = 0; i < KILLS; i++) {
-		crew_await(crew, 1 + (unsigned long)random() % 15);
+		jobs_await(crew, CREW, 1 + (unsigned long)random() % 15);
 		process_kill(server_pid(s, "registry"));
 	}
-	crew_await(crew, 2);
-	crew_end(crew);
+	jobs_await(crew, CREW, 2);
+	jobs_stop(crew, CREW);
 	client_ask(fd, "COUNT b\nCOUNT c\n", "8\r\n" OK "4\r\n" OK);
 	(void)close(fd);
 	server_stop(s);
@@ -1336,46 +1210,45 @@ play(struct game *g)
 	}
 }
 
-static enum exchange_result
-play_game(struct member *m, int fd)
+static void
+play_game(struct job *job, int fd)
 {
-	struct game g = { .id = m->id,
-		.state = 88172645463325252u + (uint64_t)m->id * 977 +
+	struct game g = { .id = (int)job->id,
+		.state = 88172645463325252u + (uint64_t)job->id * 977 +
 		    (uint64_t)getppid() };
-	enum exchange_result result = EXCHANGE_OK;
+	bool good = true;
 	unsigned int n;
 
-	while (result == EXCHANGE_OK && !m->stop) {
+	while (good && !job->stop) {
 		n = below(&g, 8) == 0 ? 500 : 1 + below(&g, 20);
 		while (n-- > 0)
 			play(&g);
-		result = member_exchange(m, fd, &g.out, &g.want);
+		good = crew_exchange(job, fd, &g.out, &g.want);
 	}
-	return result;
 }
 
 TEST(test_model)
 {
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 
-	crew_start(crew, server, 0, CREW, play_game);
-	crew_await(crew, 150);
-	crew_end(crew);
+	jobs_start(crew, CREW, server, play_game);
+	jobs_await(crew, CREW, 150);
+	jobs_stop(crew, CREW);
 }
 
 TEST(test_model_kill)
 {
 	struct server *s = server_start(patient);
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 	int i;
 
-	crew_start(crew, s, 0, CREW, play_game);
+	jobs_start(crew, CREW, s, play_game);
 	for (i = 0; i < KILLS; i++) {
-		crew_await(crew, 1 + (unsigned long)random() % 15);
+		jobs_await(crew, CREW, 1 + (unsigned long)random() % 15);
 		process_kill(server_pid(s, "registry"));
 	}
-	crew_await(crew, 2);
-	crew_end(crew);
+	jobs_await(crew, CREW, 2);
+	jobs_stop(crew, CREW);
 	server_stop(s);
 }
 

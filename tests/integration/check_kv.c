@@ -21,11 +21,7 @@ static struct server *server;
 static void
 setup(void)
 {
-	server = server_new();
-	server_option(server, "sync never");
-	server_run(server);
-	kv_use(server);
-	kv_expect(KV("create", "b"), NULL, 0, "", "");
+	server = kv_start_server("b");
 }
 
 static void

@@ -28,24 +28,6 @@ setup(void)
 	launch_listen(server);
 }
 
-/* Starts it as s->daemon says. */
-static void
-run(void (*before_exec)(const struct server *), int how)
-{
-	server->before_exec = before_exec;
-	server->how = how;
-	if (server->daemon)
-		launch_daemon(server);
-	else
-		launch_run(server);
-}
-
-static void
-stop(void)
-{
-	server_stop(server);
-}
-
 /* Standard descriptors that are closed */
 
 #define DAEMON 8 /* beside bits 0 to 2, the descriptors */
@@ -105,7 +87,7 @@ TEST(test_closed)
 	int fd;
 
 	server->daemon = _i & DAEMON;
-	run(close_some, _i);
+	launch_after(server, close_some, _i);
 	fd = launch_client(server);
 	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
 	/* All of them log something. */
@@ -118,7 +100,7 @@ TEST(test_closed)
 	expect_standard_fds(server->pid);
 	expect_standard_fds(server_pid(server, "registry"));
 	expect_standard_fds(server_pid(server, "acceptor"));
-	stop();
+	server_stop(server);
 }
 
 /* Answered writes were lost when two served one store. */
@@ -128,7 +110,7 @@ TEST(test_two_on_one_store)
 	const char *const options[] = { other, sock, NULL };
 
 	server->daemon = true;
-	run(close_some, 7);
+	launch_after(server, close_some, 7);
 	snprintf(other, sizeof(other), "runtime %s/other", server->dir);
 	snprintf(sock, sizeof(sock), "listen unix %s/other.sock", server->dir);
 	server->n_options--;
@@ -136,7 +118,7 @@ TEST(test_two_on_one_store)
 	server->n_options++;
 	expect_part(output, "in use by another kvd");
 	launch_expect_served(server);
-	stop();
+	server_stop(server);
 }
 
 /* umask(2) */
@@ -168,13 +150,13 @@ TEST(test_umask)
 	struct stat st;
 	size_t i;
 
-	run(set_umask, _i);
+	launch_after(server, set_umask, _i);
 	for (i = 0; i < COUNT(modes); i++) {
 		launch_stat(server, modes[i].name, &st);
 		ck_assert_msg((st.st_mode & 07777) == modes[i].mode,
 		    "%s has mode %o", modes[i].name, st.st_mode & 07777);
 	}
-	stop();
+	server_stop(server);
 }
 
 /* Children of the parent's, in the process that becomes kvd */
@@ -215,7 +197,7 @@ TEST(test_child)
 	int fd;
 
 	server_option(server, "shutdown-timeout 1h");
-	run(leave_child, 0);
+	launch_after(server, leave_child, 0);
 	child = find_child();
 	fd = launch_client(server);
 	/* Nor is it taken for a worker that nobody knows. */
@@ -224,7 +206,7 @@ TEST(test_child)
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	(void)close(fd);
 	started_ms = now_ms();
-	stop();
+	server_stop(server);
 	ck_assert_int_lt(now_ms() - started_ms, WAIT_MS);
 	ck_assert(proc_read(child, &p) && !proc_is_dead(&p));
 	signal_process(child, SIGKILL);
@@ -237,13 +219,13 @@ TEST(test_child_ends)
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	struct proc p;
 
-	run(leave_child, ENDS);
+	launch_after(server, leave_child, ENDS);
 	launch_write(server, "end", "");
 	while (proc_read(find_child(), &p))
 		pause_until(deadline_ms, "the child stays a zombie");
 	launch_kill(server, "acceptor");
 	launch_expect_served(server);
-	stop();
+	server_stop(server);
 }
 
 /* Descriptors above 2: flock(1)'s, init's socket, s6's pipe */
@@ -293,12 +275,12 @@ has_fd(pid_t pid, int fd)
 TEST(test_descriptor)
 {
 	server->daemon = _i;
-	run(hand_over, 0);
+	launch_after(server, hand_over, 0);
 	ck_assert(is_free("handed") == server->daemon);
 	ck_assert(has_fd(server->pid, LOCK_FD) == !server->daemon);
 	ck_assert(!has_fd(server_pid(server, "registry"), LOCK_FD));
 	ck_assert(!has_fd(server_pid(server, "acceptor"), LOCK_FD));
-	stop();
+	server_stop(server);
 }
 
 static void
@@ -338,7 +320,7 @@ TEST(test_given_descriptors)
 
 	server->daemon = true;
 	server->ready = READY;
-	run(hand_over_all, 0);
+	launch_after(server, hand_over_all, 0);
 	ck_assert(is_free("handed"));
 	ck_assert_str_eq(launch_read(server, "ready"), "\n");
 	fd = client_connect_unix(launch_path(server, "init.sock"));
@@ -346,7 +328,7 @@ TEST(test_given_descriptors)
 	(void)close(fd);
 	/* It is init's to remove. */
 	ck_assert_int_eq(unlink(launch_path(server, "init.sock")), 0);
-	stop();
+	server_stop(server);
 }
 
 /* Arguments and environment */
@@ -391,12 +373,12 @@ TEST(test_arguments)
 
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	server->name = arguments[_i].name;
-	run(arguments[_i].before_exec, 0);
+	launch_after(server, arguments[_i].before_exec, 0);
 	process_expect_title(server->pid, "kvd: master");
 	fd = launch_client_of(server, &worker);
 	process_expect_title(worker, "kvd: worker unix");
 	(void)close(fd);
-	stop();
+	server_stop(server);
 }
 
 /* A directory that is no more */
@@ -413,11 +395,11 @@ lose_directory(const struct server *s)
 TEST(test_lost_directory)
 {
 	server->daemon = _i;
-	run(lose_directory, 0);
+	launch_after(server, lose_directory, 0);
 	launch_kill(server, "registry");
 	launch_kill(server, "acceptor");
 	launch_expect_served(server);
-	stop();
+	server_stop(server);
 }
 
 /* A relative path cannot be made absolute there. */

@@ -24,14 +24,6 @@ setup(void)
 	launch_listen(server);
 }
 
-static void
-run(void (*before_exec)(const struct server *), int how)
-{
-	server->before_exec = before_exec;
-	server->how = how;
-	launch_run(server);
-}
-
 /* Ignored and blocked ones */
 
 #define IGNORE 1
@@ -95,7 +87,7 @@ TEST(test_signals_restored)
 	launch_run(plain);
 	read_all_signals(plain, want);
 	server_stop(plain);
-	run(deafen, _i);
+	launch_after(server, deafen, _i);
 	read_all_signals(server, got);
 	for (i = 0; i < PROCESSES; i++)
 		ck_assert_str_eq(got[i], want[i]);
@@ -108,7 +100,7 @@ TEST(test_signals_work)
 	static const int signals[] = { SIGTERM, SIGINT };
 	int fd, status;
 
-	run(deafen, _i);
+	launch_after(server, deafen, _i);
 	fd = launch_client(server);
 	launch_kill(server, "registry");
 	launch_reload(server);
@@ -143,7 +135,7 @@ TEST(test_log_at_its_limit)
 {
 	int fd;
 
-	run(fill_log, 0);
+	launch_after(server, fill_log, 0);
 	fd = launch_client(server);
 	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
 	launch_kill(server, "registry");
@@ -160,7 +152,7 @@ TEST(test_log_without_reader)
 
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
 	server->stderr_fd = fds[1];
-	run(NULL, 0);
+	launch_after(server, NULL, 0);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
 	fd = launch_client(server);
@@ -190,7 +182,7 @@ set_timers(const struct server *s)
 
 TEST(test_timers)
 {
-	run(set_timers, 0);
+	launch_after(server, set_timers, 0);
 	pause_ms((int64_t)2100 * ALARM_S);
 	launch_expect_served(server);
 	server_stop(server);

@@ -9,8 +9,8 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "common/buf.h"
-#include "fixture.h"
+#include "stream.h"
+#include "telnet_codes.h"
 #include "terminal.h"
 
 #define KIB ((size_t)1 << 10)
@@ -19,25 +19,8 @@
 /* What follows an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
-#define IAC "\xff"
-#define DONT IAC "\xfe"
-#define DO IAC "\xfd"
-#define WONT IAC "\xfc"
-#define WILL IAC "\xfb"
-#define SB IAC "\xfa"
-#define GA IAC "\xf9"
-#define EL IAC "\xf8"
-#define EC IAC "\xf7"
-#define AYT IAC "\xf6"
-#define AO IAC "\xf5"
-#define IP IAC "\xf4"
-#define BRK IAC "\xf3"
-#define DM IAC "\xf2"
-#define NOP IAC "\xf1"
-#define SE IAC "\xf0"
 #define TM "\x06"
 
-#define YES "[kvd: yes]\r\n"
 #define OK "OK\r\n"
 #define UNKNOWN "UNKNOWN COMMAND\r\n"
 #define UNTERMINATED "ERROR unterminated line\r\n"
@@ -130,8 +113,7 @@ setup(void)
 	server_option(server, "sync never");
 	server_option(server, "max-value 1k");
 	server_option(server, "write-timeout 300ms");
-	server_option(server, "listen 127.0.0.1:0");
-	server_option(server, "listen unix %s/sock", server->dir);
+	listen_unix(server);
 	server_run(server);
 	fd = client_connect(server);
 	client_ask(fd, "CREATE b\n", OK);
@@ -306,8 +288,7 @@ TEST(test_all_options)
 			}
 	buf_append_text(&out, "PING\n");
 	buf_append_text(&want, OK);
-	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
-	    buf_size(&want));
+	exchange_bufs(fd, &out, &want);
 	buf_clear(&out);
 	buf_clear(&want);
 	(void)close(fd);
@@ -417,8 +398,7 @@ TEST(test_dense)
 	append_repeated(&out, "ECHO ab\x08" NOP "\x7f\xc3\xa9" EC "c\r\n",
 	    20000);
 	append_repeated(&want, "c\r\n" OK, 20000);
-	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
-	    buf_size(&want));
+	exchange_bufs(fd, &out, &want);
 	buf_clear(&out);
 	buf_clear(&want);
 	(void)close(fd);

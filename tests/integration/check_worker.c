@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "fixture.h"
+#include "telnet_codes.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -18,7 +19,6 @@
 /* What follows an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
-#define IAC "\xff"
 #define BAD_REQUEST                    \
 	"HTTP/1.1 400 Bad Request\r\n" \
 	"Connection: close\r\nContent-Length: 0\r\n\r\n"

@@ -276,6 +276,17 @@ kv_expect(const char *const args[], const char *in, int status, const char *out,
 		    err == NULL ? "something" : err);
 }
 
+struct server *
+kv_start_server(const char *bucket)
+{
+	static const char *const options[] = { "sync never", NULL };
+	struct server *s = server_start(options);
+
+	kv_use(s);
+	kv_expect(KV("create", bucket), NULL, 0, "", "");
+	return s;
+}
+
 void
 kv_stop_server(struct server *s)
 {

@@ -22,6 +22,8 @@ struct kv_result {
 	size_t out_size, err_size;
 };
 
+/* Starts a server with one bucket, which kv uses from now on. */
+struct server *kv_start_server(const char *bucket);
 /* From now on kv uses this server. */
 void kv_use(const struct server *);
 void kv_use_address(const char *format, ...)

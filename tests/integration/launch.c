@@ -231,6 +231,18 @@ launch_daemon(struct server *s)
 	launch_adopt(s);
 }
 
+void
+launch_after(struct server *s, void (*before_exec)(const struct server *),
+    int how)
+{
+	s->before_exec = before_exec;
+	s->how = how;
+	if (s->daemon)
+		launch_daemon(s);
+	else
+		launch_run(s);
+}
+
 /* A server that runs */
 
 int

@@ -28,6 +28,12 @@ void launch_adopt(struct server *);
 void launch_await(const struct server *);
 /* server_spawn and launch_await. */
 void launch_run(struct server *);
+/*
+ * Starts a server after `before_exec' has been called with `how': as a daemon
+ * if its `daemon' is set, and by launch_run otherwise.
+ */
+void launch_after(struct server *, void (*before_exec)(const struct server *),
+    int how);
 
 /* A new client at `sock', which has been served once. */
 int launch_client(const struct server *);

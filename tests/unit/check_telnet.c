@@ -9,26 +9,9 @@
 
 #include "proto/telnet.h"
 #include "proto/words.h"
+#include "telnet_codes.h"
 
 #define B(text) UNIT_BYTES(text)
-
-#define IAC "\xff"
-#define DONT IAC "\xfe"
-#define DO IAC "\xfd"
-#define WONT IAC "\xfc"
-#define WILL IAC "\xfb"
-#define SB IAC "\xfa"
-#define GA IAC "\xf9"
-#define EL IAC "\xf8"
-#define EC IAC "\xf7"
-#define AYT IAC "\xf6"
-#define AO IAC "\xf5"
-#define IP IAC "\xf4"
-#define BRK IAC "\xf3"
-#define DM IAC "\xf2"
-#define NOP IAC "\xf1"
-#define SE IAC "\xf0"
-#define YES "[kvd: yes]\r\n"
 
 /*
  * What a worker does: lines are executed (copied to `done`, with their
