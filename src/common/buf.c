@@ -60,7 +60,8 @@ buf_reserve_slowly(struct buf *b, size_t size)
 {
 	if (b->failed)
 		return NULL;
-	/* Moving the rest to the front is cheap while it is the smaller part. */
+	/* Moving the rest to the front is cheap while it is the smaller
+	 * part. */
 	if (b->cap - b->end < size && b->off > b->end - b->off) {
 		memmove(b->base, b->base + b->off, b->end - b->off);
 		b->end -= b->off;

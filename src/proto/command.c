@@ -99,6 +99,12 @@ command_find(const struct bytes *words, size_t n)
 	return NULL;
 }
 
+const struct command *
+command_get(size_t i)
+{
+	return i < COMMANDS ? &commands[i] : NULL;
+}
+
 bool
 command_exists(struct bytes name)
 {

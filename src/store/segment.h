@@ -35,7 +35,8 @@
 struct segment_totals {
 	uint64_t buckets;
 	uint64_t keys; /* of buckets that are not dropped */
-	uint64_t expiring; /* rows of `expiries` ever made, less those removed */
+	uint64_t
+	    expiring; /* rows of `expiries` ever made, less those removed */
 	uint64_t dropped; /* rows of `dropped` */
 	uint64_t outcomes;
 };

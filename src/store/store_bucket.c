@@ -139,7 +139,8 @@ store_create(struct store_view *v, struct bytes name)
 	result = store_find_bucket(v, name);
 	if (result != STORE_NO_BUCKET)
 		return result;
-	if ((result = store_take_space(s, name.size + BUCKET_SIZE, 0)) != STORE_OK ||
+	if ((result = store_take_space(s, name.size + BUCKET_SIZE, 0)) !=
+		STORE_OK ||
 	    (result = take_id(v, &id)) != STORE_OK)
 		return result;
 	know_bucket(v, name, id, 0);

@@ -72,8 +72,8 @@ first_expiry(const struct store_view *v)
 {
 	const struct store *s = v->store;
 
-	if (v == &s->batch || (v == &s->snapshot && v->cacheable &&
-				  !s->batch.open))
+	if (v == &s->batch ||
+	    (v == &s->snapshot && v->cacheable && !s->batch.open))
 		return s->counts.expiry_from;
 	return 0;
 }
@@ -144,11 +144,10 @@ row_at(const struct layer_cursor *c)
 		    c->key.size - EXPIRY_KEY_HEADER } };
 
 	r.sound = record_is_sound(c->key, c->value, 0) &&
-	    c->value.size > NAME_SUM &&
-	    c->value.size <= NAME_SUM + UINT8_MAX;
+	    c->value.size > NAME_SUM && c->value.size <= NAME_SUM + UINT8_MAX;
 	if (r.sound)
-		r.bucket = (struct bytes){ name + NAME_SUM,
-			c->value.size - NAME_SUM };
+		r.bucket =
+		    (struct bytes){ name + NAME_SUM, c->value.size - NAME_SUM };
 	return r;
 }
 

@@ -139,8 +139,8 @@ static int
 put_place(struct store *s, MDB_txn *txn, const struct place *p)
 {
 	uint8_t data[PLACE_HEADER + sizeof(p->key)];
-	MDB_val key = row(place_row), val = { PLACE_HEADER + p->key_size,
-					  data };
+	MDB_val key = row(place_row),
+		val = { PLACE_HEADER + p->key_size, data };
 
 	record_put_le64(data, p->generation);
 	data[sizeof(p->generation)] = p->db;

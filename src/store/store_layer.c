@@ -89,8 +89,7 @@ layer_delete(struct store_view *v, enum table_db db, struct bytes key)
 static struct table_key *
 skip_unseen(const struct store_view *v, size_t i, struct table_key *k)
 {
-	while (k != NULL &&
-	    table_version(v->tables[i], k, v->revision) == NULL)
+	while (k != NULL && table_version(v->tables[i], k, v->revision) == NULL)
 		k = table_after(v->tables[i], k);
 	return k;
 }

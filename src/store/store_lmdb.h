@@ -20,7 +20,7 @@
 #include "store/store_cache.h"
 #include "store/table.h"
 
-/* Of a new data file, and smallest step of growth. */
+/* The size of a new data file, and the smallest step of growth. */
 #define STORE_SIZE_MIN ((size_t)4 << 20)
 
 /*
@@ -36,23 +36,26 @@ struct store_view {
 	struct segment_totals totals; /* the batch's are in the store */
 	bool open;
 	bool writes;
-	bool cacheable; /* the batch; the snapshot until the next commit */
+	/* It shows the latest data, so it may use the cache: the batch does,
+	 * and the snapshot until the next commit. */
+	bool cacheable;
 
-	bool known; /* the fields below are valid */
-	bool changed; /* count is to be written back */
+	bool known; /* the fields below, up to `name`, are valid */
+	bool changed; /* `count` has to be written back */
 	uint64_t id;
-	uint64_t count; /* entries of the bucket, expired ones as well */
+	uint64_t count; /* entries of the bucket, including expired ones */
 	size_t name_size;
 	char name[UINT8_MAX];
 
-	bool counted; /* the fields below are valid; reading views only */
-	uint64_t due_id; /* of this bucket, */
-	int64_t due_at_ms; /* at this time, */
-	uint64_t due; /* so many entries had expired */
+	/* The fields below are valid.  Only for views that do not write. */
+	bool counted;
+	uint64_t due_id; /* a bucket */
+	int64_t due_at_ms; /* a time */
+	uint64_t due; /* entries of that bucket that had expired by then */
 };
 
 struct store_pin {
-	struct store_view view; /* first: store_unpin() is given this */
+	struct store_view view; /* first: store_unpin() gets its address */
 	TAILQ_ENTRY(store_pin) entry;
 	unsigned int holders;
 };
@@ -87,7 +90,8 @@ struct store {
 	struct segment segments[2];
 	unsigned int current; /* of these: the open one */
 	struct table *table; /* of the open segment */
-	struct table *sealed; /* of the other one, until it is folded; or NULL */
+	struct table
+	    *sealed; /* of the other one, until it is folded; or NULL */
 	size_t log_size;
 	uint64_t store_id;
 	uint64_t revision; /* of the last commit */
@@ -103,9 +107,9 @@ struct store {
 	struct store_pins pins;
 	unsigned int n_pins;
 	int64_t now_ms;
-	int fd; /* of data.mdb; LMDB's; -1: not open */
+	int fd; /* of data.mdb, and owned by LMDB; -1: not open */
 	int dirfd, lockfd;
-	size_t allocated; /* bytes of data.mdb that are sure to be there */
+	size_t allocated; /* bytes of data.mdb that have disk space */
 	size_t page_size;
 	size_t space; /* bytes of these that can be had without the reserve */
 	bool use_reserve;
@@ -132,15 +136,15 @@ store_view_totals(const struct store_view *v)
 
 /* store_directory.c */
 
-/* STORE_FAILED when what an errno or LMDB's code says may be over by itself,
- * else STORE_REFUSED. */
+/* STORE_FAILED if the error, an errno or one of LMDB's codes, may go away by
+ * itself, else STORE_REFUSED. */
 enum store_result store_refusal(int rc);
 /* Opens and locks the data directory, and says how large data.mdb is. */
 enum store_result store_open_directory(struct store *,
     const struct store_options *);
-/* Is what was opened the data.mdb that it should be? */
+/* Checks that the data.mdb that was opened is the one of options.identity. */
 enum store_result store_identify(struct store *, const struct store_options *);
-/* Makes the names in the data directory, and its own, durable. */
+/* Makes the names in the data directory, and that of the directory, durable. */
 enum store_result store_sync_directory(struct store *);
 
 /* store_log.c */
@@ -148,7 +152,6 @@ enum store_result store_sync_directory(struct store *);
 /* Of a segment: a table's index is made for about as many, and so many can be
  * read again in a moment when the store is opened. */
 #define STORE_RECORDS_MAX 300000
-
 
 /* Makes the segments of a new log, durably. */
 enum store_result store_log_create(struct store *);
@@ -258,12 +261,14 @@ void store_free_pins(struct store *);
  * have no more than a segment. */
 void store_lose_pins(struct store *);
 
-/* store_bucket.c: the first two return LMDB's codes. */
+/* store_bucket.c */
+
+/* These two return LMDB's codes. */
 int store_put_format(struct store *, MDB_txn *);
 int store_get_format(struct store *, MDB_txn *, uint32_t *format);
-/* Makes `name` the view's known bucket. */
+/* Looks up a bucket, and makes it the known bucket of the view. */
 enum store_result store_find_bucket(struct store_view *, struct bytes name);
-/* Writes the known bucket's counter. */
+/* Writes back the count of the known bucket, if it has changed. */
 enum store_result store_view_write_back(struct store_view *);
 
 #endif

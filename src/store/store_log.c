@@ -156,8 +156,8 @@ replay_counts(struct store *s, const struct table *t,
 	for (; at < t->end; at += table_record_size(r)) {
 		r = table_record_at(t, at);
 		if (!r->deleted)
-			s->counts.reserved += store_fold_cost(s,
-			    r->key_size + r->value_size);
+			s->counts.reserved +=
+			    store_fold_cost(s, r->key_size + r->value_size);
 	}
 	s->counts.totals = c->totals;
 }
@@ -308,8 +308,7 @@ store_log_open(struct store *s)
 	s->store_id = state.store_id;
 	s->revision = state.revision;
 	s->counts.totals = state.totals;
-	if (s->segments[0].fd == -1 &&
-	    (result = open_segments(s)) != STORE_OK)
+	if (s->segments[0].fd == -1 && (result = open_segments(s)) != STORE_OK)
 		return result;
 	if ((result = refuse_foreign(s)) != STORE_OK ||
 	    (result = load_segments(s, folding)) != STORE_OK)
@@ -387,8 +386,8 @@ store_log_begin(struct store *s)
 	    ((result = fold_all(s)) != STORE_OK ||
 		(result = store_log_seal(s)) != STORE_OK))
 		return result;
-	table_begin(s->table, segment_start(store_log_segment(s),
-				  how_to_write(s)),
+	table_begin(s->table,
+	    segment_start(store_log_segment(s), how_to_write(s)),
 	    s->revision + 1);
 	return STORE_OK;
 }

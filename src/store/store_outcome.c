@@ -86,8 +86,7 @@ store_next_outcome(struct store_view *v, uint64_t *session)
 	result = layer_seek(&cursor, v, DB_OUTCOMES,
 	    session_key(&buffer, *session + 1));
 	if (result == STORE_OK && cursor.key.size != sizeof(buffer))
-		result =
-		    store_lmdb_result(v->store, "outcomes", MDB_CORRUPTED);
+		result = store_lmdb_result(v->store, "outcomes", MDB_CORRUPTED);
 	if (result == STORE_OK) {
 		memcpy(&buffer, cursor.key.data, sizeof(buffer));
 		*session = be64toh(buffer);

@@ -40,7 +40,8 @@ uint32_t record_sum(struct bytes key, const uint8_t *record, size_t size,
     size_t sum_at);
 bool record_is_sound(struct bytes key, struct bytes record, size_t sum_at);
 
-/* Of `entries`. */
+/* The size of the header of a record of `entries`, and the offset of the
+ * checksum in it. */
 #define ENTRY_HEADER 20
 #define ENTRY_SUM 16
 
@@ -58,7 +59,9 @@ entry_is_due(const struct store *s, uint64_t expiry)
 	return expiry != 0 && (int64_t)expiry <= s->now_ms;
 }
 
-/* store_expiry.c: rows of `expiries`, for an entry of the known bucket. */
+/* store_expiry.c */
+
+/* Puts the row of `expiries` for an entry of the known bucket. */
 enum store_result expiry_put(struct store_view *, struct bytes key,
     uint64_t expiry);
 enum store_result expiry_delete(struct store_view *, uint64_t expiry,

@@ -150,9 +150,7 @@ enum store_result
 store_scan_buckets(struct store_view *v, struct bytes prefix,
     struct bytes after, store_visit_bucket *visit, void *arg)
 {
-	struct range r = { .db = DB_BUCKETS,
-		.prefix = prefix,
-		.after = after };
+	struct range r = { .db = DB_BUCKETS, .prefix = prefix, .after = after };
 	struct bucket_scan buckets = { visit, arg };
 
 	return scan(v, &r, visit_bucket, &buckets);

@@ -81,8 +81,8 @@ store_view_open(struct store_view *v, uint64_t revision)
 	v->tables[0] = table_hold(s->table);
 	v->tables[1] = s->sealed == NULL ? NULL : table_hold(s->sealed);
 	v->revision = revision;
-	v->totals = s->batch.open ? s->batch_mark.counts.totals :
-				    s->counts.totals;
+	v->totals =
+	    s->batch.open ? s->batch_mark.counts.totals : s->counts.totals;
 	v->open = v->cacheable = true;
 	return STORE_OK;
 }
@@ -163,7 +163,8 @@ store_commit(struct store *s)
 	store_keep(s);
 	result = store_view_write_back(&s->batch);
 	/* Without a record there is nothing to commit. */
-	if (result == STORE_OK && s->table->records > s->batch_mark.table.records)
+	if (result == STORE_OK &&
+	    s->table->records > s->batch_mark.table.records)
 		result = store_log_append(s);
 	if (result != STORE_OK) {
 		store_abort(s);

@@ -52,7 +52,7 @@ static const struct {
 	{ UNIT_BYTES("99999999999999999999x"), NUMBER_NONE, 0 },
 };
 
-START_TEST(test_parse)
+TEST(test_parse)
 {
 	struct bytes text = parse_table[_i].text;
 	uint8_t *copy = unit_copy(text.data, text.size);
@@ -66,12 +66,11 @@ START_TEST(test_parse)
 						  4711);
 	free(copy);
 }
-END_TEST
 
 static const int64_t format_table[] = { 0, 1, -1, 9, 10, -10, 99, 100,
 	INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MIN + 1 };
 
-START_TEST(test_format)
+TEST(test_format)
 {
 	int64_t number = format_table[_i], again;
 	char text[NUMBER_SIZE], want[32];
@@ -82,16 +81,101 @@ START_TEST(test_format)
 	ck_assert_int_eq(number_parse(got, &again), NUMBER_OK);
 	ck_assert_int_eq(again, number);
 }
-END_TEST
 
-int
-main(void)
+static const struct {
+	const char *text;
+	bool good; /* a number from -5 to 100 */
+	int64_t number;
+} range_table[] = {
+	{ "0", true, 0 },
+	{ "-5", true, -5 },
+	{ "100", true, 100 },
+	{ "0099", true, 99 },
+	{ "-6", false, 0 },
+	{ "101", false, 0 },
+	{ "", false, 0 },
+	{ "-", false, 0 },
+	{ "+1", false, 0 },
+	{ " 1", false, 0 },
+	{ "1 ", false, 0 },
+	{ "1.5", false, 0 },
+	{ "99999999999999999999", false, 0 },
+};
+
+TEST(test_in_range)
 {
-	Suite *suite = suite_create("number");
-	TCase *tc = tcase_create("number");
+	int64_t number = 4711;
 
-	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_loop_test(tc, test_format, 0, UNIT_COUNT(format_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
+	ck_assert_int_eq(
+	    number_in_range(range_table[_i].text, -5, 100, &number),
+	    range_table[_i].good);
+	ck_assert_int_eq(number,
+	    range_table[_i].good ? range_table[_i].number : 4711);
 }
+
+static const struct {
+	const char *text;
+	bool good; /* a number from 0.5 to 100 */
+	double number;
+} decimal_table[] = {
+	{ "0.5", true, 0.5 },
+	{ "100", true, 100 },
+	{ "1e1", true, 10 },
+	{ "0.49", false, 0 },
+	{ "100.01", false, 0 },
+	{ "", false, 0 },
+	{ "1x", false, 0 },
+	{ "nan", false, 0 },
+	{ "inf", false, 0 },
+	{ "-1", false, 0 },
+};
+
+TEST(test_decimal_in_range)
+{
+	double number = 4711;
+
+	ck_assert_int_eq(
+	    number_decimal_in_range(decimal_table[_i].text, 0.5, 100, &number),
+	    decimal_table[_i].good);
+	ck_assert_double_eq(number,
+	    decimal_table[_i].good ? decimal_table[_i].number : 4711);
+}
+
+static const struct {
+	const char *text;
+	const char *rest; /* NULL: refused */
+	uint64_t number; /* up to 100 */
+} scan_table[] = {
+	{ "0", "", 0 },
+	{ "100", "", 100 },
+	{ "16k-1M", "k-1M", 16 },
+	{ "1 ", " ", 1 },
+	{ "101", NULL, 0 },
+	{ "99999999999999999999", NULL, 0 },
+	{ "", NULL, 0 },
+	{ "k", NULL, 0 },
+	{ "-1", NULL, 0 },
+};
+
+TEST(test_scan)
+{
+	const char *want = scan_table[_i].rest, *rest;
+	uint64_t number = 4711;
+
+	rest = number_scan(scan_table[_i].text, 100, &number);
+	ck_assert_int_eq(rest == NULL, want == NULL);
+	if (want != NULL)
+		ck_assert_str_eq(rest, want);
+	ck_assert_uint_eq(number, want == NULL ? 4711 : scan_table[_i].number);
+}
+
+static const struct test tests[] = {
+	CASE("number", NULL, NULL),
+	EACH(test_parse, parse_table),
+	EACH(test_format, format_table),
+	EACH(test_in_range, range_table),
+	EACH(test_decimal_in_range, decimal_table),
+	EACH(test_scan, scan_table),
+};
+
+SUITE("number", tests)

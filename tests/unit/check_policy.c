@@ -9,7 +9,7 @@
 
 /* The numbers below are meant for these. */
 _Static_assert(POLICY_BACKOFF_MIN_MS == 100 && POLICY_BACKOFF_MAX_MS == 30000 &&
-	POLICY_HEALTHY_MS == 60000 && POLICY_STATES == 7 && POLICY_EVENTS == 10,
+	POLICY_HEALTHY_MS == 60000 && POLICY_STATES == 7 && POLICY_EVENTS == 9,
     "the tables know the limits");
 
 /* Times that nothing else could be taken for. */
@@ -21,7 +21,6 @@ _Static_assert(POLICY_BACKOFF_MIN_MS == 100 && POLICY_BACKOFF_MAX_MS == 30000 &&
 #define ABORT_MS 5000
 
 static const struct policy_rules rules = {
-	.type = POLICY_PERMANENT,
 	.restarts = 3,
 	.period_ms = 5000,
 	.start_ms = START_MS,
@@ -32,8 +31,8 @@ static const struct policy_rules rules = {
 static const char *const state_names[] = { "idle", "waiting", "starting",
 	"ready", "failing", "replacing", "stopping" };
 static const char *const event_names[] = { "start", "stop", "replace",
-	"is ready", "hung", "ended well", "ended badly", "ended for good",
-	"not started", "deadline" };
+	"is ready", "hung", "ended", "ended for good", "not started",
+	"deadline" };
 
 static struct policy
 policy_in(enum policy_state state)
@@ -75,14 +74,13 @@ struct cell {
 	int deadline;
 };
 
-/* A first death, of a permanent child; in the order of the enumerations. */
+/* A first death; in the order of the enumerations. */
 static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	{
 	    /* idle */
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, KEPT },
-	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
@@ -100,7 +98,6 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
-	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	},
 	{
@@ -110,7 +107,6 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_TERMINATE, POLICY_REPLACING, STOP },
 	    { POLICY_DO_NOTHING, POLICY_READY, OFF },
 	    { POLICY_DO_NOTHING, POLICY_STARTING, KEPT },
-	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, RETRY },
@@ -124,7 +120,6 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_READY, KEPT },
 	    { POLICY_DO_ABORT, POLICY_FAILING, ABORT },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
-	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
 	    { POLICY_DO_COMPLAIN, POLICY_READY, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_READY, KEPT },
@@ -137,7 +132,6 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
-	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
 	    { POLICY_DO_COMPLAIN, POLICY_FAILING, KEPT },
 	    { POLICY_DO_KILL, POLICY_FAILING, OFF },
@@ -149,7 +143,6 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
-	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
 	    { POLICY_DO_COMPLAIN, POLICY_REPLACING, KEPT },
@@ -164,13 +157,12 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_STOPPING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
-	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
 	    { POLICY_DO_COMPLAIN, POLICY_STOPPING, KEPT },
 	    { POLICY_DO_KILL, POLICY_STOPPING, OFF },
 	},
 };
 
-START_TEST(test_cell)
+TEST(test_cell)
 {
 	int state = _i / POLICY_EVENTS, event = _i % POLICY_EVENTS;
 	const struct cell *cell = &cell_table[state][event];
@@ -184,9 +176,8 @@ START_TEST(test_cell)
 	    event_names[event], action, state_names[p.state],
 	    (long long)p.deadline_ms);
 }
-END_TEST
 
-START_TEST(test_runs)
+TEST(test_runs)
 {
 	static const bool runs[POLICY_STATES] = { false, false, true, true,
 		true, true, true };
@@ -194,9 +185,8 @@ START_TEST(test_runs)
 
 	ck_assert_int_eq(policy_runs(&p), runs[_i]);
 }
-END_TEST
 
-START_TEST(test_init)
+TEST(test_init)
 {
 	struct policy p;
 
@@ -206,80 +196,28 @@ START_TEST(test_init)
 	ck_assert_int_eq(p.deadline_ms, CLOCK_NEVER);
 	ck_assert(!policy_runs(&p));
 }
-END_TEST
 
 static const enum policy_state running[] = { POLICY_STARTING, POLICY_READY,
 	POLICY_FAILING };
 
-static const struct {
-	enum policy_type type;
-	enum policy_event event;
-	bool restarted;
-} type_table[] = {
-	{ POLICY_PERMANENT, POLICY_ENDED_WELL, true },
-	{ POLICY_PERMANENT, POLICY_ENDED_BADLY, true },
-	{ POLICY_TRANSIENT, POLICY_ENDED_WELL, false },
-	{ POLICY_TRANSIENT, POLICY_ENDED_BADLY, true },
-	{ POLICY_TEMPORARY, POLICY_ENDED_WELL, false },
-	{ POLICY_TEMPORARY, POLICY_ENDED_BADLY, false },
-};
-
-START_TEST(test_type)
+/* A restart would not help. */
+TEST(test_for_good)
 {
-	struct policy_rules typed = rules;
 	struct policy p;
 	size_t i;
 
-	typed.type = type_table[_i].type;
 	for (i = 0; i < UNIT_COUNT(running); i++) {
 		p = policy_in(running[i]);
 		ck_assert_int_eq(
-		    policy_step(&p, &typed, type_table[_i].event, NOW_MS),
-		    POLICY_DO_NOTHING);
-		ck_assert_int_eq(p.state,
-		    type_table[_i].restarted ? POLICY_WAITING : POLICY_IDLE);
-		ck_assert_int_eq(p.deadline_ms,
-		    type_table[_i].restarted ? NOW_MS : CLOCK_NEVER);
-	}
-}
-END_TEST
-
-/* Whatever the type: no use to try again. */
-START_TEST(test_for_good)
-{
-	struct policy_rules typed = rules;
-	struct policy p;
-	size_t i;
-
-	typed.type = (enum policy_type)_i;
-	for (i = 0; i < UNIT_COUNT(running); i++) {
-		p = policy_in(running[i]);
-		ck_assert_int_eq(
-		    policy_step(&p, &typed, POLICY_ENDED_FOR_GOOD, NOW_MS),
+		    policy_step(&p, &rules, POLICY_ENDED_FOR_GOOD, NOW_MS),
 		    POLICY_DO_GIVE_UP);
 		ck_assert_int_eq(p.state, POLICY_IDLE);
 	}
 	/* Unless it was to end anyway. */
 	p = policy_in(POLICY_STOPPING);
-	ck_assert_int_eq(policy_step(&p, &typed, POLICY_ENDED_FOR_GOOD, NOW_MS),
+	ck_assert_int_eq(policy_step(&p, &rules, POLICY_ENDED_FOR_GOOD, NOW_MS),
 	    POLICY_DO_NOTHING);
 }
-END_TEST
-
-/* A temporary child is as little restarted after a kill as otherwise; one
- * that is replaced is. */
-START_TEST(test_temporary_is_replaced)
-{
-	struct policy_rules typed = rules;
-	struct policy p = policy_in(POLICY_READY);
-
-	typed.type = POLICY_TEMPORARY;
-	ck_assert_int_eq(policy_step(&p, &typed, POLICY_REPLACE, NOW_MS),
-	    POLICY_DO_TERMINATE);
-	ck_assert_int_eq(policy_step(&p, &typed, POLICY_ENDED_WELL, NOW_MS),
-	    POLICY_DO_START);
-}
-END_TEST
 
 /* A child that is ready dies after `life_ms`, at `now_ms`.  Returns how much
  * later it is to be started again; -1: given up. */
@@ -292,7 +230,7 @@ die(struct policy *p, const struct policy_rules *r, int64_t life_ms,
 	p->state = POLICY_READY;
 	p->started_ms = now_ms - life_ms;
 	p->deadline_ms = CLOCK_NEVER;
-	action = policy_step(p, r, POLICY_ENDED_BADLY, now_ms);
+	action = policy_step(p, r, POLICY_ENDED, now_ms);
 	if (action == POLICY_DO_GIVE_UP) {
 		ck_assert_int_eq(p->state, POLICY_IDLE);
 		ck_assert_int_eq(p->deadline_ms, CLOCK_NEVER);
@@ -403,17 +341,16 @@ run_scenario(int i, int64_t base_ms)
 	}
 }
 
-START_TEST(test_scenario)
+TEST(test_scenario)
 {
 	size_t i;
 
 	for (i = 0; i < UNIT_COUNT(base_table); i++)
 		run_scenario(_i, base_table[i]);
 }
-END_TEST
 
 /* The same, but that kvd ends where it would wait. */
-START_TEST(test_gives_up)
+TEST(test_gives_up)
 {
 	struct policy_rules strict = rules;
 	struct policy p;
@@ -432,10 +369,9 @@ START_TEST(test_gives_up)
 		ck_assert_int_eq(got_ms, 0);
 	}
 }
-END_TEST
 
 /* Throttled, and then reloaded with `exit`. */
-START_TEST(test_gives_up_later)
+TEST(test_gives_up_later)
 {
 	struct policy_rules strict = rules;
 	struct policy p;
@@ -447,7 +383,6 @@ START_TEST(test_gives_up_later)
 		(void)die(&p, &rules, 0, NOW_MS);
 	ck_assert_int_eq(die(&p, &strict, 1, NOW_MS + 101), -1);
 }
-END_TEST
 
 /* Deaths in a regular rhythm; three of the intervals make a period. */
 static const struct {
@@ -464,7 +399,7 @@ static const struct {
 	{ 60001, false },
 };
 
-START_TEST(test_rhythm)
+TEST(test_rhythm)
 {
 	int64_t every_ms = rhythm_table[_i].every_ms, at_ms = 0, want_ms;
 	struct policy p;
@@ -478,7 +413,6 @@ START_TEST(test_rhythm)
 			return;
 	}
 }
-END_TEST
 
 /* Of any intensity: N in the period, one more exactly at its end is too
  * many, and a millisecond later is not. */
@@ -496,7 +430,7 @@ fill_period(struct policy *p, const struct policy_rules *r)
 		ck_assert_int_eq(die(p, r, 1, NOW_MS), 0);
 }
 
-START_TEST(test_intensity)
+TEST(test_intensity)
 {
 	struct policy_rules dense = rules;
 	struct policy p;
@@ -524,10 +458,9 @@ START_TEST(test_intensity)
 		    100);
 	}
 }
-END_TEST
 
 /* Against a ring that remembers everything. */
-START_TEST(test_intensity_model)
+TEST(test_intensity_model)
 {
 	static int64_t times[20000];
 	uint64_t random = 88172645463325252ULL + (uint64_t)_i;
@@ -557,10 +490,9 @@ START_TEST(test_intensity_model)
 		times[n++] = at_ms;
 	}
 }
-END_TEST
 
 /* Reloaded with another intensity: that counts from now on. */
-START_TEST(test_intensity_changes)
+TEST(test_intensity_changes)
 {
 	struct policy_rules more = rules, less = rules;
 	struct policy p;
@@ -579,9 +511,8 @@ START_TEST(test_intensity_changes)
 	ck_assert_int_eq(die(&p, &more, 1, NOW_MS + 101), 200);
 	ck_assert_int_eq(die(&p, &more, 60000, NOW_MS + 60301), 0);
 }
-END_TEST
 
-START_TEST(test_period_changes)
+TEST(test_period_changes)
 {
 	struct policy_rules longer = rules;
 	struct policy p;
@@ -594,10 +525,9 @@ START_TEST(test_period_changes)
 	ck_assert_int_eq(die(&p, &rules, 1, NOW_MS + 5001), 0);
 	ck_assert_int_eq(die(&p, &longer, 1, NOW_MS + 10002), 100);
 }
-END_TEST
 
 /* Neither forgotten while the child stays sick, nor ever overflowing. */
-START_TEST(test_stays_at_maximum)
+TEST(test_stays_at_maximum)
 {
 	int64_t at_ms = 0, delay_ms = 0, last_ms = 0;
 	struct policy p;
@@ -613,9 +543,8 @@ START_TEST(test_stays_at_maximum)
 	}
 	ck_assert_int_eq(delay_ms, POLICY_BACKOFF_MAX_MS);
 }
-END_TEST
 
-START_TEST(test_init_forgets)
+TEST(test_init_forgets)
 {
 	struct policy p;
 	int i;
@@ -628,9 +557,8 @@ START_TEST(test_init_forgets)
 		ck_assert_int_eq(die(&p, &rules, 0, 0), 0);
 	ck_assert_int_eq(die(&p, &rules, 0, 0), 100);
 }
-END_TEST
 
-START_TEST(test_children_apart)
+TEST(test_children_apart)
 {
 	struct policy sick, other;
 	int i;
@@ -641,10 +569,9 @@ START_TEST(test_children_apart)
 		(void)die(&sick, &rules, 0, 0);
 	ck_assert_int_eq(die(&other, &rules, 0, 0), 0);
 }
-END_TEST
 
 /* What is replaced or stopped did not die: it does not count. */
-START_TEST(test_replaced_does_not_count)
+TEST(test_replaced_does_not_count)
 {
 	struct policy p;
 	int i;
@@ -653,14 +580,12 @@ START_TEST(test_replaced_does_not_count)
 	for (i = 0; i < 100; i++) {
 		p.state = POLICY_READY;
 		(void)policy_step(&p, &rules, POLICY_REPLACE, NOW_MS);
-		ck_assert_int_eq(
-		    policy_step(&p, &rules, POLICY_ENDED_BADLY, NOW_MS),
+		ck_assert_int_eq(policy_step(&p, &rules, POLICY_ENDED, NOW_MS),
 		    POLICY_DO_START);
 	}
 	for (i = 0; i < 3; i++)
 		ck_assert_int_eq(die(&p, &rules, 0, NOW_MS), 0);
 }
-END_TEST
 
 /* Lives as they are lived: what happens when, and what is done. */
 struct moment {
@@ -684,13 +609,12 @@ static const struct {
 		{ 10, POLICY_IS_READY, POLICY_DO_NOTHING, POLICY_READY, NEVER },
 		{ 50, POLICY_STOP, POLICY_DO_TERMINATE, POLICY_STOPPING,
 		    12050 },
-		{ 60, POLICY_ENDED_WELL, POLICY_DO_NOTHING, POLICY_IDLE,
-		    NEVER } } },
+		{ 60, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_IDLE, NEVER } } },
 	{ "is never ready", 4,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
 		{ 30000, POLICY_DEADLINE, POLICY_DO_KILL, POLICY_FAILING,
 		    NEVER },
-		{ 30001, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_WAITING,
+		{ 30001, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_WAITING,
 		    30001 },
 		{ 30001, POLICY_DEADLINE, POLICY_DO_START, POLICY_STARTING,
 		    60001 } } },
@@ -701,7 +625,7 @@ static const struct {
 		    12050 },
 		{ 12050, POLICY_DEADLINE, POLICY_DO_KILL, POLICY_STOPPING,
 		    NEVER },
-		{ 12051, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_IDLE,
+		{ 12051, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_IDLE,
 		    NEVER } } },
 	{ "asked twice to stop", 5,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
@@ -709,14 +633,12 @@ static const struct {
 		{ 50, POLICY_STOP, POLICY_DO_TERMINATE, POLICY_STOPPING,
 		    12050 },
 		{ 60, POLICY_STOP, POLICY_DO_KILL, POLICY_STOPPING, NEVER },
-		{ 61, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_IDLE,
-		    NEVER } } },
+		{ 61, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_IDLE, NEVER } } },
 	{ "hangs, and ends when aborted", 5,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
 		{ 10, POLICY_IS_READY, POLICY_DO_NOTHING, POLICY_READY, NEVER },
 		{ 50, POLICY_HUNG, POLICY_DO_ABORT, POLICY_FAILING, 5050 },
-		{ 60, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_WAITING,
-		    60 },
+		{ 60, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_WAITING, 60 },
 		{ 60, POLICY_DEADLINE, POLICY_DO_START, POLICY_STARTING,
 		    30060 } } },
 	{ "hangs, and does not hear of it", 6,
@@ -725,8 +647,7 @@ static const struct {
 		{ 50, POLICY_HUNG, POLICY_DO_ABORT, POLICY_FAILING, 5050 },
 		{ 5050, POLICY_DEADLINE, POLICY_DO_KILL, POLICY_FAILING,
 		    NEVER },
-		{ 5051, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_WAITING,
-		    5051 },
+		{ 5051, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_WAITING, 5051 },
 		{ 5051, POLICY_DEADLINE, POLICY_DO_START, POLICY_STARTING,
 		    35051 } } },
 	{ "hangs when kvd stops", 5,
@@ -734,13 +655,11 @@ static const struct {
 		{ 10, POLICY_IS_READY, POLICY_DO_NOTHING, POLICY_READY, NEVER },
 		{ 50, POLICY_HUNG, POLICY_DO_ABORT, POLICY_FAILING, 5050 },
 		{ 60, POLICY_STOP, POLICY_DO_KILL, POLICY_STOPPING, NEVER },
-		{ 61, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_IDLE,
-		    NEVER } } },
+		{ 61, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_IDLE, NEVER } } },
 	{ "stops while it waits", 5,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
 		{ 10, POLICY_IS_READY, POLICY_DO_NOTHING, POLICY_READY, NEVER },
-		{ 50, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_WAITING,
-		    50 },
+		{ 50, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_WAITING, 50 },
 		{ 50, POLICY_STOP, POLICY_DO_NOTHING, POLICY_IDLE, NEVER },
 		{ 60, POLICY_START, POLICY_DO_START, POLICY_STARTING,
 		    30060 } } },
@@ -751,7 +670,7 @@ static const struct {
 		    12050 },
 		{ 55, POLICY_REPLACE, POLICY_DO_NOTHING, POLICY_REPLACING,
 		    12050 },
-		{ 60, POLICY_ENDED_WELL, POLICY_DO_START, POLICY_STARTING,
+		{ 60, POLICY_ENDED, POLICY_DO_START, POLICY_STARTING,
 		    30060 } } },
 	{ "is replaced, and does not end", 5,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
@@ -760,7 +679,7 @@ static const struct {
 		    12050 },
 		{ 12050, POLICY_DEADLINE, POLICY_DO_KILL, POLICY_REPLACING,
 		    NEVER },
-		{ 12051, POLICY_ENDED_BADLY, POLICY_DO_START, POLICY_STARTING,
+		{ 12051, POLICY_ENDED, POLICY_DO_START, POLICY_STARTING,
 		    42051 } } },
 	{ "is replaced, and kvd stops", 6,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
@@ -770,8 +689,7 @@ static const struct {
 		{ 60, POLICY_STOP, POLICY_DO_TERMINATE, POLICY_STOPPING,
 		    12060 },
 		{ 61, POLICY_STOP, POLICY_DO_KILL, POLICY_STOPPING, NEVER },
-		{ 62, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_IDLE,
-		    NEVER } } },
+		{ 62, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_IDLE, NEVER } } },
 	/* Fewer acceptors, and then more again, before one has ended. */
 	{ "is to run again before it has ended", 6,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
@@ -782,7 +700,7 @@ static const struct {
 		    12050 },
 		{ 12050, POLICY_DEADLINE, POLICY_DO_KILL, POLICY_REPLACING,
 		    NEVER },
-		{ 12051, POLICY_ENDED_BADLY, POLICY_DO_START, POLICY_STARTING,
+		{ 12051, POLICY_ENDED, POLICY_DO_START, POLICY_STARTING,
 		    42051 } } },
 	{ "executes itself anew", 3,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
@@ -795,21 +713,20 @@ static const struct {
 		    12010 },
 		{ 20, POLICY_IS_READY, POLICY_DO_NOTHING, POLICY_STOPPING,
 		    12010 },
-		{ 30, POLICY_ENDED_WELL, POLICY_DO_NOTHING, POLICY_IDLE,
-		    NEVER } } },
+		{ 30, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_IDLE, NEVER } } },
 	{ "is ready after it was killed", 5,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
 		{ 30000, POLICY_DEADLINE, POLICY_DO_KILL, POLICY_FAILING,
 		    NEVER },
 		{ 30000, POLICY_IS_READY, POLICY_DO_NOTHING, POLICY_FAILING,
 		    NEVER },
-		{ 30001, POLICY_ENDED_BADLY, POLICY_DO_NOTHING, POLICY_WAITING,
+		{ 30001, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_WAITING,
 		    30001 },
 		{ 30001, POLICY_DEADLINE, POLICY_DO_START, POLICY_STARTING,
 		    60001 } } },
 };
 
-START_TEST(test_life)
+TEST(test_life)
 {
 	const struct moment *m;
 	enum policy_action action;
@@ -827,7 +744,6 @@ START_TEST(test_life)
 		    (long long)p.deadline_ms);
 	}
 }
-END_TEST
 
 /*
  * A child as the master sees it, in a world where anything happens in any
@@ -868,7 +784,7 @@ begin_life(struct world *w)
 	/* fork(2) may fail. */
 	w->lives = dice(w, 10) != 0;
 	if (!w->lives)
-		step(w, POLICY_ENDED_BADLY);
+		step(w, POLICY_ENDED);
 }
 
 static void
@@ -936,12 +852,8 @@ check_world(const struct world *w)
 static void
 end_life(struct world *w)
 {
-	static const enum policy_event ends[] = { POLICY_ENDED_WELL,
-		POLICY_ENDED_BADLY, POLICY_ENDED_BADLY, POLICY_ENDED_BADLY,
-		POLICY_ENDED_FOR_GOOD };
-
 	w->lives = false;
-	step(w, ends[dice(w, dice(w, 20) == 0 ? 5 : 4)]);
+	step(w, dice(w, 100) == 0 ? POLICY_ENDED_FOR_GOOD : POLICY_ENDED);
 }
 
 /* It passes, up to the deadline at least. */
@@ -1022,13 +934,12 @@ stop_for_good(struct world *w)
 	ensure(w, w->policy.state == POLICY_IDLE && !w->lives, "not stopped");
 }
 
-START_TEST(test_walk)
+TEST(test_walk)
 {
 	struct world w = { .random = 88172645463325252ULL + (uint64_t)_i,
 		.rules = rules };
 	int i;
 
-	w.rules.type = (enum policy_type)(_i % 3);
 	policy_init(&w.policy);
 	for (i = 0; i < 100000; i++) {
 		happen(&w);
@@ -1038,11 +949,10 @@ START_TEST(test_walk)
 	}
 	stop_for_good(&w);
 }
-END_TEST
 
 /* One that is ready whenever it runs, and dies again and again, is always
  * started again: nothing is lost between the states. */
-START_TEST(test_walk_recovers)
+TEST(test_walk_recovers)
 {
 	struct world w = { .random = 88172645463325252ULL + (uint64_t)_i,
 		.rules = rules };
@@ -1059,7 +969,7 @@ START_TEST(test_walk_recovers)
 				step(&w, POLICY_IS_READY);
 			else if (w.lives && w.killed) {
 				w.lives = false;
-				step(&w, POLICY_ENDED_BADLY);
+				step(&w, POLICY_ENDED);
 			} else
 				reach_deadline(&w);
 			check_world(&w);
@@ -1067,45 +977,30 @@ START_TEST(test_walk_recovers)
 		ensure(&w, w.policy.state == POLICY_READY, "not recovered");
 	}
 }
-END_TEST
 
-static void
-add_restart_tests(TCase *tc)
-{
-	tcase_add_loop_test(tc, test_type, 0, UNIT_COUNT(type_table));
-	tcase_add_loop_test(tc, test_for_good, 0, POLICY_TEMPORARY + 1);
-	tcase_add_test(tc, test_temporary_is_replaced);
-	tcase_add_loop_test(tc, test_scenario, 0, UNIT_COUNT(scenario_table));
-	tcase_add_loop_test(tc, test_gives_up, 0, UNIT_COUNT(scenario_table));
-	tcase_add_test(tc, test_gives_up_later);
-	tcase_add_loop_test(tc, test_rhythm, 0, UNIT_COUNT(rhythm_table));
-	tcase_add_loop_test(tc, test_intensity, 0, UNIT_COUNT(intensity_table));
-	tcase_add_loop_test(tc, test_intensity_model, 0, 10);
-	tcase_add_test(tc, test_intensity_changes);
-	tcase_add_test(tc, test_period_changes);
-	tcase_add_test(tc, test_stays_at_maximum);
-	tcase_add_test(tc, test_init_forgets);
-	tcase_add_test(tc, test_children_apart);
-	tcase_add_test(tc, test_replaced_does_not_count);
-}
+static const struct test tests[] = {
+	CASE("table", NULL, NULL),
+	LOOP(test_cell, (POLICY_STATES * POLICY_EVENTS)),
+	LOOP(test_runs, POLICY_STATES),
+	ONCE(test_init),
+	EACH(test_life, life_table),
+	CASE("restarts", NULL, NULL),
+	ONCE(test_for_good),
+	EACH(test_scenario, scenario_table),
+	EACH(test_gives_up, scenario_table),
+	ONCE(test_gives_up_later),
+	EACH(test_rhythm, rhythm_table),
+	EACH(test_intensity, intensity_table),
+	LOOP(test_intensity_model, 10),
+	ONCE(test_intensity_changes),
+	ONCE(test_period_changes),
+	ONCE(test_stays_at_maximum),
+	ONCE(test_init_forgets),
+	ONCE(test_children_apart),
+	ONCE(test_replaced_does_not_count),
+	CASE("walks", NULL, NULL),
+	LOOP(test_walk, 9),
+	LOOP(test_walk_recovers, 3),
+};
 
-int
-main(void)
-{
-	Suite *suite = suite_create("policy");
-	TCase *tc = tcase_create("table");
-
-	tcase_add_loop_test(tc, test_cell, 0, POLICY_STATES * POLICY_EVENTS);
-	tcase_add_loop_test(tc, test_runs, 0, POLICY_STATES);
-	tcase_add_test(tc, test_init);
-	tcase_add_loop_test(tc, test_life, 0, UNIT_COUNT(life_table));
-	suite_add_tcase(suite, tc);
-	tc = tcase_create("restarts");
-	add_restart_tests(tc);
-	suite_add_tcase(suite, tc);
-	tc = tcase_create("walks");
-	tcase_add_loop_test(tc, test_walk, 0, 9);
-	tcase_add_loop_test(tc, test_walk_recovers, 0, 3);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("policy", tests)
