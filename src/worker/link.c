@@ -42,7 +42,7 @@ link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
 	l->runtime = runtime;
 	l->lifeline_fd = lifeline_fd;
 	l->timeout_ms = timeout_ms;
-	l->sequence = 1;
+	l->next_sequence = 1;
 }
 
 void
@@ -51,8 +51,7 @@ link_close(struct link *l)
 	if (l->fd != -1)
 		(void)close(l->fd);
 	l->fd = -1;
-	l->repeats = l->repeats || l->sent > 0;
-	l->sent = 0;
+	delivery_closed(&l->delivery);
 	buf_consume(&l->in, buf_size(&l->in));
 }
 
@@ -92,7 +91,8 @@ send_hello(struct link *l)
 	buf_clear(&b);
 	if (n < (ssize_t)hello_size)
 		return -1;
-	l->sent = (size_t)n - hello_size;
+	delivery_connected(&l->delivery);
+	delivery_sent(&l->delivery, (size_t)n - hello_size);
 	return 0;
 }
 
@@ -151,17 +151,16 @@ pause_connecting(struct link *l, int64_t deadline_ms)
 	return 0;
 }
 
-/* Connects, and tries again until the deadline or the master's end.  One
- * that closes without a word would close again. */
+/* Connects, and tries again until the deadline or the master's end. */
 static int
 link_connect(struct link *l, int64_t deadline_ms)
 {
-	if (l->no_reply_yet && pause_connecting(l, deadline_ms) == -1)
+	if (l->delivery.state == DELIVERY_UNANSWERED &&
+	    pause_connecting(l, deadline_ms) == -1)
 		return -1;
 	while (try_connect(l) == -1)
 		if (pause_connecting(l, deadline_ms) == -1)
 			return -1;
-	l->no_reply_yet = true;
 	return 0;
 }
 
@@ -172,7 +171,7 @@ link_read(struct link *l, int flags)
 	ssize_t n = io_recv_buf(l->fd, &l->in, flags);
 
 	if (n > 0)
-		l->no_reply_yet = false;
+		delivery_received(&l->delivery);
 	return n;
 }
 
@@ -207,13 +206,14 @@ static ssize_t
 link_write(struct link *l, int64_t deadline_ms)
 {
 	struct pollfd pfd = { .fd = l->fd, .events = POLLIN | POLLOUT };
+	size_t sent;
 	ssize_t n;
 
-	while (l->sent < buf_size(&l->pending)) {
-		n = io_send(l->fd, buf_data(&l->pending) + l->sent,
-		    buf_size(&l->pending) - l->sent, MSG_DONTWAIT);
+	while ((sent = l->delivery.sent) < buf_size(&l->pending)) {
+		n = io_send(l->fd, buf_data(&l->pending) + sent,
+		    buf_size(&l->pending) - sent, MSG_DONTWAIT);
 		if (n > 0) {
-			l->sent += (size_t)n;
+			delivery_sent(&l->delivery, (size_t)n);
 			continue;
 		}
 		if (n != IO_AGAIN) {
@@ -230,31 +230,41 @@ link_write(struct link *l, int64_t deadline_ms)
 	return link_await(l, deadline_ms);
 }
 
-int
+/* The oldest pending request.  False: there is none. */
+static bool
+first_pending(const struct link *l, struct message *request)
+{
+	return message_get(buf_data(&l->pending), buf_size(&l->pending),
+		   SIZE_MAX, request) == 1;
+}
+
+/* Its bytes stay where they are until more is appended to `pending`. */
+static void
+remove_first(struct link *l, const struct message *request)
+{
+	buf_consume(&l->pending, request->frame_size);
+	delivery_removed(&l->delivery, request->frame_size);
+}
+
+bool
 link_discard(struct link *l)
 {
 	struct message request;
 
-	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
-		&request) != 1)
-		return 0;
-	buf_consume(&l->pending, request.frame_size);
-	/* What comes next has not been sent before. */
-	if (buf_size(&l->pending) == 0)
-		l->repeats = false;
-	return 1;
+	if (!first_pending(l, &request))
+		return false;
+	remove_first(l, &request);
+	return true;
 }
 
 static enum link_result
 take_reply(struct link *l, struct message *m)
 {
-	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
-		&l->request) != 1 ||
+	if (!first_pending(l, &l->request) ||
 	    m->type != schema_find(l->request.type)->reply ||
 	    m->sequence != l->request.sequence)
 		return LINK_FAILED;
-	(void)link_discard(l);
-	l->sent -= l->request.frame_size;
+	remove_first(l, &l->request);
 	return LINK_REPLY;
 }
 
@@ -276,21 +286,6 @@ take_message(struct link *l, struct message *m)
 	return result;
 }
 
-/*
- * May the requests be sent?  To repeat what is older than the timeout would
- * be to execute it again: its outcome is no longer kept.  A reply read just
- * now says nothing of when the registry died: it may have lain there while
- * the client did not read.
- */
-static bool
-may_send(struct link *l, int64_t now_ms)
-{
-	if (!l->repeats && l->sent == 0)
-		l->sent_ms = now_ms;
-	return !link_lacks_memory(l) &&
-	    (!l->repeats || now_ms <= l->sent_ms + l->timeout_ms);
-}
-
 /* Sends, connecting first if need be, and reads.  -1: give up. */
 static int
 exchange(struct link *l, int64_t deadline_ms)
@@ -298,14 +293,17 @@ exchange(struct link *l, int64_t deadline_ms)
 	int64_t now_ms = clock_ms();
 	ssize_t n;
 
-	if (now_ms > deadline_ms || !may_send(l, now_ms))
+	/* Also after a reply that was read just now: it may have lain in the
+	 * socket of a dead registry while the client took none. */
+	if (now_ms > deadline_ms || link_lacks_memory(l) ||
+	    !delivery_may_send(&l->delivery, now_ms, l->timeout_ms))
 		return -1;
 	if (l->fd == -1 && link_connect(l, deadline_ms) == -1)
 		return -1;
 	n = link_write(l, deadline_ms);
 	if (n == IO_AGAIN)
 		return -1;
-	/* Dead, and all that it has answered is read. */
+	/* It is dead, and all that it has answered was read. */
 	if (n <= 0)
 		link_close(l);
 	return 0;
@@ -351,17 +349,15 @@ link_event(struct link *l, struct message *m)
 	return LINK_FAILED;
 }
 
-int
+bool
 link_resume(struct link *l)
 {
 	if (l->fd != -1)
-		return 0;
-	if (l->no_reply_yet) {
-		l->no_reply_yet = false;
-		return -1;
+		return true;
+	if (l->delivery.state == DELIVERY_UNANSWERED) {
+		/* The time until the next call is the pause. */
+		delivery_paused(&l->delivery);
+		return false;
 	}
-	if (try_connect(l) == -1)
-		return -1;
-	l->no_reply_yet = true;
-	return 0;
+	return try_connect(l) == 0;
 }

@@ -104,7 +104,7 @@ replies_drain(struct worker *w)
 		good = good && flush_some(w);
 	}
 	good = good && !link_lacks_memory(&w->link);
-	while (good && result == LINK_FAILED && link_discard(&w->link) == 1)
+	while (good && result == LINK_FAILED && link_discard(&w->link))
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
 	return good && !is_lagged(w);
 }

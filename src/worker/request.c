@@ -33,7 +33,7 @@ commit(struct worker *w)
 		queue_close(&w->queue);
 		return replies_answer(w, STATUS_OK);
 	}
-	queue_send(&w->queue, w->link.sequence++, &w->link.pending);
+	queue_send(&w->queue, link_next_sequence(&w->link), &w->link.pending);
 	return !buf_failed(&w->link.pending);
 }
 
@@ -101,7 +101,7 @@ run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 	enum link_result got;
 	struct message m;
 
-	listing_put(listing, w->link.sequence++, &w->link.pending);
+	listing_put(listing, link_next_sequence(&w->link), &w->link.pending);
 	while ((got = link_next(&w->link, &m)) == LINK_EVENT)
 		if (!replies_take_event(w, &m))
 			return false;
@@ -148,10 +148,9 @@ run_remote(struct worker *w, const struct command *command,
 	enum status status;
 
 	status = command_encode(command, words, n, (size_t)w->config->max_value,
-	    w->link.sequence, &w->link.pending);
+	    link_next_sequence(&w->link), &w->link.pending);
 	if (status != STATUS_OK)
 		return replies_answer(w, status);
-	w->link.sequence++;
 	/* Half a request must not be sent: this worker has no memory. */
 	return !buf_failed(&w->link.pending);
 }
