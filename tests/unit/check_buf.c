@@ -211,7 +211,7 @@ START_TEST(test_stays_small)
 END_TEST
 
 /* The caller's memory: used while it is enough, never freed. */
-START_TEST(test_lent)
+START_TEST(test_borrowed)
 {
 	uint8_t room[8];
 	int i;
@@ -246,7 +246,7 @@ pass(int fd, const char *text, size_t size)
 	ck_assert_int_eq(write(fd, text, size), (ssize_t)size);
 }
 
-/* Reads end where the lent memory does, until one has filled it. */
+/* Reads end where the borrowed memory does, until one has filled it. */
 START_TEST(test_read)
 {
 	uint8_t room[1024];
@@ -333,7 +333,7 @@ main(void)
 	tcase_add_loop_test(tc, test_out_of_memory, 0,
 	    UNIT_COUNT(too_much_table));
 	tcase_add_test(tc, test_stays_small);
-	tcase_add_test(tc, test_lent);
+	tcase_add_test(tc, test_borrowed);
 	tcase_add_test(tc, test_read);
 	tcase_add_loop_test(tc, test_random, 0, 4);
 	suite_add_tcase(suite, tc);
