@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/clock.h"
 #include "proto/first_line.h"
 #include "proto/words.h"
 #include "worker/events.h"
@@ -54,6 +55,13 @@ check_first_line(struct worker *w, const uint8_t *line, size_t size, bool whole)
 		w->over = true;
 }
 
+static void
+pass_first_line(struct worker *w)
+{
+	w->greeted = true;
+	w->client.timing.first_line_by_ms = CLOCK_NEVER;
+}
+
 static const enum status split_errors[] = {
 	[WORDS_UNBALANCED] = STATUS_UNBALANCED_QUOTES,
 	[WORDS_BAD_ESCAPE] = STATUS_BAD_ESCAPE,
@@ -69,7 +77,7 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 	size_t n;
 
 	if (size > w->line_max) {
-		w->greeted = true;
+		pass_first_line(w);
 		return replies_answer(w, STATUS_LINE_TOO_LONG);
 	}
 	result = words_split(line, size, &w->words);
@@ -79,7 +87,7 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 	n = words_count(&w->words);
 	if (result == WORDS_OK && n == 0)
 		return true;
-	w->greeted = true;
+	pass_first_line(w);
 	if (result != WORDS_OK)
 		return replies_answer(w, split_errors[result]);
 	return request_run(w, words, n);
@@ -121,7 +129,7 @@ take_line(struct worker *w, size_t size, size_t taken)
 	bool good = true;
 
 	if (w->discarding)
-		w->greeted = true;
+		pass_first_line(w);
 	else
 		good = run_line(w, buf_data(in), size);
 	w->discarding = false;

@@ -32,7 +32,6 @@ struct worker {
 	struct buf held; /* events that wait for its end */
 	bool starved; /* no memory, and not for one of the buffers here */
 	bool lagged; /* events were lost: the client is to be told */
-	int64_t first_at_ms; /* until when the first line has to have come */
 	char *slot_text; /* for crash reports: the command under way, or "" */
 };
 

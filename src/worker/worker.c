@@ -35,19 +35,14 @@ shrink(struct worker *w)
 	buf_shrink(&w->words, KEEP_SIZE);
 }
 
-/* How long the client may be silent. */
+/* How long to wait for the client, and for events. */
 static int64_t
-silence_deadline(const struct worker *w)
+next_timeout(const struct worker *w)
 {
-	int64_t deadline_ms = CLOCK_NEVER;
-
 	if (events_wanted(&w->link.events))
-		return w->link.fd == -1 ? clock_ms() + RESUME_MS : CLOCK_NEVER;
-	if (w->config->idle_timeout_ms > 0)
-		deadline_ms = clock_ms() + w->config->idle_timeout_ms;
-	if (!w->greeted && w->first_at_ms < deadline_ms)
-		deadline_ms = w->first_at_ms;
-	return deadline_ms;
+		return w->link.fd == -1 ? RESUME_MS : CLOCK_NEVER;
+	return w->config->idle_timeout_ms == 0 ? CLOCK_NEVER :
+						 w->config->idle_timeout_ms;
 }
 
 /* Waits for something to happen, and deals with it. */
@@ -57,11 +52,11 @@ serve_once(struct worker *w)
 	bool subscribed = events_wanted(&w->link.events);
 	size_t old = buf_size(&w->client.in);
 
-	/* Its registry has died: there is another, or soon will be. */
+	/* If the registry has died, there is another one, or soon will be. */
 	if (subscribed)
 		(void)link_resume(&w->link);
 	switch (client_next(&w->client, subscribed ? w->link.fd : -1,
-	    silence_deadline(w))) {
+	    next_timeout(w))) {
 	case CLIENT_INPUT:
 		if (!input_run(w, old))
 			w->over = true;
@@ -69,11 +64,11 @@ serve_once(struct worker *w)
 	case CLIENT_END:
 		input_end(w);
 		break;
-	case CLIENT_NEWS:
+	case CLIENT_OTHER:
 		if (!replies_take_events(w) || client_flush(&w->client) == -1)
 			w->over = true;
 		break;
-	case CLIENT_SILENT:
+	case CLIENT_TIMEOUT:
 		if (!subscribed)
 			replies_goodbye(w, STATUS_IDLE_TIMEOUT);
 		break;
@@ -140,15 +135,8 @@ worker_run(const struct config *config, const struct worker_params *params)
 	struct worker w = { .config = config, .slot_text = params->slot_text };
 	struct initial_buffers buffers;
 
-	w.client.fd = params->fd;
-	w.client.signal_fd = params->signal_fd;
-	w.client.lifeline_fd = params->lifeline_fd;
-	w.client.write_timeout_ms = config->write_timeout_ms;
-	w.client.stop_at_ms = CLOCK_NEVER;
-	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
-	w.first_at_ms = config->first_command_timeout_ms == 0 ?
-	    CLOCK_NEVER :
-	    clock_ms() + config->first_command_timeout_ms;
+	client_init(&w.client, params->fd, params->signal_fd,
+	    params->lifeline_fd, config);
 	input_init(&w);
 	link_init(&w.link, params->session, params->lifeline_fd,
 	    (int)config->registry_timeout_ms, config->runtime);
