@@ -12,14 +12,14 @@
 /* Replies that are sent before the batch is complete. */
 #define OUT_MAX 65536
 /* Events that may wait for the end of a listing. */
-#define HELD_MAX ((size_t)1 << 20)
+#define DEFERRED_MAX ((size_t)1 << 20)
 
 void
 replies_goodbye(struct worker *w, enum status status)
 {
 	format_status(&w->client.out, status);
 	(void)client_flush(&w->client);
-	w->over = true;
+	w->closing = true;
 }
 
 bool
@@ -55,7 +55,7 @@ take_reply(struct worker *w, const struct message *reply)
 bool
 replies_take_event(struct worker *w, const struct message *event)
 {
-	struct buf *out = w->listing ? &w->held : &w->client.out;
+	struct buf *out = w->in_listing ? &w->deferred_events : &w->client.out;
 
 	/* After the first that is lost there are no others. */
 	if (w->lagged)
@@ -69,7 +69,7 @@ replies_take_event(struct worker *w, const struct message *event)
 	case EVENTS_MALFORMED:
 		return replies_complain("event");
 	}
-	w->lagged = w->lagged || buf_size(&w->held) > HELD_MAX;
+	w->lagged = w->lagged || buf_size(&w->deferred_events) > DEFERRED_MAX;
 	/* Part of an event, or none of it, must not pass for all. */
 	return !buf_failed(out);
 }

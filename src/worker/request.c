@@ -63,7 +63,7 @@ run_local(struct worker *w, const struct command *command,
 		queue_close(&w->queue);
 		break;
 	default: /* QUIT */
-		w->over = true;
+		w->closing = true;
 	}
 	format_status(&w->client.out, status);
 	return true;
@@ -130,14 +130,15 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 		return replies_answer(w, status);
 	if (!replies_drain(w))
 		return false;
-	w->listing = true;
+	w->in_listing = true;
 	while (result == LISTING_MORE)
 		if (!run_page(w, &listing, &result) ||
 		    client_flush(&w->client) == -1)
 			return false;
-	w->listing = false;
-	buf_append(&w->client.out, buf_data(&w->held), buf_size(&w->held));
-	buf_clear(&w->held);
+	w->in_listing = false;
+	buf_append(&w->client.out, buf_data(&w->deferred_events),
+	    buf_size(&w->deferred_events));
+	buf_clear(&w->deferred_events);
 	return true;
 }
 

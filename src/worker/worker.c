@@ -31,8 +31,9 @@ shrink(struct worker *w)
 	buf_shrink(&w->link.pending, KEEP_SIZE);
 	buf_shrink(&w->link.in, KEEP_SIZE);
 	buf_shrink(&w->queue.requests, KEEP_SIZE);
-	buf_truncate(&w->words, 0);
-	buf_shrink(&w->words, KEEP_SIZE);
+	buf_shrink(&w->input.raw, 0);
+	buf_truncate(&w->input.words, 0);
+	buf_shrink(&w->input.words, KEEP_SIZE);
 }
 
 /* How long to wait for the client, and for events. */
@@ -50,7 +51,6 @@ static void
 serve_once(struct worker *w)
 {
 	bool subscribed = events_wanted(&w->link.events);
-	size_t old = buf_size(&w->client.in);
 
 	/* If the registry has died, there is another one, or soon will be. */
 	if (subscribed)
@@ -58,15 +58,15 @@ serve_once(struct worker *w)
 	switch (client_next(&w->client, subscribed ? w->link.fd : -1,
 	    next_timeout(w))) {
 	case CLIENT_INPUT:
-		if (!input_run(w, old))
-			w->over = true;
+		if (!input_run(w))
+			w->closing = true;
 		break;
 	case CLIENT_END:
 		input_end(w);
 		break;
 	case CLIENT_OTHER:
 		if (!replies_take_events(w) || client_flush(&w->client) == -1)
-			w->over = true;
+			w->closing = true;
 		break;
 	case CLIENT_TIMEOUT:
 		if (!subscribed)
@@ -79,7 +79,7 @@ serve_once(struct worker *w)
 		replies_goodbye(w, STATUS_DISCONNECTED);
 		break;
 	case CLIENT_GONE:
-		w->over = true;
+		w->closing = true;
 		break;
 	}
 	shrink(w);
@@ -89,10 +89,10 @@ serve_once(struct worker *w)
 static bool
 lacks_memory(const struct worker *w)
 {
-	return w->starved || link_lacks_memory(&w->link) ||
-	    buf_failed(&w->client.in) || buf_failed(&w->client.out) ||
-	    buf_failed(&w->words) || buf_failed(&w->queue.requests) ||
-	    buf_failed(&w->held);
+	return link_lacks_memory(&w->link) || buf_failed(&w->client.in) ||
+	    buf_failed(&w->client.out) || buf_failed(&w->input.raw) ||
+	    buf_failed(&w->input.words) || buf_failed(&w->queue.requests) ||
+	    buf_failed(&w->deferred_events);
 }
 
 static void
@@ -101,9 +101,10 @@ worker_clear(struct worker *w)
 	link_clear(&w->link);
 	buf_clear(&w->client.in);
 	buf_clear(&w->client.out);
-	buf_clear(&w->words);
+	buf_clear(&w->input.raw);
+	buf_clear(&w->input.words);
 	buf_clear(&w->queue.requests);
-	buf_clear(&w->held);
+	buf_clear(&w->deferred_events);
 }
 
 /*
@@ -121,7 +122,7 @@ struct initial_buffers {
 static void
 lend(struct worker *w, struct initial_buffers *buffers)
 {
-	buf_init_with(&w->words, buffers->words, sizeof(buffers->words));
+	buf_init_with(&w->input.words, buffers->words, sizeof(buffers->words));
 	buf_init_with(&w->client.in, buffers->in, sizeof(buffers->in));
 	buf_init_with(&w->link.in, buffers->link_in, sizeof(buffers->link_in));
 	buf_init_with(&w->client.out, buffers->out, sizeof(buffers->out));
@@ -141,7 +142,7 @@ worker_run(const struct config *config, const struct worker_params *params)
 	link_init(&w.link, params->session, params->lifeline_fd,
 	    (int)config->registry_timeout_ms, config->runtime);
 	lend(&w, &buffers);
-	while (!w.over)
+	while (!w.closing)
 		serve_once(&w);
 	if (lacks_memory(&w))
 		log_warnx("out of memory: the client is disconnected");
