@@ -16,7 +16,8 @@ events_clear(struct events *e)
 	buf_clear(&e->buckets);
 }
 
-/* Where the name is; the number of its bytes with its size, or 0. */
+/* Finds a name: sets where it begins, and returns how many bytes it takes up,
+ * with its size; 0 if it is not there. */
 static size_t
 find(const struct events *e, struct bytes bucket, size_t *position)
 {

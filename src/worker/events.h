@@ -1,5 +1,5 @@
 /*
- * What a worker's client has subscribed to, and the events that come of it.
+ * What a worker's client has subscribed to, and the events that it is told.
  */
 
 #ifndef WORKER_EVENTS_H
@@ -14,24 +14,28 @@
 #include "proto/message.h"
 
 struct events {
-	struct buf buckets; /* hello_put_bucket() has put them */
-	uint64_t seen; /* revision of the last commit that was told whole */
+	struct buf buckets; /* names, each by hello_put_bucket() */
+	uint64_t seen; /* revision of the last commit of which the client was
+			* told everything */
 };
 
 enum events_result {
 	EVENTS_OK,
-	EVENTS_LAGGED, /* the registry has given up on this client */
+	EVENTS_LAGGED, /* too slow: the registry will send no more events */
 	EVENTS_MALFORMED,
 };
 
 void events_clear(struct events *);
-/* The registry has accepted, or ended, a subscription. */
+/* To be called when the registry has accepted a subscription, and when one has
+ * ended. */
 void events_add(struct events *, struct bytes bucket);
 void events_remove(struct events *, struct bytes bucket);
-/* Appends the line of an event, if it has one, given a MESSAGE_EVENT. */
+/* Takes a MESSAGE_EVENT: appends its line, if it has one, and notes in `events`
+ * what it says of them. */
 enum events_result events_format(struct events *, const struct message *,
     struct buf *out);
 
+/* Is there a subscription? */
 static inline bool
 events_wanted(const struct events *e)
 {

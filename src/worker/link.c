@@ -1,6 +1,6 @@
 /*
- * link: the worker's side of the messages.  Runs in the worker; the peer is
- * the registry, which it trusts.
+ * link: the worker's end of the connection to the registry.  Runs in the
+ * worker, which trusts the registry.
  */
 
 #include <sys/socket.h>
@@ -20,16 +20,16 @@
 #include "proto/schema.h"
 #include "worker/link.h"
 
-/* In the working directory, to which a worker may be chrooted. */
+/* In the working directory, which may be the worker's root (chroot(2)). */
 #define REGISTRY_SOCKET "registry.sock"
-/* The socket is the master's: connecting fails while kvd stops, or while the
- * backlog is full. */
+/* The pause between two attempts to connect.  The master keeps the socket
+ * open, so one fails only while kvd stops or the backlog is full. */
 #define RETRY_MS 20
-/* A blocking call looks up this often. */
+/* How long a call may block before the worker looks whether kvd stops. */
 #define BLOCK_MS 500
-/* For the replies under way, once kvd stops. */
+/* How long to wait for the awaited replies when kvd stops. */
 #define LAST_REPLY_MS 2000
-/* The master refuses a longer one. */
+/* The master refuses a longer path. */
 #define PATH_SIZE 1024
 
 void
@@ -70,19 +70,19 @@ link_lacks_memory(const struct link *l)
 	    buf_failed(&l->events.buckets);
 }
 
-/* The greeting, and all that is to be repeated, in one piece. */
+/* Sends HELLO and, with the same system call, the pending requests. */
 static int
 send_hello(struct link *l)
 {
 	struct hello hello = { l->session, l->events.seen,
 		{ buf_data(&l->events.buckets),
 		    buf_size(&l->events.buckets) } };
-	uint8_t room[256];
+	uint8_t memory[256];
 	struct buf b;
 	size_t hello_size;
 	ssize_t n = -1;
 
-	buf_init_with(&b, room, sizeof(room));
+	buf_init_with(&b, memory, sizeof(memory));
 	hello_put(&b, &hello);
 	hello_size = buf_size(&b);
 	buf_append(&b, buf_data(&l->pending), buf_size(&l->pending));
@@ -97,13 +97,13 @@ send_hello(struct link *l)
 }
 
 /*
- * There is no such name any more.  If somebody has removed the whole directory,
- * the master makes another one at the same path: the next attempt is made there.
- * One that somebody else has made is not entered: what answered there would be
- * no registry of ours.
+ * The socket's name does not exist any more.  If somebody has removed the
+ * whole directory, the master makes another one at the same path.  This makes
+ * it the working directory, for the next attempt.  directory_open() refuses one
+ * that somebody else has made: what listens there is not our registry.
  */
 static int
-find_directory(const struct link *l)
+enter_directory(const struct link *l)
 {
 	char path[PATH_SIZE], error[PATH_SIZE];
 	int fd, rc;
@@ -111,7 +111,7 @@ find_directory(const struct link *l)
 	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) >=
 	    (int)sizeof(path))
 		return -1;
-	/* Not yet, or this process may not leave its root. */
+	/* It does not exist yet, or this process cannot leave its root. */
 	if ((fd = directory_open(path, -1, error, sizeof(error))) == -1)
 		return -1;
 	rc = fchdir(fd);
@@ -134,12 +134,12 @@ try_connect(struct link *l)
 	    send_hello(l) == 0)
 		return 0;
 	if (errno == ENOENT)
-		(void)find_directory(l);
+		(void)enter_directory(l);
 	link_close(l);
 	return -1;
 }
 
-/* Pauses; -1: the deadline would pass, or the master has gone. */
+/* Pauses.  Returns -1 if the deadline would pass, or if the master is gone. */
 static int
 pause_connecting(struct link *l, int64_t deadline_ms)
 {
@@ -151,7 +151,7 @@ pause_connecting(struct link *l, int64_t deadline_ms)
 	return 0;
 }
 
-/* Connects, and tries again until the deadline or the master's end. */
+/* Tries to connect until the deadline passes or the master is gone. */
 static int
 link_connect(struct link *l, int64_t deadline_ms)
 {
@@ -164,7 +164,7 @@ link_connect(struct link *l, int64_t deadline_ms)
 	return 0;
 }
 
-/* Reads what has come; waits for it unless `flags` is MSG_DONTWAIT. */
+/* Reads once.  Waits for something to read unless `flags` is MSG_DONTWAIT. */
 static ssize_t
 link_read(struct link *l, int flags)
 {
@@ -176,11 +176,12 @@ link_read(struct link *l, int flags)
 }
 
 /*
- * Waits for replies with one system call, and now and then looks whether
- * kvd stops: the registry may be hung, or dead with this in its backlog.
+ * Reads once, and waits in recv(2) itself for something to read.  That returns
+ * after BLOCK_MS at the latest; then this looks whether kvd stops.  The registry
+ * may hang, or have died while this connection was in its backlog.
  */
 static ssize_t
-link_await(struct link *l, int64_t deadline_ms)
+link_read_waiting(struct link *l, int64_t deadline_ms)
 {
 	struct pollfd pfd = { .fd = l->lifeline_fd };
 	int64_t now_ms, stop_ms = CLOCK_NEVER;
@@ -199,8 +200,8 @@ link_await(struct link *l, int64_t deadline_ms)
 }
 
 /*
- * Sends what is not yet sent.  While the registry takes no more it may be
- * waiting for its replies to be read: they are.
+ * Sends what was not sent yet, then reads once.  A registry that takes no more
+ * may be waiting until its replies are read, so those are read first.
  */
 static ssize_t
 link_write(struct link *l, int64_t deadline_ms)
@@ -217,8 +218,8 @@ link_write(struct link *l, int64_t deadline_ms)
 			continue;
 		}
 		if (n != IO_AGAIN) {
-			/* A registry that has died may have answered before:
-			 * that is what it will not be asked again. */
+			/* Before it died the registry may have sent replies.
+			 * What they answer must not be repeated. */
 			n = link_read(l, MSG_DONTWAIT);
 			return n == IO_AGAIN ? IO_FAILED : n;
 		}
@@ -227,7 +228,7 @@ link_write(struct link *l, int64_t deadline_ms)
 		if (pfd.revents & POLLIN)
 			return link_read(l, MSG_DONTWAIT);
 	}
-	return link_await(l, deadline_ms);
+	return link_read_waiting(l, deadline_ms);
 }
 
 /* The oldest pending request.  False: there is none. */
@@ -268,7 +269,7 @@ take_reply(struct link *l, struct message *m)
 	return LINK_REPLY;
 }
 
-/* The next message of those that were read. */
+/* Takes the next message of those that were read. */
 static enum link_result
 take_message(struct link *l, struct message *m)
 {
@@ -280,7 +281,8 @@ take_message(struct link *l, struct message *m)
 		return rc == 0 ? LINK_NOTHING : LINK_FAILED;
 	if (m->type != MESSAGE_EVENT)
 		result = take_reply(l, m);
-	/* Its bytes stay where they are until the next read. */
+	/* The message points to bytes in `in`, which stay valid until the next
+	 * read. */
 	if (result != LINK_FAILED)
 		buf_consume(&l->in, m->frame_size);
 	return result;
@@ -293,8 +295,9 @@ exchange(struct link *l, int64_t deadline_ms)
 	int64_t now_ms = clock_ms();
 	ssize_t n;
 
-	/* Also after a reply that was read just now: it may have lain in the
-	 * socket of a dead registry while the client took none. */
+	/* A reply that was read just now does not show that the registry lived
+	 * until now: the reply may have been in the socket for long, if the
+	 * client took none. */
 	if (now_ms > deadline_ms || link_lacks_memory(l) ||
 	    !delivery_may_send(&l->delivery, now_ms, l->timeout_ms))
 		return -1;

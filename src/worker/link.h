@@ -1,7 +1,8 @@
 /*
- * A worker's link to the registry: requests out, replies in, in order.  When
- * the registry dies, the link connects to the next one and repeats what was
- * not answered; its user notices nothing but the time it takes.
+ * A worker's link to the registry: it sends requests and receives replies, in
+ * order.  When the registry dies, the link connects to the next one and repeats
+ * what was not answered (worker/delivery.h).  The rest of the worker notices
+ * only that this takes time.
  */
 
 #ifndef WORKER_LINK_H
@@ -44,7 +45,7 @@ enum link_result {
 	LINK_FAILED = -1,
 	LINK_NOTHING,
 	LINK_REPLY,
-	LINK_EVENT, /* MESSAGE_EVENT: it came before the reply */
+	LINK_EVENT, /* a MESSAGE_EVENT, which came before the reply */
 };
 
 void link_init(struct link *, uint64_t session, int lifeline_fd, int timeout_ms,

@@ -1,6 +1,6 @@
 /*
- * replies: from the registry to the client.  Runs in the worker; trusts the
- * registry.
+ * replies: passes replies and events on from the registry to the client.  Runs
+ * in the worker, which trusts the registry.
  */
 
 #include "common/log.h"
@@ -9,9 +9,10 @@
 #include "worker/events.h"
 #include "worker/replies.h"
 
-/* Replies that are sent before the batch is complete. */
+/* With more bytes than this for the client, they are sent before the other
+ * replies are awaited. */
 #define OUT_MAX 65536
-/* Events that may wait for the end of a listing. */
+/* Bytes of events that may wait for the end of a listing. */
 #define DEFERRED_MAX ((size_t)1 << 20)
 
 void
@@ -23,13 +24,13 @@ replies_goodbye(struct worker *w, enum status status)
 }
 
 bool
-replies_complain(const char *what)
+replies_malformed(const char *what)
 {
 	log_warnx("malformed %s from the registry", what);
 	return false;
 }
 
-/* A subscription that is accepted is answered with nothing. */
+/* Formats a reply.  That to SUBSCRIBE is no line, if it is accepted. */
 static bool
 take_reply(struct worker *w, const struct message *reply)
 {
@@ -48,16 +49,15 @@ take_reply(struct worker *w, const struct message *reply)
 		}
 	}
 	return format_reply(&w->client.out, reply->body) ||
-	    replies_complain("reply");
+	    replies_malformed("reply");
 }
 
-/* While a listing is under way, its events wait in `held`. */
 bool
 replies_take_event(struct worker *w, const struct message *event)
 {
 	struct buf *out = w->in_listing ? &w->deferred_events : &w->client.out;
 
-	/* After the first that is lost there are no others. */
+	/* No event may follow one that was lost. */
 	if (w->lagged)
 		return true;
 	switch (events_format(&w->link.events, event, out)) {
@@ -67,10 +67,10 @@ replies_take_event(struct worker *w, const struct message *event)
 		w->lagged = true;
 		break;
 	case EVENTS_MALFORMED:
-		return replies_complain("event");
+		return replies_malformed("event");
 	}
 	w->lagged = w->lagged || buf_size(&w->deferred_events) > DEFERRED_MAX;
-	/* Part of an event, or none of it, must not pass for all. */
+	/* The client must not be sent a part of the events as if it were all. */
 	return !buf_failed(out);
 }
 
@@ -81,16 +81,15 @@ flush_some(struct worker *w)
 	    client_flush(&w->client) == 0;
 }
 
-/* True: the client has been told so, as the last that it is told. */
+/* Were events lost?  Then this has told the client, and ended. */
 static bool
-is_lagged(struct worker *w)
+check_lagged(struct worker *w)
 {
 	if (w->lagged)
 		replies_goodbye(w, STATUS_LAGGED);
 	return w->lagged;
 }
 
-/* Takes all outstanding replies.  False: the client is gone, or is to go. */
 bool
 replies_drain(struct worker *w)
 {
@@ -106,10 +105,9 @@ replies_drain(struct worker *w)
 	good = good && !link_lacks_memory(&w->link);
 	while (good && result == LINK_FAILED && link_discard(&w->link))
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
-	return good && !is_lagged(w);
+	return good && !check_lagged(w);
 }
 
-/* Takes the events that have come. */
 bool
 replies_take_events(struct worker *w)
 {
@@ -122,10 +120,9 @@ replies_take_events(struct worker *w)
 	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
 		good = replies_take_event(w, &m) && flush_some(w);
 	good = good && !link_lacks_memory(&w->link);
-	return good && !is_lagged(w);
+	return good && !check_lagged(w);
 }
 
-/* Answers by itself, after all that was asked before. */
 bool
 replies_answer(struct worker *w, enum status status)
 {

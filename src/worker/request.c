@@ -1,5 +1,5 @@
 /*
- * request: what the client asks for.  Runs in the worker; the words are
+ * request: executes the client's requests.  Runs in the worker; the words are
  * hostile.
  */
 
@@ -23,7 +23,7 @@ help(struct worker *w, const struct bytes *words, size_t n)
 	return STATUS_OK;
 }
 
-/* The registry answers for all that is queued, if there is anything. */
+/* The registry answers for all queued requests, if there are any. */
 static bool
 commit(struct worker *w)
 {
@@ -69,7 +69,7 @@ run_local(struct worker *w, const struct command *command,
 	return true;
 }
 
-/* In a transaction. */
+/* While a transaction is open. */
 static bool
 run_queued(struct worker *w, const struct command *command,
     const struct bytes *words, size_t n)
@@ -93,8 +93,8 @@ run_queued(struct worker *w, const struct command *command,
 	}
 }
 
-/* The next page, with the events that have come before it.  False: this
- * client is not to be served any more. */
+/* Asks for the next page and formats it, and the events that come before it.
+ * False: this client is not to be served any more. */
 static bool
 run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 {
@@ -107,7 +107,8 @@ run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 			return false;
 	if (got == LINK_REPLY) {
 		*result = listing_format(listing, m.body, &w->client.out);
-		return *result != LISTING_MALFORMED || replies_complain("page");
+		return *result != LISTING_MALFORMED ||
+		    replies_malformed("page");
 	}
 	if (link_lacks_memory(&w->link))
 		return false;
@@ -152,7 +153,8 @@ run_remote(struct worker *w, const struct command *command,
 	    link_next_sequence(&w->link), &w->link.pending);
 	if (status != STATUS_OK)
 		return replies_answer(w, status);
-	/* Half a request must not be sent: this worker has no memory. */
+	/* Without memory only a part of the request was appended, which must
+	 * not be sent. */
 	return !buf_failed(&w->link.pending);
 }
 

@@ -1,9 +1,9 @@
 /*
- * worker: from a client's lines to replies.  Forked by the acceptor, one per
- * client; trusts the registry, not the client.
+ * worker: serves one client.  The acceptor forks a worker for each; it trusts
+ * the registry and not the client.
  *
- * All the requests that one read brings are sent to the registry together,
- * and their replies to the client together.
+ * All requests that one read brings are sent to the registry together, and so
+ * are their replies to the client.
  */
 
 #include <stdbool.h>
@@ -18,9 +18,9 @@
 #include "worker/state.h"
 #include "worker/worker.h"
 
-/* A subscriber's registry is gone: between two looks for the next one. */
+/* The pause between two attempts to connect a subscriber to a new registry. */
 #define RESUME_MS 100
-/* An idle worker keeps no buffer larger than this: one read's. */
+/* The largest buffer that an idle worker keeps.  One read fits into it. */
 #define KEEP_SIZE 16384
 
 static void
@@ -46,7 +46,7 @@ next_timeout(const struct worker *w)
 						 w->config->idle_timeout_ms;
 }
 
-/* Waits for something to happen, and deals with it. */
+/* Waits for an event, and handles it. */
 static void
 serve_once(struct worker *w)
 {
@@ -85,7 +85,8 @@ serve_once(struct worker *w)
 	shrink(w);
 }
 
-/* It can only leave: what came, or what was to be said, is not all there. */
+/* Then a part of what the client sent, or has to be sent, is lost, and the
+ * worker can only end. */
 static bool
 lacks_memory(const struct worker *w)
 {
@@ -108,8 +109,8 @@ worker_clear(struct worker *w)
 }
 
 /*
- * The first memory of the buffers: for a client with a request or two it is
- * enough.  malloc(3) would have a new process copy pages for itself alone.
+ * What the buffers borrow (common/buf.h).  It is enough for a client with a
+ * request or two.  With malloc(3) a new process would have to copy pages.
  */
 struct initial_buffers {
 	struct bytes words[16];
@@ -120,7 +121,7 @@ struct initial_buffers {
 };
 
 static void
-lend(struct worker *w, struct initial_buffers *buffers)
+borrow(struct worker *w, struct initial_buffers *buffers)
 {
 	buf_init_with(&w->input.words, buffers->words, sizeof(buffers->words));
 	buf_init_with(&w->client.in, buffers->in, sizeof(buffers->in));
@@ -141,16 +142,17 @@ worker_run(const struct config *config, const struct worker_params *params)
 	input_init(&w);
 	link_init(&w.link, params->session, params->lifeline_fd,
 	    (int)config->registry_timeout_ms, config->runtime);
-	lend(&w, &buffers);
+	borrow(&w, &buffers);
 	while (!w.closing)
 		serve_once(&w);
 	if (lacks_memory(&w))
 		log_warnx("out of memory: the client is disconnected");
-	/* First, for the registry not to wait for a client that lingers. */
+	/* Before the client's, whose closing may take long. */
 	link_close(&w.link);
 	client_close(&w.client);
 #ifndef KVD_INSTRUMENTED
-	/* Freeing, and exit(3), would only touch pages and so copy them. */
+	/* free(3) and exit(3) would write to pages, which the kernel would have
+	 * to copy first. */
 	_exit(EX_OK);
 #endif
 	worker_clear(&w);
