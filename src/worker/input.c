@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "proto/first_line.h"
 #include "proto/words.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 #include "worker/input.h"
 #include "worker/replies.h"
 #include "worker/request.h"

@@ -60,23 +60,23 @@ link_clear(struct link *l)
 {
 	buf_clear(&l->pending);
 	buf_clear(&l->in);
-	events_clear(&l->events);
+	subscriptions_clear(&l->subscriptions);
 }
 
 bool
 link_lacks_memory(const struct link *l)
 {
 	return buf_failed(&l->pending) || buf_failed(&l->in) ||
-	    buf_failed(&l->events.buckets);
+	    buf_failed(&l->subscriptions.buckets);
 }
 
 /* Sends HELLO and, with the same system call, the pending requests. */
 static int
 send_hello(struct link *l)
 {
-	struct hello hello = { l->session, l->events.seen,
-		{ buf_data(&l->events.buckets),
-		    buf_size(&l->events.buckets) } };
+	struct hello hello = { l->session, l->subscriptions.seen,
+		{ buf_data(&l->subscriptions.buckets),
+		    buf_size(&l->subscriptions.buckets) } };
 	uint8_t memory[256];
 	struct buf b;
 	size_t hello_size;

@@ -14,7 +14,7 @@
 #include "common/buf.h"
 #include "proto/message.h"
 #include "worker/delivery.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 
 struct link {
 	/* Set by link_init(). */
@@ -31,7 +31,7 @@ struct link {
 	uint64_t next_sequence;
 	/* What the client has subscribed to.  HELLO says it on each connection;
 	 * the link's user adds and removes. */
-	struct events events;
+	struct subscriptions subscriptions;
 
 	/* The link's own. */
 	int fd; /* -1: not connected */

@@ -6,7 +6,7 @@
 #include "common/log.h"
 #include "proto/format.h"
 #include "proto/schema.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 #include "worker/replies.h"
 
 /* With more bytes than this for the client, they are sent before the other
@@ -42,9 +42,10 @@ take_reply(struct worker *w, const struct message *reply)
 	    schema_get(schema_find(request->type), request->body, 0, &asked) &&
 	    schema_get(schema_find(reply->type), reply->body, 0, &answer)) {
 		if (request->type == MESSAGE_UNSUBSCRIBE)
-			events_remove(&w->link.events, asked.bucket);
+			subscriptions_remove(&w->link.subscriptions,
+			    asked.bucket);
 		else if (answer.status == STATUS_OK) {
-			events_add(&w->link.events, asked.bucket);
+			subscriptions_add(&w->link.subscriptions, asked.bucket);
 			return true;
 		}
 	}
@@ -60,13 +61,13 @@ replies_take_event(struct worker *w, const struct message *event)
 	/* No event may follow one that was lost. */
 	if (w->lagged)
 		return true;
-	switch (events_format(&w->link.events, event, out)) {
-	case EVENTS_OK:
+	switch (subscriptions_format(&w->link.subscriptions, event, out)) {
+	case SUBSCRIPTIONS_OK:
 		break;
-	case EVENTS_LAGGED:
+	case SUBSCRIPTIONS_LAGGED:
 		w->lagged = true;
 		break;
-	case EVENTS_MALFORMED:
+	case SUBSCRIPTIONS_MALFORMED:
 		return replies_malformed("event");
 	}
 	w->lagged = w->lagged || buf_size(&w->deferred_events) > DEFERRED_MAX;
@@ -115,7 +116,7 @@ replies_take_events(struct worker *w)
 	struct message m;
 	bool good = true;
 
-	if (!events_wanted(&w->link.events))
+	if (!subscriptions_exist(&w->link.subscriptions))
 		return true;
 	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
 		good = replies_take_event(w, &m) && flush_some(w);

@@ -12,7 +12,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 #include "worker/input.h"
 #include "worker/replies.h"
 #include "worker/state.h"
@@ -40,7 +40,7 @@ shrink(struct worker *w)
 static int64_t
 next_timeout(const struct worker *w)
 {
-	if (events_wanted(&w->link.events))
+	if (subscriptions_exist(&w->link.subscriptions))
 		return w->link.fd == -1 ? RESUME_MS : CLOCK_NEVER;
 	return w->config->idle_timeout_ms == 0 ? CLOCK_NEVER :
 						 w->config->idle_timeout_ms;
@@ -50,7 +50,7 @@ next_timeout(const struct worker *w)
 static void
 serve_once(struct worker *w)
 {
-	bool subscribed = events_wanted(&w->link.events);
+	bool subscribed = subscriptions_exist(&w->link.subscriptions);
 
 	/* If the registry has died, there is another one, or soon will be. */
 	if (subscribed)

@@ -1,5 +1,6 @@
 /*
- * events: subscriptions.  Runs in the worker; trusts the registry.
+ * subscriptions: keeps them, and formats events.  Runs in the worker, which
+ * trusts the registry.
  */
 
 #include <string.h>
@@ -8,50 +9,49 @@
 #include "proto/format.h"
 #include "proto/hello.h"
 #include "proto/schema.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 
 void
-events_clear(struct events *e)
+subscriptions_clear(struct subscriptions *s)
 {
-	buf_clear(&e->buckets);
+	buf_clear(&s->buckets);
 }
 
 /* Finds a name: sets where it begins, and returns how many bytes it takes up,
  * with its size; 0 if it is not there. */
 static size_t
-find(const struct events *e, struct bytes bucket, size_t *position)
+find(const struct subscriptions *s, struct bytes bucket, size_t *position)
 {
-	struct bytes rest = { buf_data(&e->buckets), buf_size(&e->buckets) };
+	struct bytes rest = { buf_data(&s->buckets), buf_size(&s->buckets) };
 	struct bytes name;
 
-	while (*position = buf_size(&e->buckets) - rest.size,
+	while (*position = buf_size(&s->buckets) - rest.size,
 	    hello_next_bucket(&rest, &name))
-		if (name.size == bucket.size &&
-		    memcmp(name.data, bucket.data, name.size) == 0)
+		if (bytes_equal(name, bucket))
 			return 1 + name.size;
 	return 0;
 }
 
 void
-events_add(struct events *e, struct bytes bucket)
+subscriptions_add(struct subscriptions *s, struct bytes bucket)
 {
 	size_t position;
 
-	if (find(e, bucket, &position) == 0)
-		hello_put_bucket(&e->buckets, bucket);
+	if (find(s, bucket, &position) == 0)
+		hello_put_bucket(&s->buckets, bucket);
 }
 
 void
-events_remove(struct events *e, struct bytes bucket)
+subscriptions_remove(struct subscriptions *s, struct bytes bucket)
 {
-	size_t position, size = find(e, bucket, &position);
+	size_t position, size = find(s, bucket, &position);
 	uint8_t *at;
 
 	if (size == 0)
 		return;
-	at = buf_data(&e->buckets) + position;
-	memmove(at, at + size, buf_size(&e->buckets) - position - size);
-	buf_truncate(&e->buckets, buf_size(&e->buckets) - size);
+	at = buf_data(&s->buckets) + position;
+	memmove(at, at + size, buf_size(&s->buckets) - position - size);
+	buf_truncate(&s->buckets, buf_size(&s->buckets) - size);
 }
 
 static struct bytes
@@ -77,13 +77,14 @@ format_deleted(const struct fields *event, struct buf *out)
 	format_line(out, words, 2);
 }
 
-enum events_result
-events_format(struct events *e, const struct message *m, struct buf *out)
+enum subscriptions_result
+subscriptions_format(struct subscriptions *s, const struct message *m,
+    struct buf *out)
 {
 	struct fields event;
 
 	if (!event_get(m, &event))
-		return EVENTS_MALFORMED;
+		return SUBSCRIPTIONS_MALFORMED;
 	switch (event.kind) {
 	case EVENT_SET:
 		format_set(&event, out);
@@ -92,18 +93,18 @@ events_format(struct events *e, const struct message *m, struct buf *out)
 		format_deleted(&event, out);
 		break;
 	case EVENT_DROPPED:
-		events_remove(e, event.bucket);
+		subscriptions_remove(s, event.bucket);
 		buf_append_text(out, "DROPPED\r\n");
 		break;
 	case EVENT_MISSED:
 		buf_append_text(out, "MISSED\r\n");
-		e->seen = m->sequence;
+		s->seen = m->sequence;
 		break;
 	case EVENT_COMMIT:
-		e->seen = m->sequence;
+		s->seen = m->sequence;
 		break;
 	default: /* EVENT_LAGGED */
-		return EVENTS_LAGGED;
+		return SUBSCRIPTIONS_LAGGED;
 	}
-	return EVENTS_OK;
+	return SUBSCRIPTIONS_OK;
 }
