@@ -1,6 +1,7 @@
 /*
- * format: data lines and status lines.  Runs in the worker; the words come
- * from clients and go to other clients' terminals.
+ * format: data lines and status lines.  Runs in the worker and in kv.  The
+ * words come from clients and are shown on the terminals of others, so control
+ * characters are escaped.
  */
 
 #include <stdbool.h>
@@ -11,7 +12,7 @@
 #include "proto/format.h"
 #include "proto/schema.h"
 
-/* A text with the end of its line. */
+/* A text, the end of its line, and the size of both. */
 #define LINE(text)                                   \
 	{                                            \
 		text "\r\n", sizeof(text "\r\n") - 1 \
@@ -123,7 +124,7 @@ is_text(struct bytes word, const char *text)
 	    memcmp(word.data, text, word.size) == 0;
 }
 
-/* Could a reader take these words, printed bare, for a status line? */
+/* If these words were not quoted, would they be read as a status line? */
 static bool
 looks_like_status(const struct bytes *words, size_t n)
 {
