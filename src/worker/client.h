@@ -24,6 +24,7 @@ struct client_timing {
 	int64_t hot_until_ms; /* the client counts as hot (client.c); or 0 */
 };
 
+/* All zero before client_init(). */
 struct client {
 	int fd;
 	int signal_fd; /* reads SIGTERM: this worker alone has to end */
@@ -48,7 +49,6 @@ enum client_event {
 	CLIENT_GONE, /* the connection broke, or there is no memory */
 };
 
-/* The buffers are set up by the caller. */
 void client_init(struct client *, int fd, int signal_fd, int lifeline_fd,
     const struct config *);
 /*

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -36,7 +35,6 @@ void
 link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
     const char *runtime)
 {
-	memset(l, 0, sizeof(*l));
 	l->fd = -1;
 	l->session = session;
 	l->runtime = runtime;

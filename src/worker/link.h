@@ -16,6 +16,7 @@
 #include "worker/delivery.h"
 #include "worker/subscriptions.h"
 
+/* All zero before link_init(). */
 struct link {
 	/* Set by link_init(). */
 	const char *runtime; /* the runtime directory */
@@ -33,7 +34,7 @@ struct link {
 	 * the link's user adds and removes. */
 	struct subscriptions subscriptions;
 
-	/* The link's own. */
+	/* The link's own.  Others may wait until `fd` is readable. */
 	int fd; /* -1: not connected */
 	struct delivery delivery; /* of `pending` */
 	struct buf in; /* received and not yet taken */

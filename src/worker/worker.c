@@ -42,8 +42,9 @@ next_timeout(const struct worker *w)
 {
 	if (subscriptions_exist(&w->link.subscriptions))
 		return w->link.fd == -1 ? RESUME_MS : CLOCK_NEVER;
-	return w->config->idle_timeout_ms == 0 ? CLOCK_NEVER :
-						 w->config->idle_timeout_ms;
+	if (w->config->idle_timeout_ms == 0)
+		return CLOCK_NEVER;
+	return w->config->idle_timeout_ms;
 }
 
 /* Waits for an event, and handles it. */
