@@ -3,34 +3,29 @@
  * this alone follows what the worker does when the registry dies.  Pure: the
  * link does the I/O and reads the clock.
  *
- *	             connected            received
- *	CLOSED ---------------> GREETED -----------> ANSWERED
- *	  ^  ^                   |   ^                   |
- *	  |  |            closed |   | connected         | closed
- *	  |  | paused            v   |                   |
- *	  |  +---------------- UNANSWERED                |
- *	  +----------------------------------------------+
+ *	CLOSED --connected--> GREETED --received--> ANSWERED
+ *	 ^  ^                    |                     |
+ *	 |  |                  closed                  |
+ *	 |  |                    v                     |
+ *	 |  +-----paused---- UNANSWERED                |
+ *	 +-------------------closed--------------------+
  *
- * A registry that dies, or closes the connection,
+ * When the registry dies, or closes the connection, the worker
  *
- *	while the worker connects	is tried again after a pause, until the
- *					deadline of the awaited reply;
- *	in GREETED			may be one that refuses each
- *					connection: the worker pauses, then
- *					connects;
- *	in ANSWERED			is replaced: the worker connects at
- *					once.
+ *	while it connects	pauses and tries again, until the deadline of
+ *				the reply that it waits for;
+ *	in GREETED		pauses, because the next connection may end in
+ *				the same way, then connects;
+ *	in ANSWERED		connects at once.
  *
- * The new connection begins with HELLO.  Then, of the pending requests,
+ * It reads what the registry has sent before it closes its own end, and begins
+ * the new connection with HELLO.  A pending request is one that was not
+ * answered.  If it
  *
- *	one that was never sent		is sent;
- *	one that was sent, or a part	is repeated, unless it was first sent
- *	of it				longer ago than the timeout: then nobody
- *					knows its outcome, and the worker gives
- *					up;
- *	one that was answered		is not pending any more.  What the
- *					registry sent before it died is read
- *					before the connection is closed.
+ *	was never sent		it is sent;
+ *	was sent, or a part	it is repeated, unless it was first sent longer
+ *	of it was		ago than the timeout.  Then nobody knows its
+ *				outcome, and the worker gives it up.
  */
 
 #ifndef WORKER_DELIVERY_H
@@ -51,16 +46,17 @@ enum delivery_state {
 /* All zero at first.  The pending requests are frames, one after another. */
 struct delivery {
 	enum delivery_state state;
-	size_t sent; /* their first bytes: sent over this connection */
-	size_t ever_sent; /* their first bytes: sent over any connection */
-	int64_t first_sent_ms; /* when sending these began, or earlier */
+	/* How many of their first bytes were sent, over this connection and
+	 * over any. */
+	size_t sent;
+	size_t ever_sent;
+	int64_t first_sent_ms; /* when that began; not if ever_sent is 0 */
 };
 
 /* What happens to the connection. */
 void delivery_connected(struct delivery *);
 void delivery_received(struct delivery *);
-void delivery_closed(struct delivery *);
-/* The worker has paused since the connection ended unanswered. */
+void delivery_closed(struct delivery *); /* or it was never connected */
 void delivery_paused(struct delivery *);
 
 /*

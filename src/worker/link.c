@@ -153,9 +153,11 @@ pause_connecting(struct link *l, int64_t deadline_ms)
 static int
 link_connect(struct link *l, int64_t deadline_ms)
 {
-	if (l->delivery.state == DELIVERY_UNANSWERED &&
-	    pause_connecting(l, deadline_ms) == -1)
-		return -1;
+	if (l->delivery.state == DELIVERY_UNANSWERED) {
+		if (pause_connecting(l, deadline_ms) == -1)
+			return -1;
+		delivery_paused(&l->delivery);
+	}
 	while (try_connect(l) == -1)
 		if (pause_connecting(l, deadline_ms) == -1)
 			return -1;
