@@ -18,10 +18,11 @@ struct client_timing {
 	/* How long, from the configuration. */
 	int64_t write_timeout_ms;
 	int64_t shutdown_timeout_ms;
-	/* Until when; CLOCK_NEVER: for ever. */
-	int64_t first_line_by_ms; /* the first line may take; input.c ends it */
-	int64_t leave_by_ms; /* replies may be sent, now that it has to end */
-	int64_t hot_until_ms; /* the client counts as hot (client.c); or 0 */
+	/* Deadlines; CLOCK_NEVER: none. */
+	int64_t first_line_by_ms; /* of the first line; input.c removes it */
+	int64_t leave_by_ms; /* of the last replies, when told to end */
+	/* Until then the client counts as hot (client.c); 0: it does not. */
+	int64_t hot_until_ms;
 };
 
 /* All zero before client_init(). */

@@ -25,7 +25,8 @@
  *	was never sent		it is sent;
  *	was sent, or a part	it is repeated, unless it was first sent longer
  *	of it was		ago than the timeout.  Then nobody knows its
- *				outcome, and the worker gives it up.
+ *				outcome, and the worker gives up all that are
+ *				pending.
  */
 
 #ifndef WORKER_DELIVERY_H
@@ -50,7 +51,7 @@ struct delivery {
 	 * over any. */
 	size_t sent;
 	size_t ever_sent;
-	int64_t first_sent_ms; /* when that began; not if ever_sent is 0 */
+	int64_t first_sent_ms; /* when that began; unset if ever_sent is 0 */
 };
 
 /* What happens to the connection. */
