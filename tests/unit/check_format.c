@@ -45,7 +45,7 @@ static const struct line_case line_table[] = {
 	{ 3, { B("a"), B("b"), B("c") }, B("a b c") },
 	{ 3, { B("a"), B(""), B("b c") }, B("a \"\" \"b c\"") },
 
-	/* only at its start is a quote special */
+	/* a quote is special only at the beginning */
 	{ 1, { B("\"") }, B("\"\\\"\"") },
 	{ 1, { B("\"a") }, B("\"\\\"a\"") },
 	{ 1, { B("a\"") }, B("a\"") },
@@ -96,7 +96,7 @@ static const struct line_case line_table[] = {
 	{ 1, { B("\xc3\xa9 \xf0\x9f\x98\x80") },
 	    B("\"\xc3\xa9 \xf0\x9f\x98\x80\"") },
 
-	/* stray, overlong, surrogates, too high, never valid */
+	/* lone continuation bytes, overlong, surrogates, too high, never valid */
 	{ 1, { B("\x80") }, B("\"\\x80\"") },
 	{ 1, { B("\xbf") }, B("\"\\xbf\"") },
 	{ 1, { B("\xc0\x80") }, B("\"\\xc0\\x80\"") },
@@ -136,7 +136,7 @@ static const struct line_case line_table[] = {
 	      "b\"") },
 	{ 2, { B("\xe2\x82"), B("\xac") }, B("\"\\xe2\\x82\" \"\\xac\"") },
 
-	/* what could be read as a status */
+	/* what would read like a status line without quotes */
 	{ 1, { B("OK") }, B("\"OK\"") },
 	{ 2, { B("OK"), B("a") }, B("OK a") },
 	{ 2, { B("OK"), B("") }, B("OK \"\"") },
@@ -204,7 +204,7 @@ START_TEST(test_line)
 }
 END_TEST
 
-/* A line is appended: what is in the buffer stays. */
+/* A line is appended to what is in the buffer. */
 START_TEST(test_line_appends)
 {
 	struct bytes word = unit_text("b");
@@ -350,7 +350,7 @@ START_TEST(test_status_all)
 }
 END_TEST
 
-/* A reply's body, by hand: what the registry would send. */
+/* The body of a reply as the registry would send it, made by hand. */
 static void
 put_line(struct buf *body, const struct bytes *words, uint16_t n)
 {
@@ -395,7 +395,7 @@ START_TEST(test_reply)
 }
 END_TEST
 
-/* Every status alone, and every byte that is none. */
+/* Replies of each status, and of each byte that is no status. */
 START_TEST(test_reply_status)
 {
 	uint8_t status;
@@ -411,7 +411,7 @@ START_TEST(test_reply_status)
 }
 END_TEST
 
-/* Status lines amid data lines, as a transaction's reply has them. */
+/* Status lines between data lines, as in the reply to a transaction. */
 START_TEST(test_reply_status_lines)
 {
 	static const struct bytes word = B("OK");
@@ -490,7 +490,7 @@ START_TEST(test_reply_malformed)
 }
 END_TEST
 
-/* One word more than a line can have, all of them there. */
+/* One word more than a line may have; none is missing. */
 START_TEST(test_reply_too_many_words)
 {
 	static const struct bytes nine[9] = { B("1"), B("2"), B("3"), B("4"),
@@ -586,7 +586,7 @@ START_TEST(test_round_trip_every_byte)
 }
 END_TEST
 
-/* Bytes and runs of bytes that mean something to either side. */
+/* Pieces that are special to format_line() or to words_split(). */
 static const struct bytes pieces[] = { B("\""), B("\\"), B(" "), B("\t"),
 	B("\r"), B("\n"), B("\0"), B("x"), B("41"), B("\\x"), B("\\x4"),
 	B("\\n"), B("OK"), B("ERROR"), B("ERROR x"), B("NOT"), B("FOUND"),

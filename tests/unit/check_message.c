@@ -154,7 +154,7 @@ START_TEST(test_header)
 }
 END_TEST
 
-/* Each bit of the field that is to be zero; a whole frame is refused. */
+/* A frame is refused for each bit of the field that has to be zero. */
 START_TEST(test_header_not_zero)
 {
 	uint16_t bad = (uint16_t)(1 << _i);
@@ -195,7 +195,7 @@ START_TEST(test_frames_back_to_back)
 }
 END_TEST
 
-/* A frame begun behind one that is consumed before its end. */
+/* The frame before it is consumed before message_end() is called. */
 START_TEST(test_begin_after_consume)
 {
 	struct message m;

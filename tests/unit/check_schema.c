@@ -362,7 +362,7 @@ START_TEST(test_event_frames)
 }
 END_TEST
 
-/* What has parts that are no fields: replies, pages and greetings. */
+/* Messages with parts that are no fields: REPLY, PAGE and HELLO. */
 START_TEST(test_composed_frames)
 {
 	static const struct bytes words[2] = { B("a"), B("bc") };
@@ -411,7 +411,7 @@ START_TEST(test_composed_frames)
 }
 END_TEST
 
-/* Nothing of what was not read may count. */
+/* What schema_get() does not set must not matter. */
 static void
 assert_fields(const struct schema *s, const struct fields *f)
 {
@@ -572,14 +572,14 @@ START_TEST(test_hello)
 	ck_assert_uint_eq(got.session, 1);
 	ck_assert_uint_eq(got.seen, 2);
 	unit_assert_bytes(got.buckets, hello.buckets);
-	/* Of another version nothing else is known. */
+	/* Of a HELLO of another version only that is read. */
 	memcpy(buf_data(&b) + MESSAGE_HEADER_SIZE, &version, sizeof(version));
 	ck_assert_int_eq(get_hello(2, &got), HELLO_OTHER_VERSION);
 	ck_assert_int_eq(get_hello(1, &got), HELLO_MALFORMED);
 }
 END_TEST
 
-/* Buckets have no list of buckets in them, and the others are of one. */
+/* LIST_BUCKETS has no bucket, and the other kinds need one. */
 START_TEST(test_listing_sound)
 {
 	struct fields f = { .kind = LIST_BUCKETS };
@@ -598,16 +598,16 @@ END_TEST
 START_TEST(test_out_of_memory)
 {
 	struct listing_page page = { 5, STATUS_OK, true };
-	uint8_t room[MESSAGE_HEADER_SIZE];
+	uint8_t memory[MESSAGE_HEADER_SIZE];
 	size_t position;
 
-	buf_init_with(&b, room, sizeof(room));
+	buf_init_with(&b, memory, sizeof(memory));
 	position = message_begin(&b, MESSAGE_PAGE, 1);
 	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
 	listing_end_page(&b, position, &page);
 	schema_put(&b, MESSAGE_PUT, 1, &sample);
 	ck_assert(buf_failed(&b));
-	ck_assert_uint_eq(buf_size(&b), sizeof(room));
+	ck_assert_uint_eq(buf_size(&b), sizeof(memory));
 }
 END_TEST
 

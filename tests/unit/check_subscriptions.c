@@ -57,7 +57,7 @@ START_TEST(test_add)
 	subscriptions_add(&subscriptions, unit_text("a"));
 	subscriptions_add(&subscriptions, unit_text("bcd"));
 	assert_buckets(unit_text("\1a\3bcd"));
-	/* others that are alike */
+	/* names that are similar */
 	subscriptions_add(&subscriptions, unit_text("bc"));
 	subscriptions_add(&subscriptions, unit_text("bcde"));
 	assert_buckets(unit_text("\1a\3bcd\2bc\4bcde"));
@@ -86,7 +86,7 @@ START_TEST(test_remove)
 	subscriptions_add(&subscriptions, unit_text("g"));
 	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
 	assert_buckets(unit_text(remove_table[_i].left));
-	/* There is no more of it. */
+	/* It is not there any more. */
 	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
 	assert_buckets(unit_text(remove_table[_i].left));
 	subscriptions_add(&subscriptions, unit_text(remove_table[_i].name));
@@ -177,7 +177,7 @@ START_TEST(test_set)
 	subscriptions.seen = 3;
 	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(unit_bytes(&out), unit_text(line_table[_i].set));
-	/* Half a commit has not been seen. */
+	/* Of this commit the client was not told everything. */
 	ck_assert_uint_eq(subscriptions.seen, 3);
 }
 END_TEST
@@ -249,7 +249,7 @@ START_TEST(test_kinds)
 }
 END_TEST
 
-/* Cut anywhere: malformed, and no half line of it. */
+/* Cut anywhere, an event is malformed, and no part of a line is appended. */
 START_TEST(test_truncated)
 {
 	static const enum event_kind kinds[] = { EVENT_SET, EVENT_DELETED,
