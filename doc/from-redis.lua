@@ -1,13 +1,13 @@
--- What a Redis server holds, as lines for kv(1) to import into the bucket
--- `redis`, times to live included:
+-- Prints the contents of a Redis server as lines that kv(1) imports into the
+-- bucket `redis`, including times to live:
 --
 --	redis-cli --eval from-redis.lua | kv import
 --
--- The keys are of one moment, and Redis answers nobody else until they have
--- been read.  Only strings are moved.  Of each other key there is a line that
--- import refuses, so that none is left out in silence.
+-- The output is a snapshot of one moment; Redis answers nobody else until it has
+-- been made.  Only strings are moved.  For each other key there is a line that
+-- import rejects, so that it is not left out silently.
 
--- Words are as in kvd_protocol(7), with all that is not plain ASCII escaped.
+-- Quotes a word as in kvd_protocol(7), with everything but plain ASCII escaped.
 local function quote(s)
 	return '"' .. s:gsub('[%c"\\\127-\255]', function(c)
 		return ('\\x%02x'):format(c:byte())

@@ -77,7 +77,7 @@ print_event(struct bytes body)
 
 	memset(&subscriptions, 0, sizeof(subscriptions));
 	buf_init(&text);
-	subscriptions_add(&subscriptions, (struct bytes){ "bucket", 6 });
+	subscriptions_add(&subscriptions, bytes_from_text("bucket"));
 	if (subscriptions_format(&subscriptions, &m, &text) == SUBSCRIPTIONS_OK)
 		FUZZ_ASSERT(read_text(&text) != REPLY_STATUS);
 	subscriptions_clear(&subscriptions);

@@ -42,11 +42,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	memset(&kv, 0, sizeof(kv));
 	memset(&im, 0, sizeof(im));
-	conn_init(&kv.conn, 0);
+	kv_conn_init(&kv.conn, 0);
 	im.kv = &kv;
-	progress_init(&im.progress, "lines", true);
+	bar_init(&im.bar, "lines", false);
 	/* No messages. */
-	im.failed = FAILURES_TOLD;
+	im.failed = FAILURES_PRINTED;
 	buf_append(&im.in, data, size);
 	do {
 		take_lines(&im);
@@ -57,6 +57,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	FUZZ_ASSERT(im.read_bytes + buf_size(&im.in) == size);
 	buf_clear(&im.in);
 	buf_clear(&im.words);
-	conn_clear(&kv.conn);
+	kv_conn_clear(&kv.conn);
 	return 0;
 }

@@ -77,7 +77,7 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
 	struct worker_params params = { .fd = fd,
 		.signal_fd = a->pfds[PFD_SIGNAL].fd,
 		.lifeline_fd = CHANNEL_LIFELINE_FD,
-		.slot_text = scoreboard_map_slot_text(a->scoreboard, slot),
+		.slot_text = scoreboard_map_text(a->scoreboard, slot),
 		.session = session };
 
 	/* There is no memory for it: crash reports will not say what the worker

@@ -1,5 +1,6 @@
 /*
- * channel: what master and children say to each other.
+ * channel: messages between the master and its children, written and read.
+ * Runs in the master, the registry and the acceptors, which trust each other.
  */
 
 #include <errno.h>
@@ -13,13 +14,16 @@
 #include "common/clock.h"
 #include "common/io.h"
 
-/* Type, log targets, verbose, clock_wall_base, the store. */
+/* What precedes the lines of CONFIG: type, log targets, verbose,
+ * clock_wall_base, and the identity of the store. */
 #define WALL_BASE_AT 3
 #define STORE_AT (WALL_BASE_AT + (ssize_t)sizeof(int64_t))
 #define CONFIG_HEADER (STORE_AT + (ssize_t)sizeof(struct channel_store))
-/* A configuration has a few lines; thousands of `listen` would not fit. */
+/* The largest packet.  A configuration has a few lines; only one with thousands
+ * of `listen` would not fit. */
 #define PACKET_MAX 65536
-/* The master sends right after the fork. */
+/* How long a child waits for CONFIG, which the master sends right after the
+ * fork. */
 #define CONFIG_WAIT_MS 10000
 
 int
@@ -79,17 +83,18 @@ channel_recv(int fd, struct channel_store *store)
 	return n > 0 ? packet[0] : (int)n;
 }
 
-/* Reads one, with a NUL behind it.  It is in the same memory as the last: on
- * the stack, which is copied with each fork, it would be 16 pages. */
+/* Reads a packet, and puts a NUL behind it.  It is valid until the next call.
+ * The memory is static: on the stack it would be 16 dirty pages, which each
+ * fork of a worker copies. */
 static ssize_t
 recv_packet(const uint8_t **packet)
 {
-	static uint8_t room[PACKET_MAX + 1];
-	ssize_t n = io_recv(CHANNEL_FD, room, PACKET_MAX, MSG_DONTWAIT);
+	static uint8_t memory[PACKET_MAX + 1];
+	ssize_t n = io_recv(CHANNEL_FD, memory, PACKET_MAX, MSG_DONTWAIT);
 
 	if (n > 0)
-		room[n] = '\0';
-	*packet = room;
+		memory[n] = '\0';
+	*packet = memory;
 	return n;
 }
 
@@ -122,7 +127,8 @@ read_config(struct config *config, struct startup_params *params,
 	return -1;
 }
 
-/* Reads packets until the configuration comes. */
+/* Reads packets until the configuration comes.  A child that executes itself
+ * again may find PINGs before it. */
 static ssize_t
 await_config(const uint8_t **packet, char *error)
 {
@@ -133,7 +139,7 @@ await_config(const uint8_t **packet, char *error)
 	do {
 		if (io_poll(&pfd, 1, deadline_ms) != 1) {
 			snprintf(error, CONFIG_ERROR_SIZE,
-			    "the master does not say anything");
+			    "the master sends no configuration");
 			return IO_AGAIN;
 		}
 		n = recv_packet(packet);
@@ -141,7 +147,7 @@ await_config(const uint8_t **packet, char *error)
 	return n;
 }
 
-/* A child that is started by hand has no channel. */
+/* A program that is started by hand has no channel. */
 static int
 complain_of_channel(ssize_t n, char *error)
 {
@@ -170,7 +176,7 @@ channel_recv_config(struct config *config, struct startup_params *params,
 		return EX_TEMPFAIL;
 	if (!is_config(packet, n))
 		return complain_of_channel(n, error);
-	/* The master has read it: what fails here is memory. */
+	/* The master could read these lines, so what fails here is memory. */
 	return read_config(config, params, packet, error) == 0 ? EX_OK :
 								 EX_TEMPFAIL;
 }
@@ -196,7 +202,7 @@ channel_serve(struct config *config, char *error)
 	const uint8_t *packet;
 	ssize_t n = recv_packet(&packet);
 
-	/* What there was no memory for comes later. */
+	/* Without memory for a packet, it is still there the next time. */
 	if (n == IO_AGAIN ||
 	    (n == IO_FAILED && (errno == ENOMEM || errno == ENOBUFS)))
 		return CHANNEL_NOTHING;
@@ -206,7 +212,8 @@ channel_serve(struct config *config, char *error)
 		return replace_config(config, packet, error);
 	if (packet[0] != CHANNEL_PING)
 		return CHANNEL_UNKNOWN;
-	/* From the child's own loop: that is what it is to prove. */
+	/* Only the child's event loop calls this, so PONG proves that the loop
+	 * is running. */
 	(void)channel_send(CHANNEL_FD, CHANNEL_PONG);
 	return CHANNEL_NOTHING;
 }

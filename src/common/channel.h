@@ -1,7 +1,7 @@
 /*
- * The channel between the master and a long-lived child: a SOCK_SEQPACKET
- * pair, one message a packet: a type byte and a payload.  Either end sees
- * the other's death as end of file.
+ * The channel between the master and a long-lived child: a pair of
+ * SOCK_SEQPACKET sockets.  A packet is one message: a byte for its type, and a
+ * payload.  When either end dies, the other one reads end of file.
  */
 
 #ifndef COMMON_CHANNEL_H
@@ -12,18 +12,19 @@
 
 #include "common/config.h"
 
-/* A child's descriptors, from the master. */
+/* The descriptors that a child gets from the master. */
 enum channel_fd {
 	CHANNEL_FD = 3,
-	CHANNEL_LIFELINE_FD, /* acceptor: a pipe that only the master holds the
-			      * other end of; end of file: drain */
-	CHANNEL_PROGRAM_FD, /* acceptor: its executable, to be executed again,
-			     * whatever stands at its path by then */
+	CHANNEL_LIFELINE_FD, /* acceptor: a pipe whose other end only the master
+			      * has; end of file means that kvd stops */
+	CHANNEL_PROGRAM_FD, /* its program: an acceptor executes it again, even
+			     * if another file has its name by then */
 	CHANNEL_SCOREBOARD_FD, /* common/scoreboard.h */
-	CHANNEL_LISTEN_FD, /* first of the listening sockets */
+	CHANNEL_LISTEN_FD, /* the first of the listening sockets */
 };
 
-/* A child's only argument: room for its title, which is shown by ps(1). */
+/* A child's only argument: blanks, which it overwrites with the title that
+ * ps(1) shows (common/title.h). */
 #define TITLE_PADDING                              \
 	"                                        " \
 	"                                        "
@@ -32,20 +33,21 @@ enum channel_type {
 	/* master -> child */
 	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,
 			     * 2 u64 store identity, configuration lines;
-			     * first of all, and again when it has changed */
-	CHANNEL_PING, /* nothing: is it hung? */
+			     * the first message, sent again when the
+			     * configuration has changed */
+	CHANNEL_PING, /* no payload; a child that does not answer hangs */
 
 	/* child -> master */
 	CHANNEL_READY, /* 2 u64: from the registry the store's identity, from
 			* an acceptor 0 */
-	CHANNEL_PONG, /* nothing */
-	CHANNEL_RENEW, /* nothing: the child executes itself anew, and wants
-			* its configuration again */
+	CHANNEL_PONG, /* no payload; answers PING */
+	CHANNEL_RENEW, /* no payload; the child executes itself again and needs
+			* CONFIG again */
 };
 
-/* Which store the first registry has opened (store_identity(), in
- * store/store.h): those that follow must find the same one, and make no
- * other.  All 0: there was none yet. */
+/* The store that the first registry has opened (store_identity(), in
+ * store/store.h).  Later registries must find the same store, and must not make
+ * another one.  All 0: no registry has been ready yet. */
 struct channel_store {
 	uint64_t id[2];
 };
@@ -62,25 +64,27 @@ enum channel_event {
 	CHANNEL_NOTHING,
 	CHANNEL_NEW_CONFIG,
 	CHANNEL_BAD_CONFIG, /* `error` says why; the old one is kept */
-	CHANNEL_UNKNOWN, /* a packet that no master sends */
-	CHANNEL_END, /* the master is gone */
+	CHANNEL_UNKNOWN, /* a packet that the master never sends */
+	CHANNEL_END, /* the master has ended */
 };
 
-/* Master, never waiting: returns 0, or -1 with errno. */
+/* Master: sends CONFIG.  Does not wait.  Returns 0, or -1 with errno. */
 int channel_send_config(int fd, const struct config *,
     const struct startup_params *);
-/* Either end, never waiting: returns 0, or -1 with errno. */
+/* Either end: sends a message that has no payload.  Does not wait.  Returns 0,
+ * or -1 with errno. */
 int channel_send(int fd, enum channel_type);
-/* Child: says that it is ready.  Returns 0, or -1 with errno. */
+/* Child: sends READY.  Returns 0, or -1 with errno. */
 int channel_send_ready(const struct channel_store *);
-/* Master: reads a packet, and of CHANNEL_READY what it says.  Returns its
+/* Master: reads a packet, and sets *store from that of READY.  Returns its
  * type, or an io_result (common/io.h). */
 int channel_recv(int fd, struct channel_store *);
 
 /*
- * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or what to
- * exit with and one line in `error` (CONFIG_ERROR_SIZE bytes): EX_USAGE when
- * there is no channel, EX_TEMPFAIL for what may be over the next time.
+ * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or the
+ * status to exit with and one line in `error` (CONFIG_ERROR_SIZE bytes):
+ * EX_USAGE when there is no channel, EX_TEMPFAIL when the next attempt may
+ * succeed.
  */
 int channel_recv_config(struct config *, struct startup_params *, char *error);
 /*

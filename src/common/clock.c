@@ -1,5 +1,5 @@
 /*
- * clock: clocks in milliseconds.
+ * clock: reads the system's clocks, in milliseconds.  Runs in every process.
  */
 
 #include <limits.h>

@@ -7,18 +7,20 @@
 
 #include <stdint.h>
 
-/* Now.  Not related to the time of day; never steps. */
+/* The time now, on a clock that is not related to the time of day and that
+ * nobody can set. */
 int64_t clock_ms(void);
-/* What poll(2) takes to wake at `deadline_ms`: 0 when it is past, -1 (for
- * ever) when deadline_ms is CLOCK_NEVER. */
+/* The timeout with which poll(2) waits until `deadline_ms`: 0 when that has
+ * passed, and -1 (no timeout) for CLOCK_NEVER. */
 int clock_timeout(int64_t deadline_ms, int64_t now_ms);
 
 #define CLOCK_NEVER INT64_MAX
 
 /*
- * The time since 1970 by a clock that never steps: what the clock of the day
- * said once, and the time that has passed since, suspended or not.  The base
- * holds for all processes until the machine is started anew.
+ * The time since 1970 on a clock that nobody can set.  clock_wall_base() reads
+ * the time of day and returns it as that of the last boot.  clock_wall_ms()
+ * adds the time since that boot, suspended or not.  A base is valid in all
+ * processes until the next boot.
  */
 int64_t clock_wall_base(void);
 int64_t clock_wall_ms(int64_t base_ms);

@@ -1,10 +1,9 @@
 /*
- * config: keywords and their values.  The master reads the administrator's
- * file; the children read what the master prints.
+ * config: the table of keywords, and configurations as a whole.  The master
+ * reads the administrator's file, and its children read what the master prints
+ * (config_print()).
  */
 
-#include <netinet/in.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -15,15 +14,16 @@
 #include "common/config_value.h"
 #include "common/scoreboard.h"
 
-/* Values and names have to fit a worker's memory twice over. */
+/* A worker must have memory for two values of this size. */
 #define MAX_VALUE_LIMIT ((int64_t)64 << 20)
 
 #define CACHE_LIMIT ((int64_t)1 << 30)
 
 #define FIELD(name) offsetof(struct config, name)
 
-/* What a worker was forked with, and the registry has to agree with, is
- * fixed: max-value, registry-timeout. */
+/* A fixed keyword cannot change while kvd runs.  max-value and registry-timeout
+ * are fixed because a worker keeps the values that it was forked with, and the
+ * registry has to use the same. */
 static const struct keyword keywords[] = {
 	{ "listen", KEYWORD_LISTEN, FIELD(listens), 0, 0, "127.0.0.1:4040",
 	    false },
@@ -119,91 +119,11 @@ config_lines(struct config *c, const char *text, char *error)
 	return rc;
 }
 
-int
-config_mistake(struct buf *errors, const char *format, ...)
-{
-	char line[CONFIG_ERROR_SIZE];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(line, sizeof(line), format, args);
-	va_end(args);
-	buf_append_text(errors, line);
-	buf_append_byte(errors, '\n');
-	return -1;
-}
-
-bool
-config_same_address(const struct config_listen *a,
-    const struct config_listen *b)
-{
-	return a->addr_size == b->addr_size &&
-	    memcmp(&a->addr, &b->addr, a->addr_size) == 0;
-}
-
-/* With port 0 the kernel chooses, another port each time. */
-static bool
-has_any_port(const struct config_listen *l)
-{
-	const struct sockaddr_in *sin = (const void *)&l->addr;
-	const struct sockaddr_in6 *sin6 = (const void *)&l->addr;
-
-	return (l->addr.ss_family == AF_INET && sin->sin_port == 0) ||
-	    (l->addr.ss_family == AF_INET6 && sin6->sin6_port == 0);
-}
-
-/* All addresses of its family, this one's among them? */
-static bool
-includes(const struct config_listen *all, const struct config_listen *one)
-{
-	const struct sockaddr_in *sin = (const void *)&all->addr;
-	const struct sockaddr_in *other = (const void *)&one->addr;
-	const struct sockaddr_in6 *sin6 = (const void *)&all->addr;
-	const struct sockaddr_in6 *other6 = (const void *)&one->addr;
-
-	if (all->addr.ss_family != one->addr.ss_family)
-		return false;
-	if (all->addr.ss_family == AF_INET)
-		return sin->sin_addr.s_addr == htonl(INADDR_ANY) &&
-		    sin->sin_port == other->sin_port;
-	return all->addr.ss_family == AF_INET6 &&
-	    IN6_IS_ADDR_UNSPECIFIED(&sin6->sin6_addr) &&
-	    sin6->sin6_port == other6->sin6_port;
-}
-
-static bool
-overlap(const struct config_listen *a, const struct config_listen *b)
-{
-	return !has_any_port(a) &&
-	    (config_same_address(a, b) || includes(a, b) || includes(b, a));
-}
-
-int
-config_check_listens(const struct config *c, struct buf *errors)
-{
-	const struct config_listen *l, *other;
-	int rc = 0;
-
-	TAILQ_FOREACH(l, &c->listens, entry) {
-		for (other = TAILQ_FIRST(&c->listens); other != l;
-		     other = TAILQ_NEXT(other, entry))
-			if (overlap(l, other))
-				break;
-		if (other != l)
-			rc = config_mistake(errors, "listen: %s and %s are %s",
-			    other->text, l->text,
-			    config_same_address(l, other) ?
-				"the same address" :
-				"one too many: one of them includes the other");
-	}
-	return rc;
-}
-
 void
 config_move(struct config *to, struct config *from)
 {
 	*to = *from;
-	/* The head of a tail queue is part of it. */
+	/* Its first element points back to the head, which has moved. */
 	TAILQ_INIT(&to->listens);
 	TAILQ_CONCAT(&to->listens, &from->listens, entry);
 }
@@ -252,8 +172,8 @@ config_print(const struct config *c, struct buf *b)
 		config_print_keyword(c, &keywords[i], b);
 }
 
-/* Sets one keyword to what `running` has.  Returns 1 if that is another
- * value, 0 if it is the same, -1 when there is no memory. */
+/* Sets one keyword to the value that `running` has.  Returns 1 if it had
+ * another value, 0 if it had the same, and -1 when there is no memory. */
 static int
 keep_keyword(struct config *fresh, const struct keyword *k,
     const struct config *running)

@@ -1,6 +1,7 @@
 /*
- * The configuration: lines of a keyword and a value, from a file, from the
- * command line, or, printed again, from the master to its children.
+ * The configuration: lines of a keyword and a value.  They come from a file,
+ * from the command line, or from the master, which prints its configuration for
+ * its children.
  */
 
 #ifndef COMMON_CONFIG_H
@@ -16,7 +17,8 @@
 
 #include "common/buf.h"
 
-/* Longest name of a group, and longest value of `listen`, NUL included. */
+/* The longest name of a group, and the longest value of `listen`, NUL
+ * included. */
 #define CONFIG_GROUP_SIZE 33
 #define CONFIG_LISTEN_SIZE 224
 
@@ -25,45 +27,45 @@ struct config_listen {
 	TAILQ_ENTRY(config_listen) entry;
 	struct sockaddr_storage addr;
 	socklen_t addr_size;
-	bool optional; /* done without if the machine lacks its family */
+	bool optional; /* ignored if the machine does not have this address */
 	mode_t mode; /* of a Unix socket */
-	char group[CONFIG_GROUP_SIZE]; /* of a Unix socket; "": as it comes */
+	char group[CONFIG_GROUP_SIZE]; /* of a Unix socket; "": not given */
 	char text[CONFIG_LISTEN_SIZE]; /* the value as it was written */
 };
 TAILQ_HEAD(config_listens, config_listen);
 
-/* More restarts of a child in a period than these are too many. */
+/* How many restarts of a child in a period are normal. */
 struct config_restart_limit {
 	int64_t restarts;
 	int64_t period_ms;
-	bool exits; /* then kvd ends, instead of waiting longer and longer */
+	bool exits; /* beyond that kvd ends, instead of delaying restarts */
 };
 
-/* Workers end by themselves within the shutdown timeout; those that do not
- * are killed this much later. */
+/* Workers have to end within shutdown-timeout.  Those that do not are killed
+ * this much later. */
 #define CONFIG_KILL_DELAY_MS 1000
 
 /* Times are in milliseconds, sizes in bytes. */
 struct config {
 	struct config_listens listens;
-	bool listens_given; /* false: the next `listen` starts anew */
-	char *data; /* directories, absolute */
+	bool listens_given; /* false: the next `listen` replaces the list */
+	char *data; /* this and the next two are absolute paths */
 	char *runtime;
 	char *libexec;
 	int64_t sync_ms; /* CONFIG_SYNC_*, or an interval */
 	int64_t max_value;
-	int64_t cache; /* bytes; 0: none */
+	int64_t cache; /* 0: no cache */
 	int64_t acceptors;
 	int64_t max_clients;
-	int64_t max_clients_per_source; /* 0: no limit of its own */
-	int64_t first_command_timeout_ms; /* 0: none */
-	int64_t idle_timeout_ms; /* 0: none */
-	int64_t keepalive_ms; /* a peer that is dead so long is gone; 0: none */
+	int64_t max_clients_per_source; /* 0: no limit */
+	int64_t first_command_timeout_ms; /* 0: no timeout, and below */
+	int64_t idle_timeout_ms;
+	int64_t keepalive_ms; /* until a silent peer counts as dead */
 	int64_t write_timeout_ms;
 	int64_t registry_timeout_ms;
 	int64_t listing_timeout_ms;
 	int64_t shutdown_timeout_ms;
-	int64_t heartbeat_timeout_ms; /* 0: none */
+	int64_t heartbeat_timeout_ms; /* 0: hung children are not found */
 	struct config_restart_limit restart_limit;
 };
 
@@ -73,18 +75,18 @@ struct config {
 #define CONFIG_SYNC_ALWAYS 0
 #define CONFIG_SYNC_NEVER (-1)
 
-/* Room for a message about what is wrong. */
+/* The size of a message about what is wrong, NUL included. */
 #define CONFIG_ERROR_SIZE 512
 
 /* Sets the defaults.  Returns 0, or -1 when there is no memory. */
 int config_init(struct config *);
 void config_clear(struct config *);
-/* Moves what `from` has; it is not to be cleared then. */
+/* Moves the configuration.  `from` must not be cleared after that. */
 void config_move(struct config *to, struct config *from);
 /*
- * Keeps, in `fresh`, what cannot change while kvd runs as it is in
- * `running`, and appends the names of the keywords where they differ.
- * Returns 0, or -1 when there is no memory.
+ * Sets in `fresh` all keywords that cannot change while kvd runs to their
+ * values in `running`.  Appends the names of those that had other values,
+ * separated by commas.  Returns 0, or -1 when there is no memory.
  */
 int config_keep_fixed(struct config *fresh, const struct config *running,
     struct buf *names);
@@ -98,25 +100,28 @@ int config_line(struct config *, const char *line, char *error);
 int config_lines(struct config *, const char *text, char *error);
 
 /*
- * Reads all of a file, and appends a line to `errors` about each mistake.
- * With `again` only a regular file, or /dev/null, is one: anything else could
- * make its reader wait.  Returns 0, or -1 if there was a mistake.
+ * Reads a file, and appends a line to `errors` about each mistake.  With
+ * `again`, refuses all but regular files and character devices such as
+ * /dev/null: a FIFO could make a running master wait.  Returns 0, or -1 if
+ * there was a mistake.
  */
 int config_file(struct config *, const char *path, bool again,
     struct buf *errors);
-/* Appends a line about each `listen` that is there twice.  Returns the same. */
+/* Appends a line about each address that is listened on twice.  Returns the
+ * same. */
 int config_check_listens(const struct config *, struct buf *errors);
-/* Is it the same address, whatever it was written like? */
+/* Are these the same address, even if they are written differently? */
 bool config_same_address(const struct config_listen *,
     const struct config_listen *);
-/* Appends a line.  Returns -1. */
+/* Appends a line to `errors`.  Returns -1. */
 int config_mistake(struct buf *errors, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* From now on lines replace what earlier ones gave, `listen` included. */
+/* Lines that are read from now on replace what earlier ones have set, also the
+ * list of `listen`. */
 void config_override(struct config *);
 
-/* Appends the lines that make this configuration, for config_lines(). */
+/* Appends the lines from which config_lines() makes this configuration. */
 void config_print(const struct config *, struct buf *);
 
 #endif

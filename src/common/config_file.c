@@ -1,6 +1,6 @@
 /*
- * config_file: the administrator's file.  Runs in the master; what is in the
- * file is to be trusted, not to be right.
+ * config_file: reads the administrator's file.  Runs in the master.  The file
+ * is trusted, but it may have mistakes.
  */
 
 #include <sys/stat.h>
@@ -17,10 +17,10 @@
 #include "common/config.h"
 #include "common/config_value.h"
 
-/* As much of a file's name as leaves room for what is wrong in it. */
+/* How much of a file's name a message has, so that the mistake fits, too. */
 #define NAME_MAX_SHOWN 250
 
-/* Goes on after a mistake: all are told at once. */
+/* Goes on after a mistake, so that all mistakes are reported at once. */
 static int
 read_lines(struct config *c, FILE *file, const char *path, struct buf *errors)
 {
@@ -45,7 +45,7 @@ read_lines(struct config *c, FILE *file, const char *path, struct buf *errors)
 	return rc;
 }
 
-/* NULL, or why it is not read. */
+/* Returns why this file is not read, or NULL. */
 static const char *
 refuse(const struct stat *st, bool again)
 {
@@ -64,7 +64,7 @@ config_file(struct config *c, const char *path, bool again, struct buf *errors)
 	FILE *file;
 	int fd, rc;
 
-	/* A FIFO would have open(2) wait for a writer. */
+	/* Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. */
 	fd = open(path,
 	    O_RDONLY | O_CLOEXEC | O_NOCTTY | (again ? O_NONBLOCK : 0));
 	if (fd == -1 || fstat(fd, &st) == -1 ||

@@ -1,12 +1,9 @@
 /*
- * config_value: the values of keywords, by their types.
+ * config_value: parses and prints the values of keywords, by their types.  Runs
+ * in the master and its children.
  */
 
-#include <sys/un.h>
-
-#include <arpa/inet.h>
 #include <inttypes.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +11,8 @@
 
 #include "common/config_value.h"
 
-/* Of a Unix socket, unless it is said otherwise: the user alone. */
-#define LISTEN_MODE 0600
-
 struct unit {
-	const char *name; /* NULL ends a list */
+	const char *name; /* NULL: the end of the list */
 	int64_t factor;
 };
 
@@ -70,7 +64,22 @@ config_error(char *error, const char *format, ...)
 	return -1;
 }
 
-/* Decimal digits and a unit; returns -1 for anything else, or above `max`. */
+int
+config_mistake(struct buf *errors, const char *format, ...)
+{
+	char line[CONFIG_ERROR_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(line, sizeof(line), format, args);
+	va_end(args);
+	buf_append_text(errors, line);
+	buf_append_byte(errors, '\n');
+	return -1;
+}
+
+/* Parses decimal digits and a unit.  Returns -1 for anything else, and for more
+ * than `max`. */
 static int64_t
 parse_number(const char *value, const struct unit *units, int64_t max)
 {
@@ -87,6 +96,12 @@ parse_number(const char *value, const struct unit *units, int64_t max)
 			return -1;
 	}
 	return n * units->factor;
+}
+
+int64_t
+config_parse_count(const char *value, int64_t max)
+{
+	return parse_number(value, plain_units, max);
 }
 
 static int
@@ -124,7 +139,7 @@ set_size(struct config *c, const struct keyword *k, const char *value,
 	    k->name, value, k->min, k->max);
 }
 
-/* No time needs no unit. */
+/* 0 needs no unit. */
 static int
 set_time(struct config *c, const struct keyword *k, const char *value,
     char *error)
@@ -139,13 +154,13 @@ set_time(struct config *c, const struct keyword *k, const char *value,
 	    k->name, value, k->min == 0 ? "0" : "1ms");
 }
 
-/* A file could not say it, or config_lines() could not read it. */
-static int
-check_path(const char *name, const char *path, char *error)
+int
+config_check_path(const char *name, const char *path, char *error)
 {
 	if (path[0] != '/')
 		return config_error(error, "%s: \"%s\" is not an absolute path",
 		    name, path);
+	/* These begin a comment, continue a line and end it. */
 	if (strpbrk(path, "#\\\n") != NULL)
 		return config_error(error, "%s: \"%s\" has a # or a \\ in it",
 		    name, path);
@@ -168,7 +183,7 @@ set_sync(struct config *c, const struct keyword *k, const char *value,
 	return 0;
 }
 
-/* N in TIME, and perhaps exit. */
+/* Parses "NUMBER in TIME", which "exit" may follow. */
 static int
 set_restart_limit(struct config *c, const struct keyword *k, const char *value,
     char *error)
@@ -181,7 +196,7 @@ set_restart_limit(struct config *c, const struct keyword *k, const char *value,
 	    last, &end);
 	limit.exits = n == 3 && strcmp(last, "exit") == 0;
 	if (n >= 2) {
-		limit.restarts = parse_number(number, plain_units, k->max);
+		limit.restarts = config_parse_count(number, k->max);
 		limit.period_ms =
 		    parse_number(time, time_units, CONFIG_WEEK_MS);
 	}
@@ -201,7 +216,7 @@ set_path(struct config *c, const struct keyword *k, const char *value,
 {
 	char *copy;
 
-	if (check_path(k->name, value, error) == -1)
+	if (config_check_path(k->name, value, error) == -1)
 		return -1;
 	if ((copy = strdup(value)) == NULL)
 		return config_error(error, "out of memory");
@@ -210,197 +225,10 @@ set_path(struct config *c, const struct keyword *k, const char *value,
 	return 0;
 }
 
-static int
-listen_unix(struct config_listen *l, const char *path, char *error)
-{
-	struct sockaddr_un *sun = (struct sockaddr_un *)(void *)&l->addr;
-
-	if (check_path("listen", path, error) == -1)
-		return -1;
-	if (strlen(path) >= sizeof(sun->sun_path))
-		return config_error(error,
-		    "listen: path of a Unix socket is longer than %zu bytes",
-		    sizeof(sun->sun_path) - 1);
-	memcpy(sun->sun_path, path, strlen(path) + 1);
-	sun->sun_family = AF_UNIX;
-	l->addr_size = sizeof(*sun);
-	return 0;
-}
-
-static int
-listen_error(const char *value, char *error)
-{
-	return config_error(error,
-	    "listen: \"%s\" is not ADDRESS:PORT, [IPv6-ADDRESS]:PORT or "
-	    "unix PATH",
-	    value);
-}
-
-/* ADDRESS:PORT or [IPv6-ADDRESS]:PORT. */
-static int
-listen_inet(struct config_listen *l, const char *value, char *error)
-{
-	struct sockaddr_in *sin = (struct sockaddr_in *)(void *)&l->addr;
-	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)(void *)&l->addr;
-	char host[sizeof(l->text)], *end;
-	bool bracketed = value[0] == '[';
-	int64_t port;
-
-	(void)strcpy(host, value);
-	end = bracketed ? strstr(host, "]:") : strrchr(host, ':');
-	if (end == NULL)
-		return listen_error(value, error);
-	*end = '\0';
-	end += bracketed ? 2 : 1;
-	if ((port = parse_number(end, plain_units, 65535)) == -1)
-		return config_error(error,
-		    "listen: \"%s\" is not a port (0 to 65535)", end);
-	if (!bracketed && inet_pton(AF_INET, host, &sin->sin_addr) == 1) {
-		sin->sin_family = AF_INET;
-		sin->sin_port = htons((uint16_t)port);
-		l->addr_size = sizeof(*sin);
-		return 0;
-	}
-	if (!bracketed || inet_pton(AF_INET6, host + 1, &sin6->sin6_addr) != 1)
-		return listen_error(value, error);
-	sin6->sin6_family = AF_INET6;
-	sin6->sin6_port = htons((uint16_t)port);
-	l->addr_size = sizeof(*sin6);
-	return 0;
-}
-
-void
-config_clear_listens(struct config *c)
-{
-	struct config_listen *l;
-
-	while ((l = TAILQ_FIRST(&c->listens)) != NULL) {
-		TAILQ_REMOVE(&c->listens, l, entry);
-		free(l);
-	}
-}
-
-/* Takes the last word off `value`.  NULL: there is but one. */
-static char *
-take_last(char *value)
-{
-	char *end = value + strlen(value), *word;
-
-	for (word = end; word > value; word--)
-		if (strchr(CONFIG_BLANKS, word[-1]) != NULL)
-			break;
-	if (word == value)
-		return NULL;
-	for (end = word; end > value && strchr(CONFIG_BLANKS, end[-1]); end--)
-		end[-1] = '\0';
-	return word;
-}
-
-static int
-set_listen_mode(struct config_listen *l, const char *mode, char *error)
-{
-	if (strspn(mode, "01234567") != strlen(mode) || strlen(mode) > 4 ||
-	    strtol(mode, NULL, 8) > 0777)
-		return config_error(error,
-		    "listen: \"%s\" is not a mode in octal from 0 to 0777, "
-		    "such as 0660",
-		    mode);
-	l->mode = (mode_t)strtol(mode, NULL, 8);
-	return 0;
-}
-
-static int
-set_listen_group(struct config_listen *l, const char *group, char *error)
-{
-	if (snprintf(l->group, sizeof(l->group), "%s", group) <
-	    (int)sizeof(l->group))
-		return 0;
-	return config_error(error, "listen: the name of the group is too long");
-}
-
-/*
- * Takes what can stand behind the address off its end: mode and group (of a
- * Unix socket) and optional, in any order.  Returns 1 if there was one, 0 if
- * not, -1 for a mistake.
- */
-static int
-take_listen_option(struct config_listen *l, bool is_unix, char *value,
-    char *error)
-{
-	char copy[CONFIG_LISTEN_SIZE], *last, *name;
-	int rc;
-
-	(void)strcpy(copy, value);
-	if ((last = take_last(copy)) == NULL)
-		return 0;
-	if (strcmp(last, "optional") == 0) {
-		l->optional = true;
-		(void)strcpy(value, copy);
-		return 1;
-	}
-	if (!is_unix || (name = take_last(copy)) == NULL)
-		return 0;
-	if (strcmp(name, "mode") == 0)
-		rc = set_listen_mode(l, last, error);
-	else if (strcmp(name, "group") == 0)
-		rc = set_listen_group(l, last, error);
-	else
-		return 0;
-	(void)strcpy(value, copy);
-	return rc == 0 ? 1 : -1;
-}
-
-/* The value as it was written is in l->text. */
-static int
-set_listen(struct config_listen *l, char *error)
-{
-	char value[CONFIG_LISTEN_SIZE];
-	bool is_unix = strncmp(l->text, "unix", 4) == 0 &&
-	    strchr(CONFIG_BLANKS, l->text[4]) != NULL;
-	int rc;
-
-	(void)strcpy(value, l->text);
-	while ((rc = take_listen_option(l, is_unix, value, error)) == 1)
-		;
-	if (rc == -1)
-		return -1;
-	if (is_unix)
-		return listen_unix(l,
-		    value + 4 + strspn(value + 4, CONFIG_BLANKS), error);
-	return listen_inet(l, value, error);
-}
-
-static int
-add_listen(struct config *c, const struct keyword *k, const char *value,
-    char *error)
-{
-	struct config_listen *l;
-	int rc;
-
-	(void)k;
-	if ((l = calloc(1, sizeof(*l))) == NULL)
-		return config_error(error, "out of memory");
-	l->mode = LISTEN_MODE;
-	if ((size_t)snprintf(l->text, sizeof(l->text), "%s", value) >=
-	    sizeof(l->text))
-		rc = config_error(error, "listen: value too long");
-	else
-		rc = set_listen(l, error);
-	if (rc == -1) {
-		free(l);
-		return -1;
-	}
-	if (!c->listens_given)
-		config_clear_listens(c);
-	c->listens_given = true;
-	TAILQ_INSERT_TAIL(&c->listens, l, entry);
-	return 0;
-}
-
 static int (*const setters[])(struct config *, const struct keyword *,
     const char *, char *) = {
 	[KEYWORD_COUNT] = set_count,
-	[KEYWORD_LISTEN] = add_listen,
+	[KEYWORD_LISTEN] = config_add_listen,
 	[KEYWORD_PATH] = set_path,
 	[KEYWORD_RESTART_LIMIT] = set_restart_limit,
 	[KEYWORD_SIZE] = set_size,

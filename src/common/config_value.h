@@ -1,6 +1,6 @@
 /*
- * Inside the configuration: keywords, and how their values are read and
- * printed.
+ * Keywords, and how their values are read and printed.  For the files of the
+ * configuration only.
  */
 
 #ifndef COMMON_CONFIG_VALUE_H
@@ -12,6 +12,7 @@
 
 #include "common/config.h"
 
+/* What separates a keyword from its value. */
 #define CONFIG_BLANKS " \t\r"
 #define CONFIG_WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
 
@@ -29,9 +30,9 @@ struct keyword {
 	const char *name;
 	enum keyword_type type;
 	size_t offset; /* of the field in struct config */
-	int64_t min, max;
-	const char *initial;
-	bool fixed; /* while kvd runs */
+	int64_t min, max; /* of a number; of a time, in milliseconds */
+	const char *initial; /* the default, as in a file */
+	bool fixed; /* cannot be changed while kvd runs */
 };
 
 /* Sets the keyword's field.  Returns 0, or -1 with one line in `error`. */
@@ -40,7 +41,17 @@ int config_set(struct config *, const struct keyword *, const char *value,
 /* Appends lines that config_line() reads. */
 void config_print_keyword(const struct config *, const struct keyword *,
     struct buf *);
+
+/* Config_set() for `listen`: adds an address. */
+int config_add_listen(struct config *, const struct keyword *,
+    const char *value, char *error);
 void config_clear_listens(struct config *);
+/* Parses decimal digits.  Returns -1 for anything else, and for more than
+ * `max`. */
+int64_t config_parse_count(const char *value, int64_t max);
+/* Can this path be written in a configuration?  Returns 0, or -1 with one line
+ * in `error`. */
+int config_check_path(const char *keyword, const char *path, char *error);
 /* Fills `error` (CONFIG_ERROR_SIZE bytes) and returns -1. */
 int config_error(char *error, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,8 @@
 /*
- * directory: walks a path component by component and looks at each before it
- * goes on, so that nothing can be exchanged between the look and the use.
+ * directory: walks a path component by component.  Each component is opened
+ * first and then examined by its descriptor, so that nobody can exchange it in
+ * between.  Runs in the master and the registry, and trusts nothing that other
+ * users could have put into the path.
  */
 
 #include <sys/stat.h>
@@ -16,9 +18,9 @@
 
 #include "common/directory.h"
 
-/* As many as path_resolution(7) allows. */
+/* As many symbolic links as path_resolution(7) allows. */
 #define LINKS_MAX 40
-/* Writable by others than the owner. */
+/* The directory is writable by its group or by others. */
 #define SHARED (S_IWGRP | S_IWOTH)
 
 struct walk {
@@ -43,7 +45,8 @@ fail(struct walk *w, int error, const char *format, ...)
 	return -1;
 }
 
-/* Takes the next component off `rest`.  Returns 1, 0 at the end, or -1. */
+/* Moves the next component from `rest` to `name`.  Returns 1, 0 when there is
+ * none left, or -1 when it is too long. */
 static int
 next_name(struct walk *w)
 {
@@ -66,7 +69,7 @@ is_last(const struct walk *w)
 	return w->rest[strspn(w->rest, "/")] == '\0';
 }
 
-/* The walk goes on from here. */
+/* Makes `fd` the directory that has been reached. */
 static int
 enter(struct walk *w, int fd)
 {
@@ -85,8 +88,9 @@ enter_root(struct walk *w)
 	return enter(w, open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
-/* The target takes the link's place in the path.  Whoever may write to the
- * directory that the link is in may replace it. */
+/* Puts the target of a symbolic link in its place in the path.  Everybody who
+ * may write to the directory of the link could replace it, so that directory
+ * must not be shared. */
 static int
 follow(struct walk *w, int link_fd)
 {
@@ -122,9 +126,9 @@ follow(struct walk *w, int link_fd)
 	return target[0] == '/' ? enter_root(w) : 0;
 }
 
-/* `name` is there, and no directory. */
+/* Goes on at `name`, which exists and is not a directory. */
 static int
-step_aside(struct walk *w)
+step_over_link(struct walk *w)
 {
 	struct stat st;
 	int fd, rc;
@@ -151,13 +155,13 @@ step(struct walk *w)
 	fd = openat(w->fd, w->name,
 	    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1 && (errno == ENOTDIR || errno == ELOOP))
-		return step_aside(w);
+		return step_over_link(w);
 	return enter(w, fd);
 }
 
 /*
- * Walks to the end.  With errno ENOENT and is_last() all but the last
- * component is there: `fd` is the directory in which `name` is missing.
+ * Walks to the end of the path.  If this fails with ENOENT and is_last() is
+ * true, only the last component is missing: `name` in the directory `fd`.
  */
 static int
 walk(struct walk *w, const char *path, char *error, size_t error_size)
@@ -181,7 +185,8 @@ walk(struct walk *w, const char *path, char *error, size_t error_size)
 	return rc;
 }
 
-/* Is what was reached this process's own, and no one else's? */
+/* Fails unless the directory that was reached belongs to this process's user
+ * and nobody else may write to it. */
 static int
 check_owner(struct walk *w)
 {
@@ -204,7 +209,7 @@ check_owner(struct walk *w)
 	return 0;
 }
 
-/* May files be made in the directory that was reached? */
+/* Fails unless files can be made in the directory that was reached. */
 static int
 check_access(struct walk *w, const char *what)
 {
@@ -214,7 +219,8 @@ check_access(struct walk *w, const char *what)
 	    strerror(errno));
 }
 
-/* The name may have been taken meanwhile: what has it now is not changed. */
+/* Makes the directory.  If somebody else has made one in the meantime, its mode
+ * is not changed. */
 static int
 create(struct walk *w, mode_t mode)
 {
@@ -233,8 +239,8 @@ create(struct walk *w, mode_t mode)
 		return -1;
 	if (!made)
 		return 0;
-	/* A default ACL of the parent has its say in the mode, too.  fchmod(2)
-	 * refuses a descriptor that was opened with O_PATH. */
+	/* A default ACL of the parent may have changed the mode.  fchmod(2)
+	 * would refuse a descriptor that was opened with O_PATH. */
 	if (fchmodat(w->fd, ".", mode, 0) == -1)
 		return fail(w, errno, "cannot set the mode of %s: %s", w->path,
 		    strerror(errno));

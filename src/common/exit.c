@@ -1,5 +1,6 @@
 /*
- * exit: how a process has ended.
+ * exit: describes how a process has ended.  Runs in the master and the
+ * acceptors.
  */
 
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
 /*
- * How a process has ended, in words.
+ * Describes for the log how a process has ended.
  */
 
 #ifndef COMMON_EXIT_H
@@ -15,7 +15,8 @@ struct rusage;
  * 70", given a wait status.
  */
 void exit_describe(char *text, size_t size, int status);
-/* "ran 12s, used 0.30s of processor time and 5120 KiB of memory" */
+/* Fills `text` with "ran 12.0s, used 0.30s of processor time and 5120 KiB of
+ * memory". */
 void exit_describe_use(char *text, size_t size, int64_t ran_ms,
     const struct rusage *);
 

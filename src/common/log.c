@@ -1,7 +1,8 @@
 /*
- * log: one line, one write(2), so that lines of several processes do not
- * mix.  What comes from outside is made printable first.  A line that its
- * reader does not take at once is dropped, counted, and told of later.
+ * log: formats lines and makes them printable.  Runs in all processes of kvd.
+ * A line is written by one write(2), so that lines of several processes do not
+ * mix.  A line that its reader does not take at once is dropped and counted,
+ * and the count is logged when lines are taken again.
  */
 
 #include <errno.h>
@@ -21,18 +22,18 @@
 #include "common/utf8.h"
 
 #define ESCAPE_SIZE 4 /* \xHH */
-/* All of it escaped, and what is put before it, is not more than PIPE_BUF:
- * written to a pipe in one piece. */
+/* Even if all of it is escaped, a line with its prefix is not longer than
+ * PIPE_BUF: a write(2) to a pipe is atomic. */
 #define LOG_LINE_MAX 1000
 
-/* Set when a process starts, then only read. */
+/* Set when a process starts, and then only read, but for the counts. */
 static struct {
 	const char *role;
-	const char *forked; /* the role of all but pid; NULL: the same */
+	const char *forked; /* the role of all other pids; NULL: the same */
 	pid_t pid;
 	int where;
 	bool verbose;
-	unsigned long lost_stderr, lost_syslog; /* lines, since the last */
+	unsigned long lost_stderr, lost_syslog; /* lines not yet reported */
 } log_state = { .role = "kvd", .where = LOG_TO_STDERR };
 
 void
@@ -58,7 +59,8 @@ log_name_forks(const char *role)
 	log_state.pid = getpid();
 }
 
-/* A forked process that would set its own would copy a page for it. */
+/* Derived from the pid: storing the role in each worker would copy a page for
+ * it. */
 static const char *
 role_of(pid_t pid)
 {
@@ -75,7 +77,7 @@ log_detach(void)
 	if ((log_state.where & LOG_TO_SYSLOG) == 0)
 		return;
 	if ((null = open(_PATH_DEVNULL, O_RDWR | O_CLOEXEC)) == -1) {
-		log_warn(_PATH_DEVNULL);
+		log_warn("cannot open " _PATH_DEVNULL);
 		return;
 	}
 	(void)dup2(null, STDIN_FILENO);
@@ -86,7 +88,7 @@ log_detach(void)
 	log_state.where = LOG_TO_SYSLOG;
 }
 
-/* Needs ESCAPE_SIZE bytes for each of the text. */
+/* `to` must have ESCAPE_SIZE bytes for each byte of the text. */
 static void
 make_printable(char *to, const char *text)
 {
@@ -128,7 +130,8 @@ write_syslog(int priority, const char *text)
 	return log_sink_syslog(priority, line);
 }
 
-/* In order: first what was lost before this line. */
+/* Writes a line, or counts it as lost.  The number of lines that were lost
+ * before it is written first. */
 static void
 write_or_count(bool (*write_line)(int, const char *), unsigned long *lost,
     int priority, const char *text)

@@ -1,9 +1,10 @@
 /*
- * The log: to standard error in the foreground, to syslog(3) as a daemon.
- * Only roles (master, registry, acceptor, worker) use it; libraries return
- * errors.  It never waits for whoever reads the log: lines that are not taken
- * at once are dropped, and their number is the first thing that is logged when
- * lines are taken again.
+ * The log: on standard error in the foreground, and to syslogd in a daemon.
+ * Only roles (master, registry, acceptor, worker) log; libraries return errors.
+ *
+ * Logging never waits for the reader of the log.  Lines that are not taken at
+ * once are dropped, and before the next line that is taken, their number is
+ * logged.
  */
 
 #ifndef COMMON_LOG_H
@@ -15,28 +16,30 @@
 #define LOG_TO_STDERR 0x1
 #define LOG_TO_SYSLOG 0x2
 
-/* `role` is printed before every line and is borrowed for good. */
+/* `role` is printed before every line.  It must stay valid for good. */
 void log_init(const char *role, int where, bool verbose);
-/* Closes what log_init() has opened; the next line opens it again. */
+/* Closes the connection to syslogd; the next line opens it again. */
 void log_close(void);
-/* What the processes are that this one forks from now on; borrowed, too. */
+/* The role of processes that this one forks from now on.  It must stay valid,
+ * too. */
 void log_name_forks(const char *role);
 
-/* In a daemon that has started: lets go of the terminal.  Does nothing in the
- * foreground (no LOG_TO_SYSLOG). */
+/* Daemon that has started: replaces its standard descriptors by /dev/null, and
+ * logs only to syslogd from now on.  Does nothing without LOG_TO_SYSLOG. */
 void log_detach(void);
 
-/* _warn adds strerror(errno), _warnx does not; debug only when verbose. */
+/* log_warn() adds strerror(errno), log_warnx() does not.  log_debug() logs only
+ * when verbose. */
 void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
 
 struct buf;
-/* A warning for each line of the text. */
+/* Logs a warning for each line of the text. */
 void log_lines(const struct buf *);
 
-/* Log and exit with `status` (sysexits(3)). */
+/* Log, and exit with `status` (sysexits(3)).  fatal() adds strerror(errno). */
 void fatal(int status, const char *, ...)
     __attribute__((noreturn, format(printf, 2, 3)));
 void fatalx(int status, const char *, ...)

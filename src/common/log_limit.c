@@ -1,5 +1,6 @@
 /*
- * log_limit: how often a message of one kind is logged.
+ * log_limit: how often a message of one kind is logged.  Pure code, for any
+ * process.
  */
 
 #include "common/log_limit.h"

@@ -1,6 +1,6 @@
 /*
- * Limits how often a message of one kind is logged, where others decide how
- * often there is cause for it: one line, then at most one in ten seconds.
+ * Limits how often a message of one kind is logged, where clients could cause
+ * any number of such messages: at most one line in ten seconds.
  */
 
 #ifndef COMMON_LOG_LIMIT_H
@@ -11,15 +11,15 @@
 
 #define LOG_LIMIT_MS 10000
 
-/* All zero at first. */
+/* Starts as all zero. */
 struct log_limit {
-	int64_t next_ms; /* clock_ms() from when on a line is allowed again */
+	int64_t next_ms; /* when a line is allowed again, by clock_ms() */
 	unsigned long skipped; /* messages since the last line */
 };
 
 /*
- * Is a message that has come up now to be logged?  If so, *skipped is how many
- * were not since the last one that was.
+ * May this message be logged now?  If so, *skipped is set to the number of
+ * messages that were not logged since the last one that was.
  */
 bool log_limit_allows(struct log_limit *, int64_t now_ms,
     unsigned long *skipped);

@@ -16,18 +16,18 @@
 
 #include "common/log_sink.h"
 
-/* Room for a line, and for what is put before it. */
+/* A line of the log, all of it escaped, and the prefix of syslogd. */
 #define DATAGRAM_MAX 4200
 
-/* The connection to syslogd, for this process and those that it forks. */
+/* The connection to syslogd, which processes that are forked use as well. */
 static struct {
-	int fd; /* -1: none */
+	int fd; /* -1: not connected */
 	int type;
 } syslogd = { .fd = -1, .type = SOCK_DGRAM };
 
-/* For a pipe or a terminal that startup_stderr() could not open anew, and
- * that may have been filled by somebody else after poll(2), this is as near
- * to not waiting as can be. */
+/* startup_stderr() has set O_NONBLOCK for pipes and terminals, where the system
+ * allowed that.  Where it did not, write(2) may still wait if another process
+ * fills the pipe after poll(2). */
 bool
 log_sink_stderr(const char *line, size_t size)
 {
@@ -64,7 +64,8 @@ log_sink_open(void)
 	if (syslogd.fd != -1)
 		return;
 	connect_syslogd(SOCK_DGRAM);
-	/* A few listen on a stream socket: syslog(3) does the same. */
+	/* A few syslogds listen on a stream socket.  syslog(3) tries it,
+	 * too. */
 	if (syslogd.fd == -1 && errno == EPROTOTYPE)
 		connect_syslogd(SOCK_STREAM);
 }
@@ -77,7 +78,7 @@ log_sink_close(void)
 	syslogd.fd = -1;
 }
 
-/* In a stream, a NUL byte ends each line. */
+/* In a stream, a NUL byte ends each message. */
 static bool
 send_to_syslogd(const char *line, size_t size)
 {
@@ -88,7 +89,7 @@ send_to_syslogd(const char *line, size_t size)
 	    (ssize_t)size;
 }
 
-/* The format of RFC 3164, with the local time, that syslog(3) writes. */
+/* In the format of syslog(3): RFC 3164, with the local time. */
 bool
 log_sink_syslog(int priority, const char *text)
 {
@@ -109,7 +110,7 @@ log_sink_syslog(int priority, const char *text)
 		return true;
 	if (errno == EAGAIN || errno == ENOBUFS)
 		return false;
-	/* Another syslogd may have taken its place. */
+	/* syslogd may have been restarted: connect again. */
 	log_sink_close();
 	log_sink_open();
 	return send_to_syslogd(line, (size_t)n);

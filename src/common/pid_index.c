@@ -1,6 +1,6 @@
 /*
- * pid_index: a tree of process ids, in an array by slots.  Runs in the master
- * and the acceptors.
+ * pid_index: a tree of process ids.  Its nodes are an array that is indexed by
+ * slot.  Runs in the master and the acceptors.
  */
 
 #include <sys/mman.h>

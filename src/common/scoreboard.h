@@ -1,16 +1,26 @@
 /*
- * The scoreboard: who is connected, in memory that the master and all acceptors
- * share.  It outlives any acceptor, so that max-clients and
- * max-clients-per-source stay exact when one dies: the master releases the
- * workers that it has adopted, the next acceptor counts on.
+ * The scoreboard: which clients are connected, in memory that the master and
+ * all acceptors share.  Each client has a slot.  An acceptor takes a slot
+ * before it forks a worker, records the worker's pid after that, and releases
+ * the slot when it has reaped the worker.
  *
- * An acceptor takes a slot before it forks a worker, tells its pid after,
- * and releases it when it has reaped the worker.  A robust mutex guards the
- * whole: if its holder dies, the next one counts anew (pthread_mutex_lock(3)).
+ * The memory outlives any process but the master, so that max-clients and
+ * max-clients-per-source hold exactly even when processes are killed.  What the
+ * others may assume when one of them dies, at whatever instruction:
  *
- * Workers do not have this memory, except for one page each: the slot text of its
- * slot, in which a worker says what it does.  That is for crash reports, and
- * nobody trusts it.
+ * A worker: its slot stays taken until its parent has reaped it.  Workers do
+ * not have this memory, except for one page each: the text of their slot, in
+ * which they say what they do.  It is for crash reports, and nobody trusts it.
+ *
+ * An acceptor: its slots stay as they are, with its pid as their owner, until
+ * the master makes them its own (scoreboard_adopt()).  Some of them may be of
+ * workers that it has reaped and not released yet.  At most one may have no
+ * pid: the acceptor had taken that slot, and perhaps forked the worker.
+ *
+ * The process that has the lock: the next one to get the lock repairs what was
+ * half done, see common/scoreboard_lock.h.
+ *
+ * The master: acceptors and workers end, and the memory with the last of them.
  */
 
 #ifndef COMMON_SCOREBOARD_H
@@ -24,68 +34,76 @@
 struct rusage;
 struct sockaddr_storage;
 
-/* Most clients that there may ever be; untouched slots cost no memory. */
+/* The number of slots.  Those that have never been used cost no memory. */
 #define SCOREBOARD_MAX 100000
-#define SCOREBOARD_NONE UINT32_MAX
-/* What is read of a slot text, NUL included. */
+#define SCOREBOARD_NONE UINT32_MAX /* no slot */
+/* How much of a slot's text is read, NUL included. */
 #define SCOREBOARD_TEXT_SIZE 64
-/* What scoreboard_report() fills. */
+/* The size of scoreboard_report()'s line, NUL included. */
 #define SCOREBOARD_REPORT_SIZE 384
 
 struct scoreboard;
 
 enum scoreboard_result {
 	SCOREBOARD_OK = 0,
-	SCOREBOARD_FULL, /* as many clients as there may be */
-	SCOREBOARD_SOURCE_FULL, /* as many as there may be from this address */
+	SCOREBOARD_FULL, /* there are as many clients as are allowed */
+	SCOREBOARD_SOURCE_FULL, /* ... or as are allowed from this address */
 };
 
-/* Makes the memory; returns a descriptor (close-on-exec), or -1 with errno. */
+/* Master: makes the memory.  Returns a descriptor (close-on-exec), or -1 with
+ * errno. */
 int scoreboard_create(void);
-/* Maps it; the descriptor is borrowed, and must stay open.  Processes that
- * are forked do not have the memory.  NULL with errno. */
+/* Maps the memory.  The descriptor must stay open, and is not closed by
+ * scoreboard_close().  Processes that are forked do not inherit the mapping.
+ * Returns NULL with errno. */
 struct scoreboard *scoreboard_open(int fd);
 void scoreboard_close(struct scoreboard *);
-/* Registry: where the number of clients that were refused is counted, to be
- * read only.  NULL with errno. */
+
+/* Acceptor: counts a client that was refused, for whatever reason. */
+void scoreboard_count_refused(struct scoreboard *);
+/* Registry: maps that counter, to be read only.  Returns NULL with errno. */
 const uint64_t *scoreboard_map_refused(int fd);
 
 /*
- * Acceptor: takes a slot for a client from this address.  A limit of 0 for
- * one source is none; Unix sockets have no source.
+ * Acceptor: takes a slot for a client from this address.  `max` limits all
+ * clients, `max_per_source` those from one address (0: no limit).  Clients on
+ * Unix sockets have no address to be limited by.
  */
 enum scoreboard_result scoreboard_take(struct scoreboard *,
     const struct sockaddr_storage *, int64_t max, int64_t max_per_source,
     uint32_t *slot);
 void scoreboard_set_pid(struct scoreboard *, uint32_t slot, pid_t pid);
 void scoreboard_release(struct scoreboard *, uint32_t slot);
-/* The first worker after slot `after` (SCOREBOARD_NONE: of all) that `owner`, an
- * acceptor (0: any), has forked.  SCOREBOARD_NONE: there is none. */
+/*
+ * Finds the first slot behind `after` (SCOREBOARD_NONE: of all) whose worker is
+ * known and, unless `owner` is 0, whose owner is this process.  Returns the
+ * slot and sets *pid, or returns SCOREBOARD_NONE.
+ */
 uint32_t scoreboard_next(struct scoreboard *, pid_t owner, uint32_t after,
     pid_t *pid);
-/* A client was refused, for whatever reason. */
-void scoreboard_count_refused(struct scoreboard *);
-/* Worker, which has nothing of the scoreboard but the descriptor: maps its own
- * slot's slot_text, empty.  NULL: there is no memory, or no room, for it. */
-char *scoreboard_map_slot_text(const struct scoreboard *, uint32_t slot);
 
 /*
- * Master: like the functions above, but never waits for long.  Returns 0, or
- * the pid of who holds the scoreboard and does not let go: it is to be killed.
+ * Master: releases a slot, but never waits for long.  Returns 0, or the pid of
+ * the process that has held the lock for more than a second: kill it, and call
+ * again.
  */
 pid_t scoreboard_release_soon(struct scoreboard *, uint32_t slot);
 /*
- * Master: acceptor `owner` is dead.  Of the slot that it had taken and whose
- * worker it had no time to name, `orphan` (0: none) is the worker.  Its slots
- * are the master's from here on.
+ * Master: takes over the slots of an acceptor that is dead.  `orphan` is the
+ * worker of the slot that has no pid; if it is 0, there is no such worker, and
+ * the slot is released.  Returns like scoreboard_release_soon().
  */
-pid_t scoreboard_adopt(struct scoreboard *, pid_t owner, pid_t orphan);
-/* Is there such a slot? */
-bool scoreboard_has_unnamed(struct scoreboard *, pid_t owner);
+pid_t scoreboard_adopt(struct scoreboard *, pid_t acceptor, pid_t orphan);
+/* Master: has this dead acceptor left a slot without a pid? */
+bool scoreboard_lacks_pid(struct scoreboard *, pid_t acceptor);
 
+/* Worker: maps the page of its slot's text, and empties it.  Returns NULL when
+ * there is no memory, or when the file is too short to have this page. */
+char *scoreboard_map_text(const struct scoreboard *, uint32_t slot);
 /*
- * One line about the end of a slot's worker: "worker (pid 1, client
- * 127.0.0.1:2) died of SIGSEGV during GET ...".
+ * Master and acceptor: fills `report` with one line about the end of a slot's
+ * worker, such as "worker (pid 1, client 127.0.0.1:2) died of SIGSEGV during
+ * GET ...".
  */
 void scoreboard_report(struct scoreboard *, uint32_t slot, pid_t pid,
     int status, const struct rusage *, char *report);

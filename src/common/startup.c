@@ -1,6 +1,6 @@
 /*
- * startup: an orderly beginning.  Runs in each program, first of all; trusts
- * nothing that the parent has left.
+ * startup: puts in order what a process inherits.  Runs in each program before
+ * anything else, and trusts nothing that the parent has left.
  */
 
 #include <sys/prctl.h>
@@ -19,28 +19,29 @@
 
 #include "common/startup.h"
 
-/* Modes are given where files are made; this is for what others make. */
+/* kvd gives each file its mode.  This is for files that libraries make. */
 #define UMASK 022
 
 void
 startup_descriptors(void)
 {
 	static const int flags[] = { [STDIN_FILENO] = O_RDONLY,
-		/* What a program prints for others must not vanish. */
+		/* Read-only: writing fails, so that no output vanishes. */
 		[STDOUT_FILENO] = O_RDONLY,
 		[STDERR_FILENO] = O_WRONLY };
 	int fd;
 
-	/* Both take the lowest that is free; a socket that is not connected
-	 * is one that nothing can be read from or written to. */
+	/* open(2) and socket(2) return the lowest free descriptor, which is fd.
+	 * Without /dev/null, a socket that is not connected takes its place:
+	 * nobody can read from it or write to it. */
 	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) == -1 &&
 		    open(_PATH_DEVNULL, flags[fd]) == -1)
 			(void)socket(AF_UNIX, SOCK_STREAM, 0);
 }
 
-/* Of a signal that is ignored none is left pending (signal(7)): one that was
- * sent to whatever was executed before is not for this program. */
+/* Discards a signal that was sent to the program that ran here before.
+ * Ignoring a signal discards it when it is pending (signal(7)). */
 static void
 forget_signal(int signo)
 {
@@ -54,7 +55,8 @@ set_signals(const int *blocked, const int *ignored)
 	sigset_t all, mask;
 	int signo;
 
-	/* First, so that none kills, or is lost, while actions change. */
+	/* Block all signals, so that none kills this process, and none is lost,
+	 * while the actions change. */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, NULL);
 	sigemptyset(&mask);
@@ -70,7 +72,7 @@ set_signals(const int *blocked, const int *ignored)
 	(void)sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* Those of setitimer(2) and alarm(2) outlive execve(2). */
+/* Timers of setitimer(2) and alarm(2) go on after execve(2). */
 static void
 stop_timers(void)
 {
@@ -81,8 +83,8 @@ stop_timers(void)
 	(void)setitimer(ITIMER_PROF, &none, NULL);
 }
 
-/* SIGTTOU: a terminal with `stty tostop` would stop whoever logs to it from the
- * background. */
+/* SIGTTOU is ignored because a terminal with `stty tostop` would stop a process
+ * that logs to it from the background. */
 void
 startup_master(void)
 {
@@ -117,8 +119,8 @@ startup_unblock(void)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Which of the descriptors can be made not to block without a new
- * description: a socket's writes take MSG_DONTWAIT, files do not wait. */
+/* May a write to standard error block?  A socket takes MSG_DONTWAIT, and a file
+ * does not block. */
 static bool
 may_block(void)
 {
@@ -128,7 +130,8 @@ may_block(void)
 	    (S_ISFIFO(st.st_mode) || S_ISCHR(st.st_mode));
 }
 
-/* Not the same file opened again by name: this very object. */
+/* Opens the object of a descriptor again, not the file that has its name now,
+ * with flags that the other users of the object do not see. */
 static void
 open_again(int fd, int flags)
 {
@@ -165,7 +168,7 @@ is_among(const int *list, size_t n, int fd)
 	return false;
 }
 
-/* Without /proc there is only one way to find them. */
+/* Without /proc, all possible descriptors have to be tried. */
 static void
 close_by_number(const int *keep, size_t n)
 {

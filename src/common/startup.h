@@ -1,8 +1,9 @@
 /*
- * What a process inherits from whoever started it, put in order.  The first
- * statement of each program's main(), before anything is opened: a parent may
- * have left descriptors closed, signals ignored or blocked, an alarm running
- * and any umask(2).  Nothing here fails: what cannot be had is done without.
+ * Puts in order what a process inherits from its parent, which may have left
+ * descriptors closed, signals ignored or blocked, an alarm running, and any
+ * umask(2).  Each program's main() calls this before it opens anything.
+ * Nothing here fails: where the system refuses something, the program does
+ * without it.
  */
 
 #ifndef COMMON_STARTUP_H
@@ -13,40 +14,41 @@
 #include <stddef.h>
 
 /*
- * Descriptors 0 to 2 are open afterwards, so that no file or socket of ours
- * lands there and is taken for them.  One that was closed reads as empty (0),
- * fails when it is written to (1), or discards what is written (2).
+ * Opens descriptors 0 to 2 if they are closed, so that no file or socket of
+ * ours gets their number and is used in their place.  Then reading from 0
+ * returns end of file, writing to 1 fails, and writing to 2 discards the data.
  */
 void startup_descriptors(void);
 
 /*
- * kvd: descriptors, signals, umask and timers.  SIGCHLD, SIGHUP, SIGINT and
- * SIGTERM are blocked, for a signalfd(2) to read; SIGPIPE, SIGTTOU and SIGXFSZ
- * are ignored, so that a write fails, or works, instead of killing or stopping;
- * all others have their default action, are not blocked, and none that was
- * sent before is pending.
+ * kvd: sets descriptors, signals, umask and timers.  SIGCHLD, SIGHUP, SIGINT
+ * and SIGTERM are blocked, for a signalfd(2) to read.  SIGPIPE, SIGTTOU and
+ * SIGXFSZ are ignored, so that a write returns an error instead of killing or
+ * stopping the process.  All other signals have their default action and are
+ * not blocked, and those that were pending are discarded.
  */
 void startup_master(void);
 /*
- * The same for a process that kvd has executed: SIGINT and SIGHUP are the
- * master's to handle and ignored, SIGCHLD and SIGTERM are blocked.  `name` is
- * the program's, which would be that of a descriptor (execveat(2)).
+ * The same for a process that kvd has executed: SIGINT and SIGHUP are ignored,
+ * because the master handles them, and SIGCHLD and SIGTERM are blocked.  `name`
+ * becomes the name of the process (ps -o comm); fexecve(3) has made that the
+ * number of a descriptor.
  */
 void startup_child(const char *name);
-/* Undoes the blocking of signals, in a process that waits for another. */
+/* Unblocks all signals, in a process that waits for another one. */
 void startup_unblock(void);
 
 /*
- * Standard error gets an open file description of its own that never blocks,
- * where the system allows that: the one that was inherited is shared with
- * others, whose writes must not change their behaviour.
+ * Gives standard error an open file description of its own, with O_NONBLOCK,
+ * where the system allows that.  The inherited one is shared with other
+ * processes, whose writes must not change their behaviour.
  */
 void startup_stderr(void);
 
-/* The same for a terminal that is standard input. */
+/* The same for standard input, which is a terminal. */
 void startup_terminal(void);
 
-/* Closes all descriptors above 2 but those of `keep`. */
+/* Closes all descriptors above 2, except the `n` in `keep`. */
 void startup_close_others(const int *keep, size_t n);
 
 #endif

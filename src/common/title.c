@@ -1,5 +1,6 @@
 /*
- * title: what ps(1) shows.
+ * title: the text that ps(1) shows of a process.  Runs in the registry, the
+ * acceptors and the workers.
  */
 
 #include <string.h>
@@ -11,7 +12,7 @@ title_init(struct title *t, int argc, char *argv[])
 {
 	const char *last = argv[argc - 1];
 
-	/* One argument lies behind the other. */
+	/* The kernel puts one argument directly behind the other. */
 	t->base = argv[0];
 	t->size = (size_t)(last - t->base) + strlen(last) + 1;
 }
@@ -21,7 +22,8 @@ title_set(const struct title *t, const char *text)
 {
 	size_t size = strlen(text);
 
-	/* The last byte stays NUL: Linux looks for one there. */
+	/* The last byte stays NUL.  Without it, Linux would take the title to
+	 * go on in the environment (proc(5)). */
 	memset(t->base, '\0', t->size);
 	memcpy(t->base, text, size < t->size ? size : t->size - 1);
 }

@@ -1,9 +1,11 @@
 /*
- * What ps(1) shows of a child and of what it forks.  Not setproctitle(3): the
- * libraries that it comes in are eleven mappings of a process, and of an
- * acceptor each is copied for each client; it also formats, for which a new
- * worker would have to map printf's pages.  So the master gives its children
- * a blank argument (TITLE_PADDING), and they write over their arguments.
+ * The text that ps(1) shows of a child of the master, and of a worker.  The
+ * master gives its children an argument of blanks (TITLE_PADDING), and they
+ * write over their arguments.
+ *
+ * setproctitle(3) would cost each connection time.  It needs libbsd, which adds
+ * eleven mappings to the acceptor that each fork copies, and it formats its
+ * text, for which a new worker would have to map the code of printf(3).
  */
 
 #ifndef COMMON_TITLE_H
@@ -16,9 +18,9 @@ struct title {
 	size_t size;
 };
 
-/* Takes the room of main()'s arguments. */
+/* Remembers where main()'s arguments are. */
 void title_init(struct title *, int argc, char *argv[]);
-/* Writes over them, as much as there is room for. */
+/* Writes the text over them, cut off if they are shorter. */
 void title_set(const struct title *, const char *text);
 
 #endif

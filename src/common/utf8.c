@@ -1,6 +1,6 @@
 /*
- * utf8: which bytes make a character.  Used by every process; the bytes are
- * hostile.
+ * utf8: which bytes make a character.  Runs in every process.  The bytes come
+ * from anybody and are not trusted.
  */
 
 #include "common/utf8.h"

@@ -1,5 +1,5 @@
 /*
- * UTF-8, as RFC 3629 has it.
+ * UTF-8, as RFC 3629 defines it.
  */
 
 #ifndef COMMON_UTF8_H
@@ -9,15 +9,15 @@
 #include <stdint.h>
 
 /*
- * Size of the character at p, of `size` bytes (at least one) up to the end
- * of the text, or 0 when it is not valid.
+ * Returns the size of the character at p, or 0 when it is not valid.  The text
+ * ends `size` bytes behind p, which is at least one.
  */
 size_t utf8_size(const uint8_t *p, size_t size);
 
 /*
- * The same, and 0 for a control character too: neither C0, DEL nor C1 (which
- * some terminals obey: U+009B starts an escape sequence) may reach a
- * terminal.
+ * The same, but returns 0 for control characters as well, which must not reach
+ * a terminal: C0, DEL, and C1, which some terminals obey (U+009B starts an
+ * escape sequence).
  */
 static inline size_t
 utf8_printable_size(const uint8_t *p, size_t size)

@@ -1,5 +1,6 @@
 /*
- * complete: candidates for a word at the prompt.
+ * complete: candidates for a word at the prompt.  Commands and their arguments
+ * are those of the table in proto/command.c.
  */
 
 #include <ctype.h>
@@ -8,48 +9,14 @@
 
 #include "kv/complete.h"
 #include "kv/kv.h"
+#include "proto/command.h"
 #include "proto/format.h"
 #include "proto/words.h"
 
-/* A person waits for it. */
+/* Somebody is waiting at the prompt. */
 #define COMPLETE_TIMEOUT_MS 1000
-/* More than anybody wants to see. */
+/* More than anybody wants to read. */
 #define COMPLETE_LIMIT "200"
-
-/* What the protocol has, and what their arguments are to begin with: b bucket,
- * k key, c command. */
-static const struct {
-	const char *word, *args;
-} words[] = {
-	{ "ABORT", "" },
-	{ "ADD", "bk" },
-	{ "BEGIN", "" },
-	{ "BUCKETS", "" },
-	{ "CAS", "bk" },
-	{ "COMMIT", "" },
-	{ "COUNT", "b" },
-	{ "CREATE", "b" },
-	{ "DELETE", "bk" },
-	{ "DROP", "b" },
-	{ "ECHO", "" },
-	{ "ENTRIES", "b" },
-	{ "EXISTS", "bk" },
-	{ "EXPIRE", "bk" },
-	{ "GET", "bk" },
-	{ "HELP", "c" },
-	{ "INCR", "bk" },
-	{ "KEYS", "b" },
-	{ "PERSIST", "bk" },
-	{ "PING", "" },
-	{ "PUT", "bk" },
-	{ "QUIT", "" },
-	{ "STATS", "" },
-	{ "SUBSCRIBE", "b" },
-	{ "TTL", "bk" },
-	{ "UNSUBSCRIBE", "b" },
-};
-
-#define WORDS (sizeof(words) / sizeof(words[0]))
 
 void
 complete_init(struct complete *c)
@@ -63,7 +30,7 @@ complete_clear(struct complete *c)
 	buf_clear(&c->list);
 }
 
-/* Takes a candidate of which `typed` bytes are there. */
+/* Adds a candidate, of which the first `typed` bytes are typed. */
 static void
 add(struct complete *c, const char *text, size_t size, size_t typed)
 {
@@ -78,7 +45,7 @@ add(struct complete *c, const char *text, size_t size, size_t typed)
 	} else {
 		while (common < rest && c->insert[common] == text[common])
 			common++;
-		/* Not in the middle of a character. */
+		/* Do not insert a part of a UTF-8 character. */
 		while (common > 0 && common < rest &&
 		    ((unsigned char)text[common] & 0xc0) == 0x80)
 			common--;
@@ -88,26 +55,49 @@ add(struct complete *c, const char *text, size_t size, size_t typed)
 	buf_append_byte(&c->list, '\n');
 }
 
-/* In the case in which it was begun. */
-static void
-add_commands(struct complete *c, const char *typed, size_t size)
+/* The command whose name follows this one in the alphabet.  `name` NULL: the
+ * first one. */
+static const char *
+next_name(const char *name)
 {
-	char text[16];
-	size_t i, j;
+	const struct command *command;
+	const char *next = NULL;
+	size_t i;
 
-	for (i = 0; i < WORDS; i++) {
-		if (size > strlen(words[i].word) ||
-		    strncasecmp(words[i].word, typed, size) != 0)
-			continue;
-		for (j = 0; words[i].word[j] != '\0'; j++)
-			text[j] = islower((unsigned char)typed[0]) ?
-			    (char)tolower((unsigned char)words[i].word[j]) :
-			    words[i].word[j];
-		add(c, text, j, size);
-	}
+	for (i = 0; (command = command_get(i)) != NULL; i++)
+		if ((name == NULL || strcmp(command->name, name) > 0) &&
+		    (next == NULL || strcmp(command->name, next) < 0))
+			next = command->name;
+	return next;
 }
 
-/* A name that would have to be quoted is left out. */
+/* In lower case if the typed word begins so. */
+static void
+add_command(struct complete *c, const char *name, struct bytes typed)
+{
+	const unsigned char *first = typed.data;
+	char text[16];
+	size_t i;
+
+	for (i = 0; name[i] != '\0' && i < sizeof(text); i++)
+		text[i] = typed.size > 0 && islower(first[0]) ?
+		    (char)tolower((unsigned char)name[i]) :
+		    name[i];
+	add(c, text, i, typed.size);
+}
+
+static void
+add_commands(struct complete *c, struct bytes typed)
+{
+	const char *name = NULL;
+
+	while ((name = next_name(name)) != NULL)
+		if (typed.size <= strlen(name) &&
+		    strncasecmp(name, typed.data, typed.size) == 0)
+			add_command(c, name, typed);
+}
+
+/* A name that must be quoted is not a candidate. */
 static void
 add_name(struct complete *c, struct bytes name, size_t typed)
 {
@@ -120,7 +110,8 @@ add_name(struct complete *c, struct bytes name, size_t typed)
 	buf_clear(&b);
 }
 
-/* Those that the server lists: its buckets, or the keys of one. */
+/* Adds the names that the server lists: the keys of this bucket, or, if it is
+ * NULL, the buckets. */
 static void
 add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
     struct bytes typed)
@@ -128,7 +119,7 @@ add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
 	struct kv_request request = { .n = 0 };
 	const struct bytes *name;
 	struct reply_line line;
-	struct conn conn;
+	struct kv_conn conn;
 	size_t n;
 
 	kv_add_text(&request, bucket == NULL ? "BUCKETS" : "KEYS");
@@ -140,48 +131,59 @@ add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
 		kv_add_text(&request, "PREFIX");
 		kv_add(&request, typed);
 	}
-	conn_init(&conn, COMPLETE_TIMEOUT_MS);
-	if (conn_open(&conn, &kv->target)) {
-		conn_request(&conn, request.words, request.n);
-		if (conn_flush(&conn))
-			while (conn_next(&conn, &line) == CONN_DATA)
+	kv_conn_init(&conn, COMPLETE_TIMEOUT_MS);
+	if (kv_conn_open(&conn, &kv->target)) {
+		kv_conn_request(&conn, request.words, request.n);
+		if (kv_conn_flush(&conn))
+			while (kv_conn_next(&conn, &line) == KV_CONN_DATA)
 				if (reply_words(&conn.in, &name, &n) && n == 1)
 					add_name(c, name[0], typed.size);
 	}
-	conn_clear(&conn);
+	kv_conn_clear(&conn);
 }
 
-/* What the n-th argument of this command is; NUL: nobody knows. */
-static char
-kind_of(struct bytes command, size_t n)
+/* The n-th word of a usage, counted from 0; empty: it has fewer. */
+static struct bytes
+usage_word(const char *usage, size_t n)
 {
+	for (; n > 0; n--) {
+		usage += strcspn(usage, " ");
+		usage += strspn(usage, " ");
+	}
+	return (struct bytes){ usage, strcspn(usage, " ") };
+}
+
+/* What the usage of the command calls its n-th argument; empty: nothing. */
+static struct bytes
+argument_name(struct bytes name, size_t n)
+{
+	const struct command *command;
 	size_t i;
 
-	for (i = 0; i < WORDS; i++)
-		if (words_equal(command, words[i].word))
-			return strlen(words[i].args) > n ? words[i].args[n] :
-							   '\0';
-	return '\0';
+	for (i = 0; (command = command_get(i)) != NULL; i++)
+		if (command->usage != NULL && words_equal(name, command->name))
+			return usage_word(command->usage, n);
+	return (struct bytes){ NULL, 0 };
 }
 
-/* Given the words that are whole, and the one that is typed. */
+/* `words` are the n words before the one that is typed. */
 static void
-add_candidates(struct kv *kv, struct complete *c, const struct bytes *whole,
+add_candidates(struct kv *kv, struct complete *c, const struct bytes *words,
     size_t n, struct bytes typed)
 {
-	switch (n == 0 ? 'c' : kind_of(whole[0], n - 1)) {
-	case 'c':
-		add_commands(c, typed.data, typed.size);
-		break;
-	case 'b':
-		add_names(kv, c, NULL, typed);
-		break;
-	case 'k':
-		add_names(kv, c, &whole[1], typed);
-		break;
-	default:
-		break;
+	struct bytes argument;
+
+	if (n == 0) {
+		add_commands(c, typed);
+		return;
 	}
+	argument = argument_name(words[0], n - 1);
+	if (bytes_are(argument, "[command]"))
+		add_commands(c, typed);
+	else if (bytes_are(argument, "bucket"))
+		add_names(kv, c, NULL, typed);
+	else if (bytes_are(argument, "key"))
+		add_names(kv, c, &words[1], typed);
 }
 
 static size_t
@@ -205,7 +207,8 @@ complete_line(struct kv *kv, const char *line, size_t size, struct complete *c)
 	buf_init(&whole);
 	buf_append(&copy, line, size - typed);
 	buf_append_byte(&copy, ' ');
-	/* Inside of quotes, the words before are not balanced. */
+	/* Inside quotes there is no completion: then the quotes before the
+	 * cursor are not balanced. */
 	if (!buf_failed(&copy) &&
 	    words_split(buf_data(&copy), buf_size(&copy), &whole) == WORDS_OK &&
 	    !buf_failed(&whole))
@@ -213,7 +216,7 @@ complete_line(struct kv *kv, const char *line, size_t size, struct complete *c)
 		    (struct bytes){ line + size - typed, typed });
 	buf_clear(&copy);
 	buf_clear(&whole);
-	/* The only one is whole. */
+	/* The only candidate is complete. */
 	if (c->n == 1 && strlen(c->insert) + 1 < sizeof(c->insert))
 		memcpy(c->insert + strlen(c->insert), " ", 2);
 }

@@ -1,5 +1,5 @@
 /*
- * What a word at the prompt may become: a command, a bucket, or a key.
+ * Completion of a word at the prompt: a command, a bucket, or a key.
  */
 
 #ifndef KV_COMPLETE_H
@@ -13,17 +13,20 @@ struct kv;
 
 struct complete {
 	size_t n; /* candidates */
-	char insert[260]; /* what all have in common and is not typed yet */
-	struct buf list; /* the candidates, a line each */
+	/* The text to insert: what all candidates have in common after the
+	 * typed part, and a blank after the only one. */
+	char insert[260];
+	struct buf list; /* the candidates, each on a line */
 };
 
 void complete_init(struct complete *);
 void complete_clear(struct complete *);
 
 /*
- * Finds the candidates for the last word of a line that is typed so far.
- * Buckets and keys are asked for on a connection of its own, which a
- * transaction or a subscription does not disturb; no answer is no candidate.
+ * Finds the candidates for the last word of the line that is typed so far.
+ * The server is asked for buckets and keys on another connection, so that a
+ * transaction or a subscription is not disturbed.  If it does not answer soon,
+ * there are no candidates.
  */
 void complete_line(struct kv *, const char *line, size_t size,
     struct complete *);

@@ -1,32 +1,30 @@
 /*
- * edit: kv-interactive, the prompt with libedit's line editing.
+ * edit: kv-interactive, the prompt with the line editing of libedit.
  *
- * A program of its own, so that kv starts without what this links.
+ * It is a program of its own, so that kv does not link libedit and starts
+ * fast.
  */
 
 #include <err.h>
 #include <errno.h>
 #include <histedit.h>
-#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <wchar.h>
 
-#include "kv/commands.h"
 #include "kv/complete.h"
-#include "kv/kv.h"
+#include "kv/kv_commands.h"
 #include "kv/prompt.h"
 #include "kv/recall.h"
 
-/* What Ctrl-C is in the key bindings. */
+/* The character Ctrl-C, to which a function is bound. */
 #define INTERRUPT 3
 
 struct edit {
 	struct kv *kv;
-	struct prompt *prompt; /* while it reads */
+	struct prompt *prompt; /* that is reading a line */
 	EditLine *el;
 	struct recall recall;
 };
@@ -49,7 +47,7 @@ edit_of(EditLine *el)
 	return edit;
 }
 
-/* The next byte: 1, 0 at the end, -1 for Ctrl-C. */
+/* Reads the next byte.  Returns 1, 0 at the end, or -1 for Ctrl-C. */
 static int
 get_byte(EditLine *el, char *byte)
 {
@@ -57,7 +55,8 @@ get_byte(EditLine *el, char *byte)
 	ssize_t n;
 
 	do {
-		while ((wake = prompt_wait(edit_of(el)->prompt)) == PROMPT_SAID)
+		while (
+		    (wake = prompt_wait(edit_of(el)->prompt)) == PROMPT_PRINTED)
 			(void)el_set(el, EL_REFRESH);
 		if (wake == PROMPT_INTERRUPTED)
 			return -1;
@@ -66,7 +65,8 @@ get_byte(EditLine *el, char *byte)
 	return n == 1;
 }
 
-/* A character, of as many bytes as it has: 1, or 0 at the end. */
+/* Reads a character, which may have several bytes.  Returns 1, or 0 at the
+ * end, as libedit wants it. */
 static int
 get_char(EditLine *el, wchar_t *to)
 {
@@ -86,13 +86,14 @@ get_char(EditLine *el, wchar_t *to)
 			return 0;
 		size = mbrtowc(to, &byte, 1, &state);
 	} while (size == (size_t)-2);
-	/* What is no character stands for itself. */
+	/* A byte that is not part of a character stands for itself. */
 	if (size == (size_t)-1)
 		*to = (unsigned char)byte;
 	return 1;
 }
 
-/* Tab: the word before the cursor, as far as all candidates agree. */
+/* Tab completes the word before the cursor, as far as all candidates agree.
+ * If that adds nothing, it lists them. */
 static unsigned char
 complete_word(EditLine *el, int key)
 {
@@ -116,7 +117,7 @@ complete_word(EditLine *el, int key)
 	return result;
 }
 
-/* Ctrl-C: the line is forgotten, and there is an empty one. */
+/* Ctrl-C discards the line, and an empty one begins. */
 static unsigned char
 clear_line(EditLine *el, int key)
 {
@@ -139,8 +140,8 @@ read_edited(struct prompt *p, void *state, struct buf *line)
 	int n;
 
 	e->prompt = p;
-	/* Before the prompt is shown, or what is typed at once is echoed
-	 * twice, and a Ctrl-D is lost. */
+	/* The terminal must be set up before the prompt is shown.  Otherwise
+	 * what is typed at once is echoed twice, and a Ctrl-D is lost. */
 	(void)el_set(e->el, EL_PREP_TERM, 1);
 	text = el_gets(e->el, &n);
 	if (text == NULL || n <= 0) {
@@ -162,7 +163,7 @@ edit_open(struct edit *e)
 	recall_open(&e->recall);
 	e->el = el_init("kv", stdin, stdout, stderr);
 	if (e->el == NULL)
-		errx(KV_FAILED, "no line editing");
+		errx(KV_FAILED, "cannot set up line editing");
 	(void)el_set(e->el, EL_CLIENTDATA, e);
 	(void)el_set(e->el, EL_PROMPT, show_prompt);
 	(void)el_set(e->el, EL_SIGNAL, 1);
@@ -171,11 +172,11 @@ edit_open(struct edit *e)
 	(void)el_set(e->el, EL_HIST, history, e->recall.history);
 	(void)el_set(e->el, EL_ADDFN, "kv-complete", "complete a word",
 	    complete_word);
-	(void)el_set(e->el, EL_ADDFN, "kv-clear", "forget the line",
+	(void)el_set(e->el, EL_ADDFN, "kv-clear", "discard the line",
 	    clear_line);
 	(void)el_set(e->el, EL_BIND, "^I", "kv-complete", NULL);
-	/* The person's own settings come last; they may choose vi's keys, which
-	 * forgets those of before. */
+	/* ~/.editrc comes after the defaults.  It may choose the keys of vi,
+	 * which removes all bindings, so Ctrl-C is bound after it. */
 	(void)el_source(e->el, NULL);
 	(void)el_set(e->el, EL_BIND, "^C", "kv-clear", NULL);
 	(void)el_set(e->el, EL_BIND, "-a", "^C", "kv-clear", NULL);
@@ -198,11 +199,11 @@ main(int argc, char *argv[])
 	kv_start();
 	(void)setlocale(LC_CTYPE, "");
 	kv_init(&kv);
-	if (options_parse(&kv.options, argc, argv) < argc)
-		commands_usage();
-	if (commands_inform(&kv))
+	if (kv_options_parse(&kv.options, argc, argv) != argc)
+		kv_commands_usage();
+	if (kv_commands_inform(&kv))
 		return KV_DONE;
-	options_target(&kv.options, &kv.target);
+	kv_options_target(&kv.options, &kv.target);
 	e.kv = &kv;
 	edit_open(&e);
 	status = prompt_run(&kv, read_edited, &e);

@@ -1,10 +1,11 @@
 /*
- * export: buckets as requests that make them.
+ * export: buckets as the requests that create them again.
  *
- * ENTRIES gives a consistent snapshot of a bucket, but not how long each key
- * has left to live.  That is asked on a second connection, of many keys at a
- * time.  A key that has no time to live must still exist when asked: one
- * that has just expired has none, either, and must not come back for good.
+ * ENTRIES gives a consistent snapshot of a bucket, but not the times to live
+ * of its keys.  A second connection asks for those, with a TTL and an EXISTS
+ * for each key of a batch.  EXISTS is needed because TTL gives the same answer
+ * for a key without a time to live and for one that has just expired; the
+ * latter must not come back for ever.
  */
 
 #include <err.h>
@@ -13,51 +14,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kv/bar.h"
 #include "kv/export.h"
 #include "kv/kv.h"
-#include "kv/progress.h"
 #include "proto/format.h"
 
-/* Keys whose time to live is asked at a time; the replies to so many fit
- * into any socket's buffer, so that no side waits for the other. */
+/* Keys of a batch.  The replies to so many fit into the buffer of any socket,
+ * so the server never waits for kv while kv is still sending. */
 #define BATCH 256
 #define BATCH_BYTES ((size_t)1 << 20)
-/* Names of buckets asked for at a time. */
+/* Names of buckets in one reply. */
 #define PAGE "256"
 
 struct export
 {
 	struct kv *kv;
 	struct bytes bucket;
-	struct conn ttl;
-	struct buf lines; /* of the batch, without their ends */
+	struct kv_conn ttl; /* the second connection */
+	struct buf lines; /* PUT requests of the batch, without EX and CR LF */
 	size_t ends[BATCH]; /* where each ends in `lines` */
-	size_t n;
-	uint64_t keys, buckets;
-	uint64_t bucket_keys, bucket_total; /* for the progress bar */
-	struct progress progress;
+	size_t n; /* keys in the batch */
+	uint64_t keys, buckets; /* that are printed */
+	uint64_t bucket_keys, bucket_total; /* for the bar */
+	struct bar bar;
 };
 
-/* `conn` is the second connection, or the first. */
+/* Exits because one of the two connections failed. */
 __attribute__((noreturn)) static void
-lost(struct export *ex, struct conn *c)
+lost(struct export *ex, struct kv_conn *c)
 {
-	progress_clear(&ex->progress);
+	bar_clear(&ex->bar);
 	if (c != &ex->kv->conn)
 		memcpy(ex->kv->conn.error, c->error, sizeof(c->error));
 	kv_lost(ex->kv);
 }
 
 static void
-request(struct conn *c, const char *word, const struct bytes *words, size_t n)
+request(struct kv_conn *c, const char *word, const struct bytes *words,
+    size_t n)
 {
 	struct kv_request r = { .n = 0 };
-	size_t i;
 
-	kv_add_text(&r, word);
-	for (i = 0; i < n; i++)
-		kv_add(&r, words[i]);
-	conn_request(c, r.words, r.n);
+	kv_add_command(&r, word, words, n);
+	kv_conn_request(c, r.words, r.n);
 }
 
 static void
@@ -66,32 +65,35 @@ connect_ttl(struct export *ex)
 	if (ex->ttl.fd != -1)
 		return;
 	ex->ttl.timeout_ms = ex->kv->options.timeout_ms;
-	if (!conn_open(&ex->ttl, &ex->kv->target))
+	if (!kv_conn_open(&ex->ttl, &ex->kv->target))
 		lost(ex, &ex->ttl);
 }
 
-/* The next line about a key: true for data, else OK or NOT FOUND. */
+/* Waits for the next line about a key.  Returns true for data, false for OK or
+ * NOT FOUND, and exits for any other status. */
 static bool
 next_ttl(struct export *ex, struct reply_line *line)
 {
-	switch (conn_next(&ex->ttl, line)) {
-	case CONN_DATA:
+	switch (kv_conn_next(&ex->ttl, line)) {
+	case KV_CONN_DATA:
 		return true;
-	case CONN_STATUS:
+	case KV_CONN_STATUS:
 		break;
 	default:
 		lost(ex, &ex->ttl);
 	}
 	if (line->status == REPLY_OK || line->status == REPLY_NOT_FOUND)
 		return false;
-	progress_clear(&ex->progress);
-	errx(status_of(line), "times to live: %.*s; -s does without",
+	bar_clear(&ex->bar);
+	errx(kv_status_of(line),
+	    "cannot read times to live: %.*s; use -s to export without them",
 	    (int)line->text.size, (const char *)line->text.data);
 }
 
 /*
- * The replies to TTL and EXISTS.  Returns false when the key is gone; puts
- * the seconds into `seconds`, or nothing.
+ * Reads the replies to TTL and EXISTS.  Returns false if the key has expired.
+ * Puts the seconds that it has left into `seconds`, or an empty text if it has
+ * no time to live.
  */
 static bool
 read_ttl(struct export *ex, char *seconds, size_t size)
@@ -123,7 +125,7 @@ print(struct export *ex, const uint8_t *line, size_t size, const char *seconds)
 	buf_append(&out->buf, line, size);
 	if (seconds[0] != '\0') {
 		buf_append_text(&out->buf, " EX ");
-		/* Less than a second left is not none. */
+		/* TTL rounds down, and EX 0 is an error. */
 		buf_append_text(&out->buf,
 		    strcmp(seconds, "0") == 0 ? "1" : seconds);
 	}
@@ -140,7 +142,7 @@ finish_batch(struct export *ex)
 
 	if (buf_failed(&ex->lines))
 		err(KV_FAILED, NULL);
-	if (!ex->kv->options.plain && ex->n > 0 && !conn_flush(&ex->ttl))
+	if (!ex->kv->options.plain && ex->n > 0 && !kv_conn_flush(&ex->ttl))
 		lost(ex, &ex->ttl);
 	for (i = 0; i < ex->n; i++) {
 		seconds[0] = '\0';
@@ -153,11 +155,10 @@ finish_batch(struct export *ex)
 	ex->bucket_keys += ex->n;
 	ex->n = 0;
 	buf_truncate(&ex->lines, 0);
-	progress_show(&ex->progress, ex->bucket_keys, ex->bucket_total,
-	    ex->keys);
+	bar_show(&ex->bar, ex->bucket_keys, ex->bucket_total, ex->keys);
 }
 
-/* A line of ENTRIES. */
+/* Takes a line of the reply to ENTRIES. */
 static void
 take_entry(struct export *ex)
 {
@@ -172,7 +173,7 @@ take_entry(struct export *ex)
 	kv_add(&put, entry[0]);
 	kv_add(&put, entry[1]);
 	format_line(&ex->lines, put.words, put.n);
-	/* Its end comes after the time to live. */
+	/* CR LF comes after the time to live. */
 	if (!buf_failed(&ex->lines))
 		buf_truncate(&ex->lines, buf_size(&ex->lines) - 2);
 	ex->ends[ex->n++] = buf_size(&ex->lines);
@@ -189,13 +190,13 @@ take_entry(struct export *ex)
 static void
 print_create(struct export *ex)
 {
-	struct bytes words[2] = { { "CREATE", strlen("CREATE") }, ex->bucket };
+	struct bytes words[2] = { bytes_from_text("CREATE"), ex->bucket };
 
 	output_line(&ex->kv->out, words, 2);
 	ex->buckets++;
 }
 
-/* How many keys to expect; a guess, for the bar. */
+/* How many keys the bucket has now.  The bar needs only an estimate. */
 static uint64_t
 ask_count(struct export *ex)
 {
@@ -205,7 +206,7 @@ ask_count(struct export *ex)
 	size_t n;
 
 	request(&ex->kv->conn, "COUNT", &ex->bucket, 1);
-	if (!conn_flush(&ex->kv->conn))
+	if (!kv_conn_flush(&ex->kv->conn))
 		lost(ex, &ex->kv->conn);
 	while (kv_next(ex->kv, &line)) {
 		words = kv_words(ex->kv, 1, 1, &n);
@@ -218,15 +219,15 @@ ask_count(struct export *ex)
 static enum kv_status
 export_bucket(struct export *ex, struct bytes bucket, bool named)
 {
-	struct conn *c = &ex->kv->conn;
+	struct kv_conn *c = &ex->kv->conn;
 	struct reply_line line;
 	bool created = false;
 
 	ex->bucket = bucket;
 	ex->bucket_keys = 0;
-	ex->bucket_total = ex->progress.on ? ask_count(ex) : 0;
+	ex->bucket_total = ex->bar.progress.on ? ask_count(ex) : 0;
 	request(c, "ENTRIES", &bucket, 1);
-	if (!conn_flush(c))
+	if (!kv_conn_flush(c))
 		lost(ex, c);
 	while (kv_next(ex->kv, &line)) {
 		if (!created)
@@ -237,35 +238,36 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 	finish_batch(ex);
 	if (line.status == REPLY_OK && !created)
 		print_create(ex);
-	/* One that was dropped since it was listed is not missed. */
+	/* If all buckets are wanted, one that was dropped after it was listed
+	 * is not an error. */
 	if (line.status == REPLY_OK ||
 	    (line.status == REPLY_NOT_FOUND && !named))
 		return KV_DONE;
-	progress_clear(&ex->progress);
+	bar_clear(&ex->bar);
 	if (line.status == REPLY_NOT_FOUND)
 		warnx("no such bucket: %.*s", (int)bucket.size,
 		    (const char *)bucket.data);
 	else
 		(void)kv_finish(ex->kv, &line);
-	return status_of(&line);
+	return kv_status_of(&line);
 }
 
 /*
- * The next names of buckets after `after`, one behind the other, each after
- * a byte of its size.  Returns how the request ended.
+ * Reads the names of the next buckets after `after` into `names`: a byte with
+ * the size, then the name, and so on.  Returns how the request ended.
  */
 static enum kv_status
 list_page(struct export *ex, struct bytes after, struct buf *names)
 {
-	struct bytes args[4] = { { "LIMIT", strlen("LIMIT") },
-		{ PAGE, strlen(PAGE) }, { "AFTER", strlen("AFTER") }, after };
-	struct conn *c = &ex->kv->conn;
+	struct bytes args[4] = { bytes_from_text("LIMIT"),
+		bytes_from_text(PAGE), bytes_from_text("AFTER"), after };
+	struct kv_conn *c = &ex->kv->conn;
 	const struct bytes *words;
 	struct reply_line line;
 	size_t n;
 
 	request(c, "BUCKETS", args, after.size == 0 ? 2 : 4);
-	if (!conn_flush(c))
+	if (!kv_conn_flush(c))
 		lost(ex, c);
 	buf_truncate(names, 0);
 	while (kv_next(ex->kv, &line)) {
@@ -314,20 +316,20 @@ export_run(struct kv *kv, const struct bytes *args, size_t n)
 	enum kv_status status = KV_DONE;
 	size_t i;
 
-	conn_init(&ex.ttl, kv->options.timeout_ms);
-	progress_init(&ex.progress, "keys", kv->options.quiet);
+	kv_conn_init(&ex.ttl, kv->options.timeout_ms);
+	bar_init(&ex.bar, "keys", !kv->options.quiet);
 	kv_connect(kv);
 	if (n == 0)
 		status = export_all(&ex);
 	for (i = 0; i < n && status <= KV_NOT_FOUND; i++)
 		status =
-		    status_worse(status, export_bucket(&ex, args[i], true));
+		    kv_status_worse(status, export_bucket(&ex, args[i], true));
 	output_flush(&kv->out);
-	progress_clear(&ex.progress);
+	bar_clear(&ex.bar);
 	if (!kv->options.quiet)
 		warnx("%" PRIu64 " keys in %" PRIu64 " buckets", ex.keys,
 		    ex.buckets);
-	conn_clear(&ex.ttl);
+	kv_conn_clear(&ex.ttl);
 	buf_clear(&ex.lines);
 	return status;
 }

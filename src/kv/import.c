@@ -1,9 +1,9 @@
 /*
- * import: requests from standard input, many under way at a time.
+ * import: requests from standard input, many of them under way at a time.
  *
- * Each line that is sent is answered by one status line, in order, so a ring
- * of line numbers tells which line a status is about.  Memory is bounded: by
- * the ring, and by the longest line.
+ * The server answers each request with one status line, in order.  A ring
+ * buffer holds the line number of each request under way, so that a message
+ * can name the line.  Memory is bounded by the ring and by the longest line.
  */
 
 #include <sys/stat.h>
@@ -18,34 +18,33 @@
 
 #include "common/clock.h"
 #include "common/io.h"
+#include "kv/bar.h"
 #include "kv/import.h"
 #include "kv/kv.h"
-#include "kv/progress.h"
-#include "proto/words.h"
 
-/* Requests under way: enough to fill a commit of the server's. */
+/* Requests under way: enough for the server to commit many together. */
 #define WINDOW 4096
-/* Bytes of them that wait to be sent, at most, before the last. */
+/* No further request is made while so many bytes wait to be sent. */
 #define AHEAD ((size_t)256 << 10)
 #define READ_SIZE ((size_t)64 << 10)
-/* Lines that failed and are told one by one. */
-#define FAILURES_TOLD 20
+/* So many failures are printed, and the rest is only counted. */
+#define FAILURES_PRINTED 20
 
 struct import {
 	struct kv *kv;
 	struct buf in;
-	size_t seen; /* of `in`: known to hold no line's end */
-	bool whole; /* `in` begins with a whole line */
+	size_t seen; /* bytes of `in` that hold no end of a line */
+	bool whole; /* `in` begins with a complete line */
 	bool end; /* of the input */
-	bool broken; /* the connection: no more is sent or read */
+	bool broken; /* the connection failed: nothing more is sent or read */
 	struct buf words;
-	uint64_t lines[WINDOW]; /* the number of each that was not answered */
-	size_t first, under_way;
-	uint64_t line; /* the last one taken */
+	uint64_t lines[WINDOW]; /* ring: numbers of the lines under way */
+	size_t first, under_way; /* where it begins; how many */
+	uint64_t line; /* number of the last line taken from `in` */
 	uint64_t done, failed;
 	uint64_t read_bytes, total_bytes;
 	int64_t deadline_ms;
-	struct progress progress;
+	struct bar bar;
 	enum kv_status status;
 };
 
@@ -56,19 +55,19 @@ fail_line(struct import *im, uint64_t line, enum kv_status status,
 	char text[256];
 	va_list args;
 
-	im->status = status_worse(im->status, status);
-	if (++im->failed > FAILURES_TOLD)
+	im->status = kv_status_worse(im->status, status);
+	if (++im->failed > FAILURES_PRINTED)
 		return;
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	progress_clear(&im->progress);
+	bar_clear(&im->bar);
 	warnx("line %" PRIu64 ": %s", line, text);
-	if (im->failed == FAILURES_TOLD)
-		warnx("lines that fail are only counted from now on");
+	if (im->failed == FAILURES_PRINTED)
+		warnx("further lines that fail are only counted");
 }
 
-/* Each is answered by a status and nothing else. */
+/* Is this a request that is answered by a status line and nothing else? */
 static bool
 is_importable(const struct bytes *words, size_t n)
 {
@@ -84,11 +83,6 @@ is_importable(const struct bytes *words, size_t n)
 static void
 take_line(struct import *im, uint8_t *line, size_t size)
 {
-	static const char *const wrong[] = {
-		[WORDS_UNBALANCED] = "unbalanced quotes",
-		[WORDS_BAD_ESCAPE] = "bad escape",
-		[WORDS_TOO_MANY] = "too many words",
-	};
 	enum words_result result;
 	size_t n;
 
@@ -98,7 +92,8 @@ take_line(struct import *im, uint8_t *line, size_t size)
 		err(KV_FAILED, NULL);
 	n = words_count(&im->words);
 	if (result != WORDS_OK) {
-		fail_line(im, im->line, KV_REFUSED, "%s", wrong[result]);
+		fail_line(im, im->line, KV_REFUSED, "%s",
+		    kv_words_error(result));
 		return;
 	}
 	if (n == 0)
@@ -108,15 +103,15 @@ take_line(struct import *im, uint8_t *line, size_t size)
 		    "not a CREATE, PUT, ADD or DELETE");
 		return;
 	}
-	conn_request(&im->kv->conn, words_get(&im->words), n);
+	kv_conn_request(&im->kv->conn, words_get(&im->words), n);
 	im->lines[(im->first + im->under_way++) % WINDOW] = im->line;
 }
 
-/* Lines to the server, while it is worth while. */
+/* Makes requests of the lines in `in`, up to the window. */
 static void
 take_lines(struct import *im)
 {
-	struct conn *c = &im->kv->conn;
+	struct kv_conn *c = &im->kv->conn;
 	size_t size, taken;
 
 	for (;;) {
@@ -138,7 +133,7 @@ read_input(struct import *im)
 	uint8_t *to;
 	ssize_t n;
 
-	if (buf_size(&im->in) > CONN_LINE_MAX)
+	if (buf_size(&im->in) > KV_CONN_LINE_MAX)
 		errx(KV_REFUSED, "line %" PRIu64 ": line too long",
 		    im->line + 1);
 	to = buf_reserve(&im->in, READ_SIZE);
@@ -153,7 +148,7 @@ read_input(struct import *im)
 		err(KV_FAILED, "standard input");
 }
 
-/* The connection is of no use any more; says how far it has come. */
+/* Gives the connection up, and says how far the import has come. */
 static void
 break_off(struct import *im, const char *why)
 {
@@ -161,8 +156,8 @@ break_off(struct import *im, const char *why)
 
 	im->broken = true;
 	im->status = KV_UNREACHABLE;
-	progress_clear(&im->progress);
-	warnx("%s; from line %" PRIu64 " on, nothing is known to be done", why,
+	bar_clear(&im->bar);
+	warnx("%s; it is not known what was done from line %" PRIu64 " on", why,
 	    line);
 }
 
@@ -174,7 +169,7 @@ take_status(struct import *im, const struct reply_line *line)
 
 	snprintf(text, sizeof(text), "%.*s", (int)line->text.size,
 	    (const char *)line->text.data);
-	if (im->under_way == 0 || status_is_farewell(line)) {
+	if (im->under_way == 0 || kv_status_is_farewell(line)) {
 		break_off(im, text);
 		return;
 	}
@@ -185,33 +180,33 @@ take_status(struct import *im, const struct reply_line *line)
 	else if (line->status == REPLY_NOT_FOUND)
 		fail_line(im, number, KV_NOT_FOUND, "no such bucket");
 	else
-		fail_line(im, number, status_of(line), "%s", text);
+		fail_line(im, number, kv_status_of(line), "%s", text);
 }
 
 static void
 take_replies(struct import *im)
 {
-	struct conn *c = &im->kv->conn;
-	enum conn_result result;
+	struct kv_conn *c = &im->kv->conn;
+	enum kv_conn_result result;
 	struct reply_line line;
 
-	result = conn_receive_some(c);
+	result = kv_conn_receive_some(c);
 	im->deadline_ms = clock_ms() + c->timeout_ms;
-	while (result != CONN_LOST && !im->broken &&
-	    (result = conn_take(c, &line)) > CONN_AGAIN) {
-		if (result == CONN_DATA)
+	while (result != KV_CONN_LOST && !im->broken &&
+	    (result = kv_conn_take(c, &line)) > KV_CONN_AGAIN) {
+		if (result == KV_CONN_DATA)
 			kv_nonsense(im->kv);
 		take_status(im, &line);
 	}
-	if (result == CONN_LOST)
+	if (result == KV_CONN_LOST)
 		break_off(im, c->error);
 }
 
-/* Waits, and does what can be done. */
+/* Waits until something can be read or written, and does that. */
 static void
 turn(struct import *im)
 {
-	struct conn *c = &im->kv->conn;
+	struct kv_conn *c = &im->kv->conn;
 	struct pollfd pfds[2] = { { .fd = c->fd, .events = POLLIN },
 		{ .fd = -1, .events = POLLIN } };
 	size_t before = buf_size(&c->out);
@@ -221,9 +216,9 @@ turn(struct import *im)
 		pfds[0].events |= POLLOUT;
 	if (!im->end && !im->whole)
 		pfds[1].fd = STDIN_FILENO;
-	/* Nobody knows how long standard input takes. */
+	/* There is no deadline for standard input. */
 	if (io_poll(pfds, 2, due ? im->deadline_ms : CLOCK_NEVER) == IO_AGAIN) {
-		(void)conn_timed_out(c);
+		(void)kv_conn_timed_out(c);
 		break_off(im, c->error);
 		return;
 	}
@@ -231,7 +226,8 @@ turn(struct import *im)
 		im->deadline_ms = clock_ms() + c->timeout_ms;
 	if (pfds[1].revents != 0)
 		read_input(im);
-	if ((pfds[0].revents & POLLOUT) && conn_send_some(c) == CONN_LOST) {
+	if ((pfds[0].revents & POLLOUT) &&
+	    kv_conn_send_some(c) == KV_CONN_LOST) {
 		break_off(im, c->error);
 		return;
 	}
@@ -241,7 +237,7 @@ turn(struct import *im)
 		take_replies(im);
 }
 
-/* An unterminated line may be half a request: kvd does not run it either. */
+/* A last line without its end may be half a request.  kvd refuses it, too. */
 static void
 check_rest(struct import *im)
 {
@@ -252,7 +248,7 @@ check_rest(struct import *im)
 static void
 finish(struct import *im)
 {
-	progress_clear(&im->progress);
+	bar_clear(&im->bar);
 	if (!im->kv->options.quiet)
 		warnx("%" PRIu64 " lines done, %" PRIu64 " failed", im->done,
 		    im->failed);
@@ -278,14 +274,13 @@ import_run(struct kv *kv, const struct bytes *args, size_t n)
 	(void)n;
 	if (fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode))
 		im.total_bytes = (uint64_t)st.st_size;
-	progress_init(&im.progress, "lines", kv->options.quiet);
+	bar_init(&im.bar, "lines", !kv->options.quiet);
 	kv_connect(kv);
 	im.deadline_ms = clock_ms() + kv->conn.timeout_ms;
 	while (!is_over(&im)) {
 		turn(&im);
 		take_lines(&im);
-		progress_show(&im.progress, im.read_bytes, im.total_bytes,
-		    im.done);
+		bar_show(&im.bar, im.read_bytes, im.total_bytes, im.done);
 	}
 	check_rest(&im);
 	finish(&im);

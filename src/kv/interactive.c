@@ -1,5 +1,5 @@
 /*
- * interactive: how kv comes to a prompt, and the plain one.
+ * interactive: how kv finds its prompt, and the prompt without line editing.
  */
 
 #include <err.h>
@@ -28,7 +28,7 @@ try_exec(const char *dir, char *argv[])
 		warn("%s", path);
 }
 
-/* Where this program is. */
+/* Finds the directory of this program. */
 static bool
 find_own_directory(char dir[PATH_MAX])
 {
@@ -44,8 +44,8 @@ find_own_directory(char dir[PATH_MAX])
 	return true;
 }
 
-/* A program that was built has the other beside it, and has not been
- * installed, or not the same. */
+/* In a build directory kv-interactive is beside kv, and the one that is
+ * installed, if any, may be of another version. */
 static void
 start_editing(char *argv[])
 {
@@ -62,16 +62,16 @@ start_editing(char *argv[])
 }
 #endif
 
-/* Ctrl-C; the terminal has forgotten what was typed there. */
+/* After Ctrl-C: the terminal has discarded the line that was typed. */
 static void
-forget(struct prompt *p, struct buf *in)
+discard(struct prompt *p, struct buf *in)
 {
 	buf_consume(in, buf_size(in));
 	prompt_newline(p);
 	prompt_show(p);
 }
 
-/* The terminal edits; a line is there when the terminal gives it. */
+/* The terminal does the editing, and hands over complete lines. */
 static bool
 read_plain(struct prompt *p, void *state, struct buf *line)
 {
@@ -84,10 +84,10 @@ read_plain(struct prompt *p, void *state, struct buf *line)
 	prompt_show(p);
 	while (buf_size(in) == 0 ||
 	    (lf = memchr(buf_data(in), '\n', buf_size(in))) == NULL) {
-		while ((wake = prompt_wait(p)) == PROMPT_SAID)
+		while ((wake = prompt_wait(p)) == PROMPT_PRINTED)
 			prompt_show(p);
 		if (wake == PROMPT_INTERRUPTED) {
-			forget(p, in);
+			discard(p, in);
 			continue;
 		}
 		if ((to = buf_reserve(in, 4096)) == NULL)
@@ -111,7 +111,7 @@ interactive_start(struct kv *kv, char *argv[])
 	struct buf in;
 
 #ifdef HAVE_LIBEDIT
-	/* What edits a line draws it. */
+	/* Line editing needs a terminal for its output, too. */
 	if (kv->out.terminal)
 		start_editing(argv);
 #else

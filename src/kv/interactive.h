@@ -1,18 +1,16 @@
 /*
- * The prompt, with line editing where that is installed.
+ * The prompt, with line editing if that is installed.
  */
 
 #ifndef KV_INTERACTIVE_H
 #define KV_INTERACTIVE_H
 
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 struct kv;
 
-/*
- * Becomes kv-interactive, with the same arguments; where it is missing, runs
- * a plain prompt.
- */
+/* Executes kv-interactive with the same arguments.  If it is missing, runs a
+ * prompt without line editing. */
 enum kv_status interactive_start(struct kv *, char *argv[]);
 
 #endif

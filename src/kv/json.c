@@ -1,5 +1,5 @@
 /*
- * json: strings and numbers as JSON has them.
+ * json: strings and numbers in JSON.
  */
 
 #include <stdbool.h>
@@ -45,7 +45,8 @@ append_base64(struct buf *b, struct bytes data)
 	}
 }
 
-/* A character that a string cannot have, or a terminal should not see. */
+/* A character that JSON does not allow in a string, or that may harm a
+ * terminal. */
 static void
 append_escaped(struct buf *b, const uint8_t *p, size_t size)
 {
@@ -99,7 +100,7 @@ json_string(struct buf *b, struct bytes text)
 	}
 }
 
-/* RFC 8259: no leading zero. */
+/* RFC 8259 does not allow leading zeros. */
 static bool
 is_number(struct bytes text)
 {

@@ -1,5 +1,5 @@
 /*
- * JSON (RFC 8259), only written.
+ * Writing JSON (RFC 8259).
  */
 
 #ifndef KV_JSON_H
@@ -9,13 +9,13 @@
 #include "common/bytes.h"
 
 /*
- * Appends a string; bytes that are not UTF-8 as a whole become the object
- * {"base64":"..."} (RFC 4648, with padding).  Control characters are
- * escaped, so none reaches a terminal.
+ * Appends a string.  Bytes that are not valid UTF-8 as a whole become the
+ * object {"base64":"..."} (RFC 4648, with padding) instead.  Control
+ * characters are escaped, so that none reaches a terminal.
  */
 void json_string(struct buf *, struct bytes);
 
-/* Appends it as a number, if it is an integer in decimal; else as a string. */
+/* Appends a number if the bytes are a decimal integer, or else a string. */
 void json_number(struct buf *, struct bytes);
 
 #endif

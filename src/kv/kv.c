@@ -1,5 +1,5 @@
 /*
- * kv: what its commands share.
+ * kv: what the commands share.
  */
 
 #include <err.h>
@@ -10,20 +10,19 @@
 #include <unistd.h>
 
 #include "common/startup.h"
-#include "kv/commands.h"
 #include "kv/kv.h"
-#include "proto/words.h"
 
 void
 kv_start(void)
 {
-	/* A standard input that is closed must not pass for an empty value:
-	 * reading this one fails. */
+	/* A standard input that is closed must not pass for an empty value.
+	 * One that is only open for writing cannot be read. */
 	if (fcntl(STDIN_FILENO, F_GETFD) == -1)
 		(void)open(_PATH_DEVNULL, O_WRONLY);
 	startup_descriptors();
 	startup_unblock();
-	/* A reader that goes away ends kv, which waits for its own child. */
+	/* SIGPIPE ends kv when nobody reads its output any more.  If SIGCHLD
+	 * were ignored, kv could not wait for its child (common/resolve.h). */
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)signal(SIGCHLD, SIG_DFL);
 }
@@ -32,8 +31,8 @@ void
 kv_init(struct kv *kv)
 {
 	memset(kv, 0, sizeof(*kv));
-	options_init(&kv->options);
-	conn_init(&kv->conn, 0);
+	kv_options_init(&kv->options);
+	kv_conn_init(&kv->conn, 0);
 	output_init(&kv->out);
 	buf_init(&kv->value);
 }
@@ -41,7 +40,7 @@ kv_init(struct kv *kv)
 void
 kv_clear(struct kv *kv)
 {
-	conn_clear(&kv->conn);
+	kv_conn_clear(&kv->conn);
 	buf_clear(&kv->out.buf);
 	buf_clear(&kv->value);
 }
@@ -55,21 +54,32 @@ kv_add(struct kv_request *request, struct bytes word)
 void
 kv_add_text(struct kv_request *request, const char *text)
 {
-	kv_add(request, (struct bytes){ text, strlen(text) });
+	kv_add(request, bytes_from_text(text));
+}
+
+void
+kv_add_command(struct kv_request *request, const char *command,
+    const struct bytes *words, size_t n)
+{
+	size_t i;
+
+	kv_add_text(request, command);
+	for (i = 0; i < n; i++)
+		kv_add(request, words[i]);
 }
 
 struct bytes
 kv_word(struct kv *kv, char *arg)
 {
 	struct buf words;
-	struct bytes word = { arg, strlen(arg) };
+	struct bytes word = bytes_from_text(arg);
 
 	if (!kv->options.unquote || arg[0] != '"')
 		return word;
 	buf_init(&words);
 	if (words_split((uint8_t *)arg, word.size, &words) != WORDS_OK ||
 	    words_count(&words) != 1)
-		errx(KV_USAGE, "-w: not one quoted word");
+		errx(KV_USAGE, "-w: the argument is not one quoted word");
 	if (buf_failed(&words))
 		err(KV_FAILED, NULL);
 	word = words_get(&words)[0];
@@ -77,33 +87,47 @@ kv_word(struct kv *kv, char *arg)
 	return word;
 }
 
+const char *
+kv_words_error(enum words_result result)
+{
+	switch (result) {
+	case WORDS_UNBALANCED:
+		return "unbalanced quotes";
+	case WORDS_BAD_ESCAPE:
+		return "bad escape";
+	default:
+		return "too many words";
+	}
+}
+
 void
 kv_connect(struct kv *kv)
 {
-	char where[300];
+	char where[TARGET_TEXT_SIZE];
 
 	if (kv->conn.fd != -1)
 		return;
 	kv->conn.timeout_ms = kv->options.timeout_ms;
-	if (conn_open(&kv->conn, &kv->target))
+	if (kv_conn_open(&kv->conn, &kv->target))
 		return;
-	target_print(&kv->target, where, sizeof(where));
+	target_print(&kv->target, where);
 	errx(KV_UNREACHABLE, "cannot reach %s: %s", where, kv->conn.error);
 }
 
 void
 kv_lost(struct kv *kv)
 {
-	char where[300];
+	char where[TARGET_TEXT_SIZE];
 
-	target_print(&kv->target, where, sizeof(where));
+	target_print(&kv->target, where);
 	errx(KV_UNREACHABLE, "%s: %s", where, kv->conn.error);
 }
 
 void
 kv_nonsense(struct kv *kv)
 {
-	(void)conn_give_up(&kv->conn, "the server's answer makes no sense");
+	(void)kv_conn_give_up(&kv->conn,
+	    "the answer of the server makes no sense");
 	kv_lost(kv);
 }
 
@@ -111,18 +135,18 @@ void
 kv_ask(struct kv *kv, const struct kv_request *request)
 {
 	kv_connect(kv);
-	conn_request(&kv->conn, request->words, request->n);
-	if (!conn_flush(&kv->conn))
+	kv_conn_request(&kv->conn, request->words, request->n);
+	if (!kv_conn_flush(&kv->conn))
 		kv_lost(kv);
 }
 
 bool
 kv_next(struct kv *kv, struct reply_line *line)
 {
-	switch (conn_next(&kv->conn, line)) {
-	case CONN_DATA:
+	switch (kv_conn_next(&kv->conn, line)) {
+	case KV_CONN_DATA:
 		return true;
-	case CONN_STATUS:
+	case KV_CONN_STATUS:
 		return false;
 	default:
 		kv_lost(kv);
@@ -161,5 +185,5 @@ kv_finish(struct kv *kv, const struct reply_line *line)
 	case REPLY_QUEUED:
 		break;
 	}
-	return status_of(line);
+	return kv_status_of(line);
 }

@@ -11,24 +11,41 @@
 
 #include "common/buf.h"
 #include "common/bytes.h"
-#include "kv/conn.h"
-#include "kv/options.h"
+#include "common/target.h"
+#include "kv/kv_conn.h"
+#include "kv/kv_options.h"
+#include "kv/kv_status.h"
 #include "kv/output.h"
-#include "kv/status.h"
-#include "kv/target.h"
+#include "proto/message.h"
+#include "proto/words.h"
 
-struct command;
+struct kv;
 
-struct kv {
-	struct options options;
-	const struct command *command; /* the one that runs; NULL: prompt */
-	struct target target;
-	struct conn conn;
-	struct output out;
-	struct buf value; /* what came from standard input */
+/* A row of the table in kv_commands.c. */
+struct kv_command {
+	const char *name;
+	const char *word; /* the command of the protocol that it sends */
+	/* The arguments are the fields of this message, in its order; 0: they
+	 * may be any words. */
+	enum message_type request;
+	size_t args_min, args_max; /* how many arguments there may be */
+	const char *options; /* the letters of its own options */
+	enum kv_status (*run)(struct kv *, const struct bytes *args, size_t n);
+	const char *missing; /* what NOT FOUND means; NULL: print nothing */
+	const char *usage; /* its options and arguments */
+	const char *help;
 };
 
-/* Words of one request, at most: PUT b k v EX s. */
+struct kv {
+	struct kv_options options;
+	const struct kv_command *command; /* that runs; NULL: the prompt */
+	struct target target;
+	struct kv_conn conn;
+	struct output out;
+	struct buf value; /* that was read from standard input */
+};
+
+/* More words than any request of kv has.  PUT b k v EX s has six. */
 #define KV_WORDS_MAX 16
 
 struct kv_request {
@@ -36,39 +53,48 @@ struct kv_request {
 	size_t n;
 };
 
-/* Whatever the parent has left: first of all (common/startup.h). */
+/* Call this first.  It undoes what a parent may have left: closed standard
+ * streams, blocked or ignored signals. */
 void kv_start(void);
 void kv_init(struct kv *);
 void kv_clear(struct kv *);
 
 void kv_add(struct kv_request *, struct bytes word);
 void kv_add_text(struct kv_request *, const char *text);
+/* Adds a command of the protocol and its words. */
+void kv_add_command(struct kv_request *, const char *command,
+    const struct bytes *words, size_t n);
 
 /*
- * An argument as a word.  With -w, one that begins with a quote is quoted as
- * in the protocol; it is decoded in place.  Exits with KV_USAGE.
+ * Makes a word of an argument.  With -w an argument that begins with a double
+ * quote is a quoted word of the protocol, and is decoded in place.  Exits with
+ * KV_USAGE if it is not.
  */
 struct bytes kv_word(struct kv *, char *arg);
 
-/* Each of these exits when it fails: KV_UNREACHABLE, with a message. */
+/* What is wrong with a line that words_split() refused. */
+const char *kv_words_error(enum words_result);
 
-/* Connects, if that has not been done. */
+/* On failure each of these prints a message and exits with KV_UNREACHABLE. */
+
+/* Connects, if there is no connection yet. */
 void kv_connect(struct kv *);
 /* Sends a request. */
 void kv_ask(struct kv *, const struct kv_request *);
-/* The next line of the reply; true: data, false: the status. */
+/* Waits for the next line of the reply.  Returns true for data, false for
+ * the status. */
 bool kv_next(struct kv *, struct reply_line *);
-/* The words of a data line, from min to max of them. */
+/* Returns the words of a data line, of which there must be min to max. */
 const struct bytes *kv_words(struct kv *, size_t min, size_t max, size_t *n);
 
-/* The connection is of no use, as conn.error says. */
+/* Exits because the connection failed; conn.error is the reason. */
 __attribute__((noreturn)) void kv_lost(struct kv *);
-/* The server says something that is no answer. */
+/* Exits because what the server said is not an answer to the request. */
 __attribute__((noreturn)) void kv_nonsense(struct kv *);
 
 /*
- * Says on standard error what a status line means that is not OK, unless
- * the exit status says it all.  Returns the exit status.
+ * Prints what a status line other than OK means on standard error, unless the
+ * exit status says it all.  Returns the exit status.
  */
 enum kv_status kv_finish(struct kv *, const struct reply_line *);
 

@@ -1,10 +1,7 @@
 /*
- * list: replies of any length, printed as they come.
+ * list: replies of any length, printed while they come in.
  */
 
-#include <string.h>
-
-#include "kv/commands.h"
 #include "kv/json.h"
 #include "kv/list.h"
 
@@ -22,11 +19,8 @@ static void
 ask(struct kv *kv, const struct bytes *args, size_t n)
 {
 	struct kv_request request = { .n = 0 };
-	size_t i;
 
-	kv_add_text(&request, kv->command->word);
-	for (i = 0; i < n; i++)
-		kv_add(&request, args[i]);
+	kv_add_command(&request, kv->command->word, args, n);
 	add_option(kv, &request, "PREFIX", kv->options.prefix);
 	add_option(kv, &request, "AFTER", kv->options.after);
 	add_option(kv, &request, "LIMIT", kv->options.limit);
@@ -35,7 +29,8 @@ ask(struct kv *kv, const struct bytes *args, size_t n)
 
 typedef void print_line(struct kv *, const struct bytes *words);
 
-/* With -j, an array (or what the brackets say), an element a line. */
+/* With -j, prints an array or an object, as the brackets say, with each
+ * element on a line. */
 static enum kv_status
 run(struct kv *kv, size_t width, const char *brackets, print_line *print)
 {
@@ -117,7 +112,8 @@ enum kv_status
 list_pairs(struct kv *kv, const struct bytes *args, size_t n)
 {
 	ask(kv, args, n);
-	/* The names of STATS are plain, and can be the names of an object. */
+	/* STATS takes no bucket.  Its names are plain, so they can be the
+	 * member names of an object. */
 	if (n == 0)
 		return run(kv, 2, "{}", print_stat);
 	return run(kv, 2, "[]", print_entry);

@@ -1,5 +1,5 @@
 /*
- * Commands whose reply is a list: of names, or of pairs.
+ * Commands whose reply is a list of names or of pairs.
  */
 
 #ifndef KV_LIST_H
@@ -7,11 +7,11 @@
 
 #include "common/bytes.h"
 #include "kv/kv.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
-/* keys, buckets: a name a line. */
+/* keys and buckets: each line is a name. */
 enum kv_status list_names(struct kv *, const struct bytes *args, size_t n);
-/* entries, stats: two words a line. */
+/* entries and stats: each line has two words. */
 enum kv_status list_pairs(struct kv *, const struct bytes *args, size_t n);
 
 #endif

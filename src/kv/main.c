@@ -1,45 +1,54 @@
 /*
- * kv: the client.  One command, or a prompt.
+ * kv: the client.  It runs one command, or a prompt.
  *
- * Started a thousand times by a script, so nothing is linked or done here
- * that one command does not need; line editing is in kv-interactive.
+ * A script may start it thousands of times, so it links and does nothing that
+ * a single command does not need.  Line editing is in kv-interactive.
  */
 
 #include <err.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "kv/commands.h"
 #include "kv/interactive.h"
-#include "kv/kv.h"
+#include "kv/kv_commands.h"
 
+/* Returns how many words of argv the options are, argv[0] included. */
+static int
+parse_options(struct kv *kv, int argc, char *argv[])
+{
+	int taken = kv_options_parse(&kv->options, argc, argv);
+
+	if (taken == -1)
+		kv_commands_usage();
+	return taken;
+}
+
+/* argv[0] is the name of the command. */
 static enum kv_status
 run(struct kv *kv, int argc, char *argv[])
 {
-	struct bytes name = { argv[0], strlen(argv[0]) };
 	int taken;
 
-	kv->command = commands_find(name);
+	kv->command = kv_commands_find(bytes_from_text(argv[0]));
 	if (kv->command == NULL)
-		errx(KV_USAGE, "no command: %s; see kv help", argv[0]);
-	taken = options_parse(&kv->options, argc, argv);
-	if (commands_inform(kv))
+		errx(KV_USAGE, "not a command: %s; see kv help", argv[0]);
+	taken = parse_options(kv, argc, argv);
+	if (kv_commands_inform(kv))
 		return KV_DONE;
-	options_target(&kv->options, &kv->target);
-	return commands_run(kv, argv + taken, (size_t)(argc - taken));
+	kv_options_target(&kv->options, &kv->target);
+	return kv_commands_run(kv, argv + taken, (size_t)(argc - taken));
 }
 
-/* A person gets a prompt; what a program has to say is requests. */
+/* A person gets a prompt.  The input of a program is sent as it is. */
 static enum kv_status
 run_without_command(struct kv *kv, char *argv[])
 {
 	char raw[] = "raw";
 
 	if (kv->options.own[0] != '\0')
-		commands_usage();
+		kv_commands_usage();
 	if (isatty(STDIN_FILENO) != 1)
 		return run(kv, 1, (char *[]){ raw, NULL });
-	options_target(&kv->options, &kv->target);
+	kv_options_target(&kv->options, &kv->target);
 	return interactive_start(kv, argv);
 }
 
@@ -52,8 +61,8 @@ main(int argc, char *argv[])
 
 	kv_start();
 	kv_init(&kv);
-	taken = options_parse(&kv.options, argc, argv);
-	if (!commands_inform(&kv))
+	taken = parse_options(&kv, argc, argv);
+	if (!kv_commands_inform(&kv))
 		status = taken < argc ? run(&kv, argc - taken, argv + taken) :
 					run_without_command(&kv, argv);
 	kv_clear(&kv);

@@ -13,11 +13,11 @@
 #include "common/clock.h"
 #include "common/io.h"
 #include "kv/output.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 #include "proto/format.h"
 
-/* As much as a pipe takes. */
-#define OUTPUT_MUCH ((size_t)64 << 10)
+/* The capacity of a pipe on Linux. */
+#define FLUSH_SIZE ((size_t)64 << 10)
 
 void
 output_init(struct output *o)
@@ -46,7 +46,7 @@ output_check(void)
 void
 output_gone(void)
 {
-	/* As a write(2) would. */
+	/* What write(2) would do. */
 	(void)raise(SIGPIPE);
 	errno = EPIPE;
 	fail();
@@ -59,9 +59,10 @@ output_stdio(void)
 		fail();
 }
 
-/* It does not block: others who have it open may want that. */
+/* Another process that shares standard output has made it non-blocking, and
+ * may need that. */
 static void
-await_room(void)
+await_writable(void)
 {
 	struct pollfd pfd = { .fd = STDOUT_FILENO, .events = POLLOUT };
 
@@ -81,7 +82,7 @@ output_flush(struct output *o)
 		if (n >= 0)
 			buf_consume(&o->buf, (size_t)n);
 		else if (errno == EAGAIN)
-			await_room();
+			await_writable();
 		else if (errno != EINTR)
 			fail();
 	}
@@ -90,7 +91,7 @@ output_flush(struct output *o)
 void
 output_added(struct output *o)
 {
-	if (buf_size(&o->buf) >= OUTPUT_MUCH || buf_failed(&o->buf))
+	if (buf_size(&o->buf) >= FLUSH_SIZE || buf_failed(&o->buf))
 		output_flush(o);
 }
 
@@ -98,7 +99,7 @@ void
 output_line(struct output *o, const struct bytes *words, size_t n)
 {
 	format_line(&o->buf, words, n);
-	/* LF alone, as files have it. */
+	/* Lines of a file end in LF, not in CR LF. */
 	if (!buf_failed(&o->buf)) {
 		buf_truncate(&o->buf, buf_size(&o->buf) - 2);
 		buf_append_byte(&o->buf, '\n');

@@ -1,7 +1,7 @@
 /*
- * Standard output: gathered, and written in large pieces.  A reader that has
- * gone away ends kv as it ends other filters: by SIGPIPE, without a word.
- * Any other failure to write is the end, with a message and KV_FAILED.
+ * Standard output, collected and written in large pieces.  When nobody reads
+ * it any more, SIGPIPE ends kv without a message, like other filters.  After
+ * any other failure to write, kv prints a message and exits with KV_FAILED.
  */
 
 #ifndef KV_OUTPUT_H
@@ -13,27 +13,27 @@
 #include "common/bytes.h"
 
 struct output {
-	struct buf buf; /* to be appended to; then output_added */
-	bool terminal;
+	struct buf buf; /* append to it, then call output_added */
+	bool terminal; /* standard output is one */
 };
 
 void output_init(struct output *);
-/* Exits if nothing can be written there at all. */
+/* Exits if standard output is not open for writing. */
 void output_check(void);
-/* To poll(2) for: it has an event when nobody can read any more, and then
- * output_gone() is due. */
+/* A struct pollfd that has an event when nobody reads standard output any
+ * more.  Then call output_gone(). */
 #define OUTPUT_POLL                 \
 	{                           \
 		.fd = STDOUT_FILENO \
 	}
 __attribute__((noreturn)) void output_gone(void);
-/* Writes what stdio has. */
+/* Writes what is buffered in stdio. */
 void output_stdio(void);
-/* Writes what is there. */
+/* Writes all that is in `buf`. */
 void output_flush(struct output *);
-/* Writes when it has become much. */
+/* Writes `buf` if it is large. */
 void output_added(struct output *);
-/* Words, as the protocol writes them, and a newline. */
+/* Appends words, quoted as in the protocol, and a newline. */
 void output_line(struct output *, const struct bytes *words, size_t n);
 
 #endif

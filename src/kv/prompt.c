@@ -1,11 +1,12 @@
 /*
- * prompt: a person and a server.
+ * prompt: reads requests, sends them, and prints the replies.
  *
- * The connection is closed when something goes wrong, and opened again for
- * the next request.  Replies are waited for; events, and what else comes
- * unasked, are printed while the person thinks.  Ctrl-C ends neither kv nor,
- * at the prompt, the connection; during a reply, which may be a long one, it
- * ends the connection.
+ * When the connection fails it is closed, and the next request opens another.
+ * After each request kv waits for the reply.  Events, and whatever else the
+ * server sends without being asked, are printed while kv waits at the prompt.
+ *
+ * Ctrl-C does not end kv.  At the prompt it discards the line; during a reply
+ * it closes the connection, because the rest of the reply may be long.
  */
 
 #include <sys/signalfd.h>
@@ -13,7 +14,6 @@
 #include <err.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,12 +23,11 @@
 #include "kv/kv.h"
 #include "kv/prompt.h"
 #include "proto/command.h"
-#include "proto/words.h"
 
 struct prompt {
 	struct kv *kv;
-	struct buf words;
-	int signal_fd; /* SIGINT */
+	struct buf words; /* of the line that was read */
+	int signal_fd; /* signalfd(2) for SIGINT */
 };
 
 void
@@ -57,27 +56,28 @@ disconnect(struct prompt *p)
 {
 	output_flush(&p->kv->out);
 	warnx("%s", p->kv->conn.error);
-	conn_close(&p->kv->conn);
+	kv_conn_close(&p->kv->conn);
 }
 
-/* Prints what has come; the number of lines, or -1 when that was all. */
+/* Prints the lines that have come.  Returns how many, or -1 if the connection
+ * is closed now. */
 static int
 print_unasked(struct prompt *p)
 {
-	struct conn *c = &p->kv->conn;
-	enum conn_result result;
+	struct kv_conn *c = &p->kv->conn;
+	enum kv_conn_result result;
 	struct reply_line line;
 	int n = 0;
 
-	result = conn_receive_some(c);
-	while (result != CONN_LOST &&
-	    (result = conn_take(c, &line)) > CONN_AGAIN) {
-		/* Over the prompt. */
+	result = kv_conn_receive_some(c);
+	while (result != KV_CONN_LOST &&
+	    (result = kv_conn_take(c, &line)) > KV_CONN_AGAIN) {
+		/* The first line goes over the prompt. */
 		if (n++ == 0)
 			buf_append_text(&p->kv->out.buf, "\r");
 		print_line(p, &line);
 	}
-	if (result == CONN_LOST) {
+	if (result == KV_CONN_LOST) {
 		buf_append_text(&p->kv->out.buf, n == 0 ? "\n" : "");
 		disconnect(p);
 		return -1;
@@ -86,7 +86,7 @@ print_unasked(struct prompt *p)
 	return n;
 }
 
-/* Is there a SIGINT?  Then it is one no more. */
+/* Was there a SIGINT?  It is taken from the queue. */
 static bool
 take_interrupt(struct prompt *p)
 {
@@ -110,7 +110,7 @@ prompt_wait(struct prompt *p)
 			return PROMPT_INTERRUPTED;
 		if (pfds[1].fd != -1 && pfds[1].revents != 0 &&
 		    print_unasked(p) != 0)
-			return PROMPT_SAID;
+			return PROMPT_PRINTED;
 		if (pfds[0].revents != 0)
 			return PROMPT_INPUT;
 	}
@@ -121,74 +121,75 @@ connect_again(struct prompt *p)
 {
 	struct kv *kv = p->kv;
 
-	if (kv->conn.fd != -1 || conn_open(&kv->conn, &kv->target))
+	if (kv->conn.fd != -1 || kv_conn_open(&kv->conn, &kv->target))
 		return true;
 	warnx("cannot reach the server: %s", kv->conn.error);
 	return false;
 }
 
-/* The next line of a reply, which Ctrl-C gives up. */
-static enum conn_result
+/* Waits for the next line of a reply, until Ctrl-C. */
+static enum kv_conn_result
 next_line(struct prompt *p, struct reply_line *line)
 {
-	struct conn *c = &p->kv->conn;
+	struct kv_conn *c = &p->kv->conn;
 	struct pollfd pfds[2] = { { .fd = c->fd, .events = POLLIN },
 		{ .fd = p->signal_fd, .events = POLLIN } };
-	enum conn_result result;
+	enum kv_conn_result result;
 
-	while ((result = conn_take(c, line)) == CONN_AGAIN) {
+	while ((result = kv_conn_take(c, line)) == KV_CONN_AGAIN) {
 		if (io_poll(pfds, 2, clock_ms() + c->timeout_ms) == IO_AGAIN)
-			return conn_timed_out(c);
+			return kv_conn_timed_out(c);
 		if (pfds[1].revents != 0 && take_interrupt(p)) {
 			prompt_newline(p);
-			return conn_give_up(c,
+			return kv_conn_give_up(c,
 			    "interrupted; the connection is closed");
 		}
-		if ((result = conn_receive_some(c)) == CONN_LOST)
+		if ((result = kv_conn_receive_some(c)) == KV_CONN_LOST)
 			break;
 	}
 	return result;
 }
 
-/* Prints a reply, or only waits for its end. */
+/* Waits for a whole reply, and prints it if that is wanted. */
 static bool
 read_reply(struct prompt *p, bool print, struct reply_line *line)
 {
-	enum conn_result result;
+	enum kv_conn_result result;
 
 	for (;;) {
 		result = next_line(p, line);
-		if (result == CONN_LOST)
+		if (result == KV_CONN_LOST)
 			return false;
 		if (print)
 			print_line(p, line);
-		if (result == CONN_STATUS)
+		if (result == KV_CONN_STATUS)
 			return true;
 	}
 }
 
-/* Nothing else would tell the person what happens now. */
+/* The server does not answer a SUBSCRIBE that it grants. */
 static void
 say_watching(struct prompt *p)
 {
-	struct bytes words[2] = { { "UNSUBSCRIBE", strlen("UNSUBSCRIBE") },
+	struct bytes words[2] = { bytes_from_text("UNSUBSCRIBE"),
 		words_get(&p->words)[1] };
 
 	buf_append_text(&p->kv->out.buf,
-	    "Watching: changes are printed as they come.  To end it: ");
+	    "Watching: changes are printed as they happen.  To stop: ");
 	output_line(&p->kv->out, words, 2);
 }
 
 /*
- * SUBSCRIBE, if it is granted, is answered by nothing: the PING that was
- * sent after it tells.
+ * Reads what follows SUBSCRIBE and PING.  If SUBSCRIBE was granted, the first
+ * status line is the OK of PING; otherwise it is the refusal, and the answer
+ * to PING follows.
  */
 static bool
 read_subscribed(struct prompt *p, struct reply_line *line)
 {
 	struct reply_line pong;
 
-	if (next_line(p, line) == CONN_LOST)
+	if (next_line(p, line) == KV_CONN_LOST)
 		return false;
 	if (line->status == REPLY_OK && line->text.size == strlen("OK")) {
 		say_watching(p);
@@ -198,7 +199,7 @@ read_subscribed(struct prompt *p, struct reply_line *line)
 	return read_reply(p, false, &pong);
 }
 
-/* After UNKNOWN COMMAND: what would have been right. */
+/* Prints the usage of the command after UNKNOWN COMMAND. */
 static void
 explain(struct prompt *p)
 {
@@ -222,17 +223,17 @@ explain(struct prompt *p)
 static void
 ask(struct prompt *p)
 {
-	struct bytes ping = { "PING", strlen("PING") };
-	struct conn *c = &p->kv->conn;
+	struct bytes ping = bytes_from_text("PING");
+	struct kv_conn *c = &p->kv->conn;
 	struct reply_line line;
 	bool subscribe, ok;
 
 	subscribe = words_equal(words_get(&p->words)[0], "SUBSCRIBE") &&
 	    words_count(&p->words) == 2;
-	conn_request(c, words_get(&p->words), words_count(&p->words));
+	kv_conn_request(c, words_get(&p->words), words_count(&p->words));
 	if (subscribe)
-		conn_request(c, &ping, 1);
-	ok = conn_flush(c) &&
+		kv_conn_request(c, &ping, 1);
+	ok = kv_conn_flush(c) &&
 	    (subscribe ? read_subscribed(p, &line) :
 			 read_reply(p, true, &line));
 	if (!ok) {
@@ -241,13 +242,14 @@ ask(struct prompt *p)
 	}
 	if (line.status == REPLY_UNKNOWN_COMMAND)
 		explain(p);
-	/* COMMIT has more than one; what is late comes while we wait. */
-	while (conn_take(c, &line) > CONN_AGAIN)
+	/* COMMIT is answered by several replies.  Those that have not come yet
+	 * are printed at the prompt. */
+	while (kv_conn_take(c, &line) > KV_CONN_AGAIN)
 		print_line(p, &line);
 	output_flush(&p->kv->out);
 }
 
-/* Returns false when the person has had enough. */
+/* Carries out a line.  Returns false if it ends the prompt. */
 static bool
 take_line(struct prompt *p, struct buf *line)
 {
@@ -258,10 +260,7 @@ take_line(struct prompt *p, struct buf *line)
 	if (buf_failed(&p->words))
 		err(KV_FAILED, NULL);
 	if (result != WORDS_OK) {
-		warnx("%s",
-		    result == WORDS_UNBALANCED	   ? "unbalanced quotes" :
-			result == WORDS_BAD_ESCAPE ? "bad escape" :
-						     "too many words");
+		warnx("%s", kv_words_error(result));
 		return true;
 	}
 	if (words_count(&p->words) == 0)
@@ -282,8 +281,8 @@ prompt_run(struct kv *kv, prompt_read *read, void *state)
 	sigset_t set;
 
 	buf_init(&line);
-	/* Ctrl-C throws away what was typed, after it was seen to be there: one
-	 * who reads it must not wait. */
+	/* Ctrl-C makes the terminal discard what was typed.  If that happens
+	 * between poll(2) and read(2), read(2) would block. */
 	startup_terminal();
 	kv_connect(kv);
 	sigemptyset(&set);

@@ -1,6 +1,6 @@
 /*
- * The prompt: what a person types goes to the server as it is, what the
- * server says is printed as it is.  How lines are read is the caller's.
+ * The prompt: what is typed goes to the server as it is, and what the server
+ * says is printed as it is.  The caller provides a function that reads lines.
  */
 
 #ifndef KV_PROMPT_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "common/buf.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 struct kv;
 struct prompt;
@@ -17,27 +17,27 @@ struct prompt;
 #define PROMPT_TEXT "kv> "
 
 /*
- * Appends a line, without its end, to an empty buffer; false: there are no
- * more.  Shows the prompt, and waits with prompt_wait only.
+ * Shows the prompt and appends a line, without its end, to an empty buffer.
+ * Returns false at the end of the input.  It must use prompt_wait() for each
+ * wait.
  */
 typedef bool prompt_read(struct prompt *, void *state, struct buf *line);
 
 enum kv_status prompt_run(struct kv *, prompt_read *, void *state);
 
-/* For a reader that does not do it by itself: show the prompt; begin a line
- * below one that was given up. */
+/* For such a function: show the prompt, or begin a new line. */
 void prompt_show(struct prompt *);
 void prompt_newline(struct prompt *);
 
 enum prompt_wake {
 	PROMPT_INPUT, /* standard input can be read */
-	PROMPT_SAID, /* the server said something, and it was printed */
-	PROMPT_INTERRUPTED, /* Ctrl-C: the line is to be forgotten */
+	PROMPT_PRINTED, /* what the server said was printed over the prompt */
+	PROMPT_INTERRUPTED, /* by Ctrl-C: discard the line */
 };
 
 /*
- * Waits for standard input, and prints what a subscription brings.  SIGINT is
- * blocked, and told here.
+ * Waits for standard input, and meanwhile prints the events of subscriptions.
+ * SIGINT is blocked, and noticed only here and while a reply is awaited.
  */
 enum prompt_wake prompt_wait(struct prompt *);
 

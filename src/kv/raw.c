@@ -1,5 +1,5 @@
 /*
- * raw: what nc(1) does, and an exit status.
+ * raw: sends and prints like nc(1), but with an exit status.
  */
 
 #include <err.h>
@@ -12,19 +12,19 @@
 #include "kv/kv.h"
 #include "kv/raw.h"
 
-/* Read ahead of what the server takes. */
+/* Bytes of input that may wait until the server takes them. */
 #define RAW_AHEAD ((size_t)64 << 10)
 
 struct raw {
 	struct kv *kv;
-	bool done; /* all has been sent */
 	bool end; /* of the input */
-	bool asked; /* something was sent */
-	bool answered; /* something came */
+	bool done; /* all of the input is sent */
+	bool asked; /* a reply is due */
+	bool answered; /* a line has come */
 	enum kv_status status;
 };
 
-/* One read(2) of standard input. */
+/* Reads once from standard input. */
 static void
 read_input(struct raw *r)
 {
@@ -36,7 +36,7 @@ read_input(struct raw *r)
 	n = read(STDIN_FILENO, to, RAW_AHEAD);
 	if (n > 0) {
 		buf_commit(&r->kv->conn.out, (size_t)n);
-		/* Empty lines are not answered. */
+		/* A blank line is not a request. */
 		while (n > 0 && !r->asked)
 			r->asked = to[--n] > ' ';
 	} else if (n == 0)
@@ -49,27 +49,28 @@ static void
 print_lines(struct raw *r)
 {
 	struct output *out = &r->kv->out;
-	enum conn_result result;
+	enum kv_conn_result result;
 	struct reply_line line;
 
-	while ((result = conn_take(&r->kv->conn, &line)) > CONN_AGAIN) {
+	while ((result = kv_conn_take(&r->kv->conn, &line)) > KV_CONN_AGAIN) {
 		buf_append(&out->buf, line.text.data, line.text.size);
 		buf_append_byte(&out->buf, '\n');
 		output_added(out);
 		r->answered = true;
-		if (result == CONN_STATUS)
-			r->status = status_worse(r->status, status_of(&line));
+		if (result == KV_CONN_STATUS)
+			r->status =
+			    kv_status_worse(r->status, kv_status_of(&line));
 	}
 	output_flush(out);
-	if (result == CONN_LOST)
+	if (result == KV_CONN_LOST)
 		kv_lost(r->kv);
 }
 
-/* Waits, and does what can be done. */
-static enum conn_result
+/* Waits until something can be read or written, and does that. */
+static enum kv_conn_result
 turn(struct raw *r)
 {
-	struct conn *c = &r->kv->conn;
+	struct kv_conn *c = &r->kv->conn;
 	struct pollfd pfds[3] = { { .fd = c->fd, .events = POLLIN },
 		{ .fd = -1, .events = POLLIN }, OUTPUT_POLL };
 	int64_t deadline_ms = CLOCK_NEVER;
@@ -78,36 +79,36 @@ turn(struct raw *r)
 		pfds[0].events |= POLLOUT;
 	if (!r->end && buf_size(&c->out) < RAW_AHEAD)
 		pfds[1].fd = STDIN_FILENO;
-	/* Nobody knows how long standard input takes. */
+	/* There is no deadline for standard input. */
 	if (r->done || buf_size(&c->out) > 0)
 		deadline_ms = clock_ms() + c->timeout_ms;
 	if (io_poll(pfds, 3, deadline_ms) == IO_AGAIN)
-		return conn_timed_out(c);
+		return kv_conn_timed_out(c);
 	if (pfds[1].revents != 0)
 		read_input(r);
-	if ((pfds[0].revents & POLLOUT) && conn_send_some(c) == CONN_LOST)
-		return CONN_LOST;
+	if ((pfds[0].revents & POLLOUT) && kv_conn_send_some(c) == KV_CONN_LOST)
+		return KV_CONN_LOST;
 	if (r->end && !r->done && buf_size(&c->out) == 0) {
-		conn_half_close(c);
+		kv_conn_half_close(c);
 		r->done = true;
 	}
 	if (pfds[2].revents != 0)
 		output_gone();
 	if (pfds[0].revents & (POLLIN | POLLHUP | POLLERR))
-		return conn_receive_some(c);
-	return CONN_AGAIN;
+		return kv_conn_receive_some(c);
+	return KV_CONN_AGAIN;
 }
 
 enum kv_status
 raw_run(struct kv *kv, const struct bytes *args, size_t n)
 {
 	struct raw r = { .kv = kv, .end = n > 0, .asked = n > 0 };
-	struct conn *c = &kv->conn;
+	struct kv_conn *c = &kv->conn;
 
 	kv_connect(kv);
 	if (n > 0)
-		conn_request(c, args, n);
-	while (turn(&r) == CONN_AGAIN)
+		kv_conn_request(c, args, n);
+	while (turn(&r) == KV_CONN_AGAIN)
 		print_lines(&r);
 	if (!c->ended || c->cut || buf_size(&c->out) > 0 ||
 	    reply_is_partial(&c->in) || (r.asked && !r.answered))

@@ -1,5 +1,5 @@
 /*
- * recall: libedit's history, and its file.
+ * recall: the history of libedit, and its file.
  */
 
 #include <err.h>
@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "kv/recall.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 #define LINES 1000
-/* The file is made shorter when it has more. */
+/* A file with more lines is cut down to LINES. */
 #define FILE_LINES 2000
 
-/* KV_HISTORY, or ~/.kv_history; empty: none. */
+/* The path of the file; NULL: there is none.  An empty KV_HISTORY means so. */
 static char *
 find_path(void)
 {
@@ -42,11 +42,12 @@ new_history(int lines)
 	HistEvent event;
 
 	if (h == NULL || history(h, &event, H_SETSIZE, lines) == -1)
-		errx(KV_FAILED, "no line editing");
+		errx(KV_FAILED, "cannot set up line editing");
 	return h;
 }
 
-/* Replaces the file, and never by less than a whole one. */
+/* Writes a shorter file and renames it, so that nothing is lost if that
+ * fails. */
 static void
 shorten(struct recall *r)
 {
@@ -76,7 +77,7 @@ recall_open(struct recall *r)
 		shorten(r);
 }
 
-/* One line to the file's end. */
+/* Appends a line to the file. */
 static bool
 append(const char *path, const char *line)
 {
@@ -86,7 +87,8 @@ append(const char *path, const char *line)
 	HistEvent event;
 	bool good;
 
-	/* At the start of the file libedit writes what it begins with. */
+	/* libedit writes the header of a history file if it is at the start of
+	 * the file. */
 	good = file != NULL && fseek(file, 0, SEEK_END) == 0 &&
 	    history(one, &event, H_ENTER, line) != -1 &&
 	    history(one, &event, H_SAVE_FP, file) != -1;
@@ -108,7 +110,7 @@ recall_add(struct recall *r, const char *line)
 	(void)history(r->history, &event, H_ENTER, line);
 	if (r->path == NULL || append(r->path, line))
 		return;
-	warn("%s: lines are not kept", r->path);
+	warn("%s: the history is not saved any more", r->path);
 	free(r->path);
 	r->path = NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * The lines that were typed at the prompt, in a file as well: each is there
- * as soon as it is typed, and several prompts can add to one file.
+ * The history: lines that were typed at the prompt.  Each is also appended to
+ * a file as soon as it is typed, so that several prompts can share the file.
  */
 
 #ifndef KV_RECALL_H
@@ -10,13 +10,13 @@
 
 struct recall {
 	History *history; /* for EL_HIST */
-	char *path; /* of the file; NULL: none */
+	char *path; /* of the file; NULL: there is none */
 };
 
-/* Loads the lines of the file: KV_HISTORY, or ~/.kv_history. */
+/* Loads the file that KV_HISTORY names, or else ~/.kv_history. */
 void recall_open(struct recall *);
 void recall_close(struct recall *);
-/* A line, with its newline. */
+/* Adds a line, which ends in a newline. */
 void recall_add(struct recall *, const char *line);
 
 #endif

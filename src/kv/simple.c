@@ -1,10 +1,7 @@
 /*
- * simple: one request, one short reply.
+ * simple: one request and one short reply.
  */
 
-#include <string.h>
-
-#include "kv/commands.h"
 #include "kv/json.h"
 #include "kv/kv.h"
 #include "kv/simple.h"
@@ -13,11 +10,8 @@ static void
 ask(struct kv *kv, const struct bytes *args, size_t n)
 {
 	struct kv_request request = { .n = 0 };
-	size_t i;
 
-	kv_add_text(&request, kv->command->word);
-	for (i = 0; i < n; i++)
-		kv_add(&request, args[i]);
+	kv_add_command(&request, kv->command->word, args, n);
 	if (kv->options.seconds != NULL) {
 		kv_add_text(&request, "EX");
 		kv_add_text(&request, kv->options.seconds);
@@ -38,7 +32,8 @@ simple_run(struct kv *kv, const struct bytes *args, size_t n)
 
 typedef void print_word(struct kv *, struct bytes word);
 
-/* The reply to GET and to those like it: an empty line is no word. */
+/* Reads a reply with one line, in which an empty line means that there is
+ * nothing, as for GET. */
 static enum kv_status
 run_word(struct kv *kv, const struct bytes *args, size_t n, print_word *print)
 {
@@ -55,7 +50,7 @@ run_word(struct kv *kv, const struct bytes *args, size_t n, print_word *print)
 	words = kv_words(kv, 0, 1, &n_words);
 	if (n_words == 1)
 		print(kv, words[0]);
-	/* Nothing is printed of a reply that does not end. */
+	/* Print nothing before the reply is complete. */
 	if (kv_next(kv, &line))
 		kv_nonsense(kv);
 	if (line.status != REPLY_OK)

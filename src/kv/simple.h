@@ -1,20 +1,20 @@
 /*
- * Commands of one request whose reply has at most one word.
+ * Commands that are one request and whose reply has at most one word.
  */
 
 #ifndef KV_SIMPLE_H
 #define KV_SIMPLE_H
 
 #include "common/bytes.h"
-#include "kv/status.h"
+#include "kv/kv_status.h"
 
 struct kv;
 
-/* Nothing is printed. */
+/* Prints nothing. */
 enum kv_status simple_run(struct kv *, const struct bytes *args, size_t n);
-/* A value; none is KV_NOT_FOUND. */
+/* Prints a value.  KV_NOT_FOUND: there is none. */
 enum kv_status simple_get(struct kv *, const struct bytes *args, size_t n);
-/* A number, and a newline; none is KV_NOT_FOUND. */
+/* Prints a number and a newline.  KV_NOT_FOUND: there is none. */
 enum kv_status simple_number(struct kv *, const struct bytes *args, size_t n);
 
 #endif

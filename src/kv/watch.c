@@ -1,10 +1,10 @@
 /*
- * watch: a subscription that outlives its connections.
+ * watch: a subscription that is renewed when its connection is lost.
  *
- * SUBSCRIBE is answered by nothing when it is granted, so a PING follows:
- * its OK says that the subscription stands.  Another PING goes out whenever
- * nothing has come for as long as an answer may take, so that a server that
- * is gone without a word is found out.
+ * The server does not answer a SUBSCRIBE that it grants, so a PING follows:
+ * its OK means that the subscription has begun.  Another PING is sent when
+ * nothing has come for the time that an answer may take, to find out if the
+ * server has gone without closing the connection.
  */
 
 #include <err.h>
@@ -13,7 +13,6 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "kv/commands.h"
 #include "kv/json.h"
 #include "kv/kv.h"
 #include "kv/watch.h"
@@ -22,22 +21,23 @@
 #define RETRY_MAX_MS 5000
 
 enum watch_next {
-	WATCH_ON,
-	WATCH_RETRY, /* on another connection */
-	WATCH_OVER, /* `status` says how */
+	WATCH_ON, /* go on */
+	WATCH_RETRY, /* go on with another connection */
+	WATCH_OVER, /* exit with `status` */
 };
 
 struct watch {
 	struct kv *kv;
 	struct bytes bucket;
-	bool was_on; /* a subscription stood, now or before */
-	bool on; /* one stands */
-	bool pinged; /* an answer is due */
-	int retry_ms;
+	bool on; /* there is a subscription */
+	bool was_on; /* there is one, or there was one before */
+	bool pinged; /* the answer to a PING is due */
+	int retry_ms; /* the wait before the next connection */
 	enum kv_status status;
 };
 
-/* Waits for one or two; nobody may be left to read what is printed. */
+/* Waits for the descriptor, and ends kv if nobody reads its output any more.
+ * fd -1: only waits. */
 static int
 wait_for(int fd, int64_t deadline_ms)
 {
@@ -115,13 +115,13 @@ take_event(struct watch *w)
 	return over(w, KV_NOT_FOUND);
 }
 
-/* The answer to SUBSCRIBE, if it was refused, or to PING. */
+/* Takes a status line: the answer to PING, or a refusal of SUBSCRIBE. */
 static enum watch_next
 take_status(struct watch *w, const struct reply_line *line)
 {
-	enum kv_status status = status_of(line);
+	enum kv_status status = kv_status_of(line);
 
-	if (status_is_farewell(line) ||
+	if (kv_status_is_farewell(line) ||
 	    (!w->on && status == KV_UNREACHABLE && w->was_on)) {
 		warnx("%.*s", (int)line->text.size,
 		    (const char *)line->text.data);
@@ -144,24 +144,25 @@ lost(struct watch *w)
 {
 	if (!w->was_on)
 		kv_lost(w->kv);
-	warnx("%s; trying again", w->kv->conn.error);
+	warnx("%s; connecting again", w->kv->conn.error);
 	return WATCH_RETRY;
 }
 
-/* All lines that have come. */
+/* Takes all lines that have come. */
 static enum watch_next
 take_lines(struct watch *w)
 {
-	struct conn *c = &w->kv->conn;
+	struct kv_conn *c = &w->kv->conn;
 	enum watch_next next = WATCH_ON;
-	enum conn_result result = CONN_DATA;
+	enum kv_conn_result result = KV_CONN_DATA;
 	struct reply_line line;
 
-	while (next == WATCH_ON && (result = conn_take(c, &line)) > CONN_AGAIN)
-		next =
-		    result == CONN_DATA ? take_event(w) : take_status(w, &line);
+	while (next == WATCH_ON &&
+	    (result = kv_conn_take(c, &line)) > KV_CONN_AGAIN)
+		next = result == KV_CONN_DATA ? take_event(w) :
+						take_status(w, &line);
 	output_flush(&w->kv->out);
-	return result == CONN_LOST ? lost(w) : next;
+	return result == KV_CONN_LOST ? lost(w) : next;
 }
 
 static void
@@ -170,40 +171,40 @@ ping(struct watch *w)
 	struct kv_request request = { .n = 0 };
 
 	kv_add_text(&request, "PING");
-	conn_request(&w->kv->conn, request.words, request.n);
+	kv_conn_request(&w->kv->conn, request.words, request.n);
 	w->pinged = true;
 }
 
-/* Waits for something to come. */
+/* Waits until something comes, and receives it. */
 static enum watch_next
 receive(struct watch *w)
 {
-	struct conn *c = &w->kv->conn;
+	struct kv_conn *c = &w->kv->conn;
 
 	if (wait_for(c->fd, clock_ms() + c->timeout_ms) == IO_AGAIN) {
 		if (w->pinged) {
-			(void)conn_timed_out(c);
+			(void)kv_conn_timed_out(c);
 			return lost(w);
 		}
 		ping(w);
-		return conn_flush(c) ? WATCH_ON : lost(w);
+		return kv_conn_flush(c) ? WATCH_ON : lost(w);
 	}
-	return conn_receive_some(c) == CONN_LOST ? lost(w) : WATCH_ON;
+	return kv_conn_receive_some(c) == KV_CONN_LOST ? lost(w) : WATCH_ON;
 }
 
 static enum watch_next
 run_connection(struct watch *w)
 {
-	struct conn *c = &w->kv->conn;
+	struct kv_conn *c = &w->kv->conn;
 	struct kv_request request = { .n = 0 };
 	enum watch_next next;
 
 	w->on = false;
 	kv_add_text(&request, "SUBSCRIBE");
 	kv_add(&request, w->bucket);
-	conn_request(c, request.words, request.n);
+	kv_conn_request(c, request.words, request.n);
 	ping(w);
-	next = conn_flush(c) ? WATCH_ON : lost(w);
+	next = kv_conn_flush(c) ? WATCH_ON : lost(w);
 	while (next == WATCH_ON)
 		if ((next = receive(w)) == WATCH_ON)
 			next = take_lines(w);
@@ -223,10 +224,10 @@ watch_run(struct kv *kv, const struct bytes *args, size_t n)
 	for (;;) {
 		if (kv->conn.fd != -1 && run_connection(&w) == WATCH_OVER)
 			return w.status;
-		conn_close(&kv->conn);
+		kv_conn_close(&kv->conn);
 		(void)wait_for(-1, clock_ms() + w.retry_ms);
 		if (w.retry_ms < RETRY_MAX_MS)
 			w.retry_ms *= 2;
-		(void)conn_open(&kv->conn, &kv->target);
+		(void)kv_conn_open(&kv->conn, &kv->target);
 	}
 }

@@ -1,8 +1,8 @@
 /*
- * bench: threads through phases.  Runs in kvbench.
+ * bench: leads the threads through the phases.  Runs in kvbench.
  *
- * The main thread only waits: for the others, for a signal to stop early,
- * and once a second to show how far they are.
+ * The main thread waits for the other threads or for a signal that ends the
+ * run early.  Once a second it shows how far the run is.
  */
 
 #include <sys/eventfd.h>
@@ -20,14 +20,18 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/progress.h"
 #include "kvbench/bench.h"
-#include "kvbench/load.h"
+#include "kvbench/bench_load.h"
 #include "kvbench/probe.h"
-#include "kvbench/progress.h"
 
-/* To fill, so many at once: a durable server commits them together. */
+/* Requests under way on each connection in the fill phase.  A durable server
+ * can commit many together. */
 #define FILL_DEPTH 128
-#define PROGRESS_MS 1000
+/* How often the main thread wakes.  The interval of the progress line is a bit
+ * shorter, so that a new text is due each time. */
+#define WAKE_MS 1000
+#define RATE_INTERVAL_MS 900
 #define NS_PER_S 1e9
 
 enum {
@@ -47,36 +51,36 @@ struct bench;
 
 struct thread {
 	struct bench *bench;
-	struct load load;
+	struct bench_load load;
 	struct phase phases[PHASE_COUNT];
 	struct tally fill, run;
 	pthread_t id;
 };
 
 struct bench {
-	const struct options *options;
+	const struct bench_options *options;
 	struct workload workload;
-	struct target target;
-	struct load_shared shared;
+	struct server server;
+	struct bench_load_shared shared;
 	struct thread *threads;
-	size_t n_threads; /* started */
-	bool has[PHASE_COUNT];
+	size_t n_threads; /* that are initialised */
+	bool has[PHASE_COUNT]; /* is there such a phase? */
 	pthread_barrier_t barrier;
-	atomic_int phase; /* under way, for progress */
-	int done_fd; /* counts the threads that are done */
+	atomic_int phase; /* the current one, for the progress line */
+	int done_fd; /* eventfd(2): counts the threads that have ended */
 };
 
-/* Of `total`, the share of the i-th of n. */
+/* The share of the i-th of n threads in `total`. */
 static uint64_t
 share(uint64_t total, size_t i, size_t n)
 {
-	if (total == LOAD_UNLIMITED)
+	if (total == BENCH_LOAD_UNLIMITED)
 		return total;
 	return total / n + (i < total % n);
 }
 
 static void
-plan_rate(const struct options *o, size_t i, struct phase *p)
+plan_rate(const struct bench_options *o, size_t i, struct phase *p)
 {
 	double requests;
 
@@ -92,9 +96,9 @@ plan_rate(const struct options *o, size_t i, struct phase *p)
 		p->limit = (uint64_t)requests;
 }
 
-/* The i-th thread's part of each phase. */
+/* Plans the part of the i-th thread in each phase. */
 static void
-plan(const struct options *o, size_t i, struct phase phases[PHASE_COUNT])
+plan(const struct bench_options *o, size_t i, struct phase phases[PHASE_COUNT])
 {
 	struct phase *p;
 
@@ -110,7 +114,7 @@ plan(const struct options *o, size_t i, struct phase phases[PHASE_COUNT])
 	p->churn = o->churn;
 
 	phases[PHASE_WARM_UP] = *p;
-	phases[PHASE_WARM_UP].limit = LOAD_UNLIMITED;
+	phases[PHASE_WARM_UP].limit = BENCH_LOAD_UNLIMITED;
 	phases[PHASE_WARM_UP].duration_ns = (int64_t)(o->warm_up_s * NS_PER_S);
 	if (o->rate > 0) {
 		plan_rate(o, i, &phases[PHASE_WARM_UP]);
@@ -128,16 +132,17 @@ run_thread(void *arg)
 	int i;
 
 	if (b->has[PHASE_FILL] || !b->options->churn)
-		good = load_connect(&t->load) == 0;
+		good = bench_load_connect(&t->load) == 0;
 	for (i = 0; i < PHASE_COUNT; i++) {
 		if (!b->has[i])
 			continue;
-		/* Together, those who have failed too. */
+		/* All threads begin a phase together.  One that has failed
+		 * must come here, too, or the others would wait for ever. */
 		(void)pthread_barrier_wait(&b->barrier);
 		atomic_store(&b->phase, i);
 		if (!good)
 			continue;
-		good = load_run(&t->load, &t->phases[i]) == 0;
+		good = bench_load_run(&t->load, &t->phases[i]) == 0;
 		if (i == PHASE_FILL)
 			t->fill = t->load.tally;
 		else if (i == PHASE_RUN)
@@ -151,14 +156,14 @@ run_thread(void *arg)
 static int
 start_thread(struct bench *b, size_t i)
 {
-	const struct options *o = b->options;
+	const struct bench_options *o = b->options;
 	struct thread *t = &b->threads[i];
 	size_t depth = o->fill && o->depth < FILL_DEPTH ? FILL_DEPTH : o->depth;
 
 	t->bench = b;
 	plan(o, i, t->phases);
-	if (load_init(&t->load, &b->shared, share(o->clients, i, o->threads),
-		depth) == -1) {
+	if (bench_load_init(&t->load, &b->shared,
+		share(o->clients, i, o->threads), depth) == -1) {
 		warnx("%s", t->load.error);
 		return t->load.status;
 	}
@@ -183,14 +188,14 @@ start_threads(struct bench *b)
 	}
 	for (; b->n_threads < n; b->n_threads++)
 		if ((status = start_thread(b, b->n_threads)) != EX_OK) {
-			/* So that it is cleared. */
+			/* It is cleared with the others. */
 			b->n_threads++;
 			return status;
 		}
 	for (n = 0; n < b->n_threads; n++) {
 		error = pthread_create(&b->threads[n].id, NULL, run_thread,
 		    &b->threads[n]);
-		/* The others wait for this one already. */
+		/* Those that run wait for this one at the barrier. */
 		if (error != 0)
 			errx(EX_OSERR, "thread: %s", strerror(error));
 	}
@@ -208,38 +213,72 @@ count_done(const struct bench *b)
 	return done;
 }
 
-/* Until all threads are done; a signal stops them. */
+/* The progress line: the requests of a phase, and how many were answered a
+ * second since the line was shown last. */
+struct rate {
+	struct progress progress;
+	int phase;
+	uint64_t done; /* requests, then */
+	int64_t begin_ns; /* of the phase */
+	int64_t last_ns; /* when the line was shown last */
+};
+
+static void
+show_rate(const struct bench *b, struct rate *r)
+{
+	int64_t now_ns = bench_load_clock_ns();
+	uint64_t done = count_done(b);
+	int phase = atomic_load(&b->phase);
+
+	if (phase != r->phase || done < r->done) {
+		r->phase = phase;
+		r->begin_ns = now_ns;
+	} else if (!progress_is_due(&r->progress))
+		return;
+	else
+		progress_show(&r->progress,
+		    "%s: %.0f s, %llu requests, %.0f a second",
+		    phase_names[phase],
+		    (double)(now_ns - r->begin_ns) / NS_PER_S,
+		    (unsigned long long)done,
+		    (double)(done - r->done) * NS_PER_S /
+			(double)(now_ns - r->last_ns));
+	r->last_ns = now_ns;
+	r->done = done;
+}
+
+/* Waits until all threads have ended.  A signal makes them stop. */
 static void
 await_threads(struct bench *b, int signal_fd)
 {
 	struct pollfd pfds[] = { { .fd = b->done_fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN } };
-	struct progress progress;
+	struct rate rate = { .phase = -1 };
 	uint64_t n, done = 0;
 	size_t i;
 
-	progress_init(&progress, !b->options->quiet);
+	progress_init(&rate.progress, !b->options->quiet, RATE_INTERVAL_MS);
 	while (done < b->n_threads) {
-		if (poll(pfds, 2, PROGRESS_MS) == -1 && errno != EINTR)
+		if (poll(pfds, 2, WAKE_MS) == -1 && errno != EINTR)
 			err(EX_OSERR, "poll");
 		if (pfds[0].revents != 0 &&
 		    read(b->done_fd, &n, sizeof(n)) == (ssize_t)sizeof(n))
 			done += n;
 		if (pfds[1].revents != 0) {
 			atomic_store(&b->shared.stop, true);
-			/* The signal stays pending: looking at it once more
-			 * tells nothing. */
+			/* The signal stays pending, so the descriptor would
+			 * stay readable. */
 			pfds[1].fd = -1;
 		}
-		progress_show(&progress, phase_names[atomic_load(&b->phase)],
-		    count_done(b), load_clock_ns());
+		show_rate(b, &rate);
 	}
-	progress_end(&progress);
+	progress_clear(&rate.progress);
 	for (i = 0; i < b->n_threads; i++)
 		(void)pthread_join(b->threads[i].id, NULL);
 }
 
-/* The worst status of any thread, which says why. */
+/* Adds the results up.  Returns the status of the first thread that failed,
+ * after its message. */
 static int
 sum_up(const struct bench *b, struct bench_result *result)
 {
@@ -259,7 +298,8 @@ sum_up(const struct bench *b, struct bench_result *result)
 	return status;
 }
 
-/* SIGINT and SIGTERM end the run early; its figures are printed. */
+/* SIGINT and SIGTERM end the run early, and its figures are printed.  Returns
+ * a signalfd(2), or -1. */
 static int
 take_signals(void)
 {
@@ -273,7 +313,7 @@ take_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC);
 }
 
-/* A client is a descriptor. */
+/* Each client needs a descriptor. */
 static void
 raise_limit(void)
 {
@@ -286,23 +326,15 @@ raise_limit(void)
 }
 
 static int
-set_target(struct bench *b)
+find_server(struct bench *b)
 {
-	const struct options *o = b->options;
-	const char *error;
+	char error[RESOLVE_ERROR_SIZE];
 
-	if (o->path != NULL) {
-		if ((error = target_set_path(&b->target, o->path)) != NULL) {
-			warnx("%s: %s", o->path, error);
-			return EX_USAGE;
-		}
+	if (server_find(&b->server, &b->options->target, b->options->timeout_ms,
+		error) == 0)
 		return EX_OK;
-	}
-	if ((error = target_set_host(&b->target, o->host, o->port)) != NULL) {
-		warnx("%s port %s: %s", o->host, o->port, error);
-		return EX_NOHOST;
-	}
-	return EX_OK;
+	warnx("%s", error);
+	return EX_NOHOST;
 }
 
 static int
@@ -311,10 +343,10 @@ run(struct bench *b, struct bench_result *result)
 	char error[512];
 	int signal_fd, status;
 
-	status = probe_run(&b->workload, &b->target, b->options->timeout_ms,
+	status = probe_run(&b->workload, &b->server, b->options->timeout_ms,
 	    error, sizeof(error));
 	if (status != EX_OK) {
-		warnx("%s: %s", b->target.text, error);
+		warnx("%s: %s", b->server.text, error);
 		return status;
 	}
 	signal_fd = take_signals();
@@ -332,7 +364,7 @@ run(struct bench *b, struct bench_result *result)
 }
 
 static void
-prepare(struct bench *b, const struct options *o)
+prepare(struct bench *b, const struct bench_options *o)
 {
 	b->options = o;
 	b->workload.protocol = o->protocol;
@@ -341,7 +373,7 @@ prepare(struct bench *b, const struct options *o)
 	if (values_init(&b->workload.values, o->size_min, o->size_max) == -1)
 		errx(EX_OSERR, "out of memory");
 	b->shared.workload = &b->workload;
-	b->shared.target = &b->target;
+	b->shared.server = &b->server;
 	b->shared.timeout_ms = o->timeout_ms;
 	b->shared.must_exist = o->fill && !mix_has(&o->mix, OP_DELETE);
 	b->has[PHASE_FILL] = o->fill;
@@ -350,7 +382,7 @@ prepare(struct bench *b, const struct options *o)
 }
 
 int
-bench_run(const struct options *o, struct bench_result *result)
+bench_run(const struct bench_options *o, struct bench_result *result)
 {
 	struct bench b = { 0 };
 	size_t i;
@@ -359,14 +391,14 @@ bench_run(const struct options *o, struct bench_result *result)
 	memset(result, 0, sizeof(*result));
 	raise_limit();
 	prepare(&b, o);
-	status = set_target(&b);
+	status = find_server(&b);
 	if (status == EX_OK) {
-		(void)strlcpy(result->target, b.target.text,
-		    sizeof(result->target));
+		(void)strlcpy(result->server, b.server.text,
+		    sizeof(result->server));
 		status = run(&b, result);
 	}
 	for (i = 0; i < b.n_threads; i++)
-		load_clear(&b.threads[i].load);
+		bench_load_clear(&b.threads[i].load);
 	free(b.threads);
 	values_clear(&b.workload.values);
 	return status;

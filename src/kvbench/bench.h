@@ -1,19 +1,21 @@
 /*
- * A whole run: threads, phases, and what came of them.
+ * A whole run: its threads, its phases, and their results.
  */
 
 #ifndef KVBENCH_BENCH_H
 #define KVBENCH_BENCH_H
 
-#include "kvbench/options.h"
+#include "common/target.h"
+#include "kvbench/bench_options.h"
 #include "kvbench/tally.h"
 
 struct bench_result {
-	char target[320];
+	char server[TARGET_TEXT_SIZE];
 	struct tally fill, run;
 };
 
-/* Returns an exit status of sysexits.h; says on stderr what is wrong. */
-int bench_run(const struct options *, struct bench_result *);
+/* Returns an exit status of sysexits.h.  If it is not EX_OK, one line on
+ * standard error has said why. */
+int bench_run(const struct bench_options *, struct bench_result *);
 
 #endif

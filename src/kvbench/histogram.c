@@ -1,12 +1,13 @@
 /*
- * histogram: counts of times, finer for short ones.  Runs in kvbench.
+ * histogram: counts times in slots that are narrower for short times.  Runs in
+ * kvbench.
  */
 
 #include <stddef.h>
 
 #include "kvbench/histogram.h"
 
-/* So many low bits of this value do not matter. */
+/* How many low bits of this time are ignored. */
 static unsigned int
 slot_shift(uint64_t ns)
 {
@@ -27,7 +28,7 @@ slot_of(uint64_t ns)
 	return shift * HISTOGRAM_PARTS + (size_t)(ns >> shift);
 }
 
-/* The longest time that is counted here. */
+/* The longest time that is counted in this slot. */
 static uint64_t
 slot_end(size_t slot)
 {
@@ -70,7 +71,7 @@ histogram_quantile(const struct histogram *h, unsigned int per_mille)
 
 	if (h->count == 0)
 		return 0;
-	/* Rounded up, in steps that cannot overflow. */
+	/* count * per_mille / 1000, rounded up, without an overflow. */
 	rank = h->count / 1000 * per_mille +
 	    (h->count % 1000 * per_mille + 999) / 1000;
 	if (rank == 0)

@@ -1,24 +1,25 @@
 /*
- * keys: distributions over a key space.  Runs in kvbench.
+ * keys: distributions over a range of keys.  Runs in kvbench.
  *
- * Zipf by rejection-inversion: W. Hörmann, G. Derflinger, "Rejection-
- * inversion to generate variates from monotone discrete distributions", ACM
- * TOMACS 6.3 (1996).  No table, whatever the number of keys.
+ * The Zipf distribution uses rejection-inversion, which needs no table: W.
+ * Hörmann, G. Derflinger, "Rejection-inversion to generate variates from
+ * monotone discrete distributions", ACM TOMACS 6.3 (1996).
  */
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/number.h"
 #include "kvbench/keys.h"
 
-#define ZIPF_EXPONENT 0.99 /* YCSB's */
+#define ZIPF_EXPONENT 0.99 /* as in YCSB */
+#define ZIPF_EXPONENT_MIN 0.001
 #define ZIPF_EXPONENT_MAX 10
-/* A prime, larger than KEYS_MAX: multiplying by it puts the frequent keys
- * apart, each on a place of its own. */
+/* A prime above KEYS_MAX.  Multiplication by it (modulo n) moves the frequent
+ * keys away from each other, and no two to the same place. */
 #define SPREAD 2654435761U
 
-/* log(1 + x) / x and (exp(x) - 1) / x, near 0 too. */
+/* log(1 + x) / x and (exp(x) - 1) / x, also for x near 0. */
 static double
 log1p_ratio(double x)
 {
@@ -31,7 +32,8 @@ expm1_ratio(double x)
 	return fabs(x) > 1e-8 ? expm1(x) / x : 1 + x / 2;
 }
 
-/* The density without its constant, its integral, and that one's inverse. */
+/* The density without its constant factor, its integral, and the inverse of
+ * the integral. */
 static double
 density(const struct keys *k, double x)
 {
@@ -55,8 +57,6 @@ inverse(const struct keys *k, double x)
 bool
 keys_parse(const char *text, enum keys_order *order, double *exponent)
 {
-	char *end;
-
 	*exponent = ZIPF_EXPONENT;
 	if (strcmp(text, "uniform") == 0)
 		*order = KEYS_UNIFORM;
@@ -66,9 +66,8 @@ keys_parse(const char *text, enum keys_order *order, double *exponent)
 		*order = KEYS_ZIPF;
 	else if (strncmp(text, "zipf:", 5) == 0) {
 		*order = KEYS_ZIPF;
-		*exponent = strtod(text + 5, &end);
-		return end != text + 5 && *end == '\0' && *exponent > 0 &&
-		    *exponent <= ZIPF_EXPONENT_MAX;
+		return number_decimal_in_range(text + 5, ZIPF_EXPONENT_MIN,
+		    ZIPF_EXPONENT_MAX, exponent);
 	} else
 		return false;
 	return true;
@@ -96,7 +95,7 @@ keys_share(struct keys *k, uint64_t first, uint64_t step)
 	k->step = step;
 }
 
-/* From 1, the most frequent, to n. */
+/* From 1 (the most frequent) to n. */
 static uint64_t
 zipf_rank(const struct keys *k, struct random *random)
 {

@@ -1,5 +1,5 @@
 /*
- * kvbench: the order of things.
+ * kvbench: reads the options, runs the load, and prints the report.
  */
 
 #include <err.h>
@@ -8,29 +8,29 @@
 #include <sysexits.h>
 
 #include "kvbench/bench.h"
+#include "kvbench/bench_report.h"
 #include "kvbench/kvbench.h"
-#include "kvbench/report.h"
 
-/* The server has answered some requests with an error. */
+/* Exit status: the server answered some requests with an error. */
 #define KVBENCH_ERRORS 1
 
 int
 kvbench_main(int argc, char *argv[])
 {
 	struct bench_result *result;
-	struct options options;
+	struct bench_options options;
 	int status;
 
-	options_parse(&options, argc, argv);
+	bench_options_parse(&options, argc, argv);
 	if ((result = malloc(sizeof(*result))) == NULL)
 		errx(EX_OSERR, "out of memory");
 	status = bench_run(&options, result);
-	/* Of a run that has failed figures would mislead. */
+	/* The figures of a run that failed would mislead. */
 	if (status == EX_OK) {
 		if (options.json)
-			report_json(stdout, &options, result);
+			bench_report_json(stdout, &options, result);
 		else
-			report_text(stdout, &options, result);
+			bench_report_text(stdout, &options, result);
 		if (fflush(stdout) != 0 || ferror(stdout))
 			err(EX_IOERR, "standard output");
 		if (result->run.errors + result->fill.errors > 0)

@@ -1,11 +1,11 @@
 /*
- * kvbench: puts a server under load, and says how it bears it.
+ * kvbench: puts a server under load and measures its replies.
  */
 
 #ifndef KVBENCH_KVBENCH_H
 #define KVBENCH_KVBENCH_H
 
-/* The program; returns its exit status. */
+/* Runs the program.  Returns its exit status. */
 int kvbench_main(int argc, char *argv[]);
 
 #endif

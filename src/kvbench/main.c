@@ -1,5 +1,5 @@
 /*
- * kvbench's main; all else is in a library, for the tests.
+ * The main function of kvbench.  The rest is in a library, which tests link.
  */
 
 #include "common/startup.h"

@@ -1,11 +1,12 @@
 /*
- * mix: requests in proportion.  Runs in kvbench.
+ * mix: draws requests in given proportions.  Runs in kvbench.
  */
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "common/bytes.h"
+#include "common/number.h"
 #include "kvbench/mix.h"
 
 #define WEIGHT_MAX 1000000
@@ -25,39 +26,32 @@ mix_name(enum op op)
 }
 
 static bool
-find_name(const char *text, size_t size, enum op *op)
+find_name(struct bytes name, enum op *op)
 {
 	size_t i;
 
 	for (i = 0; i < OP_COUNT; i++)
-		if (strlen(names[i]) == size &&
-		    memcmp(names[i], text, size) == 0) {
+		if (bytes_are(name, names[i])) {
 			*op = (enum op)i;
 			return true;
 		}
 	return false;
 }
 
-/* "name=weight" or "name"; returns what follows, or NULL. */
+/* Reads "name=weight" or "name".  Returns what follows, or NULL. */
 static const char *
 parse_part(struct mix *mix, const char *text)
 {
 	size_t size = strcspn(text, "=,");
-	unsigned long weight = 1;
-	char *end;
+	uint64_t weight = 1;
 	enum op op;
 
-	if (!find_name(text, size, &op) || mix->weights[op] > 0)
+	if (!find_name((struct bytes){ text, size }, &op) ||
+	    mix->weights[op] > 0)
 		return NULL;
 	text += size;
-	if (*text == '=') {
-		text++;
-		if (*text < '0' || *text > '9')
-			return NULL;
-		weight = strtoul(text, &end, 10);
-		text = end;
-	}
-	if (weight > WEIGHT_MAX)
+	if (*text == '=' &&
+	    (text = number_scan(text + 1, WEIGHT_MAX, &weight)) == NULL)
 		return NULL;
 	mix->weights[op] = weight;
 	mix->total += weight;

@@ -1,5 +1,5 @@
 /*
- * What is asked, and how often.  Pure.
+ * Which requests are sent, and in which proportion.  No I/O.
  */
 
 #ifndef KVBENCH_MIX_H
@@ -16,9 +16,9 @@ enum op {
 	OP_PUT,
 	OP_DELETE,
 	OP_PING,
-	OP_ECHO, /* the key */
+	OP_ECHO, /* asks for the key itself */
 	OP_COUNT,
-	OP_CREATE = OP_COUNT, /* the bucket: kvbench's own, never in a mix */
+	OP_CREATE = OP_COUNT, /* creates the bucket; never in a mix */
 };
 
 struct mix {
@@ -26,9 +26,10 @@ struct mix {
 	uint64_t total; /* at least 1 */
 };
 
-/* Reads "get=90,put=10", or "get" alone; returns false for what is none. */
+/* Reads a text like "get=90,put=10" or "get".  Returns false if it is not
+ * such a text. */
 bool mix_parse(struct mix *, const char *text);
-/* As mix_parse reads it. */
+/* Writes the mix as mix_parse reads it. */
 void mix_print(const struct mix *, char *text, size_t size);
 const char *mix_name(enum op);
 
@@ -42,7 +43,7 @@ enum op mix_next(const struct mix *, struct random *);
 
 /* One request under way. */
 struct request {
-	uint64_t start_ns; /* when it was sent, or should have been */
+	uint64_t start_ns; /* when it was sent; open loop: when it was due */
 	uint64_t key;
 	size_t size; /* of the value to put */
 	enum op op;

@@ -1,5 +1,5 @@
 /*
- * probe: the first question.  Runs in kvbench; the server may be anything.
+ * probe: the first request.  Runs in kvbench.  The server may be anything.
  */
 
 #include <errno.h>
@@ -10,34 +10,36 @@
 
 #include "common/clock.h"
 #include "common/io.h"
-#include "kvbench/conn.h"
+#include "kvbench/bench_conn.h"
 #include "kvbench/probe.h"
 #include "kvbench/tally.h"
 
-/* Waits for one reply; the connection's result, or CONN_BLOCKED: too late. */
-static enum conn_result
-await(struct conn *c, int64_t deadline_ms, enum outcome *outcome)
+/* Waits for one reply.  Returns the result of the connection;
+ * BENCH_CONN_BLOCKED: the reply did not come in time. */
+static enum bench_conn_result
+await(struct bench_conn *c, int64_t deadline_ms, enum verdict *verdict)
 {
 	struct pollfd pfd = { .fd = c->fd };
-	enum conn_result result;
+	enum bench_conn_result result;
 
 	for (;;) {
-		result = conn_flush(c);
-		if (result != CONN_OK && result != CONN_BLOCKED)
+		result = bench_conn_flush(c);
+		if (result != BENCH_CONN_OK && result != BENCH_CONN_BLOCKED)
 			return result;
-		*outcome = parser_next(&c->parser, conn_peek(c));
-		if (*outcome != OUTCOME_AGAIN)
-			return CONN_OK;
-		pfd.events = result == CONN_BLOCKED ? POLLIN | POLLOUT : POLLIN;
+		*verdict = parser_next(&c->parser, bench_conn_peek(c));
+		if (*verdict != VERDICT_AGAIN)
+			return BENCH_CONN_OK;
+		pfd.events =
+		    result == BENCH_CONN_BLOCKED ? POLLIN | POLLOUT : POLLIN;
 		if (io_poll(&pfd, 1, deadline_ms) < 0)
-			return CONN_BLOCKED;
-		result = conn_receive(c);
-		if (result != CONN_OK && result != CONN_BLOCKED)
+			return BENCH_CONN_BLOCKED;
+		result = bench_conn_receive(c);
+		if (result != BENCH_CONN_OK && result != BENCH_CONN_BLOCKED)
 			return result;
 	}
 }
 
-/* Do the keys need a bucket?  It is made if it is not there. */
+/* The request that creates the bucket, if the mix needs one; else a PING. */
 static enum op
 first_op(const struct workload *w)
 {
@@ -49,16 +51,16 @@ first_op(const struct workload *w)
 }
 
 static int
-judge(struct conn *c, enum outcome outcome, const char *protocol, char *error,
-    size_t size)
+judge(struct bench_conn *c, enum verdict verdict, const char *protocol,
+    char *error, size_t size)
 {
 	char said[TALLY_ERROR_SIZE];
 
-	if (outcome == OUTCOME_OK)
+	if (verdict == VERDICT_OK)
 		return EX_OK;
 	tally_print(said, c->parser.line.text);
-	if (outcome == OUTCOME_ERROR) {
-		snprintf(error, size, "it says: %s", said);
+	if (verdict == VERDICT_ERROR) {
+		snprintf(error, size, "the server says: %s", said);
 		return EX_UNAVAILABLE;
 	}
 	snprintf(error, size, "this server does not speak %s; it says: %s",
@@ -67,24 +69,24 @@ judge(struct conn *c, enum outcome outcome, const char *protocol, char *error,
 }
 
 static int
-ask(struct conn *c, const struct workload *w, int timeout_ms, char *error,
+ask(struct bench_conn *c, const struct workload *w, int timeout_ms, char *error,
     size_t size)
 {
 	struct request request = { .op = first_op(w) };
-	enum outcome outcome = OUTCOME_AGAIN;
+	enum verdict verdict = VERDICT_AGAIN;
 
-	conn_push(c, &request);
-	switch (await(c, clock_ms() + timeout_ms, &outcome)) {
-	case CONN_OK:
-		return judge(c, outcome, w->protocol->name, error, size);
-	case CONN_BLOCKED:
-		snprintf(error, size, "no reply to a first request");
+	bench_conn_push(c, &request);
+	switch (await(c, clock_ms() + timeout_ms, &verdict)) {
+	case BENCH_CONN_OK:
+		return judge(c, verdict, w->protocol->name, error, size);
+	case BENCH_CONN_BLOCKED:
+		snprintf(error, size, "no reply to the first request");
 		break;
-	case CONN_ENDED:
+	case BENCH_CONN_ENDED:
 		snprintf(error, size,
-		    "the server closed the connection instead of a reply");
+		    "the server closed the connection without a reply");
 		break;
-	case CONN_FAILED:
+	case BENCH_CONN_FAILED:
 		snprintf(error, size, "%s", strerror(errno));
 		break;
 	}
@@ -92,19 +94,19 @@ ask(struct conn *c, const struct workload *w, int timeout_ms, char *error,
 }
 
 int
-probe_run(const struct workload *w, const struct target *target, int timeout_ms,
+probe_run(const struct workload *w, const struct server *server, int timeout_ms,
     char *error, size_t error_size)
 {
-	struct conn c;
+	struct bench_conn c;
 	int status = EX_UNAVAILABLE;
 
-	if (conn_init(&c, w, 1) == -1)
+	if (bench_conn_init(&c, w, 1) == -1)
 		snprintf(error, error_size, "out of memory");
-	else if (conn_open(&c, target, timeout_ms) == -1)
+	else if (bench_conn_open(&c, server, timeout_ms) == -1)
 		snprintf(error, error_size, "cannot connect: %s",
 		    strerror(errno));
 	else
 		status = ask(&c, w, timeout_ms, error, error_size);
-	conn_clear(&c);
+	bench_conn_clear(&c);
 	return status;
 }

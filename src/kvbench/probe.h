@@ -1,6 +1,7 @@
 /*
- * Asks a server one thing before it is put under load: whether it is one of
- * the kind expected, and, where there are buckets, for a bucket.
+ * The first request, before the load begins.  It finds out if the server
+ * speaks the expected protocol, and creates the bucket if the protocol has
+ * buckets.
  */
 
 #ifndef KVBENCH_PROBE_H
@@ -9,10 +10,11 @@
 #include <stddef.h>
 
 #include "kvbench/protocol.h"
-#include "kvbench/target.h"
+#include "kvbench/server.h"
 
-/* Returns EX_OK, or another exit status with one line about it in `error`. */
-int probe_run(const struct workload *, const struct target *, int timeout_ms,
+/* Returns EX_OK, or another exit status with one line about the reason in
+ * `error`. */
+int probe_run(const struct workload *, const struct server *, int timeout_ms,
     char *error, size_t error_size);
 
 #endif

@@ -1,10 +1,11 @@
 /*
- * protocol: what the protocols have in common.  Runs in kvbench; the input
- * is a server's, and trusted for nothing.
+ * protocol: what the protocols share.  Runs in kvbench.  The replies of the
+ * server are not trusted.
  */
 
 #include <string.h>
 
+#include "common/number.h"
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
@@ -49,51 +50,39 @@ parser_reset(struct parser *p)
 	p->stage = 0;
 }
 
-enum outcome
+enum verdict
 parser_next(struct parser *p, const struct request *request)
 {
-	enum outcome outcome = OUTCOME_AGAIN;
+	enum verdict verdict = VERDICT_AGAIN;
 
-	while (outcome == OUTCOME_AGAIN) {
+	while (verdict == VERDICT_AGAIN) {
 		p->kind = reply_next(&p->in, &p->line);
 		if (p->kind == REPLY_AGAIN)
-			return OUTCOME_AGAIN;
+			return VERDICT_AGAIN;
 		if (p->kind < REPLY_AGAIN) {
 			static const char what[] = "(no line)";
 
 			p->line.text = (struct bytes){ what, sizeof(what) - 1 };
-			return OUTCOME_WRONG;
+			return VERDICT_WRONG;
 		}
-		outcome = p->workload->protocol->take(p, request);
+		verdict = p->workload->protocol->take(p, request);
 	}
 	p->stage = 0;
-	return outcome;
+	return verdict;
 }
 
-bool
-protocol_is(struct bytes text, const char *literal)
+enum verdict
+protocol_expect(bool right)
 {
-	return text.size == strlen(literal) &&
-	    memcmp(text.data, literal, text.size) == 0;
-}
-
-bool
-protocol_begins(struct bytes text, const char *literal)
-{
-	return text.size >= strlen(literal) &&
-	    memcmp(text.data, literal, strlen(literal)) == 0;
+	return right ? VERDICT_OK : VERDICT_WRONG;
 }
 
 void
 protocol_put_number(struct buf *b, uint64_t n)
 {
-	uint8_t digits[20];
-	size_t i = sizeof(digits);
+	char text[NUMBER_SIZE];
 
-	do
-		digits[--i] = (uint8_t)('0' + n % 10);
-	while ((n /= 10) > 0);
-	buf_append(b, digits + i, sizeof(digits) - i);
+	buf_append(b, text, number_format((int64_t)n, text));
 }
 
 void
@@ -120,25 +109,22 @@ protocol_put_value(struct buf *b, const struct workload *workload,
 bool
 protocol_get_number(struct bytes text, size_t skip, uint64_t *n)
 {
-	const uint8_t *p = text.data;
+	struct bytes digits = { (const char *)text.data + skip,
+		text.size - skip };
+	int64_t number;
 
-	*n = 0;
-	/* Ten digits do not overflow, and no value is so long. */
-	if (text.size <= skip || text.size > skip + 10)
+	/* No value is so long that its size has more than ten digits. */
+	if (digits.size > 10 || number_parse(digits, &number) != NUMBER_OK ||
+	    number < 0)
 		return false;
-	for (; skip < text.size; skip++) {
-		if (p[skip] < '0' || p[skip] > '9')
-			return false;
-		*n = *n * 10 + (uint64_t)(p[skip] - '0');
-	}
+	*n = (uint64_t)number;
 	return true;
 }
 
-enum outcome
+enum verdict
 protocol_check_value(const struct parser *p, const struct request *request,
     struct bytes value)
 {
-	return values_match(&p->workload->values, request->key, value) ?
-	    OUTCOME_OK :
-	    OUTCOME_WRONG;
+	return protocol_expect(
+	    values_match(&p->workload->values, request->key, value));
 }

@@ -1,7 +1,7 @@
 /*
- * protocol_echo: a server that sends back what it is sent (RFC 862).  It is
- * sent what a Redis would be, so that redis-benchmark can do the same to it.
- * Runs in kvbench.
+ * protocol_echo: a server that sends back what it receives (RFC 862).  The
+ * requests are those of Redis, so that redis-benchmark can be compared.  Runs
+ * in kvbench.
  */
 
 #include <string.h>
@@ -15,8 +15,8 @@ encode(struct buf *b, const struct workload *workload,
 	protocol_resp.encode(b, workload, request);
 }
 
-/* The stage is how much of the request has come back. */
-static enum outcome
+/* The stage is how many bytes of the request have come back. */
+static enum verdict
 take(struct parser *p, const struct request *request)
 {
 	struct bytes text = p->line.text;
@@ -31,9 +31,9 @@ take(struct parser *p, const struct request *request)
 	    memcmp(buf_data(&p->expected) + p->stage, text.data, text.size) !=
 		0 ||
 	    buf_data(&p->expected)[p->stage + text.size] != '\r')
-		return OUTCOME_WRONG;
+		return VERDICT_WRONG;
 	p->stage += text.size + 2;
-	return p->stage == buf_size(&p->expected) ? OUTCOME_OK : OUTCOME_AGAIN;
+	return p->stage == buf_size(&p->expected) ? VERDICT_OK : VERDICT_AGAIN;
 }
 
 const struct protocol protocol_echo = {

@@ -1,13 +1,11 @@
 /*
- * protocol_kvd: kvd's own lines.  Runs in kvbench.
+ * protocol_kvd: the protocol of kvd.  Runs in kvbench.
  */
-
-#include <string.h>
 
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
-/* Of a reply: what its data line was. */
+/* What has come of a reply. */
 enum {
 	STAGE_START,
 	STAGE_VALUE,
@@ -45,8 +43,8 @@ encode(struct buf *b, const struct workload *workload,
 	buf_append(b, "\r\n", 2);
 }
 
-/* The one data line of a GET or an ECHO. */
-static enum outcome
+/* Takes the data line of a GET or an ECHO. */
+static enum verdict
 take_data(struct parser *p, const struct request *request)
 {
 	struct bytes value = p->line.text;
@@ -56,30 +54,29 @@ take_data(struct parser *p, const struct request *request)
 
 	if (p->stage != STAGE_START ||
 	    (request->op != OP_GET && request->op != OP_ECHO))
-		return OUTCOME_WRONG;
+		return VERDICT_WRONG;
 	if (value.size == 0 && request->op == OP_GET) {
 		p->stage = STAGE_ABSENT;
-		return OUTCOME_AGAIN;
+		return VERDICT_AGAIN;
 	}
 	p->stage = STAGE_VALUE;
 	if (request->op == OP_ECHO) {
 		keys_print(request->key, key);
-		return value.size == sizeof(key) &&
-			memcmp(value.data, key, sizeof(key)) == 0 ?
-		    OUTCOME_AGAIN :
-		    OUTCOME_WRONG;
+		return bytes_equal(value, (struct bytes){ key, sizeof(key) }) ?
+		    VERDICT_AGAIN :
+		    VERDICT_WRONG;
 	}
-	if (protocol_begins(value, "\"")) {
+	if (bytes_begin_with(value, bytes_from_text("\""))) {
 		if (!reply_words(&p->in, &words, &n) || n != 1)
-			return OUTCOME_WRONG;
+			return VERDICT_WRONG;
 		value = words[0];
 	}
-	return protocol_check_value(p, request, value) == OUTCOME_OK ?
-	    OUTCOME_AGAIN :
-	    OUTCOME_WRONG;
+	return protocol_check_value(p, request, value) == VERDICT_OK ?
+	    VERDICT_AGAIN :
+	    VERDICT_WRONG;
 }
 
-static enum outcome
+static enum verdict
 take(struct parser *p, const struct request *request)
 {
 	bool has_data = request->op == OP_GET || request->op == OP_ECHO;
@@ -87,10 +84,10 @@ take(struct parser *p, const struct request *request)
 	if (p->kind != REPLY_STATUS)
 		return take_data(p, request);
 	if (p->line.status != REPLY_OK)
-		return p->stage == STAGE_START ? OUTCOME_ERROR : OUTCOME_WRONG;
+		return p->stage == STAGE_START ? VERDICT_ERROR : VERDICT_WRONG;
 	if (has_data && p->stage == STAGE_START)
-		return OUTCOME_WRONG;
-	return p->stage == STAGE_ABSENT ? OUTCOME_ABSENT : OUTCOME_OK;
+		return VERDICT_WRONG;
+	return p->stage == STAGE_ABSENT ? VERDICT_ABSENT : VERDICT_OK;
 }
 
 const struct protocol protocol_kvd = {

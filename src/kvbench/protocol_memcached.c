@@ -1,6 +1,6 @@
 /*
- * protocol_memcached: memcached's text protocol.  Runs in kvbench.
- * doc/protocol.txt of memcached's source.
+ * protocol_memcached: the text protocol of memcached, as doc/protocol.txt of
+ * its source describes it.  Runs in kvbench.
  */
 
 #include <string.h>
@@ -8,11 +8,11 @@
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
-/* Of the reply to a get: what comes next. */
+/* What comes next in the reply to a get. */
 enum {
 	STAGE_START,
 	STAGE_END,
-	STAGE_VALUE, /* and the value's size */
+	STAGE_VALUE, /* the size of the value is added to it */
 };
 
 static const char *const verbs[] = {
@@ -38,8 +38,8 @@ encode(struct buf *b, const struct workload *workload,
 	buf_append(b, "\r\n", 2);
 }
 
-/* "VALUE key 0 size", the value, "END"; or only "END". */
-static enum outcome
+/* The reply is "VALUE key 0 size", the value and "END", or only "END". */
+static enum verdict
 take_get(struct parser *p, const struct request *request)
 {
 	static const char head[] = "VALUE ", flags[] = " 0 ";
@@ -48,61 +48,56 @@ take_get(struct parser *p, const struct request *request)
 	uint64_t size;
 
 	if (p->stage == STAGE_END)
-		return protocol_is(text, "END") ? OUTCOME_OK : OUTCOME_WRONG;
+		return bytes_are(text, "END") ? VERDICT_OK : VERDICT_WRONG;
 	if (p->stage >= STAGE_VALUE) {
 		if (text.size != p->stage - STAGE_VALUE)
-			return OUTCOME_WRONG;
+			return VERDICT_WRONG;
 		p->stage = STAGE_END;
-		return protocol_check_value(p, request, text) == OUTCOME_OK ?
-		    OUTCOME_AGAIN :
-		    OUTCOME_WRONG;
+		return protocol_check_value(p, request, text) == VERDICT_OK ?
+		    VERDICT_AGAIN :
+		    VERDICT_WRONG;
 	}
-	if (protocol_is(text, "END"))
-		return OUTCOME_ABSENT;
+	if (bytes_are(text, "END"))
+		return VERDICT_ABSENT;
 	memcpy(expected, head, sizeof(head) - 1);
 	keys_print(request->key, expected + sizeof(head) - 1);
 	memcpy(expected + sizeof(head) - 1 + KEYS_TEXT_SIZE, flags,
 	    sizeof(flags) - 1);
-	if (text.size < sizeof(expected) ||
-	    memcmp(text.data, expected, sizeof(expected)) != 0 ||
+	if (!bytes_begin_with(text,
+		(struct bytes){ expected, sizeof(expected) }) ||
 	    !protocol_get_number(text, sizeof(expected), &size))
-		return OUTCOME_WRONG;
+		return VERDICT_WRONG;
 	p->stage = STAGE_VALUE + (size_t)size;
-	return OUTCOME_AGAIN;
+	return VERDICT_AGAIN;
 }
 
-static enum outcome
-expect(bool good)
-{
-	return good ? OUTCOME_OK : OUTCOME_WRONG;
-}
-
-static enum outcome
+static enum verdict
 take(struct parser *p, const struct request *request)
 {
 	struct bytes text = p->line.text;
 
 	if (p->stage == STAGE_START &&
-	    (protocol_is(text, "ERROR") ||
-		protocol_begins(text, "CLIENT_ERROR ") ||
-		protocol_begins(text, "SERVER_ERROR ")))
-		return OUTCOME_ERROR;
+	    (bytes_are(text, "ERROR") ||
+		bytes_begin_with(text, bytes_from_text("CLIENT_ERROR ")) ||
+		bytes_begin_with(text, bytes_from_text("SERVER_ERROR "))))
+		return VERDICT_ERROR;
 	switch (request->op) {
 	case OP_GET:
 		return take_get(p, request);
 	case OP_PUT:
-		return expect(protocol_is(text, "STORED"));
+		return protocol_expect(bytes_are(text, "STORED"));
 	case OP_DELETE:
-		return protocol_is(text, "NOT_FOUND") ?
-		    OUTCOME_ABSENT :
-		    expect(protocol_is(text, "DELETED"));
+		return bytes_are(text, "NOT_FOUND") ?
+		    VERDICT_ABSENT :
+		    protocol_expect(bytes_are(text, "DELETED"));
 	case OP_PING:
-		return expect(protocol_begins(text, "VERSION "));
+		return protocol_expect(
+		    bytes_begin_with(text, bytes_from_text("VERSION ")));
 	case OP_ECHO:
 	case OP_CREATE:
 		break;
 	}
-	return OUTCOME_WRONG;
+	return VERDICT_WRONG;
 }
 
 const struct protocol protocol_memcached = {

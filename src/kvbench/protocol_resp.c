@@ -3,8 +3,6 @@
  * https://redis.io/docs/reference/protocol-spec/
  */
 
-#include <string.h>
-
 #include "kvbench/keys.h"
 #include "kvbench/protocol.h"
 
@@ -35,8 +33,9 @@ encode(struct buf *b, const struct workload *workload,
 	buf_append(b, "\r\n", 2);
 }
 
-/* "$16", then the value; or "$-1".  The stage is the size, and one. */
-static enum outcome
+/* The reply is a line such as "$16" and then the value, or the line "$-1".  The
+ * stage is 1 + the size of the value. */
+static enum verdict
 take_bulk(struct parser *p, const struct request *request)
 {
 	struct bytes text = p->line.text;
@@ -44,54 +43,46 @@ take_bulk(struct parser *p, const struct request *request)
 	uint64_t size;
 
 	if (p->stage == 0) {
-		if (request->op == OP_GET && protocol_is(text, "$-1"))
-			return OUTCOME_ABSENT;
-		if (!protocol_begins(text, "$") ||
+		if (request->op == OP_GET && bytes_are(text, "$-1"))
+			return VERDICT_ABSENT;
+		if (!bytes_begin_with(text, bytes_from_text("$")) ||
 		    !protocol_get_number(text, 1, &size))
-			return OUTCOME_WRONG;
+			return VERDICT_WRONG;
 		p->stage = (size_t)size + 1;
-		return OUTCOME_AGAIN;
+		return VERDICT_AGAIN;
 	}
 	if (text.size != p->stage - 1)
-		return OUTCOME_WRONG;
+		return VERDICT_WRONG;
 	if (request->op == OP_GET)
 		return protocol_check_value(p, request, text);
 	keys_print(request->key, key);
-	return text.size == sizeof(key) &&
-		memcmp(text.data, key, sizeof(key)) == 0 ?
-	    OUTCOME_OK :
-	    OUTCOME_WRONG;
+	return protocol_expect(
+	    bytes_equal(text, (struct bytes){ key, sizeof(key) }));
 }
 
-static enum outcome
-expect(bool good)
-{
-	return good ? OUTCOME_OK : OUTCOME_WRONG;
-}
-
-static enum outcome
+static enum verdict
 take(struct parser *p, const struct request *request)
 {
 	struct bytes text = p->line.text;
 
-	if (p->stage == 0 && protocol_begins(text, "-"))
-		return OUTCOME_ERROR;
+	if (p->stage == 0 && bytes_begin_with(text, bytes_from_text("-")))
+		return VERDICT_ERROR;
 	switch (request->op) {
 	case OP_PUT:
-		return expect(protocol_is(text, "+OK"));
+		return protocol_expect(bytes_are(text, "+OK"));
 	case OP_DELETE:
-		return protocol_is(text, ":0") ?
-		    OUTCOME_ABSENT :
-		    expect(protocol_is(text, ":1"));
+		return bytes_are(text, ":0") ?
+		    VERDICT_ABSENT :
+		    protocol_expect(bytes_are(text, ":1"));
 	case OP_PING:
-		return expect(protocol_is(text, "+PONG"));
+		return protocol_expect(bytes_are(text, "+PONG"));
 	case OP_GET:
 	case OP_ECHO:
 		return take_bulk(p, request);
 	case OP_CREATE:
 		break;
 	}
-	return OUTCOME_WRONG;
+	return VERDICT_WRONG;
 }
 
 const struct protocol protocol_resp = {

@@ -1,7 +1,7 @@
 /*
- * Pseudo-random numbers, fast and the same for the same seed: xorshift64*
- * (Vigna 2016, "An experimental exploration of Marsaglia's xorshift
- * generators, scrambled").
+ * Pseudo-random numbers, which are fast and the same for the same seed:
+ * xorshift64* (Vigna 2016, "An experimental exploration of Marsaglia's
+ * xorshift generators, scrambled").
  */
 
 #ifndef KVBENCH_RANDOM_H
@@ -13,7 +13,7 @@ struct random {
 	uint64_t state; /* never 0 */
 };
 
-/* Neighbouring seeds give unrelated numbers: splitmix64. */
+/* splitmix64 gives neighbouring seeds unrelated numbers. */
 static inline void
 random_init(struct random *r, uint64_t seed)
 {
@@ -32,14 +32,14 @@ random_next(struct random *r)
 	return r->state * 0x2545f4914f6cdd1dULL;
 }
 
-/* From 0 to `n` - 1; n is from 1 to 2^32. */
+/* Returns a number from 0 to n - 1.  n is from 1 to 2^32. */
 static inline uint64_t
 random_below(struct random *r, uint64_t n)
 {
 	return ((random_next(r) >> 32) * n) >> 32;
 }
 
-/* From 0 to less than 1. */
+/* Returns a number from 0 up to but not including 1. */
 static inline double
 random_unit(struct random *r)
 {

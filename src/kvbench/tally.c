@@ -1,8 +1,9 @@
 /*
- * tally: sums.  Runs in kvbench.
+ * tally: adds results up.  Runs in kvbench.
  */
 
-/* strnvis(3) with the arguments of OpenBSD; neither is used here. */
+/* libbsd requires a choice between two variants of strnvis(3), although it is
+ * not used here. */
 #define LIBBSD_OPENBSD_VIS
 #include <string.h>
 #include <vis.h>
@@ -33,7 +34,7 @@ tally_print(char text[TALLY_ERROR_SIZE], struct bytes said)
 {
 	size_t n = said.size;
 
-	/* Each byte becomes four at most. */
+	/* A byte becomes up to four characters. */
 	if (n > (TALLY_ERROR_SIZE - 1) / 4)
 		n = (TALLY_ERROR_SIZE - 1) / 4;
 	if (n == 0)

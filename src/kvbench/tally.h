@@ -1,5 +1,5 @@
 /*
- * What a phase of load has come to.
+ * The results of a phase.
  */
 
 #ifndef KVBENCH_TALLY_H
@@ -16,17 +16,17 @@
 
 struct tally {
 	int64_t begin_ns, end_ns;
-	uint64_t done; /* requests answered */
-	uint64_t absent; /* of them, for keys that are not there */
-	uint64_t errors; /* of them, with an error */
-	uint64_t unsent; /* not sent in time, at a fixed rate */
-	char error[TALLY_ERROR_SIZE]; /* the first one, printable, or "" */
+	uint64_t done; /* answered requests */
+	uint64_t absent; /* of them, those for keys that do not exist */
+	uint64_t errors; /* of them, those that got an error */
+	uint64_t unsent; /* of an open loop: due, but not sent in time */
+	char error[TALLY_ERROR_SIZE]; /* the first error, printable, or "" */
 	struct histogram times[OP_COUNT]; /* nanoseconds */
 };
 
-/* Adds what another thread has done at the same time. */
+/* Adds the results of another thread in the same phase. */
 void tally_add(struct tally *to, const struct tally *);
-/* The text of an error, or of anything a server has said, made printable. */
+/* Makes what a server has said printable. */
 void tally_print(char text[TALLY_ERROR_SIZE], struct bytes said);
 double tally_seconds(const struct tally *);
 /* Requests a second. */

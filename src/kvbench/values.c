@@ -1,34 +1,30 @@
 /*
- * values: what belongs under which key.  Runs in kvbench.
+ * values: which value a key has.  Runs in kvbench.
  */
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/number.h"
 #include "kvbench/values.h"
 
-/* Where a value may begin: few enough for the processor's cache, so that
- * kvbench does not measure its own misses. */
+/* A value begins at one of these offsets of the text.  They are few, so that
+ * the text stays in the processor's cache and kvbench does not measure its own
+ * cache misses. */
 #define OFFSET_BITS 13
 #define OFFSETS ((size_t)1 << OFFSET_BITS)
 
 static const char *
 parse_size(const char *text, size_t *size)
 {
-	unsigned long n;
-	char *end;
+	uint64_t n;
 
-	if (*text < '0' || *text > '9')
+	if ((text = number_scan(text, VALUES_SIZE_MAX, &n)) == NULL)
 		return NULL;
-	errno = 0;
-	n = strtoul(text, &end, 10);
-	if (errno != 0 || n > VALUES_SIZE_MAX)
-		return NULL;
-	if (*end == 'k' || *end == 'K' || *end == 'M')
-		n <<= *end++ == 'M' ? 20 : 10;
+	if (*text == 'k' || *text == 'K' || *text == 'M')
+		n <<= *text++ == 'M' ? 20 : 10;
 	*size = n;
-	return n > VALUES_SIZE_MAX ? NULL : end;
+	return n > VALUES_SIZE_MAX ? NULL : text;
 }
 
 bool
@@ -53,7 +49,8 @@ values_init(struct values *v, size_t min, size_t max)
 	v->max = max;
 	if ((v->text = malloc(OFFSETS + max)) == NULL)
 		return -1;
-	/* The same in every run: a later one reads what this one has put. */
+	/* The text is the same in every run, so that a later run can verify
+	 * what this one puts. */
 	random_init(&random, 1);
 	for (i = 0; i < OFFSETS + max; i++)
 		v->text[i] = (uint8_t)letters[random_next(&random) >> 59];
@@ -88,6 +85,5 @@ bool
 values_match(const struct values *v, uint64_t key, struct bytes value)
 {
 	return value.size >= v->min && value.size <= v->max &&
-	    memcmp(value.data, values_get(v, key, value.size).data,
-		value.size) == 0;
+	    bytes_equal(value, values_get(v, key, value.size));
 }

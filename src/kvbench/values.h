@@ -1,7 +1,7 @@
 /*
- * What is put under a key, so that what is got can be verified: it follows
- * from the key and the size.  Lower-case letters and digits, which no
- * protocol has to quote.  Pure.
+ * The values that kvbench puts.  A value follows from its key and its size, so
+ * that a value that is read can be verified.  It has lower-case letters and
+ * digits only, which no protocol quotes.  No I/O.
  */
 
 #ifndef KVBENCH_VALUES_H
@@ -14,23 +14,24 @@
 #include "common/bytes.h"
 #include "kvbench/random.h"
 
-#define VALUES_SIZE_MAX ((size_t)64 << 20) /* kvd's largest max-value */
+#define VALUES_SIZE_MAX ((size_t)64 << 20) /* the largest max-value of kvd */
 
 struct values {
-	uint8_t *text; /* each value is a piece of it */
-	size_t min, max; /* sizes */
+	uint8_t *text; /* each value is a part of it */
+	size_t min, max; /* sizes of values */
 };
 
-/* Reads "size" or "min-max", in bytes or with k or M; false: neither. */
+/* Reads "size" or "min-max", in bytes or with a k or M.  Returns false if the
+ * text is neither. */
 bool values_parse(const char *text, size_t *min, size_t *max);
 
-/* Returns -1 without memory. */
+/* Returns 0, or -1 if memory is short. */
 int values_init(struct values *, size_t min, size_t max);
 void values_clear(struct values *);
 
 size_t values_size(const struct values *, struct random *);
 struct bytes values_get(const struct values *, uint64_t key, size_t size);
-/* Can this have been put under this key? */
+/* Can kvbench have put this value under this key? */
 bool values_match(const struct values *, uint64_t key, struct bytes);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * adopt: workers whose acceptor has died.  Runs in the master.
+ * adopt: workers whose acceptor has died.  Runs in the master.  As a subreaper
+ * it becomes the parent of these workers (PR_SET_CHILD_SUBREAPER in prctl(2)).
  */
 
 #include <sys/resource.h>
@@ -19,19 +20,20 @@
 #include "common/scoreboard.h"
 #include "master/adopt.h"
 
-/* After SIGKILL. */
+/* How long the master waits for workers to which it has sent SIGKILL. */
 #define KILL_WAIT_MS 2000
-/* Acceptors that may hold the scoreboard, one after the other. */
+/* How many processes may hold the scoreboard's lock, one after the other, while
+ * the master wants it: all acceptors, and one that was just replaced. */
 #define HOLDERS_MAX (CONFIG_ACCEPTORS_MAX + 1)
 
-/* Children of this process. */
+/* The kernel's list of the children of this process. */
 static FILE *
 open_children(void)
 {
 	FILE *file = fopen("/proc/thread-self/children", "re");
 
 	if (file == NULL)
-		log_warn("/proc/thread-self/children");
+		log_warn("cannot read /proc/thread-self/children");
 	return file;
 }
 
@@ -43,8 +45,8 @@ compare_pids(const void *a, const void *b)
 	return *one < *other ? -1 : *one > *other;
 }
 
-/* In order of their pids; NULL: that cannot be told, or there are none.  To be
- * freed. */
+/* Returns the pids of all children in ascending order, to be freed by the
+ * caller.  NULL: there are none, or they cannot be listed. */
 static pid_t *
 list_children(size_t *count)
 {
@@ -56,7 +58,7 @@ list_children(size_t *count)
 	while (file != NULL && fscanf(file, "%ld", &pid) == 1) {
 		more = reallocarray(list, *count + 1, sizeof(*list));
 		if (more == NULL) {
-			log_warn("children");
+			log_warn("cannot list the children of kvd");
 			break;
 		}
 		list = more;
@@ -69,9 +71,9 @@ list_children(size_t *count)
 	return list;
 }
 
-/* A worker has its acceptor's name.  Others may be children of this process:
- * those that whoever started it has left, and, because it is a subreaper, what
- * these leave. */
+/* Is this child a worker?  A worker has its acceptor's name.  Other children
+ * may be those that the program had which executed kvd, and, because this
+ * process is a subreaper, their descendants. */
 static bool
 is_worker(const struct master *m, pid_t pid)
 {
@@ -107,7 +109,9 @@ adopt_knows(struct master *m, pid_t pid)
 	return pid_index_find(&m->adopted, pid) != SCOREBOARD_NONE;
 }
 
-/* All that we know, in order; NULL: no memory.  To be freed. */
+/* Returns the pids of the long-lived children and of all workers that the
+ * scoreboard knows, in ascending order, to be freed by the caller.  NULL: there
+ * is no memory. */
 static pid_t *
 list_known(struct master *m, size_t *count)
 {
@@ -127,9 +131,10 @@ list_known(struct master *m, size_t *count)
 	return known;
 }
 
-/* The worker that an acceptor forked and did not live to name; 0: none.  It
- * is the only child that nobody knows, or, if several acceptors die at the
- * same time, as good as the others. */
+/* Finds the worker that a dead acceptor had forked without recording its pid.
+ * Returns 0 if there is none.  It is the only worker whose pid is not known.
+ * If several acceptors die at once there are several, and any of them will
+ * do. */
 static pid_t
 find_orphan(struct master *m)
 {
@@ -138,7 +143,7 @@ find_orphan(struct master *m)
 
 	children = list_children(&n_children);
 	if ((known = list_known(m, &count)) == NULL)
-		log_warn("children");
+		log_warn("cannot list the workers");
 	for (i = 0; known != NULL && orphan == 0 && i < n_children; i++)
 		if (bsearch(&children[i], known, count, sizeof(*known),
 			compare_pids) == NULL &&
@@ -149,15 +154,15 @@ find_orphan(struct master *m)
 	return orphan;
 }
 
-/* An acceptor that is stopped in the middle of it: its clients keep on. */
+/* An acceptor that hangs while it holds the lock has to die.  Its workers, and
+ * their clients, go on. */
 static void
 kill_holder(pid_t holder)
 {
-	log_warnx("acceptor (pid %ld) does not let go of the scoreboard; "
-		  "killing it",
+	log_warnx("acceptor (pid %ld) keeps the scoreboard locked; killing it",
 	    (long)holder);
 	if (holder > 0 && kill(holder, SIGKILL) == -1)
-		log_warn("kill");
+		log_warn("cannot kill process %ld", (long)holder);
 }
 
 static void
@@ -172,10 +177,12 @@ release(struct master *m, uint32_t slot)
 			return;
 		kill_holder(holder);
 	}
-	log_warnx("the number of clients may be wrong by one");
+	log_warnx("the scoreboard stays locked; the number of clients may be "
+		  "wrong by one");
 }
 
-/* Workers that it had reaped, and not released yet: they are not ours. */
+/* Releases the slots of workers that the acceptor had reaped itself: they are
+ * no children of the master. */
 static void
 release_reaped(struct master *m, pid_t acceptor)
 {
@@ -190,7 +197,7 @@ release_reaped(struct master *m, pid_t acceptor)
 			release(m, slot);
 }
 
-/* Those that have become ours just now. */
+/* Enters the workers that have just been adopted into the index. */
 static void
 index_adopted(struct master *m)
 {
@@ -203,8 +210,8 @@ index_adopted(struct master *m)
 			pid_index_add(&m->adopted, pid, slot);
 }
 
-/* Its slots become the master's; that of a worker that it had no time to name
- * gets that one, or is freed. */
+/* Makes the acceptor's slots the master's own.  The slot without a pid gets
+ * that of the orphan, or is released. */
 static void
 take_slots(struct master *m, pid_t acceptor, pid_t orphan)
 {
@@ -217,27 +224,25 @@ take_slots(struct master *m, pid_t acceptor, pid_t orphan)
 			return;
 		kill_holder(holder);
 	}
-	log_warnx("the number of clients may be wrong by one");
+	log_warnx("the scoreboard stays locked; the number of clients may be "
+		  "wrong by one");
 }
 
-/*
- * The acceptor is dead and reaped, and its workers are children of this
- * process, all of them still there, dead or alive.
- *
- * 1. Workers that it had reaped itself have slots, and are no children.
- * 2. One that it had forked and not yet named is a child, and has no name.
- * 3. All its slots become the master's.
- * 4. Who ends from now on is found by its pid.
- */
 void
 adopt_workers(struct master *m, pid_t acceptor)
 {
 	pid_t orphan = 0;
 
+	/* 1. The acceptor may have reaped workers and died before it released
+	 * their slots.  Nobody else would ever release these. */
 	release_reaped(m, acceptor);
-	if (scoreboard_has_unnamed(m->scoreboard, acceptor))
+	/* 2. It may have taken a slot and died before it recorded a pid there.
+	 * If it had forked by then, the worker is among our children. */
+	if (scoreboard_lacks_pid(m->scoreboard, acceptor))
 		orphan = find_orphan(m);
+	/* 3. All its slots, now complete, become the master's. */
 	take_slots(m, acceptor, orphan);
+	/* 4. When one of these workers ends, its slot is found by its pid. */
 	index_adopted(m);
 }
 
@@ -258,7 +263,8 @@ adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 	release(m, slot);
 }
 
-/* None can be reaped, and its pid used again, meanwhile. */
+/* No pid here can belong to another process: only this one reaps them, and does
+ * not do so in between. */
 static void
 kill_workers(struct master *m)
 {
@@ -271,7 +277,7 @@ kill_workers(struct master *m)
 	}
 }
 
-/* Reaps those that have ended.  Is a worker left? */
+/* Reaps all children that have ended.  Returns whether a worker is left. */
 static bool
 reap_all(struct master *m)
 {
@@ -282,11 +288,12 @@ reap_all(struct master *m)
 		if ((slot = pid_index_find(&m->adopted, pid)) !=
 		    SCOREBOARD_NONE)
 			pid_index_remove(&m->adopted, slot);
-	/* Not ECHILD. */
+	/* 0: there are children that run.  -1: there are none (ECHILD). */
 	return pid == 0 && !pid_index_is_empty(&m->adopted);
 }
 
-/* Reaps until nobody is left, the deadline passes or a signal asks twice. */
+/* Reaps until no worker is left and returns true.  Returns false at the
+ * deadline, or when a signal asks kvd to stop once more. */
 static bool
 reap_until(struct master *m, int64_t deadline_ms)
 {
@@ -307,7 +314,7 @@ reap_until(struct master *m, int64_t deadline_ms)
 void
 adopt_await(struct master *m)
 {
-	/* They end by themselves: the lifeline is cut. */
+	/* The lifeline is cut, so workers end by themselves. */
 	if (reap_until(m,
 		m->stopping_since_ms + m->config->shutdown_timeout_ms +
 		    CONFIG_KILL_DELAY_MS))

@@ -1,7 +1,6 @@
 /*
- * Workers of an acceptor that has died are the master's (it is their
- * subreaper): it reaps them, reports their crashes and keeps the scoreboard
- * right.
+ * Takes over the workers of an acceptor that has died.  From then on the master
+ * reaps them, reports their crashes and releases their slots of the scoreboard.
  */
 
 #ifndef MASTER_ADOPT_H
@@ -15,17 +14,22 @@
 
 struct rusage;
 
-/* Looks at the children that this process has before it has made any: they are
- * somebody else's to care for.  Returns 0, or -1 with errno. */
+/* Returns 0, or -1 with errno. */
 int adopt_init(struct master *);
 void adopt_clear(struct master *);
 /* Is this process an adopted worker? */
 bool adopt_knows(struct master *, pid_t);
-/* An acceptor has ended: its workers are adopted. */
+/*
+ * Adopts the workers of an acceptor that is dead and has been reaped.  All of
+ * them must be children of this process, dead or alive: none of them may have
+ * been reaped since the acceptor died.
+ */
 void adopt_workers(struct master *, pid_t acceptor);
-/* An adopted worker was reaped. */
+/* A process was reaped; if it is an adopted worker, reports its crash and
+ * releases its slot. */
 void adopt_ended(struct master *, pid_t, int status, const struct rusage *);
-/* At the end: waits for all of them, with a deadline. */
+/* When kvd stops: waits for all adopted workers, and kills those that do not
+ * end in time. */
 void adopt_await(struct master *);
 
 #endif

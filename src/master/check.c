@@ -1,5 +1,6 @@
 /*
- * check: what the configuration needs of the machine.  Runs in `kvd -n`.
+ * check: does this machine have what the configuration needs?  Runs in
+ * `kvd -n`.
  */
 
 #include <sys/socket.h>
@@ -19,10 +20,12 @@
 #include "master/limits.h"
 #include "master/listener.h"
 #include "master/prepare.h"
+#include "master/runtime.h"
 
 /*
- * Whoever checks may be root, and kvd a user of its own: that is whom the data
- * belongs to.  What is not there yet is made by root, or by init.
+ * Finds the user that kvd is going to run as.  Root may check a kvd that runs
+ * as another user, and that user owns the data directory.  A directory that
+ * does not exist yet is made by root, or by init.
  */
 static uid_t
 find_user(const struct config *config)
@@ -42,7 +45,8 @@ is_there(const char *path)
 	return stat(path, &st) == 0;
 }
 
-/* What is there is looked at as the user that kvd is going to be. */
+/* A directory that exists is checked as the user that kvd is going to run
+ * as. */
 static void
 check_directory(const char *what, const char *path, uid_t user,
     struct buf *errors)
@@ -59,19 +63,19 @@ check_directory(const char *what, const char *path, uid_t user,
 		(void)config_mistake(errors, "seteuid: %s", strerror(errno));
 }
 
-/* What has the name of a file that kvd makes, or replaces. */
+/* Complains if something of another type has the name of a file that kvd makes
+ * or replaces. */
 static void
 check_file(const char *dir, const char *name, mode_t type, struct buf *errors)
 {
-	char path[PREPARE_PATH_SIZE];
+	char path[STATE_PATH_SIZE];
 	struct stat st;
 
 	if (snprintf(path, sizeof(path), "%s/%s", dir, name) <
 		(int)sizeof(path) &&
 	    lstat(path, &st) == 0 && (st.st_mode & S_IFMT) != type)
 		(void)config_mistake(errors,
-		    "%s is something else than kvd makes there: remove it",
-		    path);
+		    "%s is not what kvd makes there: remove it", path);
 }
 
 static void
@@ -81,20 +85,20 @@ check_data(const struct config *config, uid_t user, struct buf *errors)
 	check_file(config->data, "lock", S_IFREG, errors);
 	if (strcmp(config->data, config->runtime) == 0)
 		(void)config_mistake(errors,
-		    "runtime: %s is the data directory, too: use another one",
+		    "runtime: %s is also the data directory: use another one",
 		    config->runtime);
 }
 
 static void
 check_runtime(const struct config *config, uid_t user, struct buf *errors)
 {
-	char workdir[PREPARE_PATH_SIZE];
+	char workdir[STATE_PATH_SIZE];
 
 	check_directory("runtime", config->runtime, user, errors);
 	check_file(config->runtime, "kvd.pid", S_IFREG, errors);
 	check_file(config->runtime, "worker", S_IFDIR, errors);
 	check_file(config->runtime, "worker/registry.sock", S_IFSOCK, errors);
-	if (prepare_workdir(config, workdir) == -1 ||
+	if (runtime_workdir(config, workdir) == -1 ||
 	    !listener_registry_fits(workdir))
 		(void)config_mistake(errors,
 		    "runtime: %s is too long for the path of a Unix socket "
@@ -104,8 +108,8 @@ check_runtime(const struct config *config, uid_t user, struct buf *errors)
 		check_directory("runtime", workdir, user, errors);
 }
 
-/* The directory that the path of a Unix socket is in; that of the runtime
- * directory has been looked at, and need not be there yet. */
+/* Checks the directory in which a Unix socket is going to be.  The runtime
+ * directory has been checked already, and need not exist yet. */
 static void
 check_socket_directory(const struct config *config,
     const struct config_listen *l, const char *path, struct buf *errors)
@@ -123,13 +127,14 @@ check_socket_directory(const struct config *config,
 		    dir, strerror(errno));
 	else if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
 		(void)config_mistake(errors,
-		    "listen on %s: there is something else at this path",
+		    "listen on %s: there is a file at this path that is not a "
+		    "socket",
 		    l->text);
 }
 
-/* Has this machine the address, and may kvd have the port?  Returns whether
- * one can listen there.  Whoever listens there now may be the kvd that is to be
- * started again. */
+/* Returns whether kvd can listen on this address, and appends an error if it
+ * has to and cannot.  An address that is in use is fine: the kvd that is to be
+ * restarted may be using it. */
 static bool
 check_address(const struct config_listen *l, struct buf *errors)
 {
@@ -174,7 +179,7 @@ static void
 check_programs(const struct config *config, struct buf *errors)
 {
 	static const char *const names[] = { "registry", "acceptor" };
-	char path[PREPARE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
+	char path[STATE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
 	size_t i;
 	int fd;
 

@@ -1,5 +1,5 @@
 /*
- * kvd -n: would kvd start like this?
+ * kvd -n: would kvd start with this configuration?
  */
 
 #ifndef MASTER_CHECK_H
@@ -9,8 +9,8 @@
 
 /*
  * Appends a line to `errors` about each thing that would keep kvd from
- * starting, and about a limit that would be lowered.  Changes nothing.
- * Returns EX_OK or EX_CONFIG.
+ * starting, and one if kvd would have to lower max-clients.  Changes nothing.
+ * Returns EX_OK, or EX_CONFIG if there is such a line.
  */
 int check_configuration(const struct config *, struct buf *errors);
 

@@ -1,6 +1,6 @@
 /*
- * child: starting and stopping one long-lived child.  Runs in the master,
- * and between fork and exec in the child.
+ * child: starts and configures one long-lived child.  Runs in the master, and
+ * in the child between fork(2) and execve(2).
  */
 
 #include <sys/socket.h>
@@ -19,32 +19,35 @@
 #include "master/child.h"
 #include "master/limits.h"
 
-/* Children are told to end in their own time; then this much is added. */
+/* A child ends within shutdown-timeout.  It may take this much longer before it
+ * is killed. */
 #define STOP_GRACE_MS 2000
-/* Between two attempts to send a configuration. */
+/* The time between two attempts to send a configuration. */
 #define CONFIGURE_RETRY_MS 100
 
-/* Puts `from`, moved out of the way before, at `to`, open across exec. */
+/* Makes `to` a copy of `from` that stays open across execve(2), and closes
+ * `from`. */
 static void
 place_fd(int from, int to)
 {
 	if (dup2(from, to) == -1)
-		fatal(EX_OSERR, "dup2");
+		fatal(EX_OSERR, "cannot place a descriptor");
 	(void)close(from);
 }
 
-/* Out of the way of any descriptor that others are to be moved to. */
+/* Moves a descriptor above all those that the child is going to have. */
 static int
 move_fd_up(int fd, size_t count)
 {
 	int moved = fcntl(fd, F_DUPFD_CLOEXEC, CHANNEL_FD + (int)count);
 
 	if (moved == -1)
-		fatal(EX_OSERR, "descriptors");
+		fatal(EX_OSERR, "cannot move a descriptor");
 	return moved;
 }
 
-/* In the order of enum channel_fd; -1: none. */
+/* Fills `fds` in the order of enum channel_fd.  -1: the child does not get
+ * it. */
 static void
 list_fds(const struct child *c, int channel_fd, int *fds)
 {
@@ -58,7 +61,7 @@ list_fds(const struct child *c, int channel_fd, int *fds)
 		fds[CHANNEL_LISTEN_FD - CHANNEL_FD + i] = c->listen_fds[i];
 }
 
-/* The child's descriptors, and nothing else. */
+/* Gives the child its descriptors and closes all others. */
 static void
 arrange_fds(const struct child *c, int channel_fd)
 {
@@ -66,7 +69,7 @@ arrange_fds(const struct child *c, int channel_fd)
 	int *fds = calloc(count, sizeof(*fds));
 
 	if (fds == NULL)
-		fatal(EX_OSERR, "descriptors");
+		fatalx(EX_OSERR, "out of memory");
 	list_fds(c, channel_fd, fds);
 	for (i = 0; i < count; i++)
 		if (fds[i] != -1)
@@ -84,25 +87,25 @@ arrange_fds(const struct child *c, int channel_fd)
 __attribute__((noreturn)) static void
 child_exec(const struct child *c, int channel_fd)
 {
-	char name[32], room[] = TITLE_PADDING;
-	char *const argv[] = { name, room, NULL };
+	char name[32], padding[] = TITLE_PADDING;
+	char *const argv[] = { name, padding, NULL };
 
 	snprintf(name, sizeof(name), "kvd-%s", c->spec->name);
-	/* Before its descriptor is closed. */
+	/* This comes first, for arrange_fds() closes the descriptor. */
 	if ((c->workdir_fd == NULL ? chdir("/") : fchdir(*c->workdir_fd)) == -1)
-		fatal(EX_OSERR, "working directory");
-	/* Its descriptor is going to be another's. */
+		fatal(EX_OSERR, "cannot enter the working directory");
+	/* arrange_fds() gives the log's descriptor to something else. */
 	log_close();
 	arrange_fds(c, channel_fd);
 	if (c->spec->expendable)
 		limits_expose();
-	/* A terminal's signals are the master's to handle. */
+	/* A terminal sends these to all processes.  The master handles them. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	startup_unblock();
-	/* Or the C library has the kernel write to a page of each process that
-	 * an acceptor forks, for what none of them uses.  What somebody has set
-	 * is left alone. */
+	/* With restartable sequences, which kvd does not use, the kernel would
+	 * write to a page of each worker and so copy it.  A GLIBC_TUNABLES that
+	 * is set already is left alone. */
 	(void)setenv("GLIBC_TUNABLES", "glibc.pthread.rseq=0", 0);
 	(void)fexecve(CHANNEL_PROGRAM_FD, argv, environ);
 	fatal(EX_UNAVAILABLE, "cannot execute %s", name);
@@ -112,7 +115,6 @@ struct policy_rules
 child_rules(const struct child *c, const struct config *config)
 {
 	return (struct policy_rules){
-		.type = c->spec->type,
 		.restarts = (unsigned int)config->restart_limit.restarts,
 		.period_ms = config->restart_limit.period_ms,
 		.gives_up = config->restart_limit.exits,
@@ -122,7 +124,7 @@ child_rules(const struct child *c, const struct config *config)
 	};
 }
 
-/* Returns -1 with errno, and is to be called again. */
+/* Returns 0, or -1 with errno when it has to be tried again. */
 static int
 send_config(const struct child *c, const struct config *config,
     const struct startup_params *params)
@@ -130,7 +132,7 @@ send_config(const struct child *c, const struct config *config,
 	if (c->channel_fd == -1 ||
 	    channel_send_config(c->channel_fd, config, params) == 0)
 		return 0;
-	/* One that has died is heard of otherwise. */
+	/* If the child has died, SIGCHLD tells the master. */
 	return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
 }
 
@@ -144,7 +146,7 @@ child_configure(struct child *c, const struct config *config,
 	if (send_config(c, config, params) == 0)
 		return;
 	if (first)
-		log_warn("cannot configure the %s; trying again",
+		log_warn("cannot send the %s its configuration; trying again",
 		    c->spec->name);
 	c->configure_at_ms = clock_ms() + CONFIGURE_RETRY_MS;
 }

@@ -1,6 +1,5 @@
 /*
- * A long-lived child of the master: what it is, how it is started, and where
- * it stands.
+ * A long-lived child of the master: the registry or an acceptor.
  */
 
 #ifndef MASTER_CHILD_H
@@ -17,32 +16,33 @@
 #include "master/heartbeat.h"
 #include "master/policy.h"
 
-/* What a kind of child is, whatever the configuration says. */
+/* The properties of a kind of child that do not depend on the configuration. */
 struct child_spec {
 	const char *name; /* its program is kvd-NAME */
-	enum policy_type type;
-	int stage; /* enum stage: when it is stopped */
-	int64_t start_ms; /* to be ready, before it is killed */
-	int64_t abort_ms; /* to leave a core when hung, before it is killed */
-	bool expendable; /* ended before the others when memory runs out */
+	int stage; /* enum stage: its turn when kvd stops */
+	int64_t start_ms; /* see struct policy_rules */
+	int64_t abort_ms;
+	bool expendable; /* the first to be killed when memory runs out */
 };
 
 struct child {
 	const struct child_spec *spec;
-	int program_fd; /* the executable, whatever has its name now */
-	const int *workdir_fd; /* whatever has its name now; NULL: / */
-	int lifeline_fd, scoreboard_fd; /* for an acceptor; else -1 */
-	const int *listen_fds; /* become CHANNEL_LISTEN_FD and following */
-	size_t listens;
+	/* What it is given.  Descriptors, because another file may have the
+	 * name of the program or the directory by now. */
+	int program_fd;
+	const int *workdir_fd; /* its working directory; NULL: / */
+	int lifeline_fd, scoreboard_fd; /* -1: it does not get this one */
+	const int *listen_fds; /* from CHANNEL_LISTEN_FD on */
+	size_t listens; /* their number */
 
 	struct policy policy;
 	struct heartbeat heartbeat;
-	pid_t pid; /* if policy_runs() */
-	int channel_fd; /* -1 when closed */
-	int64_t configure_at_ms; /* CLOCK_NEVER unless that did not work */
+	pid_t pid; /* 0: it does not run */
+	int channel_fd; /* -1: closed */
+	int64_t configure_at_ms; /* the next attempt; CLOCK_NEVER: none */
 };
 
-/* The policy's rules for it, under this configuration. */
+/* The rules of the child's supervision under this configuration. */
 struct policy_rules child_rules(const struct child *, const struct config *);
 /*
  * Forks and executes the child and sends it its configuration.  Returns 0,
@@ -50,13 +50,13 @@ struct policy_rules child_rules(const struct child *, const struct config *);
  */
 int child_start(struct child *, const struct config *,
     const struct startup_params *);
-/* Sends its configuration, at first or again.  What is short is tried again
- * when configure_at_ms has passed. */
+/* Sends the child its configuration.  If there is no memory for it, the caller
+ * has to call this again when configure_at_ms has come. */
 void child_configure(struct child *, const struct config *,
     const struct startup_params *);
-/* Sends a signal. */
+/* Sends a signal to the child, if it runs. */
 void child_signal(const struct child *, int signo);
-/* It has been reaped. */
+/* The child has been reaped. */
 void child_forget(struct child *);
 
 #endif

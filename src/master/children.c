@@ -1,5 +1,5 @@
 /*
- * children: what is done about the children.  Runs in the master.
+ * children: does what the supervision of each child says.  Runs in the master.
  */
 
 #include <signal.h>
@@ -12,7 +12,8 @@
 #include "master/prepare.h"
 #include "master/report.h"
 
-/* The acceptors have to have what has been made anew. */
+/* Makes what somebody has removed again.  Sockets that were made again are
+ * others, so acceptors have to be replaced to get them. */
 static void
 repair(struct master *m)
 {
@@ -39,7 +40,7 @@ start(struct master *m, struct child *c)
 		repair(m);
 	if (child_start(c, m->config, &m->params) == 0)
 		return;
-	/* What is short may be had again in a moment. */
+	/* There may be enough memory or processes again in a moment. */
 	if (log_limit_allows(&m->shortages, clock_ms(), &skipped))
 		log_warn("cannot start the %s; trying again", c->spec->name);
 	children_event(m, c, POLICY_NOT_STARTED);
@@ -50,10 +51,10 @@ start(struct master *m, struct child *c)
 static void
 kill_child(const struct child *c)
 {
-	log_warnx("%s (pid %ld) did not %s in time; killing it", c->spec->name,
-	    (long)c->pid,
-	    c->policy.state == POLICY_FAILING ? "start, or end when aborted," :
-						"end");
+	log_warnx("%s (pid %ld) %s; killing it", c->spec->name, (long)c->pid,
+	    c->policy.state == POLICY_FAILING ?
+		"did not start, or end after SIGABRT, in time" :
+		"did not end in time");
 	child_signal(c, SIGKILL);
 }
 
@@ -64,7 +65,7 @@ children_event(struct master *m, struct child *c, enum policy_event event)
 
 	switch (policy_step(&c->policy, &rules, event, clock_ms())) {
 	case POLICY_DO_NOTHING:
-	case POLICY_DO_GIVE_UP: /* whoever says that it has ended does it */
+	case POLICY_DO_GIVE_UP: /* the caller sees that the child is idle */
 	case POLICY_DO_RESTART:
 		return;
 	case POLICY_DO_START:
@@ -80,14 +81,14 @@ children_event(struct master *m, struct child *c, enum policy_event event)
 		kill_child(c);
 		return;
 	case POLICY_DO_COMPLAIN:
-		log_warnx("%s: event %d in state %d", c->spec->name, event,
-		    c->policy.state);
+		log_warnx("bug in kvd: %s: event %d cannot happen in state %d",
+		    c->spec->name, event, c->policy.state);
 		return;
 	}
 }
 
-/* Is one of this stage still there?  Those that have not been told to end
- * are, or, if asked again, those that have. */
+/* Tells the children of a stage to end, or, with `again`, those that have been
+ * told before.  Returns whether one of them is still there. */
 static bool
 stop_stage(struct master *m, int stage, bool again)
 {
@@ -123,7 +124,7 @@ children_stop(struct master *m, int status)
 	m->stopping_since_ms = clock_ms();
 	m->status = status;
 	report_stop(m);
-	/* Every worker sees this, also those of an earlier acceptor. */
+	/* All workers see this, also those of earlier acceptors. */
 	(void)close(m->lifeline[1]);
 	m->lifeline[1] = -1;
 	m->stage = STAGES - 1;

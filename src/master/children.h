@@ -1,7 +1,7 @@
 /*
- * The master's children, all of them: what happens to one is looked up in the
- * policy's table and carried out; they start in order, each stage when the one
- * before is ready, and stop in reverse.
+ * All children of the master.  An event of one child is looked up in the table
+ * of master/policy.h, and what that says is done.  The children start stage by
+ * stage, each when the one before is ready, and stop in reverse.
  */
 
 #ifndef MASTER_CHILDREN_H
@@ -10,19 +10,20 @@
 #include "master/policy.h"
 #include "master/state.h"
 
-/* Something has happened to a child, or is to. */
+/* Something has happened to a child, or is wanted of it. */
 void children_event(struct master *, struct child *, enum policy_event);
 
-/* The registry is ready for the first time. */
+/* Starts the acceptors, when the registry is ready for the first time. */
 void children_start_acceptors(struct master *);
-/* All acceptors are replaced, one after the other's end: none is without an
- * acceptor for longer than one takes to start. */
+/* Tells each acceptor to end, and starts another when it has ended.  Also
+ * starts and stops acceptors so that there are as many as are configured. */
 void children_replace_acceptors(struct master *);
 
-/* kvd is to end, with this status.  The second time, those who are waited for
- * are killed. */
+/* Begins to stop kvd, which is to exit with this status.  If it is stopping
+ * already, kills the children that it waits for. */
 void children_stop(struct master *, int status);
-/* A child has ended while kvd stops: is it the next stage's turn? */
+/* A child has ended while kvd stops: goes on with the next stage if it was the
+ * last one of its own. */
 void children_advance_stop(struct master *);
 
 #endif

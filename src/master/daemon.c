@@ -1,5 +1,6 @@
 /*
- * daemon: the way into the background.  Runs in the master.
+ * daemon: goes to the background.  Runs in the master, and in the process that
+ * was started and waits for it.
  */
 
 #include <sys/wait.h>
@@ -28,9 +29,10 @@ wait_for_ready(int fd)
 	return n == 1;
 }
 
-/* Whoever signals the command means the daemon that it has begun. */
+/* The daemon, for the signal handler. */
 static pid_t daemon_pid;
 
+/* A signal that is sent to the waiting process is meant for the daemon. */
 static void
 pass_on(int signo)
 {
@@ -40,7 +42,8 @@ pass_on(int signo)
 	errno = saved;
 }
 
-/* In the process that was called: the daemon's start decides. */
+/* In the process that was started: waits, and exits as the daemon's start
+ * goes. */
 __attribute__((noreturn)) static void
 wait_for_daemon(pid_t pid, int fd)
 {
@@ -66,19 +69,19 @@ daemon_start(void)
 	pid_t pid;
 
 	if (pipe2(fds, O_CLOEXEC) == -1)
-		fatal(EX_OSERR, "pipe");
+		fatal(EX_OSERR, "cannot make a pipe");
 	if ((pid = fork()) == -1)
-		fatal(EX_OSERR, "fork");
+		fatal(EX_OSERR, "cannot fork");
 	if (pid > 0) {
 		(void)close(fds[1]);
 		wait_for_daemon(pid, fds[0]);
 	}
 	(void)close(fds[0]);
 	if (setsid() == -1)
-		fatal(EX_OSERR, "setsid");
-	/* Keeps no file system busy. */
+		fatal(EX_OSERR, "cannot start a session");
+	/* A daemon must not keep a file system from being unmounted. */
 	if (chdir("/") == -1)
-		fatal(EX_OSERR, "/");
+		fatal(EX_OSERR, "cannot change to the directory /");
 	return fds[1];
 }
 
@@ -86,7 +89,7 @@ void
 daemon_ready(int fd)
 {
 	if (write(fd, "", 1) == -1)
-		log_warn("nobody waits for this daemon");
+		log_warn("cannot tell the starting process that kvd is ready");
 	(void)close(fd);
 	log_detach();
 }

@@ -1,5 +1,5 @@
 /*
- * heartbeat: is a child hung?  Runs in the master.
+ * heartbeat: finds children that hang.  Runs in the master.
  */
 
 #include "common/clock.h"
@@ -43,7 +43,7 @@ heartbeat_tick(struct heartbeat *h, int64_t timeout_ms, int64_t now_ms)
 		return HEARTBEAT_HUNG;
 	}
 	h->unanswered++;
-	/* From now, not from when it was due. */
+	/* Counted from now: if the master was late, so may the child be. */
 	set_due(h, timeout_ms, now_ms);
 	return HEARTBEAT_PING;
 }

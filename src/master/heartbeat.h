@@ -1,10 +1,10 @@
 /*
- * Is a child hung?  Pure code, with the clock passed in.
+ * Finds children that hang.  Pure code, with the clock passed in.
  *
- * A child is asked again and again, and is hung when it has not answered for
- * the whole of the timeout.  What counts is how often it was asked, not the
- * time: a master that was itself held up (a busy or stopped machine, a
- * laptop's lid) asked less often.
+ * A child is sent a ping HEARTBEAT_PINGS times within the timeout, and hangs
+ * when it has answered none of them.  The unanswered pings are counted, and not
+ * the time, because the master may have been held up itself (a busy machine, a
+ * laptop that was asleep).  Then it has sent fewer pings.
  */
 
 #ifndef MASTER_HEARTBEAT_H
@@ -12,25 +12,27 @@
 
 #include <stdint.h>
 
-/* How often a child is asked within the timeout. */
+/* How many pings a child is sent within the timeout. */
 #define HEARTBEAT_PINGS 5
 
 enum heartbeat_result {
 	HEARTBEAT_WAIT, /* nothing is due */
-	HEARTBEAT_PING, /* ask */
-	HEARTBEAT_HUNG,
+	HEARTBEAT_PING, /* send a ping */
+	HEARTBEAT_HUNG, /* the child hangs; it is not watched any more */
 };
 
 struct heartbeat {
-	int64_t due_ms; /* CLOCK_NEVER: not watched */
-	unsigned int unanswered;
+	int64_t
+	    due_ms; /* the next ping; CLOCK_NEVER: the child is not watched */
+	unsigned int unanswered; /* pings since the last answer */
 };
 
-/* From now on; a timeout of 0 is none. */
+/* Watches the child from now on, or, with a timeout of 0, does not. */
 void heartbeat_start(struct heartbeat *, int64_t timeout_ms, int64_t now_ms);
 void heartbeat_stop(struct heartbeat *);
-/* It has answered. */
+/* The child has answered. */
 void heartbeat_pong(struct heartbeat *);
+/* To be called when due_ms has come, and as often as the caller likes. */
 enum heartbeat_result heartbeat_tick(struct heartbeat *, int64_t timeout_ms,
     int64_t now_ms);
 

@@ -1,5 +1,6 @@
 /*
- * inherit: sockets from whoever started kvd.  Runs in the master.
+ * inherit: sockets that the process which started kvd has passed to it.  Runs
+ * in the master, which checks what it is given.
  */
 
 #include <sys/socket.h>
@@ -16,8 +17,8 @@
 /* sd-daemon(3): SD_LISTEN_FDS_START. */
 #define FIRST_FD 3
 
-/* A number of the environment, which does not stay there; 0: there is none,
- * -1: something else. */
+/* Removes a variable from the environment and returns its number: 0 if there is
+ * no such variable, -1 if it is not a number from 0 to `max`. */
 static int
 take_number(const char *name, int max)
 {
@@ -41,7 +42,7 @@ get_option(int fd, int option)
 	return value;
 }
 
-/* NULL, or what is wrong with it. */
+/* Prepares an inherited socket.  Returns NULL, or why it is refused. */
 static const char *
 refuse(int fd)
 {

@@ -1,6 +1,6 @@
 /*
- * limits: descriptors and memory.  Runs in the master, and between fork and
- * exec in an acceptor.
+ * limits: the limit of open files, and the kernel's out-of-memory killer.  Runs
+ * in the master, and in an acceptor between fork(2) and execve(2).
  */
 
 #include <sys/resource.h>
@@ -14,13 +14,15 @@
 #include "common/log.h"
 #include "master/limits.h"
 
-/* What the registry has open beside its workers' connections, with some to
- * spare for connections that it has not seen the end of yet. */
+/* The descriptors of the registry besides its workers' connections, with some
+ * to spare for workers that have ended and whose connections it has not closed
+ * yet. */
 #define REGISTRY_FDS 24
-/* What the master has open beside listening sockets and acceptors, and needs
- * twice of those while it starts a child. */
+/* The descriptors of the master besides listening sockets and channels to
+ * acceptors.  While it starts a child it needs two for each socket. */
 #define MASTER_FDS 24
-/* Of the kernel's scale of -1000 to 1000. */
+/* Values of oom_score_adj, which is from -1000 to 1000: that of the master, and
+ * by how much an acceptor's is higher than the master's. */
 #define PROTECTED (-500)
 #define EXPOSED_BY 300
 #define OOM_MAX 1000
@@ -35,7 +37,7 @@ limits_raise(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) == -1)
-		log_warn("cannot raise the limit of descriptors");
+		log_warn("cannot raise the limit of open files");
 }
 
 static int64_t
@@ -84,7 +86,7 @@ limits_apply(struct config *config)
 	return 0;
 }
 
-/* Returns -1 if that cannot be told. */
+/* Returns -1 if the score cannot be read. */
 static int
 read_score(int *score)
 {
@@ -103,7 +105,7 @@ read_score(int *score)
 	return 0;
 }
 
-/* One that must not be lowered is left as it is. */
+/* A score that this process may not set stays as it is. */
 static void
 write_score(int score)
 {

@@ -1,14 +1,11 @@
 /*
- * listener: binding one socket.  Runs in the master, and never waits for
- * whoever has the address already, but at the start.
+ * listener: binds one socket.  Runs in the master.  It may wait for an address
+ * that is in use, but only while kvd starts.
  */
 
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,19 +19,16 @@
 
 #include "common/clock.h"
 #include "master/listener.h"
+#include "master/tcp_options.h"
 
-/* As long as the kernel allows (net.core.somaxconn): the backlog is where
- * clients wait while a child is restarted. */
+/* Clients wait in the backlog while a child is restarted, so it is as long as
+ * the kernel allows (net.core.somaxconn). */
 #define BACKLOG 65535
-/* How long a killed kvd's acceptor may take to let go of an address. */
+/* How long the acceptor of a kvd that was killed may take to close its sockets,
+ * and how often kvd tries to bind them. */
 #define BIND_WAIT_MS 1000
 #define BIND_POLL_NS 20000000
-/* Of the time after which a silent peer is taken for dead, half is silence
- * and half are probes. */
-#define PROBES 5
-/* What tcp(7) takes for either. */
-#define KEEP_MAX_S 32767
-/* The last is chown(2)'s word for none. */
+/* The largest gid; the next one means "no change" to chown(2). */
 #define GROUP_MAX (UINT32_MAX - 1)
 
 static int
@@ -46,73 +40,11 @@ listen_error(char *error, const char *what)
 }
 
 static int
-set_number(int fd, int level, int option, int64_t value)
+set_options(const struct listener *l, const struct config *config)
 {
-	int number = (int)value;
-
-	return setsockopt(fd, level, option, &number, sizeof(number));
-}
-
-/* A time in seconds of tcp(7), for which there is a smallest and a largest. */
-static int
-set_seconds(int fd, int option, int64_t ms)
-{
-	int64_t s = (ms + 999) / 1000;
-
-	return set_number(fd, IPPROTO_TCP, option,
-	    s < 1	       ? 1 :
-		s > KEEP_MAX_S ? KEEP_MAX_S :
-				 s);
-}
-
-/*
- * A peer that is gone without a word is found by probes when nothing is under
- * way, and otherwise because what was sent is not acknowledged (tcp(7)).  The
- * latter also ends a connection whose peer reads nothing, which is not to
- * happen before the write timeout: then the kernel's own limit has to do.
- */
-static int
-set_keepalive(int fd, const struct config *config)
-{
-	int64_t keepalive_ms = config->keepalive_ms;
-	bool patient = config->write_timeout_ms > keepalive_ms;
-
-	if (set_number(fd, SOL_SOCKET, SO_KEEPALIVE, keepalive_ms > 0) == -1 ||
-	    set_number(fd, IPPROTO_TCP, TCP_USER_TIMEOUT,
-		patient ? 0 : keepalive_ms) == -1)
-		return -1;
-	if (keepalive_ms == 0)
-		return 0;
-	if (set_seconds(fd, TCP_KEEPIDLE, keepalive_ms / 2) == -1 ||
-	    set_seconds(fd, TCP_KEEPINTVL, keepalive_ms / 2 / PROBES) == -1)
-		return -1;
-	return set_number(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
-}
-
-/*
- * Accepted sockets inherit these: no system call per client.  Telnet marks a
- * byte as urgent (RFC 854, Synch): it is to stay where it is in the stream.
- */
-static int
-set_options(int fd, int family, const struct config *config)
-{
-	if (family == AF_UNIX)
-		return 0;
-	if (set_number(fd, SOL_SOCKET, SO_OOBINLINE, 1) == -1 ||
-	    set_number(fd, IPPROTO_TCP, TCP_NODELAY, 1) == -1)
-		return -1;
-	return set_keepalive(fd, config);
-}
-
-/* What has to be set before a socket is bound. */
-static int
-set_bind_options(int fd, int family)
-{
-	if (set_number(fd, SOL_SOCKET, SO_REUSEADDR, 1) == -1)
-		return -1;
-	if (family == AF_INET6)
-		return set_number(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
-	return 0;
+	return l->listen.addr.ss_family == AF_UNIX ?
+	    0 :
+	    tcp_options_set(l->fd, config);
 }
 
 static const struct sockaddr_un *
@@ -121,7 +53,8 @@ unix_address(const struct config_listen *l)
 	return (const void *)&l->addr;
 }
 
-/* Does anybody listen there?  Without waiting for room in a full backlog. */
+/* Does anybody listen on this Unix socket?  Does not wait if the backlog is
+ * full. */
 static bool
 is_answered(const struct sockaddr_un *sun)
 {
@@ -155,7 +88,7 @@ remove_stale(const struct sockaddr_un *sun)
 	return unlink(sun->sun_path);
 }
 
-/* A number first: looking up a name may ask a server, and wait for it. */
+/* A number is not looked up: that might ask a server and wait for it. */
 int
 listener_find_group(const struct config_listen *l, gid_t *gid, char *error)
 {
@@ -172,12 +105,13 @@ listener_find_group(const struct config_listen *l, gid_t *gid, char *error)
 		*gid = group->gr_gid;
 		return 0;
 	}
-	snprintf(error, CONFIG_ERROR_SIZE, "listen on %s: no group \"%s\"",
-	    l->text, l->group);
+	snprintf(error, CONFIG_ERROR_SIZE,
+	    "listen on %s: there is no group \"%s\"", l->text, l->group);
 	return -1;
 }
 
-/* Of the very file that was looked at, whatever has its name by now. */
+/* Sets group and mode of the socket's own file.  Fails with ESTALE if another
+ * file has its name by now. */
 static int
 set_owner(const struct config_listen *l, const struct listener *expected,
     gid_t gid)
@@ -200,7 +134,8 @@ set_owner(const struct config_listen *l, const struct listener *expected,
 	return rc;
 }
 
-/* A group that is not yet its own must not have the group's rights. */
+/* Binds a Unix socket.  Until its group has been set, nobody but the user may
+ * connect. */
 static int
 bind_unix(struct listener *l, gid_t gid)
 {
@@ -226,10 +161,8 @@ bind_unix(struct listener *l, gid_t gid)
 static int
 bind_inet(struct listener *l, const struct config *config)
 {
-	int family = l->listen.addr.ss_family;
-
-	if (set_bind_options(l->fd, family) == -1 ||
-	    set_options(l->fd, family, config) == -1)
+	if (tcp_options_before_bind(l->fd, l->listen.addr.ss_family) == -1 ||
+	    tcp_options_set(l->fd, config) == -1)
 		return -1;
 	return bind(l->fd, (const struct sockaddr *)&l->listen.addr,
 	    l->listen.addr_size);
@@ -243,7 +176,7 @@ bind_and_listen(struct listener *l, gid_t gid, const struct config *config)
 			return -1;
 	} else if (bind_inet(l, config) == -1)
 		return -1;
-	/* Before this, nobody can connect. */
+	/* Nobody could connect before this. */
 	return listen(l->fd, BACKLOG);
 }
 
@@ -330,8 +263,9 @@ listener_open_registry(struct listener *l, const char *dir, char *error)
 	l->fd = -1;
 	if (registry_listen(&listen, dir) == -1)
 		return listen_error(error, dir);
-	/* The runtime directory is locked: whoever listens there is the dying
-	 * registry of a killed kvd. */
+	/* We have the lock of the runtime directory.  So if anybody listens
+	 * there, it is the registry of a kvd that was killed, which is about to
+	 * end. */
 	if (unlink(unix_address(&listen)->sun_path) == -1 && errno != ENOENT)
 		return listen_error(error, listen.text);
 	return listener_open(l, &listen, NULL, false, error);
@@ -346,7 +280,7 @@ listener_adopt(struct listener *l, int fd, const struct config *config,
 	*l = (struct listener){ .fd = fd };
 	listener_name(fd, l->listen.text);
 	if (getsockname(fd, (struct sockaddr *)&l->listen.addr, &size) == -1 ||
-	    set_options(fd, l->listen.addr.ss_family, config) == -1)
+	    set_options(l, config) == -1)
 		return listen_error(error, l->listen.text);
 	return 0;
 }
@@ -361,13 +295,13 @@ listener_change(struct listener *l, const struct config_listen *listen,
 	if (l->fd == -1)
 		return 0;
 	l->listen = *listen;
-	if (set_options(l->fd, l->listen.addr.ss_family, config) == -1)
+	if (set_options(l, config) == -1)
 		return listen_error(error, l->listen.text);
 	if (l->listen.addr.ss_family != AF_UNIX || !l->bound)
 		return 0;
 	if (listener_find_group(listen, &gid, error) == -1)
 		return -1;
-	/* The one that it had is not its any more. */
+	/* Without a group, it gets back the one that it would have had. */
 	if (gid == (gid_t)-1 && had_group)
 		gid = getegid();
 	if (set_owner(listen, l, gid) == -1)
@@ -375,8 +309,8 @@ listener_change(struct listener *l, const struct config_listen *listen,
 	return 0;
 }
 
-/* Does the path lead to it?  Two that are written differently may.  If that
- * cannot be told, the answer is `otherwise`. */
+/* Does this path lead to the file of the Unix socket?  Paths that are written
+ * differently may.  If that cannot be determined, returns `otherwise`. */
 static bool
 is_named(const struct listener *l, const char *path, bool otherwise)
 {
@@ -412,7 +346,8 @@ listener_close(struct listener *l)
 {
 	if (l->fd == -1)
 		return;
-	/* First: while the socket is open, no other file has its inode. */
+	/* Before close(2): while the socket is open, no other file can have its
+	 * inode. */
 	if (l->bound && l->listen.addr.ss_family == AF_UNIX &&
 	    is_named(l, unix_address(&l->listen)->sun_path, false))
 		(void)unlink(unix_address(&l->listen)->sun_path);
@@ -420,7 +355,7 @@ listener_close(struct listener *l)
 	l->fd = -1;
 }
 
-/* An abstract one begins with a NUL byte, and is written with an '@'. */
+/* An abstract name begins with a NUL byte, which is printed as '@'. */
 static void
 name_unix(const struct sockaddr_un *sun, char *name)
 {

@@ -1,9 +1,10 @@
 /*
- * One listening socket.  The master binds them and keeps them as long as it
- * lives: a child that dies takes no queued connection along.
+ * One listening socket.  The master binds it and keeps it open, so that no
+ * connection in its backlog is lost when a child dies.
  *
- * The name of a Unix socket can be taken away and given to another: it is
- * kvd's own only as long as it leads to the file that bind(2) has made.
+ * Others may remove the file of a Unix socket and put another one in its place.
+ * kvd changes or removes the file only while it is the one that bind(2) has
+ * made.
  */
 
 #ifndef MASTER_LISTENER_H
@@ -16,55 +17,58 @@
 
 #include "common/config.h"
 
-/* What listener_name() fills. */
+/* The size of listener_name()'s text, NUL included. */
 #define LISTENER_NAME_SIZE 192
 
 struct listener {
-	int fd; /* close-on-exec, non-blocking; -1: done without (optional) */
-	struct config_listen listen; /* without a list */
-	bool bound; /* by this process: the name is ours to remove */
-	dev_t device; /* of the Unix socket's file */
+	int fd; /* close-on-exec, non-blocking; -1: closed, or an optional
+		 * address that this machine does not have */
+	struct config_listen listen; /* not an element of a list */
+	bool bound; /* by this process, which removes the file, too */
+	dev_t device; /* this and `inode`: the file of a Unix socket */
 	ino_t inode;
 };
 
 /*
- * Binds and listens.  A Unix socket that nobody listens on any more is
- * replaced; the new one has its mode and group before anybody can connect.
- * With `wait`, an address that is in use may be let go of by the acceptor of a
- * kvd that was killed, for a second.  The configuration says when a peer is
- * dead.  Returns 0, or -1 with one line in `error` (CONFIG_ERROR_SIZE bytes).
+ * Binds a socket and listens.  The file of a Unix socket on which nobody
+ * listens any more is replaced.  Mode and group are set before anybody can
+ * connect.  With `wait`, waits up to a second for an address that is in use:
+ * the acceptor of a kvd that was killed may be about to close it.  Returns 0,
+ * or -1 with one line in `error` (CONFIG_ERROR_SIZE bytes).
  */
 int listener_open(struct listener *, const struct config_listen *,
     const struct config *, bool wait, char *error);
-/* The registry's socket, `registry.sock` in `dir`, which only its owner may
- * reach. */
+/* Makes the registry's socket, `registry.sock` in `dir`.  Only its owner may
+ * connect to it.  Returns as listener_open(). */
 int listener_open_registry(struct listener *, const char *dir, char *error);
-/* Can the path of the registry's socket be used as an address? */
+/* Is the path of the registry's socket short enough for an address? */
 bool listener_registry_fits(const char *dir);
-/* One that was bound by whoever started kvd.  Returns as listener_open(). */
+/* Takes over a socket that the process which started kvd has bound.  Returns as
+ * listener_open(). */
 int listener_adopt(struct listener *, int fd, const struct config *,
     char *error);
 /*
- * One that stays, under a new configuration: mode, group, keep-alive.
+ * Applies a new configuration to a socket that stays: mode, group, keepalive.
  * Returns as listener_open().
  */
 int listener_change(struct listener *, const struct config_listen *,
     const struct config *, char *error);
-/* Whose a Unix socket is to be; (gid_t)-1: the user's own group.  Returns as
+/* Looks up the group of a Unix socket; (gid_t)-1: none was given.  Returns as
  * listener_open(). */
 int listener_find_group(const struct config_listen *, gid_t *, char *error);
-/* Does a machine that lacks the address say this?  One without IPv6 says
- * different things, according to how it lacks it. */
+/* Does this errno mean that the machine does not have the address?  A machine
+ * without IPv6 may return any of several. */
 bool listener_is_missing(int error);
-/* Does its name, if it has one, still lead to it? */
+/* Does the path of a Unix socket still lead to it?  True for all others. */
 bool listener_has_name(const struct listener *);
-/* Is it the one that `listen` asks for?  Of a Unix socket: does that path,
- * however it is written, lead to it? */
+/* Is this the socket that `listen` asks for?  For a Unix socket: does the path
+ * lead to it, however it is written? */
 bool listener_is_at(const struct listener *, const struct config_listen *);
-/* Closes it, and removes its name if that is still its own. */
+/* Closes the socket, and removes the file of a Unix socket if it is still its
+ * own. */
 void listener_close(struct listener *);
 
-/* Where the socket is bound: "127.0.0.1 port 4040", or a path. */
+/* Fills `name` with the socket's address: "127.0.0.1 port 4040", or a path. */
 void listener_name(int fd, char *name);
 
 #endif

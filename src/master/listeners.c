@@ -1,6 +1,6 @@
 /*
- * listeners: which sockets there are, and what a new configuration changes
- * about them.  Runs in the master.
+ * listeners: the set of sockets for clients, and how a new configuration
+ * changes it.  Runs in the master.
  */
 
 #include <stdio.h>
@@ -27,7 +27,7 @@ count_listens(const struct config *config)
 	return n;
 }
 
-/* Room for n, of which there are none yet. */
+/* Makes an empty set for up to `n` sockets. */
 static int
 init(struct listeners *set, size_t n, char *error)
 {
@@ -40,7 +40,7 @@ init(struct listeners *set, size_t n, char *error)
 	return no_memory(error);
 }
 
-/* Adds the next of the list, which has been filled in. */
+/* Counts the next socket of the list, which the caller has filled in. */
 static void
 add(struct listeners *set)
 {
@@ -50,7 +50,7 @@ add(struct listeners *set)
 		set->fds[set->count++] = fd;
 }
 
-/* The one at the same address, or NULL. */
+/* Returns the socket at this address, or NULL. */
 static struct listener *
 find(const struct listeners *set, const struct config_listen *listen)
 {
@@ -73,7 +73,7 @@ has_fd(const struct listeners *set, int fd)
 	return false;
 }
 
-/* Closes those that the other has not. */
+/* Clears the set, and closes its sockets, except those that `kept` has, too. */
 static void
 close_but(struct listeners *set, const struct listeners *kept)
 {
@@ -87,7 +87,7 @@ close_but(struct listeners *set, const struct listeners *kept)
 	*set = (struct listeners){ 0 };
 }
 
-/* One that `old` has, or a new one. */
+/* Adds the socket of `old` that has this address, or else opens a new one. */
 static int
 get(struct listeners *set, const struct listeners *old,
     const struct config_listen *listen, const struct config *config, bool wait,
@@ -154,7 +154,7 @@ listeners_adopt(struct listeners *set, const int *fds, size_t n,
 	return 0;
 }
 
-/* Those that are inherited stay, whatever `listen` says. */
+/* Inherited sockets stay, regardless of `listen`. */
 static int
 change_adopted(struct listeners *set, const struct config *config, char *error)
 {

@@ -1,6 +1,6 @@
 /*
- * The sockets that clients connect to: all of `listen`, or those that whoever
- * started kvd has bound.
+ * The sockets that clients connect to: those of all `listen`, or those that the
+ * process which started kvd has bound and passed to it.
  */
 
 #ifndef MASTER_LISTENERS_H
@@ -14,25 +14,25 @@
 struct listeners {
 	struct listener *list;
 	size_t size;
-	int *fds; /* of those that are open, for the acceptors */
-	size_t count;
-	bool adopted; /* whoever started kvd has bound them */
+	int *fds; /* of the sockets that are open, for the acceptors */
+	size_t count; /* of fds */
+	bool adopted; /* the process that started kvd has bound them */
 };
 
 /*
- * Each returns 0, or -1 with one line in `error` (CONFIG_ERROR_SIZE bytes):
- * then what there was before is as it was.
+ * Each of these returns 0, or -1 with one line in `error` (CONFIG_ERROR_SIZE
+ * bytes), and then changes nothing.
  */
 int listeners_open(struct listeners *, const struct config *, char *error);
-/* Takes over `n` descriptors, which were bound by whoever started kvd. */
+/* Takes over `n` sockets that the process which started kvd has bound. */
 int listeners_adopt(struct listeners *, const int *fds, size_t n,
     const struct config *, char *error);
 /*
- * Binds what is new in the configuration or has lost its name, keeps what is
- * there still, and closes the rest.
+ * Opens sockets for addresses that are new, or whose file somebody has removed;
+ * keeps those that the configuration still has; closes the others.
  */
 int listeners_change(struct listeners *, const struct config *, char *error);
-/* Unix sockets whose names have been removed. */
+/* Has somebody removed the file of a Unix socket? */
 bool listeners_lack_names(const struct listeners *);
 void listeners_close(struct listeners *);
 

@@ -1,5 +1,5 @@
 /*
- * kvd: the master.
+ * kvd: the main program, which becomes the master, or checks the configuration.
  */
 
 #include <stdio.h>
@@ -14,7 +14,7 @@
 #include "master/master.h"
 #include "master/options.h"
 
-/* kvd -n. */
+/* kvd -n: reports all mistakes and returns the exit status. */
 static int
 check(const struct config *config, int status, struct buf *errors)
 {
@@ -32,7 +32,7 @@ check(const struct config *config, int status, struct buf *errors)
 int
 main(int argc, char *argv[], char *envp[])
 {
-	struct options options;
+	struct master_options options;
 	struct config config;
 	struct buf errors;
 	int status;
@@ -40,11 +40,11 @@ main(int argc, char *argv[], char *envp[])
 	startup_master();
 	setproctitle_init(argc, argv, envp);
 	log_init("master", LOG_TO_STDERR, false);
-	options_parse(&options, argc, argv);
+	master_options_parse(&options, argc, argv);
 	if (config_init(&config) == -1)
 		fatalx(EX_OSERR, "out of memory");
 	buf_init(&errors);
-	status = options_config(&options, &config, false, &errors);
+	status = master_options_config(&options, &config, false, &errors);
 	if (options.check)
 		status = check(&config, status, &errors);
 	else if (status == EX_OK)

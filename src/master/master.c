@@ -1,5 +1,5 @@
 /*
- * master: the supervisor's life.
+ * master: the life of the master, from its start to its exit.
  */
 
 #include <sys/prctl.h>
@@ -23,13 +23,13 @@ static void
 run(struct master *m)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
-		log_warn("no_new_privs");
+		log_warn("cannot set no_new_privs");
 	supervise(m);
 	adopt_await(m);
 	log_info("stopped");
 }
 
-/* A daemon keeps nothing open that it was not given on purpose. */
+/* A daemon closes all descriptors that it was not given on purpose. */
 static void
 close_inherited(const struct master *m, const int *fds, int count)
 {
@@ -40,8 +40,8 @@ close_inherited(const struct master *m, const int *fds, int count)
 	startup_close_others(keep, (size_t)count + 1);
 }
 
-/* What is in the environment is for this process, and not for a daemon that
- * it becomes. */
+/* Reads the variables that name this process by its pid.  This comes before it
+ * forks to become a daemon. */
 static int
 take_environment(struct master *m)
 {
@@ -67,9 +67,8 @@ take_environment(struct master *m)
 }
 
 /*
- * For kernels that look for it, libbsd puts a dot where argv[0] ended, if the
- * title is shorter.  Linux looks behind the last argument: ps(1) shows the
- * dot.
+ * If the title is shorter than argv[0] was, libbsd leaves a dot where that
+ * ended, for old kernels.  Linux needs none, and ps(1) would show it.
  */
 static void
 set_title(char *base)
@@ -103,7 +102,7 @@ start(struct master *m)
 }
 
 int
-master_main(struct options *options, struct config *config)
+master_main(struct master_options *options, struct config *config)
 {
 	struct master *m;
 	int status, stage;

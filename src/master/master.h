@@ -1,7 +1,7 @@
 /*
- * The master: binds the sockets, starts the registry and then the acceptor,
- * restarts what dies, and stops them in reverse.  It never reads a byte that
- * a client sent.
+ * The master: binds the sockets, starts the registry and then the acceptors,
+ * restarts those that die, and stops them in reverse order.  It never reads a
+ * byte that a client has sent.
  */
 
 #ifndef MASTER_MASTER_H
@@ -10,7 +10,7 @@
 #include "common/config.h"
 #include "master/options.h"
 
-/* Runs until told to stop; returns the process's exit status. */
-int master_main(struct options *, struct config *);
+/* Runs until kvd is told to stop.  Returns the exit status. */
+int master_main(struct master_options *, struct config *);
 
 #endif

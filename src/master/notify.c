@@ -1,6 +1,6 @@
 /*
- * notify: the protocol of sd_notify(3).  Runs in the master; trusts whoever
- * started it.
+ * notify: the protocol of sd_notify(3).  Runs in the master, and trusts the
+ * process that started it.
  */
 
 #include <errno.h>
@@ -17,12 +17,14 @@
 #include "common/log.h"
 #include "master/notify.h"
 
-/* Until what could not be sent is tried again. */
+/* How long until a message that could not be sent is tried again. */
 #define RETRY_MS 100
-/* Pings within the time that the watchdog allows: one may be late. */
+/* How many pings are sent within the time of the watchdog, so that one may be
+ * late. */
 #define PINGS 3
 
-/* A variable of the environment; the copy is the caller's.  NULL: none. */
+/* Removes a variable from the environment.  Returns a copy of its value, to be
+ * freed by the caller, or NULL. */
 static char *
 take_variable(const char *name)
 {
@@ -33,7 +35,7 @@ take_variable(const char *name)
 	return copy;
 }
 
-/* A path, or a name without one that begins with '@' (unix(7), abstract). */
+/* Parses a path, or an abstract name (unix(7)), which begins with '@'. */
 static bool
 set_address(struct notify *n, const char *name)
 {
@@ -64,10 +66,10 @@ open_socket(struct notify *n, const char *name)
 	}
 	n->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (n->fd == -1)
-		log_warn("NOTIFY_SOCKET");
+		log_warn("NOTIFY_SOCKET: cannot make a socket");
 }
 
-/* Only the process that WATCHDOG_PID names is watched; without it, any. */
+/* If there is a WATCHDOG_PID, only the process with that pid is watched. */
 static void
 set_watchdog(struct notify *n, const char *usec, const char *pid)
 {
@@ -78,7 +80,8 @@ set_watchdog(struct notify *n, const char *usec, const char *pid)
 		return;
 	us = strtonum(usec, 1, INT64_MAX, &error);
 	if (error != NULL) {
-		log_warnx("WATCHDOG_USEC: \"%s\" is %s", usec, error);
+		log_warnx("WATCHDOG_USEC: \"%s\" is not a time: %s", usec,
+		    error);
 		return;
 	}
 	n->watchdog_ms = us / 1000 / PINGS;
@@ -116,7 +119,7 @@ notify_close(struct notify *n)
 	n->fd = n->ready_fd = -1;
 }
 
-/* Returns false if that may work later. */
+/* Returns false if the message should be tried again later. */
 static bool
 send_now(struct notify *n, const char *lines)
 {
@@ -128,7 +131,7 @@ send_now(struct notify *n, const char *lines)
 	if (errno == EAGAIN || errno == EINTR || errno == ENOBUFS)
 		return false;
 	if (!n->complained)
-		log_warn("cannot notify %s",
+		log_warn("cannot send the state of kvd to %s",
 		    n->addr.sun_path[0] == '\0' ? n->addr.sun_path + 1 :
 						  n->addr.sun_path);
 	n->complained = true;
@@ -140,22 +143,22 @@ notify_send(struct notify *n, const char *lines)
 {
 	if (n->fd == -1 || (n->pending[0] == '\0' && send_now(n, lines)))
 		return;
-	/* In order: of lines that contradict each other the last counts.  When
-	 * there are too many, what they began with is history. */
+	/* Keep the order: of two lines that contradict each other, the last
+	 * counts.  When the queue is full, drop what is in it. */
 	if (strlen(n->pending) + strlen(lines) >= sizeof(n->pending))
 		n->pending[0] = '\0';
 	(void)strlcat(n->pending, lines, sizeof(n->pending));
 	n->retry_at_ms = clock_ms() + RETRY_MS;
 }
 
-/* s6: a newline and the end of the file. */
+/* s6 waits for a newline. */
 static void
 tell_ready_fd(struct notify *n)
 {
-	/* Of this end only: who reads has another. */
+	/* This does not change the reader's end. */
 	(void)fcntl(n->ready_fd, F_SETFL, O_NONBLOCK);
 	if (write(n->ready_fd, "\n", 1) == -1)
-		log_warn("cannot say on descriptor %d that kvd is ready",
+		log_warn("cannot write to descriptor %d that kvd is ready",
 		    n->ready_fd);
 	(void)close(n->ready_fd);
 	n->ready_fd = -1;
@@ -203,7 +206,7 @@ notify_tick(struct notify *n, bool well, int64_t now_ms)
 		retry(n, now_ms);
 	if (n->watchdog_ms == 0 || !well)
 		return n->retry_at_ms;
-	/* A ping that was due while all was not well is sent at once. */
+	/* If a ping was due while kvd was not well, this sends it at once. */
 	if (n->ping_at_ms <= now_ms)
 		n->ping_at_ms = now_ms +
 		    (send_now(n, "WATCHDOG=1\n") ? n->watchdog_ms :

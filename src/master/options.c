@@ -1,5 +1,5 @@
 /*
- * options: what the administrator says on the command line.
+ * options: the command line of kvd.  Runs in the master, which trusts it.
  */
 
 #include <errno.h>
@@ -41,7 +41,7 @@ usage(void)
 	exit(EX_USAGE);
 }
 
-/* On standard output, or it is an error that it is not there. */
+/* Prints to standard output, or fails if that is closed. */
 static void
 print(const char *text)
 {
@@ -49,8 +49,9 @@ print(const char *text)
 		fatal(EX_IOERR, "standard output");
 }
 
-/* A daemon reads it again from another directory.  Links in the path are not
- * followed here: they may lead elsewhere by then. */
+/* Makes a path absolute: a daemon, which reads the file again, has another
+ * working directory.  Symbolic links stay as they are, because they may lead to
+ * another file by then. */
 static char *
 absolute(const char *path)
 {
@@ -58,7 +59,8 @@ absolute(const char *path)
 	char *full = NULL;
 
 	if (dir == NULL)
-		fatal(EX_OSERR, "-f: %s", path);
+		fatal(EX_OSERR, "-f: %s: cannot get the working directory",
+		    path);
 	if (asprintf(&full, "%s%s%s", dir, path[0] == '/' ? "" : "/", path) ==
 	    -1)
 		fatalx(EX_OSERR, "out of memory");
@@ -66,8 +68,8 @@ absolute(const char *path)
 	return full;
 }
 
-/* One that whoever started us has opened, beyond the standard ones; it is not
- * for our children. */
+/* Parses the number of a descriptor that the process which started kvd has
+ * opened, and keeps our children from inheriting it. */
 static int
 ready_descriptor(const char *value)
 {
@@ -85,7 +87,7 @@ ready_descriptor(const char *value)
 }
 
 void
-options_parse(struct options *o, int argc, char *argv[])
+master_options_parse(struct master_options *o, int argc, char *argv[])
 {
 	int c;
 
@@ -111,7 +113,7 @@ options_parse(struct options *o, int argc, char *argv[])
 			break;
 		case 'o':
 		case 'p':
-			break; /* options_config() */
+			break; /* master_options_config() reads these */
 		case 'r':
 			o->ready_fd = ready_descriptor(optarg);
 			break;
@@ -156,10 +158,10 @@ override(struct config *config, int flag, const char *value, struct buf *errors)
 	return config_mistake(errors, "-o: %.500s", why);
 }
 
-/* The file that -f names has to be there, and any that was there before; the
- * default one need not be at first. */
+/* The file of -f must exist.  The default file need not exist when kvd starts,
+ * but if it did, it must exist at a reload. */
 static int
-read_file(struct options *o, struct config *config, bool again,
+read_file(struct master_options *o, struct config *config, bool again,
     struct buf *errors)
 {
 	const char *path = o->file == NULL ? DEFAULT_FILE : o->file;
@@ -174,8 +176,8 @@ read_file(struct options *o, struct config *config, bool again,
 }
 
 int
-options_config(struct options *o, struct config *config, bool again,
-    struct buf *errors)
+master_options_config(struct master_options *o, struct config *config,
+    bool again, struct buf *errors)
 {
 	int c, status = EX_OK;
 

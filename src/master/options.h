@@ -1,5 +1,5 @@
 /*
- * The command line of kvd(8), and the configuration that it makes.
+ * The command line of kvd(8), and the configuration to which it leads.
  */
 
 #ifndef MASTER_OPTIONS_H
@@ -9,28 +9,28 @@
 
 #include "common/config.h"
 
-struct options {
+struct master_options {
 	bool foreground; /* -d */
 	bool check; /* -n */
 	bool verbose; /* -v */
 	int ready_fd; /* -r, or -1 */
 	char *file; /* -f, absolute; NULL: the default one */
-	bool file_read; /* it was there, and has to be there again */
-	int argc; /* -o and -p are read again with the file */
+	bool file_read; /* it existed, and must exist at a reload */
+	int argc; /* kept for -o and -p, which a reload applies again */
 	char **argv;
 };
 
 /*
- * Reads the command line, but for the configuration.  Exits with a message
- * on standard error when it is wrong, and after -V.
+ * Reads all options except -o and -p.  Exits with a message on standard error
+ * if they are wrong, and after -h and -V.
  */
-void options_parse(struct options *, int argc, char *argv[]);
+void master_options_parse(struct master_options *, int argc, char *argv[]);
 /*
- * Reads the configuration: the file, and what the command line replaces of
- * it.  Returns EX_OK, or, having appended a line to `errors` about each
- * mistake, EX_USAGE or EX_CONFIG.  `again`: at a reload (config_file()).
+ * Reads the configuration file, and then -o and -p, which override it.  Appends
+ * a line to `errors` about each mistake.  Returns EX_OK, or the status to exit
+ * with.  `again` is true at a reload, see config_file().
  */
-int options_config(struct options *, struct config *, bool again,
+int master_options_config(struct master_options *, struct config *, bool again,
     struct buf *errors);
 
 #endif

@@ -6,125 +6,94 @@
 #include "common/clock.h"
 #include "master/policy.h"
 
-/* Which deadline the new state has. */
+/* What becomes of the child's deadline. */
 enum timer {
-	TIMER_KEEP,
-	TIMER_OFF,
-	TIMER_START,
-	TIMER_STOP,
-	TIMER_ABORT,
-	TIMER_RETRY,
+	TIMER_KEEP, /* it stays as it was */
+	TIMER_OFF, /* there is none */
+	TIMER_START, /* the child has to be ready by then */
+	TIMER_STOP, /* the child has to have ended by then */
+	TIMER_ABORT, /* the child has to have dumped its core by then */
+	TIMER_RETRY, /* fork(2) is tried again then */
 };
 
 struct transition {
-	bool listed; /* what is not listed changes nothing */
+	bool listed; /* false: the event changes nothing in this state */
 	enum policy_action action;
 	enum policy_state next;
 	enum timer timer;
 };
 
-#define BEGIN                                                       \
-	{                                                           \
-		true, POLICY_DO_START, POLICY_STARTING, TIMER_START \
-	}
-#define REST                                                    \
-	{                                                       \
-		true, POLICY_DO_NOTHING, POLICY_IDLE, TIMER_OFF \
-	}
-#define RESTART                                                    \
-	{                                                          \
-		true, POLICY_DO_RESTART, POLICY_WAITING, TIMER_OFF \
-	}
-#define GIVE_UP                                                 \
-	{                                                       \
-		true, POLICY_DO_GIVE_UP, POLICY_IDLE, TIMER_OFF \
-	}
-#define END(state)                                           \
-	{                                                    \
-		true, POLICY_DO_TERMINATE, state, TIMER_STOP \
-	}
-#define KILL(state)                                    \
-	{                                              \
-		true, POLICY_DO_KILL, state, TIMER_OFF \
-	}
-#define ABORT                                                      \
-	{                                                          \
-		true, POLICY_DO_ABORT, POLICY_FAILING, TIMER_ABORT \
-	}
-#define BECOME(state, timer)                          \
-	{                                             \
-		true, POLICY_DO_NOTHING, state, timer \
+/* What the master does, the state that follows, and the deadline in it. */
+#define TO(action, next, timer)                                         \
+	{                                                               \
+		true, POLICY_DO_##action, POLICY_##next, TIMER_##timer, \
 	}
 
+/* Only what changes something is listed.  For RESTART, restart() chooses the
+ * next state and the deadline. */
 static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 	[POLICY_IDLE] = {
-		[POLICY_START] = BEGIN,
+		[POLICY_START] = TO(START, STARTING, START),
 	},
 	[POLICY_WAITING] = {
-		[POLICY_STOP] = REST,
-		[POLICY_DEADLINE] = BEGIN,
+		[POLICY_STOP] = TO(NOTHING, IDLE, OFF),
+		[POLICY_DEADLINE] = TO(START, STARTING, START),
 	},
 	[POLICY_STARTING] = {
-		[POLICY_STOP] = END(POLICY_STOPPING),
-		[POLICY_REPLACE] = END(POLICY_REPLACING),
-		[POLICY_IS_READY] = BECOME(POLICY_READY, TIMER_OFF),
-		[POLICY_ENDED_WELL] = RESTART,
-		[POLICY_ENDED_BADLY] = RESTART,
-		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
-		[POLICY_NOT_STARTED] = BECOME(POLICY_WAITING, TIMER_RETRY),
-		[POLICY_DEADLINE] = KILL(POLICY_FAILING),
+		[POLICY_STOP] = TO(TERMINATE, STOPPING, STOP),
+		[POLICY_REPLACE] = TO(TERMINATE, REPLACING, STOP),
+		[POLICY_IS_READY] = TO(NOTHING, READY, OFF),
+		[POLICY_ENDED] = TO(RESTART, WAITING, OFF),
+		[POLICY_ENDED_FOR_GOOD] = TO(GIVE_UP, IDLE, OFF),
+		[POLICY_NOT_STARTED] = TO(NOTHING, WAITING, RETRY),
+		[POLICY_DEADLINE] = TO(KILL, FAILING, OFF),
 	},
 	[POLICY_READY] = {
-		[POLICY_STOP] = END(POLICY_STOPPING),
-		[POLICY_REPLACE] = END(POLICY_REPLACING),
-		[POLICY_HUNG] = ABORT,
-		[POLICY_ENDED_WELL] = RESTART,
-		[POLICY_ENDED_BADLY] = RESTART,
-		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
+		[POLICY_STOP] = TO(TERMINATE, STOPPING, STOP),
+		[POLICY_REPLACE] = TO(TERMINATE, REPLACING, STOP),
+		[POLICY_HUNG] = TO(ABORT, FAILING, ABORT),
+		[POLICY_ENDED] = TO(RESTART, WAITING, OFF),
+		[POLICY_ENDED_FOR_GOOD] = TO(GIVE_UP, IDLE, OFF),
 	},
 	[POLICY_FAILING] = {
-		/* It does not hear SIGTERM, or is dead already. */
-		[POLICY_STOP] = KILL(POLICY_STOPPING),
-		[POLICY_ENDED_WELL] = RESTART,
-		[POLICY_ENDED_BADLY] = RESTART,
-		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
-		[POLICY_DEADLINE] = KILL(POLICY_FAILING),
+		/* SIGTERM would be useless: the child hangs or is dead. */
+		[POLICY_STOP] = TO(KILL, STOPPING, OFF),
+		[POLICY_ENDED] = TO(RESTART, WAITING, OFF),
+		[POLICY_ENDED_FOR_GOOD] = TO(GIVE_UP, IDLE, OFF),
+		[POLICY_DEADLINE] = TO(KILL, FAILING, OFF),
 	},
 	[POLICY_REPLACING] = {
-		[POLICY_STOP] = END(POLICY_STOPPING),
-		[POLICY_ENDED_WELL] = BEGIN,
-		[POLICY_ENDED_BADLY] = BEGIN,
-		[POLICY_ENDED_FOR_GOOD] = GIVE_UP,
-		[POLICY_DEADLINE] = KILL(POLICY_REPLACING),
+		[POLICY_STOP] = TO(TERMINATE, STOPPING, STOP),
+		[POLICY_ENDED] = TO(START, STARTING, START),
+		[POLICY_ENDED_FOR_GOOD] = TO(GIVE_UP, IDLE, OFF),
+		[POLICY_DEADLINE] = TO(KILL, REPLACING, OFF),
 	},
 	[POLICY_STOPPING] = {
-		/* Was to stop for good, and now is not. */
-		[POLICY_START] = BECOME(POLICY_REPLACING, TIMER_KEEP),
-		/* Asked twice: do not wait. */
-		[POLICY_STOP] = KILL(POLICY_STOPPING),
-		[POLICY_ENDED_WELL] = REST,
-		[POLICY_ENDED_BADLY] = REST,
-		[POLICY_ENDED_FOR_GOOD] = REST,
-		[POLICY_DEADLINE] = KILL(POLICY_STOPPING),
+		/* The child is wanted after all: it ends, and is replaced. */
+		[POLICY_START] = TO(NOTHING, REPLACING, KEEP),
+		/* Whoever asks twice does not want to wait. */
+		[POLICY_STOP] = TO(KILL, STOPPING, OFF),
+		[POLICY_ENDED] = TO(NOTHING, IDLE, OFF),
+		[POLICY_ENDED_FOR_GOOD] = TO(NOTHING, IDLE, OFF),
+		[POLICY_DEADLINE] = TO(KILL, STOPPING, OFF),
 	},
 };
 
-/* Can this event come in this state at all? */
+/* Can this event happen in this state at all? */
 static bool
 is_possible(enum policy_state state, enum policy_event event)
 {
 	switch (event) {
 	case POLICY_IS_READY:
 	case POLICY_HUNG:
-	case POLICY_ENDED_WELL:
-	case POLICY_ENDED_BADLY:
+	case POLICY_ENDED:
 	case POLICY_ENDED_FOR_GOOD:
-		/* Only a process says or does that. */
+		/* Only a process that exists does these things. */
 		return state != POLICY_IDLE && state != POLICY_WAITING;
 	case POLICY_NOT_STARTED:
 		return state == POLICY_STARTING;
 	case POLICY_DEADLINE:
-		/* In these there is none. */
+		/* These two states have no deadline. */
 		return state != POLICY_IDLE && state != POLICY_READY;
 	default:
 		return true;
@@ -140,7 +109,7 @@ policy_init(struct policy *p)
 	p->size = p->count = p->next = 0;
 }
 
-/* May it be restarted at once?  Then it counts. */
+/* May the child be restarted at once?  If so, this restart is counted. */
 static bool
 intensity_allows(struct policy *p, const struct policy_rules *rules,
     int64_t now_ms)
@@ -149,7 +118,8 @@ intensity_allows(struct policy *p, const struct policy_rules *rules,
 		p->size = rules->restarts;
 		p->count = p->next = 0;
 	}
-	/* A full ring: the oldest one is the next to be written over. */
+	/* When the ring is full, the oldest restart is the next to be
+	 * overwritten. */
 	if (p->count == p->size &&
 	    now_ms - p->restarts_ms[p->next] <= rules->period_ms)
 		return false;
@@ -171,20 +141,17 @@ back_off(struct policy *p)
 		p->backoff_ms = POLICY_BACKOFF_MAX_MS;
 }
 
-/* It has ended by itself. */
+/* The child has ended without being told to.  It is restarted at once, after a
+ * delay, or not at all. */
 static enum policy_action
-restart(struct policy *p, const struct policy_rules *rules,
-    enum policy_event event, int64_t now_ms)
+restart(struct policy *p, const struct policy_rules *rules, int64_t now_ms)
 {
-	if (rules->type == POLICY_TEMPORARY ||
-	    (rules->type == POLICY_TRANSIENT && event == POLICY_ENDED_WELL)) {
-		p->state = POLICY_IDLE;
-		return POLICY_DO_NOTHING;
-	}
 	if (now_ms - p->started_ms >= POLICY_HEALTHY_MS)
 		policy_init(p);
 	p->state = POLICY_WAITING;
 	p->deadline_ms = now_ms;
+	/* Once it is delayed, each restart is, until the child has been healthy
+	 * for POLICY_HEALTHY_MS. */
 	if (p->backoff_ms == 0 && intensity_allows(p, rules, now_ms))
 		return POLICY_DO_NOTHING;
 	if (rules->gives_up) {
@@ -235,7 +202,7 @@ policy_step(struct policy *p, const struct policy_rules *rules,
 	p->state = t->next;
 	set_timer(p, rules, t->timer, now_ms);
 	if (t->action == POLICY_DO_RESTART)
-		return restart(p, rules, event, now_ms);
+		return restart(p, rules, now_ms);
 	return t->action;
 }
 

@@ -1,6 +1,6 @@
 /*
- * What the master has to have before it supervises: helpers, directories, the
- * lock, sockets, signals.
+ * Prepares what the master needs before it can start its children: programs,
+ * directories, the lock, sockets, signals.
  */
 
 #ifndef MASTER_PREPARE_H
@@ -10,30 +10,25 @@
 
 #include "master/state.h"
 
-/* Longest path of a helper or of a directory, NUL included. */
-#define PREPARE_PATH_SIZE 1024
-
-/* Opens the helpers and describes the children.  Like prepare_run(), returns
- * EX_OK or, having logged why, the status to exit with. */
+/* Both return EX_OK or, having logged why, the status to exit with.  The first
+ * opens the programs of the children, the second prepares all that remains. */
 int prepare_children(struct master *);
 int prepare_run(struct master *);
-/* The acceptors get the listening sockets that there are now. */
+/* Acceptors that are started from now on get the present listening sockets. */
 void prepare_listens(struct master *);
 /*
- * Makes again what a cleaner of old files has taken away: directories, the
- * pid file, the registry's socket.  Returns true if there is another socket for
- * the registry now; what cannot be made is logged.
+ * Makes again what somebody, such as a cleaner of old files, has removed: the
+ * directories, the pid file and the registry's socket.  Logs what cannot be
+ * made.  Returns true if the registry has to be restarted to get a new socket.
  */
 bool prepare_repair(struct master *);
-/* Removes and closes what prepare_run() has made, whole or not. */
+/* Closes and removes what the functions above have made, even if they
+ * failed. */
 void prepare_undo(struct master *);
 
-/* The directory that acceptors and workers live in (PREPARE_PATH_SIZE bytes).
- * Returns 0, or -1: it is too long. */
-int prepare_workdir(const struct config *, char *path);
 /*
  * Opens libexec/kvd-NAME for execution, and writes its path
- * (PREPARE_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
+ * (STATE_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
  * `error` (CONFIG_ERROR_SIZE bytes).
  */
 int prepare_program(const char *libexec, const char *name, char *path,

@@ -1,7 +1,7 @@
 /*
- * reload: SIGHUP.  Runs in the master.  The registry is told; acceptors are
- * replaced, and leave their workers, with the configuration that these have
- * known, to the master.
+ * reload: applies a new configuration.  Runs in the master.  The registry is
+ * sent the configuration.  Acceptors are replaced; their workers keep the old
+ * configuration, and the master adopts them.
  */
 
 #include <signal.h>
@@ -20,7 +20,7 @@
 #include "master/reload.h"
 #include "master/report.h"
 
-/* What was refused, line by line. */
+/* Logs the mistakes, one line each.  Returns 0 if there are none, or -1. */
 static int
 report_errors(int status, const struct buf *errors)
 {
@@ -59,8 +59,8 @@ read_config(struct master *m, struct config *fresh)
 		return -1;
 	}
 	buf_init(&errors);
-	rc = report_errors(options_config(m->options, fresh, true, &errors),
-	    &errors);
+	rc = report_errors(
+	    master_options_config(m->options, fresh, true, &errors), &errors);
 	buf_clear(&errors);
 	if (rc == -1 || keep_fixed(m, fresh) == -1)
 		return -1;
@@ -81,8 +81,9 @@ change_listeners(struct master *m, const struct config *fresh)
 	return 0;
 }
 
-/* One whose socket was taken away gets another, and is started anew at once:
- * nobody new could reach it any more. */
+/* Sends the registry its configuration.  If somebody has removed its socket, no
+ * new worker could connect: then it is killed, and its successor gets another
+ * socket. */
 static void
 tell_registry(struct master *m)
 {

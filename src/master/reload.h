@@ -1,6 +1,6 @@
 /*
- * SIGHUP: the configuration is read again, and what can change is changed
- * without dropping anyone.
+ * SIGHUP: reads the configuration again, and applies it without disconnecting
+ * any client.
  */
 
 #ifndef MASTER_RELOAD_H
@@ -8,7 +8,7 @@
 
 #include "master/state.h"
 
-/* A configuration that cannot be used is reported, and changes nothing. */
+/* A configuration that has mistakes is logged and changes nothing. */
 void reload(struct master *);
 
 #endif

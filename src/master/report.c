@@ -1,5 +1,5 @@
 /*
- * report: the master's state in init's terms.  Runs in the master.
+ * report: tells init about the state of kvd.  Runs in the master.
  */
 
 #include <stdio.h>
@@ -24,7 +24,7 @@ acceptors_are_ready(const struct master *m)
 	return true;
 }
 
-/* In a word or two, for people. */
+/* Describes the state for people. */
 static const char *
 describe(const struct master *m)
 {
@@ -81,14 +81,15 @@ report_turn(struct master *m, int64_t now_ms)
 {
 	bool serving = is_ready(&m->children[REGISTRY]);
 
-	/* Over when everybody has the new configuration. */
+	/* A reload is over when all children have the new configuration. */
 	if (m->reloading && !m->stopping && serving && acceptors_are_ready(m)) {
 		m->reloading = false;
 		notify_ready(&m->notify);
 	}
 	report_status(m);
-	/* A master whose registry cannot be started does not serve; one that
-	 * stops takes its time. */
+	/* kvd is not well while its registry cannot be started, so that the
+	 * watchdog restarts all of it.  While it stops it must not be
+	 * killed. */
 	return notify_tick(&m->notify, (m->announced && serving) || m->stopping,
 	    now_ms);
 }

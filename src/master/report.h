@@ -1,6 +1,6 @@
 /*
- * What init is told about the state of kvd: whether clients can connect, what
- * goes on, and that the master's loop turns.
+ * Tells init whether clients can connect, what kvd is doing, and that the
+ * master is responsive.
  */
 
 #ifndef MASTER_REPORT_H
@@ -17,8 +17,8 @@ void report_reload(struct master *);
 /* kvd is about to stop. */
 void report_stop(struct master *);
 /*
- * Once a turn of the loop: says what has changed, and pings the watchdog.
- * Returns when to be called again.
+ * To be called in each turn of the master's loop: tells what has changed, and
+ * pings the watchdog.  Returns when to call it again.
  */
 int64_t report_turn(struct master *, int64_t now_ms);
 

@@ -1,5 +1,5 @@
 /*
- * The master's state: one struct, passed down.
+ * The state of the master, in one struct that its functions are passed.
  */
 
 #ifndef MASTER_STATE_H
@@ -20,30 +20,35 @@
 struct pidfh;
 struct scoreboard;
 
-/* Children stop in the reverse of this order; those of one stage together. */
+/* Children start in this order and stop in the reverse, all of a stage at the
+ * same time. */
 enum stage {
-	STAGE_OVER = -1,
+	STAGE_OVER = -1, /* all children have ended */
 	STAGE_REGISTRY,
 	STAGE_ACCEPTORS,
 	STAGES
 };
 
-/* The registry, and then the acceptors; the configuration says how many. */
+/* The indexes of the registry and of the first acceptor in `children`.  The
+ * configuration says how many acceptors run. */
 #define REGISTRY 0
 #define ACCEPTOR 1
 #define CHILDREN (ACCEPTOR + CONFIG_ACCEPTORS_MAX)
 
+/* The longest path of a directory or a program, NUL included. */
+#define STATE_PATH_SIZE 1024
+
 struct master {
-	struct options *options;
+	struct master_options *options;
 	struct config *config;
 	struct startup_params params;
 	struct child children[CHILDREN];
-	char workdir[1024]; /* where acceptors and workers live */
-	int workdir_fd; /* that very directory */
+	char workdir[STATE_PATH_SIZE]; /* of acceptors and workers */
+	int workdir_fd;
 	int runtime_fd; /* the runtime directory, locked */
-	int program_fds[STAGES]; /* the helpers, to be executed */
+	int program_fds[STAGES]; /* the programs of the children */
 	int signal_fd;
-	int lifeline[2]; /* ours is [1]; nobody writes */
+	int lifeline[2]; /* a pipe; closing [1] tells workers to end */
 	int scoreboard_fd;
 	struct scoreboard *scoreboard;
 	struct pid_index adopted; /* workers whose acceptor has died */
@@ -51,17 +56,17 @@ struct master {
 	struct listeners listeners;
 	struct notify notify;
 	struct pidfh *pidfile;
-	int daemon_fd; /* who waits for our start; -1: nobody */
-	bool announced; /* clients can connect */
-	struct log_limit shortages; /* that keep children from being started */
-	bool reload_wanted; /* a signal has come that must wait until then */
-	bool reloading; /* init was told so, and not yet that it is over */
-	bool reload_failed; /* the last one */
-	char reported[64]; /* the status that init was told last */
+	int daemon_fd; /* for daemon_ready(); -1: no process waits */
+	bool announced; /* clients have been able to connect once */
+	struct log_limit shortages; /* messages that a fork has failed */
+	bool reload_wanted; /* SIGHUP came before kvd was announced */
+	bool reloading; /* init knows of a reload, and not of its end */
+	bool reload_failed; /* the last reload */
+	char reported[64]; /* the last status that init was told */
 	bool stopping;
 	int64_t stopping_since_ms;
-	int stage; /* when stopping: whose turn it is, or STAGE_OVER */
-	int status; /* what to exit with */
+	int stage; /* when stopping: the stage whose turn it is */
+	int status; /* the exit status */
 };
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * supervise: the supervisor's loop.  Runs in the master.
+ * supervise: the event loop of the master.
  */
 
 #include <sys/resource.h>
@@ -40,7 +40,7 @@ announce(struct master *m)
 	if (m->daemon_fd != -1)
 		daemon_ready(m->daemon_fd);
 	m->daemon_fd = -1;
-	/* A signal has come too early for it. */
+	/* SIGHUP has come before there were acceptors to replace. */
 	if (m->reload_wanted)
 		reload(m);
 }
@@ -73,7 +73,8 @@ child_is_ready(struct master *m, struct child *c)
 	advance_start(m);
 }
 
-/* What it is no use to try again, and what never worked. */
+/* Restarting does not help if the configuration is wrong, or if the child has
+ * never worked. */
 static enum policy_event
 ending(const struct master *m, int status)
 {
@@ -81,7 +82,7 @@ ending(const struct master *m, int status)
 
 	if (code == EX_CONFIG || code == EX_USAGE || !m->announced)
 		return POLICY_ENDED_FOR_GOOD;
-	return code == EX_OK ? POLICY_ENDED_WELL : POLICY_ENDED_BADLY;
+	return POLICY_ENDED;
 }
 
 static const char *
@@ -97,7 +98,8 @@ what_next(const struct child *c, char *text, size_t size)
 	return text;
 }
 
-/* Of SIGTERM, if it was told to end before it had begun to mind that. */
+/* Has the child ended because it was told to?  If it was told before it had set
+ * up its signals, SIGTERM has killed it. */
 static bool
 ended_as_told(const struct child *c, int status)
 {
@@ -136,17 +138,15 @@ child_has_ended(struct master *m, struct child *c, int status,
 			EX_SOFTWARE);
 }
 
-/* Returns false if it has not ended. */
-static bool
+/* Reaps the child if it has ended. */
+static void
 reap_child(struct master *m, struct child *c)
 {
 	struct rusage use;
 	int status;
 
-	if (wait4(c->pid, &status, WNOHANG, &use) != c->pid)
-		return false;
-	child_has_ended(m, c, status, &use);
-	return true;
+	if (wait4(c->pid, &status, WNOHANG, &use) == c->pid)
+		child_has_ended(m, c, status, &use);
 }
 
 static void
@@ -156,7 +156,7 @@ reap_acceptors(struct master *m)
 
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++)
 		if (policy_runs(&c->policy))
-			(void)reap_child(m, c);
+			reap_child(m, c);
 }
 
 static void
@@ -168,18 +168,20 @@ reap_one(struct master *m, pid_t pid)
 
 	for (c = m->children; c < m->children + CHILDREN; c++)
 		if (c->pid == pid) {
-			(void)reap_child(m, c);
+			reap_child(m, c);
 			return;
 		}
-	/* Its acceptor is dead, and had no time to say whom it forked: that is
-	 * to be found out while this one is still there to be seen. */
+	/* If this is a worker, its acceptor is dead as well.  Adopt the workers
+	 * of dead acceptors before any worker is reaped: adopt_workers() needs
+	 * all of them to be there. */
 	if (!adopt_knows(m, pid))
 		reap_acceptors(m);
 	if (wait4(pid, &status, WNOHANG, &use) == pid)
 		adopt_ended(m, pid, status, &use);
 }
 
-/* One signal may stand for several children: looks first, reaps then. */
+/* Reaps all children that have ended, for which there may be only one SIGCHLD.
+ * Looks at each of them before it is reaped. */
 static void
 reap(struct master *m)
 {
@@ -240,7 +242,7 @@ read_channel(struct master *m, struct child *c)
 		child_configure(c, m->config, &m->params);
 		return;
 	default:
-		/* End of file: SIGCHLD tells the rest. */
+		/* End of file: SIGCHLD says how the child has ended. */
 		if (type > 0)
 			log_warnx("unknown message from the %s", c->spec->name);
 		(void)close(c->channel_fd);
@@ -257,7 +259,7 @@ beat(struct master *m, struct child *c, int64_t now_ms)
 	case HEARTBEAT_WAIT:
 		return;
 	case HEARTBEAT_PING:
-		/* What it cannot be sent it does not answer. */
+		/* A ping that cannot be sent counts as not answered. */
 		if (c->channel_fd != -1)
 			(void)channel_send(c->channel_fd, CHANNEL_PING);
 		return;
@@ -269,7 +271,7 @@ beat(struct master *m, struct child *c, int64_t now_ms)
 	}
 }
 
-/* Does what is due, and returns when something will be. */
+/* Does what is due, and returns when the next thing will be. */
 static int64_t
 run_timers(struct master *m)
 {
@@ -303,7 +305,7 @@ await_events(struct master *m, int64_t deadline_ms)
 		pfds[i + 1] =
 		    (struct pollfd){ m->children[i].channel_fd, POLLIN, 0 };
 	if (io_poll(pfds, 1 + CHILDREN, deadline_ms) == IO_FAILED)
-		fatal(EX_OSERR, "poll");
+		fatal(EX_OSERR, "cannot wait for events");
 	for (i = 0; i < CHILDREN; i++)
 		if (pfds[i + 1].revents != 0)
 			read_channel(m, &m->children[i]);

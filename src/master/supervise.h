@@ -1,6 +1,6 @@
 /*
- * Supervision: the loop that hears of everything, from signals, children and
- * timers.
+ * Supervision: the master's loop, which waits for signals, messages of children
+ * and timers.
  */
 
 #ifndef MASTER_SUPERVISE_H
@@ -8,7 +8,7 @@
 
 #include "master/state.h"
 
-/* From the first start to the end of the last child. */
+/* Starts the children, and returns when the last one of them has ended. */
 void supervise(struct master *);
 
 #endif

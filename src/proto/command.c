@@ -100,6 +100,12 @@ command_find(const struct bytes *words, size_t n)
 	return NULL;
 }
 
+const struct command *
+command_get(size_t i)
+{
+	return i < COMMANDS ? &commands[i] : NULL;
+}
+
 bool
 command_exists(struct bytes name)
 {
@@ -236,7 +242,7 @@ set_fields(struct fields *f, const struct command *c, const struct bytes *words,
 			word = *words++;
 			n--;
 		} else
-			word = (struct bytes){ c->last, strlen(c->last) };
+			word = bytes_from_text(c->last);
 		status = set_field(f, *p, word, value_max);
 	}
 	return status;

@@ -55,6 +55,9 @@ struct command {
  */
 const struct command *command_find(const struct bytes *words, size_t n);
 
+/* The i-th row of the table; NULL: it has fewer. */
+const struct command *command_get(size_t i);
+
 /* Is there a command of this name? */
 bool command_exists(struct bytes name);
 

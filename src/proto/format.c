@@ -5,7 +5,6 @@
  */
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "common/utf8.h"
 #include "proto/answer.h"
@@ -117,28 +116,22 @@ append_quoted(struct buf *b, struct bytes word)
 	buf_append_byte(b, '"');
 }
 
-static bool
-is_text(struct bytes word, const char *text)
-{
-	return word.size == strlen(text) &&
-	    memcmp(word.data, text, word.size) == 0;
-}
-
 /* If these words were not quoted, would they be read as a status line? */
 static bool
 looks_like_status(const struct bytes *words, size_t n)
 {
 	if (n == 0)
 		return false;
-	if (is_text(words[0], "ERROR"))
+	if (bytes_are(words[0], "ERROR"))
 		return true;
 	if (n == 1)
-		return is_text(words[0], "OK") ||
-		    is_text(words[0], "CONFLICT") ||
-		    is_text(words[0], "QUEUED");
+		return bytes_are(words[0], "OK") ||
+		    bytes_are(words[0], "CONFLICT") ||
+		    bytes_are(words[0], "QUEUED");
 	return n == 2 &&
-	    ((is_text(words[0], "NOT") && is_text(words[1], "FOUND")) ||
-		(is_text(words[0], "UNKNOWN") && is_text(words[1], "COMMAND")));
+	    ((bytes_are(words[0], "NOT") && bytes_are(words[1], "FOUND")) ||
+		(bytes_are(words[0], "UNKNOWN") &&
+		    bytes_are(words[1], "COMMAND")));
 }
 
 void

@@ -61,14 +61,6 @@ reply_commit(struct reply_reader *r, size_t size)
 	buf_commit(&r->in, size);
 }
 
-static bool
-is_text(struct bytes line, const char *text, size_t size)
-{
-	return line.size == size && memcmp(line.data, text, size) == 0;
-}
-
-#define IS(line, text) is_text(line, text, sizeof(text) - 1)
-
 /* The server quotes the words of a data line that would look like one of
  * these. */
 static bool
@@ -78,17 +70,17 @@ parse_status(struct reply_line *line)
 	struct bytes text = line->text;
 	size_t size = strlen("ERROR");
 
-	if (IS(text, "OK"))
+	if (bytes_are(text, "OK"))
 		line->status = REPLY_OK;
-	else if (IS(text, "NOT FOUND"))
+	else if (bytes_are(text, "NOT FOUND"))
 		line->status = REPLY_NOT_FOUND;
-	else if (IS(text, "UNKNOWN COMMAND"))
+	else if (bytes_are(text, "UNKNOWN COMMAND"))
 		line->status = REPLY_UNKNOWN_COMMAND;
-	else if (IS(text, "CONFLICT"))
+	else if (bytes_are(text, "CONFLICT"))
 		line->status = REPLY_CONFLICT;
-	else if (IS(text, "QUEUED"))
+	else if (bytes_are(text, "QUEUED"))
 		line->status = REPLY_QUEUED;
-	else if (text.size >= size && memcmp(p, "ERROR", size) == 0 &&
+	else if (bytes_begin_with(text, bytes_from_text("ERROR")) &&
 	    (text.size == size || p[size] == ' ')) {
 		size += text.size > size;
 		line->status = REPLY_ERROR;
@@ -167,13 +159,13 @@ reply_is_event(struct reply_reader *r, struct reply_event *event)
 	if (!reply_words(r, &words, &n) || n == 0)
 		return false;
 	memset(event, 0, sizeof(*event));
-	if (n == 4 && IS(words[1], "SET") && IS(words[2], "TO")) {
+	if (n == 4 && bytes_are(words[1], "SET") && bytes_are(words[2], "TO")) {
 		event->type = REPLY_EVENT_SET;
 		event->key = words[0];
 		event->value = words[3];
 		return true;
 	}
-	if (n == 2 && IS(words[1], "DELETED")) {
+	if (n == 2 && bytes_are(words[1], "DELETED")) {
 		event->type = REPLY_EVENT_DELETED;
 		event->key = words[0];
 		return true;
@@ -181,7 +173,7 @@ reply_is_event(struct reply_reader *r, struct reply_event *event)
 	/* If these words are quoted, the line is data. */
 	if (n != 1 || *buf_data(&r->in) == '"')
 		return false;
-	event->type =
-	    IS(words[0], "MISSED") ? REPLY_EVENT_MISSED : REPLY_EVENT_DROPPED;
-	return IS(words[0], "MISSED") || IS(words[0], "DROPPED");
+	event->type = bytes_are(words[0], "MISSED") ? REPLY_EVENT_MISSED :
+						      REPLY_EVENT_DROPPED;
+	return bytes_are(words[0], "MISSED") || bytes_are(words[0], "DROPPED");
 }

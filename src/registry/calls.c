@@ -1,9 +1,7 @@
 /*
- * calls: the requests that are answered from the store.  Runs in the registry.
- * doc/architecture.md has the steps that add a command.
+ * calls: what each request does.  Runs in the registry.  doc/architecture.md
+ * says how to add a command.
  */
-
-#include <string.h>
 
 #include "common/clock.h"
 #include "common/number.h"
@@ -12,7 +10,7 @@
 #include "registry/change.h"
 #include "registry/registry.h"
 
-/* A data line of one word. */
+/* Replies with a data line of one word. */
 static void
 reply_word(struct buf *reply, struct bytes word)
 {
@@ -33,7 +31,7 @@ reply_empty_line(struct buf *reply)
 	answer_put_line(reply, NULL, 0);
 }
 
-/* Changes nothing, for this reason. */
+/* The request changes nothing, for this reason. */
 static enum store_result
 refuse(struct call_context *ctx, enum status status)
 {
@@ -95,7 +93,7 @@ call_delete(struct call_context *ctx, const struct fields *args)
 	return result == STORE_ABSENT ? STORE_OK : result;
 }
 
-/* An absent key counts as 0, and gets no time to live. */
+/* An absent key counts as 0, and the new one has no time to live. */
 static enum store_result
 call_incr(struct call_context *ctx, const struct fields *args)
 {
@@ -180,7 +178,7 @@ call_persist(struct call_context *ctx, const struct fields *args)
 	return store_set_expiry(ctx->view, args->bucket, args->key, 0);
 }
 
-/* Rounded up: as long as it is there it has a second left. */
+/* Rounded up: a key that is there has at least one second left. */
 static enum store_result
 call_ttl(struct call_context *ctx, const struct fields *args)
 {
@@ -214,13 +212,13 @@ static void
 reply_stat(struct buf *reply, const char *name, uint64_t number)
 {
 	char text[NUMBER_SIZE];
-	struct bytes words[2] = { { name, strlen(name) },
+	struct bytes words[2] = { bytes_from_text(name),
 		{ text, number_format((int64_t)number, text) } };
 
 	answer_put_line(reply, words, 2);
 }
 
-/* Acceptors count while this reads. */
+/* The acceptors may count at the same time. */
 static uint64_t
 refused_clients(const struct registry *r)
 {
@@ -260,7 +258,7 @@ call_stats(struct call_context *ctx, const struct fields *args)
 	return STORE_OK;
 }
 
-/* What else there is to know of a request is in proto/schema.c. */
+/* The fields and flags of each request are in proto/schema.c. */
 static call_function *const calls[MESSAGE_REQUEST_END] = {
 	[MESSAGE_PING] = call_ping,
 	[MESSAGE_CREATE] = call_create,

@@ -1,5 +1,6 @@
 /*
- * What each request does: one function a request, in a table.
+ * The requests that are answered from the store: a function for each, in a
+ * table.
  */
 
 #ifndef REGISTRY_CALLS_H
@@ -18,20 +19,21 @@ struct call_context {
 	struct registry *registry;
 	struct store_view *view;
 	struct buf *reply; /* takes the data lines */
-	enum status status; /* of what is refused, having changed nothing */
+	/* Set by a request that is refused, and then has changed nothing. */
+	enum status status;
 };
 
 /*
- * Executes a request, given its fields.  What it returns is the reply's status,
- * unless that is STORE_OK and it sets another.  STORE_FULL and STORE_FAILED are
- * the caller's to handle.
+ * Executes a request with these fields.  The result tells the status of the
+ * reply, unless it is STORE_OK and the context has another status.  There is no
+ * reply to STORE_FULL and STORE_FAILED: the caller handles them.
  */
 typedef enum store_result call_function(struct call_context *,
     const struct fields *);
 
-/* NULL: no request of this type has such a function. */
+/* NULL: requests of this type have no such function. */
 call_function *call_find(uint16_t type);
-/* Appends the whole reply frame. */
+/* Executes a request, and appends the whole reply frame. */
 enum store_result call_run(call_function *, struct registry *,
     struct store_view *, const struct fields *, uint64_t sequence,
     struct buf *out);

@@ -1,5 +1,5 @@
 /*
- * change: what the batch does to entries.  Runs in the registry.
+ * change: changes entries, and notes it.  Runs in the registry.
  */
 
 #include "proto/message.h"

@@ -1,8 +1,8 @@
 /*
  * Changes: the only way in which the registry changes an entry or drops a
- * bucket.  What is done to the batch is noted here, in order, for those who
- * want to be told of it once it is committed (events_publish), and taken back
- * with it.  While nobody wants to be told, nothing is noted.
+ * bucket.  While anybody subscribes to a bucket, each change to the batch is
+ * noted here, in order.  events_publish() reads the notes after the commit;
+ * change_undo() takes them back with the batch, or with a transaction in it.
  */
 
 #ifndef REGISTRY_CHANGE_H
@@ -24,15 +24,15 @@ enum change_type {
 
 struct change {
 	enum change_type type;
-	struct bytes bucket, key, value; /* as far as the type has them */
+	struct bytes bucket, key, value; /* those that the type has */
 };
 
 struct changes {
-	bool wanted;
-	struct buf noted; /* change_next() reads it */
+	bool wanted; /* set by events.c while there are subscriptions */
+	struct buf noted; /* read by change_next() */
 };
 
-/* As the store's functions, and with their results. */
+/* These do, and return, what the functions of store.h with such names do. */
 enum store_result change_put(struct changes *, struct store_view *,
     struct bytes bucket, struct bytes key, struct bytes value,
     int64_t expiry_ms);
@@ -40,18 +40,18 @@ enum store_result change_delete(struct changes *, struct store_view *,
     struct bytes bucket, struct bytes key);
 enum store_result change_drop(struct changes *, struct store_view *,
     struct bytes bucket);
-/* Removes what has expired. */
+/* store_expire(), with a note for each entry. */
 enum store_result change_expire(struct changes *, struct store_view *,
     size_t max, bool *more);
 
 /* Frees the notes. */
 void change_clear(struct changes *);
-/* Where the notes are; what is noted after a mark can be taken back. */
+/* A mark in the notes: change_undo() takes back all that was noted after it. */
 size_t change_mark(const struct changes *);
 void change_undo(struct changes *, size_t mark);
-/* Has noting failed for want of memory? */
+/* Was there no memory for a note? */
 bool change_failed(const struct changes *);
-/* Takes the first note off; false: there is none. */
+/* Takes the first note off.  False: there is none. */
 bool change_next(struct bytes *noted, struct change *);
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * commit: one commit for all who wrote.  Runs in the registry.
+ * commit: one commit for all connections that wrote.  Runs in the registry.
  *
- * Replies that depend on the batch stay in `out` until the commit, and are
- * stored with it.  The requests stay in `in` as long, so that a turn that found
- * no room can be taken back and executed again.
+ * Replies that depend on the batch stay in `out` until it is committed, and are
+ * stored with it.  The requests stay in `in` as long, so that a turn for which
+ * the store had no space can be taken back and executed again.
  */
 
 #include "common/clock.h"
@@ -14,6 +14,7 @@
 #include "registry/session.h"
 #include "store/store.h"
 
+/* With an interval as `sync`: sets the deadline of a commit not yet durable. */
 static void
 plan_sync(struct registry *r)
 {
@@ -22,6 +23,10 @@ plan_sync(struct registry *r)
 		r->sync_at_ms = r->now_ms + r->config->sync_ms;
 }
 
+/*
+ * The order matters.  Replies and the next expiry belong to the batch, so they
+ * come before its commit; events and records that are done with come after it.
+ */
 bool
 commit_run(struct registry *r)
 {
@@ -49,7 +54,7 @@ commit_run(struct registry *r)
 	return true;
 }
 
-/* Takes back what the turn did for this connection. */
+/* Takes back what the turn did for a connection. */
 static void
 rewind_conn(struct registry *r, struct conn *c)
 {
@@ -71,7 +76,7 @@ commit_rewind(struct registry *r)
 	r->turn.full = false;
 	r->turn.bytes = 0;
 	session_rewind(r);
-	/* Who wrote is on this list. */
+	/* Every connection that wrote is on this list: session_writes(). */
 	TAILQ_FOREACH(c, &r->recorded, recorded_entry)
 		if (c->turn.wrote)
 			rewind_conn(r, c);

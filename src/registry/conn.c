@@ -20,10 +20,10 @@
 #include "registry/registry.h"
 #include "registry/session.h"
 
-/* One read takes a usual batch whole. */
+/* Enough for all requests that a client usually sends at once. */
 #define READ_SIZE 16384
-/* An idle connection keeps a buffer of this size: untouched pages of it cost
- * nothing, and the next read needs it. */
+/* An idle connection keeps buffers of this size: the next read needs one, and
+ * pages that were never touched cost nothing. */
 #define KEEP_SIZE READ_SIZE
 
 static int
@@ -55,7 +55,7 @@ conn_new(struct registry *r, int fd)
 		conn_close(r, c);
 		return -1;
 	}
-	/* A worker connects to say something. */
+	/* A worker connects when it has something to send. */
 	conn_read(r, c);
 	return 0;
 }
@@ -74,8 +74,9 @@ conn_accept(struct registry *r)
 		if (fd == -1 && (errno == EINTR || errno == ECONNABORTED))
 			continue;
 		if (fd == -1) {
-			/* Without a descriptor accept4(2) also fails when
-			 * nobody else waits. */
+			/* Without a free descriptor accept4(2) fails even if
+			 * nobody else waits, so only the first failure means
+			 * that somebody is kept waiting. */
 			if (first)
 				warning_accept(r);
 			return -1;
@@ -126,7 +127,7 @@ conn_read(struct registry *r, struct conn *c)
 	uint8_t *to;
 	ssize_t n;
 
-	/* It has said more than a turn executes: let it wait. */
+	/* `in` has more than a turn executes: let the worker wait. */
 	if (c->ready &&
 	    buf_size(&c->in) >
 		message_request_max((size_t)r->config->max_value) + READ_SIZE)
@@ -157,7 +158,8 @@ set_wants_out(struct registry *r, struct conn *c, bool wants_out)
 		fatal(EX_OSERR, "epoll_ctl");
 }
 
-/* When all of `out` is sent, what has happened meanwhile follows. */
+/* When all of `out` is sent the queued events follow.  False: there is nothing
+ * to send. */
 static bool
 has_more(struct conn *c)
 {
@@ -199,7 +201,7 @@ conn_flush(struct registry *r, struct conn *c)
 	buf_shrink(&c->in, KEEP_SIZE);
 	if (c->wants_out) {
 		set_wants_out(r, c, false);
-		/* What waited behind these replies can go on. */
+		/* Requests that waited for these replies to be sent. */
 		conn_set_ready(r, c, buf_size(&c->in) > 0);
 	}
 }

@@ -1,6 +1,7 @@
 /*
- * A worker's connection, as the registry sees it.  Its end is the worker's
- * end: nothing of it outlives it.
+ * A worker's connection, as the registry sees it.  When it is closed the worker
+ * has ended or given up, and everything here goes with it.  Only the record of
+ * its outcomes stays in the store (registry/session.h).
  */
 
 #ifndef REGISTRY_CONN_H
@@ -17,74 +18,92 @@
 struct registry;
 struct store_view;
 
-/* What the turn does with its requests (request.c, commit.c). */
+/*
+ * What the turn does with the requests of this connection.  request.c sets it;
+ * at the end of the turn commit_finish() acts on it, or commit_rewind() takes
+ * it back.
+ */
 struct conn_turn {
-	size_t executed; /* bytes of `in` that this turn has executed */
-	uint64_t last_sequence; /* of the requests executed */
-	uint64_t start_sequence; /* the same, when the turn began */
-	bool wrote; /* has a write in the open batch */
-	bool broken; /* to be closed when the turn is over */
+	size_t executed; /* bytes of `in` that were executed in this turn */
+	uint64_t last_sequence; /* of the last request that was executed */
+	uint64_t start_sequence; /* last_sequence at the start of the turn */
+	/* It has a write in the open batch, so its replies wait for the commit.
+	 * session_writes() sets it; the connection is then on the recorded
+	 * list, too, where commit.c looks for it. */
+	bool wrote;
+	/* It said what no worker says: commit_finish() closes it. */
+	bool broken;
 };
 
-/* Whose worker it is, and which of its replies are on record (session.c). */
+/* The session of the worker, and the record of its outcomes (session.c). */
 struct conn_session {
 	uint64_t id;
 	bool greeted; /* HELLO has come */
-	bool recorded; /* on the recorded list */
-	bool deleting; /* the open batch deletes its record */
-	/* Frames of the record when it connected: replies to repeat. */
+	bool recorded; /* is on the recorded list: may have a record */
+	/* The open batch deletes the record.  session_record() sets it, and
+	 * session_committed() or session_rewind() clears it. */
+	bool deleting;
+	/* The reply frames that were on record when the worker connected: it
+	 * may repeat the requests that they answer. */
 	struct buf outcome;
-	uint64_t outcome_last; /* highest sequence of these */
+	uint64_t outcome_last; /* highest sequence among these frames */
 };
 
-/* What it has subscribed to (events.c). */
+/* The subscriptions of the worker (events.c). */
 struct conn_events {
-	struct buf queue; /* waits for `out` to be sent */
+	struct buf queue; /* EVENT frames: sent when `out` has been sent */
 	struct subscription_list subscriptions;
-	unsigned int count; /* how many these are */
-	bool notified; /* on the notified list: has events of this turn */
-	bool slow; /* its queue was over its limit before this turn */
-	bool lagged; /* was told so */
+	unsigned int count; /* of subscriptions */
+	bool notified; /* is on the notified list: got events in this turn */
+	bool slow; /* `queue` was over its limit before this turn */
+	bool lagged; /* was told that it is too slow, and gets no more */
 };
 
-/* The listing under way (listing.c). */
+/* The snapshot of the listing that the worker reads (listing.c). */
 struct conn_listing {
-	struct store_view *pin; /* NULL: there is none */
-	int64_t pinned_ms; /* when it was taken: clock_ms(), */
-	int64_t pinned_wall_ms; /* and by the clock that entries expire by */
+	struct store_view *pin; /* NULL: it reads none */
+	int64_t pinned_ms; /* clock_ms() when the pin was taken, */
+	int64_t pinned_wall_ms; /* and the time that entries expire by */
 };
 
 /*
- * While `out` is not empty no more of `in` is read or executed: a worker
- * that does not read its replies waits, and costs one turn's input and output.
+ * While `out` is not empty no more of `in` is read or executed.  So a worker
+ * that does not read its replies waits, and costs no more than the input and
+ * output of one turn.
  */
 struct conn {
-	TAILQ_ENTRY(conn) entry; /* idle or ready */
+	TAILQ_ENTRY(conn) entry; /* on the idle or the ready list */
 	TAILQ_ENTRY(conn) recorded_entry;
 	TAILQ_ENTRY(conn) notified_entry;
 	TAILQ_ENTRY(conn) listing_entry;
 	int fd;
-	struct buf in;
-	struct buf out; /* whole frames, kept until all is sent */
-	size_t sent; /* bytes of these */
-	bool ready; /* on the ready list */
-	bool wants_out; /* epoll watches for room to send */
+	struct buf in; /* what the worker sent and is not executed yet */
+	struct buf out; /* whole frames, kept until all of them are sent */
+	size_t sent; /* bytes of `out` that are sent */
+	bool ready; /* is on the ready list: `in` may have a whole request */
+	/* epoll waits for the socket to take more of `out`, not for input. */
+	bool wants_out;
 	struct conn_turn turn;
 	struct conn_session session;
 	struct conn_events events;
 	struct conn_listing listing;
 };
 
-/* Accepts all who wait.  Returns 0, or -1 when descriptors or memory are
- * short: try again later. */
+/* Accepts all workers that wait.  Returns 0, or -1 when descriptors or memory
+ * are short: try again later. */
 int conn_accept(struct registry *);
+/* Frees the connection, and takes it off all lists. */
 void conn_close(struct registry *, struct conn *);
-/* Reads once; the connection is ready, or closed. */
+/* Calls recv(2) once.  With input the connection becomes ready; at its end, or
+ * after an error, it is closed. */
 void conn_read(struct registry *, struct conn *);
-/* Sends what is in `out`; may close. */
+/* Sends what is in `out`, then the queued events.  Closes the connection when
+ * the worker has gone. */
 void conn_flush(struct registry *, struct conn *);
+/* Moves the connection to the ready or to the idle list. */
 void conn_set_ready(struct registry *, struct conn *, bool ready);
-/* It is ready, and is to be the first in the next turn. */
+/* Moves a ready connection to the front, so that it comes first in the next
+ * turn. */
 void conn_set_first(struct registry *, struct conn *);
 
 #endif

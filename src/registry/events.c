@@ -1,5 +1,5 @@
 /*
- * events: subscriptions.  Runs in the registry.
+ * events: subscriptions, and events for subscribers.  Runs in the registry.
  */
 
 #include <stdlib.h>
@@ -22,15 +22,16 @@ struct topic {
 	char name[UINT8_MAX];
 };
 
+static struct bytes
+topic_bucket(const struct topic *t)
+{
+	return (struct bytes){ t->name, t->name_size };
+}
+
 static int
 topic_compare(struct topic *a, struct topic *b)
 {
-	size_t size = a->name_size < b->name_size ? a->name_size : b->name_size;
-	int order = memcmp(a->name, b->name, size);
-
-	if (order != 0)
-		return order;
-	return a->name_size < b->name_size ? -1 : a->name_size > b->name_size;
+	return bytes_compare(topic_bucket(a), topic_bucket(b));
 }
 
 RB_GENERATE_INTERNAL(topic_tree, topic, entry, topic_compare,
@@ -63,7 +64,7 @@ make_topic(struct registry *r, struct bytes name)
 	return t;
 }
 
-/* Its subscriptions end; without any there is no topic. */
+/* The topic has no subscriptions any more. */
 static void
 end_topic(struct registry *r, struct topic *t)
 {
@@ -87,8 +88,7 @@ find_subscription(struct conn *c, struct bytes bucket)
 	struct subscription *s;
 
 	LIST_FOREACH(s, &c->events.subscriptions, conn_entry)
-		if (s->topic->name_size == bucket.size &&
-		    memcmp(s->topic->name, bucket.data, bucket.size) == 0)
+		if (bytes_equal(topic_bucket(s->topic), bucket))
 			return s;
 	return NULL;
 }
@@ -116,7 +116,7 @@ queue(struct conn *c, uint64_t revision, const struct fields *event)
 		fatalx(EX_OSERR, "out of memory");
 }
 
-/* COMMIT, MISSED or LAGGED. */
+/* Queues COMMIT, MISSED or LAGGED, which have no other fields. */
 static void
 queue_revision(struct conn *c, enum event_kind kind, uint64_t revision)
 {
@@ -131,12 +131,12 @@ notify(struct registry *r, struct conn *c)
 	if (c->events.notified)
 		return;
 	c->events.notified = true;
-	/* What one turn brings does not make a subscriber slow. */
+	/* Measured once, before the turn adds to the queue. */
 	c->events.slow = buf_size(&c->events.queue) > EVENTS_QUEUE_MAX;
 	TAILQ_INSERT_TAIL(&r->notified, c, notified_entry);
 }
 
-/* The snapshot of the last commit; there is no batch. */
+/* The snapshot of the last commit.  May be called while no batch is open. */
 static struct store_view *
 last_commit(struct registry *r)
 {
@@ -152,7 +152,7 @@ has_bucket(struct registry *r, struct bytes bucket)
 {
 	struct store_entry entry;
 
-	/* Any key will do. */
+	/* Any key will do: the result tells whether there is a bucket. */
 	return store_get(last_commit(r), bucket, bucket, &entry) !=
 	    STORE_NO_BUCKET;
 }
@@ -168,7 +168,7 @@ events_subscribe(struct registry *r, struct conn *c, struct bytes bucket,
 	if (c->events.count >= MESSAGE_SUBSCRIPTIONS_MAX)
 		return STATUS_TOO_MANY_SUBSCRIPTIONS;
 	subscribe(r, c, bucket);
-	/* From where it knows all, should this registry die. */
+	/* The revision that the worker names in HELLO if this registry dies. */
 	notify(r, c);
 	queue_revision(c, again ? EVENT_MISSED : EVENT_COMMIT,
 	    store_revision(last_commit(r)));
@@ -250,7 +250,7 @@ encode(struct buf *b, const struct change *change)
 	event_put(b, 0, &event);
 }
 
-/* Copies frames, all of one bucket, to its subscribers. */
+/* Copies frames to the subscribers of their bucket. */
 static void
 deliver(struct registry *r, struct topic *t, struct buf *frames)
 {
@@ -267,7 +267,7 @@ deliver(struct registry *r, struct topic *t, struct buf *frames)
 	buf_truncate(frames, 0);
 }
 
-/* What comes of this name is of another bucket. */
+/* The bucket is gone; a later one of this name is another bucket. */
 static void
 drop(struct registry *r, struct topic *t)
 {
@@ -281,11 +281,10 @@ drop(struct registry *r, struct topic *t)
 static bool
 is_of(const struct topic *t, struct bytes bucket)
 {
-	return t != NULL && t->name_size == bucket.size &&
-	    memcmp(t->name, bucket.data, bucket.size) == 0;
+	return t != NULL && bytes_equal(topic_bucket(t), bucket);
 }
 
-/* A run of changes of one bucket is copied in one piece. */
+/* Successive changes of one bucket are copied in one piece. */
 static void
 publish_changes(struct registry *r, struct bytes noted, struct buf *frames)
 {
@@ -311,8 +310,8 @@ publish_changes(struct registry *r, struct bytes noted, struct buf *frames)
 		deliver(r, t, frames);
 }
 
-/* Ends what one commit brings.  A subscriber that cannot keep up is told so,
- * and gets nothing more. */
+/* Queues the last frame of a commit.  For a subscriber that is too slow this is
+ * LAGGED, and it gets nothing more. */
 static void
 end_commit(struct registry *r, struct conn *c, uint64_t revision)
 {
@@ -355,7 +354,7 @@ events_flush(struct registry *r)
 	while ((c = TAILQ_FIRST(&r->notified)) != NULL) {
 		TAILQ_REMOVE(&r->notified, c, notified_entry);
 		c->events.notified = false;
-		/* Or epoll says when there is room. */
+		/* Otherwise epoll says when the socket takes more. */
 		if (!c->wants_out)
 			conn_flush(r, c);
 	}

@@ -1,10 +1,10 @@
 /*
- * Events: what changes in a bucket is told to those who have subscribed to
- * it, in the order of the commits, and only after the commit.
+ * Events: each change of a bucket is sent to its subscribers, in the order of
+ * the commits, and only after the commit.
  *
- * While anybody has subscribed to anything, what a turn changes is noted
- * (registry/change.h).  After the commit it is published: copied, as whole
- * frames, to the queues of the subscribers.
+ * The changes of a turn are noted (registry/change.h), published after the
+ * commit, which copies them as whole frames to the queues of the subscribers,
+ * and sent at the end of the turn.
  */
 
 #ifndef REGISTRY_EVENTS_H
@@ -21,8 +21,8 @@
 #include "proto/message.h"
 
 /*
- * A subscriber that has so much waiting when more comes is too slow.  What
- * one commit brings it on top is bounded by the turn.
+ * A subscriber whose queue has more bytes than this when a turn begins is too
+ * slow.  What one turn adds to the queue is bounded by the turn.
  */
 #define EVENTS_QUEUE_MAX ((size_t)1 << 20)
 
@@ -30,7 +30,7 @@ struct conn;
 struct hello;
 struct registry;
 struct topic;
-RB_HEAD(topic_tree, topic); /* buckets that have subscribers */
+RB_HEAD(topic_tree, topic); /* the buckets that have subscribers */
 
 struct subscription {
 	LIST_ENTRY(subscription) topic_entry;
@@ -41,25 +41,27 @@ struct subscription {
 LIST_HEAD(subscription_list, subscription);
 
 /*
- * From the next commit on.  May be called only while no batch is open: what
- * that has changed before may not have been noted.  `again`: an earlier registry
- * has accepted it, and committed what came after it; that is missed.
+ * Subscribes to a bucket, from the next commit on.  May be called only while no
+ * batch is open: its earlier changes may not have been noted.  `again`: an
+ * earlier registry granted the request, and events may have been lost when it
+ * died, so the subscriber is sent MISSED.
  */
 enum status events_subscribe(struct registry *, struct conn *,
     struct bytes bucket, bool again);
 void events_unsubscribe(struct registry *, struct conn *, struct bytes bucket);
 /*
- * The subscriptions that an earlier registry had, which the worker has named in
- * its HELLO.  It is told what has become of them since the revision that it has
- * seen.  False: malformed.
+ * Resumes the subscriptions that a worker names in its HELLO, which an earlier
+ * registry had.  The worker is sent DROPPED for a bucket that is gone, and
+ * MISSED if there were commits after the revision that it has seen.  May be
+ * called only while no batch is open.  False: the HELLO is malformed.
  */
 bool events_resume(struct registry *, struct conn *, const struct hello *);
-/* The connection ends. */
+/* The connection ends, and with it its subscriptions. */
 void events_leave(struct registry *, struct conn *);
 
-/* What the batch has noted was committed: queue it for the subscribers. */
+/* The batch is committed: copies the notes to the queues of the subscribers. */
 void events_publish(struct registry *);
-/* When the turn is over: send what is queued. */
+/* At the end of the turn: sends what was queued in it. */
 void events_flush(struct registry *);
 
 #endif

@@ -11,26 +11,26 @@
 #include "registry/request.h"
 #include "store/store.h"
 
-/* Takes back what was tried last; what follows may use the reserve, or not. */
+/* Takes back what was tried before, and opens the reserve or closes it. */
 static void
-begin(struct registry *r, bool reserve)
+begin_again(struct registry *r, bool reserve)
 {
 	commit_rewind(r);
 	warning_check_store(r, store_use_reserve(r->store, reserve));
 }
 
-/* The next request of a connection, alone.  False: there is no room. */
+/* Executes the next request of a connection, alone.  False: no space. */
 static bool
 execute_alone(struct registry *r, struct conn *c, bool reserve)
 {
-	begin(r, reserve);
+	begin_again(r, reserve);
 	if (request_next(r, c) == REQUEST_FULL)
 		return false;
 	return !c->turn.wrote || commit_run(r);
 }
 
-/* What listings have in view is no room, however much is deleted of it: they
- * give way.  False: there are none. */
+/* Pages that a listing's snapshot shows are not used again, however much is
+ * deleted, so all listings end.  False: there are none. */
 static bool
 end_listings(struct registry *r)
 {
@@ -40,7 +40,7 @@ end_listings(struct registry *r)
 	return true;
 }
 
-/* The same by the reserve, for what frees space. */
+/* The same with the reserve, if the request frees space. */
 static bool
 execute_freeing(struct registry *r, struct conn *c)
 {
@@ -51,13 +51,13 @@ execute_freeing(struct registry *r, struct conn *c)
 	return end_listings(r) && execute_alone(r, c, true);
 }
 
-/* Removes a little of what has expired or was dropped, by the reserve. */
+/* Housekeeping removes a little, with the reserve. */
 static void
 remove_some(struct registry *r)
 {
 	enum store_result result;
 
-	begin(r, true);
+	begin_again(r, true);
 	result = housekeeping_run_full(r);
 	warning_check_store(r, result);
 	if (result == STORE_FULL ||

@@ -1,5 +1,5 @@
 /*
- * A turn in a store that is full and whose file cannot grow.
+ * What remains of a turn when the store is full and its file cannot grow.
  */
 
 #ifndef REGISTRY_FULL_H
@@ -8,9 +8,10 @@
 struct registry;
 
 /*
- * Each ready connection gets its next request executed in a commit of its own;
- * what frees space may use the reserve, what takes space and finds none is
- * refused.
+ * Called when store_grow() has failed.  Executes the next request of each ready
+ * connection in a commit of its own.  A request that frees space may use the
+ * store's reserve (store_use_reserve()); one that takes space and finds none is
+ * answered with `storage full`.
  */
 void full_run(struct registry *);
 

@@ -8,16 +8,16 @@
 #include "registry/registry.h"
 #include "registry/housekeeping.h"
 
-/* A turn's: a few milliseconds' work. */
+/* Entries in a turn: a few milliseconds' work. */
 #define STEP_MAX 500
-/* A step that dirties fewer pages than the store's reserve has. */
+/* So few that they dirty fewer pages than the store's reserve has. */
 #define STEP_FULL_MAX 16
-/* When others keep the registry busy, dropped buckets go this often. */
+/* How often entries of dropped buckets are removed while workers are busy. */
 #define PURGE_PAUSE_MS 100
-/* Until the disk may have room again. */
+/* Pause until the disk may have space again. */
 #define RETRY_MS 1000
-/* The clock that waits stands still while the machine is suspended, and the
- * one that entries expire by does not: look again. */
+/* epoll_wait(2) does not count the time that the machine is suspended, and the
+ * clock that entries expire by does: so no wait is longer than this. */
 #define LOOK_MS 60000
 
 enum store_result
@@ -79,10 +79,10 @@ housekeeping_pause(struct registry *r)
 int64_t
 housekeeping_deadline(const struct registry *r)
 {
-	const struct housekeeping *u = &r->housekeeping;
-	int64_t deadline_ms = u->purges ? 0 : u->expire_at_ms;
+	const struct housekeeping *h = &r->housekeeping;
+	int64_t deadline_ms = h->purges ? 0 : h->expire_at_ms;
 
-	return deadline_ms < u->not_before_ms ? u->not_before_ms : deadline_ms;
+	return deadline_ms < h->not_before_ms ? h->not_before_ms : deadline_ms;
 }
 
 bool
@@ -93,7 +93,7 @@ housekeeping_is_due(const struct registry *r)
 	return deadline_ms != CLOCK_NEVER && deadline_ms <= clock_ms();
 }
 
-/* Dropped buckets wait for a turn without requests, but not for ever. */
+/* Purging waits for a turn without requests, but not longer than its pause. */
 static bool
 may_purge(const struct registry *r, int64_t now_ms)
 {
@@ -113,7 +113,8 @@ expire(struct registry *r, size_t max)
 	return change_expire(&r->changes, view, max, &more);
 }
 
-/* The last is done by a step that finds nothing: this batch may be aborted. */
+/* `purges` is cleared only by a step that finds nothing to do: the batch of a
+ * step that did something may still be aborted. */
 static enum store_result
 purge(struct registry *r, size_t max, int64_t now_ms)
 {
@@ -131,7 +132,7 @@ purge(struct registry *r, size_t max, int64_t now_ms)
 					STORE_OK;
 }
 
-/* Damage is reported, and does not keep the rest from being done. */
+/* Damage is returned, after all that can be done was done. */
 static enum store_result
 run(struct registry *r, size_t max)
 {

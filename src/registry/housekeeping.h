@@ -1,8 +1,8 @@
 /*
- * Upkeep: what the registry does unasked.  Entries that have expired are
- * removed when their time has come, and those of dropped buckets when nobody
- * wants anything, a bounded number a turn.  It costs nothing while there are
- * none.
+ * Housekeeping: what the registry does unasked.  It removes entries that have
+ * expired, and, in turns without requests or now and then, those of dropped
+ * buckets: a bounded number in a turn.  Without any such entries it costs
+ * nothing.
  */
 
 #ifndef REGISTRY_HOUSEKEEPING_H
@@ -15,36 +15,41 @@
 
 struct registry;
 
-/* When there is next something to do; `wall_ms` is when something expires. */
+/* Times are those of clock_ms(). */
 struct housekeeping {
-	int64_t expire_at_ms; /* clock_ms(); CLOCK_NEVER: nothing will */
-	int64_t purge_at_ms; /* however busy the others are */
-	int64_t not_before_ms; /* there was no room */
-	bool purges; /* a bucket was dropped */
-	bool skip; /* the next time */
-	bool skipped; /* the last time */
+	int64_t expire_at_ms; /* the next entry expires; CLOCK_NEVER: none */
+	int64_t purge_at_ms; /* the next purge, even if workers are busy */
+	int64_t not_before_ms; /* no attempt until then: the store was full */
+	bool purges; /* there may be entries of dropped buckets */
+	/* housekeeping_skip_next() was called: housekeeping_run() does nothing
+	 * the next time, and moves this to `skipped`. */
+	bool skip;
+	bool skipped; /* the last call of housekeeping_run() did nothing */
 };
 
-/* Finds out what there is to do, after a start. */
+/* After the start: finds out what there is to do. */
 enum store_result housekeeping_init(struct registry *);
-/* When it wants a turn: clock_ms(), or CLOCK_NEVER. */
+/* When it needs a turn: clock_ms(), or CLOCK_NEVER. */
 int64_t housekeeping_deadline(const struct registry *);
 bool housekeeping_is_due(const struct registry *);
-/* Does a bounded part of what is due, in the batch; called once a turn. */
+/* At the start of each turn: does a bounded part of what is due, in the
+ * batch. */
 enum store_result housekeeping_run(struct registry *);
-/* The next turn is to begin without a batch, so without housekeeping; but not twice
- * in a row, or those who want that could keep it from being done. */
+/* The next turn shall begin without a batch, and so without housekeeping.  Has
+ * no effect twice in a row: those who ask for it could keep housekeeping from
+ * being done at all. */
 void housekeeping_skip_next(struct registry *);
-/* The same, in a store that cannot grow: a little, out of the reserve. */
+/* Instead of housekeeping_run() when the store is full: does a little, with
+ * the reserve. */
 enum store_result housekeeping_run_full(struct registry *);
-/* There was no room even for that: wait. */
+/* Even the reserve had no space: tries again later. */
 void housekeeping_pause(struct registry *);
-/* When the next entry of the view expires, for housekeeping_set_expiry(). */
+/* When the next entry of the view expires; CLOCK_NEVER: none will. */
 enum store_result housekeeping_next_expiry(struct store_view *,
     int64_t *expiry_ms);
-/* The batch whose next expiry this is is committed. */
+/* After a commit: the answer of housekeeping_next_expiry() for its batch. */
 void housekeeping_set_expiry(struct registry *, int64_t expiry_ms);
-/* The batch drops a bucket. */
+/* The batch drops a bucket, whose entries are to be purged. */
 void housekeeping_set_purge(struct registry *);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * listing: pages of names, keys and entries.  Runs in the registry; what is
- * asked for comes from a worker.
+ * listing: pages of names, keys and entries.  Runs in the registry; the request
+ * comes from a worker, which may have been taken over by its client.
  */
 
 #include <sysexits.h>
@@ -15,21 +15,21 @@
 #include "registry/registry.h"
 #include "store/store.h"
 
-/* A page ends with the line that reaches this. */
+/* A page ends with the line that makes it so large. */
 #define PAGE_SIZE ((size_t)32 << 10)
 
-/* A request, and the page that it gets. */
+/* A LIST request, and the page that answers it. */
 struct page {
-	const struct fields *list; /* what is asked for */
+	const struct fields *list; /* the request */
 	uint64_t limit; /* lines that are still wanted */
 	struct buf *out;
 	size_t start; /* of the lines in `out` */
-	bool more;
+	bool more; /* lines are left for another page */
 };
 
-/* Is there room for another line? */
+/* Does the page take another line?  If not, there is one for the next page. */
 static bool
-has_room(struct page *p)
+takes_more(struct page *p)
 {
 	p->more = p->limit == 0 || buf_size(p->out) - p->start >= PAGE_SIZE;
 	return !p->more;
@@ -40,7 +40,7 @@ visit_bucket(void *arg, struct bytes name)
 {
 	struct page *p = arg;
 
-	if (!has_room(p))
+	if (!takes_more(p))
 		return false;
 	answer_put_line(p->out, &name, 1);
 	p->limit--;
@@ -53,7 +53,7 @@ visit_entry(void *arg, const struct store_entry *e)
 	const struct bytes words[2] = { e->key, e->value };
 	struct page *p = arg;
 
-	if (!has_room(p))
+	if (!takes_more(p))
 		return false;
 	answer_put_line(p->out, words, p->list->kind == LIST_ENTRIES ? 2 : 1);
 	p->limit--;
@@ -88,7 +88,7 @@ listing_end(struct registry *r, struct conn *c)
 	c->listing.pin = NULL;
 }
 
-/* Makes c->listing.pin the snapshot that is asked for. */
+/* Makes c->listing.pin the snapshot of this revision; 0: of the last commit. */
 static enum status
 pin(struct registry *r, struct conn *c, uint64_t revision)
 {
@@ -106,7 +106,8 @@ pin(struct registry *r, struct conn *c, uint64_t revision)
 	c->listing.pinned_ms = clock_ms();
 	c->listing.pinned_wall_ms = r->wall_ms;
 	TAILQ_INSERT_TAIL(&r->listings, c, listing_entry);
-	/* After a restart: nothing may have been committed since. */
+	/* The registry was restarted, or the snapshot timed out: the last
+	 * commit will do if it has the same revision. */
 	if (revision == 0 || revision == store_revision(c->listing.pin))
 		return STATUS_OK;
 	listing_end(r, c);
@@ -118,13 +119,13 @@ fill(struct registry *r, struct conn *c, struct page *p)
 {
 	enum store_result result;
 
-	/* What has expired since the first page was there then. */
+	/* All pages show what had not expired when the first was made. */
 	store_set_now(r->store, c->listing.pinned_wall_ms);
 	result = scan(c->listing.pin, p);
 	store_set_now(r->store, r->wall_ms);
 	switch (result) {
 	case STORE_OK:
-		/* The limit may have been reached by the last line of all. */
+		/* With its limit reached a listing is over. */
 		p->more = p->more && p->limit > 0;
 		return STATUS_OK;
 	case STORE_NO_BUCKET:

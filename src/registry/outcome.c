@@ -1,5 +1,5 @@
 /*
- * outcome: what was answered and may not have arrived.  Runs in the registry.
+ * outcome: replies that may not have arrived.  Runs in the registry.
  */
 
 #include <stdlib.h>

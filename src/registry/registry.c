@@ -1,7 +1,6 @@
 /*
- * registry: the event loop.  Listens on the socket that the master has
- * bound, serves workers turn by turn, and ends when the master says so or
- * dies.
+ * registry: the event loop.  Listens on the socket that the master has bound,
+ * serves workers turn by turn, and ends when the master says so or dies.
  */
 
 #include <sys/epoll.h>
@@ -26,16 +25,16 @@
 #include "store/store.h"
 
 #define EVENTS_MAX 256
-/* How long to leave new workers waiting when descriptors are short. */
+/* How long new workers are not accepted when descriptors are short. */
 #define LISTEN_PAUSE_MS 100
-/* How long to do without a cache when memory is short. */
+/* How long there is no cache when memory is short. */
 #define CACHE_PAUSE_MS 10000
-/* How long a killed predecessor may take to let go of the store. */
+/* How long a registry that was killed may still hold the lock of the store. */
 #define LOCK_WAIT_MS 5000
-/* When the master is gone, workers get this long to end. */
+/* How long workers may take to end when the master is gone. */
 #define ORPHAN_MS 3000
 
-/* What an event is about: a connection, or one of these. */
+/* epoll gives back a connection, or the address of one of these. */
 static const char source_listen, source_channel, source_signal;
 
 static void
@@ -43,7 +42,7 @@ watch_source(struct registry *r, int op, int fd, const char *source, int on)
 {
 	struct epoll_event event = { .events = on ? EPOLLIN : 0 };
 
-	/* epoll gives the pointer back; nobody writes through it. */
+	/* Nobody writes through the pointer, so that it may be const. */
 	memcpy(&event.data.ptr, &source, sizeof(source));
 	if (epoll_ctl(r->epoll_fd, op, fd, &event) == -1)
 		fatal(EX_OSERR, "epoll_ctl");
@@ -94,7 +93,7 @@ open_store(struct registry *r, const struct channel_store *before)
 	case STORE_OK:
 		break;
 	case STORE_REFUSED:
-		/* A person has to see to it; trying again is no use. */
+		/* Another attempt is no use until a person mends it. */
 		fatalx(EX_CONFIG, "%s", store_error(r->store));
 	default:
 		fatalx(EX_IOERR, "%s", store_error(r->store));
@@ -120,7 +119,7 @@ pause_listening(struct registry *r, bool paused)
 	r->listen_at_ms = paused ? clock_ms() + LISTEN_PAUSE_MS : CLOCK_NEVER;
 }
 
-/* The configuration is a new one. */
+/* The master has sent another configuration. */
 static void
 use_config(struct registry *r)
 {
@@ -132,7 +131,7 @@ use_config(struct registry *r)
 	log_debug("new configuration");
 }
 
-/* The master asks whether this hangs, has a new configuration, or is gone. */
+/* The master sends a PING or a new configuration, or is gone. */
 static void
 read_channel(struct registry *r)
 {
@@ -172,8 +171,8 @@ handle_event(struct registry *r, const struct epoll_event *event)
 		watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
 		stop_within(r, r->config->shutdown_timeout_ms);
 	} else if (event->events & (EPOLLHUP | EPOLLERR)) {
-		/* The worker has gone or given up: nobody waits for what it
-		 * asked, and its client has been told so. */
+		/* The worker has ended or given up, and has told its client
+		 * so.  Its requests are not executed. */
 		conn_close(r, c);
 	} else if (c->wants_out)
 		conn_flush(r, c);
@@ -248,9 +247,9 @@ serve(struct registry *r)
 		if (!TAILQ_EMPTY(&r->ready) || housekeeping_is_due(r))
 			turn_run(r);
 		/*
-		 * Last: a client whose worker has died may come with the next
-		 * one, and what the dead one had asked is to be executed, or
-		 * dropped, before that one's turn.
+		 * After the turn: a client whose worker has died may be back
+		 * with another worker.  What the dead one had asked has to be
+		 * executed, or dropped, before the requests of the new one.
 		 */
 		if (r->accept_pending && conn_accept(r) == -1)
 			pause_listening(r, true);
@@ -293,12 +292,12 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
 	RB_INIT(&r.topics);
-	/* Without it, what STATS says of it is 0. */
+	/* Without the scoreboard STATS says 0. */
 	if ((r.refused_clients =
 		    scoreboard_map_refused(CHANNEL_SCOREBOARD_FD)) == NULL)
 		log_warn("scoreboard");
-	/* It may wait for a lock.  Until there is a store there is nothing to
-	 * bring to an orderly end, and SIGTERM does what it does by default. */
+	/* open_store() may wait for a lock.  Without a store there is nothing
+	 * to end in order, so SIGTERM has its default action. */
 	startup_unblock();
 	open_store(&r, &params->store);
 	open_events(&r);

@@ -1,10 +1,10 @@
 /*
- * request: what a worker asks, and from which view of the store it is
- * answered.  Runs in the registry; the worker may have been taken over.
+ * request: executes the requests of a worker.  Runs in the registry; the worker
+ * may have been taken over by its client.
  *
- * Reads come from the snapshot of the last commit until the connection's first
- * write of the turn; all that follows goes through the batch, so that a client
- * reads what it wrote.
+ * Reads come from the snapshot of the last commit until the first write that a
+ * connection has in this turn.  From then on all its requests go through the
+ * batch, so that a client reads what it wrote.
  */
 
 #include <sysexits.h>
@@ -24,15 +24,17 @@
 #include "registry/transaction.h"
 #include "store/store.h"
 
-/* A connection's output in a turn, at most, but for its last reply. */
+/* When `out` has more bytes than this, the next request of the connection waits
+ * for the next turn. */
 #define OUT_MAX ((size_t)256 << 10)
 /*
- * The same if it writes: these replies are stored with the commit.  A read
- * that would exceed it waits for the next turn and its snapshot.
+ * The same for a connection that writes, whose replies are stored with the
+ * commit: neither a write after so many bytes of replies, nor a read that would
+ * make them more, is executed in this turn.
  */
 #define RECORD_MAX ((size_t)32 << 10)
-/* Requests with writes in one batch, in bytes: LMDB keeps the pages that a
- * transaction writes in memory. */
+/* When the requests that wrote have more bytes than this, all others wait
+ * for the next turn: LMDB keeps the pages of a transaction in memory. */
 #define BATCH_MAX ((size_t)16 << 20)
 
 static enum request_result
@@ -43,7 +45,7 @@ break_conn(struct registry *r, struct conn *c, const char *why)
 	return REQUEST_WAIT;
 }
 
-/* There is no batch: new workers are greeted before anything is written. */
+/* The turn greets before it writes anything, so there is no batch. */
 static enum request_result
 greet(struct registry *r, struct conn *c, const struct message *m)
 {
@@ -62,7 +64,7 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 		return break_conn(r, c, "malformed greeting");
 	c->session.greeted = true;
 	session_claim(r, c);
-	/* Gone for good: a turn that is taken back does not greet again. */
+	/* At once: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
 	return REQUEST_DONE;
 }
@@ -120,9 +122,11 @@ execute_transaction(struct registry *r, struct conn *c, const struct message *m,
 }
 
 /*
- * Subscribing needs a turn without writes before it: of those that there are
- * already, nothing may have been noted, and it would miss them.  So does
- * unsubscribing, which would miss what came before it.
+ * A subscription begins and ends between two batches.  While nobody has
+ * subscribed changes are not noted, so one that began within a batch would lack
+ * the earlier changes of that batch, and one that ended there would lose them.
+ * With a batch open the request therefore waits, and comes first in the next
+ * turn.
  */
 static bool
 may_subscribe(struct registry *r, struct conn *c)
@@ -156,7 +160,7 @@ static enum request_result
 execute_listing(struct registry *r, struct conn *c, const struct message *m,
     const struct fields *args)
 {
-	/* It reads the last commit, so what this has written comes first. */
+	/* A listing reads the last commit, which has to have these writes. */
 	if (c->turn.wrote)
 		return REQUEST_WAIT;
 	if (!listing_is_sound(args))
@@ -171,7 +175,7 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 {
 	struct fields args;
 
-	/* What has no reply is not for the registry. */
+	/* After HELLO workers send only messages that are answered. */
 	if (schema->reply == 0 ||
 	    !schema_get(schema, m->body, (size_t)r->config->max_value, &args))
 		return break_conn(r, c, "malformed request");
@@ -188,7 +192,7 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	}
 }
 
-/* Takes the next message off.  False: there is none, or a broken one. */
+/* Reads the next message.  False: it is not all there, or malformed. */
 static bool
 next_message(struct registry *r, struct conn *c, struct message *m)
 {
@@ -206,9 +210,9 @@ next_message(struct registry *r, struct conn *c, struct message *m)
 	return rc == 1;
 }
 
-/* Some messages come before HELLO has been said, and all others after it. */
+/* Some messages come before HELLO, and all others after it. */
 static bool
-is_due(const struct conn *c, const struct schema *schema)
+is_allowed(const struct conn *c, const struct schema *schema)
 {
 	return ((schema->flags & SCHEMA_BEFORE_HELLO) == 0) ==
 	    c->session.greeted;
@@ -225,7 +229,7 @@ request_next(struct registry *r, struct conn *c)
 	    r->turn.bytes > BATCH_MAX)
 		return REQUEST_WAIT;
 	schema = schema_find(m.type);
-	if (schema == NULL || !is_due(c, schema))
+	if (schema == NULL || !is_allowed(c, schema))
 		return break_conn(r, c,
 		    c->session.greeted ? "malformed request" : "no greeting");
 	if (!c->session.greeted)
@@ -236,13 +240,13 @@ request_next(struct registry *r, struct conn *c)
 		c->turn.executed += m.frame_size;
 		c->turn.last_sequence = m.sequence;
 	}
-	/* Committing what cannot be answered would do it twice. */
+	/* If it were committed and not answered it would be executed twice. */
 	if (buf_failed(&c->out) || change_failed(&r->changes))
 		fatalx(EX_OSERR, "out of memory");
 	return result;
 }
 
-/* The first of `in`, which has been looked at before. */
+/* The first request of `in`, which request_next() has already checked. */
 static bool
 first_message(const struct conn *c, struct message *m)
 {

@@ -1,5 +1,5 @@
 /*
- * Requests of a connection, executed one after the other.
+ * Executes the requests of a connection, one after the other.
  */
 
 #ifndef REGISTRY_REQUEST_H
@@ -11,20 +11,21 @@ struct conn;
 struct registry;
 
 enum request_result {
-	REQUEST_DONE, /* executed; go on */
-	REQUEST_WAIT, /* not executed: for more input, or for the next turn */
-	REQUEST_FULL, /* not executed: the store has no room */
+	REQUEST_DONE, /* executed; call again */
+	REQUEST_WAIT, /* not executed: needs more input, or the next turn */
+	REQUEST_FULL, /* not executed: the store has no space */
 };
 
 /*
- * Executes the next request of `in`, if it is whole and the turn has room, and
- * appends its reply to `out`.  A connection that says what no worker says is
- * marked as broken.
+ * Executes the next request of `in`, if all of it has come and the limits of
+ * the turn allow it, and appends its reply to `out`.  A connection that says
+ * what no worker says is marked (turn.broken), for commit_finish() to close.
  */
 enum request_result request_next(struct registry *, struct conn *);
-/* Does the first one of `in` take less room afterwards? */
+/* Does the first request of `in` leave the store with more free space? */
 bool request_frees(const struct conn *);
-/* Answers the first one of `in`, which was not executed: storage full. */
+/* Answers the first request of `in`, which was not executed, with `storage
+ * full`. */
 void request_refuse(struct conn *);
 
 #endif

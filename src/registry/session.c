@@ -1,6 +1,6 @@
 /*
- * session: exactly once.  Runs in the registry; a worker that says whose
- * session it is may lie, and harms only that one.
+ * session: executes each request exactly once.  Runs in the registry.  A worker
+ * may lie about its session, and then harms that session only.
  */
 
 #include <sysexits.h>
@@ -12,7 +12,7 @@
 #include "registry/session.h"
 #include "store/store.h"
 
-/* How long a record waits for its worker: it repeats its requests within one
+/* How long a record waits for its worker, which repeats a request within one
  * registry timeout, or never. */
 static int64_t
 wait_ms(const struct registry *r)
@@ -32,14 +32,15 @@ set_recorded(struct registry *r, struct conn *c, bool recorded)
 		TAILQ_REMOVE(&r->recorded, c, recorded_entry);
 }
 
-/* Has its worker all that its record holds? */
+/* Has the worker got all replies that are on record?  What send(2) took counts:
+ * the kernel delivers it even if this process dies. */
 static bool
 is_delivered(const struct conn *c)
 {
 	return buf_size(&c->out) == 0 && buf_size(&c->session.outcome) == 0;
 }
 
-/* Without memory for this a record would stay for good. */
+/* Exits without memory: the record would stay for ever. */
 static void
 wait_for_worker(struct registry *r, uint64_t session, int64_t expire_ms)
 {
@@ -75,8 +76,8 @@ session_leave(struct registry *r, struct conn *c)
 }
 
 /*
- * The record is taken from an earlier connection of the session, whose end has
- * not been seen yet: that would have it deleted.
+ * An earlier connection of the session may still be there, if its end was not
+ * seen yet.  It gives up the record, which its end would delete.
  */
 static void
 take_from_earlier(struct registry *r, uint64_t session)
@@ -184,6 +185,7 @@ session_rewind(struct registry *r)
 void
 session_finish(struct conn *c)
 {
+	/* Sequences only grow, so nothing of the record is asked for again. */
 	if (c->turn.last_sequence >= c->session.outcome_last)
 		buf_clear(&c->session.outcome);
 }

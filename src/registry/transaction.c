@@ -1,7 +1,7 @@
 /*
- * transaction: all or nothing.  Runs in the registry.  Others see nothing of
- * the batch before it is committed; a savepoint takes back what a transaction
- * has done when it fails.
+ * transaction: executes queued requests, all or nothing.  Runs in the registry.
+ * Others see nothing of the batch before it is committed, and a savepoint takes
+ * back what a failed transaction has done.
  */
 
 #include "proto/answer.h"
@@ -9,11 +9,11 @@
 #include "registry/registry.h"
 #include "registry/transaction.h"
 
-/* Of the replies together, besides a value: they are stored with the commit,
- * and kept until the worker has them. */
-#define REPLY_ROOM ((size_t)1 << 20)
+/* The replies together may be larger than the largest value by this: they are
+ * stored with the commit, and kept until the worker has them. */
+#define REPLIES_MAX ((size_t)1 << 20)
 
-/* Takes the first request off.  NULL: it is none. */
+/* Takes the first request off.  NULL: it is malformed. */
 static const struct schema *
 next_request(struct bytes *requests, struct message *m)
 {
@@ -57,7 +57,7 @@ transaction_frees(struct bytes requests)
 	return true;
 }
 
-/* An absent key is a reply like others; all else that is not OK is not. */
+/* An absent key is no failure; every other result but STORE_OK is one. */
 static enum store_result
 run_next(struct call_context *ctx, struct bytes *requests, size_t value_max)
 {
@@ -79,7 +79,7 @@ run_next(struct call_context *ctx, struct bytes *requests, size_t value_max)
 static enum store_result
 run_all(struct call_context *ctx, struct bytes requests, size_t value_max)
 {
-	size_t reply_max = buf_size(ctx->reply) + REPLY_ROOM + value_max;
+	size_t reply_max = buf_size(ctx->reply) + REPLIES_MAX + value_max;
 	enum store_result result = STORE_OK;
 
 	while (result == STORE_OK && ctx->status == STATUS_OK &&
@@ -103,7 +103,7 @@ transaction_run(struct call_context *ctx, const struct fields *args)
 	result = run_all(ctx, args->rest, (size_t)r->config->max_value);
 	if (result == STORE_OK && ctx->status == STATUS_OK)
 		return store_keep(r->store);
-	/* With no room the whole batch goes. */
+	/* With these two results the caller aborts the whole batch. */
 	if (result != STORE_FULL && result != STORE_FAILED) {
 		store_undo(r->store);
 		change_undo(&r->changes, mark);

@@ -1,5 +1,5 @@
 /*
- * Transactions: requests that a worker has queued, executed as one.
+ * Transactions: requests that a worker has queued, executed all or nothing.
  */
 
 #ifndef REGISTRY_TRANSACTION_H
@@ -11,14 +11,15 @@
 #include "common/bytes.h"
 #include "registry/calls.h"
 
-/* Are these whole requests, each sound and fit for a transaction? */
+/* Are these whole requests, each well-formed and allowed in a transaction? */
 bool transaction_check(struct bytes requests, size_t value_max);
-/* Does it take less room afterwards?  For those that are checked. */
+/* Do the requests, which are checked, leave the store with more free space? */
 bool transaction_frees(struct bytes requests);
 /*
- * Executes the requests of a TRANSACTION, which are checked, in the batch, all
- * or nothing, and appends each one's reply and status line.  A conflict, an error
- * or a missing bucket undoes all.
+ * Executes the requests of a TRANSACTION, which are checked, within a savepoint
+ * of the batch, and appends the data lines and the status line of each.  A
+ * conflict, an error or a missing bucket undoes all of it, and is the only
+ * reply.
  */
 call_function transaction_run;
 

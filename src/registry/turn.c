@@ -12,8 +12,8 @@
 #include "store/store.h"
 
 /*
- * Before anything is written: what a worker has subscribed to is resumed
- * between two commits, and after a restart they all come back at once.
+ * All at once and before anything is written: subscriptions are resumed between
+ * two commits, and after a restart of the registry every worker comes back.
  */
 static void
 greet_all(struct registry *r)
@@ -24,14 +24,13 @@ greet_all(struct registry *r)
 		if (c->session.greeted)
 			continue;
 		(void)request_next(r, c);
-		/* What it has missed it is told before any reply. */
+		/* Sends MISSED before any reply. */
 		commit_finish(r, c);
 	}
 }
 
-/* Removes what is due; its events come before those of the turn. */
 static void
-keep_up(struct registry *r)
+run_housekeeping(struct registry *r)
 {
 	enum store_result result = housekeeping_run(r);
 
@@ -39,6 +38,7 @@ keep_up(struct registry *r)
 	r->turn.full = result == STORE_FULL;
 }
 
+/* Executes the requests of one connection, as many as a turn takes. */
 static void
 execute(struct registry *r, struct conn *c)
 {
@@ -51,14 +51,14 @@ execute(struct registry *r, struct conn *c)
 		r->turn.full = true;
 }
 
-/* Executes the ready connections; answers those that only read. */
+/* Steps 1 to 3.  Ends early, with turn.full set, when the store is full. */
 static void
 execute_ready(struct registry *r)
 {
 	struct conn *c, *next;
 
 	greet_all(r);
-	keep_up(r);
+	run_housekeeping(r);
 	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
 		if (r->turn.full)
 			return;

@@ -1,6 +1,7 @@
 /*
- * Log lines of which others decide how often there is cause for them: one of
- * a kind, then at most one in ten seconds that says how many there were.
+ * Log lines that others can cause as often as they like.  The first of a kind
+ * is logged at once, then at most one in ten seconds, which says how many there
+ * were.
  */
 
 #ifndef REGISTRY_WARNING_H
@@ -18,14 +19,14 @@ struct warnings {
 	uint64_t refused_workers; /* for STATS */
 };
 
-/* A worker's connection cannot be accepted; errno says why. */
+/* A worker's connection could not be accepted; errno says why. */
 void warning_accept(struct registry *);
-/* It is closed, for something else than its end. */
+/* A worker's connection is closed, though the worker did not end it. */
 void warning_close(struct registry *, const char *why);
 /* The store has found a checksum that does not match. */
 void warning_damage(struct registry *);
-/* What the store said: damage is logged, and a failure ends the process, since
- * nobody knows what is on the disk. */
+/* Logs STORE_DAMAGED.  Exits after STORE_FAILED: nobody knows what is on the
+ * disk. */
 void warning_check_store(struct registry *, enum store_result);
 
 #endif

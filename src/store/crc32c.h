@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Continues from `crc`, which is 0 for the first piece. */
+/* Continues a checksum over the next piece of data.  `crc` is 0 for the first
+ * piece. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t size);
 
 #endif

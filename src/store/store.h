@@ -1,20 +1,20 @@
 /*
  * The durable store: buckets of ordered keys and values, some of which expire,
- * and the outcomes of requests whose answers are still on their way.
+ * and the outcomes of requests, whose replies may not have arrived yet.
  *
- * One process, one thread.  Reads go through the snapshot or, to see what is
- * about to be committed, through the batch: there is at most one of each.
- * What takes longer than a turn reads through a pin, of which there are some.
- * Bytes that a read returns are borrowed: they are valid until the next
- * store_get(), store_set_cache() or write to their view, no longer than the
- * view, and, of a pin's, until the file grows (store_grow, store_use_reserve).
+ * For one process with one thread.  Reads go through the snapshot or, to see
+ * what is about to be committed, through the batch; there is at most one of
+ * each.  Reads that take longer than a turn go through a pin; there may be
+ * several.  Bytes that a read returns are borrowed: they are valid until the
+ * next store_get(), store_set_cache() or write to their view, or the end of the
+ * view, and for a pin until the file grows (store_grow, store_use_reserve).
  *
- * Names of buckets and keys have 1 to 255 bytes.  They are ordered as bytes
- * are, and a prefix comes before what it begins.
+ * Names of buckets and keys have 1 to 255 bytes.  They are sorted as
+ * bytes, and a name comes before all names that it is a prefix of.
  *
  * The store never logs or exits.  After STORE_FAILED the state of the last
- * batch is unknown; the caller must not go on with this store (a failed
- * fsync(2) must not be repeated: the kernel may have dropped the pages).
+ * batch is unknown; the caller must not use this store any more (a
+ * failed fsync(2) must not be repeated: the kernel may have dropped the pages).
  */
 
 #ifndef STORE_STORE_H
@@ -37,15 +37,15 @@ enum store_result {
 	STORE_OK = 0,
 	STORE_NO_BUCKET,
 	STORE_ABSENT, /* the bucket has no such key */
-	STORE_FULL, /* no room; the batch must be aborted */
+	STORE_FULL, /* no space; the batch has to be aborted */
 	STORE_DAMAGED, /* a checksum does not match */
 	STORE_BUSY, /* STORE_PINS_MAX pins of other commits are held */
-	STORE_REFUSED, /* store_open: needs a person; store_error() says why */
-	STORE_FAILED, /* store_error() says why */
+	STORE_REFUSED, /* store_open: a person has to act; see store_error() */
+	STORE_FAILED, /* see store_error() */
 };
 
-/* Pins of different commits at a time: each costs LMDB a slot that all its
- * writers look at, and keeps pages from being used again. */
+/* Pins of different commits at a time.  Each takes a slot in LMDB's table of
+ * readers, which every commit reads, and keeps pages from being used again. */
 #define STORE_PINS_MAX 128
 
 struct store;
@@ -58,131 +58,136 @@ struct store_entry {
 };
 
 struct store_options {
-	const char *dir; /* this process's own: see common/directory.h */
-	/* Makes the directory (with mode 0700) and a store where there is
-	 * none; otherwise that is STORE_REFUSED. */
+	const char *dir; /* only this user's: see common/directory.h */
+	/* If there is none, create the directory (with mode 0700) and a store.
+	 * Without this a missing store is STORE_REFUSED. */
 	bool create;
-	/* What store_identity() has said of the store that this has to be;
-	 * zero: any. */
+	/* Refuse any store but the one for which store_identity() gave this;
+	 * zero: open any. */
 	uint64_t identity[2];
-	int sync_ms;
+	int sync_ms; /* STORE_SYNC_ALWAYS, STORE_SYNC_NEVER or an interval */
 	int lock_wait_ms; /* how long to wait for a dying owner of `dir` */
-	long owner_pid; /* named to others who find `dir` in use */
+	long owner_pid; /* written to `lock`, for others to name as the owner */
 };
 
 /*
- * Opens `dir`; a store of an older format is upgraded.  *store is always set
- * (NULL when there is no memory), for store_error(), and is to be closed.
- * Returns STORE_OK, STORE_REFUSED (in use, rights, gone, written by a newer
- * format) or STORE_FAILED (a shortage, or an error of the disk: trying again
- * may help).
+ * Opens the store in `dir`, and upgrades one in an older format.  *store is
+ * always set (to NULL when there is no memory), for store_error(), and has to
+ * be closed.  Returns STORE_OK, STORE_REFUSED (the store is in use, is missing,
+ * has a newer format, or the rights are wrong) or STORE_FAILED (a shortage or
+ * an error of the disk: another attempt may succeed).
  */
 enum store_result store_open(struct store **store,
     const struct store_options *);
-/* Tells an open store from all others on this machine, wherever its directory
- * is moved to: device and inode of its file. */
+/* Identifies an open store on this machine, even if its directory is moved: the
+ * device and inode of its file. */
 void store_identity(const struct store *, uint64_t id[2]);
-/* Syncs what is not yet durable.  NULL is fine. */
+/* Syncs commits that are not yet durable.  The store may be NULL. */
 void store_close(struct store *);
 
 /* One line about the last STORE_REFUSED, STORE_FAILED or STORE_DAMAGED. */
 const char *store_error(const struct store *);
 
-/* The view of the last commit; taken anew after store_release(). */
+/* The view of the last commit.  It stays the same until store_release(), after
+ * which store_snapshot() takes another. */
 enum store_result store_snapshot(struct store *, struct store_view **);
 void store_release(struct store *);
 
-/* The view in which writes are collected; begun when there is none. */
+/* The view that collects writes.  Begins a batch if none is open. */
 enum store_result store_batch(struct store *, struct store_view **);
 bool store_batch_open(const struct store *);
 /*
- * Ends the batch: durable when this returns, if sync is `always`.  After
- * STORE_FULL nothing of it has happened.
+ * Commits the batch.  With STORE_SYNC_ALWAYS it is durable when this returns.
+ * After STORE_FULL nothing of it is done.
  */
 enum store_result store_commit(struct store *);
 void store_abort(struct store *);
 
 /*
- * The time, in milliseconds since 1970; 0 until it is set.  An entry whose
- * expiry is not later is absent for every read, even before it is removed.  A
- * clock that goes back shows what is not yet removed again.
+ * Sets the time, in milliseconds since 1970; it is 0 at first.  An entry whose
+ * expiry is not later than this is absent for every read, even before it is
+ * removed.  If the time goes back, entries that are not yet removed are there
+ * again.
  */
 void store_set_now(struct store *, int64_t now_ms);
 
 /*
- * A view of the last commit that stays until it is unpinned, through commits,
- * growth and all: for listings.  Pins of one commit are one view.  While it is
- * held no page that it shows is used again, so that the file may grow.
+ * Pins the last commit: a view, for listings, that stays valid through later
+ * commits and growth of the file until it is unpinned.  Pins of one commit
+ * share a view.  The space of what a pin shows is not reused, so the file may
+ * grow.
  * Returns STORE_OK, STORE_BUSY or STORE_FAILED.
  */
 enum store_result store_pin(struct store *, struct store_view **);
 void store_unpin(struct store_view *);
-/* The number of the commit that a view shows; the batch's own is the next. */
+/* The number of the commit that a view shows; for the batch, the number that
+ * its commit will have. */
 uint64_t store_revision(const struct store_view *);
 
 /*
- * Savepoint: what is written to the batch from here on is kept (store_keep) or
- * taken back (store_undo), apart from what was before.  One at a time; a
- * commit keeps it, an abort takes all back.  After STORE_FULL only the whole
- * batch can be aborted.
+ * Sets a savepoint in the batch.  Later writes are then kept (store_keep) or
+ * taken back (store_undo); earlier ones stay in any case.  There is one
+ * savepoint at a time.  A commit keeps the later writes, too, and an abort
+ * takes back the whole batch.  After STORE_FULL the whole batch has to be
+ * aborted.
  */
 enum store_result store_save(struct store *);
 enum store_result store_keep(struct store *);
 void store_undo(struct store *);
 
 /*
- * Keeps entries that were read lately in memory, in at most `size` bytes;
- * 0, as at first: none.  Not while there is a batch.  STORE_FAILED: there is
- * no such memory, and none are kept.
+ * Caches entries that were read recently, in at most `size` bytes of memory; 0,
+ * as at first, turns the cache off.  May not be called while a batch is open.
+ * STORE_FAILED: there is not enough memory, and the cache is off.
  */
 enum store_result store_set_cache(struct store *, size_t size);
 
-/* Makes earlier commits durable (the interval is the caller's to keep). */
+/* Makes earlier commits durable.  With an interval the caller calls this. */
 enum store_result store_sync(struct store *);
 /* Is there a commit that is not yet durable? */
 bool store_unsynced(const struct store *);
-/* As store_options.sync_ms, from the next commit on.  All but STORE_SYNC_NEVER
- * makes durable what is not. */
+/* Sets store_options.sync_ms, from the next commit on.  Any value but
+ * STORE_SYNC_NEVER makes earlier commits durable at once. */
 enum store_result store_set_sync(struct store *, int sync_ms);
 
 /*
- * Takes more of the disk.  Ends batch and snapshot.  Returns STORE_OK, or
- * STORE_FULL when the disk has no more.
+ * Makes the file larger.  Aborts the batch and releases the snapshot.  Returns
+ * STORE_OK, or STORE_FULL when the disk has no more space.
  */
 enum store_result store_grow(struct store *);
 /*
- * Opens the next batch's way to the space kept back for deleting from a full
- * store, or closes it.  Ends batch and snapshot.
+ * Lets the next batches use the reserve, space that is kept for deleting from a
+ * full store, or no longer.  Aborts the batch and releases the snapshot.
  */
 enum store_result store_use_reserve(struct store *, bool use);
 
-/* STORE_OK also when there is one; it stays as it is. */
+/* No effect, and STORE_OK, if the bucket exists. */
 enum store_result store_create(struct store_view *, struct bytes bucket);
-/* The name is free at once; the entries go by store_purge(). */
+/* The name is free at once; store_purge() removes the entries. */
 enum store_result store_drop(struct store_view *, struct bytes bucket);
-/* Sets value and expiry (0: none), whatever they were. */
+/* Sets value and expiry (0: none) of a key, whether it exists or not. */
 enum store_result store_put(struct store_view *, struct bytes bucket,
     struct bytes key, struct bytes value, int64_t expiry_ms);
-/* Of an entry that has expired, as of none, there is nothing to read. */
+/* STORE_ABSENT if there is no such entry, or if it has expired. */
 enum store_result store_get(struct store_view *, struct bytes bucket,
     struct bytes key, struct store_entry *);
-/* STORE_OK when there was one: also one that had expired, whose end
- * store_expire() will then not tell. */
+/* STORE_OK if there was an entry, even an expired one, which store_expire()
+ * then does not report. */
 enum store_result store_delete(struct store_view *, struct bytes bucket,
     struct bytes key);
-/* Sets the expiry alone; 0: none. */
+/* Sets the expiry and keeps the value; 0: none. */
 enum store_result store_set_expiry(struct store_view *, struct bytes bucket,
     struct bytes key, int64_t expiry_ms);
-/* How many entries there are to read. */
+/* The number of entries that have not expired. */
 enum store_result store_count(struct store_view *, struct bytes bucket,
     uint64_t *count);
 
 /*
- * Ordered scans, O(log n) to begin: calls `visit` for each entry (each name)
- * that comes after `after` (empty: from the start) and begins with `prefix`
- * (empty: any), until it returns false.  It must not write to the view.
- * STORE_DAMAGED ends a scan where the damage is.  With store_scan_keys the
- * entries have no values, and those are not looked at: nor is damage.
+ * Ordered scans.  `visit` is called for each entry (or name) that comes after
+ * `after` (empty: from the start) and begins with `prefix` (empty: any), until
+ * it returns false.  It must not write to the view.  To begin a scan takes
+ * O(log n).  Damage ends it with STORE_DAMAGED.  store_scan_keys() does not
+ * read the values, so it passes none and does not notice their damage.
  */
 typedef bool store_visit(void *arg, const struct store_entry *);
 typedef bool store_visit_bucket(void *arg, struct bytes name);
@@ -193,44 +198,45 @@ enum store_result store_scan_keys(struct store_view *, struct bytes bucket,
 enum store_result store_scan_buckets(struct store_view *, struct bytes prefix,
     struct bytes after, store_visit_bucket *, void *arg);
 
-/* When the next entry expires, or has.  STORE_ABSENT: none will. */
+/* When the next entry expires, or expired.  STORE_ABSENT: no entry does. */
 enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);
 /*
- * Removes up to `max` entries that have expired, in the order in which they
- * did, and calls `removed` for each of a bucket that is still there.  What it
- * is given is valid during the call.  *more: others have expired, too.
- * STORE_DAMAGED when something of a damaged entry had to be left; it is not
- * tried again, and the batch is good.
+ * Removes up to `max` expired entries, in the order of their expiry, and calls
+ * `removed` for each whose bucket still exists.  The arguments are valid during
+ * the call.  *more: there are other expired entries.  STORE_DAMAGED: a damaged
+ * entry could not be removed; it is not tried again, and the batch may be
+ * committed.
  */
 typedef void store_removed(void *arg, struct bytes bucket, struct bytes key);
 enum store_result store_expire(struct store_view *, size_t max,
     store_removed *removed, void *arg, bool *more);
 /*
  * Removes up to `max` entries of dropped buckets.  *more: there are others.
- * STORE_DAMAGED as for store_expire().
+ * STORE_DAMAGED means the same as for store_expire().
  */
 enum store_result store_purge(struct store_view *, size_t max, bool *more);
 
-/* As the view sees it; cheap. */
+/* Statistics, as the view shows them.  They cost little. */
 struct store_stats {
 	uint64_t buckets;
-	uint64_t keys; /* those that expired and are not yet removed as well */
+	uint64_t keys; /* including expired ones that are not removed yet */
 	uint64_t expiring; /* entries with an expiry */
-	uint64_t dropped_buckets; /* that store_purge() has to do with */
-	uint64_t dropped; /* their entries, not yet removed */
+	uint64_t dropped_buckets; /* those that store_purge() works on */
+	uint64_t dropped; /* their entries that are not removed yet */
 	uint64_t outcomes;
 	uint64_t revision;
-	uint64_t file_bytes; /* taken of the disk */
-	uint64_t used_bytes; /* of these, by what the view sees */
-	unsigned int pins; /* views, not holders */
-	uint64_t cache_hits, cache_misses; /* reads, since it was opened */
+	uint64_t file_bytes; /* allocated on the disk */
+	uint64_t used_bytes; /* of these: used by what the view shows */
+	unsigned int pins; /* pinned views, each of which may be shared */
+	uint64_t cache_hits, cache_misses; /* reads since store_open() */
 };
 enum store_result store_stats(struct store_view *, struct store_stats *);
 
 /*
- * A session's outcomes: the caller's record of replies that are under way,
- * committed with the batch.  get gives STORE_ABSENT when there is none; next
- * gives the first session above `*session`, or STORE_ABSENT.
+ * The outcomes of a session: a record that the caller commits with a batch, and
+ * whose content is the caller's.  store_get_outcome() returns STORE_ABSENT when
+ * there is no record.  store_next_outcome() finds the first session above
+ * *session that has one, or returns STORE_ABSENT.
  */
 enum store_result store_put_outcome(struct store_view *, uint64_t session,
     struct bytes record);

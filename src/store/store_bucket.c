@@ -13,7 +13,7 @@
 static MDB_val
 meta_key(const char *name)
 {
-	return record_val((struct bytes){ name, strlen(name) });
+	return record_val(bytes_from_text(name));
 }
 
 int
@@ -95,8 +95,8 @@ store_find_bucket(struct store_view *v, struct bytes name)
 	MDB_val key, val;
 	int rc;
 
-	if (v->known && v->name_size == name.size &&
-	    memcmp(v->name, name.data, name.size) == 0)
+	if (v->known &&
+	    bytes_equal((struct bytes){ v->name, v->name_size }, name))
 		return STORE_OK;
 	if ((result = store_view_write_back(v)) != STORE_OK)
 		return result;

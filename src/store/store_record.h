@@ -1,6 +1,6 @@
 /*
  * Records on disk, in the databases of data.mdb.  Numbers are little-endian,
- * but for those in keys, which are big-endian so that they lie in their order.
+ * except in keys, where they are big-endian so that they sort by their value.
  *
  *	meta	 "format" -> u32
  *		 "next-bucket" -> u64, the id of the next bucket
@@ -33,22 +33,23 @@ uint64_t record_get_be64(const uint8_t *);
 /* LMDB's values are not const, though it does not write to them. */
 MDB_val record_val(struct bytes);
 
-/* The checksum of a record that has it at `sum_at`. */
+/* The checksum of a record, which is stored at its offset `sum_at`. */
 uint32_t record_sum(MDB_val key, const uint8_t *record, size_t size,
     size_t sum_at);
 bool record_is_sound(MDB_val key, MDB_val record, size_t sum_at);
 
-/* Of `entries`. */
+/* The size of the header of a record of `entries`, and the offset of the
+ * checksum in it. */
 #define ENTRY_HEADER 20
 #define ENTRY_SUM 16
 
 struct entry_key {
 	uint8_t data[ID_SIZE + UINT8_MAX];
-	MDB_val val; /* in data */
+	MDB_val val; /* points into `data` */
 };
 
 void entry_key_make(struct entry_key *, uint64_t id, struct bytes key);
-/* Reads a record's header; what is too short for one has expiry 0. */
+/* Reads the expiry from a record's header; 0 if the record is too short. */
 uint64_t entry_expiry(MDB_val record);
 static inline bool
 entry_is_due(const struct store *s, uint64_t expiry)
@@ -56,13 +57,15 @@ entry_is_due(const struct store *s, uint64_t expiry)
 	return expiry != 0 && (int64_t)expiry <= s->now_ms;
 }
 
-/* store_expiry.c: rows of `expiries`, for an entry of the known bucket. */
+/* store_expiry.c */
+
+/* Puts the row of `expiries` for an entry of the known bucket. */
 enum store_result expiry_put(struct store_view *, struct bytes key,
     uint64_t expiry);
-/* That there is none is no error. */
+/* Deletes a row.  STORE_OK even if there is none. */
 enum store_result expiry_delete(struct store *, MDB_txn *, uint64_t expiry,
     uint64_t id, struct bytes key);
-/* Entries of this bucket that have expired and are not removed. */
+/* Counts entries of this bucket that have expired and are not removed. */
 enum store_result expiry_count_due(struct store_view *, uint64_t id,
     uint64_t *count);
 

@@ -9,25 +9,6 @@
 
 #include "store/store_record.h"
 
-static int
-compare(struct bytes a, struct bytes b)
-{
-	size_t size = a.size < b.size ? a.size : b.size;
-	int diff = size == 0 ? 0 : memcmp(a.data, b.data, size);
-
-	if (diff != 0)
-		return diff;
-	return a.size < b.size ? -1 : a.size > b.size;
-}
-
-static bool
-begins_with(struct bytes name, struct bytes prefix)
-{
-	return name.size >= prefix.size &&
-	    (prefix.size == 0 ||
-		memcmp(name.data, prefix.data, prefix.size) == 0);
-}
-
 /* What a scan goes through: keys of a database behind a fixed head. */
 struct range {
 	MDB_dbi dbi;
@@ -41,7 +22,7 @@ first_key(const struct range *r, struct entry_key *k)
 {
 	struct bytes from = r->prefix;
 
-	if (r->after.size > 0 && compare(r->after, r->prefix) >= 0)
+	if (r->after.size > 0 && bytes_compare(r->after, r->prefix) >= 0)
 		from = r->after;
 	entry_key_make(k, r->id, from);
 	return (MDB_val){ r->head_size + from.size,
@@ -59,7 +40,7 @@ range_name(const struct range *r, const struct entry_key *first, MDB_val key,
 		return false;
 	name->data = (const uint8_t *)key.mv_data + r->head_size;
 	name->size = key.mv_size - r->head_size;
-	return begins_with(*name, r->prefix);
+	return bytes_begin_with(*name, r->prefix);
 }
 
 /* Returns STORE_ABSENT to end the scan. */
@@ -82,7 +63,7 @@ scan(struct store_view *v, const struct range *r, scan_step *step, void *arg)
 	rc = mdb_cursor_get(cursor, &key, &val,
 	    key.mv_size == 0 ? MDB_FIRST : MDB_SET_RANGE);
 	while (rc == 0 && range_name(r, &first, key, &name)) {
-		if (r->after.size == 0 || compare(name, r->after) != 0)
+		if (r->after.size == 0 || bytes_compare(name, r->after) != 0)
 			result = step(s, arg, name, key, val);
 		if (result != STORE_OK)
 			break;

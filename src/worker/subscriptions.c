@@ -54,17 +54,11 @@ subscriptions_remove(struct subscriptions *s, struct bytes bucket)
 	buf_truncate(&s->buckets, buf_size(&s->buckets) - size);
 }
 
-static struct bytes
-text(const char *word)
-{
-	return (struct bytes){ word, strlen(word) };
-}
-
 static void
 format_set(const struct fields *event, struct buf *out)
 {
-	struct bytes words[4] = { event->key, text("SET"), text("TO"),
-		event->value };
+	struct bytes words[4] = { event->key, bytes_from_text("SET"),
+		bytes_from_text("TO"), event->value };
 
 	format_line(out, words, 4);
 }
@@ -72,7 +66,7 @@ format_set(const struct fields *event, struct buf *out)
 static void
 format_deleted(const struct fields *event, struct buf *out)
 {
-	struct bytes words[2] = { event->key, text("DELETED") };
+	struct bytes words[2] = { event->key, bytes_from_text("DELETED") };
 
 	format_line(out, words, 2);
 }

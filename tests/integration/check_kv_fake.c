@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "fake.h"
 #include "kv_run.h"
 
@@ -481,14 +482,17 @@ static const struct {
 	const char *err;
 } ttl_errors[] = {
 	{ "UNKNOWN COMMAND\r\nOK\r\n", 4,
-	    "kv: times to live: UNKNOWN COMMAND; -s does without\n" },
+	    "kv: cannot read times to live: UNKNOWN COMMAND; use -s to export "
+	    "without them\n" },
 	{ "\r\nOK\r\nERROR data damaged\r\n", 4,
-	    "kv: times to live: ERROR data damaged; -s does without\n" },
+	    "kv: cannot read times to live: ERROR data damaged; use -s to "
+	    "export without them\n" },
 	{ "\r\nOK\r\nERROR registry unavailable\r\n", 3,
-	    "kv: times to live: ERROR registry unavailable; -s does "
-	    "without\n" },
+	    "kv: cannot read times to live: ERROR registry unavailable; use -s "
+	    "to export without them\n" },
 	{ "ERROR too many clients\r\n", 3,
-	    "kv: times to live: ERROR too many clients; -s does without\n" },
+	    "kv: cannot read times to live: ERROR too many clients; use -s to "
+	    "export without them\n" },
 	{ "a b\r\nOK\r\nOK\r\n", 3, NULL },
 	{ "\r\nOK\r\nx\r\nOK\r\n", 3, NULL },
 	{ "\r\nOK\r\n", 3, NULL },
@@ -523,11 +527,11 @@ static const struct {
 	const char *err;
 } import_ends[] = {
 	{ "OK\r\nOK\r\nERROR shutting down\r\n", 3,
-	    "kv: ERROR shutting down; from line 4 on, nothing is known to be "
-	    "done\nkv: 2 lines done, 0 failed\n" },
+	    "kv: ERROR shutting down; it is not known what was done from "
+	    "line 4 on\nkv: 2 lines done, 0 failed\n" },
 	{ "OK\r\n", 3,
-	    "kv: the server closed the connection; from line 3 on, nothing is "
-	    "known to be done\nkv: 1 lines done, 0 failed\n" },
+	    "kv: the server closed the connection; it is not known "
+	    "what was done from line 3 on\nkv: 1 lines done, 0 failed\n" },
 	{ "OK\r\nCONFLICT\r\nNOT FOUND\r\n", 1,
 	    "kv: line 3: CONFLICT\nkv: line 4: no such bucket\n"
 	    "kv: 1 lines done, 2 failed\n" },
@@ -550,6 +554,92 @@ START_TEST(test_import_end)
 	    "create b\n\n  ADD b\tk \"v\" \r\nPUT b k\xff v EX 1\n",
 	    import_ends[_i].status, "", import_ends[_i].err);
 	fake_finish(&f);
+}
+END_TEST
+
+/* As kv/import.c has it, and kv(1) says. */
+#define WINDOW 4096
+#define IMPORT_LINES (2 * WINDOW + 10)
+
+/* Appends the requests that the lines of these numbers become. */
+static void
+add_requests(struct buf *b, int first, int last)
+{
+	char line[64];
+
+	for (; first <= last; first++) {
+		snprintf(line, sizeof(line), "PUT b %d v\r\n", first);
+		buf_append_text(b, line);
+	}
+	buf_append_byte(b, '\0');
+}
+
+/*
+ * import sends WINDOW requests and no more before it is answered, and still
+ * tells which line an answer is about.  The input is a file, so that it is
+ * there at once; the server waits for exactly so many requests, then refuses
+ * the first and the last of them.  If kv sent fewer, both would wait; if it
+ * sent more, it would name other lines.
+ */
+START_TEST(test_import_window)
+{
+	static char refuse[] = "CONFLICT\r\n";
+	struct buf requests[3], accept;
+	char script[128];
+	const struct kv_result *r;
+	struct fake f;
+	int i;
+
+	for (i = 0; i < 3; i++)
+		buf_init(&requests[i]);
+	buf_init(&accept);
+	add_requests(&requests[0], 1, WINDOW);
+	add_requests(&requests[1], WINDOW + 1, 2 * WINDOW);
+	add_requests(&requests[2], 2 * WINDOW + 1, IMPORT_LINES);
+	for (i = 0; i < WINDOW - 2; i++)
+		buf_append_text(&accept, "OK\r\n");
+	buf_append_byte(&accept, '\0');
+	FAKE(&f, { 0, (char *)buf_data(&requests[0]), refuse, 0, 0 },
+	    { 0, NULL, (char *)buf_data(&accept), 0, 0 },
+	    { 0, NULL, refuse, 0, 0 },
+	    { 0, (char *)buf_data(&requests[1]), refuse, 0, 0 },
+	    { 0, NULL, (char *)buf_data(&accept), 0, 0 },
+	    { 0, NULL, refuse, 0, 0 },
+	    { 0, (char *)buf_data(&requests[2]), "OK\r\n", FAKE_HANG, 10 });
+	snprintf(script, sizeof(script),
+	    "f=$(mktemp) && seq -f 'PUT b %%.0f v' %d >$f; "
+	    "\"$KV\" import <$f; status=$?; rm $f; exit $status",
+	    IMPORT_LINES);
+	r = kv_shell(script);
+	ck_assert_str_eq(r->err,
+	    "kv: line 1: CONFLICT\nkv: line 4096: CONFLICT\n"
+	    "kv: line 4097: CONFLICT\nkv: line 8192: CONFLICT\n"
+	    "kv: 8198 lines done, 4 failed\n");
+	ck_assert_int_eq(r->status, 1);
+	fake_finish(&f);
+	for (i = 0; i < 3; i++)
+		buf_clear(&requests[i]);
+	buf_clear(&accept);
+}
+END_TEST
+
+/* Nor does import read on while the server takes nothing: of 64 MiB most stay
+ * with the one who writes them. */
+START_TEST(test_import_ahead)
+{
+	const struct kv_result *r;
+	struct fake f;
+
+	/* Takes the connection, and waits for another. */
+	FAKE(&f, { 0, NULL, NULL, 0, 0 }, { 1, NULL, NULL, 0, 0 });
+	r = kv_shell("x=$(head -c 65536 /dev/zero | tr '\\0' x); "
+		     "{ yes \"PUT b k $x\" | head -n 1024 && "
+		     "echo all is read >&2; } | "
+		     "\"$KV\" -t " SHORT " import");
+	ck_assert_int_eq(r->status, 3);
+	ck_assert_ptr_nonnull(strstr(r->err, "no answer within 0.5 seconds"));
+	ck_assert_ptr_null(strstr(r->err, "all is read"));
+	fake_kill(&f);
 }
 END_TEST
 
@@ -580,5 +670,7 @@ main(void)
 	tcase_add_loop_test(tc, test_export_ttl, 0, COUNT(ttl_errors));
 	tcase_add_test(tc, test_export_cut);
 	tcase_add_loop_test(tc, test_import_end, 0, COUNT(import_ends));
+	tcase_add_test(tc, test_import_window);
+	tcase_add_test(tc, test_import_ahead);
 	return fixture_run(suite);
 }

@@ -177,7 +177,7 @@ START_TEST(test_unreachable)
 	terminal_expect(&t, "kv: cannot reach 127.0.0.1:1: ");
 	ck_assert_int_eq(terminal_close(&t), 3);
 	terminal_open(&t, NOWHERE, KV("-p", "x"));
-	terminal_expect(&t, "kv: -p: no port number: x");
+	terminal_expect(&t, "kv: -p: not a port number: x");
 	ck_assert_int_eq(terminal_close(&t), 2);
 }
 END_TEST
@@ -438,6 +438,10 @@ START_TEST(test_edit_complete)
 	terminal_type(&t, "\x15");
 	terminal_type(&t, "pi\t");
 	terminal_expect(&t, "ng ");
+	terminal_type(&t, "\x15");
+	/* HELP has the name of a command as its argument. */
+	terminal_type(&t, "help un\t");
+	terminal_expect(&t, "subscribe ");
 	terminal_type(&t, "\x15");
 	/* keys, of a bucket whose name is quoted, too */
 	kv_expect(KV("put", "shopping", "milk", "1"), NULL, 0, "", "");

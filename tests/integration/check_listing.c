@@ -243,16 +243,16 @@ static struct name {
 } names[NAMES];
 static size_t n_names;
 
+static struct bytes
+name_bytes(const struct name *name)
+{
+	return (struct bytes){ name->data, name->size };
+}
+
 static int
 compare_names(const void *a, const void *b)
 {
-	const struct name *x = a, *y = b;
-	size_t size = x->size < y->size ? x->size : y->size;
-	int order = memcmp(x->data, y->data, size);
-
-	if (order != 0)
-		return order;
-	return x->size < y->size ? -1 : x->size > y->size;
+	return bytes_compare(name_bytes(a), name_bytes(b));
 }
 
 /* Mostly of bytes at the ends of what a byte, and a character, can be. */
@@ -327,8 +327,7 @@ draw_query(unsigned int *seed, struct query *q)
 static bool
 matches(const struct query *q, const struct name *name)
 {
-	if (q->prefix.size > name->size ||
-	    memcmp(name->data, q->prefix.data, q->prefix.size) != 0)
+	if (!bytes_begin_with(name_bytes(name), name_bytes(&q->prefix)))
 		return false;
 	return !q->after || compare_names(name, &q->start) > 0;
 }
@@ -357,7 +356,7 @@ add_query(const struct query *q, const char *command, struct buf *out,
 	for (i = 0; i < n_names && (!q->limited || n < q->limit); i++) {
 		if (!matches(q, &names[i]))
 			continue;
-		words[0] = (struct bytes){ names[i].data, names[i].size };
+		words[0] = name_bytes(&names[i]);
 		format_line(want, words, entries ? 2 : 1);
 		n++;
 	}

@@ -398,8 +398,8 @@ START_TEST(test_nobody_listens)
 
 	launch(&l);
 	await_log("Accepting connections");
-	ck_assert_ptr_nonnull(
-	    strstr(server_log(server), "cannot notify /nowhere"));
+	ck_assert_ptr_nonnull(strstr(server_log(server),
+	    "cannot send the state of kvd to /nowhere"));
 	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
 	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
 	server->log_start = (long)strlen(server_log(server));

@@ -440,7 +440,7 @@ START_TEST(test_lost_directory_with_file)
 	status = server_await_end(server, WAIT_MS);
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), EX_OSERR);
-	expect_part(server_log(server), "-f: kvd.conf");
+	expect_part(server_log(server), "-f: kvd.conf: cannot get");
 	server_free(server);
 }
 END_TEST

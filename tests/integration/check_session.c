@@ -8,20 +8,16 @@
 
 #include "common/log_limit.h"
 #include "fixture.h"
+#include "proto/answer.h"
 #include "proto/event.h"
 #include "proto/listing.h"
 #include "proto/message.h"
+#include "stream.h"
 
 #define SESSION UINT64_C(77)
 
 /* What it says next. */
 static struct buf said;
-
-static struct bytes
-text(const char *s)
-{
-	return (struct bytes){ s, strlen(s) };
-}
 
 static void
 say_hello(uint64_t session, const char *bucket)
@@ -32,7 +28,7 @@ say_hello(uint64_t session, const char *bucket)
 	message_put_u64(&said, session);
 	message_put_u64(&said, 1); /* the last commit that it was told of */
 	if (bucket != NULL)
-		message_put_name(&said, text(bucket));
+		message_put_name(&said, bytes_from_text(bucket));
 	message_end(&said, position);
 }
 
@@ -43,18 +39,34 @@ say(enum message_type type, uint64_t sequence, const char *bucket)
 	size_t position = message_begin(&said, type, sequence);
 
 	if (bucket != NULL)
-		message_put_name(&said, text(bucket));
+		message_put_name(&said, bytes_from_text(bucket));
+	message_end(&said, position);
+}
+
+static void
+say_put_value(uint64_t sequence, struct bytes value)
+{
+	size_t position = message_begin(&said, MESSAGE_PUT, sequence);
+
+	message_put_name(&said, bytes_from_text("b"));
+	message_put_name(&said, bytes_from_text("k"));
+	message_put_value(&said, value);
 	message_end(&said, position);
 }
 
 static void
 say_put(uint64_t sequence)
 {
-	size_t position = message_begin(&said, MESSAGE_PUT, sequence);
+	say_put_value(sequence, bytes_from_text("v"));
+}
 
-	message_put_name(&said, text("b"));
-	message_put_name(&said, text("k"));
-	message_put_value(&said, text("v"));
+static void
+say_get(uint64_t sequence, const char *key)
+{
+	size_t position = message_begin(&said, MESSAGE_GET, sequence);
+
+	message_put_name(&said, bytes_from_text("b"));
+	message_put_name(&said, bytes_from_text(key));
 	message_end(&said, position);
 }
 
@@ -63,8 +75,8 @@ say_incr(uint64_t sequence)
 {
 	size_t position = message_begin(&said, MESSAGE_INCR, sequence);
 
-	message_put_name(&said, text("b"));
-	message_put_name(&said, text("n"));
+	message_put_name(&said, bytes_from_text("b"));
+	message_put_name(&said, bytes_from_text("n"));
 	message_put_u64(&said, 1);
 	message_end(&said, position);
 }
@@ -98,7 +110,7 @@ expect_reply(int fd, uint64_t sequence, const char *word)
 	message_put_u8(&want, STATUS_OK);
 	if (word != NULL) {
 		message_put_u16(&want, 1);
-		message_put_value(&want, text(word));
+		message_put_value(&want, bytes_from_text(word));
 	}
 	message_end(&want, position);
 	client_expect(fd, buf_data(&want), buf_size(&want));
@@ -224,7 +236,7 @@ START_TEST(test_too_many_subscriptions)
 	message_put_u64(&said, SESSION);
 	message_put_u64(&said, 1);
 	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++)
-		message_put_name(&said, text("x"));
+		message_put_name(&said, bytes_from_text("x"));
 	message_end(&said, position);
 	send_said(fd);
 	client_expect_gone(fd);
@@ -242,10 +254,42 @@ say_list(uint64_t sequence, uint64_t revision, struct bytes after)
 	message_put_u8(&said, LIST_ENTRIES);
 	message_put_u64(&said, revision);
 	message_put_u64(&said, UINT64_MAX);
-	message_put_name(&said, text("b"));
-	message_put_name(&said, text(""));
+	message_put_name(&said, bytes_from_text("b"));
+	message_put_name(&said, bytes_from_text(""));
 	message_put_name(&said, after);
 	message_end(&said, position);
+}
+
+/* Waits for exactly so many bytes, and appends them. */
+static void
+read_bytes(int fd, struct buf *b, size_t size)
+{
+	uint8_t *to = buf_reserve(b, size);
+	ssize_t n;
+
+	ck_assert_ptr_nonnull(to);
+	for (; size > 0; size -= (size_t)n) {
+		n = read(fd, to, size);
+		ck_assert_int_gt(n, 0);
+		to += n;
+		buf_commit(b, (size_t)n);
+	}
+}
+
+/* Reads the next frame, which stays in `b`. */
+static struct message
+read_frame(int fd, struct buf *b)
+{
+	struct message m;
+	uint32_t size;
+
+	buf_truncate(b, 0);
+	read_bytes(fd, b, MESSAGE_HEADER_SIZE);
+	memcpy(&size, buf_data(b), sizeof(size));
+	ck_assert_uint_ge(size, MESSAGE_HEADER_SIZE);
+	read_bytes(fd, b, size - MESSAGE_HEADER_SIZE);
+	ck_assert_int_eq(message_get(buf_data(b), buf_size(b), size, &m), 1);
+	return m;
 }
 
 /* Reads a page; returns how many lines it has. */
@@ -253,19 +297,12 @@ static int
 read_page(int fd, struct buf *b, uint64_t *revision, struct bytes *last,
     uint8_t *more)
 {
-	struct message m;
+	struct message m = read_frame(fd, b);
 	struct bytes value;
 	uint16_t words;
 	uint8_t status;
-	int lines = 0, rc;
+	int lines = 0;
 
-	buf_truncate(b, 0);
-	while (
-	    (rc = message_get(buf_data(b), buf_size(b), SIZE_MAX, &m)) == 0) {
-		ck_assert_int_eq(read(fd, buf_reserve(b, 1), 1), 1);
-		buf_commit(b, 1);
-	}
-	ck_assert_int_eq(rc, 1);
 	ck_assert_int_eq(m.type, MESSAGE_PAGE);
 	ck_assert(message_get_u64(&m.body, revision));
 	ck_assert(message_get_u8(&m.body, &status));
@@ -301,7 +338,7 @@ START_TEST(test_listing_of_one_moment)
 		client_hear(fd, "OK\r\n");
 	buf_init(&page);
 	say_hello(SESSION, NULL);
-	say_list(1, 0, text(""));
+	say_list(1, 0, bytes_from_text(""));
 	send_said(worker);
 	lines = read_page(worker, &page, &revision, &last, &more);
 	ck_assert_int_eq(more, 1);
@@ -317,6 +354,264 @@ START_TEST(test_listing_of_one_moment)
 	buf_clear(&page);
 	(void)close(worker);
 	(void)close(fd);
+	server_stop(s);
+}
+END_TEST
+
+/* How long the record of a session's replies stays. */
+
+static void
+await_workers(int fd, long n)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (client_stat(fd, "workers") != n)
+		pause_until(deadline_ms, "a worker's end");
+}
+
+/* Its connection ends, and somebody else commits, in either order. */
+static void
+close_and_commit(int client, int worker, bool commit_first)
+{
+	if (commit_first)
+		client_ask(client, "PUT b other 1\n", "OK\r\n");
+	(void)close(worker);
+	await_workers(client, 1);
+	if (!commit_first)
+		client_ask(client, "PUT b other 1\n", "OK\r\n");
+}
+
+static int
+worker_return(const struct server *s, int fd)
+{
+	process_kill(server_pid(s, "registry"));
+	(void)close(fd);
+	fd = worker_connect(s);
+	say_hello(SESSION, NULL);
+	return fd;
+}
+
+/* The worker has all that is on record: the next commit deletes that. */
+START_TEST(test_record_deleted)
+{
+	struct server *s = server_start(NULL);
+	int client = client_connect(s), worker = worker_connect(s);
+
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	say_hello(SESSION, NULL);
+	say_incr(1);
+	send_said(worker);
+	expect_reply(worker, 1, "1");
+	if (_i % 2 == 1) {
+		worker = worker_return(s, worker);
+		say_incr(1);
+		send_said(worker);
+		expect_reply(worker, 1, "1");
+	}
+	close_and_commit(client, worker, _i / 2 == 1);
+	/* The client's own. */
+	ck_assert_int_eq(client_stat(client, "outcomes"), 1);
+	(void)close(client);
+	server_stop(s);
+}
+END_TEST
+
+/* The worker has asked for one of two replies when its connection ends. */
+START_TEST(test_record_repeated_in_part)
+{
+	struct server *s = server_start(NULL);
+	int client = client_connect(s), worker = worker_connect(s);
+
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	say_hello(SESSION, NULL);
+	say_incr(1);
+	say_incr(2);
+	send_said(worker);
+	expect_reply(worker, 1, "1");
+	expect_reply(worker, 2, "2");
+	worker = worker_return(s, worker);
+	say_incr(1);
+	send_said(worker);
+	expect_reply(worker, 1, "1");
+	close_and_commit(client, worker, _i == 1);
+	worker = worker_connect(s);
+	say_hello(SESSION, NULL);
+	say_incr(2);
+	say_incr(3);
+	send_said(worker);
+	expect_reply(worker, 2, "2");
+	expect_reply(worker, 3, "3");
+	(void)close(worker);
+	(void)close(client);
+	server_stop(s);
+}
+END_TEST
+
+/* More than a socket takes of what nobody reads. */
+#define BIG ((size_t)900 << 10)
+
+static void
+put_big(int client, size_t size)
+{
+	struct buf b;
+
+	buf_init(&b);
+	buf_append_text(&b, "PUT b big ");
+	memset(buf_reserve(&b, size), 'x', size);
+	buf_commit(&b, size);
+	buf_append_text(&b, "\n");
+	client_send(client, buf_data(&b), buf_size(&b));
+	client_hear(client, "OK\r\n");
+	buf_clear(&b);
+}
+
+/* INCR, and a reply that does not fit the socket. */
+static void
+say_big_transaction(uint64_t sequence)
+{
+	size_t position = message_begin(&said, MESSAGE_TRANSACTION, sequence);
+
+	say_incr(0);
+	say_get(0, "big");
+	message_end(&said, position);
+}
+
+/* The connection ends with a part of the reply still in the registry. */
+START_TEST(test_record_of_unread_reply)
+{
+	struct server *s = server_start(NULL);
+	int client = client_connect(s), worker = worker_connect(s);
+	struct answer_line line;
+	struct buf frame;
+	struct message m;
+	char first;
+
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	put_big(client, BIG);
+	say_hello(SESSION, NULL);
+	say_big_transaction(1);
+	send_said(worker);
+	ck_assert_int_eq(read(worker, &first, 1), 1);
+	close_and_commit(client, worker, _i == 1);
+	worker = worker_connect(s);
+	say_hello(SESSION, NULL);
+	say_big_transaction(1);
+	say_incr(2);
+	send_said(worker);
+	buf_init(&frame);
+	m = read_frame(worker, &frame);
+	ck_assert_uint_eq(m.sequence, 1);
+	ck_assert(message_get_u8(&m.body, &(uint8_t){ 0 }));
+	ck_assert(answer_next(&m.body, &line));
+	ck_assert_uint_eq(line.n, 1);
+	ck_assert_uint_eq(line.words[0].size, 1);
+	ck_assert_mem_eq(line.words[0].data, "1", 1);
+	buf_clear(&frame);
+	expect_reply(worker, 2, "2");
+	(void)close(worker);
+	(void)close(client);
+	server_stop(s);
+}
+END_TEST
+
+/* What a turn may bring (registry/request.c). */
+
+/* Together less than a connection's output in a turn, and much more than
+ * what may be on record. */
+#define READS 240
+#define READ_SIZE 1000
+#define RECORD_BYTES (64 << 10)
+
+/* Reads before a write, or behind it, do not make its record large. */
+START_TEST(test_record_size)
+{
+	struct server *s = server_start(NULL);
+	int client = client_connect(s), worker = worker_connect(s), i;
+	struct buf frame;
+	long before;
+
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	put_big(client, READ_SIZE);
+	before = client_stat(client, "used-bytes");
+	say_hello(SESSION, NULL);
+	if (_i == 1)
+		say_put(1);
+	for (i = 2; i < 2 + READS; i++)
+		say_get((uint64_t)i, "big");
+	if (_i == 0)
+		say_put((uint64_t)i);
+	send_said(worker);
+	buf_init(&frame);
+	for (i = 0; i < READS + 1; i++)
+		(void)read_frame(worker, &frame);
+	buf_clear(&frame);
+	ck_assert_int_lt(client_stat(client, "used-bytes"),
+	    before + RECORD_BYTES);
+	(void)close(worker);
+	(void)close(client);
+	server_stop(s);
+}
+END_TEST
+
+#define BATCH ((size_t)17 << 20)
+
+/* One write that is more than a batch may have; another comes with its end,
+ * and has to wait for the next commit. */
+START_TEST(test_batch_size)
+{
+	struct server *s =
+	    server_start((const char *const[]){ "max-value 20M", NULL });
+	int client = client_connect(s), worker = worker_connect(s);
+	void *value = calloc(1, BATCH);
+	size_t large;
+	long before;
+
+	ck_assert_ptr_nonnull(value);
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	before = client_stat(client, "commits");
+	say_hello(SESSION, NULL);
+	say_put_value(1, (struct bytes){ value, BATCH });
+	free(value);
+	large = buf_size(&said) - 1;
+	say_put(2);
+	client_send(worker, buf_data(&said), large);
+	client_await_read(worker);
+	client_send(worker, buf_data(&said) + large, buf_size(&said) - large);
+	buf_truncate(&said, 0);
+	expect_reply(worker, 1, NULL);
+	expect_reply(worker, 2, NULL);
+	ck_assert_int_eq(client_stat(client, "commits"), before + 2);
+	(void)close(worker);
+	(void)close(client);
+	server_stop(s);
+}
+END_TEST
+
+/* Replies that nobody takes yet are not made, but for some. */
+START_TEST(test_output_size)
+{
+	struct server *s = server_start(NULL);
+	int client = client_connect(s), worker = worker_connect(s), i;
+	pid_t registry = server_pid(s, "registry");
+	struct buf frame;
+	long before_kib;
+
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	put_big(client, BIG);
+	before_kib = process_private_kib(registry);
+	say_hello(SESSION, NULL);
+	for (i = 1; i <= 100; i++)
+		say_get((uint64_t)i, "big");
+	send_said(worker);
+	buf_init(&frame);
+	ck_assert_uint_eq(read_frame(worker, &frame).sequence, 1);
+	client_ask(client, "PING\n", "OK\r\n");
+	if (!is_sanitized())
+		ck_assert_int_lt(process_private_kib(registry),
+		    before_kib + 10 * (long)(BIG >> 10));
+	buf_clear(&frame);
+	(void)close(worker);
+	(void)close(client);
 	server_stop(s);
 }
 END_TEST
@@ -411,9 +706,9 @@ say_amiss(int i)
 		message_put_u8(&said, LIST_KEYS);
 		message_put_u64(&said, 0);
 		message_put_u64(&said, 1);
-		message_put_name(&said, text(""));
-		message_put_name(&said, text(""));
-		message_put_name(&said, text(""));
+		message_put_name(&said, bytes_from_text(""));
+		message_put_name(&said, bytes_from_text(""));
+		message_put_name(&said, bytes_from_text(""));
 		message_end(&said, position);
 	}
 }
@@ -447,6 +742,12 @@ main(void)
 	tcase_add_test(tc, test_subscribers_return);
 	tcase_add_test(tc, test_too_many_subscriptions);
 	tcase_add_test(tc, test_listing_of_one_moment);
+	tcase_add_loop_test(tc, test_record_deleted, 0, 4);
+	tcase_add_loop_test(tc, test_record_repeated_in_part, 0, 2);
+	tcase_add_loop_test(tc, test_record_of_unread_reply, 0, 2);
+	tcase_add_loop_test(tc, test_record_size, 0, 2);
+	tcase_add_test(tc, test_batch_size);
+	tcase_add_test(tc, test_output_size);
 	tcase_add_loop_test(tc, test_strangers, 0, 2);
 	tcase_add_loop_test(tc, test_amiss, 0, 6);
 	return fixture_run(suite);

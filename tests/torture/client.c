@@ -11,6 +11,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/bytes.h"
 #include "common/clock.h"
 #include "common/io.h"
 #include "torture/client.h"
@@ -186,43 +187,37 @@ note_stall(struct client *c)
 	c->waiting_ms = now_ms;
 }
 
-static bool
-is_text(const char *line, size_t size, const char *text)
-{
-	return size == strlen(text) && memcmp(line, text, size) == 0;
-}
-
 /* A reply that is none of those there may be. */
 static void
-refuse_status(struct client *c, const char *line, size_t size)
+refuse_status(struct client *c, struct bytes line)
 {
 	struct report *r = c->load->report;
 	uint64_t *count = &r->wrong;
 
-	if (size > 5 && memcmp(line, "ERROR", 5) == 0)
+	if (bytes_begin_with(line, bytes_from_text("ERROR ")))
 		count = &r->errors;
-	else if (is_text(line, size, "NOT FOUND"))
+	else if (bytes_are(line, "NOT FOUND"))
 		count = &r->lost; /* the bucket */
 	report_failure(r, count,
 	    "client %u: \"%.*s\" came (%u requests under way)",
-	    c->ledger.client, size < 80 ? (int)size : 80, line,
-	    c->ledger.count);
+	    c->ledger.client, line.size < 80 ? (int)line.size : 80,
+	    (const char *)line.data, c->ledger.count);
 }
 
 /* Something else than an answer.  When kvd ends it may be a farewell. */
 static void
-take_status(struct client *c, const char *line, size_t size)
+take_status(struct client *c, struct bytes line)
 {
 	bool may_end = c->excused || may_be_down(c);
 
 	c->deaf = true;
 	if (may_end &&
-	    (is_text(line, size, "ERROR shutting down") ||
-		is_text(line, size, "ERROR disconnected")))
+	    (bytes_are(line, "ERROR shutting down") ||
+		bytes_are(line, "ERROR disconnected")))
 		c->refused = true;
 	else if (!may_be_down(c) ||
-	    !is_text(line, size, "ERROR registry unavailable"))
-		refuse_status(c, line, size);
+	    !bytes_are(line, "ERROR registry unavailable"))
+		refuse_status(c, line);
 }
 
 static void
@@ -242,7 +237,7 @@ take_line(struct client *c, const char *line, size_t size)
 		c->served = true;
 		break;
 	case LEDGER_STATUS:
-		take_status(c, line, size);
+		take_status(c, (struct bytes){ line, size });
 		break;
 	}
 }

@@ -15,6 +15,7 @@
 #include "proto/words.h"
 #include "registry/calls.h"
 #include "registry/change.h"
+#include "registry/conn.h"
 #include "registry/registry.h"
 #include "registry/transaction.h"
 #include "store_fixture.h"
@@ -755,6 +756,50 @@ START_TEST(test_housekeeping_purge)
 }
 END_TEST
 
+/* Entries of dropped buckets that are not removed yet. */
+static uint64_t
+count_dropped(void)
+{
+	struct store_stats stats;
+
+	assert_ok(store_stats(batch(), &stats));
+	return stats.dropped;
+}
+
+/* While workers want something a step of purging comes only now and then. */
+START_TEST(test_housekeeping_busy)
+{
+	struct conn busy = { .fd = -1 };
+	char key[16];
+	int i;
+
+	begin_housekeeping();
+	for (i = 0; i < 2000; i++) {
+		snprintf(key, sizeof(key), "%d", i);
+		assert_ok(
+		    store_put(batch(), text("b"), text(key), text("v"), 0));
+	}
+	ask("DROP b", "OK\r\n");
+	commit_housekeeping();
+	TAILQ_INSERT_TAIL(&r.ready, &busy, entry);
+	r.housekeeping.purge_at_ms = CLOCK_NEVER;
+	assert_ok(housekeeping_run(&r));
+	ck_assert_uint_eq(count_dropped(), 2000);
+	r.housekeeping.purge_at_ms = 0;
+	assert_ok(housekeeping_run(&r));
+	ck_assert_uint_eq(count_dropped(), 1500);
+	ck_assert_int_gt(r.housekeeping.purge_at_ms, 0);
+	commit_housekeeping();
+	/* Without any it goes on at once. */
+	r.housekeeping.purge_at_ms = CLOCK_NEVER;
+	TAILQ_REMOVE(&r.ready, &busy, entry);
+	assert_ok(housekeeping_run(&r));
+	ck_assert_uint_eq(count_dropped(), 1000);
+	commit_housekeeping();
+	end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -776,6 +821,7 @@ main(void)
 	tcase_add_test(tc, test_frees);
 	tcase_add_test(tc, test_housekeeping_expiry);
 	tcase_add_test(tc, test_housekeeping_purge);
+	tcase_add_test(tc, test_housekeeping_busy);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);
 }

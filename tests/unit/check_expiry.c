@@ -572,6 +572,74 @@ START_TEST(test_damaged_entry)
 }
 END_TEST
 
+/* What an earlier expiry of this key has left behind. */
+static const struct {
+	bool set, deleted; /* store_set_expiry(); deleted before the put */
+	int64_t expiry_ms; /* the one that counts */
+} stale_table[] = {
+	{ false, false, 0 },
+	{ false, false, 60 },
+	{ false, true, 0 },
+	{ false, true, 60 },
+	{ true, false, 0 },
+	{ true, false, 60 },
+};
+
+/* An expiry that was replaced removes nothing, committed or not meanwhile. */
+START_TEST(test_replaced_expiry)
+{
+	size_t way = (size_t)_i / 2;
+
+	open_with_bucket();
+	put("b", "k", 50);
+	if (_i % 2 == 0)
+		commit();
+	if (stale_table[way].deleted)
+		assert_ok(store_delete(batch(), text("b"), text("k")));
+	if (stale_table[way].set)
+		assert_ok(store_set_expiry(batch(), text("b"), text("k"),
+		    stale_table[way].expiry_ms));
+	else
+		put("b", "k", stale_table[way].expiry_ms);
+	commit();
+	store_set_now(fx.store, 50);
+	ck_assert(!expire(9, ""));
+	commit();
+	assert_get(snapshot(), "b", "k", STORE_OK);
+	assert_count(snapshot(), "b", 1);
+	store_set_now(fx.store, 60);
+	ck_assert(!expire(9, stale_table[way].expiry_ms == 60 ? "b/k " : ""));
+}
+END_TEST
+
+/*
+ * An entry is damaged somewhere in what stands before its value, maybe in its
+ * expiry, and then put anew: whatever is left of the old one removes nothing.
+ */
+START_TEST(test_damaged_then_put)
+{
+	struct bytes value = text("kvd-damage-test-value");
+	enum store_result result;
+	bool more;
+
+	told[0] = '\0';
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("k"), value, 50));
+	commit();
+	close_store();
+	damage(value, -1 - _i, 1);
+	open_store();
+	put("b", "k", 0);
+	commit();
+	store_set_now(fx.store, 1000);
+	result = store_expire(batch(), 9, tell, told, &more);
+	ck_assert(result == STORE_OK || result == STORE_DAMAGED);
+	ck_assert_str_eq(told, "");
+	commit();
+	assert_get(snapshot(), "b", "k", STORE_OK);
+}
+END_TEST
+
 /* Puts with an expiry until there is no room. */
 static unsigned int
 fill_with_expiry(void)
@@ -656,6 +724,10 @@ main(void)
 	tcase_add_test(tc, test_damaged_row);
 	tcase_add_test(tc, test_damaged_bucket);
 	tcase_add_test(tc, test_damaged_entry);
+	tcase_add_loop_test(tc, test_replaced_expiry, 0,
+	    (int)(2 * UNIT_COUNT(stale_table)));
+	/* The record begins with 20 bytes of its own. */
+	tcase_add_loop_test(tc, test_damaged_then_put, 0, 20);
 	tcase_add_loop_test(tc, test_full_disk, 0, 2);
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);

@@ -261,7 +261,7 @@ START_TEST(test_code_points)
 		word.size = encode_utf8(c, text);
 		buf_truncate(&out, 0);
 		format_line(&out, &word, 1);
-		if (unit_equal(line_of_out(), word) != may_be_bare(c))
+		if (bytes_equal(line_of_out(), word) != may_be_bare(c))
 			ck_abort_msg("U+%04X", c);
 	}
 }
@@ -343,7 +343,7 @@ START_TEST(test_status_all)
 		(void)line_of_out();
 		for (b = 0; b < a; b++)
 			if (status_table[b].status != (enum status)a &&
-			    unit_equal(unit_bytes(&out),
+			    bytes_equal(unit_bytes(&out),
 				unit_text(status_table[b].text)))
 				ck_abort_msg("%d and %d are the same", a, b);
 	}
@@ -541,7 +541,7 @@ round_trip(const struct bytes *words, size_t n, struct buf *split)
 		ck_abort_msg("cannot be read: %.*s", (int)line.size,
 		    (const char *)line.data);
 	for (i = 0; i < n; i++)
-		if (!unit_equal(words[i], words_get(split)[i]))
+		if (!bytes_equal(words[i], words_get(split)[i]))
 			ck_abort_msg("word %zu of: %.*s", i, (int)line.size,
 			    (const char *)line.data);
 	free(copy);

@@ -84,6 +84,96 @@ START_TEST(test_format)
 }
 END_TEST
 
+static const struct {
+	const char *text;
+	bool good; /* a number from -5 to 100 */
+	int64_t number;
+} range_table[] = {
+	{ "0", true, 0 },
+	{ "-5", true, -5 },
+	{ "100", true, 100 },
+	{ "0099", true, 99 },
+	{ "-6", false, 0 },
+	{ "101", false, 0 },
+	{ "", false, 0 },
+	{ "-", false, 0 },
+	{ "+1", false, 0 },
+	{ " 1", false, 0 },
+	{ "1 ", false, 0 },
+	{ "1.5", false, 0 },
+	{ "99999999999999999999", false, 0 },
+};
+
+START_TEST(test_in_range)
+{
+	int64_t number = 4711;
+
+	ck_assert_int_eq(
+	    number_in_range(range_table[_i].text, -5, 100, &number),
+	    range_table[_i].good);
+	ck_assert_int_eq(number,
+	    range_table[_i].good ? range_table[_i].number : 4711);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	bool good; /* a number from 0.5 to 100 */
+	double number;
+} decimal_table[] = {
+	{ "0.5", true, 0.5 },
+	{ "100", true, 100 },
+	{ "1e1", true, 10 },
+	{ "0.49", false, 0 },
+	{ "100.01", false, 0 },
+	{ "", false, 0 },
+	{ "1x", false, 0 },
+	{ "nan", false, 0 },
+	{ "inf", false, 0 },
+	{ "-1", false, 0 },
+};
+
+START_TEST(test_decimal_in_range)
+{
+	double number = 4711;
+
+	ck_assert_int_eq(
+	    number_decimal_in_range(decimal_table[_i].text, 0.5, 100, &number),
+	    decimal_table[_i].good);
+	ck_assert_double_eq(number,
+	    decimal_table[_i].good ? decimal_table[_i].number : 4711);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	const char *rest; /* NULL: refused */
+	uint64_t number; /* up to 100 */
+} scan_table[] = {
+	{ "0", "", 0 },
+	{ "100", "", 100 },
+	{ "16k-1M", "k-1M", 16 },
+	{ "1 ", " ", 1 },
+	{ "101", NULL, 0 },
+	{ "99999999999999999999", NULL, 0 },
+	{ "", NULL, 0 },
+	{ "k", NULL, 0 },
+	{ "-1", NULL, 0 },
+};
+
+START_TEST(test_scan)
+{
+	const char *want = scan_table[_i].rest, *rest;
+	uint64_t number = 4711;
+
+	rest = number_scan(scan_table[_i].text, 100, &number);
+	ck_assert_int_eq(rest == NULL, want == NULL);
+	if (want != NULL)
+		ck_assert_str_eq(rest, want);
+	ck_assert_uint_eq(number, want == NULL ? 4711 : scan_table[_i].number);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -92,6 +182,10 @@ main(void)
 
 	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
 	tcase_add_loop_test(tc, test_format, 0, UNIT_COUNT(format_table));
+	tcase_add_loop_test(tc, test_in_range, 0, UNIT_COUNT(range_table));
+	tcase_add_loop_test(tc, test_decimal_in_range, 0,
+	    UNIT_COUNT(decimal_table));
+	tcase_add_loop_test(tc, test_scan, 0, UNIT_COUNT(scan_table));
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);
 }

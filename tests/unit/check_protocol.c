@@ -47,82 +47,82 @@ static const struct {
 	const char *protocol;
 	enum op op;
 	const char *text;
-	enum outcome outcome;
+	enum verdict verdict;
 } reply_table[] = {
-	{ "kvd", OP_CREATE, "OK\r\n", OUTCOME_OK },
-	{ "kvd", OP_PING, "OK\r\n", OUTCOME_OK },
-	{ "kvd", OP_PUT, "OK\r\n", OUTCOME_OK },
-	{ "kvd", OP_DELETE, "OK\r\n", OUTCOME_OK },
-	{ "kvd", OP_GET, "@\r\nOK\r\n", OUTCOME_OK },
-	{ "kvd", OP_GET, "\"@\"\r\nOK\r\n", OUTCOME_OK },
-	{ "kvd", OP_GET, "\"\"\r\nOK\r\n", OUTCOME_OK },
-	{ "kvd", OP_GET, "\r\nOK\r\n", OUTCOME_ABSENT },
-	{ "kvd", OP_ECHO, KEY "\r\nOK\r\n", OUTCOME_OK },
-	{ "kvd", OP_GET, "NOT FOUND\r\n", OUTCOME_ERROR },
-	{ "kvd", OP_PUT, "ERROR storage full\r\n", OUTCOME_ERROR },
-	{ "kvd", OP_PUT, "UNKNOWN COMMAND\r\n", OUTCOME_ERROR },
-	{ "kvd", OP_GET, "OK\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_GET, "@x\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_GET, "@ @\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_GET, "\"@\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_GET, "@\r\nNOT FOUND\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_GET, "@\r\n@\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_PUT, "@\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_PING, "+PONG\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_PING, "HTTP/1.1 400 Bad Request\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_PING, "OK\n", OUTCOME_WRONG },
-	{ "kvd", OP_ECHO, "key:000000000008\r\n", OUTCOME_WRONG },
-	{ "kvd", OP_ECHO, "\r\n", OUTCOME_WRONG },
-	{ "resp", OP_PING, "+PONG\r\n", OUTCOME_OK },
-	{ "resp", OP_PUT, "+OK\r\n", OUTCOME_OK },
-	{ "resp", OP_DELETE, ":1\r\n", OUTCOME_OK },
-	{ "resp", OP_DELETE, ":0\r\n", OUTCOME_ABSENT },
-	{ "resp", OP_GET, "$4\r\n@\r\n", OUTCOME_OK },
-	{ "resp", OP_GET, "$0\r\n\r\n", OUTCOME_OK },
-	{ "resp", OP_GET, "$-1\r\n", OUTCOME_ABSENT },
-	{ "resp", OP_ECHO, "$16\r\n" KEY "\r\n", OUTCOME_OK },
-	{ "resp", OP_GET, "-LOADING Redis\r\n", OUTCOME_ERROR },
-	{ "resp", OP_PUT, "-ERR no\r\n", OUTCOME_ERROR },
-	{ "resp", OP_GET, "$4\r\nxxxx\r\n", OUTCOME_WRONG },
-	{ "resp", OP_GET, "$5\r\n@\r\n", OUTCOME_WRONG },
-	{ "resp", OP_GET, "$\r\n", OUTCOME_WRONG },
-	{ "resp", OP_GET, "$4x\r\n", OUTCOME_WRONG },
-	{ "resp", OP_GET, "$99999999999\r\n", OUTCOME_WRONG },
-	{ "resp", OP_GET, "+OK\r\n", OUTCOME_WRONG },
-	{ "resp", OP_ECHO, "$-1\r\n", OUTCOME_WRONG },
-	{ "resp", OP_ECHO, "$16\r\nkey:000000000008\r\n", OUTCOME_WRONG },
-	{ "resp", OP_PUT, "+PONG\r\n", OUTCOME_WRONG },
-	{ "resp", OP_DELETE, ":2\r\n", OUTCOME_WRONG },
-	{ "resp", OP_PING, "UNKNOWN COMMAND\r\n", OUTCOME_WRONG },
-	{ "memcached", OP_PING, "VERSION 1.6.18\r\n", OUTCOME_OK },
-	{ "memcached", OP_PUT, "STORED\r\n", OUTCOME_OK },
-	{ "memcached", OP_DELETE, "DELETED\r\n", OUTCOME_OK },
-	{ "memcached", OP_DELETE, "NOT_FOUND\r\n", OUTCOME_ABSENT },
+	{ "kvd", OP_CREATE, "OK\r\n", VERDICT_OK },
+	{ "kvd", OP_PING, "OK\r\n", VERDICT_OK },
+	{ "kvd", OP_PUT, "OK\r\n", VERDICT_OK },
+	{ "kvd", OP_DELETE, "OK\r\n", VERDICT_OK },
+	{ "kvd", OP_GET, "@\r\nOK\r\n", VERDICT_OK },
+	{ "kvd", OP_GET, "\"@\"\r\nOK\r\n", VERDICT_OK },
+	{ "kvd", OP_GET, "\"\"\r\nOK\r\n", VERDICT_OK },
+	{ "kvd", OP_GET, "\r\nOK\r\n", VERDICT_ABSENT },
+	{ "kvd", OP_ECHO, KEY "\r\nOK\r\n", VERDICT_OK },
+	{ "kvd", OP_GET, "NOT FOUND\r\n", VERDICT_ERROR },
+	{ "kvd", OP_PUT, "ERROR storage full\r\n", VERDICT_ERROR },
+	{ "kvd", OP_PUT, "UNKNOWN COMMAND\r\n", VERDICT_ERROR },
+	{ "kvd", OP_GET, "OK\r\n", VERDICT_WRONG },
+	{ "kvd", OP_GET, "@x\r\n", VERDICT_WRONG },
+	{ "kvd", OP_GET, "@ @\r\n", VERDICT_WRONG },
+	{ "kvd", OP_GET, "\"@\r\n", VERDICT_WRONG },
+	{ "kvd", OP_GET, "@\r\nNOT FOUND\r\n", VERDICT_WRONG },
+	{ "kvd", OP_GET, "@\r\n@\r\n", VERDICT_WRONG },
+	{ "kvd", OP_PUT, "@\r\n", VERDICT_WRONG },
+	{ "kvd", OP_PING, "+PONG\r\n", VERDICT_WRONG },
+	{ "kvd", OP_PING, "HTTP/1.1 400 Bad Request\r\n", VERDICT_WRONG },
+	{ "kvd", OP_PING, "OK\n", VERDICT_WRONG },
+	{ "kvd", OP_ECHO, "key:000000000008\r\n", VERDICT_WRONG },
+	{ "kvd", OP_ECHO, "\r\n", VERDICT_WRONG },
+	{ "resp", OP_PING, "+PONG\r\n", VERDICT_OK },
+	{ "resp", OP_PUT, "+OK\r\n", VERDICT_OK },
+	{ "resp", OP_DELETE, ":1\r\n", VERDICT_OK },
+	{ "resp", OP_DELETE, ":0\r\n", VERDICT_ABSENT },
+	{ "resp", OP_GET, "$4\r\n@\r\n", VERDICT_OK },
+	{ "resp", OP_GET, "$0\r\n\r\n", VERDICT_OK },
+	{ "resp", OP_GET, "$-1\r\n", VERDICT_ABSENT },
+	{ "resp", OP_ECHO, "$16\r\n" KEY "\r\n", VERDICT_OK },
+	{ "resp", OP_GET, "-LOADING Redis\r\n", VERDICT_ERROR },
+	{ "resp", OP_PUT, "-ERR no\r\n", VERDICT_ERROR },
+	{ "resp", OP_GET, "$4\r\nxxxx\r\n", VERDICT_WRONG },
+	{ "resp", OP_GET, "$5\r\n@\r\n", VERDICT_WRONG },
+	{ "resp", OP_GET, "$\r\n", VERDICT_WRONG },
+	{ "resp", OP_GET, "$4x\r\n", VERDICT_WRONG },
+	{ "resp", OP_GET, "$99999999999\r\n", VERDICT_WRONG },
+	{ "resp", OP_GET, "+OK\r\n", VERDICT_WRONG },
+	{ "resp", OP_ECHO, "$-1\r\n", VERDICT_WRONG },
+	{ "resp", OP_ECHO, "$16\r\nkey:000000000008\r\n", VERDICT_WRONG },
+	{ "resp", OP_PUT, "+PONG\r\n", VERDICT_WRONG },
+	{ "resp", OP_DELETE, ":2\r\n", VERDICT_WRONG },
+	{ "resp", OP_PING, "UNKNOWN COMMAND\r\n", VERDICT_WRONG },
+	{ "memcached", OP_PING, "VERSION 1.6.18\r\n", VERDICT_OK },
+	{ "memcached", OP_PUT, "STORED\r\n", VERDICT_OK },
+	{ "memcached", OP_DELETE, "DELETED\r\n", VERDICT_OK },
+	{ "memcached", OP_DELETE, "NOT_FOUND\r\n", VERDICT_ABSENT },
 	{ "memcached", OP_GET, "VALUE " KEY " 0 4\r\n@\r\nEND\r\n",
-	    OUTCOME_OK },
-	{ "memcached", OP_GET, "VALUE " KEY " 0 0\r\n\r\nEND\r\n", OUTCOME_OK },
-	{ "memcached", OP_GET, "END\r\n", OUTCOME_ABSENT },
-	{ "memcached", OP_GET, "ERROR\r\n", OUTCOME_ERROR },
+	    VERDICT_OK },
+	{ "memcached", OP_GET, "VALUE " KEY " 0 0\r\n\r\nEND\r\n", VERDICT_OK },
+	{ "memcached", OP_GET, "END\r\n", VERDICT_ABSENT },
+	{ "memcached", OP_GET, "ERROR\r\n", VERDICT_ERROR },
 	{ "memcached", OP_PUT, "SERVER_ERROR out of memory\r\n",
-	    OUTCOME_ERROR },
-	{ "memcached", OP_PUT, "CLIENT_ERROR bad\r\n", OUTCOME_ERROR },
-	{ "memcached", OP_GET, "VALUE " KEY " 0 4\r\nxxxx\r\n", OUTCOME_WRONG },
+	    VERDICT_ERROR },
+	{ "memcached", OP_PUT, "CLIENT_ERROR bad\r\n", VERDICT_ERROR },
+	{ "memcached", OP_GET, "VALUE " KEY " 0 4\r\nxxxx\r\n", VERDICT_WRONG },
 	{ "memcached", OP_GET, "VALUE " KEY " 0 4\r\n@\r\nend\r\n",
-	    OUTCOME_WRONG },
-	{ "memcached", OP_GET, "VALUE " KEY " 0 5\r\n@\r\n", OUTCOME_WRONG },
+	    VERDICT_WRONG },
+	{ "memcached", OP_GET, "VALUE " KEY " 0 5\r\n@\r\n", VERDICT_WRONG },
 	{ "memcached", OP_GET, "VALUE key:000000000008 0 4\r\n",
-	    OUTCOME_WRONG },
-	{ "memcached", OP_GET, "VALUE " KEY " 0 \r\n", OUTCOME_WRONG },
-	{ "memcached", OP_GET, "VALUE\r\n", OUTCOME_WRONG },
-	{ "memcached", OP_PUT, "OK\r\n", OUTCOME_WRONG },
-	{ "memcached", OP_PING, "+PONG\r\n", OUTCOME_WRONG },
-	{ "echo", OP_PING, "*1\r\n$4\r\nPING\r\n", OUTCOME_OK },
-	{ "echo", OP_GET, "*2\r\n$3\r\nGET\r\n$16\r\n" KEY "\r\n", OUTCOME_OK },
-	{ "echo", OP_PING, "*1\r\n$4\r\nPONG\r\n", OUTCOME_WRONG },
-	{ "echo", OP_PING, "*1\r\n$4\r\nPIN\r\n", OUTCOME_WRONG },
-	{ "echo", OP_PING, "*1\r\n$4\r\nPINGPINGPINGPING\r\n", OUTCOME_WRONG },
-	{ "echo", OP_PING, "*1\r\n\r\n", OUTCOME_WRONG },
-	{ "echo", OP_PING, "OK\r\n", OUTCOME_WRONG },
+	    VERDICT_WRONG },
+	{ "memcached", OP_GET, "VALUE " KEY " 0 \r\n", VERDICT_WRONG },
+	{ "memcached", OP_GET, "VALUE\r\n", VERDICT_WRONG },
+	{ "memcached", OP_PUT, "OK\r\n", VERDICT_WRONG },
+	{ "memcached", OP_PING, "+PONG\r\n", VERDICT_WRONG },
+	{ "echo", OP_PING, "*1\r\n$4\r\nPING\r\n", VERDICT_OK },
+	{ "echo", OP_GET, "*2\r\n$3\r\nGET\r\n$16\r\n" KEY "\r\n", VERDICT_OK },
+	{ "echo", OP_PING, "*1\r\n$4\r\nPONG\r\n", VERDICT_WRONG },
+	{ "echo", OP_PING, "*1\r\n$4\r\nPIN\r\n", VERDICT_WRONG },
+	{ "echo", OP_PING, "*1\r\n$4\r\nPINGPINGPINGPING\r\n", VERDICT_WRONG },
+	{ "echo", OP_PING, "*1\r\n\r\n", VERDICT_WRONG },
+	{ "echo", OP_PING, "OK\r\n", VERDICT_WRONG },
 };
 
 static struct workload workload;
@@ -183,7 +183,7 @@ give(struct parser *p, const uint8_t *data, size_t size)
 START_TEST(test_reply)
 {
 	struct request r = request;
-	enum outcome outcome;
+	enum verdict verdict;
 	struct parser p;
 	struct buf b;
 	size_t cut, round;
@@ -197,14 +197,14 @@ START_TEST(test_reply)
 	for (cut = 0; cut < buf_size(&b); cut++) {
 		for (round = 0; round < 2; round++) {
 			give(&p, buf_data(&b), cut);
-			outcome = parser_next(&p, &r);
-			if (outcome == OUTCOME_AGAIN) {
+			verdict = parser_next(&p, &r);
+			if (verdict == VERDICT_AGAIN) {
 				give(&p, buf_data(&b) + cut,
 				    buf_size(&b) - cut);
-				outcome = parser_next(&p, &r);
+				verdict = parser_next(&p, &r);
 			}
-			ck_assert_int_eq(outcome, reply_table[_i].outcome);
-			if (outcome == OUTCOME_WRONG)
+			ck_assert_int_eq(verdict, reply_table[_i].verdict);
+			if (verdict == VERDICT_WRONG)
 				break;
 			/* All of it was taken. */
 			ck_assert_uint_eq(p.stage, 0);
@@ -241,7 +241,7 @@ START_TEST(test_garbage)
 			    (uint8_t)
 				likely[unit_random(&state) % sizeof(likely)];
 		give(&p, data, unit_random(&state) % sizeof(data));
-		if (parser_next(&p, &r) == OUTCOME_WRONG)
+		if (parser_next(&p, &r) == VERDICT_WRONG)
 			parser_reset(&p);
 	}
 	parser_clear(&p);

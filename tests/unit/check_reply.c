@@ -143,7 +143,7 @@ feed(struct reply_reader *r, const uint8_t *data, size_t size, struct buf *said)
 static void
 expect_said(struct buf *said, const char *says)
 {
-	if (!unit_equal(unit_bytes(said), unit_text(says)))
+	if (!bytes_equal(unit_bytes(said), unit_text(says)))
 		ck_abort_msg("said %.*s, not %s", (int)buf_size(said),
 		    (const char *)buf_data(said), says);
 	buf_truncate(said, 0);

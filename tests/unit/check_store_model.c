@@ -75,7 +75,7 @@ find_name(const struct bytes *names, int n, struct bytes name)
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (unit_equal(names[i], name))
+		if (bytes_equal(names[i], name))
 			return i;
 	ck_abort_msg("a name that nobody gave");
 	return -1;

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "kv/target.h"
+#include "common/target.h"
 #include "unit.h"
 
 #define X50 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
@@ -51,40 +51,59 @@ static const struct {
 
 START_TEST(test_parse)
 {
-	char error[TARGET_ERROR_SIZE] = "", text[300];
+	char error[TARGET_ERROR_SIZE] = "", text[TARGET_TEXT_SIZE];
 	struct target t;
 	bool ok;
 
-	target_init(&t);
+	target_init(&t, "4040");
 	ok = target_parse(&t, parse_table[_i].text, error);
 	ck_assert_int_eq(ok, parse_table[_i].print != NULL);
 	ck_assert_int_eq(error[0] == '\0', ok);
 	if (!ok)
 		return;
-	target_print(&t, text, sizeof(text));
+	target_print(&t, text);
 	ck_assert_str_eq(text, parse_table[_i].print);
 }
 END_TEST
 
-/* Each part replaces its own. */
+static const struct {
+	const char *host, *port, *path; /* of options */
+	const char *print; /* NULL: refused */
+} set_table[] = {
+	{ NULL, NULL, NULL, "unix:/s" },
+	{ "::1", NULL, NULL, "[::1]:4040" },
+	{ "::1", "5", NULL, "[::1]:5" },
+	{ NULL, "65535", NULL, "127.0.0.1:65535" },
+	{ NULL, NULL, "/t", "unix:/t" },
+	{ "", NULL, NULL, NULL },
+	{ X255 "x", NULL, NULL, NULL },
+	{ NULL, "", NULL, NULL },
+	{ NULL, "0", NULL, NULL },
+	{ NULL, "65536", NULL, NULL },
+	{ NULL, "http", NULL, NULL },
+	{ NULL, NULL, "", NULL },
+	{ NULL, NULL, X107 "x", NULL },
+	{ "host", NULL, "/t", NULL },
+	{ NULL, "5", "/t", NULL },
+};
+
+/* Options replace parts of what was parsed before. */
 START_TEST(test_set)
 {
-	char error[TARGET_ERROR_SIZE], text[300];
+	char error[TARGET_ERROR_SIZE] = "", text[TARGET_TEXT_SIZE];
 	struct target t;
+	bool ok;
 
-	target_init(&t);
-	target_print(&t, text, sizeof(text));
-	ck_assert_str_eq(text, "127.0.0.1:4040");
+	target_init(&t, "4040");
 	ck_assert(target_parse(&t, "unix:/s", error));
-	ck_assert(target_set_host(&t, "::1", error));
-	target_print(&t, text, sizeof(text));
-	ck_assert_str_eq(text, "[::1]:4040");
-	ck_assert(target_set_port(&t, "5", error));
-	ck_assert(!target_set_port(&t, "", error));
-	ck_assert(!target_set_host(&t, "", error));
-	ck_assert(!target_set_path(&t, "", error));
-	target_print(&t, text, sizeof(text));
-	ck_assert_str_eq(text, "[::1]:5");
+	ok = target_set(&t, set_table[_i].host, set_table[_i].port,
+	    set_table[_i].path, error);
+	ck_assert_int_eq(ok, set_table[_i].print != NULL);
+	ck_assert_int_eq(error[0] == '\0', ok);
+	if (!ok)
+		return;
+	target_print(&t, text);
+	ck_assert_str_eq(text, set_table[_i].print);
 }
 END_TEST
 
@@ -95,7 +114,7 @@ main(void)
 	TCase *tc = tcase_create("target");
 
 	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_test(tc, test_set);
+	tcase_add_loop_test(tc, test_set, 0, UNIT_COUNT(set_table));
 	suite_add_tcase(suite, tc);
 	return unit_run(suite);
 }

@@ -418,6 +418,42 @@ START_TEST(test_pin_on_full_disk)
 }
 END_TEST
 
+/*
+ * What a pin shows is no room, nor is what was freed since the oldest one:
+ * puts find the store full early enough for deletes to have room.
+ */
+START_TEST(test_pin_keeps_reserve)
+{
+	unsigned int n, deleted = 0, i;
+	struct store_view *v, *newer;
+
+	open_with_bucket();
+	n = fill_store(0, 5000);
+	limit_disk(file_size());
+	/* The reserve is used up, and free again when nobody shows it. */
+	v = pin();
+	assert_ok(store_use_reserve(fx.store, true));
+	while (commit_delete(deleted) == STORE_OK)
+		deleted++;
+	store_unpin(v);
+	for (i = 0; i < 150; i++)
+		assert_ok(commit_delete(deleted++));
+	v = pin();
+	for (i = 0; i < 30; i++)
+		assert_ok(commit_delete(deleted++));
+	newer = pin();
+	assert_ok(commit_delete(deleted++));
+	assert_ok(store_use_reserve(fx.store, false));
+	for (i = n; commit_filler(i, 5000) == STORE_OK; i++)
+		ck_assert_uint_lt(i, n + deleted);
+	assert_ok(store_use_reserve(fx.store, true));
+	for (i = 0; i < 10; i++)
+		assert_ok(commit_delete(deleted++));
+	store_unpin(v);
+	store_unpin(newer);
+}
+END_TEST
+
 /* A program that has the file open, and may have a view of it. */
 static pid_t
 fork_program(bool reads)
@@ -778,6 +814,7 @@ main(void)
 	tcase_add_test(tc, test_pin_max);
 	tcase_add_loop_test(tc, test_pin_survives_growth, 0, 2);
 	tcase_add_test(tc, test_pin_on_full_disk);
+	tcase_add_test(tc, test_pin_keeps_reserve);
 	tcase_add_test(tc, test_killed_reader);
 	tcase_add_test(tc, test_savepoint);
 	tcase_add_test(tc, test_savepoint_left_open);

@@ -224,7 +224,7 @@ assert_filler(struct store_view *v, unsigned int i, size_t size)
 	snprintf(key, sizeof(key), "%08u", i);
 	fill_value(value, size, i);
 	if (store_get(v, text("b"), text(key), &got) != STORE_OK ||
-	    !unit_equal(got.value, (struct bytes){ value, size }))
+	    !bytes_equal(got.value, (struct bytes){ value, size }))
 		ck_abort_msg("entry %u is not as it was put", i);
 }
 

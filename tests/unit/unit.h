@@ -38,7 +38,7 @@ unit_run(Suite *suite)
 static inline struct bytes
 unit_text(const char *text)
 {
-	return (struct bytes){ text, strlen(text) };
+	return bytes_from_text(text);
 }
 
 /* A copy with nothing behind its end, so that sanitizers see overruns. */
@@ -53,13 +53,6 @@ unit_copy(const void *data, size_t size)
 	if (size > 0)
 		memcpy(copy, data, size);
 	return copy;
-}
-
-static inline int
-unit_equal(struct bytes a, struct bytes b)
-{
-	return a.size == b.size &&
-	    (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
 static inline struct bytes

@@ -1,0 +1,41 @@
+/*
+ * The options of kv: the command line, and KV_SERVER for those that are not
+ * there.  Which command has which of them is in kv_commands.c.
+ */
+
+#ifndef KV_KV_OPTIONS_H
+#define KV_KV_OPTIONS_H
+
+#include <stdbool.h>
+
+#include "common/target.h"
+
+struct kv_options {
+	/* before or after the name of the command */
+	const char *host, *port, *path; /* NULL: not given */
+	int timeout_ms;
+	bool json;
+	bool unquote; /* an argument may be a quoted word of the protocol */
+	bool version, help;
+	/* after the name of a command that has them */
+	char *seconds, *prefix, *after, *limit; /* NULL: not given */
+	bool nul; /* end each name with a byte 0 */
+	bool quiet;
+	bool plain; /* export without times to live */
+	char own[16]; /* which of these were given: their letters */
+};
+
+void kv_options_init(struct kv_options *);
+
+/*
+ * Reads the options in front of the first argument.  Returns how many words
+ * of argv they are, argv[0] included, or -1 for an unknown option, after a
+ * message of getopt(3).  Exits with KV_USAGE if an option has a wrong value.
+ */
+int kv_options_parse(struct kv_options *, int argc, char *argv[]);
+
+/* The server that the options and KV_SERVER name.  Exits with KV_USAGE if
+ * they are wrong. */
+void kv_options_target(const struct kv_options *, struct target *);
+
+#endif

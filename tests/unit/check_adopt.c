@@ -1,0 +1,234 @@
+/*
+ * check_adopt: the workers of an acceptor that has died (master/adopt).  The
+ * processes are real; only the loop around them is the test.
+ */
+
+#include "unit.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <netinet/in.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "common/scoreboard.h"
+#include "master/adopt.h"
+
+static const struct child_spec spec = { .name = "acceptor" };
+
+static struct master master;
+static int held[2]; /* a process that waits here ends with the test */
+
+static void
+setup(void)
+{
+	int i;
+
+	memset(&master, 0, sizeof(master));
+	for (i = 0; i < CHILDREN; i++)
+		master.children[i].spec = &spec;
+	master.scoreboard_fd = scoreboard_create();
+	ck_assert_int_ne(master.scoreboard_fd, -1);
+	master.scoreboard = scoreboard_open(master.scoreboard_fd);
+	ck_assert_ptr_nonnull(master.scoreboard);
+	ck_assert_int_eq(adopt_init(&master), 0);
+	ck_assert_int_eq(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	ck_assert_int_eq(pipe(held), 0);
+}
+
+static void
+teardown(void)
+{
+	adopt_clear(&master);
+	scoreboard_close(master.scoreboard);
+	(void)close(master.scoreboard_fd);
+	(void)close(held[0]);
+	(void)close(held[1]);
+}
+
+/* In a child: waits until it is told to end, or the test is over. */
+__attribute__((noreturn)) static void
+linger(void)
+{
+	char byte;
+
+	(void)close(held[1]);
+	(void)!read(held[0], &byte, 1);
+	_exit(0);
+}
+
+/* In the acceptor: forks a worker that ends at once, or stays. */
+static pid_t
+fork_worker(bool stays)
+{
+	pid_t pid = fork();
+
+	if (pid == 0 && stays)
+		linger();
+	if (pid == 0)
+		_exit(0);
+	if (pid == -1)
+		_exit(2);
+	return pid;
+}
+
+static uint32_t
+take(struct scoreboard *board)
+{
+	struct sockaddr_storage addr = { .ss_family = AF_UNIX };
+	uint32_t slot;
+
+	if (scoreboard_take(board, &addr, SCOREBOARD_MAX, 0, &slot) !=
+	    SCOREBOARD_OK)
+		_exit(3);
+	return slot;
+}
+
+/* What an acceptor does until it dies. */
+
+/* One worker has ended and has been reaped, another one goes on. */
+static void
+reap_but_not_release(struct scoreboard *board)
+{
+	uint32_t slot = take(board);
+	pid_t pid = fork_worker(false);
+
+	scoreboard_set_pid(board, slot, pid);
+	if (waitpid(pid, NULL, 0) != pid)
+		_exit(4);
+	slot = take(board);
+	scoreboard_set_pid(board, slot, fork_worker(true));
+}
+
+static void
+fork_but_not_record(struct scoreboard *board)
+{
+	(void)take(board);
+	(void)fork_worker(true);
+}
+
+static void
+take_but_not_fork(struct scoreboard *board)
+{
+	(void)take(board);
+}
+
+/* Lives an acceptor's life, to its end, and returns its pid. */
+static pid_t
+run_acceptor(void (*live)(struct scoreboard *))
+{
+	struct scoreboard *board;
+	int status;
+	pid_t pid;
+
+	if ((pid = fork()) == 0) {
+		if ((board = scoreboard_open(master.scoreboard_fd)) == NULL)
+			_exit(1);
+		(void)prctl(PR_SET_NAME, "kvd-acceptor");
+		live(board);
+		_exit(0);
+	}
+	ck_assert_int_ne(pid, -1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	return pid;
+}
+
+/* The worker that has the only slot; 0: there is none. */
+static pid_t
+only_worker(void)
+{
+	uint32_t slot;
+	pid_t pid = 0, other;
+
+	slot = scoreboard_next(master.scoreboard, 0, SCOREBOARD_NONE, &pid);
+	if (slot == SCOREBOARD_NONE)
+		return 0;
+	ck_assert_uint_eq(scoreboard_next(master.scoreboard, 0, slot, &other),
+	    SCOREBOARD_NONE);
+	return pid;
+}
+
+static void
+expect_no_clients(void)
+{
+	struct sockaddr_storage addr = { .ss_family = AF_UNIX };
+	uint32_t slot;
+
+	ck_assert_int_eq(scoreboard_take(master.scoreboard, &addr, 1, 0, &slot),
+	    SCOREBOARD_OK);
+	scoreboard_release(master.scoreboard, slot);
+}
+
+/* The worker ends, and is reaped as the master does it. */
+static void
+end_worker(pid_t pid)
+{
+	struct rusage use;
+	int status;
+
+	ck_assert(adopt_knows(&master, pid));
+	ck_assert_int_eq(write(held[1], "", 1), 1);
+	ck_assert_int_eq(wait4(pid, &status, 0, &use), pid);
+	adopt_ended(&master, pid, status, &use);
+	ck_assert(!adopt_knows(&master, pid));
+}
+
+/* A slot of a worker that nobody can reap any more would never be released. */
+START_TEST(test_reaped)
+{
+	pid_t acceptor = run_acceptor(reap_but_not_release), worker;
+
+	adopt_workers(&master, acceptor);
+	worker = only_worker();
+	ck_assert_int_ne(worker, 0);
+	end_worker(worker);
+	expect_no_clients();
+}
+END_TEST
+
+START_TEST(test_orphan)
+{
+	pid_t acceptor = run_acceptor(fork_but_not_record), worker;
+
+	adopt_workers(&master, acceptor);
+	worker = only_worker();
+	ck_assert_int_ne(worker, 0);
+	end_worker(worker);
+	expect_no_clients();
+}
+END_TEST
+
+/* A child that whoever started kvd has left behind is not the worker. */
+START_TEST(test_not_forked)
+{
+	pid_t acceptor, stranger;
+
+	if ((stranger = fork()) == 0)
+		linger();
+	ck_assert_int_ne(stranger, -1);
+	acceptor = run_acceptor(take_but_not_fork);
+	adopt_workers(&master, acceptor);
+	ck_assert(!adopt_knows(&master, stranger));
+	ck_assert_int_eq(only_worker(), 0);
+	expect_no_clients();
+	ck_assert_int_eq(kill(stranger, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(stranger, NULL, 0), stranger);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("adopt");
+	TCase *tc = tcase_create("adopt");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_reaped);
+	tcase_add_test(tc, test_orphan);
+	tcase_add_test(tc, test_not_forked);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

@@ -1,0 +1,74 @@
+/*
+ * check_bytes: comparisons of byte strings, also of empty ones without data.
+ */
+
+#include <stdbool.h>
+
+#include "common/bytes.h"
+#include "unit.h"
+
+#define NONE      \
+	{         \
+		0 \
+	}
+
+static const struct {
+	struct bytes a, b;
+	int order; /* of a against b */
+	bool begins; /* a begins with b */
+} compare_table[] = {
+	{ NONE, NONE, 0, true },
+	{ UNIT_BYTES(""), NONE, 0, true },
+	{ UNIT_BYTES("a"), NONE, 1, true },
+	{ NONE, UNIT_BYTES("a"), -1, false },
+	{ UNIT_BYTES("\0"), NONE, 1, true },
+	{ UNIT_BYTES("a"), UNIT_BYTES("a"), 0, true },
+	{ UNIT_BYTES("a"), UNIT_BYTES("b"), -1, false },
+	{ UNIT_BYTES("b"), UNIT_BYTES("ab"), 1, false },
+	{ UNIT_BYTES("ab"), UNIT_BYTES("a"), 1, true },
+	{ UNIT_BYTES("a"), UNIT_BYTES("a\0"), -1, false },
+	{ UNIT_BYTES("a\0b"), UNIT_BYTES("a\0c"), -1, false },
+	{ UNIT_BYTES("a\0b"), UNIT_BYTES("a\0"), 1, true },
+	/* Bytes are unsigned. */
+	{ UNIT_BYTES("\xff"), UNIT_BYTES("\x01"), 1, false },
+};
+
+START_TEST(test_compare)
+{
+	struct bytes a = compare_table[_i].a, b = compare_table[_i].b;
+	int order = bytes_compare(a, b);
+
+	ck_assert_int_eq((order > 0) - (order < 0), compare_table[_i].order);
+	order = bytes_compare(b, a);
+	ck_assert_int_eq((order < 0) - (order > 0), compare_table[_i].order);
+	ck_assert_int_eq(bytes_equal(a, b), compare_table[_i].order == 0);
+	ck_assert_int_eq(bytes_begin_with(a, b), compare_table[_i].begins);
+}
+END_TEST
+
+START_TEST(test_text)
+{
+	struct bytes with_nul = UNIT_BYTES("OK\0"), none = NONE;
+
+	ck_assert_uint_eq(bytes_from_text("").size, 0);
+	ck_assert_uint_eq(bytes_from_text("OK").size, 2);
+	ck_assert(bytes_are(bytes_from_text("OK"), "OK"));
+	ck_assert(!bytes_are(bytes_from_text("OK"), "ok"));
+	ck_assert(!bytes_are(bytes_from_text("OKAY"), "OK"));
+	ck_assert(!bytes_are(with_nul, "OK"));
+	ck_assert(bytes_are(none, ""));
+	ck_assert(!bytes_are(none, "OK"));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("bytes");
+	TCase *tc = tcase_create("bytes");
+
+	tcase_add_loop_test(tc, test_compare, 0, UNIT_COUNT(compare_table));
+	tcase_add_test(tc, test_text);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}

@@ -1,0 +1,198 @@
+/*
+ * check_channel: what master and children say to each other (common/channel).
+ * The test is the master; a child is a process of its own, for it has the
+ * channel on descriptor 3.
+ */
+
+#include "unit.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/log.h"
+
+#define MAX_VALUE 4711
+#define WALL_BASE_MS INT64_C(1234567890123)
+
+static int channel[2]; /* the master's end, and the child's */
+static struct config config;
+static const struct startup_params params = { .log_where = LOG_TO_STDERR,
+	.verbose = true,
+	.wall_base_ms = WALL_BASE_MS,
+	.store = { { 1, UINT64_MAX } } };
+
+static void
+setup(void)
+{
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, channel), 0);
+	ck_assert_int_eq(config_init(&config), 0);
+	config.max_value = MAX_VALUE;
+}
+
+static void
+teardown(void)
+{
+	config_clear(&config);
+	(void)close(channel[0]);
+	(void)close(channel[1]);
+}
+
+/* Runs `child` in a process, and returns its exit status. */
+static int
+run_child(int (*child)(void))
+{
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		if (dup2(channel[1], CHANNEL_FD) == -1)
+			_exit(99);
+		/* Neither the master's end nor Check's file of messages. */
+		closefrom(CHANNEL_FD + 1);
+		_exit(child());
+	}
+	ck_assert_int_ne(pid, -1);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static int
+receive_config(void)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct startup_params got;
+	struct config c;
+	int status = channel_recv_config(&c, &got, error);
+
+	if (status != EX_OK)
+		return status;
+	if (c.max_value != MAX_VALUE || got.log_where != params.log_where ||
+	    got.verbose != params.verbose ||
+	    got.wall_base_ms != params.wall_base_ms ||
+	    memcmp(&got.store, &params.store, sizeof(got.store)) != 0)
+		return 98;
+	return 0;
+}
+
+START_TEST(test_config)
+{
+	ck_assert_int_eq(channel_send_config(channel[0], &config, &params), 0);
+	ck_assert_int_eq(run_child(receive_config), 0);
+}
+END_TEST
+
+/* An acceptor that executes itself again may have been asked before it can be
+ * sent its configuration: it reads over that. */
+START_TEST(test_ping_before_config)
+{
+	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PING), 0);
+	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PING), 0);
+	ck_assert_int_eq(channel_send_config(channel[0], &config, &params), 0);
+	ck_assert_int_eq(run_child(receive_config), 0);
+}
+END_TEST
+
+static int
+receive_nothing(void)
+{
+	(void)close(CHANNEL_FD);
+	return receive_config();
+}
+
+/* Nothing that a master says first. */
+START_TEST(test_no_config)
+{
+	ck_assert_int_eq(run_child(receive_nothing), EX_USAGE);
+	ck_assert_int_eq(channel_send(channel[0], CHANNEL_READY), 0);
+	ck_assert_int_eq(run_child(receive_config), EX_USAGE);
+	(void)close(channel[0]);
+	ck_assert_int_eq(run_child(receive_config), EX_USAGE);
+	channel[0] = -1;
+}
+END_TEST
+
+static int
+serve(void)
+{
+	static const enum channel_event want[] = { CHANNEL_NOTHING,
+		CHANNEL_NEW_CONFIG, CHANNEL_UNKNOWN, CHANNEL_NOTHING };
+	char error[CONFIG_ERROR_SIZE];
+	struct config c;
+	size_t i;
+
+	if (config_init(&c) == -1)
+		return 97;
+	for (i = 0; i < UNIT_COUNT(want); i++)
+		if (channel_serve(&c, error) != want[i])
+			return (int)i + 1;
+	return c.max_value == MAX_VALUE ? 0 : 98;
+}
+
+START_TEST(test_serve)
+{
+	struct channel_store store;
+
+	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PING), 0);
+	ck_assert_int_eq(channel_send_config(channel[0], &config, &params), 0);
+	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PONG), 0);
+	ck_assert_int_eq(run_child(serve), 0);
+	ck_assert_int_eq(channel_recv(channel[0], &store), CHANNEL_PONG);
+}
+END_TEST
+
+static int
+serve_end(void)
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct config c;
+
+	return config_init(&c) == 0 && channel_serve(&c, error) == CHANNEL_END ?
+	    0 :
+	    1;
+}
+
+START_TEST(test_end)
+{
+	(void)close(channel[0]);
+	ck_assert_int_eq(run_child(serve_end), 0);
+	channel[0] = -1;
+}
+END_TEST
+
+static int
+say_ready(void)
+{
+	return channel_send_ready(&params.store);
+}
+
+START_TEST(test_ready)
+{
+	struct channel_store store;
+
+	ck_assert_int_eq(run_child(say_ready), 0);
+	ck_assert_int_eq(channel_recv(channel[0], &store), CHANNEL_READY);
+	ck_assert_mem_eq(&store, &params.store, sizeof(store));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("channel");
+	TCase *tc = tcase_create("channel");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_config);
+	tcase_add_test(tc, test_ping_before_config);
+	tcase_add_test(tc, test_no_config);
+	tcase_add_test(tc, test_serve);
+	tcase_add_test(tc, test_end);
+	tcase_add_test(tc, test_ready);
+	suite_add_tcase(suite, tc);
+	return unit_run(suite);
+}
