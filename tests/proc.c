@@ -1,5 +1,5 @@
 /*
- * proc: reading proc(5).
+ * proc: see proc.h.
  */
 
 #include <ctype.h>
@@ -12,7 +12,7 @@
 
 #include "proc.h"
 
-/* include/linux/sched.h: forked, and has not executed anything since. */
+/* include/linux/sched.h: has not executed a program since it was forked. */
 #define PF_FORKNOEXEC 0x40
 
 static bool
@@ -31,8 +31,8 @@ read_text(pid_t pid, const char *name, char *text, size_t size)
 	return n >= 0;
 }
 
-/* pid (name) state parent group session tty tpgid flags ...; the name may
- * hold anything. */
+/* The line is: pid (name) state parent group session tty tpgid flags ...
+ * The name may contain any characters, parentheses included. */
 static bool
 read_stat(pid_t pid, struct proc *p)
 {

@@ -64,7 +64,7 @@ expect_mistakes(const char *const *parts, size_t count, size_t lines)
 	ck_assert_ptr_null(strstr(output, "configuration OK"));
 }
 
-START_TEST(test_right)
+TEST(test_right)
 {
 	char output[OUTPUT_SIZE];
 
@@ -72,10 +72,9 @@ START_TEST(test_right)
 	ck_assert_int_eq(check_file(output), EX_OK);
 	ck_assert_str_eq(output, "configuration OK\n");
 }
-END_TEST
 
 /* On standard output, and nothing on standard error. */
-START_TEST(test_right_on_stdout)
+TEST(test_right_on_stdout)
 {
 	char command[PATH_MAX], output[OUTPUT_SIZE];
 	const char *const args[] = { "sh", "-c", command, NULL };
@@ -86,9 +85,8 @@ START_TEST(test_right_on_stdout)
 	ck_assert_int_eq(run_command(args, output), EX_OK);
 	ck_assert_str_eq(output, "");
 }
-END_TEST
 
-START_TEST(test_several_mistakes)
+TEST(test_several_mistakes)
 {
 	static const char *const parts[] = { "kvd.conf: line 4: ", "nonsense",
 		"kvd.conf: line 6: ", "max-clients",
@@ -99,9 +97,8 @@ START_TEST(test_several_mistakes)
 		   "sync never 5\n\nlisten 127.0.0.1:70000\n");
 	expect_mistakes(parts, COUNT(parts), 4);
 }
-END_TEST
 
-START_TEST(test_listen_twice)
+TEST(test_listen_twice)
 {
 	static const char *const parts[] = {
 		"127.0.0.1:4040 and 127.0.0.1:04040 are the same address",
@@ -119,10 +116,9 @@ START_TEST(test_listen_twice)
 	write_file(text);
 	expect_mistakes(parts, COUNT(parts), 4);
 }
-END_TEST
 
 /* What the machine lacks, all at once */
-START_TEST(test_unusable)
+TEST(test_unusable)
 {
 	static const char *const parts[] = { "data: ", "/none/data",
 		"runtime: ", "/shared/run", "/none/sock", "/file", "no group",
@@ -141,10 +137,9 @@ START_TEST(test_unusable)
 	    server->dir, server->dir, server->dir, server->dir, server->dir);
 	expect_mistakes(parts, COUNT(parts), 7);
 }
-END_TEST
 
 /* The path of the registry's socket is the longest that is needed. */
-START_TEST(test_long_runtime)
+TEST(test_long_runtime)
 {
 	static const char *const parts[] = { "too long for the path of a Unix "
 					     "socket" };
@@ -156,9 +151,8 @@ START_TEST(test_long_runtime)
 	    build_dir(), server->dir, server->dir, name);
 	expect_mistakes(parts, COUNT(parts), 1);
 }
-END_TEST
 
-START_TEST(test_descriptors)
+TEST(test_descriptors)
 {
 	char command[PATH_MAX], output[OUTPUT_SIZE];
 	const char *const args[] = { "sh", "-c", command, NULL };
@@ -169,13 +163,12 @@ START_TEST(test_descriptors)
 	ck_assert_int_eq(run_command(args, output), EX_CONFIG);
 	expect_part(output, "max-clients: 1000 is more than the limit of 40");
 }
-END_TEST
 
 /* Whoever asks is to hear it, or that it could not be said. */
 static const char *const printing[] = { "-V", "--version", "-h", "--help",
 	"-n" };
 
-START_TEST(test_full_disk)
+TEST(test_full_disk)
 {
 	char command[PATH_MAX], output[OUTPUT_SIZE];
 	const char *const args[] = { "sh", "-c", command, NULL };
@@ -190,22 +183,17 @@ START_TEST(test_full_disk)
 	    launch_path(server, "kvd.conf"), printing[_i]);
 	ck_assert_int_eq(run_command(args, output), EX_IOERR);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("check");
-	TCase *tc = fixture_tcase(suite, "kvd -n");
+static const struct test tests[] = {
+	CASE("kvd -n", setup, teardown),
+	ONCE(test_right),
+	ONCE(test_right_on_stdout),
+	ONCE(test_several_mistakes),
+	ONCE(test_listen_twice),
+	ONCE(test_unusable),
+	ONCE(test_long_runtime),
+	ONCE(test_descriptors),
+	EACH(test_full_disk, printing),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_right);
-	tcase_add_test(tc, test_right_on_stdout);
-	tcase_add_test(tc, test_several_mistakes);
-	tcase_add_test(tc, test_listen_twice);
-	tcase_add_test(tc, test_unusable);
-	tcase_add_test(tc, test_long_runtime);
-	tcase_add_test(tc, test_descriptors);
-	tcase_add_loop_test(tc, test_full_disk, 0, COUNT(printing));
-	return fixture_run(suite);
-}
+SUITE("check", tests)

@@ -13,8 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "common/buf.h"
-#include "fixture.h"
+#include "stream.h"
 #include "terminal.h"
 
 #define KIB ((size_t)1 << 10)
@@ -190,8 +189,7 @@ setup_unix(void)
 {
 	server = server_new();
 	server_option(server, "sync never");
-	server_option(server, "listen 127.0.0.1:0");
-	server_option(server, "listen unix %s/sock", server->dir);
+	listen_unix(server);
 	server_run(server);
 }
 
@@ -201,7 +199,7 @@ teardown(void)
 	server_stop(server);
 }
 
-START_TEST(test_lines)
+TEST(test_lines)
 {
 	int fd = client_connect(server);
 	size_t i;
@@ -213,7 +211,6 @@ START_TEST(test_lines)
 	client_ask(fd, "qUIt\r\n", "OK\r\n");
 	client_expect_end(fd);
 }
-END_TEST
 
 /* Lines up to a size, one after the other, and their replies. */
 struct conversation {
@@ -248,21 +245,19 @@ conversation_clear(struct conversation *c)
 	buf_clear(&c->want);
 }
 
-START_TEST(test_one_write)
+TEST(test_one_write)
 {
 	int fd = client_connect(server);
 	struct conversation c;
 
 	conversation_init(&c, SIZE_MAX);
-	client_exchange(fd, buf_data(&c.out), buf_size(&c.out),
-	    buf_data(&c.want), buf_size(&c.want));
+	exchange_bufs(fd, &c.out, &c.want);
 	conversation_clear(&c);
 	client_ask(fd, "QUIT\n", "OK\r\n");
 	client_expect_end(fd);
 }
-END_TEST
 
-START_TEST(test_cut_anywhere)
+TEST(test_cut_anywhere)
 {
 	int fd = server_connect_unix(server);
 	struct conversation c;
@@ -286,7 +281,6 @@ START_TEST(test_cut_anywhere)
 	conversation_clear(&c);
 	(void)close(fd);
 }
-END_TEST
 
 static void
 talk_byte_by_byte(int fd, bool await)
@@ -313,12 +307,11 @@ talk_byte_by_byte(int fd, bool await)
 	(void)close(fd);
 }
 
-START_TEST(test_byte_by_byte)
+TEST(test_byte_by_byte)
 {
 	talk_byte_by_byte(client_connect(server), false);
 	talk_byte_by_byte(server_connect_unix(server), true);
 }
-END_TEST
 
 #define PIPELINED 100000
 
@@ -353,7 +346,7 @@ append_request(struct buf *out, struct buf *want, int i)
 	}
 }
 
-START_TEST(test_pipelined)
+TEST(test_pipelined)
 {
 	int fd = client_connect(server), i;
 	struct buf out, want;
@@ -363,14 +356,11 @@ START_TEST(test_pipelined)
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	for (i = 0; i < PIPELINED; i++)
 		append_request(&out, &want, i);
-	ck_assert(!buf_failed(&out) && !buf_failed(&want));
-	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
-	    buf_size(&want));
+	exchange_bufs(fd, &out, &want);
 	buf_clear(&out);
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* Values */
 
@@ -411,7 +401,7 @@ get_repeated(int fd, const char *quote, const char *text, size_t times)
 	buf_clear(&want);
 }
 
-START_TEST(test_value_sizes)
+TEST(test_value_sizes)
 {
 	int fd = client_connect(server);
 
@@ -429,7 +419,6 @@ START_TEST(test_value_sizes)
 	get_repeated(fd, "\"", "\\x07", MIB);
 	(void)close(fd);
 }
-END_TEST
 
 /* A byte as kvd writes it inside quotes. */
 static void
@@ -467,7 +456,7 @@ expect_value(int fd, const char *quote, const struct buf *value)
 }
 
 /* All in one value; then what kvd printed is given back to it. */
-START_TEST(test_all_bytes)
+TEST(test_all_bytes)
 {
 	int fd = client_connect(server);
 	struct buf out, want;
@@ -496,9 +485,8 @@ START_TEST(test_all_bytes)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
-START_TEST(test_each_byte)
+TEST(test_each_byte)
 {
 	int fd = client_connect(server);
 	const char *quote;
@@ -523,10 +511,9 @@ START_TEST(test_each_byte)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* Raw between quotes: all but what telnet and line ends have a use for. */
-START_TEST(test_raw_bytes)
+TEST(test_raw_bytes)
 {
 	int fd = client_connect(server);
 	struct buf out, want;
@@ -549,7 +536,6 @@ START_TEST(test_raw_bytes)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* Lines */
 
@@ -571,7 +557,7 @@ ping_line(int fd, size_t size, const char *end, const char *reply)
 	buf_clear(&out);
 }
 
-START_TEST(test_line_too_long)
+TEST(test_line_too_long)
 {
 	static const char *const options[] = { "max-value 1k", NULL };
 	static const char too_long[] = "ERROR line too long\r\n";
@@ -600,9 +586,8 @@ START_TEST(test_line_too_long)
 	client_expect_end(fd);
 	server_stop(server);
 }
-END_TEST
 
-START_TEST(test_unterminated)
+TEST(test_unterminated)
 {
 	static const char *const ends[] = { "CREATE b", "CREATE b\r", "\"", " ",
 		"CREATE b\\n" };
@@ -621,9 +606,8 @@ START_TEST(test_unterminated)
 	client_ask(fd, "GET b k\n", MISSING);
 	(void)close(fd);
 }
-END_TEST
 
-START_TEST(test_half_close)
+TEST(test_half_close)
 {
 	static const char *const texts[][2] = {
 		{ "", "" },
@@ -651,9 +635,8 @@ START_TEST(test_half_close)
 		client_hear(fd, "OK\r\nv\r\nOK\r\n");
 	client_expect_end(fd);
 }
-END_TEST
 
-START_TEST(test_quit)
+TEST(test_quit)
 {
 	int fd = client_connect(server);
 
@@ -664,10 +647,9 @@ START_TEST(test_quit)
 	client_ask(fd, "GET b k\n", EMPTY);
 	(void)close(fd);
 }
-END_TEST
 
 /* What is never read must not take back what was said: no reset. */
-START_TEST(test_quit_in_midst)
+TEST(test_quit_in_midst)
 {
 	int fd = client_connect(server);
 	struct buf out;
@@ -679,9 +661,8 @@ START_TEST(test_quit_in_midst)
 	buf_clear(&out);
 	client_expect_end(fd);
 }
-END_TEST
 
-START_TEST(test_http)
+TEST(test_http)
 {
 	static const char first[] = "HTTP/1.1 400 Bad Request\r\n";
 	static const char *const requests[] = {
@@ -711,10 +692,9 @@ START_TEST(test_http)
 	client_ask(fd, "PING\n", "OK\r\n");
 	(void)close(fd);
 }
-END_TEST
 
 /* A first line that is too long, in many reads, may still be HTTP's. */
-START_TEST(test_http_long)
+TEST(test_http_long)
 {
 	static const char *const options[] = { "max-value 1k", NULL };
 	static const char after[] = " HTTP/1.1\r\nHost: a\r\nCREATE http\r\n";
@@ -739,9 +719,8 @@ START_TEST(test_http_long)
 	(void)close(fd);
 	server_stop(server);
 }
-END_TEST
 
-START_TEST(test_words)
+TEST(test_words)
 {
 	size_t size = 2 * 65537;
 	char *line;
@@ -760,7 +739,6 @@ START_TEST(test_words)
 	(void)close(fd);
 	free(line);
 }
-END_TEST
 
 /* The clients that people have */
 
@@ -777,7 +755,7 @@ expect_shell(const char *want, const char *format, const char *netcat)
 	ck_assert_str_eq(output, want);
 }
 
-START_TEST(test_netcat)
+TEST(test_netcat)
 {
 	static const char *const args[] = { "nc", "-h", NULL };
 	char help[OUTPUT_SIZE];
@@ -798,9 +776,8 @@ START_TEST(test_netcat)
 	/* It ends by itself when kvd closes. */
 	expect_shell("OK\r\n", "QUIT\\n", "nc");
 }
-END_TEST
 
-START_TEST(test_telnet)
+TEST(test_telnet)
 {
 	struct terminal t;
 
@@ -821,7 +798,6 @@ START_TEST(test_telnet)
 	terminal_expect(&t, "Connection closed.");
 	terminal_close(&t);
 }
-END_TEST
 
 /* Workers end some time after their clients. */
 static void
@@ -833,7 +809,7 @@ await_workers(size_t n)
 		pause_until(deadline_ms, "other number of workers");
 }
 
-START_TEST(test_two_clients)
+TEST(test_two_clients)
 {
 	int one = client_connect(server), two = client_connect(server);
 
@@ -848,7 +824,6 @@ START_TEST(test_two_clients)
 	client_ask(two, "GET b k\n", "2\r\nOK\r\n");
 	(void)close(two);
 }
-END_TEST
 
 #define CLIENTS 50
 
@@ -871,7 +846,7 @@ get_own(int fd, int i)
 	client_ask(fd, request, reply);
 }
 
-START_TEST(test_fifty_clients)
+TEST(test_fifty_clients)
 {
 	int fds[CLIENTS], i;
 
@@ -895,11 +870,10 @@ START_TEST(test_fifty_clients)
 		(void)close(fds[i]);
 	}
 }
-END_TEST
 
 /* Other sockets */
 
-START_TEST(test_unix_socket)
+TEST(test_unix_socket)
 {
 	int fd, other;
 
@@ -917,7 +891,6 @@ START_TEST(test_unix_socket)
 	client_expect_end(other);
 	server_stop(server);
 }
-END_TEST
 
 static bool
 have_ipv6(void)
@@ -936,7 +909,7 @@ have_ipv6(void)
 	return have;
 }
 
-START_TEST(test_ipv6)
+TEST(test_ipv6)
 {
 	static const char *const options[] = { "listen 127.0.0.1:0",
 		"listen [::1]:0", NULL };
@@ -954,11 +927,10 @@ START_TEST(test_ipv6)
 	(void)close(other);
 	server_stop(server);
 }
-END_TEST
 
 /* Limits */
 
-START_TEST(test_idle_timeout)
+TEST(test_idle_timeout)
 {
 	static const char *const options[] = { "idle-timeout 200ms", NULL };
 	int64_t start_ms;
@@ -985,7 +957,6 @@ START_TEST(test_idle_timeout)
 	ck_assert_int_ge(now_ms() - start_ms, 190);
 	server_stop(server);
 }
-END_TEST
 
 /* A client's place is free some time after it has left. */
 static int
@@ -1007,7 +978,7 @@ connect_when_free(void)
 	}
 }
 
-START_TEST(test_max_clients)
+TEST(test_max_clients)
 {
 	static const char *const options[] = { "max-clients 2", NULL };
 	int one, two, three;
@@ -1029,7 +1000,6 @@ START_TEST(test_max_clients)
 	(void)close(three);
 	server_stop(server);
 }
-END_TEST
 
 /* Sends what it can without waiting; false: the connection has ended. */
 static bool
@@ -1044,7 +1014,7 @@ stuff(int fd, const void *data, size_t size)
 }
 
 /* Asks for more than any buffer holds, and takes nothing. */
-START_TEST(test_slow_reader)
+TEST(test_slow_reader)
 {
 	static const char *const options[] = { "write-timeout 300ms", NULL };
 	int64_t deadline_ms, start_ms;
@@ -1071,51 +1041,37 @@ START_TEST(test_slow_reader)
 	(void)close(fd);
 	server_stop(server);
 }
-END_TEST
 
-static void
-add_shared(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "client");
+static const struct test tests[] = {
+	CASE("client", setup, teardown),
+	ONCE(test_lines),
+	ONCE(test_one_write),
+	ONCE(test_pipelined),
+	ONCE(test_value_sizes),
+	ONCE(test_all_bytes),
+	ONCE(test_each_byte),
+	ONCE(test_raw_bytes),
+	ONCE(test_unterminated),
+	ONCE(test_half_close),
+	ONCE(test_quit),
+	ONCE(test_quit_in_midst),
+	ONCE(test_http),
+	ONCE(test_words),
+	ONCE(test_netcat),
+	ONCE(test_telnet),
+	ONCE(test_two_clients),
+	ONCE(test_fifty_clients),
+	CASE("cut", setup_unix, teardown),
+	ONCE(test_cut_anywhere),
+	ONCE(test_byte_by_byte),
+	CASE("options", NULL, NULL),
+	ONCE(test_line_too_long),
+	ONCE(test_http_long),
+	ONCE(test_unix_socket),
+	ONCE(test_ipv6),
+	ONCE(test_idle_timeout),
+	ONCE(test_max_clients),
+	ONCE(test_slow_reader),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_lines);
-	tcase_add_test(tc, test_one_write);
-	tcase_add_test(tc, test_pipelined);
-	tcase_add_test(tc, test_value_sizes);
-	tcase_add_test(tc, test_all_bytes);
-	tcase_add_test(tc, test_each_byte);
-	tcase_add_test(tc, test_raw_bytes);
-	tcase_add_test(tc, test_unterminated);
-	tcase_add_test(tc, test_half_close);
-	tcase_add_test(tc, test_quit);
-	tcase_add_test(tc, test_quit_in_midst);
-	tcase_add_test(tc, test_http);
-	tcase_add_test(tc, test_words);
-	tcase_add_test(tc, test_netcat);
-	tcase_add_test(tc, test_telnet);
-	tcase_add_test(tc, test_two_clients);
-	tcase_add_test(tc, test_fifty_clients);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("client");
-	TCase *tc;
-
-	add_shared(suite);
-	tc = fixture_tcase(suite, "cut");
-	tcase_add_checked_fixture(tc, setup_unix, teardown);
-	tcase_add_test(tc, test_cut_anywhere);
-	tcase_add_test(tc, test_byte_by_byte);
-	tc = fixture_tcase(suite, "options");
-	tcase_add_test(tc, test_line_too_long);
-	tcase_add_test(tc, test_http_long);
-	tcase_add_test(tc, test_unix_socket);
-	tcase_add_test(tc, test_ipv6);
-	tcase_add_test(tc, test_idle_timeout);
-	tcase_add_test(tc, test_max_clients);
-	tcase_add_test(tc, test_slow_reader);
-	return fixture_run(suite);
-}
+SUITE("client", tests)

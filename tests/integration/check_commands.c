@@ -4,19 +4,15 @@
  * whatever becomes of the registry.
  */
 
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <limits.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <unistd.h>
 
-#include "common/buf.h"
-#include "fixture.h"
+#include "stream.h"
 
 /* What follows an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
@@ -339,8 +335,7 @@ setup(void)
 	server = server_new();
 	server_option(server, "sync never");
 	server_option(server, "max-value 300");
-	server_option(server, "listen 127.0.0.1:0");
-	server_option(server, "listen unix %s/sock", server->dir);
+	listen_unix(server);
 	server_run(server);
 }
 
@@ -350,19 +345,7 @@ teardown(void)
 	server_stop(server);
 }
 
-__attribute__((format(printf, 2, 3))) static void
-add(struct buf *b, const char *format, ...)
-{
-	char text[1024];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	buf_append_text(b, text);
-}
-
-START_TEST(test_lines)
+TEST(test_lines)
 {
 	int fd = client_connect(server), round;
 	size_t i;
@@ -374,7 +357,6 @@ START_TEST(test_lines)
 			    lines[i].reply_size);
 	(void)close(fd);
 }
-END_TEST
 
 static void
 join_lines(struct buf *out, struct buf *want)
@@ -390,7 +372,7 @@ join_lines(struct buf *out, struct buf *want)
 	ck_assert(!buf_failed(out) && !buf_failed(want));
 }
 
-START_TEST(test_one_write)
+TEST(test_one_write)
 {
 	int fd = client_connect(server), round;
 	struct buf out, want;
@@ -403,12 +385,11 @@ START_TEST(test_one_write)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* In pieces of this size, from each start: every boundary is a cut once. */
 #define PIECE 11
 
-START_TEST(test_cut_anywhere)
+TEST(test_cut_anywhere)
 {
 	size_t cut, end, size;
 	int fd = server_connect_unix(server), start;
@@ -431,10 +412,9 @@ START_TEST(test_cut_anywhere)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* Each line of HELP is of a command that HELP knows by itself. */
-START_TEST(test_help)
+TEST(test_help)
 {
 	int fd = client_connect(server), other = client_connect(server), n;
 	char line[LINE_SIZE], request[LINE_SIZE], word[LINE_SIZE];
@@ -454,7 +434,6 @@ START_TEST(test_help)
 	(void)close(fd);
 	(void)close(other);
 }
-END_TEST
 
 static void
 await_stat(int fd, const char *name, long want)
@@ -465,7 +444,7 @@ await_stat(int fd, const char *name, long want)
 		pause_until(deadline_ms, name);
 }
 
-START_TEST(test_stats)
+TEST(test_stats)
 {
 	int fd = client_connect(server), other = client_connect(server);
 	long revision, requests;
@@ -491,7 +470,6 @@ START_TEST(test_stats)
 	(void)close(fd);
 	(void)close(other);
 }
-END_TEST
 
 /* Times to live */
 
@@ -512,7 +490,7 @@ await_gone(int fd, const char *request)
 }
 
 /* Gone for all commands, and from the disk without being touched. */
-START_TEST(test_expiry)
+TEST(test_expiry)
 {
 	int fd = client_connect(server);
 	int64_t start_ms;
@@ -533,10 +511,9 @@ START_TEST(test_expiry)
 	    EMPTY EMPTY "4\r\nOK\r\n");
 	(void)close(fd);
 }
-END_TEST
 
 /* Many at once, and others are answered meanwhile. */
-START_TEST(test_expiry_many)
+TEST(test_expiry_many)
 {
 	int fd = client_connect(server), other = client_connect(server), i;
 	struct buf out, want;
@@ -558,10 +535,9 @@ START_TEST(test_expiry_many)
 	(void)close(fd);
 	(void)close(other);
 }
-END_TEST
 
 /* A time to live goes on while the registry, or all of kvd, is dead. */
-START_TEST(test_expiry_restart)
+TEST(test_expiry_restart)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s);
@@ -586,7 +562,6 @@ START_TEST(test_expiry_restart)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Large buckets */
 
@@ -609,7 +584,7 @@ put_many(int fd, const char *bucket, int n)
 }
 
 /* Gone at once; its space is free after a while, restarts included. */
-START_TEST(test_drop_many)
+TEST(test_drop_many)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), i;
@@ -629,10 +604,9 @@ START_TEST(test_drop_many)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* The limits of transactions: 1000 commands; a MiB and what any one needs. */
-START_TEST(test_transaction_max)
+TEST(test_transaction_max)
 {
 	static char value[301];
 	int fd = client_connect(server), i;
@@ -672,10 +646,9 @@ START_TEST(test_transaction_max)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* With large values it is the bytes: 3 MiB and some in all, by default. */
-START_TEST(test_transaction_bytes)
+TEST(test_transaction_bytes)
 {
 	struct server *s = server_start(NULL);
 	size_t size = (size_t)1 << 20, i;
@@ -704,10 +677,9 @@ START_TEST(test_transaction_bytes)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Whoever hangs up in a transaction, or quits, has done nothing. */
-START_TEST(test_transaction_left)
+TEST(test_transaction_left)
 {
 	int fd = client_connect(server), other = client_connect(server);
 
@@ -724,131 +696,24 @@ START_TEST(test_transaction_left)
 	client_ask(other, "EXISTS b k\nCOMMIT\n", MISSING NO_TRANSACTION);
 	(void)close(other);
 }
-END_TEST
 
-/* Crews: clients that are processes of their own */
+/* A crew: jobs that use the server at the same time */
 
 #define CREW 4
 
-struct member {
-	pid_t pid;
-	int id;
-	atomic_int stop;
-	atomic_ulong done; /* exchanges */
-	bool wrong;
-	char error[512];
-};
-
-typedef enum exchange_result member_function(struct member *, int fd);
-
-static struct member *
-crew_new(void)
+/* Exchanges, counts that as a round, and empties both. */
+static bool
+crew_exchange(struct job *job, int fd, struct buf *out, struct buf *want)
 {
-	struct member *crew;
-	int i;
+	bool good = job_exchange(job, fd, out, want);
 
-	crew = mmap(NULL, CREW * sizeof(*crew), PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	ck_assert_ptr_ne(crew, MAP_FAILED);
-	for (i = 0; i < CREW; i++)
-		crew[i].id = i;
-	return crew;
-}
-
-/* Not Check's process: it only notes what is wrong. */
-__attribute__((noreturn)) static void
-member_run(struct member *m, int fd, member_function *function)
-{
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (dup2(fd, 3) == -1)
-		_exit(1);
-	closefrom(4);
-	if (function(m, 3) != EXCHANGE_OK)
-		m->wrong = true;
-	_exit(0);
-}
-
-static void
-crew_start(struct member *crew, const struct server *s, int from, int n,
-    member_function *function)
-{
-	pid_t pid;
-	int i, fd;
-
-	for (i = from; i < from + n; i++) {
-		fd = client_connect(s);
-		fflush(NULL);
-		pid = fork();
-		ck_assert_int_ne(pid, -1);
-		if (pid == 0)
-			member_run(&crew[i], fd, function);
-		crew[i].pid = pid;
-		(void)close(fd);
-	}
-}
-
-static void
-crew_check(const struct member *crew)
-{
-	int i;
-
-	for (i = 0; i < CREW; i++)
-		ck_assert_msg(!crew[i].wrong, "client %d: %s", i,
-		    crew[i].error);
-}
-
-/* Waits until each has done so much more. */
-static void
-crew_await(struct member *crew, unsigned long more)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	unsigned long want[CREW];
-	int i;
-
-	for (i = 0; i < CREW; i++)
-		want[i] = crew[i].done + more;
-	for (i = 0; i < CREW; i++)
-		while (crew[i].done < want[i]) {
-			crew_check(crew);
-			pause_until(deadline_ms, "a client does not get on");
-		}
-}
-
-static void
-crew_end(struct member *crew)
-{
-	int i, status;
-
-	for (i = 0; i < CREW; i++)
-		crew[i].stop = 1;
-	for (i = 0; i < CREW; i++) {
-		ck_assert_int_eq(waitpid(crew[i].pid, &status, 0), crew[i].pid);
-		ck_assert_int_eq(status, 0);
-	}
-	crew_check(crew);
-}
-
-/* Sends, compares, and empties both. */
-static enum exchange_result
-member_exchange(struct member *m, int fd, struct buf *out, struct buf *want)
-{
-	struct exchange x = { .out = buf_data(out),
-		.out_size = buf_size(out),
-		.want = buf_data(want),
-		.want_size = buf_size(want) };
-	enum exchange_result result = exchange_run(fd, &x);
-
-	if (result != EXCHANGE_OK)
-		memcpy(m->error, x.error, sizeof(x.error));
-	buf_truncate(out, 0);
-	buf_truncate(want, 0);
-	m->done++;
-	return result;
+	job->done++;
+	return good;
 }
 
 /* Reads until `end` is the last of `got`, which has room for `size`. */
 static bool
-member_read(struct member *m, int fd, char *got, size_t size, const char *end)
+crew_read(struct job *job, int fd, char *got, size_t size, const char *end)
 {
 	size_t n = 0;
 	ssize_t r;
@@ -863,25 +728,25 @@ member_read(struct member *m, int fd, char *got, size_t size, const char *end)
 			break;
 		n += (size_t)r;
 	}
-	snprintf(m->error, sizeof(m->error), "read: %.*s", (int)n, got);
+	job_fail(job, "read: %.*s", (int)n, got);
 	return false;
 }
 
 /* Transactions beside readers */
 
 /* Writes the same number in two buckets; and half, which must not be seen. */
-static enum exchange_result
-write_pairs(struct member *m, int fd)
+static void
+write_pairs(struct job *job, int fd)
 {
-	enum exchange_result result = EXCHANGE_OK;
 	struct buf out, want;
+	bool good = true;
 	unsigned long n;
 
 	buf_init(&out);
 	buf_init(&want);
-	for (n = 1; result == EXCHANGE_OK && !m->stop; n++) {
-		add(&out, "BEGIN\nPUT a k %d.%lu\nPUT b k %d.%lu\nCOMMIT\n",
-		    m->id, n, m->id, n);
+	for (n = 1; good && !job->stop; n++) {
+		add(&out, "BEGIN\nPUT a k %u.%lu\nPUT b k %u.%lu\nCOMMIT\n",
+		    job->id, n, job->id, n);
 		add(&want, OK QUEUED QUEUED OK OK OK);
 		add(&out,
 		    "BEGIN\nPUT a k half\nDROP c\nADD c k half\nADD b k x\n"
@@ -891,91 +756,86 @@ write_pairs(struct member *m, int fd)
 		    "BEGIN\nPUT a k half\nADD b k half\nPUT b k half\n"
 		    "COMMIT\n");
 		add(&want, OK QUEUED QUEUED QUEUED CONFLICT);
-		result = member_exchange(m, fd, &out, &want);
+		good = crew_exchange(job, fd, &out, &want);
 	}
-	return result;
 }
 
 /* One sees both in a transaction, the other in a row: never one and half. */
-static enum exchange_result
-read_pairs(struct member *m, int fd)
+static void
+read_pairs(struct job *job, int fd)
 {
 	static const char together[] = "BEGIN\nGET a k\nGET b k\nCOMMIT\n";
 	static const char in_row[] = "GET a k\nGET b k\nPING\n";
-	const char *ask = m->id % 2 ? together : in_row;
+	const char *ask = job->id % 2 ? together : in_row;
 	char got[512], a[64], b[64];
 
-	while (!m->stop) {
+	while (!job->stop) {
 		if (write(fd, ask, strlen(ask)) != (ssize_t)strlen(ask) ||
-		    !member_read(m, fd, got, sizeof(got), OK OK))
-			return EXCHANGE_ENDED;
+		    !crew_read(job, fd, got, sizeof(got), OK OK))
+			return;
 		if (sscanf(got,
-			m->id % 2 ? "OK QUEUED QUEUED %63s OK %63s OK" :
-				    "%63s OK %63s OK",
+			job->id % 2 ? "OK QUEUED QUEUED %63s OK %63s OK" :
+				      "%63s OK %63s OK",
 			a, b) != 2 ||
 		    strcmp(a, "half") == 0 || strcmp(b, "half") == 0 ||
-		    (m->id % 2 && strcmp(a, b) != 0)) {
-			snprintf(m->error, sizeof(m->error), "read %.400s",
-			    got);
-			return EXCHANGE_WRONG;
+		    (job->id % 2 && strcmp(a, b) != 0)) {
+			job_fail(job, "read %.400s", got);
+			return;
 		}
-		m->done++;
+		job->done++;
 	}
-	return EXCHANGE_OK;
 }
 
 static void
 run_pairs(struct server *s, int kills)
 {
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 	int fd = client_connect(s), i;
 
 	client_ask(fd, "CREATE a\nCREATE b\nPUT a k 0\nPUT b k 0\n",
 	    OK OK OK OK);
-	crew_start(crew, s, 0, 2, write_pairs);
-	crew_start(crew, s, 2, 2, read_pairs);
+	jobs_start(crew, 2, s, write_pairs);
+	jobs_start(crew + 2, 2, s, read_pairs);
 	for (i = 0; i < kills; i++) {
-		crew_await(crew, 1 + (unsigned long)random() % 20);
+		jobs_await(crew, CREW, 1 + (unsigned long)random() % 20);
 		process_kill(server_pid(s, "registry"));
 	}
-	crew_await(crew, 50);
-	crew_end(crew);
+	jobs_await(crew, CREW, 50);
+	jobs_stop(crew, CREW);
 	(void)close(fd);
 }
 
-START_TEST(test_transaction_readers)
+TEST(test_transaction_readers)
 {
 	run_pairs(server, 0);
 }
-END_TEST
 
 /* A few restarts are at once, the rest are throttled. */
 #define KILLS 5
 static const char *const patient[] = { "registry-timeout 60s", NULL };
 
-START_TEST(test_transaction_readers_kill)
+TEST(test_transaction_readers_kill)
 {
 	struct server *s = server_start(patient);
 
 	run_pairs(s, KILLS);
 	server_stop(s);
 }
-END_TEST
 
 /* Counters say how often each request was executed, and in which order. */
-static enum exchange_result
-count_exactly(struct member *m, int fd)
+static void
+count_exactly(struct job *job, int fd)
 {
-	enum exchange_result result = EXCHANGE_OK;
 	unsigned long n = 0, i, batch;
 	struct buf out, want;
-	int id = m->id;
+	int id = (int)job->id;
+	bool good = true;
 
 	buf_init(&out);
 	buf_init(&want);
-	while (result == EXCHANGE_OK && !m->stop) {
+	while (good && !job->stop) {
 		/* Now and then more than fits a read of the worker's. */
-		batch = m->done % 10 == 9 ? 200 : 1 + m->done % 8;
+		batch = job->done % 10 == 9 ? 200 : 1 + job->done % 8;
 		for (i = 0; i < batch; i++) {
 			n++;
 			add(&out, "INCR b one%d\n", id);
@@ -1003,35 +863,34 @@ count_exactly(struct member *m, int fd)
 			    id, id);
 			add(&want, "%lu\r\n" OK OK MISSING, n);
 		}
-		result = member_exchange(m, fd, &out, &want);
+		good = crew_exchange(job, fd, &out, &want);
 	}
 	/* What the test compares with in the end. */
 	add(&out, "INCR b one%d 0\nINCR b two%d 0\nINCR c two%d 0\n", id, id,
 	    id);
 	add(&want, "%lu\r\n" OK "%lu\r\n" OK "%lu\r\n" OK, n, n, n);
-	return result == EXCHANGE_OK ? member_exchange(m, fd, &out, &want) :
-				       result;
+	if (good)
+		(void)crew_exchange(job, fd, &out, &want);
 }
 
-START_TEST(test_exactly_once)
+TEST(test_exactly_once)
 {
 	struct server *s = server_start(patient);
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 	int fd = client_connect(s), i;
 
 	client_ask(fd, "CREATE b\nCREATE c\n", OK OK);
-	crew_start(crew, s, 0, CREW, count_exactly);
+	jobs_start(crew, CREW, s, count_exactly);
 	for (i = 0; i < KILLS; i++) {
-		crew_await(crew, 1 + (unsigned long)random() % 15);
+		jobs_await(crew, CREW, 1 + (unsigned long)random() % 15);
 		process_kill(server_pid(s, "registry"));
 	}
-	crew_await(crew, 2);
-	crew_end(crew);
+	jobs_await(crew, CREW, 2);
+	jobs_stop(crew, CREW);
 	client_ask(fd, "COUNT b\nCOUNT c\n", "8\r\n" OK "4\r\n" OK);
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Random commands against a model */
 
@@ -1351,50 +1210,47 @@ play(struct game *g)
 	}
 }
 
-static enum exchange_result
-play_game(struct member *m, int fd)
+static void
+play_game(struct job *job, int fd)
 {
-	struct game g = { .id = m->id,
-		.state = 88172645463325252u + (uint64_t)m->id * 977 +
+	struct game g = { .id = (int)job->id,
+		.state = 88172645463325252u + (uint64_t)job->id * 977 +
 		    (uint64_t)getppid() };
-	enum exchange_result result = EXCHANGE_OK;
+	bool good = true;
 	unsigned int n;
 
-	while (result == EXCHANGE_OK && !m->stop) {
+	while (good && !job->stop) {
 		n = below(&g, 8) == 0 ? 500 : 1 + below(&g, 20);
 		while (n-- > 0)
 			play(&g);
-		result = member_exchange(m, fd, &g.out, &g.want);
+		good = crew_exchange(job, fd, &g.out, &g.want);
 	}
-	return result;
 }
 
-START_TEST(test_model)
+TEST(test_model)
 {
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 
-	crew_start(crew, server, 0, CREW, play_game);
-	crew_await(crew, 150);
-	crew_end(crew);
+	jobs_start(crew, CREW, server, play_game);
+	jobs_await(crew, CREW, 150);
+	jobs_stop(crew, CREW);
 }
-END_TEST
 
-START_TEST(test_model_kill)
+TEST(test_model_kill)
 {
 	struct server *s = server_start(patient);
-	struct member *crew = crew_new();
+	struct job *crew = jobs_new(CREW);
 	int i;
 
-	crew_start(crew, s, 0, CREW, play_game);
+	jobs_start(crew, CREW, s, play_game);
 	for (i = 0; i < KILLS; i++) {
-		crew_await(crew, 1 + (unsigned long)random() % 15);
+		jobs_await(crew, CREW, 1 + (unsigned long)random() % 15);
 		process_kill(server_pid(s, "registry"));
 	}
-	crew_await(crew, 2);
-	crew_end(crew);
+	jobs_await(crew, CREW, 2);
+	jobs_stop(crew, CREW);
 	server_stop(s);
 }
-END_TEST
 
 /* A full disk */
 
@@ -1462,7 +1318,7 @@ await_room(int fd)
 }
 
 /* What expires, and what is dropped, makes room by itself. */
-START_TEST(test_full_disk)
+TEST(test_full_disk)
 {
 	static const char *const options[] = { "sync never", NULL };
 	struct server *s = server_start(options);
@@ -1498,13 +1354,12 @@ START_TEST(test_full_disk)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /*
  * A listing that nobody reads keeps the pages of what is deleted: it gives way
  * before a full disk refuses to delete.
  */
-START_TEST(test_full_disk_listing)
+TEST(test_full_disk_listing)
 {
 	static const char end[] = "ERROR snapshot lost\r\n";
 	int fd, slow, i;
@@ -1530,34 +1385,29 @@ START_TEST(test_full_disk_listing)
 	free(got);
 	(void)close(fd);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("commands");
-	TCase *tc = fixture_tcase(suite, "shared");
+static const struct test tests[] = {
+	CASE("shared", setup, teardown),
+	ONCE(test_lines),
+	ONCE(test_one_write),
+	ONCE(test_cut_anywhere),
+	ONCE(test_help),
+	ONCE(test_stats),
+	ONCE(test_expiry),
+	ONCE(test_expiry_many),
+	ONCE(test_transaction_max),
+	ONCE(test_transaction_left),
+	ONCE(test_transaction_readers),
+	ONCE(test_model),
+	ONCE(test_full_disk_listing),
+	CASE("options", NULL, NULL),
+	ONCE(test_expiry_restart),
+	ONCE(test_drop_many),
+	ONCE(test_transaction_bytes),
+	ONCE(test_transaction_readers_kill),
+	ONCE(test_exactly_once),
+	ONCE(test_model_kill),
+	ONCE(test_full_disk),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_lines);
-	tcase_add_test(tc, test_one_write);
-	tcase_add_test(tc, test_cut_anywhere);
-	tcase_add_test(tc, test_help);
-	tcase_add_test(tc, test_stats);
-	tcase_add_test(tc, test_expiry);
-	tcase_add_test(tc, test_expiry_many);
-	tcase_add_test(tc, test_transaction_max);
-	tcase_add_test(tc, test_transaction_left);
-	tcase_add_test(tc, test_transaction_readers);
-	tcase_add_test(tc, test_model);
-	tcase_add_test(tc, test_full_disk_listing);
-	tc = fixture_tcase(suite, "options");
-	tcase_add_test(tc, test_expiry_restart);
-	tcase_add_test(tc, test_drop_many);
-	tcase_add_test(tc, test_transaction_bytes);
-	tcase_add_test(tc, test_transaction_readers_kill);
-	tcase_add_test(tc, test_exactly_once);
-	tcase_add_test(tc, test_model_kill);
-	tcase_add_test(tc, test_full_disk);
-	return fixture_run(suite);
-}
+SUITE("commands", tests)

@@ -64,7 +64,7 @@ expect_end(int want)
 }
 
 /* What the file says when the signal comes is what is in force. */
-START_TEST(test_hang_up)
+TEST(test_hang_up)
 {
 	lock_data();
 	server_file(server, "listen unix %s/first\n", server->dir);
@@ -79,11 +79,10 @@ START_TEST(test_hang_up)
 	ck_assert(!launch_exists(server, "first"));
 	server_stop(server);
 }
-END_TEST
 
 static const int stop_signals[] = { SIGTERM, SIGINT };
 
-START_TEST(test_stop)
+TEST(test_stop)
 {
 	lock_data();
 	launch_listen(server);
@@ -93,7 +92,6 @@ START_TEST(test_stop)
 	expect_end(EX_TEMPFAIL);
 	unlock_data();
 }
-END_TEST
 
 /* Signals that are there before the first instruction of kvd's: as if they
  * came in its first millisecond. */
@@ -109,7 +107,7 @@ raise_blocked(const struct server *s)
 		_exit(126);
 }
 
-START_TEST(test_pending_hang_up)
+TEST(test_pending_hang_up)
 {
 	launch_listen(server);
 	server->before_exec = raise_blocked;
@@ -119,9 +117,8 @@ START_TEST(test_pending_hang_up)
 	launch_await(server);
 	server_stop(server);
 }
-END_TEST
 
-START_TEST(test_pending_stop)
+TEST(test_pending_stop)
 {
 	launch_listen(server);
 	server->before_exec = raise_blocked;
@@ -129,11 +126,10 @@ START_TEST(test_pending_stop)
 	server_spawn(server);
 	expect_end(EX_TEMPFAIL);
 }
-END_TEST
 
 /* The command that waits for its daemon to start */
 
-START_TEST(test_command_stop)
+TEST(test_command_stop)
 {
 	pid_t command;
 
@@ -150,10 +146,9 @@ START_TEST(test_command_stop)
 	server_free(server);
 	unlock_data();
 }
-END_TEST
 
 /* At once: the daemon may not be there yet. */
-START_TEST(test_command_stop_at_once)
+TEST(test_command_stop_at_once)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	pid_t command;
@@ -171,9 +166,8 @@ START_TEST(test_command_stop_at_once)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
-START_TEST(test_command_hang_up)
+TEST(test_command_hang_up)
 {
 	pid_t command;
 
@@ -189,10 +183,9 @@ START_TEST(test_command_hang_up)
 	launch_await(server);
 	server_stop(server);
 }
-END_TEST
 
 /* Killed, it is not missed. */
-START_TEST(test_command_killed)
+TEST(test_command_killed)
 {
 	pid_t command;
 
@@ -207,25 +200,18 @@ START_TEST(test_command_killed)
 	launch_await(server);
 	server_stop(server);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("early");
-	TCase *tc = fixture_tcase(suite, "signals");
+static const struct test tests[] = {
+	CASE("signals", setup, NULL),
+	ONCE(test_hang_up),
+	EACH(test_stop, stop_signals),
+	ONCE(test_pending_hang_up),
+	EACH(test_pending_stop, stop_signals),
+	CASE("command", setup, NULL),
+	EACH(test_command_stop, stop_signals),
+	EACH(test_command_stop_at_once, stop_signals),
+	ONCE(test_command_hang_up),
+	ONCE(test_command_killed),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_hang_up);
-	tcase_add_loop_test(tc, test_stop, 0, COUNT(stop_signals));
-	tcase_add_test(tc, test_pending_hang_up);
-	tcase_add_loop_test(tc, test_pending_stop, 0, COUNT(stop_signals));
-	tc = fixture_tcase(suite, "command");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_command_stop, 0, COUNT(stop_signals));
-	tcase_add_loop_test(tc, test_command_stop_at_once, 0,
-	    COUNT(stop_signals));
-	tcase_add_test(tc, test_command_hang_up);
-	tcase_add_test(tc, test_command_killed);
-	return fixture_run(suite);
-}
+SUITE("early", tests)

@@ -280,7 +280,7 @@ run(const struct server *server, const struct example *e)
 			finish(fds[client], ended[client]);
 }
 
-START_TEST(test_example)
+TEST(test_example)
 {
 	const struct example *e = &examples[_i];
 	const char *unknown = find_unknown(e);
@@ -295,15 +295,16 @@ START_TEST(test_example)
 	run(server, e);
 	server_stop(server);
 }
-END_TEST
 
 int
-main(void)
+main(int argc, char **argv)
 {
-	Suite *suite = suite_create("examples");
-	TCase *tc = fixture_tcase(suite, "examples");
+	struct test tests[] = {
+		CASE("examples", NULL, NULL),
+		LOOP(test_example, 0),
+	};
 
 	read_page();
-	tcase_add_loop_test(tc, test_example, 0, (int)n_examples);
-	return fixture_run(suite);
+	tests[1].end = (int)n_examples;
+	return suite_run("examples", tests, COUNT(tests), argc, argv);
 }

@@ -5,7 +5,6 @@
  */
 
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -14,14 +13,12 @@
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "common/buf.h"
 #include "common/log_limit.h"
-#include "fixture.h"
+#include "stream.h"
 
 #define LOADERS 4
 #define LOAD_KEYS 8
@@ -33,173 +30,76 @@ static const char farewell[] = "ERROR shutting down\r\n";
 /* How long a registry may take while it dies again and again. */
 static const char patience[] = "registry-timeout 60s";
 
+/* What a loader has written; memory that it shares with the test. */
 struct load {
-	pid_t pid;
-	int id;
-	atomic_int stop;
-	atomic_ulong done; /* batches */
-	bool wrong; /* error says how */
-	char error[512];
 	/* The last value of each key: sent, and said OK to.  They ascend. */
 	unsigned long value;
 	unsigned long sent[LOAD_KEYS];
 	unsigned long acked[LOAD_KEYS];
 };
 
-/* Talks until told to stop; returns how it ended. */
-typedef enum exchange_result load_function(struct load *, int fd);
+static struct load *loads;
 
-static struct load *
-load_new(void)
+/* Loaders are jobs, each of which has the load of its id. */
+static struct job *
+loaders_new(void)
 {
-	struct load *loads;
-	int i;
-
 	loads = mmap(NULL, LOADERS * sizeof(*loads), PROT_READ | PROT_WRITE,
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	ck_assert_ptr_ne(loads, MAP_FAILED);
-	for (i = 0; i < LOADERS; i++)
-		loads[i].id = i;
-	return loads;
+	return jobs_new(LOADERS);
 }
 
-/* In a loader, which is not Check's process: it only notes what is wrong. */
-__attribute__((noreturn)) static void
-run_loader(struct load *load, int fd, load_function *function, bool may_end)
-{
-	enum exchange_result result;
-
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Other clients' sockets are not to be held open here. */
-	if (dup2(fd, 3) == -1)
-		_exit(1);
-	closefrom(4);
-	result = function(load, 3);
-	if (result == EXCHANGE_WRONG || (result == EXCHANGE_ENDED && !may_end))
-		load->wrong = true;
-	_exit(0);
-}
-
-static void
-loaders_start(struct load *loads, const struct server *s,
-    load_function *function, bool may_end)
-{
-	int i, fd;
-	pid_t pid;
-
-	for (i = 0; i < LOADERS; i++) {
-		loads[i].stop = 0;
-		loads[i].done = 0;
-		fd = client_connect(s);
-		fflush(NULL);
-		pid = fork();
-		ck_assert_int_ne(pid, -1);
-		if (pid == 0)
-			run_loader(&loads[i], fd, function, may_end);
-		loads[i].pid = pid;
-		(void)close(fd);
-	}
-}
-
-static void
-loaders_end(struct load *loads)
-{
-	int i, status;
-
-	for (i = 0; i < LOADERS; i++)
-		loads[i].stop = 1;
-	for (i = 0; i < LOADERS; i++) {
-		ck_assert_int_eq(waitpid(loads[i].pid, &status, 0),
-		    loads[i].pid);
-		ck_assert_int_eq(status, 0);
-		ck_assert_msg(!loads[i].wrong, "client %d: %s", i,
-		    loads[i].error);
-	}
-}
-
-/* Waits until each loader has done so much more. */
-static void
-loaders_await(struct load *loads, unsigned long more)
-{
-	int64_t deadline_ms = now_ms() + WAIT_MS;
-	unsigned long want[LOADERS];
-	int i;
-
-	for (i = 0; i < LOADERS; i++)
-		want[i] = loads[i].done + more;
-	for (i = 0; i < LOADERS; i++)
-		while (loads[i].done < want[i]) {
-			ck_assert_msg(!loads[i].wrong, "client %d: %s", i,
-			    loads[i].error);
-			pause_until(deadline_ms, "a client does not get on");
-		}
-}
-
-static enum exchange_result
-load_exchange(struct load *load, int fd, struct buf *out, struct buf *want,
+/* As job_exchange(), but the connection may end; `got` bytes came. */
+static bool
+exchange_to_end(struct job *job, int fd, struct buf *out, struct buf *want,
     size_t *got)
 {
 	struct exchange x = { .out = buf_data(out),
 		.out_size = buf_size(out),
 		.want = buf_data(want),
 		.want_size = buf_size(want) };
-	enum exchange_result result;
+	enum exchange_result result = exchange_run(fd, &x);
 
-	result = exchange_run(fd, &x);
-	if (result != EXCHANGE_OK)
-		memcpy(load->error, x.error, sizeof(x.error));
-	if (result == EXCHANGE_WRONG && strcmp(x.instead, farewell) == 0)
-		result = EXCHANGE_ENDED;
-	if (got != NULL)
-		*got = x.got;
+	if (result == EXCHANGE_WRONG && strcmp(x.instead, farewell) != 0)
+		job_fail(job, "%s", x.error);
+	*got = x.got;
 	buf_truncate(out, 0);
 	buf_truncate(want, 0);
-	return result;
-}
-
-__attribute__((format(printf, 2, 3))) static void
-add(struct buf *b, const char *format, ...)
-{
-	char text[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	buf_append_text(b, text);
+	return result == EXCHANGE_OK;
 }
 
 /* Everything is killed */
 
 /* PUTs of ascending values to a few keys, a few at a time. */
-static enum exchange_result
-load_puts(struct load *load, int fd)
+static void
+load_puts(struct job *job, int fd)
 {
-	enum exchange_result result = EXCHANGE_OK;
+	struct load *load = &loads[job->id];
 	unsigned long value, first;
 	struct buf out, want;
 	size_t got, n;
+	bool good = true;
 
 	buf_init(&out);
 	buf_init(&want);
-	while (result == EXCHANGE_OK && !load->stop) {
+	while (good && !job->stop) {
 		first = load->value + 1;
-		n = 1 + load->done % BATCH_MAX;
+		n = 1 + job->done % BATCH_MAX;
 		while (n-- > 0) {
 			value = ++load->value;
 			load->sent[value % LOAD_KEYS] = value;
-			add(&out, "PUT b c%dk%lu %lu\n", load->id,
+			add(&out, "PUT b c%uk%lu %lu\n", job->id,
 			    value % LOAD_KEYS, value);
 			add(&want, "OK\r\n");
 		}
-		result = load_exchange(load, fd, &out, &want, &got);
+		good = exchange_to_end(job, fd, &out, &want, &got);
 		for (value = first; got >= strlen("OK\r\n"); value++) {
 			load->acked[value % LOAD_KEYS] = value;
 			got -= strlen("OK\r\n");
 		}
-		load->done++;
+		job->done++;
 	}
-	return result;
 }
 
 /* What GET says; 0 for an absent key. */
@@ -218,7 +118,7 @@ get_value(int fd, int id, unsigned long key)
 
 /* From what was promised to what was asked for, and no way back from it. */
 static void
-check_values(struct load *loads, const struct server *s)
+check_values(const struct server *s)
 {
 	int fd = client_connect(s), i;
 	unsigned long key, value;
@@ -244,26 +144,25 @@ create_bucket(const struct server *s)
 
 #define KILLS_OF_ALL 6
 
-START_TEST(test_kill_everything)
+TEST(test_kill_everything)
 {
 	struct server *s = server_start(NULL);
-	struct load *loads = load_new();
+	struct job *loaders = loaders_new();
 	int i;
 
 	create_bucket(s);
 	for (i = 0; i < KILLS_OF_ALL; i++) {
-		loaders_start(loads, s, load_puts, true);
-		loaders_await(loads, 5 + (unsigned long)random() % 40);
+		jobs_start(loaders, LOADERS, s, load_puts);
+		jobs_await(loaders, LOADERS, 5 + (unsigned long)random() % 40);
 		server_kill_all(s);
-		loaders_end(loads);
+		jobs_stop(loaders, LOADERS);
 		server_restart(s);
-		check_values(loads, s);
+		check_values(s);
 	}
 	/* Nothing was lost by stopping, either. */
-	check_values(loads, s);
+	check_values(s);
 	server_stop(s);
 }
-END_TEST
 
 /* The registry is killed */
 
@@ -272,87 +171,85 @@ END_TEST
  * its place: reads between writes, and writes that undo each other.
  */
 static void
-add_exact(struct buf *out, struct buf *want, struct load *load)
+add_exact(struct buf *out, struct buf *want, unsigned int id)
 {
+	struct load *load = &loads[id];
 	unsigned long value = ++load->value, key = value % LOAD_KEYS;
-	int id = load->id;
 
-	add(out, "GET b c%dk%lu\n", id, key);
+	add(out, "GET b c%uk%lu\n", id, key);
 	if (load->sent[key] == 0)
 		add(want, "\r\nOK\r\n");
 	else
 		add(want, "%lu\r\nOK\r\n", load->sent[key]);
-	add(out, "PUT b c%dk%lu 0\nGET b c%dk%lu\n", id, key, id, key);
+	add(out, "PUT b c%uk%lu 0\nGET b c%uk%lu\n", id, key, id, key);
 	add(want, "OK\r\n0\r\nOK\r\n");
-	add(out, "EXISTS b c%dt\nPUT b c%dt %lu\n", id, id, value);
+	add(out, "EXISTS b c%ut\nPUT b c%ut %lu\n", id, id, value);
 	add(want, "NOT FOUND\r\nOK\r\n");
-	add(out, "EXISTS b c%dt\nGET b c%dt\nDELETE b c%dt\n", id, id, id);
+	add(out, "EXISTS b c%ut\nGET b c%ut\nDELETE b c%ut\n", id, id, id);
 	add(want, "OK\r\n%lu\r\nOK\r\nOK\r\n", value);
-	add(out, "PUT b c%dk%lu %lu\n", id, key, value);
+	add(out, "PUT b c%uk%lu %lu\n", id, key, value);
 	add(want, "OK\r\n");
 	load->sent[key] = value;
 }
 
-static enum exchange_result
-load_exact(struct load *load, int fd)
+static void
+load_exact(struct job *job, int fd)
 {
-	enum exchange_result result = EXCHANGE_OK;
 	struct buf out, want;
+	bool good = true;
 	size_t n;
 
 	buf_init(&out);
 	buf_init(&want);
-	while (result == EXCHANGE_OK && !load->stop) {
+	while (good && !job->stop) {
 		/* Now and then more than fits a read of the worker's. */
-		n = load->done % 10 == 9 ? 300 : 1 + load->done % BATCH_MAX;
+		n = job->done % 10 == 9 ? 300 : 1 + job->done % BATCH_MAX;
 		while (n-- > 0)
-			add_exact(&out, &want, load);
-		result = load_exchange(load, fd, &out, &want, NULL);
-		load->done++;
+			add_exact(&out, &want, job->id);
+		good = job_exchange(job, fd, &out, &want);
+		job->done++;
 	}
-	return result;
 }
 
 /* The loaders have had every reply: what was sent is what was promised. */
 static void
-check_exact(struct load *loads, const struct server *s)
+check_exact(const struct server *s)
 {
 	int i;
 
 	for (i = 0; i < LOADERS; i++)
 		memcpy(loads[i].acked, loads[i].sent, sizeof(loads[i].sent));
-	check_values(loads, s);
+	check_values(s);
 }
 
 /* A few restarts are at once, the rest are throttled: both are wanted. */
 #define REGISTRY_ROUNDS 6
 #define REGISTRY_KILLS 5
 
-START_TEST(test_kill_registry)
+TEST(test_kill_registry)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
-	struct load *loads = load_new();
+	struct job *loaders = loaders_new();
 	int i;
 
 	create_bucket(s);
-	loaders_start(loads, s, load_exact, false);
+	jobs_start(loaders, LOADERS, s, load_exact);
 	for (i = 0; i < REGISTRY_KILLS; i++) {
-		loaders_await(loads, 1 + (unsigned long)random() % 20);
+		jobs_await(loaders, LOADERS, 1 + (unsigned long)random() % 20);
 		process_kill(server_pid(s, "registry"));
 	}
-	loaders_await(loads, 1);
-	loaders_end(loads);
-	check_exact(loads, s);
+	jobs_await(loaders, LOADERS, 1);
+	jobs_stop(loaders, LOADERS);
+	check_exact(s);
 	server_kill_all(s);
 	server_restart(s);
-	check_exact(loads, s);
+	check_exact(s);
 	server_stop(s);
 }
-END_TEST
 
 /* A client that comes while there is no registry waits for the next one. */
-START_TEST(test_no_registry)
+TEST(test_no_registry)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -370,7 +267,6 @@ START_TEST(test_no_registry)
 	(void)close(early);
 	server_stop(s);
 }
-END_TEST
 
 /* Far more than a socket takes at once. */
 #define LARGE_VALUE ((size_t)1 << 20)
@@ -379,7 +275,7 @@ END_TEST
  * Requests and replies that are half on their way when the registry dies,
  * in either direction.
  */
-START_TEST(test_large_values)
+TEST(test_large_values)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -413,32 +309,30 @@ START_TEST(test_large_values)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Others are killed */
 
-START_TEST(test_kill_acceptor)
+TEST(test_kill_acceptor)
 {
 	struct server *s = server_start(NULL);
-	struct load *loads = load_new();
+	struct job *loaders = loaders_new();
 	int i;
 
 	create_bucket(s);
-	loaders_start(loads, s, load_exact, false);
+	jobs_start(loaders, LOADERS, s, load_exact);
 	for (i = 0; i < 5; i++) {
-		loaders_await(loads, 3);
+		jobs_await(loaders, LOADERS, 3);
 		process_kill(server_pid(s, "acceptor"));
 		expect_new_client(s);
 	}
-	loaders_await(loads, 3);
-	loaders_end(loads);
-	check_exact(loads, s);
+	jobs_await(loaders, LOADERS, 3);
+	jobs_stop(loaders, LOADERS);
+	check_exact(s);
 	server_stop(s);
 }
-END_TEST
 
 /* Clients of a dead acceptor are told, too, when kvd stops. */
-START_TEST(test_stop_adopted)
+TEST(test_stop_adopted)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), other;
@@ -456,18 +350,17 @@ START_TEST(test_stop_adopted)
 	server_expect_clean(s);
 	server_free(s);
 }
-END_TEST
 
-START_TEST(test_kill_worker)
+TEST(test_kill_worker)
 {
 	struct server *s = server_start(NULL);
-	struct load *loads = load_new();
+	struct job *loaders = loaders_new();
 	pid_t registry = server_pid(s, "registry");
 	pid_t acceptor = server_pid(s, "acceptor");
 	int fd, i;
 
 	create_bucket(s);
-	loaders_start(loads, s, load_exact, false);
+	jobs_start(loaders, LOADERS, s, load_exact);
 	for (i = 0; i < 10; i++) {
 		fd = client_connect(s);
 		client_ask(fd, "PUT b w 1\n", "OK\r\n");
@@ -476,17 +369,16 @@ START_TEST(test_kill_worker)
 			client_say(fd, "PUT b w 2\nGET b w\nPUT b");
 		process_kill(server_worker(s, fd));
 		client_expect_gone(fd);
-		loaders_await(loads, 1);
+		jobs_await(loaders, LOADERS, 1);
 		expect_new_client(s);
 	}
-	loaders_end(loads);
-	check_exact(loads, s);
+	jobs_stop(loaders, LOADERS);
+	check_exact(s);
 	/* The same processes as ever: nobody else had to die. */
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
 	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
 	server_stop(s);
 }
-END_TEST
 
 /* So soon has a tree without its master to be gone: design.md. */
 #define ORPHANS_MS 5000
@@ -516,10 +408,10 @@ expect_farewell(int fd)
 	free(text);
 }
 
-START_TEST(test_kill_master)
+TEST(test_kill_master)
 {
 	struct server *s = server_new();
-	struct load *loads = load_new();
+	struct job *loaders = loaders_new();
 	int idle, port;
 
 	listen_alone(s);
@@ -527,12 +419,12 @@ START_TEST(test_kill_master)
 	create_bucket(s);
 	idle = client_connect(s);
 	client_ask(idle, "PING\n", "OK\r\n");
-	loaders_start(loads, s, load_puts, true);
-	loaders_await(loads, 5);
+	jobs_start(loaders, LOADERS, s, load_puts);
+	jobs_await(loaders, LOADERS, 5);
 	process_kill(s->pid);
 	expect_farewell(idle);
 	(void)server_await_end(s, ORPHANS_MS);
-	loaders_end(loads);
+	jobs_stop(loaders, LOADERS);
 	port = s->port;
 	server_keep_port(s);
 	server_restart(s);
@@ -540,28 +432,27 @@ START_TEST(test_kill_master)
 	idle = client_connect(s);
 	client_ask(idle, "PING\n", "OK\r\n");
 	(void)close(idle);
-	check_values(loads, s);
+	check_values(s);
 	server_stop(s);
 }
-END_TEST
 
 /* Both at once, and clients who ask for something just then. */
-START_TEST(test_kill_both)
+TEST(test_kill_both)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
-	struct load *loads = load_new();
+	struct job *loaders = loaders_new();
 	pid_t registry, acceptor;
 	int i, fd, late;
 
 	create_bucket(s);
-	loaders_start(loads, s, load_exact, false);
+	jobs_start(loaders, LOADERS, s, load_exact);
 	fd = client_connect(s);
 	client_ask(fd, "PING\n", "OK\r\n");
 	for (i = 0; i < 4; i++) {
 		registry = server_pid(s, "registry");
 		acceptor = server_pid(s, "acceptor");
-		loaders_await(loads, 1 + (unsigned long)random() % 5);
+		jobs_await(loaders, LOADERS, 1 + (unsigned long)random() % 5);
 		client_say(fd, "PUT b w 1\n");
 		ck_assert_int_eq(kill(registry, SIGKILL), 0);
 		process_kill(acceptor);
@@ -573,12 +464,11 @@ START_TEST(test_kill_both)
 		(void)close(late);
 	}
 	(void)close(fd);
-	loaders_await(loads, 3);
-	loaders_end(loads);
-	check_exact(loads, s);
+	jobs_await(loaders, LOADERS, 3);
+	jobs_stop(loaders, LOADERS);
+	check_exact(s);
 	server_stop(s);
 }
-END_TEST
 
 /* Shortages */
 
@@ -678,7 +568,7 @@ get_all(int fd, const int counts[COUNT(sizes)])
 			get_sized(fd, which, i);
 }
 
-START_TEST(test_storage_full)
+TEST(test_storage_full)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), other = client_connect(s);
@@ -714,10 +604,9 @@ START_TEST(test_storage_full)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* The full disk is there, too, for a registry that starts. */
-START_TEST(test_storage_full_restart)
+TEST(test_storage_full_restart)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), counts[COUNT(sizes)] = { 0 };
@@ -741,7 +630,6 @@ START_TEST(test_storage_full_restart)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Asks until the answer is not that the registry is not to be had. */
 static void
@@ -761,7 +649,7 @@ await_registry(int fd)
 	}
 }
 
-START_TEST(test_registry_timeout)
+TEST(test_registry_timeout)
 {
 	static const char *const options[] = { "registry-timeout 300ms", NULL };
 	struct server *s = server_start(options);
@@ -785,7 +673,6 @@ START_TEST(test_registry_timeout)
 	(void)close(fresh);
 	server_stop(s);
 }
-END_TEST
 
 /* Replies of more bytes than the sockets hold. */
 #define LATE_GETS 32
@@ -848,7 +735,7 @@ await_stall(pid_t worker, pid_t registry)
  * meanwhile.  When the client goes on, longer than the timeout has passed since
  * the requests were sent: what was not answered must not be asked again.
  */
-START_TEST(test_no_late_repeat)
+TEST(test_no_late_repeat)
 {
 	static const char unavailable[] = "ERROR registry unavailable\r\n";
 	struct server *s = server_new();
@@ -904,7 +791,6 @@ START_TEST(test_no_late_repeat)
 	free(value);
 	server_stop(s);
 }
-END_TEST
 
 static const struct {
 	const char *role;
@@ -926,7 +812,7 @@ expect_limited(const struct server *s, int fd, const char *line,
 }
 
 /* Its standard descriptors are all that it may have. */
-START_TEST(test_no_descriptors)
+TEST(test_no_descriptors)
 {
 	static const char *const options[] = { patience, NULL };
 	struct server *s = server_start(options);
@@ -952,7 +838,6 @@ START_TEST(test_no_descriptors)
 	(void)close(late);
 	server_stop(s);
 }
-END_TEST
 
 /* Tries until it is served. */
 static void
@@ -977,7 +862,7 @@ await_service(const struct server *s)
 }
 
 /* The limit does not hold for root. */
-START_TEST(test_no_processes)
+TEST(test_no_processes)
 {
 	struct server *s;
 	pid_t acceptor;
@@ -1004,7 +889,6 @@ START_TEST(test_no_processes)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /*
  * What becomes of the data directory while kvd runs, and what is said of it
@@ -1076,7 +960,7 @@ static const struct {
 	{ exchange, "another store is in " },
 };
 
-START_TEST(test_data_gone)
+TEST(test_data_gone)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), status;
@@ -1097,7 +981,6 @@ START_TEST(test_data_gone)
 		ck_assert_int_eq(access(path, F_OK), -1);
 	server_free(s);
 }
-END_TEST
 
 static void
 setup(void)
@@ -1106,30 +989,26 @@ setup(void)
 	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
 }
 
-int
-main(void)
-{
-	Suite *suite = suite_create("failure");
-	TCase *tc = fixture_tcase(suite, "deaths");
+static const struct test tests[] = {
+	CASE("deaths", setup, NULL),
+	ONCE(test_kill_everything),
+	LOOP(test_kill_registry, REGISTRY_ROUNDS),
+	ONCE(test_no_registry),
+	ONCE(test_large_values),
+	ONCE(test_kill_acceptor),
+	ONCE(test_stop_adopted),
+	ONCE(test_kill_worker),
+	ONCE(test_kill_master),
+	ONCE(test_kill_both),
+	CASE("shortages", NULL, NULL),
+	ONCE(test_storage_full),
+	ONCE(test_storage_full_restart),
+	ONCE(test_registry_timeout),
+	EACH(test_no_descriptors, starved),
+	ONCE(test_no_processes),
+	EACH(test_data_gone, losses),
+	CASE("repeats", NULL, NULL),
+	ONCE(test_no_late_repeat),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_kill_everything);
-	tcase_add_loop_test(tc, test_kill_registry, 0, REGISTRY_ROUNDS);
-	tcase_add_test(tc, test_no_registry);
-	tcase_add_test(tc, test_large_values);
-	tcase_add_test(tc, test_kill_acceptor);
-	tcase_add_test(tc, test_stop_adopted);
-	tcase_add_test(tc, test_kill_worker);
-	tcase_add_test(tc, test_kill_master);
-	tcase_add_test(tc, test_kill_both);
-	tc = fixture_tcase(suite, "shortages");
-	tcase_add_test(tc, test_storage_full);
-	tcase_add_test(tc, test_storage_full_restart);
-	tcase_add_test(tc, test_registry_timeout);
-	tcase_add_loop_test(tc, test_no_descriptors, 0, COUNT(starved));
-	tcase_add_test(tc, test_no_processes);
-	tcase_add_loop_test(tc, test_data_gone, 0, COUNT(losses));
-	tc = fixture_tcase(suite, "repeats");
-	tcase_add_test(tc, test_no_late_repeat);
-	return fixture_run(suite);
-}
+SUITE("failure", tests)

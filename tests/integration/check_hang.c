@@ -22,7 +22,7 @@ static const char *const roles[] = { "registry", "acceptor" };
 static const char hangs[] = "has not answered for 2s: it hangs; aborting it";
 
 /* It ends when it is aborted. */
-START_TEST(test_hung)
+TEST(test_hung)
 {
 	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
 	struct server *s = server_start(options);
@@ -48,10 +48,9 @@ START_TEST(test_hung)
 	(void)close(late);
 	server_stop(s);
 }
-END_TEST
 
 /* Nor does it hear of that: both at once, to save time. */
-START_TEST(test_hung_killed)
+TEST(test_hung_killed)
 {
 	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
 	struct server *s = server_start(options);
@@ -74,7 +73,6 @@ START_TEST(test_hung_killed)
 	(void)close(late);
 	server_stop(s);
 }
-END_TEST
 
 #define FAMILY 4 /* master, registry, acceptor, worker */
 
@@ -117,7 +115,7 @@ end_family(struct family *f)
 }
 
 /* The whole machine pauses, in effect; and a kvd that minds nothing. */
-START_TEST(test_pause)
+TEST(test_pause)
 {
 	struct family families[COUNT(orders)], careless;
 	size_t i, j;
@@ -141,7 +139,6 @@ START_TEST(test_pause)
 		end_family(&families[i]);
 	end_family(&careless);
 }
-END_TEST
 
 static void
 setup(void)
@@ -152,15 +149,11 @@ setup(void)
 	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
 }
 
-int
-main(void)
-{
-	Suite *suite = suite_create("hang");
-	TCase *tc = fixture_tcase(suite, "hangs");
+static const struct test tests[] = {
+	CASE("hangs", setup, NULL),
+	EACH(test_hung, roles),
+	ONCE(test_hung_killed),
+	ONCE(test_pause),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_hung, 0, COUNT(roles));
-	tcase_add_test(tc, test_hung_killed);
-	tcase_add_test(tc, test_pause);
-	return fixture_run(suite);
-}
+SUITE("hang", tests)

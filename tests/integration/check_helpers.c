@@ -129,7 +129,7 @@ renew_acceptor(void)
 static void (*const changes[])(
     const char *) = { delete_helper, replace_helper, remove_directory };
 
-START_TEST(test_exchange)
+TEST(test_exchange)
 {
 	size_t i;
 	int fd;
@@ -150,10 +150,9 @@ START_TEST(test_exchange)
 	launch_expect_served(server);
 	server_stop(server);
 }
-END_TEST
 
 /* A master that is started anew takes what is there then. */
-START_TEST(test_restart)
+TEST(test_restart)
 {
 	ck_assert_int_eq(kill(-server->pid, SIGKILL), 0);
 	(void)server_await_end(server, WAIT_MS);
@@ -163,16 +162,11 @@ START_TEST(test_restart)
 	expect_part(server_log(server), "cannot execute ");
 	server_free(server);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("helpers");
-	TCase *tc = fixture_tcase(suite, "exchange");
+static const struct test tests[] = {
+	CASE("exchange", setup, NULL),
+	EACH(test_exchange, changes),
+	ONCE(test_restart),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_exchange, 0, COUNT(changes));
-	tcase_add_test(tc, test_restart);
-	return fixture_run(suite);
-}
+SUITE("helpers", tests)

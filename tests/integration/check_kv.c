@@ -21,11 +21,7 @@ static struct server *server;
 static void
 setup(void)
 {
-	server = server_new();
-	server_option(server, "sync never");
-	server_run(server);
-	kv_use(server);
-	kv_expect(KV("create", "b"), NULL, 0, "", "");
+	server = kv_start_server("b");
 }
 
 static void
@@ -110,7 +106,7 @@ static const struct {
 	{ { "get", "b", X64 X64 X64 X64 }, NULL, 4, "", "kv: key too long\n" },
 };
 
-START_TEST(test_basics)
+TEST(test_basics)
 {
 	size_t i;
 
@@ -118,7 +114,6 @@ START_TEST(test_basics)
 		kv_expect(basics[i].args, basics[i].in, basics[i].status,
 		    basics[i].out, basics[i].err);
 }
-END_TEST
 
 /* Each is refused without a server. */
 static const char *const wrong[][8] = {
@@ -174,7 +169,7 @@ static const char *const wrong[][8] = {
 static const char *const wrong_servers[] = { "[::1", "[::1]x", "[::1]:", "::1",
 	"host:", "host:0", "host:x", ":4040", "unix:" };
 
-START_TEST(test_usage)
+TEST(test_usage)
 {
 	size_t i;
 
@@ -186,9 +181,8 @@ START_TEST(test_usage)
 		kv_expect(KV("ping"), NULL, 2, "", NULL);
 	}
 }
-END_TEST
 
-START_TEST(test_help)
+TEST(test_help)
 {
 	const struct kv_result *r = kv_run("", 0, KV("help"));
 
@@ -207,9 +201,8 @@ START_TEST(test_help)
 	kv_expect(KV("put", "b", "--help", "--version"), NULL, 0, "", "");
 	kv_expect(KV("get", "b", "--help"), NULL, 0, "--version", "");
 }
-END_TEST
 
-START_TEST(test_inform)
+TEST(test_inform)
 {
 	static const char *const versions[][4] = { { "-V" }, { "--version" },
 		{ "get", "-V" }, { "get", "--version" },
@@ -224,10 +217,9 @@ START_TEST(test_inform)
 	kv_expect(KV("-j", "--help"), NULL, 0, help, "");
 	free(help);
 }
-END_TEST
 
 /* Every way to say where the server is. */
-START_TEST(test_server)
+TEST(test_server)
 {
 	char port[16], path[128];
 
@@ -250,9 +242,8 @@ START_TEST(test_server)
 	kv_expect(KV("ping"), NULL, 3, "", NULL);
 	kv_expect(KV("-p", port, "ping"), NULL, 0, "", "");
 }
-END_TEST
 
-START_TEST(test_unix)
+TEST(test_unix)
 {
 	struct server *s = server_new();
 	char path[128];
@@ -266,7 +257,6 @@ START_TEST(test_unix)
 	kv_expect(KV("ping"), NULL, 0, "", "");
 	server_stop(s);
 }
-END_TEST
 
 static void
 round_trip(const char *data, size_t size)
@@ -282,7 +272,7 @@ round_trip(const char *data, size_t size)
 }
 
 /* Each byte, alone and together; and what a terminal's driver would eat. */
-START_TEST(test_binary)
+TEST(test_binary)
 {
 	char all[512];
 	int c;
@@ -296,10 +286,9 @@ START_TEST(test_binary)
 		round_trip(all + c, 1);
 	round_trip("\xff\xff\xff\xf4\xff\xfd\x06\x08\x7f\r\n\r\0", 13);
 }
-END_TEST
 
 /* As arguments: all bytes but NUL, which no argument can hold. */
-START_TEST(test_binary_arguments)
+TEST(test_binary_arguments)
 {
 	const struct kv_result *r;
 	char all[256];
@@ -314,9 +303,8 @@ START_TEST(test_binary_arguments)
 	ck_assert_int_eq(r->status, 0);
 	ck_assert_str_eq(r->out, all);
 }
-END_TEST
 
-START_TEST(test_huge)
+TEST(test_huge)
 {
 	size_t size = (size_t)1 << 20, i;
 	char *data = malloc(size + 1);
@@ -333,10 +321,9 @@ START_TEST(test_huge)
 	kv_expect(KV("raw", "EXISTS", "b", "k"), NULL, 0, "OK\n", "");
 	free(data);
 }
-END_TEST
 
 /* Each says that it goes on, for a machine that is slow. */
-START_TEST(test_loop)
+TEST(test_loop)
 {
 	const struct kv_result *r;
 
@@ -348,9 +335,8 @@ START_TEST(test_loop)
 	ck_assert_str_eq(r->err, "");
 	ck_assert_int_eq(r->status, 0);
 }
-END_TEST
 
-START_TEST(test_unreachable)
+TEST(test_unreachable)
 {
 	int port = server->port;
 
@@ -365,10 +351,9 @@ START_TEST(test_unreachable)
 	kv_expect(KV("-t", "5", "ping"), NULL, 3, "", NULL);
 	server_restart(server);
 }
-END_TEST
 
 /* Standard streams that are closed, full or gone. */
-START_TEST(test_streams)
+TEST(test_streams)
 {
 	const struct kv_result *r;
 
@@ -384,7 +369,6 @@ START_TEST(test_streams)
 	r = kv_shell("\"$KV\" get b k >&-");
 	ck_assert_int_eq(r->status, 5);
 }
-END_TEST
 
 /* Whatever prints something says that it could not. */
 static const char *const printing[] = {
@@ -409,7 +393,7 @@ static const char *const printing[] = {
 	"--version",
 };
 
-START_TEST(test_no_room)
+TEST(test_no_room)
 {
 	static const char *const outputs[] = { ">/dev/full", ">&-",
 		">/dev/full <&-", ">&- <&-", ">&- 2>&-" };
@@ -433,10 +417,9 @@ START_TEST(test_no_room)
 			    strstr(r->err, "standard output: "));
 	}
 }
-END_TEST
 
 /* It waits, and nothing that it could write comes. */
-START_TEST(test_watch_gone)
+TEST(test_watch_gone)
 {
 	struct pollfd pfd = { .events = POLLIN };
 	struct kv_process p;
@@ -479,10 +462,9 @@ START_TEST(test_watch_gone)
 	(void)close(p.in);
 	(void)close(p.err);
 }
-END_TEST
 
 /* Others have made it not to block, for themselves. */
-START_TEST(test_nonblocking)
+TEST(test_nonblocking)
 {
 	struct kv_process p;
 	struct kv_result r;
@@ -509,10 +491,9 @@ START_TEST(test_nonblocking)
 	kv_result_clear(&r);
 	free(value);
 }
-END_TEST
 
 /* What a parent may have left: kv behaves all the same. */
-START_TEST(test_parent)
+TEST(test_parent)
 {
 	const struct kv_result *r;
 	char script[256];
@@ -536,10 +517,9 @@ START_TEST(test_parent)
 	    server->port);
 	ck_assert_int_eq(kv_shell(script)->status, 0);
 }
-END_TEST
 
 /* More than a pipe holds, whose reader goes after a line. */
-START_TEST(test_early_close)
+TEST(test_early_close)
 {
 	const struct kv_result *r;
 
@@ -554,7 +534,6 @@ START_TEST(test_early_close)
 	ck_assert_str_eq(r->err, "");
 	ck_assert_str_eq(r->out, "y\n141\n");
 }
-END_TEST
 
 /* In order. */
 static const struct {
@@ -586,7 +565,7 @@ static const struct {
 	{ { "drop", "b" }, NULL, 1, "", NO_BUCKET },
 };
 
-START_TEST(test_values)
+TEST(test_values)
 {
 	const struct kv_result *r;
 	size_t i;
@@ -601,9 +580,8 @@ START_TEST(test_values)
 	ck_assert_int_ge(atoi(r->out), 70);
 	ck_assert_int_le(atoi(r->out), 100);
 }
-END_TEST
 
-START_TEST(test_stats)
+TEST(test_stats)
 {
 	const struct kv_result *r;
 
@@ -614,7 +592,6 @@ START_TEST(test_stats)
 	ck_assert_int_eq(r->out[0], '{');
 	ck_assert_str_eq(r->out + r->out_size - 2, "}\n");
 }
-END_TEST
 
 static const struct {
 	const char *args[8];
@@ -642,7 +619,7 @@ static const struct {
 	    "PUT b \"c d\" \"\\xff\"\n" },
 };
 
-START_TEST(test_lists)
+TEST(test_lists)
 {
 	size_t i;
 
@@ -661,34 +638,29 @@ START_TEST(test_lists)
 	kv_expect(KV("keys", "-j", "absent"), NULL, 1, "", NO_BUCKET);
 	kv_expect(KV("export", "-q", "absent"), NULL, 1, "", NULL);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("kv");
-	TCase *tc = fixture_tcase(suite, "kv");
+static const struct test tests[] = {
+	CASE("kv", setup, teardown),
+	ONCE(test_basics),
+	ONCE(test_usage),
+	ONCE(test_help),
+	ONCE(test_inform),
+	EACH(test_no_room, printing),
+	ONCE(test_watch_gone),
+	ONCE(test_nonblocking),
+	ONCE(test_parent),
+	ONCE(test_server),
+	ONCE(test_unix),
+	ONCE(test_binary),
+	ONCE(test_binary_arguments),
+	ONCE(test_huge),
+	ONCE(test_loop),
+	ONCE(test_unreachable),
+	ONCE(test_streams),
+	ONCE(test_early_close),
+	ONCE(test_values),
+	ONCE(test_stats),
+	ONCE(test_lists),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_basics);
-	tcase_add_test(tc, test_usage);
-	tcase_add_test(tc, test_help);
-	tcase_add_test(tc, test_inform);
-	tcase_add_loop_test(tc, test_no_room, 0, COUNT(printing));
-	tcase_add_test(tc, test_watch_gone);
-	tcase_add_test(tc, test_nonblocking);
-	tcase_add_test(tc, test_parent);
-	tcase_add_test(tc, test_server);
-	tcase_add_test(tc, test_unix);
-	tcase_add_test(tc, test_binary);
-	tcase_add_test(tc, test_binary_arguments);
-	tcase_add_test(tc, test_huge);
-	tcase_add_test(tc, test_loop);
-	tcase_add_test(tc, test_unreachable);
-	tcase_add_test(tc, test_streams);
-	tcase_add_test(tc, test_early_close);
-	tcase_add_test(tc, test_values);
-	tcase_add_test(tc, test_stats);
-	tcase_add_test(tc, test_lists);
-	return fixture_run(suite);
-}
+SUITE("kv", tests)

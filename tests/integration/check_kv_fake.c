@@ -124,7 +124,7 @@ static const struct {
 	{ { "raw" }, "PING\n", "PING\n", "", 3, "", NULL },
 };
 
-START_TEST(test_reply)
+TEST(test_reply)
 {
 	struct fake f;
 
@@ -133,10 +133,9 @@ START_TEST(test_reply)
 	    replies[_i].out, replies[_i].err);
 	fake_finish(&f);
 }
-END_TEST
 
 /* One byte a packet. */
-START_TEST(test_bytewise)
+TEST(test_bytewise)
 {
 	struct fake f;
 
@@ -148,9 +147,8 @@ START_TEST(test_bytewise)
 	kv_expect(KV("get", "b", "k"), NULL, 0, "v", "");
 	fake_finish(&f);
 }
-END_TEST
 
-START_TEST(test_reset)
+TEST(test_reset)
 {
 	struct fake f;
 
@@ -158,7 +156,6 @@ START_TEST(test_reset)
 	kv_expect(KV("get", "b", "k"), NULL, 3, "", NULL);
 	fake_finish(&f);
 }
-END_TEST
 
 static const struct {
 	const char *args[8];
@@ -174,7 +171,7 @@ static const struct {
 };
 
 /* A server that never answers. */
-START_TEST(test_hung)
+TEST(test_hung)
 {
 	int64_t start_ms = now_ms();
 	struct fake f;
@@ -186,10 +183,9 @@ START_TEST(test_hung)
 	ck_assert_int_lt(now_ms() - start_ms, WAIT_MS / 2);
 	fake_kill(&f);
 }
-END_TEST
 
 /* One that stops in the middle of a reply. */
-START_TEST(test_hung_midway)
+TEST(test_hung_midway)
 {
 	struct fake f;
 
@@ -197,10 +193,9 @@ START_TEST(test_hung_midway)
 	kv_expect(KV("-t", SHORT, "keys", "b"), NULL, 3, "", NULL);
 	fake_finish(&f);
 }
-END_TEST
 
 /* One that does not read: more than all buffers hold. */
-START_TEST(test_does_not_read)
+TEST(test_does_not_read)
 {
 	size_t size = (size_t)32 << 20;
 	char *data = calloc(1, size);
@@ -216,10 +211,9 @@ START_TEST(test_does_not_read)
 	fake_kill(&f);
 	free(data);
 }
-END_TEST
 
 /* One that does not even accept. */
-START_TEST(test_full_backlog)
+TEST(test_full_backlog)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	char dir[] = "/tmp/kv.XXXXXX";
@@ -243,11 +237,10 @@ START_TEST(test_full_backlog)
 	(void)unlink(addr.sun_path);
 	(void)rmdir(dir);
 }
-END_TEST
 
 /* A name server that does not answer: 127.0.0.1 refuses, so this is one of
  * the loopback where a socket listens and nobody reads. */
-START_TEST(test_slow_dns)
+TEST(test_slow_dns)
 {
 	static const char script[] =
 	    "unshare -m /bin/bash -c '"
@@ -281,10 +274,9 @@ START_TEST(test_slow_dns)
 	ck_assert_ptr_nonnull(strstr(r->err, "not found in time"));
 	ck_assert_int_lt(now_ms() - start_ms, WAIT_MS / 2);
 }
-END_TEST
 
 /* A list without end, and a reader with one. */
-START_TEST(test_head)
+TEST(test_head)
 {
 	const struct kv_result *r;
 	struct fake f;
@@ -295,10 +287,9 @@ START_TEST(test_head)
 	ck_assert_str_eq(r->err, "");
 	fake_finish(&f);
 }
-END_TEST
 
 /* A list that is cut: what came is no success. */
-START_TEST(test_cut_list)
+TEST(test_cut_list)
 {
 	const struct kv_result *r;
 	struct fake f;
@@ -309,14 +300,13 @@ START_TEST(test_cut_list)
 	ck_assert_uint_gt(r->out_size, 0);
 	fake_finish(&f);
 }
-END_TEST
 
 /* watch */
 
 #define SUBSCRIBE "SUBSCRIBE b\r\nPING\r\n"
 #define MISSED "kv: subscribed again: events may have been missed\n"
 
-START_TEST(test_watch)
+TEST(test_watch)
 {
 	struct fake f;
 
@@ -331,9 +321,8 @@ START_TEST(test_watch)
 	    "");
 	fake_finish(&f);
 }
-END_TEST
 
-START_TEST(test_watch_json)
+TEST(test_watch_json)
 {
 	struct fake f;
 
@@ -350,7 +339,6 @@ START_TEST(test_watch_json)
 	    "kv: the server was restarted: events may have been missed\n");
 	fake_finish(&f);
 }
-END_TEST
 
 static const struct {
 	const char *reply;
@@ -363,7 +351,7 @@ static const struct {
 	{ "nonsense\r\nOK\r\n", 3 },
 };
 
-START_TEST(test_watch_refused)
+TEST(test_watch_refused)
 {
 	struct fake f;
 
@@ -371,10 +359,9 @@ START_TEST(test_watch_refused)
 	kv_expect(KV("watch", "b"), NULL, refusals[_i].status, "", NULL);
 	fake_finish(&f);
 }
-END_TEST
 
 /* Cut off in every way, it subscribes again. */
-START_TEST(test_watch_reconnect)
+TEST(test_watch_reconnect)
 {
 	const struct kv_result *r;
 	const char *p;
@@ -402,10 +389,9 @@ START_TEST(test_watch_reconnect)
 	ck_assert_int_eq(r->status, 1);
 	fake_finish(&f);
 }
-END_TEST
 
 /* It asks a silent server whether it is there, and leaves one that is not. */
-START_TEST(test_watch_silence)
+TEST(test_watch_silence)
 {
 	struct fake f;
 
@@ -417,10 +403,9 @@ START_TEST(test_watch_silence)
 	    "a SET TO 1\nDROPPED\n", NULL);
 	fake_finish(&f);
 }
-END_TEST
 
 /* Nobody reads any more, and nothing is written. */
-START_TEST(test_watch_head)
+TEST(test_watch_head)
 {
 	const struct kv_result *r;
 	struct fake f;
@@ -431,13 +416,12 @@ START_TEST(test_watch_head)
 	ck_assert_str_eq(r->err, "");
 	fake_finish(&f);
 }
-END_TEST
 
 /* export, import */
 
 #define ASK(key) "TTL b " key "\r\nEXISTS b " key "\r\n"
 
-START_TEST(test_export)
+TEST(test_export)
 {
 	struct fake f;
 
@@ -459,9 +443,8 @@ START_TEST(test_export)
 	    "kv: 3 keys in 2 buckets\n");
 	fake_finish(&f);
 }
-END_TEST
 
-START_TEST(test_export_plain)
+TEST(test_export_plain)
 {
 	struct fake f;
 
@@ -473,7 +456,6 @@ START_TEST(test_export_plain)
 	    "kv: no such bucket: c\n");
 	fake_finish(&f);
 }
-END_TEST
 
 /* Nothing is taken for "no time to live" that is not. */
 static const struct {
@@ -498,7 +480,7 @@ static const struct {
 	{ "\r\nOK\r\n", 3, NULL },
 };
 
-START_TEST(test_export_ttl)
+TEST(test_export_ttl)
 {
 	struct fake f;
 
@@ -508,10 +490,9 @@ START_TEST(test_export_ttl)
 	    ttl_errors[_i].err);
 	fake_finish(&f);
 }
-END_TEST
 
 /* An export that is cut is no success. */
-START_TEST(test_export_cut)
+TEST(test_export_cut)
 {
 	struct fake f;
 
@@ -519,7 +500,6 @@ START_TEST(test_export_cut)
 	kv_expect(KV("export", "-s", "b"), NULL, 3, "", NULL);
 	fake_finish(&f);
 }
-END_TEST
 
 static const struct {
 	const char *reply;
@@ -543,7 +523,7 @@ static const struct {
 	    "kv: 1 lines done, 2 failed\n" },
 };
 
-START_TEST(test_import_end)
+TEST(test_import_end)
 {
 	struct fake f;
 
@@ -555,7 +535,6 @@ START_TEST(test_import_end)
 	    import_ends[_i].status, "", import_ends[_i].err);
 	fake_finish(&f);
 }
-END_TEST
 
 /* As kv/import.c has it, and kv(1) says. */
 #define WINDOW 4096
@@ -581,7 +560,7 @@ add_requests(struct buf *b, int first, int last)
  * the first and the last of them.  If kv sent fewer, both would wait; if it
  * sent more, it would name other lines.
  */
-START_TEST(test_import_window)
+TEST(test_import_window)
 {
 	static char refuse[] = "CONFLICT\r\n";
 	struct buf requests[3], accept;
@@ -621,11 +600,10 @@ START_TEST(test_import_window)
 		buf_clear(&requests[i]);
 	buf_clear(&accept);
 }
-END_TEST
 
 /* Nor does import read on while the server takes nothing: of 64 MiB most stay
  * with the one who writes them. */
-START_TEST(test_import_ahead)
+TEST(test_import_ahead)
 {
 	const struct kv_result *r;
 	struct fake f;
@@ -641,36 +619,32 @@ START_TEST(test_import_ahead)
 	ck_assert_ptr_null(strstr(r->err, "all is read"));
 	fake_kill(&f);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("kv_fake");
-	TCase *tc = fixture_tcase(suite, "kv_fake");
+static const struct test tests[] = {
+	CASE("kv_fake", NULL, NULL),
+	EACH(test_reply, replies),
+	ONCE(test_bytewise),
+	ONCE(test_reset),
+	EACH(test_hung, patient),
+	ONCE(test_hung_midway),
+	ONCE(test_does_not_read),
+	ONCE(test_full_backlog),
+	ONCE(test_slow_dns),
+	ONCE(test_head),
+	ONCE(test_cut_list),
+	ONCE(test_watch),
+	ONCE(test_watch_json),
+	EACH(test_watch_refused, refusals),
+	ONCE(test_watch_reconnect),
+	ONCE(test_watch_silence),
+	ONCE(test_watch_head),
+	ONCE(test_export),
+	ONCE(test_export_plain),
+	EACH(test_export_ttl, ttl_errors),
+	ONCE(test_export_cut),
+	EACH(test_import_end, import_ends),
+	ONCE(test_import_window),
+	ONCE(test_import_ahead),
+};
 
-	tcase_add_loop_test(tc, test_reply, 0, COUNT(replies));
-	tcase_add_test(tc, test_bytewise);
-	tcase_add_test(tc, test_reset);
-	tcase_add_loop_test(tc, test_hung, 0, COUNT(patient));
-	tcase_add_test(tc, test_hung_midway);
-	tcase_add_test(tc, test_does_not_read);
-	tcase_add_test(tc, test_full_backlog);
-	tcase_add_test(tc, test_slow_dns);
-	tcase_add_test(tc, test_head);
-	tcase_add_test(tc, test_cut_list);
-	tcase_add_test(tc, test_watch);
-	tcase_add_test(tc, test_watch_json);
-	tcase_add_loop_test(tc, test_watch_refused, 0, COUNT(refusals));
-	tcase_add_test(tc, test_watch_reconnect);
-	tcase_add_test(tc, test_watch_silence);
-	tcase_add_test(tc, test_watch_head);
-	tcase_add_test(tc, test_export);
-	tcase_add_test(tc, test_export_plain);
-	tcase_add_loop_test(tc, test_export_ttl, 0, COUNT(ttl_errors));
-	tcase_add_test(tc, test_export_cut);
-	tcase_add_loop_test(tc, test_import_end, 0, COUNT(import_ends));
-	tcase_add_test(tc, test_import_window);
-	tcase_add_test(tc, test_import_ahead);
-	return fixture_run(suite);
-}
+SUITE("kv_fake", tests)

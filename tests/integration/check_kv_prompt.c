@@ -20,11 +20,7 @@ static struct server *server;
 static void
 setup(void)
 {
-	server = server_new();
-	server_option(server, "sync never");
-	server_run(server);
-	kv_use(server);
-	kv_expect(KV("create", "shopping"), NULL, 0, "", "");
+	server = kv_start_server("shopping");
 }
 
 static void
@@ -154,7 +150,7 @@ converse(struct terminal *t)
 	terminal_expect(t, "kv> ");
 }
 
-START_TEST(test_plain)
+TEST(test_plain)
 {
 	struct terminal t;
 
@@ -167,9 +163,8 @@ START_TEST(test_plain)
 	terminal_type(&t, "\x04");
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
-END_TEST
 
-START_TEST(test_unreachable)
+TEST(test_unreachable)
 {
 	struct terminal t;
 
@@ -180,7 +175,6 @@ START_TEST(test_unreachable)
 	terminal_expect(&t, "kv: -p: not a port number: x");
 	ck_assert_int_eq(terminal_close(&t), 2);
 }
-END_TEST
 
 /* The server is stopped and started again under a prompt. */
 static void
@@ -208,11 +202,10 @@ survive(const char *libexec)
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
 
-START_TEST(test_plain_restart)
+TEST(test_plain_restart)
 {
 	survive(NOWHERE);
 }
-END_TEST
 
 /* Events come while the person does nothing. */
 static void
@@ -238,11 +231,10 @@ subscribe(const char *libexec)
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
 
-START_TEST(test_plain_subscribe)
+TEST(test_plain_subscribe)
 {
 	subscribe(NOWHERE);
 }
-END_TEST
 
 /* Asks for what is not answered.  False: kv had not even read that it was
  * asked, and the terminal has forgotten it. */
@@ -291,14 +283,13 @@ interrupt(const char *libexec)
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
 
-START_TEST(test_plain_interrupt)
+TEST(test_plain_interrupt)
 {
 	interrupt(NOWHERE);
 }
-END_TEST
 
 /* A reply in several parts, and what is refused inside. */
-START_TEST(test_transaction)
+TEST(test_transaction)
 {
 	struct terminal t;
 
@@ -322,10 +313,9 @@ START_TEST(test_transaction)
 	terminal_type(&t, "exit\r");
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
-END_TEST
 
 /* The bar is for terminals, and gone at the end. */
-START_TEST(test_progress)
+TEST(test_progress)
 {
 	struct terminal t;
 	char script[256];
@@ -348,10 +338,9 @@ START_TEST(test_progress)
 	if (strchr(t.text, '[') != NULL)
 		ck_assert_ptr_nonnull(strstr(t.text, "% "));
 }
-END_TEST
 
 /* On a terminal a value has a newline behind it. */
-START_TEST(test_newline)
+TEST(test_newline)
 {
 	struct terminal t;
 
@@ -361,11 +350,10 @@ START_TEST(test_newline)
 	ck_assert_int_eq(terminal_close(&t), 0);
 	ck_assert_str_eq(t.text, "fresh\r\n");
 }
-END_TEST
 
 #ifdef HAVE_LIBEDIT
 
-START_TEST(test_edit)
+TEST(test_edit)
 {
 	struct terminal t;
 
@@ -386,9 +374,8 @@ START_TEST(test_edit)
 	terminal_type(&t, "\x04");
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
-END_TEST
 
-START_TEST(test_edit_history)
+TEST(test_edit_history)
 {
 	struct terminal t;
 	int i;
@@ -411,9 +398,8 @@ START_TEST(test_edit_history)
 		    0);
 	}
 }
-END_TEST
 
-START_TEST(test_edit_complete)
+TEST(test_edit_complete)
 {
 	struct terminal t;
 
@@ -467,28 +453,24 @@ START_TEST(test_edit_complete)
 	terminal_type(&t, "exit\r");
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
-END_TEST
 
-START_TEST(test_edit_restart)
+TEST(test_edit_restart)
 {
 	survive(build_dir());
 }
-END_TEST
 
-START_TEST(test_edit_subscribe)
+TEST(test_edit_subscribe)
 {
 	subscribe(build_dir());
 }
-END_TEST
 
-START_TEST(test_edit_interrupt)
+TEST(test_edit_interrupt)
 {
 	interrupt(build_dir());
 }
-END_TEST
 
 /* Each line is kept at once: a prompt that is killed loses none. */
-START_TEST(test_edit_kill)
+TEST(test_edit_kill)
 {
 	struct terminal a, b;
 
@@ -520,10 +502,9 @@ START_TEST(test_edit_kill)
 	terminal_type(&a, "exit\r");
 	ck_assert_int_eq(terminal_close(&a), 0);
 }
-END_TEST
 
 /* The file does not grow for ever. */
-START_TEST(test_edit_history_size)
+TEST(test_edit_history_size)
 {
 	struct terminal t;
 	char path[128], line[256];
@@ -551,10 +532,9 @@ START_TEST(test_edit_history_size)
 	/* The heading, and "exit". */
 	ck_assert_uint_eq(lines, 1000 + 2);
 }
-END_TEST
 
 /* When it is told to end, the terminal is as it was. */
-START_TEST(test_edit_terminate)
+TEST(test_edit_terminate)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	struct termios before, after;
@@ -577,35 +557,30 @@ START_TEST(test_edit_terminate)
 	ck_assert_uint_ne(after.c_lflag & ICANON, 0);
 	ck_assert_int_eq(terminal_close(&t), 128 + SIGTERM);
 }
-END_TEST
 
 #endif
 
-int
-main(void)
-{
-	Suite *suite = suite_create("kv_prompt");
-	TCase *tc = fixture_tcase(suite, "kv_prompt");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_plain);
-	tcase_add_test(tc, test_unreachable);
-	tcase_add_test(tc, test_plain_restart);
-	tcase_add_test(tc, test_plain_subscribe);
-	tcase_add_test(tc, test_plain_interrupt);
-	tcase_add_test(tc, test_transaction);
-	tcase_add_test(tc, test_progress);
-	tcase_add_test(tc, test_newline);
+static const struct test tests[] = {
+	CASE("kv_prompt", setup, teardown),
+	ONCE(test_plain),
+	ONCE(test_unreachable),
+	ONCE(test_plain_restart),
+	ONCE(test_plain_subscribe),
+	ONCE(test_plain_interrupt),
+	ONCE(test_transaction),
+	ONCE(test_progress),
+	ONCE(test_newline),
 #ifdef HAVE_LIBEDIT
-	tcase_add_test(tc, test_edit);
-	tcase_add_test(tc, test_edit_history);
-	tcase_add_test(tc, test_edit_complete);
-	tcase_add_test(tc, test_edit_restart);
-	tcase_add_test(tc, test_edit_subscribe);
-	tcase_add_test(tc, test_edit_interrupt);
-	tcase_add_test(tc, test_edit_kill);
-	tcase_add_test(tc, test_edit_history_size);
-	tcase_add_test(tc, test_edit_terminate);
+	ONCE(test_edit),
+	ONCE(test_edit_history),
+	ONCE(test_edit_complete),
+	ONCE(test_edit_restart),
+	ONCE(test_edit_subscribe),
+	ONCE(test_edit_interrupt),
+	ONCE(test_edit_kill),
+	ONCE(test_edit_history_size),
+	ONCE(test_edit_terminate),
 #endif
-	return fixture_run(suite);
-}
+};
+
+SUITE("kv_prompt", tests)

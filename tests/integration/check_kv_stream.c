@@ -12,11 +12,7 @@ static struct server *server;
 static void
 setup(void)
 {
-	server = server_new();
-	server_option(server, "sync never");
-	server_run(server);
-	kv_use(server);
-	kv_expect(KV("create", "b"), NULL, 0, "", "");
+	server = kv_start_server("b");
 }
 
 static void
@@ -59,16 +55,15 @@ static const struct {
 	    "kv: line 1: ERROR key empty\nkv: 0 lines done, 1 failed\n" },
 };
 
-START_TEST(test_import)
+TEST(test_import)
 {
 	kv_expect(KV("import"), imports[_i].in, imports[_i].status, "",
 	    imports[_i].err);
 	kv_expect(KV("ping"), NULL, 0, "", "");
 }
-END_TEST
 
 /* Many, one of them bad in the middle: all others are done. */
-START_TEST(test_import_many)
+TEST(test_import_many)
 {
 	const struct kv_result *r;
 
@@ -84,10 +79,9 @@ START_TEST(test_import_many)
 	kv_expect(KV("get", "b", "key50001"), NULL, 0, "value 50001", "");
 	kv_expect(KV("get", "b", "key100000"), NULL, 0, "value 100000", "");
 }
-END_TEST
 
 /* All of them bad: counted, but not told one by one. */
-START_TEST(test_import_all_bad)
+TEST(test_import_all_bad)
 {
 	const struct kv_result *r;
 	size_t lines = 0;
@@ -103,10 +97,9 @@ START_TEST(test_import_all_bad)
 	ck_assert_ptr_nonnull(
 	    strstr(r->err, "kv: 0 lines done, 10000 failed\n"));
 }
-END_TEST
 
 /* Requests and replies that are larger than all buffers. */
-START_TEST(test_import_large)
+TEST(test_import_large)
 {
 	const struct kv_result *r;
 
@@ -117,11 +110,10 @@ START_TEST(test_import_large)
 	r = kv_shell("\"$KV\" get b k100 | wc -c");
 	ck_assert_str_eq(r->out, "300000\n");
 }
-END_TEST
 
 #ifndef KVD_INSTRUMENTED
 /* However much it is, memory is bounded. */
-START_TEST(test_import_memory)
+TEST(test_import_memory)
 {
 	const struct kv_result *r;
 
@@ -130,11 +122,10 @@ START_TEST(test_import_memory)
 		     "\"$KV\" import");
 	ck_assert_str_eq(r->err, "kv: 1000000 lines done, 0 failed\n");
 }
-END_TEST
 #endif
 
 /* The registry dies in the middle: nobody notices. */
-START_TEST(test_import_registry_killed)
+TEST(test_import_registry_killed)
 {
 	struct kv_process p;
 	struct kv_result r;
@@ -155,10 +146,9 @@ START_TEST(test_import_registry_killed)
 	kv_result_clear(&r);
 	kv_expect(KV("get", "b", "k19999"), NULL, 0, "19999", "");
 }
-END_TEST
 
 /* The server ends in the middle: it is said where. */
-START_TEST(test_import_server_stopped)
+TEST(test_import_server_stopped)
 {
 	static const char line[] = "PUT b k v\n";
 	struct kv_process p;
@@ -177,10 +167,9 @@ START_TEST(test_import_server_stopped)
 	kv_result_clear(&r);
 	server_restart(server);
 }
-END_TEST
 
 /* What is exported and imported again is the same, whatever it is. */
-START_TEST(test_round_trip)
+TEST(test_round_trip)
 {
 	const struct kv_result *r;
 
@@ -203,7 +192,6 @@ START_TEST(test_round_trip)
 	ck_assert_str_eq(r->err, "");
 	ck_assert_str_eq(r->out, "274\n1\n");
 }
-END_TEST
 
 /* Puts a value until watch tells of it. */
 static void
@@ -226,7 +214,7 @@ put_until_seen(struct kv_process *p, const char *value)
 	ck_assert_str_eq(line, "k DELETED");
 }
 
-START_TEST(test_watch)
+TEST(test_watch)
 {
 	char line[LINE_SIZE];
 	struct kv_process p;
@@ -252,25 +240,20 @@ START_TEST(test_watch)
 	ck_assert_int_eq(r.status, 1);
 	kv_result_clear(&r);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("kv_stream");
-	TCase *tc = fixture_tcase(suite, "kv_stream");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_import, 0, COUNT(imports));
-	tcase_add_test(tc, test_import_many);
-	tcase_add_test(tc, test_import_all_bad);
-	tcase_add_test(tc, test_import_large);
+static const struct test tests[] = {
+	CASE("kv_stream", setup, teardown),
+	EACH(test_import, imports),
+	ONCE(test_import_many),
+	ONCE(test_import_all_bad),
+	ONCE(test_import_large),
 #ifndef KVD_INSTRUMENTED
-	tcase_add_test(tc, test_import_memory);
+	ONCE(test_import_memory),
 #endif
-	tcase_add_test(tc, test_import_registry_killed);
-	tcase_add_test(tc, test_import_server_stopped);
-	tcase_add_test(tc, test_round_trip);
-	tcase_add_test(tc, test_watch);
-	return fixture_run(suite);
-}
+	ONCE(test_import_registry_killed),
+	ONCE(test_import_server_stopped),
+	ONCE(test_round_trip),
+	ONCE(test_watch),
+};
+
+SUITE("kv_stream", tests)

@@ -156,7 +156,7 @@ expect_output(const char *text)
 #define expect_status(got, want) \
 	ck_assert_msg((got) == (want), "not status %d: %s", (want), output)
 
-START_TEST(test_closed)
+TEST(test_closed)
 {
 	static const char *const args[] = {
 		"-F -k 1000 -n 20000 -m get=8,put=2",
@@ -174,9 +174,8 @@ START_TEST(test_closed)
 	ck_assert_double_gt(RUN("\"put\":{\"requests\":"), 2000);
 	ck_assert_double_gt(RUN("\"p50_us\":"), 0);
 }
-END_TEST
 
-START_TEST(test_all_requests)
+TEST(test_all_requests)
 {
 	expect_status(
 	    bench(s->port,
@@ -188,9 +187,8 @@ START_TEST(test_all_requests)
 	ck_assert_double_gt(RUN("\"ping\":{\"requests\":"), 500);
 	ck_assert_double_gt(RUN("\"echo\":{\"requests\":"), 500);
 }
-END_TEST
 
-START_TEST(test_text)
+TEST(test_text)
 {
 	expect_status(bench(s->port, "-F -k 10 -n 100 -s 1-8 -d zipf:1.2"),
 	    EX_OK);
@@ -200,10 +198,9 @@ START_TEST(test_text)
 	expect_output("\n100 requests in ");
 	expect_output("p99.9");
 }
-END_TEST
 
 /* Filling alone; then what was put is there for another run. */
-START_TEST(test_fill)
+TEST(test_fill)
 {
 	expect_status(bench(s->port, "-j -F -n 0 -k 5000 -b other -T 2"),
 	    EX_OK);
@@ -214,10 +211,9 @@ START_TEST(test_fill)
 	    EX_OK);
 	ck_assert_double_eq(RUN("\"absent\":"), 0);
 }
-END_TEST
 
 /* At a fixed rate, in a time that follows from it. */
-START_TEST(test_open)
+TEST(test_open)
 {
 	expect_status(bench(s->port, "-j -F -k 100 -r 400 -n 200"), EX_OK);
 	ck_assert_double_eq(RUN("\"requests\":"), 200);
@@ -226,9 +222,8 @@ START_TEST(test_open)
 	    EX_OK);
 	ck_assert_double_eq(RUN("\"requests\":") + RUN("\"unsent\":"), 500);
 }
-END_TEST
 
-START_TEST(test_churn)
+TEST(test_churn)
 {
 	expect_status(bench(s->port, "-j -C -c 4 -n 100 -m get=1,put=1"),
 	    EX_OK);
@@ -236,9 +231,8 @@ START_TEST(test_churn)
 	expect_status(bench(s->port, "-j -C -F -k 10 -r 200 -n 50"), EX_OK);
 	ck_assert_double_eq(RUN("\"requests\":"), 50);
 }
-END_TEST
 
-START_TEST(test_unix)
+TEST(test_unix)
 {
 	const char *args[ARGS_MAX];
 	struct server *u = server_new();
@@ -256,19 +250,17 @@ START_TEST(test_unix)
 	}
 	server_stop(u);
 }
-END_TEST
 
 /* What kvd refuses is counted, and told. */
-START_TEST(test_errors)
+TEST(test_errors)
 {
 	expect_status(bench(s->port, "-s 65 -m put -n 100"), BENCH_ERRORS);
 	expect_output("100 errors, the first: ERROR value too long\n");
 	expect_status(bench(s->port, "-j -s 65 -m put -n 100"), BENCH_ERRORS);
 	ck_assert_double_eq(RUN("\"errors\":"), 100);
 }
-END_TEST
 
-START_TEST(test_wrong_value)
+TEST(test_wrong_value)
 {
 	int fd;
 
@@ -280,9 +272,8 @@ START_TEST(test_wrong_value)
 	expect_output("tampered\n");
 	(void)close(fd);
 }
-END_TEST
 
-START_TEST(test_wrong_protocol)
+TEST(test_wrong_protocol)
 {
 	expect_status(bench(s->port, "-x resp -n 1"), EX_PROTOCOL);
 	expect_output("does not speak resp; it says: UNKNOWN COMMAND\n");
@@ -291,9 +282,8 @@ START_TEST(test_wrong_protocol)
 	expect_status(bench(s->port, "-x echo -n 1"), EX_PROTOCOL);
 	expect_output("does not speak echo");
 }
-END_TEST
 
-START_TEST(test_too_many)
+TEST(test_too_many)
 {
 	static const char *const options[] = { "max-clients 2", NULL };
 	struct server *few = server_start(options);
@@ -302,10 +292,9 @@ START_TEST(test_too_many)
 	expect_output("connection lost");
 	server_stop(few);
 }
-END_TEST
 
 /* A signal ends it early, with the figures so far. */
-START_TEST(test_interrupted)
+TEST(test_interrupted)
 {
 	static const int signals[] = { SIGINT, SIGTERM };
 	int64_t deadline_ms = now_ms() + WAIT_MS;
@@ -329,7 +318,6 @@ START_TEST(test_interrupted)
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), EX_OK);
 }
-END_TEST
 
 /* All that a program writes to a terminal; its exit status. */
 static int
@@ -358,7 +346,7 @@ run_on_terminal(const char *args[])
 	return WEXITSTATUS(status);
 }
 
-START_TEST(test_progress)
+TEST(test_progress)
 {
 	const char *args[ARGS_MAX];
 	char line[64];
@@ -371,7 +359,6 @@ START_TEST(test_progress)
 	/* It is removed before the report. */
 	expect_output("  \rkvd at ");
 }
-END_TEST
 
 static const char *const bad_usage[] = {
 	"-c 0",
@@ -405,13 +392,12 @@ static const char *const bad_usage[] = {
 	"argument",
 };
 
-START_TEST(test_usage)
+TEST(test_usage)
 {
 	expect_status(bench(1, "%s", bad_usage[_i]), EX_USAGE);
 }
-END_TEST
 
-START_TEST(test_version)
+TEST(test_version)
 {
 	expect_status(bench(1, "-V"), EX_OK);
 	expect_output("kvbench ");
@@ -420,7 +406,6 @@ START_TEST(test_version)
 	expect_status(bench(1, "--help"), EX_OK);
 	expect_output("usage: kvbench ");
 }
-END_TEST
 
 /* Servers that are none: what each answers to a request. */
 
@@ -583,7 +568,7 @@ static const struct {
 	    "no reply for" },
 };
 
-START_TEST(test_stub)
+TEST(test_stub)
 {
 	struct stub_server stub;
 
@@ -593,13 +578,12 @@ START_TEST(test_stub)
 	expect_output(stub_table[_i].output);
 	stub_stop(&stub);
 }
-END_TEST
 
 /*
  * A server that holds still for a while delays one request of a closed loop,
  * and at a fixed rate all that were due meanwhile.
  */
-START_TEST(test_coordinated_omission)
+TEST(test_coordinated_omission)
 {
 	struct stub_server stub;
 
@@ -612,10 +596,9 @@ START_TEST(test_coordinated_omission)
 	ck_assert_double_ge(RUN("\"max_us\":"), STALL_MS * 900);
 	stub_stop(&stub);
 }
-END_TEST
 
 /* In the last half second nothing could be sent: it counts all the same. */
-START_TEST(test_unsent)
+TEST(test_unsent)
 {
 	struct stub_server stub;
 
@@ -628,18 +611,16 @@ START_TEST(test_unsent)
 	ck_assert_double_eq(RUN("\"latency\":{\"requests\":"), 150);
 	stub_stop(&stub);
 }
-END_TEST
 
 /* A name without an address is given up after -W seconds, if not earlier. */
-START_TEST(test_no_host)
+TEST(test_no_host)
 {
 	expect_status(bench(1, "-W 1 -h name.invalid -n 1"), EX_NOHOST);
 	expect_output("kvbench: name.invalid: ");
 }
-END_TEST
 
 /* Nobody listens: a port that was free a moment ago. */
-START_TEST(test_refused)
+TEST(test_refused)
 {
 	struct stub_server stub;
 
@@ -648,36 +629,30 @@ START_TEST(test_refused)
 	expect_status(bench(stub.port, "-n 1"), EX_UNAVAILABLE);
 	expect_output("cannot connect: Connection refused\n");
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("kvbench");
-	TCase *tc;
+static const struct test tests[] = {
+	CASE("kvd", setup, teardown),
+	LOOP(test_closed, 6),
+	ONCE(test_all_requests),
+	ONCE(test_text),
+	ONCE(test_fill),
+	ONCE(test_open),
+	ONCE(test_churn),
+	ONCE(test_unix),
+	ONCE(test_errors),
+	ONCE(test_wrong_value),
+	ONCE(test_wrong_protocol),
+	ONCE(test_too_many),
+	LOOP(test_interrupted, 2),
+	ONCE(test_progress),
+	CASE("alone", NULL, NULL),
+	EACH(test_usage, bad_usage),
+	ONCE(test_version),
+	EACH(test_stub, stub_table),
+	ONCE(test_coordinated_omission),
+	ONCE(test_unsent),
+	ONCE(test_no_host),
+	ONCE(test_refused),
+};
 
-	tc = fixture_tcase(suite, "kvd");
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_closed, 0, 6);
-	tcase_add_test(tc, test_all_requests);
-	tcase_add_test(tc, test_text);
-	tcase_add_test(tc, test_fill);
-	tcase_add_test(tc, test_open);
-	tcase_add_test(tc, test_churn);
-	tcase_add_test(tc, test_unix);
-	tcase_add_test(tc, test_errors);
-	tcase_add_test(tc, test_wrong_value);
-	tcase_add_test(tc, test_wrong_protocol);
-	tcase_add_test(tc, test_too_many);
-	tcase_add_loop_test(tc, test_interrupted, 0, 2);
-	tcase_add_test(tc, test_progress);
-	tc = fixture_tcase(suite, "alone");
-	tcase_add_loop_test(tc, test_usage, 0, COUNT(bad_usage));
-	tcase_add_test(tc, test_version);
-	tcase_add_loop_test(tc, test_stub, 0, COUNT(stub_table));
-	tcase_add_test(tc, test_coordinated_omission);
-	tcase_add_test(tc, test_unsent);
-	tcase_add_test(tc, test_no_host);
-	tcase_add_test(tc, test_refused);
-	return fixture_run(suite);
-}
+SUITE("kvbench", tests)

@@ -125,7 +125,7 @@ start_limited(int acceptors, int max_clients)
 	return s;
 }
 
-START_TEST(test_max_clients)
+TEST(test_max_clients)
 {
 	int acceptors = acceptor_counts[_i], fds[CLIENTS], i;
 	struct server *s = start_limited(acceptors, CLIENTS);
@@ -147,7 +147,6 @@ START_TEST(test_max_clients)
 	close_all(fds, CLIENTS);
 	server_stop(s);
 }
-END_TEST
 
 /* Sanitizers make processes large, and their forks slow. */
 #ifdef KVD_INSTRUMENTED
@@ -159,7 +158,7 @@ END_TEST
 
 /* At instants that hit what an acceptor does between accept and fork, and
  * after that. */
-START_TEST(test_kill_while_connecting)
+TEST(test_kill_while_connecting)
 {
 	int acceptors = acceptor_counts[_i], fds[FEW], i;
 	struct server *s = start_limited(acceptors, FEW);
@@ -181,7 +180,6 @@ START_TEST(test_kill_while_connecting)
 	close_all(fds, FEW);
 	server_stop(s);
 }
-END_TEST
 
 #define ARRIVERS 200
 #define ARRIVALS 4
@@ -223,7 +221,7 @@ is_served(int fd)
 }
 
 /* Whoever has a worker is counted, though nobody had the time to say so. */
-START_TEST(test_kill_while_arriving)
+TEST(test_kill_while_arriving)
 {
 	int acceptors = acceptor_counts[_i], fds[ARRIVERS], n, i;
 	struct server *s = start_limited(acceptors, ARRIVERS);
@@ -246,12 +244,11 @@ START_TEST(test_kill_while_arriving)
 	}
 	server_stop(s);
 }
-END_TEST
 
 #define LEAVERS 40
 
 /* At instants that hit what it does when workers end. */
-START_TEST(test_kill_while_leaving)
+TEST(test_kill_while_leaving)
 {
 	struct server *s = start_limited(1, LEAVERS);
 	int fds[LEAVERS], i;
@@ -268,7 +265,6 @@ START_TEST(test_kill_while_leaving)
 	close_all(fds, LEAVERS);
 	server_stop(s);
 }
-END_TEST
 
 /* By source */
 
@@ -317,7 +313,7 @@ refill(const struct server *s, struct source *source)
 	source->fds[last] = client_await_room(s, source->connect);
 }
 
-START_TEST(test_per_source)
+TEST(test_per_source)
 {
 	struct source sources[] = { { .connect = client_connect },
 		{ .connect = from_other }, { .connect = from_ipv6 } };
@@ -364,7 +360,6 @@ START_TEST(test_per_source)
 	close_all(unix_fds, UNIX_CLIENTS);
 	server_stop(s);
 }
-END_TEST
 
 /* Time */
 
@@ -383,7 +378,7 @@ trickle(int fd)
 	}
 }
 
-START_TEST(test_first_command)
+TEST(test_first_command)
 {
 	static const char *const options[] = { "first-command-timeout 400ms",
 		"idle-timeout 1h", NULL };
@@ -414,7 +409,6 @@ START_TEST(test_first_command)
 	(void)close(wrong);
 	server_stop(s);
 }
-END_TEST
 
 /* The shorter one of both holds, and 0 is none. */
 static const struct {
@@ -425,7 +419,7 @@ static const struct {
 	{ "first-command-timeout 0", "idle-timeout 200ms" },
 };
 
-START_TEST(test_timeouts)
+TEST(test_timeouts)
 {
 	const char *const options[] = { timeout_table[_i].first,
 		timeout_table[_i].idle, NULL };
@@ -436,7 +430,6 @@ START_TEST(test_timeouts)
 	client_expect_end(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Shortages */
 
@@ -458,7 +451,7 @@ allow_no_more(pid_t pid)
 
 #define WAITING 4
 
-START_TEST(test_no_descriptors)
+TEST(test_no_descriptors)
 {
 	struct server *s = server_start(NULL);
 	pid_t acceptor = server_pid(s, "acceptor");
@@ -487,7 +480,6 @@ START_TEST(test_no_descriptors)
 	(void)close(early);
 	server_stop(s);
 }
-END_TEST
 
 static void
 setup(void)
@@ -496,24 +488,18 @@ setup(void)
 	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
 }
 
-int
-main(void)
-{
-	Suite *suite = suite_create("limits");
-	TCase *tc = fixture_tcase(suite, "clients");
+static const struct test tests[] = {
+	CASE("clients", setup, NULL),
+	EACH(test_max_clients, acceptor_counts),
+	EACH(test_kill_while_connecting, acceptor_counts),
+	EACH(test_kill_while_arriving, acceptor_counts),
+	ONCE(test_kill_while_leaving),
+	ONCE(test_per_source),
+	CASE("time", NULL, NULL),
+	ONCE(test_first_command),
+	EACH(test_timeouts, timeout_table),
+	CASE("shortages", NULL, NULL),
+	ONCE(test_no_descriptors),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_max_clients, 0, COUNT(acceptor_counts));
-	tcase_add_loop_test(tc, test_kill_while_connecting, 0,
-	    COUNT(acceptor_counts));
-	tcase_add_loop_test(tc, test_kill_while_arriving, 0,
-	    COUNT(acceptor_counts));
-	tcase_add_test(tc, test_kill_while_leaving);
-	tcase_add_test(tc, test_per_source);
-	tc = fixture_tcase(suite, "time");
-	tcase_add_test(tc, test_first_command);
-	tcase_add_loop_test(tc, test_timeouts, 0, COUNT(timeout_table));
-	tc = fixture_tcase(suite, "shortages");
-	tcase_add_test(tc, test_no_descriptors);
-	return fixture_run(suite);
-}
+SUITE("limits", tests)

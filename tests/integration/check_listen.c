@@ -95,7 +95,7 @@ static const struct {
 };
 
 /* It has its mode from the first moment. */
-START_TEST(test_mode)
+TEST(test_mode)
 {
 	struct watch w = { .path = launch_path(server, "sock"),
 		.mode = mode_table[_i].mode,
@@ -110,7 +110,6 @@ START_TEST(test_mode)
 	expect_mode("sock", mode_table[_i].mode);
 	server_stop(server);
 }
-END_TEST
 
 /* A group that is not this process's own first one. */
 static bool
@@ -132,7 +131,7 @@ find_group(gid_t *gid)
 	return false;
 }
 
-START_TEST(test_group)
+TEST(test_group)
 {
 	struct watch w = { .path = launch_path(server, "sock"), .mode = 0660 };
 	struct stat st;
@@ -152,10 +151,9 @@ START_TEST(test_group)
 	expect_mode("sock", 0660);
 	server_stop(server);
 }
-END_TEST
 
 /* The own one, by its name. */
-START_TEST(test_own_group)
+TEST(test_own_group)
 {
 	const struct group *group = getgrgid(getegid());
 
@@ -170,9 +168,8 @@ START_TEST(test_own_group)
 	expect_mode("sock", 0660);
 	server_stop(server);
 }
-END_TEST
 
-START_TEST(test_no_group)
+TEST(test_no_group)
 {
 	int status;
 
@@ -186,7 +183,6 @@ START_TEST(test_no_group)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
 /* Reading the configuration again */
 
@@ -208,7 +204,7 @@ expect_refused(const char *why)
 	launch_expect_served(server);
 }
 
-START_TEST(test_mode_changes)
+TEST(test_mode_changes)
 {
 	struct stat before, after;
 	int fd;
@@ -229,10 +225,9 @@ START_TEST(test_mode_changes)
 	launch_expect_served(server);
 	server_stop(server);
 }
-END_TEST
 
 /* Not a file of somebody's that has its name now. */
-START_TEST(test_mode_of_another)
+TEST(test_mode_of_another)
 {
 	char other[PATH_MAX];
 
@@ -251,7 +246,6 @@ START_TEST(test_mode_of_another)
 	launch_expect_served(server);
 	server_stop(server);
 }
-END_TEST
 
 static void
 lose_file(void)
@@ -291,7 +285,7 @@ static const struct {
 	{ make_dangling_link, "kvd.conf: No such file" },
 };
 
-START_TEST(test_file)
+TEST(test_file)
 {
 	run_with_file(" mode 0660\n");
 	file_table[_i].change();
@@ -303,10 +297,9 @@ START_TEST(test_file)
 	expect_mode("sock", 0600);
 	server_stop(server);
 }
-END_TEST
 
 /* Where a link leads is found out each time. */
-START_TEST(test_file_is_link)
+TEST(test_file_is_link)
 {
 	run_with_file(" mode 0660\n");
 	ck_assert_int_eq(rename(launch_path(server, "kvd.conf"),
@@ -327,7 +320,6 @@ START_TEST(test_file_is_link)
 	expect_mode("sock", 0640);
 	server_stop(server);
 }
-END_TEST
 
 /* Addresses */
 
@@ -373,13 +365,12 @@ respell(const char *host, const char *before, const char *after)
 	server_stop(server);
 }
 
-START_TEST(test_respelled)
+TEST(test_respelled)
 {
 	respell("127.0.0.1", "127.0.0.1", "127.0.0.1");
 }
-END_TEST
 
-START_TEST(test_respelled_ipv6)
+TEST(test_respelled_ipv6)
 {
 	if (has_ipv6())
 		respell("::1", "[::1]", "[0:0:0::0001]");
@@ -388,13 +379,12 @@ START_TEST(test_respelled_ipv6)
 		server_free(server);
 	}
 }
-END_TEST
 
 /* Other ways to the same file. */
 static const char *const unix_spellings[] = { "/./sock", "//sock",
 	"/run/../sock" };
 
-START_TEST(test_respelled_path)
+TEST(test_respelled_path)
 {
 	struct stat before, after;
 
@@ -409,10 +399,9 @@ START_TEST(test_respelled_path)
 	launch_expect_served(server);
 	server_stop(server);
 }
-END_TEST
 
 /* TEST-NET-1, RFC 5737: nobody's. */
-START_TEST(test_optional)
+TEST(test_optional)
 {
 	int fd;
 
@@ -434,12 +423,11 @@ START_TEST(test_optional)
 	(void)close(connect_and_ping(server));
 	server_stop(server);
 }
-END_TEST
 
 static const char *const unavailable[] = { "listen 192.0.2.1:0",
 	"listen 192.0.2.1:0 optional" };
 
-START_TEST(test_not_optional)
+TEST(test_not_optional)
 {
 	static const char *const texts[] = { "cannot listen on 192.0.2.1:0",
 		"no address is left to listen on" };
@@ -456,38 +444,24 @@ START_TEST(test_not_optional)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
-static void
-add_addresses(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "addresses");
+static const struct test tests[] = {
+	CASE("sockets", setup, NULL),
+	EACH(test_mode, mode_table),
+	ONCE(test_group),
+	ONCE(test_own_group),
+	ONCE(test_no_group),
+	ONCE(test_mode_changes),
+	ONCE(test_mode_of_another),
+	CASE("file", setup, NULL),
+	EACH(test_file, file_table),
+	ONCE(test_file_is_link),
+	CASE("addresses", setup, NULL),
+	ONCE(test_respelled),
+	ONCE(test_respelled_ipv6),
+	EACH(test_respelled_path, unix_spellings),
+	ONCE(test_optional),
+	EACH(test_not_optional, unavailable),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_respelled);
-	tcase_add_test(tc, test_respelled_ipv6);
-	tcase_add_loop_test(tc, test_respelled_path, 0, COUNT(unix_spellings));
-	tcase_add_test(tc, test_optional);
-	tcase_add_loop_test(tc, test_not_optional, 0, COUNT(unavailable));
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("listen");
-	TCase *tc = fixture_tcase(suite, "sockets");
-
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_mode, 0, COUNT(mode_table));
-	tcase_add_test(tc, test_group);
-	tcase_add_test(tc, test_own_group);
-	tcase_add_test(tc, test_no_group);
-	tcase_add_test(tc, test_mode_changes);
-	tcase_add_test(tc, test_mode_of_another);
-	tc = fixture_tcase(suite, "file");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_file, 0, COUNT(file_table));
-	tcase_add_test(tc, test_file_is_link);
-	add_addresses(suite);
-	return fixture_run(suite);
-}
+SUITE("listen", tests)

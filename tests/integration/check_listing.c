@@ -167,7 +167,7 @@ teardown(void)
 	server_stop(server);
 }
 
-START_TEST(test_lines)
+TEST(test_lines)
 {
 	int fd = client_connect(server);
 	size_t i;
@@ -176,10 +176,9 @@ START_TEST(test_lines)
 		client_ask(fd, lines[i].request, lines[i].reply);
 	(void)close(fd);
 }
-END_TEST
 
 /* All at once, among other commands. */
-START_TEST(test_one_write)
+TEST(test_one_write)
 {
 	int fd = client_connect(server), round;
 	struct buf out = { 0 }, want = { 0 };
@@ -196,9 +195,8 @@ START_TEST(test_one_write)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
-START_TEST(test_cut_anywhere)
+TEST(test_cut_anywhere)
 {
 	int fd = server_connect_unix(server);
 	size_t ends[COUNT(lines)], heard[COUNT(lines) + 1] = { 0 }, n = 0, i;
@@ -228,7 +226,6 @@ START_TEST(test_cut_anywhere)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /*
  * Names of all bytes, in a model: a listing says what the model says.
@@ -413,17 +410,16 @@ run_model(const char *command, unsigned int seed)
 	(void)close(fd);
 }
 
-START_TEST(test_model)
+TEST(test_model)
 {
 	unsigned int seed = (unsigned int)(getpid() + now_ms());
 
 	printf("seed %u\n", seed);
 	run_model(model_commands[_i], seed);
 }
-END_TEST
 
 /* With values as small as they may be, names are still as long. */
-START_TEST(test_small_values)
+TEST(test_small_values)
 {
 	int fd = client_connect(server);
 
@@ -435,12 +431,11 @@ START_TEST(test_small_values)
 	    "OK\r\n");
 	(void)close(fd);
 }
-END_TEST
 
 #define LARGE_VALUE ((size_t)1 << 20)
 
 /* A line may be far larger than a page. */
-START_TEST(test_large_values)
+TEST(test_large_values)
 {
 	int fd = client_connect(server), i;
 	struct buf out = { 0 }, want = { 0 }, list = { 0 };
@@ -469,7 +464,6 @@ START_TEST(test_large_values)
 	buf_clear(&list);
 	(void)close(fd);
 }
-END_TEST
 
 /*
  * Many keys.  Among those that stay as they are some change, in a way that
@@ -672,7 +666,7 @@ expect_modest(pid_t pid, long before_kib)
 		    kib, before_kib);
 }
 
-START_TEST(test_many_keys)
+TEST(test_many_keys)
 {
 	struct job *jobs = jobs_new(WRITERS);
 	unsigned int keys = many_keys(), n = 0;
@@ -715,10 +709,9 @@ START_TEST(test_many_keys)
 	stream_clear(&s);
 	(void)close(fast);
 }
-END_TEST
 
 /* Nobody waits for a listing: not those who read, nor those who write. */
-START_TEST(test_not_held_up)
+TEST(test_not_held_up)
 {
 	int lister = client_connect(server), fd = client_connect(server);
 	struct buf list = { 0 };
@@ -749,7 +742,6 @@ START_TEST(test_not_held_up)
 	stream_clear(&s);
 	(void)close(fd);
 }
-END_TEST
 
 /* So many entries are far more than a Unix socket takes, and than a page. */
 #define STALLED_KEYS 20000
@@ -826,7 +818,7 @@ first_line(const struct buf *list, char line[LINE_SIZE])
 }
 
 /* Nothing was committed: the listing does not notice. */
-START_TEST(test_registry_killed)
+TEST(test_registry_killed)
 {
 	struct buf list = { 0 };
 	char line[LINE_SIZE];
@@ -844,9 +836,8 @@ START_TEST(test_registry_killed)
 	}
 	buf_clear(&list);
 }
-END_TEST
 
-START_TEST(test_registry_killed_changed)
+TEST(test_registry_killed_changed)
 {
 	int other = client_connect(server), fd;
 	char line[LINE_SIZE], last[LINE_SIZE];
@@ -870,10 +861,9 @@ START_TEST(test_registry_killed_changed)
 	(void)close(other);
 	buf_clear(&list);
 }
-END_TEST
 
 /* While it is killed again and again each listing is whole or lost. */
-START_TEST(test_registry_killed_often)
+TEST(test_registry_killed_often)
 {
 	struct stream s;
 	struct buf list = { 0 };
@@ -905,7 +895,6 @@ START_TEST(test_registry_killed_often)
 	printf("%d of %d lost\n", lost, i);
 	stream_clear(&s);
 }
-END_TEST
 
 /* Time that a test has to let pass: there is nothing to wait for. */
 static void
@@ -917,7 +906,7 @@ let_pass(int64_t ms)
 		pause_until(end_ms + WAIT_MS, "");
 }
 
-START_TEST(test_listing_timeout)
+TEST(test_listing_timeout)
 {
 	int other = client_connect(server), fd = -1, i;
 	char line[LINE_SIZE], last[LINE_SIZE];
@@ -944,7 +933,6 @@ START_TEST(test_listing_timeout)
 	(void)close(other);
 	buf_clear(&list);
 }
-END_TEST
 
 /* Writes the same keys of another bucket again and again. */
 static void
@@ -1011,12 +999,11 @@ release_in_time(int fd)
 	stalled_fd = fd;
 }
 
-START_TEST(test_growth_timeout)
+TEST(test_growth_timeout)
 {
 	check_growth(release_in_time);
 	(void)close(stalled_fd);
 }
-END_TEST
 
 static void
 release_by_close(int fd)
@@ -1024,11 +1011,10 @@ release_by_close(int fd)
 	(void)close(fd);
 }
 
-START_TEST(test_growth_hang_up)
+TEST(test_growth_hang_up)
 {
 	check_growth(release_by_close);
 }
-END_TEST
 
 static void
 release_by_kill(int fd)
@@ -1037,14 +1023,13 @@ release_by_kill(int fd)
 	(void)close(fd);
 }
 
-START_TEST(test_growth_kill)
+TEST(test_growth_kill)
 {
 	check_growth(release_by_kill);
 }
-END_TEST
 
 /* What is dropped is in the listings that had begun, and in no other. */
-START_TEST(test_dropped)
+TEST(test_dropped)
 {
 	int other = client_connect(server), fd;
 	struct buf list = { 0 };
@@ -1065,12 +1050,11 @@ START_TEST(test_dropped)
 	(void)close(other);
 	buf_clear(&list);
 }
-END_TEST
 
 /* Different snapshots at a time. */
 #define LISTINGS_MAX 128
 
-START_TEST(test_too_many)
+TEST(test_too_many)
 {
 	int fds[LISTINGS_MAX], writer = client_connect(server), fd, same;
 	char line[LINE_SIZE], request[64];
@@ -1105,10 +1089,9 @@ START_TEST(test_too_many)
 	(void)close(writer);
 	buf_clear(&list);
 }
-END_TEST
 
 /* Told to stop in the midst of it. */
-START_TEST(test_stop)
+TEST(test_stop)
 {
 	struct server *s = server_new();
 	struct buf list = { 0 };
@@ -1127,39 +1110,31 @@ START_TEST(test_stop)
 	(void)close(fd);
 	buf_clear(&list);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("listing");
-	TCase *tc = fixture_tcase(suite, "listing");
+static const struct test tests[] = {
+	CASE("listing", setup, teardown),
+	ONCE(test_lines),
+	ONCE(test_one_write),
+	ONCE(test_cut_anywhere),
+	EACH(test_model, model_commands),
+	ONCE(test_large_values),
+	ONCE(test_many_keys),
+	ONCE(test_not_held_up),
+	ONCE(test_dropped),
+	ONCE(test_too_many),
+	ONCE(test_growth_hang_up),
+	ONCE(test_growth_kill),
+	CASE("small", setup_small, teardown),
+	ONCE(test_small_values),
+	CASE("impatient", setup_impatient, teardown),
+	ONCE(test_listing_timeout),
+	ONCE(test_growth_timeout),
+	CASE("failure", setup_patient, teardown),
+	ONCE(test_registry_killed),
+	ONCE(test_registry_killed_changed),
+	ONCE(test_registry_killed_often),
+	CASE("stop", NULL, NULL),
+	ONCE(test_stop),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_lines);
-	tcase_add_test(tc, test_one_write);
-	tcase_add_test(tc, test_cut_anywhere);
-	tcase_add_loop_test(tc, test_model, 0, COUNT(model_commands));
-	tcase_add_test(tc, test_large_values);
-	tcase_add_test(tc, test_many_keys);
-	tcase_add_test(tc, test_not_held_up);
-	tcase_add_test(tc, test_dropped);
-	tcase_add_test(tc, test_too_many);
-	tcase_add_test(tc, test_growth_hang_up);
-	tcase_add_test(tc, test_growth_kill);
-	tc = fixture_tcase(suite, "small");
-	tcase_add_checked_fixture(tc, setup_small, teardown);
-	tcase_add_test(tc, test_small_values);
-	tc = fixture_tcase(suite, "impatient");
-	tcase_add_checked_fixture(tc, setup_impatient, teardown);
-	tcase_add_test(tc, test_listing_timeout);
-	tcase_add_test(tc, test_growth_timeout);
-	tc = fixture_tcase(suite, "failure");
-	tcase_add_checked_fixture(tc, setup_patient, teardown);
-	tcase_add_test(tc, test_registry_killed);
-	tcase_add_test(tc, test_registry_killed_changed);
-	tcase_add_test(tc, test_registry_killed_often);
-	tc = fixture_tcase(suite, "stop");
-	tcase_add_test(tc, test_stop);
-	return fixture_run(suite);
-}
+SUITE("listing", tests)

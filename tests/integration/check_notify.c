@@ -257,7 +257,7 @@ launch_and_await(const struct launch *l)
 
 /* Notifying */
 
-START_TEST(test_life)
+TEST(test_life)
 {
 	const struct launch l = { .variables = { notify_variable } };
 	int fd;
@@ -274,9 +274,8 @@ START_TEST(test_life)
 	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
 	server_free(server);
 }
-END_TEST
 
-START_TEST(test_abstract)
+TEST(test_abstract)
 {
 	const struct launch l = { .variables = { notify_variable } };
 	char name[64];
@@ -287,9 +286,8 @@ START_TEST(test_abstract)
 	launch_and_await(&l);
 	stop();
 }
-END_TEST
 
-START_TEST(test_reload)
+TEST(test_reload)
 {
 	const struct launch l = { .variables = { notify_variable } };
 	int64_t before_ms, said_ms;
@@ -309,9 +307,8 @@ START_TEST(test_reload)
 	expect("STATUS=Accepting connections\n");
 	stop();
 }
-END_TEST
 
-START_TEST(test_failed_reload)
+TEST(test_failed_reload)
 {
 	char path[PATH_MAX];
 	struct launch l = { .variables = { notify_variable },
@@ -332,10 +329,9 @@ START_TEST(test_failed_reload)
 	       "log\n");
 	stop();
 }
-END_TEST
 
 /* A daemon says who it is: another than the process that was started. */
-START_TEST(test_daemon)
+TEST(test_daemon)
 {
 	const char *args[2 * SERVER_OPTIONS_MAX + 2] = { "kvd" };
 	char output[OUTPUT_SIZE], text[MESSAGE_SIZE];
@@ -354,10 +350,9 @@ START_TEST(test_daemon)
 	server_adopt(server, (pid_t)pid);
 	stop();
 }
-END_TEST
 
 /* One that does not read holds up nobody, and is told when it does. */
-START_TEST(test_full)
+TEST(test_full)
 {
 	struct launch l = { .variables = { notify_variable,
 				"WATCHDOG_USEC=3000" } };
@@ -387,9 +382,8 @@ START_TEST(test_full)
 	/* Stopping, too, does not wait: it is full again. */
 	stop();
 }
-END_TEST
 
-START_TEST(test_nobody_listens)
+TEST(test_nobody_listens)
 {
 	const struct launch l = { .variables = { "NOTIFY_SOCKET=/nowhere",
 				      "WATCHDOG_USEC=3000" } };
@@ -409,7 +403,6 @@ START_TEST(test_nobody_listens)
 	    strstr(server_log(server), "\"nonsense\" is neither a path"));
 	stop();
 }
-END_TEST
 
 /* The watchdog */
 
@@ -436,7 +429,7 @@ use_breakable_registry(void)
 	ck_assert_int_eq(chmod(path, 0755), 0);
 }
 
-START_TEST(test_watchdog)
+TEST(test_watchdog)
 {
 	const struct launch l = {
 		.variables = { notify_variable, "WATCHDOG_USEC=60000" },
@@ -463,9 +456,8 @@ START_TEST(test_watchdog)
 	expect("WATCHDOG=1\n");
 	stop();
 }
-END_TEST
 
-START_TEST(test_watchdog_of_another)
+TEST(test_watchdog_of_another)
 {
 	const struct launch l = { .variables = { notify_variable,
 				      "WATCHDOG_USEC=3000",
@@ -484,10 +476,9 @@ START_TEST(test_watchdog_of_another)
 	(void)unlink(path);
 	server_free(server);
 }
-END_TEST
 
 /* No child is to think that it is the one. */
-START_TEST(test_environment)
+TEST(test_environment)
 {
 	const struct launch l = {
 		.variables = { notify_variable, "WATCHDOG_USEC=60000000",
@@ -515,10 +506,9 @@ START_TEST(test_environment)
 	(void)fclose(file);
 	stop();
 }
-END_TEST
 
 /* Inits start it with its path: longer than the title. */
-START_TEST(test_title)
+TEST(test_title)
 {
 	const struct launch l = { .name = "/usr/local/sbin/kvd",
 		.variables = { notify_variable } };
@@ -527,11 +517,10 @@ START_TEST(test_title)
 	process_expect_title(server->pid, "kvd: master");
 	stop();
 }
-END_TEST
 
 /* s6 */
 
-START_TEST(test_ready_descriptor)
+TEST(test_ready_descriptor)
 {
 	struct launch l = { .extra = { "-r", "3" }, .n_fds = 1 };
 	struct pollfd pfd = { .events = POLLIN };
@@ -554,9 +543,8 @@ START_TEST(test_ready_descriptor)
 	(void)close(fds[0]);
 	stop();
 }
-END_TEST
 
-START_TEST(test_bad_ready_descriptor)
+TEST(test_bad_ready_descriptor)
 {
 	static const char *const values[] = { "2", "0", "77", "x", "-1" };
 	char output[OUTPUT_SIZE];
@@ -574,7 +562,6 @@ START_TEST(test_bad_ready_descriptor)
 	(void)unlink(output);
 	server_free(server);
 }
-END_TEST
 
 /* Inherited sockets */
 
@@ -618,7 +605,7 @@ expect_served(int port, const char *path)
 	(void)close(fd);
 }
 
-START_TEST(test_inherited)
+TEST(test_inherited)
 {
 	struct launch l = {
 		.variables = { notify_variable, "LISTEN_FDS=2",
@@ -660,7 +647,6 @@ START_TEST(test_inherited)
 	(void)close(l.fds[1]);
 	stop();
 }
-END_TEST
 
 /* A socket of IPv6 that takes IPv4 as well, or -1. */
 static int
@@ -691,7 +677,7 @@ expect_source_full(int port)
 }
 
 /* A client of IPv4 is one, whichever socket it comes to. */
-START_TEST(test_inherited_for_both)
+TEST(test_inherited_for_both)
 {
 	struct launch l = {
 		.variables = { notify_variable, "LISTEN_FDS=2" },
@@ -742,9 +728,8 @@ START_TEST(test_inherited_for_both)
 		(void)close(l.fds[1]);
 	stop();
 }
-END_TEST
 
-START_TEST(test_inherited_by_another)
+TEST(test_inherited_by_another)
 {
 	struct launch l = {
 		.variables = { notify_variable, "LISTEN_FDS=1",
@@ -762,7 +747,6 @@ START_TEST(test_inherited_by_another)
 	(void)close(l.fds[0]);
 	stop();
 }
-END_TEST
 
 static void
 expect_refused(struct launch *l, const char *text)
@@ -776,7 +760,7 @@ expect_refused(struct launch *l, const char *text)
 	    "%#x with %s", (unsigned int)status, server_log(server));
 }
 
-START_TEST(test_inherited_nonsense)
+TEST(test_inherited_nonsense)
 {
 	struct launch l = {
 		.variables = { "LISTEN_FDS=1" },
@@ -807,37 +791,26 @@ START_TEST(test_inherited_nonsense)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
-static Suite *
-notify_suite(void)
-{
-	Suite *suite = suite_create("notify");
-	TCase *tc = fixture_tcase(suite, "notify");
+static const struct test tests[] = {
+	CASE("notify", setup, NULL),
+	ONCE(test_life),
+	ONCE(test_abstract),
+	ONCE(test_reload),
+	ONCE(test_failed_reload),
+	ONCE(test_daemon),
+	ONCE(test_full),
+	ONCE(test_nobody_listens),
+	ONCE(test_watchdog),
+	ONCE(test_watchdog_of_another),
+	ONCE(test_environment),
+	ONCE(test_title),
+	ONCE(test_ready_descriptor),
+	ONCE(test_bad_ready_descriptor),
+	ONCE(test_inherited),
+	ONCE(test_inherited_for_both),
+	ONCE(test_inherited_by_another),
+	ONCE(test_inherited_nonsense),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_life);
-	tcase_add_test(tc, test_abstract);
-	tcase_add_test(tc, test_reload);
-	tcase_add_test(tc, test_failed_reload);
-	tcase_add_test(tc, test_daemon);
-	tcase_add_test(tc, test_full);
-	tcase_add_test(tc, test_nobody_listens);
-	tcase_add_test(tc, test_watchdog);
-	tcase_add_test(tc, test_watchdog_of_another);
-	tcase_add_test(tc, test_environment);
-	tcase_add_test(tc, test_title);
-	tcase_add_test(tc, test_ready_descriptor);
-	tcase_add_test(tc, test_bad_ready_descriptor);
-	tcase_add_test(tc, test_inherited);
-	tcase_add_test(tc, test_inherited_for_both);
-	tcase_add_test(tc, test_inherited_by_another);
-	tcase_add_test(tc, test_inherited_nonsense);
-	return suite;
-}
-
-int
-main(void)
-{
-	return fixture_run(notify_suite());
-}
+SUITE("notify", tests)

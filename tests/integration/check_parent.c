@@ -28,24 +28,6 @@ setup(void)
 	launch_listen(server);
 }
 
-/* Starts it as s->daemon says. */
-static void
-run(void (*before_exec)(const struct server *), int how)
-{
-	server->before_exec = before_exec;
-	server->how = how;
-	if (server->daemon)
-		launch_daemon(server);
-	else
-		launch_run(server);
-}
-
-static void
-stop(void)
-{
-	server_stop(server);
-}
-
 /* Standard descriptors that are closed */
 
 #define DAEMON 8 /* beside bits 0 to 2, the descriptors */
@@ -100,12 +82,12 @@ expect_standard_fds(pid_t pid)
 	}
 }
 
-START_TEST(test_closed)
+TEST(test_closed)
 {
 	int fd;
 
 	server->daemon = _i & DAEMON;
-	run(close_some, _i);
+	launch_after(server, close_some, _i);
 	fd = launch_client(server);
 	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
 	/* All of them log something. */
@@ -118,18 +100,17 @@ START_TEST(test_closed)
 	expect_standard_fds(server->pid);
 	expect_standard_fds(server_pid(server, "registry"));
 	expect_standard_fds(server_pid(server, "acceptor"));
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 /* Answered writes were lost when two served one store. */
-START_TEST(test_two_on_one_store)
+TEST(test_two_on_one_store)
 {
 	char other[PATH_MAX], sock[PATH_MAX], output[OUTPUT_SIZE];
 	const char *const options[] = { other, sock, NULL };
 
 	server->daemon = true;
-	run(close_some, 7);
+	launch_after(server, close_some, 7);
 	snprintf(other, sizeof(other), "runtime %s/other", server->dir);
 	snprintf(sock, sizeof(sock), "listen unix %s/other.sock", server->dir);
 	server->n_options--;
@@ -137,9 +118,8 @@ START_TEST(test_two_on_one_store)
 	server->n_options++;
 	expect_part(output, "in use by another kvd");
 	launch_expect_served(server);
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 /* umask(2) */
 
@@ -165,20 +145,19 @@ static const struct {
 	{ "data/data.mdb", 0600 },
 };
 
-START_TEST(test_umask)
+TEST(test_umask)
 {
 	struct stat st;
 	size_t i;
 
-	run(set_umask, _i);
+	launch_after(server, set_umask, _i);
 	for (i = 0; i < COUNT(modes); i++) {
 		launch_stat(server, modes[i].name, &st);
 		ck_assert_msg((st.st_mode & 07777) == modes[i].mode,
 		    "%s has mode %o", modes[i].name, st.st_mode & 07777);
 	}
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 /* Children of the parent's, in the process that becomes kvd */
 
@@ -210,7 +189,7 @@ find_child(void)
 }
 
 /* It is none of kvd's, and nobody waits for it. */
-START_TEST(test_child)
+TEST(test_child)
 {
 	int64_t started_ms;
 	struct proc p;
@@ -218,7 +197,7 @@ START_TEST(test_child)
 	int fd;
 
 	server_option(server, "shutdown-timeout 1h");
-	run(leave_child, 0);
+	launch_after(server, leave_child, 0);
 	child = find_child();
 	fd = launch_client(server);
 	/* Nor is it taken for a worker that nobody knows. */
@@ -227,29 +206,27 @@ START_TEST(test_child)
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	(void)close(fd);
 	started_ms = now_ms();
-	stop();
+	server_stop(server);
 	ck_assert_int_lt(now_ms() - started_ms, WAIT_MS);
 	ck_assert(proc_read(child, &p) && !proc_is_dead(&p));
 	signal_process(child, SIGKILL);
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
-END_TEST
 
 /* It ends, and is not left as a zombie. */
-START_TEST(test_child_ends)
+TEST(test_child_ends)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
 	struct proc p;
 
-	run(leave_child, ENDS);
+	launch_after(server, leave_child, ENDS);
 	launch_write(server, "end", "");
 	while (proc_read(find_child(), &p))
 		pause_until(deadline_ms, "the child stays a zombie");
 	launch_kill(server, "acceptor");
 	launch_expect_served(server);
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 /* Descriptors above 2: flock(1)'s, init's socket, s6's pipe */
 
@@ -295,17 +272,16 @@ has_fd(pid_t pid, int fd)
 }
 
 /* Whoever starts a daemon waits for the end of such a pipe, or lock. */
-START_TEST(test_descriptor)
+TEST(test_descriptor)
 {
 	server->daemon = _i;
-	run(hand_over, 0);
+	launch_after(server, hand_over, 0);
 	ck_assert(is_free("handed") == server->daemon);
 	ck_assert(has_fd(server->pid, LOCK_FD) == !server->daemon);
 	ck_assert(!has_fd(server_pid(server, "registry"), LOCK_FD));
 	ck_assert(!has_fd(server_pid(server, "acceptor"), LOCK_FD));
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 static void
 listen_at(int fd, const char *path)
@@ -338,13 +314,13 @@ hand_over_all(const struct server *s)
 }
 
 /* A daemon keeps what it was given on purpose. */
-START_TEST(test_given_descriptors)
+TEST(test_given_descriptors)
 {
 	int fd;
 
 	server->daemon = true;
 	server->ready = READY;
-	run(hand_over_all, 0);
+	launch_after(server, hand_over_all, 0);
 	ck_assert(is_free("handed"));
 	ck_assert_str_eq(launch_read(server, "ready"), "\n");
 	fd = client_connect_unix(launch_path(server, "init.sock"));
@@ -352,9 +328,8 @@ START_TEST(test_given_descriptors)
 	(void)close(fd);
 	/* It is init's to remove. */
 	ck_assert_int_eq(unlink(launch_path(server, "init.sock")), 0);
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 /* Arguments and environment */
 
@@ -391,21 +366,20 @@ static const struct {
 	{ long_name, empty_environment },
 };
 
-START_TEST(test_arguments)
+TEST(test_arguments)
 {
 	pid_t worker;
 	int fd;
 
 	memset(long_name, 'x', sizeof(long_name) - 1);
 	server->name = arguments[_i].name;
-	run(arguments[_i].before_exec, 0);
+	launch_after(server, arguments[_i].before_exec, 0);
 	process_expect_title(server->pid, "kvd: master");
 	fd = launch_client_of(server, &worker);
 	process_expect_title(worker, "kvd: worker unix");
 	(void)close(fd);
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 /* A directory that is no more */
 
@@ -418,19 +392,18 @@ lose_directory(const struct server *s)
 		_exit(126);
 }
 
-START_TEST(test_lost_directory)
+TEST(test_lost_directory)
 {
 	server->daemon = _i;
-	run(lose_directory, 0);
+	launch_after(server, lose_directory, 0);
 	launch_kill(server, "registry");
 	launch_kill(server, "acceptor");
 	launch_expect_served(server);
-	stop();
+	server_stop(server);
 }
-END_TEST
 
 /* A relative path cannot be made absolute there. */
-START_TEST(test_lost_directory_with_file)
+TEST(test_lost_directory_with_file)
 {
 	int status;
 
@@ -443,34 +416,20 @@ START_TEST(test_lost_directory_with_file)
 	expect_part(server_log(server), "-f: kvd.conf: cannot get");
 	server_free(server);
 }
-END_TEST
 
-static void
-add_descriptors(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "descriptors");
+static const struct test tests[] = {
+	CASE("descriptors", setup, NULL),
+	LOOP(test_closed, WAYS_TO_CLOSE),
+	ONCE(test_two_on_one_store),
+	LOOP(test_descriptor, 2),
+	ONCE(test_given_descriptors),
+	CASE("others", setup, NULL),
+	EACH(test_umask, umasks),
+	ONCE(test_child),
+	ONCE(test_child_ends),
+	EACH(test_arguments, arguments),
+	LOOP(test_lost_directory, 2),
+	ONCE(test_lost_directory_with_file),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_closed, 0, WAYS_TO_CLOSE);
-	tcase_add_test(tc, test_two_on_one_store);
-	tcase_add_loop_test(tc, test_descriptor, 0, 2);
-	tcase_add_test(tc, test_given_descriptors);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("parent");
-	TCase *tc;
-
-	add_descriptors(suite);
-	tc = fixture_tcase(suite, "others");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_umask, 0, COUNT(umasks));
-	tcase_add_test(tc, test_child);
-	tcase_add_test(tc, test_child_ends);
-	tcase_add_loop_test(tc, test_arguments, 0, COUNT(arguments));
-	tcase_add_loop_test(tc, test_lost_directory, 0, 2);
-	tcase_add_test(tc, test_lost_directory_with_file);
-	return fixture_run(suite);
-}
+SUITE("parent", tests)

@@ -60,7 +60,7 @@ make_directory(const char *name, mode_t mode)
 
 static const char *const swept_before[] = { NULL, "run/kvd.pid" };
 
-START_TEST(test_second_start)
+TEST(test_second_start)
 {
 	static const char *const none[] = { NULL };
 	const char *swept = swept_before[_i];
@@ -89,11 +89,10 @@ START_TEST(test_second_start)
 	(void)close(fd);
 	server_stop(server);
 }
-END_TEST
 
 /* Stopping one does not take what another has */
 
-START_TEST(test_socket_of_another)
+TEST(test_socket_of_another)
 {
 	struct server *other = server_new();
 	int fd;
@@ -111,10 +110,9 @@ START_TEST(test_socket_of_another)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
 /* Somebody has put something in its place. */
-START_TEST(test_pid_file_of_another)
+TEST(test_pid_file_of_another)
 {
 	static const char precious[] = "precious\n";
 
@@ -131,7 +129,6 @@ START_TEST(test_pid_file_of_another)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
 /* A cleaner of old files was here */
 
@@ -204,7 +201,7 @@ await_all_names(void)
 			pause_until(deadline_ms, names[i]);
 }
 
-START_TEST(test_swept)
+TEST(test_swept)
 {
 	char pid[32];
 	int linked, idle;
@@ -232,10 +229,9 @@ START_TEST(test_swept)
 	(void)close(idle);
 	server_stop(server);
 }
-END_TEST
 
 /* Somebody else was quicker: workers do not take them for kvd's registry. */
-START_TEST(test_swept_and_forged)
+TEST(test_swept_and_forged)
 {
 	static const char *const forged[] = { "run", "run/worker",
 		"run/worker/registry.sock" };
@@ -275,10 +271,9 @@ START_TEST(test_swept_and_forged)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
 /* Nobody else can start where the directory was swept and made again. */
-START_TEST(test_lock_of_new_directory)
+TEST(test_lock_of_new_directory)
 {
 	static const char *const none[] = { NULL };
 	char output[OUTPUT_SIZE];
@@ -290,7 +285,6 @@ START_TEST(test_lock_of_new_directory)
 	launch_await(server);
 	server_stop(server);
 }
-END_TEST
 
 /* Runtime directories that are not kvd's alone */
 
@@ -323,16 +317,15 @@ expect_refused(const char *runtime, const char *why)
 
 static const mode_t writable_modes[] = { 0775, 0757, 01777 };
 
-START_TEST(test_writable_runtime)
+TEST(test_writable_runtime)
 {
 	make_directory("other", writable_modes[_i]);
 	expect_refused("other", "can be written to by its group or by others");
 	expect_untouched("other");
 	server_free(server);
 }
-END_TEST
 
-START_TEST(test_foreign_runtime)
+TEST(test_foreign_runtime)
 {
 	const uid_t user = 12345;
 
@@ -355,9 +348,8 @@ START_TEST(test_foreign_runtime)
 	expect_untouched("shared/run");
 	server_free(server);
 }
-END_TEST
 
-START_TEST(test_linked_runtime)
+TEST(test_linked_runtime)
 {
 	make_directory("target", 0755);
 	make_directory("shared", 01777);
@@ -369,7 +361,6 @@ START_TEST(test_linked_runtime)
 	expect_untouched("target");
 	server_free(server);
 }
-END_TEST
 
 /* Links where kvd writes: nothing is written where they lead. */
 
@@ -381,7 +372,7 @@ static const struct {
 	{ "data", "data/lock", "cannot lock data directory" },
 };
 
-START_TEST(test_link_inside)
+TEST(test_link_inside)
 {
 	static const char *const none[] = { NULL };
 	static const char precious[] = "precious, and longer than a pid\n";
@@ -399,36 +390,21 @@ START_TEST(test_link_inside)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
-static void
-add_refusals(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "refusals");
+static const struct test tests[] = {
+	CASE("others", setup, NULL),
+	EACH(test_second_start, swept_before),
+	ONCE(test_socket_of_another),
+	ONCE(test_pid_file_of_another),
+	CASE("cleaners", setup, NULL),
+	LOOP(test_swept, SWEEPS),
+	ONCE(test_swept_and_forged),
+	ONCE(test_lock_of_new_directory),
+	CASE("refusals", setup, NULL),
+	EACH(test_writable_runtime, writable_modes),
+	ONCE(test_foreign_runtime),
+	ONCE(test_linked_runtime),
+	EACH(test_link_inside, links),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_writable_runtime, 0,
-	    COUNT(writable_modes));
-	tcase_add_test(tc, test_foreign_runtime);
-	tcase_add_test(tc, test_linked_runtime);
-	tcase_add_loop_test(tc, test_link_inside, 0, COUNT(links));
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("paths");
-	TCase *tc = fixture_tcase(suite, "others");
-
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_second_start, 0, COUNT(swept_before));
-	tcase_add_test(tc, test_socket_of_another);
-	tcase_add_test(tc, test_pid_file_of_another);
-	tc = fixture_tcase(suite, "cleaners");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_swept, 0, SWEEPS);
-	tcase_add_test(tc, test_swept_and_forged);
-	tcase_add_test(tc, test_lock_of_new_directory);
-	add_refusals(suite);
-	return fixture_run(suite);
-}
+SUITE("paths", tests)

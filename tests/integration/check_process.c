@@ -114,7 +114,7 @@ expect_daemon_failure(const char *option, int status, const char *text)
 
 /* The command line */
 
-START_TEST(test_version)
+TEST(test_version)
 {
 	static const char *const args[] = { "kvd", "-V", NULL };
 	char output[OUTPUT_SIZE];
@@ -122,7 +122,6 @@ START_TEST(test_version)
 	ck_assert_int_eq(kvd_command(args, output), EX_OK);
 	ck_assert_str_eq(output, "kvd " PACKAGE_VERSION "\n");
 }
-END_TEST
 
 static const struct {
 	const char *arg, *value;
@@ -146,7 +145,7 @@ static const struct {
 	{ "-p", "http", "http" },
 };
 
-START_TEST(test_bad_argument)
+TEST(test_bad_argument)
 {
 	const char *const args[] = { "kvd", "-d", bad_arguments[_i].arg,
 		bad_arguments[_i].value, NULL };
@@ -156,7 +155,6 @@ START_TEST(test_bad_argument)
 	ck_assert_msg(strstr(output, bad_arguments[_i].text) != NULL, "%s",
 	    output);
 }
-END_TEST
 
 static int
 run_with_file(const char *flag, const char *path, char *output)
@@ -176,7 +174,7 @@ static const struct {
 	{ "max-clients\n", "line 1", "max-clients" },
 };
 
-START_TEST(test_bad_file)
+TEST(test_bad_file)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];
 	static const char *const flags[] = { "-d", "-n", "-v" };
@@ -193,9 +191,8 @@ START_TEST(test_bad_file)
 		    "%s", output);
 	}
 }
-END_TEST
 
-START_TEST(test_missing_file)
+TEST(test_missing_file)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];
 
@@ -206,7 +203,6 @@ START_TEST(test_missing_file)
 	ck_assert_int_eq(run_with_file("-d", server->dir, output), EX_CONFIG);
 	ck_assert_ptr_nonnull(strstr(output, server->dir));
 }
-END_TEST
 
 static void
 write_good_file(void)
@@ -221,7 +217,7 @@ write_good_file(void)
 	write_text("kvd.conf", text);
 }
 
-START_TEST(test_check_file)
+TEST(test_check_file)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];
 	struct stat st;
@@ -235,11 +231,10 @@ START_TEST(test_check_file)
 	in_dir(path, "data");
 	ck_assert_int_eq(stat(path, &st), -1);
 }
-END_TEST
 
 /* What stops kvd from starting */
 
-START_TEST(test_port_in_use)
+TEST(test_port_in_use)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -258,18 +253,16 @@ START_TEST(test_port_in_use)
 	expect_daemon_failure(option, EX_UNAVAILABLE, port);
 	(void)close(fd);
 }
-END_TEST
 
-START_TEST(test_foreign_address)
+TEST(test_foreign_address)
 {
 	/* TEST-NET-1, RFC 5737: nobody's. */
 	expect_failure("listen 192.0.2.1:4040", EX_UNAVAILABLE,
 	    "192.0.2.1:4040");
 }
-END_TEST
 
 /* Whatever is there and is no socket stays there. */
-START_TEST(test_socket_is_file)
+TEST(test_socket_is_file)
 {
 	char path[PATH_MAX], option[PATH_MAX + 16];
 	struct stat st;
@@ -281,9 +274,8 @@ START_TEST(test_socket_is_file)
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_int_eq(st.st_size, 8);
 }
-END_TEST
 
-START_TEST(test_missing_helper)
+TEST(test_missing_helper)
 {
 	char option[PATH_MAX];
 
@@ -291,7 +283,6 @@ START_TEST(test_missing_helper)
 	expect_failure(option, EX_CONFIG, server->dir);
 	expect_daemon_failure(option, EX_CONFIG, "kvd-registry");
 }
-END_TEST
 
 /* As root nothing is unwritable, but a file is no directory. */
 static void
@@ -304,7 +295,7 @@ expect_bad_parent(const char *keyword, const char *parent)
 	expect_failure(option, EX_CONFIG, strchr(option, '/'));
 }
 
-START_TEST(test_missing_parent)
+TEST(test_missing_parent)
 {
 	char path[PATH_MAX];
 
@@ -320,10 +311,9 @@ START_TEST(test_missing_parent)
 	expect_bad_parent("data", "locked");
 	expect_bad_parent("runtime", "locked");
 }
-END_TEST
 
 /* Others could exchange it, or what is in it. */
-START_TEST(test_data_of_others)
+TEST(test_data_of_others)
 {
 	char path[PATH_MAX], link[PATH_MAX], option[PATH_MAX + 16];
 
@@ -348,7 +338,6 @@ START_TEST(test_data_of_others)
 	/* Nothing was made there. */
 	ck_assert_int_eq(rmdir(path), 0);
 }
-END_TEST
 
 static void
 expect_garbage(const void *data, size_t size)
@@ -372,7 +361,7 @@ expect_garbage(const void *data, size_t size)
 	(void)close(fd);
 }
 
-START_TEST(test_garbage)
+TEST(test_garbage)
 {
 	static char garbage[256 * 1024];
 	char path[PATH_MAX];
@@ -386,10 +375,9 @@ START_TEST(test_garbage)
 	expect_garbage(garbage, sizeof(garbage));
 	expect_garbage(garbage, 10);
 }
-END_TEST
 
 /* A file that a copy or a disk has not kept whole. */
-START_TEST(test_cut_short)
+TEST(test_cut_short)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -410,7 +398,6 @@ START_TEST(test_cut_short)
 		ck_assert_int_eq(st.st_size, size);
 	}
 }
-END_TEST
 
 /* Two at a time */
 
@@ -423,7 +410,7 @@ expect_serving(const struct server *s)
 	(void)close(fd);
 }
 
-START_TEST(test_same_runtime)
+TEST(test_same_runtime)
 {
 	char option[PATH_MAX], pid[32];
 	struct server *first = server_start(NULL);
@@ -435,9 +422,8 @@ START_TEST(test_same_runtime)
 	expect_serving(first);
 	server_stop(first);
 }
-END_TEST
 
-START_TEST(test_same_data)
+TEST(test_same_data)
 {
 	char option[PATH_MAX], lock[PATH_MAX], pid[32];
 	struct server *first = server_start(NULL);
@@ -453,9 +439,8 @@ START_TEST(test_same_data)
 	expect_serving(first);
 	server_stop(first);
 }
-END_TEST
 
-START_TEST(test_same_socket)
+TEST(test_same_socket)
 {
 	struct server *first = server_new();
 	char option[PATH_MAX];
@@ -470,11 +455,10 @@ START_TEST(test_same_socket)
 	(void)close(fd);
 	server_stop(first);
 }
-END_TEST
 
 /* Processes */
 
-START_TEST(test_titles)
+TEST(test_titles)
 {
 	struct server *s = server_start(NULL);
 	pid_t registry = server_pid(s, "registry"), worker;
@@ -497,10 +481,9 @@ START_TEST(test_titles)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Its mappings are copied for each client, and libbsd's were a third. */
-START_TEST(test_acceptor_is_small)
+TEST(test_acceptor_is_small)
 {
 	struct server *s = server_start(NULL);
 	char path[64], line[PATH_MAX + 128];
@@ -515,7 +498,6 @@ START_TEST(test_acceptor_is_small)
 	(void)fclose(maps);
 	server_stop(s);
 }
-END_TEST
 
 /* No client's process holds what it does not need. */
 static size_t
@@ -534,7 +516,7 @@ count_fds(pid_t pid)
 	return n;
 }
 
-START_TEST(test_worker_fds)
+TEST(test_worker_fds)
 {
 	struct server *s = server_start(NULL);
 	int one = client_connect(s), two, three;
@@ -555,11 +537,10 @@ START_TEST(test_worker_fds)
 	(void)close(three);
 	server_stop(s);
 }
-END_TEST
 
 static const int stop_signals[] = { SIGTERM, SIGINT };
 
-START_TEST(test_stop)
+TEST(test_stop)
 {
 	struct server *s = server_start(NULL);
 	int idle = client_connect(s), typing = client_connect(s), status;
@@ -586,10 +567,9 @@ START_TEST(test_stop)
 	(void)close(idle);
 	server_stop(s);
 }
-END_TEST
 
 /* A client that never pauses is told as well. */
-START_TEST(test_stop_brisk)
+TEST(test_stop_brisk)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), paused = client_connect(s), i;
@@ -612,13 +592,12 @@ START_TEST(test_stop_brisk)
 	server_expect_clean(s);
 	server_free(s);
 }
-END_TEST
 
 /* The moment is another each time, and that is what it is for. */
 #define EARLY_STOPS 24
 #define EARLY_STEP_NS 500000
 
-START_TEST(test_early_stop)
+TEST(test_early_stop)
 {
 	struct timespec moment = { .tv_nsec = 0 };
 	struct server *s = server_new();
@@ -643,10 +622,9 @@ START_TEST(test_early_stop)
 	server_run(s);
 	server_stop(s);
 }
-END_TEST
 
 /* A registry that does not end must not keep the others from it. */
-START_TEST(test_stop_hung)
+TEST(test_stop_hung)
 {
 	static const char *const options[] = { "shutdown-timeout 100ms", NULL };
 	struct server *s = server_start(options);
@@ -662,10 +640,9 @@ START_TEST(test_stop_hung)
 	server_expect_clean(s);
 	server_free(s);
 }
-END_TEST
 
 /* Where all was killed at once, names are left that mean nothing. */
-START_TEST(test_stale)
+TEST(test_stale)
 {
 	struct server *s = server_new();
 	char path[PATH_MAX];
@@ -689,7 +666,6 @@ START_TEST(test_stale)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* The background */
 
@@ -729,7 +705,7 @@ stop_daemon(void)
 }
 
 /* kvd_command has returned: its output was closed, by everybody. */
-START_TEST(test_daemon)
+TEST(test_daemon)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];
 	int fd, status;
@@ -755,10 +731,9 @@ START_TEST(test_daemon)
 	client_hear(fd, "ERROR shutting down\r\n");
 	client_expect_end(fd);
 }
-END_TEST
 
 /* What the command line says replaces what the file says. */
-START_TEST(test_overrides)
+TEST(test_overrides)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];
 	const char *const args[] = { "kvd", "-f", path, "-o", "max-clients 1",
@@ -779,50 +754,37 @@ START_TEST(test_overrides)
 	(void)close(fd);
 	stop_daemon();
 }
-END_TEST
 
-static void
-add_failures(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "failures");
+static const struct test tests[] = {
+	CASE("arguments", NULL, NULL),
+	ONCE(test_version),
+	EACH(test_bad_argument, bad_arguments),
+	CASE("failures", setup, teardown),
+	EACH(test_bad_file, bad_files),
+	ONCE(test_missing_file),
+	ONCE(test_check_file),
+	ONCE(test_port_in_use),
+	ONCE(test_foreign_address),
+	ONCE(test_socket_is_file),
+	ONCE(test_missing_helper),
+	ONCE(test_missing_parent),
+	ONCE(test_data_of_others),
+	ONCE(test_garbage),
+	ONCE(test_cut_short),
+	ONCE(test_same_runtime),
+	ONCE(test_same_data),
+	ONCE(test_same_socket),
+	ONCE(test_daemon),
+	ONCE(test_overrides),
+	CASE("processes", NULL, NULL),
+	ONCE(test_titles),
+	ONCE(test_acceptor_is_small),
+	ONCE(test_worker_fds),
+	EACH(test_stop, stop_signals),
+	ONCE(test_stop_brisk),
+	ONCE(test_early_stop),
+	ONCE(test_stop_hung),
+	ONCE(test_stale),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_bad_file, 0, COUNT(bad_files));
-	tcase_add_test(tc, test_missing_file);
-	tcase_add_test(tc, test_check_file);
-	tcase_add_test(tc, test_port_in_use);
-	tcase_add_test(tc, test_foreign_address);
-	tcase_add_test(tc, test_socket_is_file);
-	tcase_add_test(tc, test_missing_helper);
-	tcase_add_test(tc, test_missing_parent);
-	tcase_add_test(tc, test_data_of_others);
-	tcase_add_test(tc, test_garbage);
-	tcase_add_test(tc, test_cut_short);
-	tcase_add_test(tc, test_same_runtime);
-	tcase_add_test(tc, test_same_data);
-	tcase_add_test(tc, test_same_socket);
-	tcase_add_test(tc, test_daemon);
-	tcase_add_test(tc, test_overrides);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("process");
-	TCase *tc;
-
-	tc = fixture_tcase(suite, "arguments");
-	tcase_add_test(tc, test_version);
-	tcase_add_loop_test(tc, test_bad_argument, 0, COUNT(bad_arguments));
-	add_failures(suite);
-	tc = fixture_tcase(suite, "processes");
-	tcase_add_test(tc, test_titles);
-	tcase_add_test(tc, test_acceptor_is_small);
-	tcase_add_test(tc, test_worker_fds);
-	tcase_add_loop_test(tc, test_stop, 0, COUNT(stop_signals));
-	tcase_add_test(tc, test_stop_brisk);
-	tcase_add_test(tc, test_early_stop);
-	tcase_add_test(tc, test_stop_hung);
-	tcase_add_test(tc, test_stale);
-	return fixture_run(suite);
-}
+SUITE("process", tests)

@@ -77,7 +77,7 @@ start_with(const char *text)
 
 /* What changes */
 
-START_TEST(test_max_clients)
+TEST(test_max_clients)
 {
 	struct server *s = start_with("max-clients 2\n");
 	pid_t registry = server_pid(s, "registry");
@@ -103,10 +103,9 @@ START_TEST(test_max_clients)
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
 	server_stop(s);
 }
-END_TEST
 
 /* A file with nothing in it: the defaults. */
-START_TEST(test_back_to_default)
+TEST(test_back_to_default)
 {
 	struct server *s = start_with("max-clients 1\n");
 	int fd = connect_and_ping(s), other;
@@ -119,10 +118,9 @@ START_TEST(test_back_to_default)
 	(void)close(other);
 	server_stop(s);
 }
-END_TEST
 
 /* For those who come; those who are there keep what they know. */
-START_TEST(test_timeouts)
+TEST(test_timeouts)
 {
 	struct server *s = start_with("idle-timeout 1h\n");
 	int early = connect_and_ping(s), late;
@@ -136,14 +134,13 @@ START_TEST(test_timeouts)
 	(void)close(early);
 	server_stop(s);
 }
-END_TEST
 
 static const size_t acceptor_counts[] = { 1, 4, 2, 16, 3, 1 };
 
 /* Larger, smaller, none: what is read stays right. */
 static const char *const cache_table[] = { "128M", "48k", "0" };
 
-START_TEST(test_cache)
+TEST(test_cache)
 {
 	struct server *s = start_with("cache 64k\n");
 	int fd = client_connect(s);
@@ -167,9 +164,8 @@ START_TEST(test_cache)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
-START_TEST(test_acceptors)
+TEST(test_acceptors)
 {
 	struct server *s = start_with("acceptors 1\nmax-clients 4\n");
 	int fds[4], i;
@@ -193,11 +189,10 @@ START_TEST(test_acceptors)
 	}
 	server_stop(s);
 }
-END_TEST
 
 /* One too many, which does not end as it is told: its end is no reason for
  * kvd to end. */
-START_TEST(test_surplus_acceptor)
+TEST(test_surplus_acceptor)
 {
 	struct server *s = start_with("acceptors 2\n");
 	int fd = connect_and_ping(s);
@@ -217,7 +212,6 @@ START_TEST(test_surplus_acceptor)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Listeners */
 
@@ -235,7 +229,7 @@ expect_no_socket(const char *path)
 	ck_assert_msg(lstat(path, &st) == -1, "%s is there", path);
 }
 
-START_TEST(test_listen)
+TEST(test_listen)
 {
 	struct server *s = server_new();
 	char one[128], two[128];
@@ -272,7 +266,6 @@ START_TEST(test_listen)
 	(void)close(tcp);
 	server_stop(s);
 }
-END_TEST
 
 /* Binds a port of an address that no other test uses, and listens. */
 static int
@@ -297,7 +290,7 @@ bind_somewhere(char address[64])
 }
 
 /* All stays as it was, and what was new already goes. */
-START_TEST(test_listen_in_use)
+TEST(test_listen_in_use)
 {
 	struct server *s = start_with("listen 127.0.0.1:0\nmax-clients 1\n");
 	int fd = connect_and_ping(s), taken, other;
@@ -324,9 +317,8 @@ START_TEST(test_listen_in_use)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
-START_TEST(test_listen_twice)
+TEST(test_listen_twice)
 {
 	struct server *s = start_with("listen 127.0.0.1:0\n");
 	char path[128];
@@ -342,7 +334,6 @@ START_TEST(test_listen_twice)
 	(void)close(connect_and_ping(s));
 	server_stop(s);
 }
-END_TEST
 
 /* What does not change */
 
@@ -356,7 +347,7 @@ static const struct {
 	{ "restart-limit 3\n", "kvd.conf: line 1: ", "NUMBER in TIME" },
 };
 
-START_TEST(test_broken_file)
+TEST(test_broken_file)
 {
 	struct server *s = start_with("max-clients 1\n");
 	int fd = connect_and_ping(s);
@@ -373,9 +364,8 @@ START_TEST(test_broken_file)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
-START_TEST(test_missing_file)
+TEST(test_missing_file)
 {
 	struct server *s = start_with("max-clients 1\n");
 	char path[128];
@@ -388,10 +378,9 @@ START_TEST(test_missing_file)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Named, and as they were; the rest changes. */
-START_TEST(test_fixed)
+TEST(test_fixed)
 {
 	struct server *s =
 	    start_with("max-value 4\nregistry-timeout 5s\nmax-clients 1\n");
@@ -413,9 +402,8 @@ START_TEST(test_fixed)
 	(void)close(other);
 	server_stop(s);
 }
-END_TEST
 
-START_TEST(test_command_line)
+TEST(test_command_line)
 {
 	struct server *s = server_new();
 	int fds[2];
@@ -432,10 +420,9 @@ START_TEST(test_command_line)
 	(void)close(fds[1]);
 	server_stop(s);
 }
-END_TEST
 
 /* Before there is anything to reload: it must not do harm. */
-START_TEST(test_early)
+TEST(test_early)
 {
 	struct server *s = server_new();
 	int i;
@@ -453,7 +440,6 @@ START_TEST(test_early)
 	}
 	server_stop(s);
 }
-END_TEST
 
 /* Under load */
 
@@ -469,7 +455,7 @@ pause_us(long us)
 #define ROOM 60
 
 /* Nobody is lost, whether connected or connecting, and nobody's count. */
-START_TEST(test_storm)
+TEST(test_storm)
 {
 	struct server *s = start_with("max-clients 60\nacceptors 2\n");
 	struct crowd *loyal = crowd_start(s, CROWD_LOYAL, 2, 8);
@@ -495,10 +481,9 @@ START_TEST(test_storm)
 		(void)close(fds[i]);
 	server_stop(s);
 }
-END_TEST
 
 /* More of them and fewer again, before they have started or ended. */
-START_TEST(test_acceptors_storm)
+TEST(test_acceptors_storm)
 {
 	struct server *s = start_with("acceptors 1\n");
 	struct crowd *guests = crowd_start(s, CROWD_GUESTS, 2, 4);
@@ -518,7 +503,6 @@ START_TEST(test_acceptors_storm)
 	crowd_end(guests);
 	server_stop(s);
 }
-END_TEST
 
 /* In the background */
 
@@ -540,7 +524,7 @@ read_pid_file(const struct server *s)
 	"libexec %s\ndata %s/data\nruntime %s/run\nlisten 127.0.0.1:0\n"
 
 /* A relative path, and it is somewhere else by now. */
-START_TEST(test_daemon)
+TEST(test_daemon)
 {
 	static const char *const args[] = { "kvd", "-f", "kvd.conf", NULL };
 	static const char start[] = "Accepting connections on 127.0.0.1 port ";
@@ -569,7 +553,6 @@ START_TEST(test_daemon)
 	(void)close(other);
 	server_stop(s);
 }
-END_TEST
 
 static void
 setup(void)
@@ -577,39 +560,27 @@ setup(void)
 	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
 }
 
-static void
-add_changes(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "changes");
+static const struct test tests[] = {
+	CASE("changes", NULL, NULL),
+	ONCE(test_max_clients),
+	ONCE(test_back_to_default),
+	ONCE(test_timeouts),
+	EACH(test_cache, cache_table),
+	ONCE(test_acceptors),
+	ONCE(test_surplus_acceptor),
+	ONCE(test_listen),
+	ONCE(test_listen_in_use),
+	ONCE(test_listen_twice),
+	CASE("refusals", NULL, NULL),
+	EACH(test_broken_file, broken_files),
+	ONCE(test_missing_file),
+	ONCE(test_fixed),
+	ONCE(test_command_line),
+	ONCE(test_early),
+	CASE("storms", setup, NULL),
+	ONCE(test_storm),
+	ONCE(test_acceptors_storm),
+	ONCE(test_daemon),
+};
 
-	tcase_add_test(tc, test_max_clients);
-	tcase_add_test(tc, test_back_to_default);
-	tcase_add_test(tc, test_timeouts);
-	tcase_add_loop_test(tc, test_cache, 0, COUNT(cache_table));
-	tcase_add_test(tc, test_acceptors);
-	tcase_add_test(tc, test_surplus_acceptor);
-	tcase_add_test(tc, test_listen);
-	tcase_add_test(tc, test_listen_in_use);
-	tcase_add_test(tc, test_listen_twice);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("reload");
-	TCase *tc;
-
-	add_changes(suite);
-	tc = fixture_tcase(suite, "refusals");
-	tcase_add_loop_test(tc, test_broken_file, 0, COUNT(broken_files));
-	tcase_add_test(tc, test_missing_file);
-	tcase_add_test(tc, test_fixed);
-	tcase_add_test(tc, test_command_line);
-	tcase_add_test(tc, test_early);
-	tc = fixture_tcase(suite, "storms");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_storm);
-	tcase_add_test(tc, test_acceptors_storm);
-	tcase_add_test(tc, test_daemon);
-	return fixture_run(suite);
-}
+SUITE("reload", tests)

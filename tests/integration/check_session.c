@@ -133,7 +133,7 @@ expect_event(int fd, enum event_kind kind)
 }
 
 /* The old connection's end is seen after the new one's greeting. */
-START_TEST(test_two_connections)
+TEST(test_two_connections)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), old = worker_connect(s), new;
@@ -166,11 +166,10 @@ START_TEST(test_two_connections)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* The registry dies with a subscription, and what came after it, committed
  * and not answered. */
-START_TEST(test_subscribe_again)
+TEST(test_subscribe_again)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), worker = worker_connect(s), i;
@@ -192,12 +191,11 @@ START_TEST(test_subscribe_again)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 #define WORKERS 40
 
 /* All workers come back at once, and each has something to write. */
-START_TEST(test_subscribers_return)
+TEST(test_subscribers_return)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), fds[WORKERS], i;
@@ -223,10 +221,9 @@ START_TEST(test_subscribers_return)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* No worker has so many subscriptions, be there such buckets or not. */
-START_TEST(test_too_many_subscriptions)
+TEST(test_too_many_subscriptions)
 {
 	struct server *s = server_start(NULL);
 	int fd = worker_connect(s), i;
@@ -242,7 +239,6 @@ START_TEST(test_too_many_subscriptions)
 	client_expect_gone(fd);
 	server_stop(s);
 }
-END_TEST
 
 #define KEYS 600
 
@@ -317,7 +313,7 @@ read_page(int fd, struct buf *b, uint64_t *revision, struct bytes *last,
 }
 
 /* What expires while a listing is under way is in it. */
-START_TEST(test_listing_of_one_moment)
+TEST(test_listing_of_one_moment)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), worker = worker_connect(s), lines, i;
@@ -356,7 +352,6 @@ START_TEST(test_listing_of_one_moment)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* How long the record of a session's replies stays. */
 
@@ -392,7 +387,7 @@ worker_return(const struct server *s, int fd)
 }
 
 /* The worker has all that is on record: the next commit deletes that. */
-START_TEST(test_record_deleted)
+TEST(test_record_deleted)
 {
 	struct server *s = server_start(NULL);
 	int client = client_connect(s), worker = worker_connect(s);
@@ -414,10 +409,9 @@ START_TEST(test_record_deleted)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 /* The worker has asked for one of two replies when its connection ends. */
-START_TEST(test_record_repeated_in_part)
+TEST(test_record_repeated_in_part)
 {
 	struct server *s = server_start(NULL);
 	int client = client_connect(s), worker = worker_connect(s);
@@ -445,7 +439,6 @@ START_TEST(test_record_repeated_in_part)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 /* More than a socket takes of what nobody reads. */
 #define BIG ((size_t)900 << 10)
@@ -477,7 +470,7 @@ say_big_transaction(uint64_t sequence)
 }
 
 /* The connection ends with a part of the reply still in the registry. */
-START_TEST(test_record_of_unread_reply)
+TEST(test_record_of_unread_reply)
 {
 	struct server *s = server_start(NULL);
 	int client = client_connect(s), worker = worker_connect(s);
@@ -512,7 +505,6 @@ START_TEST(test_record_of_unread_reply)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 /* What a turn may bring (registry/request.c). */
 
@@ -523,7 +515,7 @@ END_TEST
 #define RECORD_BYTES (64 << 10)
 
 /* Reads before a write, or behind it, do not make its record large. */
-START_TEST(test_record_size)
+TEST(test_record_size)
 {
 	struct server *s = server_start(NULL);
 	int client = client_connect(s), worker = worker_connect(s), i;
@@ -551,13 +543,12 @@ START_TEST(test_record_size)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 #define BATCH ((size_t)17 << 20)
 
 /* One write that is more than a batch may have; another comes with its end,
  * and has to wait for the next commit. */
-START_TEST(test_batch_size)
+TEST(test_batch_size)
 {
 	struct server *s =
 	    server_start((const char *const[]){ "max-value 20M", NULL });
@@ -585,10 +576,9 @@ START_TEST(test_batch_size)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 /* Replies that nobody takes yet are not made, but for some. */
-START_TEST(test_output_size)
+TEST(test_output_size)
 {
 	struct server *s = server_start(NULL);
 	int client = client_connect(s), worker = worker_connect(s), i;
@@ -614,7 +604,6 @@ START_TEST(test_output_size)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 /* Connections that are no worker's, or one's of another version. */
 
@@ -644,7 +633,7 @@ say_other_version(int i)
 }
 
 /* They are counted, and only some of them are logged. */
-START_TEST(test_strangers)
+TEST(test_strangers)
 {
 	static const char line[] = "closing a worker's connection: ";
 	struct server *s = server_start(NULL);
@@ -670,7 +659,6 @@ START_TEST(test_strangers)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
 /* What is said at the wrong time, to the wrong process, or amiss. */
 static void
@@ -713,7 +701,7 @@ say_amiss(int i)
 	}
 }
 
-START_TEST(test_amiss)
+TEST(test_amiss)
 {
 	struct server *s = server_start(NULL);
 	int fd = worker_connect(s), client = client_connect(s);
@@ -729,26 +717,22 @@ START_TEST(test_amiss)
 	(void)close(client);
 	server_stop(s);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("session");
-	TCase *tc = fixture_tcase(suite, "session");
+static const struct test tests[] = {
+	CASE("session", NULL, NULL),
+	ONCE(test_two_connections),
+	ONCE(test_subscribe_again),
+	ONCE(test_subscribers_return),
+	ONCE(test_too_many_subscriptions),
+	ONCE(test_listing_of_one_moment),
+	LOOP(test_record_deleted, 4),
+	LOOP(test_record_repeated_in_part, 2),
+	LOOP(test_record_of_unread_reply, 2),
+	LOOP(test_record_size, 2),
+	ONCE(test_batch_size),
+	ONCE(test_output_size),
+	LOOP(test_strangers, 2),
+	LOOP(test_amiss, 6),
+};
 
-	tcase_add_test(tc, test_two_connections);
-	tcase_add_test(tc, test_subscribe_again);
-	tcase_add_test(tc, test_subscribers_return);
-	tcase_add_test(tc, test_too_many_subscriptions);
-	tcase_add_test(tc, test_listing_of_one_moment);
-	tcase_add_loop_test(tc, test_record_deleted, 0, 4);
-	tcase_add_loop_test(tc, test_record_repeated_in_part, 0, 2);
-	tcase_add_loop_test(tc, test_record_of_unread_reply, 0, 2);
-	tcase_add_loop_test(tc, test_record_size, 0, 2);
-	tcase_add_test(tc, test_batch_size);
-	tcase_add_test(tc, test_output_size);
-	tcase_add_loop_test(tc, test_strangers, 0, 2);
-	tcase_add_loop_test(tc, test_amiss, 0, 6);
-	return fixture_run(suite);
-}
+SUITE("session", tests)

@@ -90,7 +90,7 @@ refuse_some(int in_all)
 }
 
 /* So many are served, and all others are refused at once. */
-START_TEST(test_few_descriptors)
+TEST(test_few_descriptors)
 {
 	int fds[CLIENTS_MAX], fd, count, i;
 
@@ -116,10 +116,9 @@ START_TEST(test_few_descriptors)
 	ck_assert_uint_eq(server_log_count(server, "cannot accept"), 0);
 	server_stop(server);
 }
-END_TEST
 
 /* Not enough for kvd itself. */
-START_TEST(test_too_few_descriptors)
+TEST(test_too_few_descriptors)
 {
 	int status;
 
@@ -133,10 +132,9 @@ START_TEST(test_too_few_descriptors)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
 /* A reload does not raise what does not fit. */
-START_TEST(test_reload)
+TEST(test_reload)
 {
 	server_file(server, "max-clients 5\n");
 	server->before_exec = allow_few;
@@ -148,10 +146,9 @@ START_TEST(test_reload)
 	ck_assert_int_lt(lowered_to(FEW), FEW);
 	server_stop(server);
 }
-END_TEST
 
 /* Refusals are logged once a while, and counted. */
-START_TEST(test_refusals)
+TEST(test_refusals)
 {
 	int64_t started_ms = now_ms();
 	size_t lines;
@@ -170,7 +167,6 @@ START_TEST(test_refusals)
 	(void)close(fd);
 	server_stop(server);
 }
-END_TEST
 
 /* Whom the kernel takes first */
 
@@ -241,7 +237,7 @@ expect_scores(int master)
 	(void)close(fd);
 }
 
-START_TEST(test_scores)
+TEST(test_scores)
 {
 	int own = read_score(getpid()), master = scores[_i];
 
@@ -263,21 +259,15 @@ START_TEST(test_scores)
 	launch_reload(server);
 	server_stop(server);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("shortages");
-	TCase *tc = fixture_tcase(suite, "descriptors");
+static const struct test tests[] = {
+	CASE("descriptors", setup, NULL),
+	ONCE(test_few_descriptors),
+	ONCE(test_too_few_descriptors),
+	ONCE(test_reload),
+	ONCE(test_refusals),
+	CASE("memory", setup, NULL),
+	EACH(test_scores, scores),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_few_descriptors);
-	tcase_add_test(tc, test_too_few_descriptors);
-	tcase_add_test(tc, test_reload);
-	tcase_add_test(tc, test_refusals);
-	tc = fixture_tcase(suite, "memory");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_scores, 0, COUNT(scores));
-	return fixture_run(suite);
-}
+SUITE("shortages", tests)

@@ -24,14 +24,6 @@ setup(void)
 	launch_listen(server);
 }
 
-static void
-run(void (*before_exec)(const struct server *), int how)
-{
-	server->before_exec = before_exec;
-	server->how = how;
-	launch_run(server);
-}
-
 /* Ignored and blocked ones */
 
 #define IGNORE 1
@@ -85,7 +77,7 @@ read_all_signals(const struct server *s, char texts[PROCESSES][256])
 }
 
 /* In each process they are as under a parent that leaves them alone. */
-START_TEST(test_signals_restored)
+TEST(test_signals_restored)
 {
 	char want[PROCESSES][256], got[PROCESSES][256];
 	struct server *plain = server_new();
@@ -95,21 +87,20 @@ START_TEST(test_signals_restored)
 	launch_run(plain);
 	read_all_signals(plain, want);
 	server_stop(plain);
-	run(deafen, _i);
+	launch_after(server, deafen, _i);
 	read_all_signals(server, got);
 	for (i = 0; i < PROCESSES; i++)
 		ck_assert_str_eq(got[i], want[i]);
 	server_stop(server);
 }
-END_TEST
 
 /* They do what they are for. */
-START_TEST(test_signals_work)
+TEST(test_signals_work)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
 	int fd, status;
 
-	run(deafen, _i);
+	launch_after(server, deafen, _i);
 	fd = launch_client(server);
 	launch_kill(server, "registry");
 	launch_reload(server);
@@ -124,7 +115,6 @@ START_TEST(test_signals_work)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
 /* SIGPIPE and SIGXFSZ have their default action, and there is cause. */
 
@@ -141,11 +131,11 @@ fill_log(const struct server *s)
 		_exit(126);
 }
 
-START_TEST(test_log_at_its_limit)
+TEST(test_log_at_its_limit)
 {
 	int fd;
 
-	run(fill_log, 0);
+	launch_after(server, fill_log, 0);
 	fd = launch_client(server);
 	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
 	launch_kill(server, "registry");
@@ -155,15 +145,14 @@ START_TEST(test_log_at_its_limit)
 	(void)close(fd);
 	server_stop(server);
 }
-END_TEST
 
-START_TEST(test_log_without_reader)
+TEST(test_log_without_reader)
 {
 	int fds[2], fd;
 
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
 	server->stderr_fd = fds[1];
-	run(NULL, 0);
+	launch_after(server, NULL, 0);
 	(void)close(fds[0]);
 	(void)close(fds[1]);
 	fd = launch_client(server);
@@ -174,7 +163,6 @@ START_TEST(test_log_without_reader)
 	(void)close(fd);
 	server_stop(server);
 }
-END_TEST
 
 /* alarm(2), and setitimer(2) of two clocks */
 
@@ -192,26 +180,21 @@ set_timers(const struct server *s)
 	(void)alarm(2 * ALARM_S);
 }
 
-START_TEST(test_timers)
+TEST(test_timers)
 {
-	run(set_timers, 0);
+	launch_after(server, set_timers, 0);
 	pause_ms((int64_t)2100 * ALARM_S);
 	launch_expect_served(server);
 	server_stop(server);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("signals");
-	TCase *tc = fixture_tcase(suite, "signals");
+static const struct test tests[] = {
+	CASE("signals", setup, NULL),
+	LOOP_FROM(test_signals_restored, 1, WAYS_TO_DEAFEN),
+	LOOP_FROM(test_signals_work, 1, WAYS_TO_DEAFEN),
+	ONCE(test_log_at_its_limit),
+	ONCE(test_log_without_reader),
+	ONCE(test_timers),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_signals_restored, 1, WAYS_TO_DEAFEN);
-	tcase_add_loop_test(tc, test_signals_work, 1, WAYS_TO_DEAFEN);
-	tcase_add_test(tc, test_log_at_its_limit);
-	tcase_add_test(tc, test_log_without_reader);
-	tcase_add_test(tc, test_timers);
-	return fixture_run(suite);
-}
+SUITE("signals", tests)

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "proc.h"
 #include "stream.h"
 
 #define X15 "xxxxxxxxxxxxxxx"
@@ -204,7 +205,7 @@ static const struct line {
 	{ "ECHO end\n", "end\r\nOK\r\n" },
 };
 
-START_TEST(test_lines)
+TEST(test_lines)
 {
 	int fd = client_connect(server);
 	size_t i;
@@ -213,10 +214,9 @@ START_TEST(test_lines)
 		client_ask(fd, lines[i].request, lines[i].reply);
 	(void)close(fd);
 }
-END_TEST
 
 /* Both lines of input and lines of output come in two halves. */
-START_TEST(test_two_clients)
+TEST(test_two_clients)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed();
 
@@ -231,7 +231,6 @@ START_TEST(test_two_clients)
 	client_ask(writer, "PUT b k 1\n", "OK\r\n");
 	(void)close(writer);
 }
-END_TEST
 
 #define SUBSCRIPTIONS_MAX 256
 /* Leaves room for a number. */
@@ -255,7 +254,7 @@ subscribe_to_most(int fd)
 }
 
 /* And after the registry's death all of them are still there. */
-START_TEST(test_most_subscriptions)
+TEST(test_most_subscriptions)
 {
 	int writer = connect_with_bucket(), fd = client_connect(server), i;
 	char text[512];
@@ -277,10 +276,9 @@ START_TEST(test_most_subscriptions)
 	(void)close(fd);
 	(void)close(writer);
 }
-END_TEST
 
 /* Events of what was written before it come before the reply. */
-START_TEST(test_unsubscribe_behind_writes)
+TEST(test_unsubscribe_behind_writes)
 {
 	int other = connect_with_bucket(), fd = connect_subscribed(), round;
 	struct stream s;
@@ -307,7 +305,6 @@ START_TEST(test_unsubscribe_behind_writes)
 	stream_clear(&s);
 	(void)close(other);
 }
-END_TEST
 
 /*
  * Several write, several listen.  A writer's values of a key are numbered;
@@ -508,7 +505,7 @@ follow_to_end(struct follower *f, const struct job *jobs)
 
 #define FOLLOWERS 5
 
-START_TEST(test_order)
+TEST(test_order)
 {
 	int fd = connect_with_bucket();
 	struct job *jobs = jobs_new(WRITERS);
@@ -529,7 +526,6 @@ START_TEST(test_order)
 	jobs_free(jobs, WRITERS);
 	(void)close(fd);
 }
-END_TEST
 
 /* A subscriber that has other things to do, too. */
 
@@ -636,7 +632,7 @@ hear_among_events(struct follower f[2], struct job *jobs,
 	}
 }
 
-START_TEST(test_among_replies)
+TEST(test_among_replies)
 {
 	int fd = connect_with_bucket(), round;
 	struct job *jobs = jobs_new(WRITERS);
@@ -667,7 +663,6 @@ START_TEST(test_among_replies)
 	jobs_free(jobs, WRITERS);
 	(void)close(fd);
 }
-END_TEST
 
 /*
  * The classic race: who subscribes, and then asks, knows all: what GET says,
@@ -866,7 +861,7 @@ run_churn(unsigned int churners, unsigned long each)
  * noted nothing of what is being written. */
 static const unsigned int few_churners[] = { 1, 2 };
 
-START_TEST(test_churn_few)
+TEST(test_churn_few)
 {
 	int fd = connect_with_bucket();
 
@@ -874,9 +869,8 @@ START_TEST(test_churn_few)
 	(void)run_churn(few_churners[_i], 300);
 	(void)close(fd);
 }
-END_TEST
 
-START_TEST(test_churn)
+TEST(test_churn)
 {
 	char line[LINE_SIZE], want[LINE_SIZE], other[LINE_SIZE];
 	int fd = connect_with_bucket();
@@ -900,7 +894,6 @@ START_TEST(test_churn)
 	stream_clear(&s);
 	(void)close(fd);
 }
-END_TEST
 
 /*
  * Transactions of two writers, of two keys each: their events come in pairs.
@@ -947,7 +940,7 @@ hear_pair(struct stream *s, unsigned long last[PAIRERS])
 	stream_hear(s, want);
 }
 
-START_TEST(test_transactions)
+TEST(test_transactions)
 {
 	int fd = connect_with_bucket();
 	struct job *jobs = jobs_new(PAIRERS);
@@ -966,7 +959,6 @@ START_TEST(test_transactions)
 	stream_clear(&s);
 	(void)close(fd);
 }
-END_TEST
 
 /*
  * Buckets that come and go, while others subscribe to them: what is heard is
@@ -1033,7 +1025,7 @@ hear_generations(struct job *job, int fd)
 	}
 }
 
-START_TEST(test_drop_churn)
+TEST(test_drop_churn)
 {
 	int fd = client_connect(server), i;
 	struct job *jobs = jobs_new(LISTENERS);
@@ -1053,7 +1045,6 @@ START_TEST(test_drop_churn)
 	jobs_free(jobs, LISTENERS);
 	(void)close(fd);
 }
-END_TEST
 
 /* Expiry */
 
@@ -1083,7 +1074,7 @@ hear_expiring(struct stream *s, int64_t start_ms, const char *seen[EXPIRING])
 }
 
 /* Each is told once, and not before its time. */
-START_TEST(test_expiry)
+TEST(test_expiry)
 {
 	int fd = connect_with_bucket(), i;
 	struct buf out = { 0 }, want = { 0 };
@@ -1110,7 +1101,6 @@ START_TEST(test_expiry)
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* Those who are slow */
 
@@ -1189,7 +1179,7 @@ hear_lagged(struct stream *s, unsigned int *next)
 /* A queue of 1 MiB, twice, and what a turn brings. */
 #define REGISTRY_GROWTH_KIB (24 * 1024)
 
-START_TEST(test_lagged)
+TEST(test_lagged)
 {
 	int writer = connect_with_bucket();
 	pid_t registry = server_pid(server, "registry"), slow_worker;
@@ -1223,10 +1213,9 @@ START_TEST(test_lagged)
 	stream_clear(&fast);
 	(void)close(writer);
 }
-END_TEST
 
 /* The same, for one that has asked for replies that it does not read. */
-START_TEST(test_lagged_replies)
+TEST(test_lagged_replies)
 {
 	int writer = connect_with_bucket(), i, replies = 0, lagged = 0;
 	struct buf out = { 0 };
@@ -1264,7 +1253,6 @@ START_TEST(test_lagged_replies)
 	stream_clear(&slow);
 	(void)close(writer);
 }
-END_TEST
 
 #define SLOW_KEYS 20000
 
@@ -1293,7 +1281,7 @@ load_slow(int fd)
  * worker does not keep them all.  The listing comes whole, then the first
  * events, then the reason.
  */
-START_TEST(test_lagged_listing)
+TEST(test_lagged_listing)
 {
 	int writer = connect_with_bucket(), fd;
 	unsigned int listed = 0, put = 0, next = 0;
@@ -1325,12 +1313,11 @@ START_TEST(test_lagged_listing)
 	stream_clear(&slow);
 	(void)close(writer);
 }
-END_TEST
 
 /* The registry dies */
 
 /* Nothing was committed since: nobody has to be told. */
-START_TEST(test_killed_unnoticed)
+TEST(test_killed_unnoticed)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed(), i;
 	char text[64], want[64];
@@ -1351,10 +1338,9 @@ START_TEST(test_killed_unnoticed)
 	(void)close(fd);
 	(void)close(writer);
 }
-END_TEST
 
 /* Something was, while its worker could not be told: it is told that. */
-START_TEST(test_killed_missed)
+TEST(test_killed_missed)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed();
 	pid_t worker = server_worker(server, fd);
@@ -1371,14 +1357,13 @@ START_TEST(test_killed_missed)
 	(void)close(fd);
 	(void)close(writer);
 }
-END_TEST
 
 /*
  * With a request under way: the registry has it, and dies, and something is
  * committed before the worker comes back with it.  What was missed is told
  * before the reply: after UNSUBSCRIBE's OK nothing comes.
  */
-START_TEST(test_killed_unsubscribing)
+TEST(test_killed_unsubscribing)
 {
 	int writer = connect_with_bucket(), fd = server_connect_unix(server);
 	pid_t registry = server_pid(server, "registry"), worker;
@@ -1400,10 +1385,9 @@ START_TEST(test_killed_unsubscribing)
 	(void)close(fd);
 	(void)close(writer);
 }
-END_TEST
 
 /* It was dropped meanwhile: that is the end of the subscription. */
-START_TEST(test_killed_dropped)
+TEST(test_killed_dropped)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed();
 	pid_t worker = server_worker(server, fd);
@@ -1424,11 +1408,10 @@ START_TEST(test_killed_dropped)
 	(void)close(fd);
 	(void)close(writer);
 }
-END_TEST
 
 #define KILLS 4
 
-START_TEST(test_killed_often)
+TEST(test_killed_often)
 {
 	int fd = connect_with_bucket(), i;
 	struct job *jobs = jobs_new(WRITERS);
@@ -1452,15 +1435,14 @@ START_TEST(test_killed_often)
 	jobs_free(jobs, WRITERS);
 	(void)close(fd);
 }
-END_TEST
 
 /* Nothing is left of a subscriber but its descriptor, and that goes. */
-START_TEST(test_worker_ends)
+TEST(test_worker_ends)
 {
 	int writer = connect_with_bucket(), fds[20];
 	pid_t registry = server_pid(server, "registry");
 	int64_t deadline_ms = now_ms() + WAIT_MS;
-	size_t descriptors = process_descriptors(registry);
+	int descriptors = proc_count_fds(registry);
 	long before_kib;
 	size_t i;
 
@@ -1468,8 +1450,7 @@ START_TEST(test_worker_ends)
 	before_kib = process_private_kib(registry);
 	for (i = 0; i < COUNT(fds); i++)
 		fds[i] = connect_subscribed();
-	ck_assert_uint_eq(process_descriptors(registry),
-	    descriptors + COUNT(fds));
+	ck_assert_int_eq(proc_count_fds(registry), descriptors + COUNT(fds));
 	for (i = 0; i < COUNT(fds); i++) {
 		if (i % 2 == 0)
 			process_kill(server_worker(server, fds[i]));
@@ -1479,7 +1460,7 @@ START_TEST(test_worker_ends)
 		put_big(writer, 0, 10);
 		(void)close(fds[i]);
 	}
-	while (process_descriptors(registry) > descriptors)
+	while (proc_count_fds(registry) > descriptors)
 		pause_until(deadline_ms, "the registry keeps a connection");
 	put_big(writer, 0, 1000);
 	if (!is_sanitized())
@@ -1487,10 +1468,9 @@ START_TEST(test_worker_ends)
 		    before_kib + 4096);
 	(void)close(writer);
 }
-END_TEST
 
 /* A subscriber may be silent. */
-START_TEST(test_idle)
+TEST(test_idle)
 {
 	int writer, fd, quiet;
 	int64_t end_ms;
@@ -1513,12 +1493,11 @@ START_TEST(test_idle)
 	client_expect_end(fd);
 	(void)close(writer);
 }
-END_TEST
 
 #define MANY 100
 #define MANY_EVENTS 10000
 
-START_TEST(test_many)
+TEST(test_many)
 {
 	static struct stream s[MANY];
 	static unsigned int next[MANY];
@@ -1551,44 +1530,35 @@ START_TEST(test_many)
 	buf_clear(&want);
 	(void)close(writer);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("subscribe");
-	TCase *tc = fixture_tcase(suite, "subscribe");
+static const struct test tests[] = {
+	CASE("subscribe", setup, teardown),
+	ONCE(test_lines),
+	ONCE(test_two_clients),
+	ONCE(test_unsubscribe_behind_writes),
+	ONCE(test_order),
+	ONCE(test_among_replies),
+	EACH(test_churn_few, few_churners),
+	ONCE(test_churn),
+	ONCE(test_transactions),
+	ONCE(test_drop_churn),
+	ONCE(test_expiry),
+	ONCE(test_worker_ends),
+	ONCE(test_many),
+	CASE("lagged", setup, teardown),
+	ONCE(test_lagged),
+	ONCE(test_lagged_replies),
+	ONCE(test_lagged_listing),
+	CASE("idle", setup_impatient, teardown),
+	ONCE(test_idle),
+	CASE("small", setup_small, teardown),
+	ONCE(test_most_subscriptions),
+	CASE("failure", setup_patient, teardown),
+	ONCE(test_killed_unnoticed),
+	ONCE(test_killed_missed),
+	ONCE(test_killed_dropped),
+	ONCE(test_killed_unsubscribing),
+	ONCE(test_killed_often),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_lines);
-	tcase_add_test(tc, test_two_clients);
-	tcase_add_test(tc, test_unsubscribe_behind_writes);
-	tcase_add_test(tc, test_order);
-	tcase_add_test(tc, test_among_replies);
-	tcase_add_loop_test(tc, test_churn_few, 0, COUNT(few_churners));
-	tcase_add_test(tc, test_churn);
-	tcase_add_test(tc, test_transactions);
-	tcase_add_test(tc, test_drop_churn);
-	tcase_add_test(tc, test_expiry);
-	tcase_add_test(tc, test_worker_ends);
-	tcase_add_test(tc, test_many);
-	tc = fixture_tcase(suite, "lagged");
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_lagged);
-	tcase_add_test(tc, test_lagged_replies);
-	tcase_add_test(tc, test_lagged_listing);
-	tc = fixture_tcase(suite, "idle");
-	tcase_add_checked_fixture(tc, setup_impatient, teardown);
-	tcase_add_test(tc, test_idle);
-	tc = fixture_tcase(suite, "small");
-	tcase_add_checked_fixture(tc, setup_small, teardown);
-	tcase_add_test(tc, test_most_subscriptions);
-	tc = fixture_tcase(suite, "failure");
-	tcase_add_checked_fixture(tc, setup_patient, teardown);
-	tcase_add_test(tc, test_killed_unnoticed);
-	tcase_add_test(tc, test_killed_missed);
-	tcase_add_test(tc, test_killed_dropped);
-	tcase_add_test(tc, test_killed_unsubscribing);
-	tcase_add_test(tc, test_killed_often);
-	return fixture_run(suite);
-}
+SUITE("subscribe", tests)

@@ -157,7 +157,7 @@ crash_worker(const struct server *s, int fd)
 	client_expect_gone(fd);
 }
 
-START_TEST(test_worker_crash)
+TEST(test_worker_crash)
 {
 	static const char *const options[] = { PATIENT, NULL };
 	struct server *s = server_start(options);
@@ -202,10 +202,9 @@ START_TEST(test_worker_crash)
 	(void)close(other);
 	server_stop(s);
 }
-END_TEST
 
 /* The acceptor executes itself anew, and keeps all that it has. */
-START_TEST(test_renewal)
+TEST(test_renewal)
 {
 	static const char *const options[] = { "max-clients 3", NULL };
 	struct server *s = server_start(options);
@@ -240,12 +239,11 @@ START_TEST(test_renewal)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 #define STORM 100
 
 /* One crash after the other: at most one new image a second. */
-START_TEST(test_crash_storm)
+TEST(test_crash_storm)
 {
 	struct server *s = server_start(NULL);
 	pid_t acceptor = server_pid(s, "acceptor");
@@ -266,10 +264,9 @@ START_TEST(test_crash_storm)
 	(void)close(steady);
 	server_stop(s);
 }
-END_TEST
 
 /* A crash while kvd stops: the acceptor goes on stopping. */
-START_TEST(test_crash_while_stopping)
+TEST(test_crash_while_stopping)
 {
 	static const char *const options[] = { PATIENT, "shutdown-timeout 25s",
 		NULL };
@@ -301,13 +298,12 @@ START_TEST(test_crash_while_stopping)
 	client_expect_end(fd);
 	expect_end(s, 10000, EX_OK);
 }
-END_TEST
 
 /* Others die */
 
 static const char *const roles[] = { "registry", "acceptor" };
 
-START_TEST(test_report)
+TEST(test_report)
 {
 	static const char *const options[] = { PATIENT, NULL };
 	struct server *s = server_start(options);
@@ -328,10 +324,9 @@ START_TEST(test_report)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* Four deaths are too many: by default it waits longer and longer. */
-START_TEST(test_throttled)
+TEST(test_throttled)
 {
 	static const char *const options[] = { PATIENT, NULL };
 	struct server *s = server_start(options);
@@ -349,11 +344,10 @@ START_TEST(test_throttled)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 #define MANY_KILLS 50
 
-START_TEST(test_unthrottled)
+TEST(test_unthrottled)
 {
 	static const char *const options[] = { PATIENT, UNTHROTTLED, NULL };
 	struct server *s = server_start(options);
@@ -368,9 +362,8 @@ START_TEST(test_unthrottled)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
-START_TEST(test_gives_up)
+TEST(test_gives_up)
 {
 	static const char *const options[] = { PATIENT,
 		"restart-limit 3 in 5s exit", NULL };
@@ -388,7 +381,6 @@ START_TEST(test_gives_up)
 	server_await_log(s, "; not restarting it", 1);
 	expect_end(s, WAIT_MS, EX_SOFTWARE);
 }
-END_TEST
 
 #define LISTENERS 12
 
@@ -399,7 +391,7 @@ static const char *const patience[] = { PATIENT, "restart-limit 3 in 5s exit" };
  * another channel: that is no death, whatever the limit of restarts.  It goes
  * on by itself when it can again.
  */
-START_TEST(test_cannot_fork)
+TEST(test_cannot_fork)
 {
 	struct server *s = server_new();
 	char path[64];
@@ -431,10 +423,9 @@ START_TEST(test_cannot_fork)
 	(void)close(fd);
 	server_stop(s);
 }
-END_TEST
 
 /* A store that a person has to look at is not tried again and again. */
-START_TEST(test_not_retried)
+TEST(test_not_retried)
 {
 	struct server *s = server_start(NULL);
 	char path[PATH_MAX], away[PATH_MAX + 8];
@@ -455,7 +446,6 @@ START_TEST(test_not_retried)
 	ck_assert_uint_eq(server_log_count(s, "registry (pid "), 2);
 	expect_end(s, WAIT_MS, EX_CONFIG);
 }
-END_TEST
 
 static bool
 sleeps(pid_t pid)
@@ -485,7 +475,7 @@ await_started(pid_t pid, size_t fds)
 /* So soon has a tree without its master to be gone: design.md. */
 #define ORPHANS_MS 5000
 
-START_TEST(test_kill_master)
+TEST(test_kill_master)
 {
 	static const char *const options[] = { UNTHROTTLED, "acceptors 2",
 		NULL };
@@ -514,7 +504,6 @@ START_TEST(test_kill_master)
 	server_restart(s);
 	server_stop(s);
 }
-END_TEST
 
 /* Everybody dies, at random */
 
@@ -540,7 +529,7 @@ kill_somebody(const struct server *s)
 	return which == 2;
 }
 
-START_TEST(test_chaos)
+TEST(test_chaos)
 {
 	static const char *const options[] = { PATIENT, UNTHROTTLED,
 		"max-clients 110", NULL };
@@ -574,7 +563,6 @@ START_TEST(test_chaos)
 		(void)close(fds[i]);
 	server_stop(s);
 }
-END_TEST
 
 static void
 setup(void)
@@ -593,33 +581,21 @@ setup(void)
 	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
 }
 
-static void
-add_deaths(Suite *suite)
-{
-	TCase *tc = fixture_tcase(suite, "deaths");
+static const struct test tests[] = {
+	CASE("crashes", setup, NULL),
+	ONCE(test_worker_crash),
+	ONCE(test_renewal),
+	ONCE(test_crash_storm),
+	ONCE(test_crash_while_stopping),
+	CASE("deaths", setup, NULL),
+	EACH(test_report, roles),
+	EACH(test_throttled, roles),
+	EACH(test_unthrottled, roles),
+	EACH(test_gives_up, roles),
+	EACH(test_cannot_fork, patience),
+	ONCE(test_not_retried),
+	ONCE(test_kill_master),
+	ONCE(test_chaos),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_report, 0, COUNT(roles));
-	tcase_add_loop_test(tc, test_throttled, 0, COUNT(roles));
-	tcase_add_loop_test(tc, test_unthrottled, 0, COUNT(roles));
-	tcase_add_loop_test(tc, test_gives_up, 0, COUNT(roles));
-	tcase_add_loop_test(tc, test_cannot_fork, 0, COUNT(patience));
-	tcase_add_test(tc, test_not_retried);
-	tcase_add_test(tc, test_kill_master);
-	tcase_add_test(tc, test_chaos);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("supervision");
-	TCase *tc = fixture_tcase(suite, "crashes");
-
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_worker_crash);
-	tcase_add_test(tc, test_renewal);
-	tcase_add_test(tc, test_crash_storm);
-	tcase_add_test(tc, test_crash_while_stopping);
-	add_deaths(suite);
-	return fixture_run(suite);
-}
+SUITE("supervision", tests)

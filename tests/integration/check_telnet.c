@@ -9,8 +9,8 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include "common/buf.h"
-#include "fixture.h"
+#include "stream.h"
+#include "telnet_codes.h"
 #include "terminal.h"
 
 #define KIB ((size_t)1 << 10)
@@ -19,25 +19,8 @@
 /* What follows an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
-#define IAC "\xff"
-#define DONT IAC "\xfe"
-#define DO IAC "\xfd"
-#define WONT IAC "\xfc"
-#define WILL IAC "\xfb"
-#define SB IAC "\xfa"
-#define GA IAC "\xf9"
-#define EL IAC "\xf8"
-#define EC IAC "\xf7"
-#define AYT IAC "\xf6"
-#define AO IAC "\xf5"
-#define IP IAC "\xf4"
-#define BRK IAC "\xf3"
-#define DM IAC "\xf2"
-#define NOP IAC "\xf1"
-#define SE IAC "\xf0"
 #define TM "\x06"
 
-#define YES "[kvd: yes]\r\n"
 #define OK "OK\r\n"
 #define UNKNOWN "UNKNOWN COMMAND\r\n"
 #define UNTERMINATED "ERROR unterminated line\r\n"
@@ -130,8 +113,7 @@ setup(void)
 	server_option(server, "sync never");
 	server_option(server, "max-value 1k");
 	server_option(server, "write-timeout 300ms");
-	server_option(server, "listen 127.0.0.1:0");
-	server_option(server, "listen unix %s/sock", server->dir);
+	listen_unix(server);
 	server_run(server);
 	fd = client_connect(server);
 	client_ask(fd, "CREATE b\n", OK);
@@ -161,7 +143,7 @@ talk(int fd, size_t i, size_t piece)
 	client_expect_end(fd);
 }
 
-START_TEST(test_talks)
+TEST(test_talks)
 {
 	static const size_t pieces[] = { SIZE_MAX, 1, 2, 3 };
 	size_t i, piece;
@@ -170,9 +152,8 @@ START_TEST(test_talks)
 		for (piece = 0; piece < COUNT(pieces); piece++)
 			talk(client_connect(server), i, pieces[piece]);
 }
-END_TEST
 
-START_TEST(test_talks_unix)
+TEST(test_talks_unix)
 {
 	size_t i;
 
@@ -181,7 +162,6 @@ START_TEST(test_talks_unix)
 		talk(server_connect_unix(server), i, 1);
 	}
 }
-END_TEST
 
 /* Its last byte is urgent (tcp(7)), as the mark of a Synch is. */
 static void
@@ -192,7 +172,7 @@ send_urgent(int fd, const char *data, size_t size)
 }
 
 /* The urgent byte stays where it is in the stream. */
-START_TEST(test_urgent)
+TEST(test_urgent)
 {
 	int fd = client_connect(server), i;
 
@@ -217,7 +197,6 @@ START_TEST(test_urgent)
 	}
 	(void)close(fd);
 }
-END_TEST
 
 #define LINE_MAX_BYTES (4096 + 4 * KIB) /* of setup's max-value */
 
@@ -245,7 +224,7 @@ say_long(int fd, size_t size, const void *rest, size_t rest_size,
 }
 
 /* A line that is too long is dropped like others; else it goes on. */
-START_TEST(test_too_long)
+TEST(test_too_long)
 {
 	static const char too_long[] = "ERROR line too long\r\nthat\r\nOK\r\n";
 	int fd = client_connect(server);
@@ -264,10 +243,9 @@ START_TEST(test_too_long)
 	    "that\r\nOK\r\n");
 	(void)close(fd);
 }
-END_TEST
 
 /* A line at its limit, whose CR LF comes in two: the CR is not its text. */
-START_TEST(test_longest_line_cut)
+TEST(test_longest_line_cut)
 {
 	int fd = client_connect(server);
 
@@ -280,12 +258,11 @@ START_TEST(test_longest_line_cut)
 	client_ask(fd, "\nPING\n", OK);
 	(void)close(fd);
 }
-END_TEST
 
 /* Floods */
 
 /* All 256 options of all verbs, twice over, in one write. */
-START_TEST(test_all_options)
+TEST(test_all_options)
 {
 	int fd = client_connect(server), verb, option, round;
 	struct buf out, want;
@@ -311,13 +288,11 @@ START_TEST(test_all_options)
 			}
 	buf_append_text(&out, "PING\n");
 	buf_append_text(&want, OK);
-	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
-	    buf_size(&want));
+	exchange_bufs(fd, &out, &want);
 	buf_clear(&out);
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* What a process has allocated, in KiB (proc(5), status); 0: it has ended. */
 static long
@@ -344,7 +319,7 @@ data_kib(pid_t pid)
 #define GROWTH_MAX_KIB 1024
 #endif
 
-START_TEST(test_endless_sub)
+TEST(test_endless_sub)
 {
 	int fd = client_connect(server);
 	struct buf out;
@@ -365,7 +340,6 @@ START_TEST(test_endless_sub)
 	buf_clear(&out);
 	(void)close(fd);
 }
-END_TEST
 
 /* Sends what it can without waiting; false: the connection has ended. */
 static bool
@@ -407,15 +381,14 @@ flood(const char *request, size_t size)
 	(void)close(fd);
 }
 
-START_TEST(test_flood)
+TEST(test_flood)
 {
 	flood(B(AYT));
 	flood(B(DO TM));
 }
-END_TEST
 
 /* Commands in great numbers, and nothing of them in the replies. */
-START_TEST(test_dense)
+TEST(test_dense)
 {
 	int fd = client_connect(server);
 	struct buf out, want;
@@ -425,13 +398,11 @@ START_TEST(test_dense)
 	append_repeated(&out, "ECHO ab\x08" NOP "\x7f\xc3\xa9" EC "c\r\n",
 	    20000);
 	append_repeated(&want, "c\r\n" OK, 20000);
-	client_exchange(fd, buf_data(&out), buf_size(&out), buf_data(&want),
-	    buf_size(&want));
+	exchange_bufs(fd, &out, &want);
 	buf_clear(&out);
 	buf_clear(&want);
 	(void)close(fd);
 }
-END_TEST
 
 /* telnet(1) */
 
@@ -493,7 +464,7 @@ terminal_end(struct terminal *t)
  * telnet(1) discards what comes until its timing mark is answered: a server
  * that does not answer it is silent for ever after.
  */
-START_TEST(test_interrupt)
+TEST(test_interrupt)
 {
 	struct terminal t;
 	int i;
@@ -517,9 +488,8 @@ START_TEST(test_interrupt)
 	}
 	terminal_end(&t);
 }
-END_TEST
 
-START_TEST(test_send)
+TEST(test_send)
 {
 	static const char *const sends[] = { "ip", "ec", "el", "ao", "synch",
 		"brk", "nop", "ga", "abort", "susp", "eof", "do echo",
@@ -540,10 +510,9 @@ START_TEST(test_send)
 	}
 	terminal_end(&t);
 }
-END_TEST
 
 /* Options that are refused leave it as it is: a line at a time. */
-START_TEST(test_modes)
+TEST(test_modes)
 {
 	static const char *const commands[] = { "mode character", "mode line",
 		"set binary", "toggle crlf", "unset binary" };
@@ -559,26 +528,21 @@ START_TEST(test_modes)
 	}
 	terminal_end(&t);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("telnet");
-	TCase *tc = fixture_tcase(suite, "telnet");
+static const struct test tests[] = {
+	CASE("telnet", setup, teardown),
+	ONCE(test_talks),
+	ONCE(test_talks_unix),
+	ONCE(test_urgent),
+	ONCE(test_too_long),
+	ONCE(test_longest_line_cut),
+	ONCE(test_all_options),
+	ONCE(test_endless_sub),
+	ONCE(test_flood),
+	ONCE(test_dense),
+	ONCE(test_interrupt),
+	ONCE(test_send),
+	ONCE(test_modes),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_talks);
-	tcase_add_test(tc, test_talks_unix);
-	tcase_add_test(tc, test_urgent);
-	tcase_add_test(tc, test_too_long);
-	tcase_add_test(tc, test_longest_line_cut);
-	tcase_add_test(tc, test_all_options);
-	tcase_add_test(tc, test_endless_sub);
-	tcase_add_test(tc, test_flood);
-	tcase_add_test(tc, test_dense);
-	tcase_add_test(tc, test_interrupt);
-	tcase_add_test(tc, test_send);
-	tcase_add_test(tc, test_modes);
-	return fixture_run(suite);
-}
+SUITE("telnet", tests)

@@ -201,7 +201,7 @@ make_everybody_log(void)
 	launch_kill(server, "acceptor");
 }
 
-START_TEST(test_nobody_reads)
+TEST(test_nobody_reads)
 {
 	struct sink sink;
 	int fd;
@@ -217,10 +217,9 @@ START_TEST(test_nobody_reads)
 	server_stop(server);
 	close_sink(&sink);
 }
-END_TEST
 
 /* When it is read again, it says how much is missing. */
-START_TEST(test_lines_lost)
+TEST(test_lines_lost)
 {
 	struct sink sink;
 	int fd, other;
@@ -248,10 +247,9 @@ START_TEST(test_lines_lost)
 	server_stop(server);
 	close_sink(&sink);
 }
-END_TEST
 
 /* Others write to it, too, and expect to wait. */
-START_TEST(test_description_unchanged)
+TEST(test_description_unchanged)
 {
 	struct sink sink;
 
@@ -263,7 +261,6 @@ START_TEST(test_description_unchanged)
 	server_stop(server);
 	close_sink(&sink);
 }
-END_TEST
 
 /* syslogd hangs: /dev/log of the daemon's own, whose datagrams are not read */
 
@@ -302,7 +299,7 @@ bind_log(void)
 /* More than a socket has room for. */
 #define DEATHS 15
 
-START_TEST(test_syslogd_hangs)
+TEST(test_syslogd_hangs)
 {
 	int log_fd = bind_log(), fd, status, i;
 	char line[1024];
@@ -336,7 +333,6 @@ START_TEST(test_syslogd_hangs)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
 /* A path that somebody listens at, and accepts nobody */
 
@@ -361,7 +357,7 @@ listen_deaf(const char *name, int *fds, size_t max)
 	return fd;
 }
 
-START_TEST(test_deaf_listener)
+TEST(test_deaf_listener)
 {
 	int fds[8], fd = listen_deaf("deaf", fds, COUNT(fds));
 
@@ -380,13 +376,12 @@ START_TEST(test_deaf_listener)
 	ck_assert_int_eq(unlink(launch_path(server, "deaf")), 0);
 	server_stop(server);
 }
-END_TEST
 
 /* A registry that is stopped takes no configuration */
 
 #define HANGUPS 300
 
-START_TEST(test_stopped_registry)
+TEST(test_stopped_registry)
 {
 	pid_t registry;
 	int fd, i;
@@ -411,24 +406,17 @@ START_TEST(test_stopped_registry)
 	server_expect_clean(server);
 	server_free(server);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("waits");
-	TCase *tc = fixture_tcase(suite, "log");
+static const struct test tests[] = {
+	CASE("log", setup, NULL),
+	LOOP(test_nobody_reads, SINKS),
+	LOOP(test_lines_lost, SINKS),
+	LOOP(test_description_unchanged, SINKS),
+	ONCE(test_syslogd_hangs),
+	CASE("others", setup, NULL),
+	LOOP(test_stopped_registry, 2),
+	CASE("file", setup_for_file, NULL),
+	ONCE(test_deaf_listener),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_nobody_reads, 0, SINKS);
-	tcase_add_loop_test(tc, test_lines_lost, 0, SINKS);
-	tcase_add_loop_test(tc, test_description_unchanged, 0, SINKS);
-	tcase_add_test(tc, test_syslogd_hangs);
-	tc = fixture_tcase(suite, "others");
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_loop_test(tc, test_stopped_registry, 0, 2);
-	tc = fixture_tcase(suite, "file");
-	tcase_add_checked_fixture(tc, setup_for_file, NULL);
-	tcase_add_test(tc, test_deaf_listener);
-	return fixture_run(suite);
-}
+SUITE("waits", tests)

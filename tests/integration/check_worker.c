@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "fixture.h"
+#include "telnet_codes.h"
 
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
@@ -18,7 +19,6 @@
 /* What follows an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
-#define IAC "\xff"
 #define BAD_REQUEST                    \
 	"HTTP/1.1 400 Bad Request\r\n" \
 	"Connection: close\r\nContent-Length: 0\r\n\r\n"
@@ -134,7 +134,7 @@ expect_refusal(size_t prefix, size_t stranger, size_t piece)
 	free(reply);
 }
 
-START_TEST(test_strangers)
+TEST(test_strangers)
 {
 	size_t i, j;
 	int fd;
@@ -148,10 +148,9 @@ START_TEST(test_strangers)
 	client_ask(fd, "BUCKETS\n", "b\r\nOK\r\n");
 	(void)close(fd);
 }
-END_TEST
 
 /* At once: no end of a line is waited for, nor the end of input. */
-START_TEST(test_at_once)
+TEST(test_at_once)
 {
 	int fd = client_connect(server);
 
@@ -159,10 +158,9 @@ START_TEST(test_at_once)
 	client_send(fd, B("\x16"));
 	client_expect_end(fd);
 }
-END_TEST
 
 /* A first line that is longer than any may be, and has it behind that. */
-START_TEST(test_long)
+TEST(test_long)
 {
 	static const struct {
 		const char *text;
@@ -195,7 +193,6 @@ START_TEST(test_long)
 	client_ask(fd, "EXISTS b owned\n", "NOT FOUND\r\n");
 	(void)close(fd);
 }
-END_TEST
 
 /* Each is a first line that may be; then anything may come. */
 static const struct {
@@ -221,7 +218,7 @@ static const struct {
 	{ B("\"\n"), "ERROR unbalanced quotes\r\n" },
 };
 
-START_TEST(test_clients)
+TEST(test_clients)
 {
 	static const char more[] = "ECHO \x16\x03\x01\0\r \x1b HTTP/1.1\n";
 	static const char more_reply[] =
@@ -240,12 +237,11 @@ START_TEST(test_clients)
 			(void)close(fd);
 		}
 }
-END_TEST
 
 /* Told to leave */
 
 /* A worker that is killed says so; one whose kvd stops, that. */
-START_TEST(test_dismissed)
+TEST(test_dismissed)
 {
 	int other = connect_and_ping(server), fd, i;
 
@@ -260,10 +256,9 @@ START_TEST(test_dismissed)
 	client_ask(other, "PING\n", "OK\r\n");
 	(void)close(other);
 }
-END_TEST
 
 /* The acceptor's descriptor for signals is the worker's as well. */
-START_TEST(test_other_signal)
+TEST(test_other_signal)
 {
 	int fd = connect_and_ping(server), i;
 	pid_t worker = server_worker(server, fd);
@@ -278,12 +273,11 @@ START_TEST(test_other_signal)
 	client_hear(fd, "ERROR disconnected\r\n");
 	client_expect_end(fd);
 }
-END_TEST
 
 #define GETS 32
 
 /* In the middle of a reply: that comes whole, and then the rest. */
-START_TEST(test_dismissed_busy)
+TEST(test_dismissed_busy)
 {
 	static const char farewell[] = "\r\nOK\r\nERROR disconnected\r\n";
 	static const char get[] = "GET b k\n";
@@ -312,10 +306,9 @@ START_TEST(test_dismissed_busy)
 	free(reply);
 	free(value);
 }
-END_TEST
 
 /* Whoever stops kvd may send SIGTERM to all of it. */
-START_TEST(test_stop_all)
+TEST(test_stop_all)
 {
 	int fds[8];
 	size_t i;
@@ -330,7 +323,6 @@ START_TEST(test_stop_all)
 	(void)server_await_end(server, WAIT_MS);
 	server_restart(server);
 }
-END_TEST
 
 /* Memory */
 
@@ -359,7 +351,7 @@ await_expendable(pid_t worker, int score)
 }
 
 /* Of those who wait, the kernel takes workers before all others. */
-START_TEST(test_expendable)
+TEST(test_expendable)
 {
 	int score = oom_score(server_pid(server, "acceptor"));
 	int silent = client_connect(server), idle = connect_and_ping(server);
@@ -377,7 +369,6 @@ START_TEST(test_expendable)
 	(void)close(idle);
 	(void)close(subscriber);
 }
-END_TEST
 
 #ifndef KVD_INSTRUMENTED
 
@@ -420,7 +411,7 @@ put_big(int fd, const char *head)
 	free(value);
 }
 
-START_TEST(test_starved)
+TEST(test_starved)
 {
 	const char *text = hungry[_i];
 	int fd, other = connect_and_ping(server);
@@ -444,28 +435,23 @@ START_TEST(test_starved)
 	client_ask(other, "PING\n", "OK\r\n");
 	(void)close(other);
 }
-END_TEST
 
 #endif
 
-int
-main(void)
-{
-	Suite *suite = suite_create("worker");
-	TCase *tc = fixture_tcase(suite, "worker");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_strangers, 0, COUNT(strangers));
-	tcase_add_test(tc, test_at_once);
-	tcase_add_test(tc, test_long);
-	tcase_add_test(tc, test_clients);
-	tcase_add_test(tc, test_dismissed);
-	tcase_add_test(tc, test_other_signal);
-	tcase_add_test(tc, test_dismissed_busy);
-	tcase_add_test(tc, test_stop_all);
-	tcase_add_test(tc, test_expendable);
+static const struct test tests[] = {
+	CASE("worker", setup, teardown),
+	EACH(test_strangers, strangers),
+	ONCE(test_at_once),
+	ONCE(test_long),
+	ONCE(test_clients),
+	ONCE(test_dismissed),
+	ONCE(test_other_signal),
+	ONCE(test_dismissed_busy),
+	ONCE(test_stop_all),
+	ONCE(test_expendable),
 #ifndef KVD_INSTRUMENTED
-	tcase_add_loop_test(tc, test_starved, 0, COUNT(hungry));
+	EACH(test_starved, hungry),
 #endif
-	return fixture_run(suite);
-}
+};
+
+SUITE("worker", tests)

@@ -1,6 +1,6 @@
 /*
- * crowd: clients in processes of their own.  These are not Check's: they
- * must not use anything that fails the test.
+ * crowd: see crowd.h.  A member is one of the processes.  It is not Check's
+ * process, so that it must not call anything that fails the test.
  */
 
 #include <sys/mman.h>
@@ -21,14 +21,14 @@
 
 #define PROCESSES_MAX 8
 #define CLIENTS_MAX 64
-/* A listener's backlog may be full for a moment. */
+/* The backlog of a listener may be full for a moment. */
 #define CONNECT_TRIES 1000
 
 struct member {
 	pid_t pid;
 	atomic_int stop;
 	atomic_ulong rounds, cuts;
-	bool wrong; /* error says how */
+	bool wrong; /* something is; `error' says what */
 	char error[512];
 };
 
@@ -39,7 +39,7 @@ struct crowd {
 	struct member members[PROCESSES_MAX];
 };
 
-/* In a member: connects, or returns -1. */
+/* Returns -1 if that is impossible. */
 static int
 member_connect(const struct crowd *c)
 {
@@ -66,7 +66,10 @@ go_wrong(struct member *m, const char *error)
 	m->wrong = true;
 }
 
-/* One exchange of a client; false: it is to connect again, or all is over. */
+/*
+ * One exchange of a client.  False: the client has lost its connection, or
+ * something is wrong.
+ */
 static bool
 talk(struct crowd *c, struct member *m, int fd, int number)
 {
@@ -93,7 +96,7 @@ talk(struct crowd *c, struct member *m, int fd, int number)
 	case EXCHANGE_WRONG:
 		break;
 	}
-	/* Where there are too many, those who come and go are told so. */
+	/* It may have been told that there are too many clients. */
 	if (c->kind != CROWD_FICKLE)
 		go_wrong(m, x.error);
 	return false;
@@ -128,7 +131,7 @@ be_member(struct crowd *c, struct member *m)
 	int fds[CLIENTS_MAX], i;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Other clients' sockets are not to be held open here. */
+	/* An inherited socket would keep the connection of another client. */
 	closefrom(3);
 	for (i = 0; i < CLIENTS_MAX; i++)
 		fds[i] = -1;
@@ -146,7 +149,7 @@ create_bucket(const struct server *s)
 	char line[LINE_SIZE];
 
 	client_say(fd, "CREATE crowd\n");
-	client_read_line(fd, line); /* it may be there already */
+	client_read_line(fd, line); /* OK, or it exists already */
 	(void)close(fd);
 }
 
@@ -200,7 +203,7 @@ crowd_await(struct crowd *c, unsigned long rounds)
 	for (i = 0; i < c->processes; i++)
 		while (c->members[i].rounds < want[i]) {
 			check_member(&c->members[i]);
-			pause_until(deadline_ms, "clients do not get on");
+			pause_until(deadline_ms, "the next round of a client");
 		}
 }
 

@@ -1,6 +1,6 @@
 /*
- * A crowd: processes that are clients, many of them, while a test does
- * something to the server.  They note in shared memory what went wrong.
+ * crowd: many clients, in processes of their own, that use the server while a
+ * test does something to it.  What goes wrong they record in shared memory.
  */
 
 #ifndef INTEGRATION_CROWD_H
@@ -9,22 +9,25 @@
 #include "fixture.h"
 
 enum crowd_kind {
-	CROWD_LOYAL, /* connect once, and must never be disconnected */
+	CROWD_LOYAL, /* connect once; it is wrong to disconnect them */
 	CROWD_MORTAL, /* connect again when they are disconnected */
-	CROWD_FICKLE, /* connect, say something, leave, connect again */
-	CROWD_GUESTS, /* the same, and must be served each time */
+	CROWD_FICKLE, /* connect, ask, leave, and connect again */
+	CROWD_GUESTS, /* the same; it is wrong to refuse them */
 };
 
 struct crowd;
 
-/* So many processes of so many clients each.  They use bucket `crowd`. */
+/*
+ * Starts so many processes of so many clients each.  They use the bucket
+ * `crowd'.
+ */
 struct crowd *crowd_start(const struct server *, enum crowd_kind, int processes,
     int clients);
-/* Waits until each process has gone round so many times more. */
+/* Waits until each process has done so many more rounds. */
 void crowd_await(struct crowd *, unsigned long rounds);
-/* How often its clients have been disconnected. */
+/* The number of times that clients were disconnected. */
 unsigned long crowd_cuts(const struct crowd *);
-/* They leave, and nothing may have gone wrong.  Frees it. */
+/* Ends the clients, and frees the crowd.  Nothing went wrong with them. */
 void crowd_end(struct crowd *);
 
 #endif

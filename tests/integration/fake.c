@@ -1,5 +1,5 @@
 /*
- * fake: a server of canned bytes.
+ * fake: see fake.h.
  */
 
 #include <sys/prctl.h>
@@ -71,7 +71,7 @@ reset(int fd)
 	(void)close(fd);
 }
 
-/* Nothing more may come but the end. */
+/* Reads until the client closes the connection. */
 static bool
 hear_end(int fd)
 {
@@ -96,7 +96,7 @@ take_step(const struct fake_step *step, int listener, int conns[CONNS_MAX])
 	if (*fd == -1 || (step->expect != NULL && !hear(*fd, step->expect)))
 		return false;
 	for (i = 0; i < (step->times == 0 ? 1 : step->times); i++)
-		/* A client that goes away in the middle may be the test. */
+		/* A reply that is repeated may be one that nobody reads. */
 		if (step->reply != NULL && !say(*fd, step->reply))
 			return step->times != 0;
 	switch (step->after) {
@@ -160,7 +160,7 @@ fake_finish(struct fake *f)
 
 	ck_assert_int_eq(waitpid(f->pid, &status, 0), f->pid);
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0,
-	    "the fake server was not asked what it was to be");
+	    "the fake server was not asked what it expected");
 }
 
 void

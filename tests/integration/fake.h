@@ -1,5 +1,6 @@
 /*
- * A server that says what a test wants it to: canned bytes on a real socket.
+ * fake: a server, in a process of its own, that expects and answers just the
+ * bytes that a test lists.
  */
 
 #ifndef INTEGRATION_FAKE_H
@@ -8,19 +9,19 @@
 #include "fixture.h"
 
 enum fake_after {
-	FAKE_ON = 0, /* the next step */
+	FAKE_ON = 0, /* go on with the next step */
 	FAKE_CLOSE, /* close this connection */
-	FAKE_RESET, /* the same, rudely */
-	FAKE_HANG, /* say no more, until the client goes away */
+	FAKE_RESET, /* reset this connection */
+	FAKE_HANG, /* send nothing until the client has left */
 };
 
-/* Connections are numbered from 0, in the order in which they come. */
+/* Connections are numbered from 0 in the order in which they are accepted. */
 struct fake_step {
 	int conn;
-	const char *expect; /* NULL: whatever comes, or nothing */
-	const char *reply; /* or NULL */
+	const char *expect; /* NULL: do not read */
+	const char *reply; /* NULL: none */
 	enum fake_after after;
-	int times; /* the reply, so often; 0 is 1 */
+	int times; /* how often to send the reply; 0 means once */
 };
 
 struct fake {
@@ -28,15 +29,15 @@ struct fake {
 	int port;
 };
 
-/* A process that goes through the steps, and kv is told where it is. */
+/* Starts the server, which takes these steps.  kv will use it. */
 void fake_start(struct fake *, const struct fake_step steps[], size_t n);
 #define FAKE(fake, ...)                                               \
 	fake_start((fake), (const struct fake_step[]){ __VA_ARGS__ }, \
 	    COUNT(((const struct fake_step[]){ __VA_ARGS__ })))
 
-/* All steps were taken, and the client said nothing else. */
+/* Waits for the end of the server.  It has taken all steps. */
 void fake_finish(struct fake *);
-/* Ends it, wherever it is. */
+/* Kills the server, whatever it has done. */
 void fake_kill(struct fake *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * kv_run: kv, run by a test.
+ * kv_run: see kv_run.h.
  */
 
 #include <sys/wait.h>
@@ -58,7 +58,7 @@ become(const char *path, const char *const args[], int in, int out, int error)
 	_exit(127);
 }
 
-/* Its standard output is written to `out`. */
+/* With `out' as standard output. */
 static void
 start(struct kv_process *p, const char *path, int out, const char *const args[])
 {
@@ -78,7 +78,7 @@ start(struct kv_process *p, const char *path, int out, const char *const args[])
 	p->err = error[0];
 }
 
-/* Its standard output is a pipe. */
+/* With a pipe as standard output. */
 static void
 start_piped(struct kv_process *p, const char *path, const char *const args[])
 {
@@ -137,7 +137,7 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Takes what there is; closes at the end. */
+/* Reads once, and closes the pipe at its end. */
 static void
 drain(int *fd, char **data, size_t *size)
 {
@@ -185,7 +185,7 @@ kv_finish_run(struct kv_process *p, const void *in, size_t in_size,
 		pfds[1] = (struct pollfd){ p->out, POLLIN, 0 };
 		pfds[2] = (struct pollfd){ p->err, POLLIN, 0 };
 		if (poll(pfds, 3, WAIT_MS) <= 0)
-			ck_abort_msg("kv neither ends nor says anything");
+			ck_abort_msg("kv neither ends nor writes anything");
 		if (p->in != -1 && pfds[0].revents != 0)
 			feed(p, in, in_size, &sent);
 		if (p->out != -1 && pfds[1].revents != 0)
@@ -241,7 +241,8 @@ kv_read_line(int fd, char line[LINE_SIZE])
 		if (poll(&pfd, 1, WAIT_MS) != 1)
 			ck_abort_msg("no line came");
 		if (read(fd, line + size, 1) != 1)
-			ck_abort_msg("the end came, where a line was to");
+			ck_abort_msg(
+			    "the output ended where a line was expected");
 	} while (line[size++] != '\n');
 	line[size - 1] = '\0';
 }
@@ -273,6 +274,17 @@ kv_expect(const char *const args[], const char *in, int status, const char *out,
 			     "\"%.200s\"), err \"%.200s\" (not \"%.200s\")",
 		    line, r->status, status, r->out, out, r->err,
 		    err == NULL ? "something" : err);
+}
+
+struct server *
+kv_start_server(const char *bucket)
+{
+	static const char *const options[] = { "sync never", NULL };
+	struct server *s = server_start(options);
+
+	kv_use(s);
+	kv_expect(KV("create", bucket), NULL, 0, "", "");
+	return s;
 }
 
 void

@@ -1,5 +1,5 @@
 /*
- * launch: kvd started in other ways.
+ * launch: see launch.h.
  */
 
 #include <sys/socket.h>
@@ -75,7 +75,7 @@ launch_listen(struct server *s)
 	server_option(s, "listen unix %s/sock", s->dir);
 }
 
-/* -1 when nobody listens there. */
+/* Returns -1 if nobody listens there. */
 static int
 try_connect(const struct server *s)
 {
@@ -101,7 +101,7 @@ launch_await(const struct server *s)
 		if (s->pid > 0 && waitpid(s->pid, &status, WNOHANG) == s->pid)
 			ck_abort_msg("kvd ended with wait status %#x",
 			    (unsigned int)status);
-		pause_until(deadline_ms, "nobody listens");
+		pause_until(deadline_ms, "a listener");
 	}
 	client_ask(fd, "PING\n", "OK\r\n");
 	(void)close(fd);
@@ -129,8 +129,6 @@ launch_expect_served(const struct server *s)
 	(void)close(launch_client(s));
 }
 
-/* All clients are served before they are left alone: their workers have their
- * titles. */
 static bool
 is_among(const pid_t *pids, size_t n, pid_t pid)
 {
@@ -140,6 +138,10 @@ is_among(const pid_t *pids, size_t n, pid_t pid)
 	return false;
 }
 
+/*
+ * A worker has its title when it has served its client.  So the worker of a
+ * new client is the one whose title was not there before.
+ */
 int
 launch_client_of(const struct server *s, pid_t *worker)
 {
@@ -188,7 +190,7 @@ launch_await_command(pid_t pid)
 	pid_t got;
 
 	while ((got = waitpid(pid, &status, WNOHANG)) == 0)
-		pause_until(deadline_ms, "the command does not end");
+		pause_until(deadline_ms, "the end of the command");
 	ck_assert_int_eq(got, pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
@@ -215,7 +217,7 @@ launch_adopt(struct server *s)
 	pid_t pid;
 
 	while (!read_pid(s, &pid))
-		pause_until(deadline_ms, "there is no pid file");
+		pause_until(deadline_ms, "the pid file");
 	server_adopt(s, pid);
 }
 
@@ -229,7 +231,19 @@ launch_daemon(struct server *s)
 	launch_adopt(s);
 }
 
-/* While it runs */
+void
+launch_after(struct server *s, void (*before_exec)(const struct server *),
+    int how)
+{
+	s->before_exec = before_exec;
+	s->how = how;
+	if (s->daemon)
+		launch_daemon(s);
+	else
+		launch_run(s);
+}
+
+/* A server that runs */
 
 int
 launch_second(const struct server *s, const char *const options[],

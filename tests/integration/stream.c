@@ -1,5 +1,5 @@
 /*
- * stream: reading lines, jobs, and measures.
+ * stream: see stream.h.
  */
 
 #include <sys/mman.h>
@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -76,7 +75,7 @@ stream_clear(struct stream *s)
 	buf_clear(&s->in);
 }
 
-/* The next line of those that were read, or NULL. */
+/* The next line of what was read, or NULL. */
 static char *
 next_line(struct stream *s)
 {
@@ -95,7 +94,7 @@ next_line(struct stream *s)
 	return line;
 }
 
-/* Reads once.  False: nothing has come, or the end has. */
+/* Reads once.  False: nothing has come, or the connection has ended. */
 static bool
 fill(struct stream *s)
 {
@@ -123,7 +122,7 @@ stream_try(struct stream *s)
 	return line;
 }
 
-/* Waits; NULL, and what has happened in `error`, when no line comes. */
+/* Waits for a line.  NULL: none came, and `error' says why. */
 static char *
 await_line(struct stream *s, const char **error)
 {
@@ -132,9 +131,10 @@ await_line(struct stream *s, const char **error)
 
 	while ((line = stream_try(s)) == NULL) {
 		if (s->ended)
-			*error = "the end came, where a line was to";
+			*error =
+			    "the connection ended where a line was expected";
 		else if (poll(&pfd, 1, WAIT_MS) != 1)
-			*error = "nothing came, where a line was to";
+			*error = "nothing came where a line was expected";
 		else
 			continue;
 		break;
@@ -174,7 +174,7 @@ streams_wait(const struct stream *s, size_t n, int64_t deadline_ms)
 		pfds[i].events = POLLIN;
 	}
 	if (left_ms <= 0 || poll(pfds, (nfds_t)n, (int)left_ms) <= 0)
-		ck_abort_msg("nothing comes any more");
+		ck_abort_msg("no line came in time");
 }
 
 /* Jobs */
@@ -205,7 +205,7 @@ __attribute__((noreturn)) static void
 run_job(struct job *job, int fd, job_function *function)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Other clients' sockets are not to be held open here. */
+	/* An inherited socket would keep the connection of another client. */
 	if (dup2(fd, 3) == -1)
 		_exit(1);
 	closefrom(4);
@@ -253,7 +253,7 @@ jobs_await(struct job *jobs, unsigned int n, unsigned long more)
 	for (i = 0; i < n; i++)
 		while (jobs[i].done < want[i]) {
 			check_job(&jobs[i]);
-			pause_until(deadline_ms, "a job does not get on");
+			pause_until(deadline_ms, "the next round of a job");
 		}
 }
 
@@ -331,22 +331,6 @@ process_private_kib(pid_t pid)
 	(void)fclose(file);
 	ck_assert_int_ge(kib, 0);
 	return kib;
-}
-
-size_t
-process_descriptors(pid_t pid)
-{
-	struct dirent *entry;
-	char path[64];
-	size_t n = 0;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
-	ck_assert_ptr_nonnull(dir = opendir(path));
-	while ((entry = readdir(dir)) != NULL)
-		n += entry->d_name[0] != '.';
-	(void)closedir(dir);
-	return n;
 }
 
 #ifdef __has_feature

@@ -1,9 +1,9 @@
 /*
- * What the tests of listings and subscriptions share: reading a client's
- * lines, other processes that talk meanwhile, what the server's processes
- * take.
+ * stream: what the tests of listings and subscriptions share: reading the
+ * lines that a client receives, jobs (other processes that are clients at the
+ * same time), and measuring the memory and descriptors of kvd's processes.
  *
- * As in fixture.h: functions fail the running test unless they say otherwise.
+ * As in fixture.h, functions fail the running test unless they say otherwise.
  */
 
 #ifndef INTEGRATION_STREAM_H
@@ -18,84 +18,90 @@
 /* Appends text to a buffer that a test sends or expects. */
 void add(struct buf *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* A string, after which comes a NUL that is not counted. */
+/* The contents as a string: with a NUL behind, which is not part of it. */
 const char *text_of(struct buf *);
-/* client_exchange(), with both buffers empty afterwards. */
+/* client_exchange(), which leaves both buffers empty. */
 void exchange_bufs(int fd, struct buf *out, struct buf *want);
 
-/* On a free port, and for server_connect_unix(). */
+/* The server listens on a free port, and for server_connect_unix(). */
 void listen_unix(struct server *);
 
-/* Lines of a client, one after the other. */
+/* The lines that a client receives, one after the other. */
 struct stream {
 	int fd;
 	struct buf in;
-	size_t line_size; /* of the line given last, with its end */
-	bool ended; /* the connection */
+	size_t line_size; /* of the line returned last, with its line end */
+	bool ended; /* the connection has ended */
 };
 
 void stream_init(struct stream *, int fd);
-/* Closes the descriptor as well. */
+/* Closes the descriptor, too. */
 void stream_clear(struct stream *);
 /*
- * The next line without its end, NUL-terminated, valid until the next call;
- * the test fails when none comes, or the end.
+ * Waits for the next line, and returns it as a string without its line end,
+ * which is valid until the next call.  Fails the test if no line comes or the
+ * connection ends.
  */
 char *stream_line(struct stream *);
-/* The same, but NULL when none has come yet, or at the end: see `ended`. */
+/*
+ * The same without waiting.  NULL: no whole line has come yet, or, if `ended`
+ * is set, none will.
+ */
 char *stream_try(struct stream *);
-/* Waits until one of these has something to read; not longer than to the
- * deadline, after which the test fails. */
+/* Waits until one of these has something to read.  Fails the test at the
+ * deadline. */
 void streams_wait(const struct stream *, size_t n, int64_t deadline_ms);
-/* This is the next line. */
+/* The next line is this one. */
 void stream_hear(struct stream *, const char *line);
 
 /*
- * Jobs: processes that talk to the server until they are told to stop.  They
- * are not Check's: a job says what is wrong by job_fail(), and returns.
+ * Jobs: processes that are clients of the server until they are told to stop.
+ * They are not Check's processes, so that they cannot fail the test: a job
+ * calls job_fail() and returns, and the functions below then fail the test.
  */
 struct job {
 	pid_t pid;
 	unsigned int id;
 	unsigned int seed;
 	atomic_int stop;
-	atomic_ulong allowed; /* rounds, if the function looks at it */
-	atomic_ulong done; /* rounds */
-	atomic_int wrong; /* error says how */
+	atomic_ulong allowed; /* rounds to do, if the function looks at it */
+	atomic_ulong done; /* rounds that it has done */
+	atomic_int wrong; /* job_fail was called; `error' is its text */
 	char error[512];
-	/* For the job's own use, and its test's. */
+	/* For the function of the job, and for its test. */
 	unsigned long values[16];
 };
 
 typedef void job_function(struct job *, int fd);
 
 struct job *jobs_new(unsigned int n);
-/* Each with a connection (TCP) of its own. */
+/* Starts the jobs, each with a TCP connection of its own. */
 void jobs_start(struct job *, unsigned int n, const struct server *,
     job_function *);
-/* Waits until each has done so many rounds more. */
+/* Waits until each job has done so many more rounds. */
 void jobs_await(struct job *, unsigned int n, unsigned long more);
-/* Tells them to stop, waits for their end, frees. */
+/* Tells the jobs to stop, and waits until they have ended. */
 void jobs_stop(struct job *, unsigned int n);
 void jobs_free(struct job *, unsigned int n);
-/* In a job. */
+
+/* These are called in a job. */
+
 void job_fail(struct job *, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Sends and expects; empties both.  False, after job_fail(), when it went
- * wrong. */
+/* Sends one buffer, expects the other, and empties both.  Returns false after
+ * job_fail(). */
 bool job_exchange(struct job *, int fd, struct buf *out, struct buf *want);
-/* As stream_line(), but NULL after job_fail(). */
+/* As stream_line(), but returns NULL after job_fail(). */
 char *job_line(struct job *, struct stream *);
 
-/* Memory that is the process's own, in KiB. */
+/* Anonymous memory of the process, in KiB. */
 long process_private_kib(pid_t);
-size_t process_descriptors(pid_t);
-/* Memory tells nothing, and time little, when sanitizers watch. */
+/* Is this built with AddressSanitizer?  Sizes and times say little then. */
 bool is_sanitized(void);
-/* What the store takes of the disk, in KiB. */
+/* The size of the store's data file, in KiB. */
 long store_kib(const struct server *);
 
-/* Pseudo-random. */
+/* A pseudo-random number below n. */
 unsigned int draw(unsigned int *seed, unsigned int n);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * terminal: telnet(1) on a pseudo-terminal.
+ * terminal: see terminal.h.
  */
 
 #include <sys/wait.h>

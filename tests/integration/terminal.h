@@ -1,5 +1,5 @@
 /*
- * A telnet(1) on a terminal, as a person uses it.
+ * terminal: telnet(1) on a pseudo-terminal, as a person would use it.
  */
 
 #ifndef INTEGRATION_TERMINAL_H
@@ -12,16 +12,17 @@
 struct terminal {
 	int fd;
 	pid_t pid;
-	char text[16384]; /* what has come */
-	size_t size, seen;
+	char text[16384]; /* all that telnet(1) has printed */
+	size_t size;
+	size_t seen; /* end of what was expected last */
 };
 
-/* Starts telnet(1); whether there is one is the caller's to look for. */
+/* Starts telnet(1).  The caller makes sure that it is installed. */
 void terminal_open(struct terminal *, const char *host, int port);
-/* Waits for the end of telnet(1). */
+/* Waits until telnet(1) has ended. */
 void terminal_close(struct terminal *);
 void terminal_type(struct terminal *, const char *keys);
-/* Waits for this text, behind what was expected before. */
+/* Waits for this text, which comes after the text expected before. */
 void terminal_expect(struct terminal *, const char *text);
 
 #endif

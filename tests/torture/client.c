@@ -1,5 +1,6 @@
 /*
- * client: asks, reads what it is answered, and judges how it was cut off.
+ * client: sends requests, reads the replies, and decides whether the end of a
+ * connection had a cause.
  */
 
 #include <sys/epoll.h>
@@ -17,14 +18,15 @@
 #include "torture/client.h"
 
 #define READ_SIZE 65536
-/* Before a client comes again, at most. */
+/* The longest time for which a client is away. */
 #define AWAY_MS 30
-/* A few bursts are longer than others. */
+/* One burst in so many is so many times as long. */
 #define LONG_BURST_ONE_IN 32
 #define LONG_BURST 4
 /*
- * A connection made so long after an acceptor was killed may still be one
- * that the acceptor took with it: a signal takes its time on a busy machine.
+ * A connection made within this time after an acceptor was killed may have
+ * been accepted by that acceptor, and ends with it: on a busy machine the
+ * signal takes a while.
  */
 #define DYING_MS 1000
 
@@ -63,7 +65,7 @@ watch(struct client *c, int op, uint32_t events)
 	c->events = events;
 }
 
-/* The connection is closed, by whomever. */
+/* Closes the connection, whoever wanted it closed. */
 static void
 leave(struct client *c)
 {
@@ -106,7 +108,7 @@ static void
 ended(struct client *c, const char *how)
 {
 	report_note(c->load->report,
-	    "client %u: port %u: %s, %u requests under way", c->ledger.client,
+	    "client %u: port %u: %s, %u requests pending", c->ledger.client,
 	    c->port, how, c->ledger.count);
 	if (c->state != CLIENT_LEAVING || c->ledger.count > 0) {
 		judge_end(c, how);
@@ -115,7 +117,7 @@ ended(struct client *c, const char *how)
 	leave(c);
 }
 
-/* Sends what is to be sent. */
+/* Sends as much as the socket takes. */
 static void
 flush(struct client *c)
 {
@@ -124,7 +126,7 @@ flush(struct client *c)
 	while (buf_size(&c->out) > 0) {
 		n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out), 0);
 		if (n < 0)
-			break; /* the end is to be read */
+			break; /* reading will find the end */
 		buf_consume(&c->out, (size_t)n);
 	}
 	watch(c, EPOLL_CTL_MOD,
@@ -140,7 +142,7 @@ ask_burst(struct client *c)
 		n *= LONG_BURST;
 	if (n > ledger_room(&c->ledger))
 		n = ledger_room(&c->ledger);
-	/* Half of them wait until all is answered. */
+	/* Half of the bursts begin when no request is pending. */
 	c->low = dice_hit(&c->dice, 2) ? 0 : n / 2;
 	while (n-- > 0)
 		ledger_ask(&c->ledger, &c->out);
@@ -155,7 +157,7 @@ ask_quit(struct client *c)
 	c->state = CLIENT_LEAVING;
 }
 
-/* Asks for more, or leaves, when it is time. */
+/* Sends a burst or leaves, if few enough requests are pending. */
 static void
 go_on(struct client *c)
 {
@@ -175,7 +177,7 @@ go_on(struct client *c)
 	flush(c);
 }
 
-/* The time of a client that waits for replies. */
+/* Records how long the client waited for what it has just received. */
 static void
 note_stall(struct client *c)
 {
@@ -187,7 +189,7 @@ note_stall(struct client *c)
 	c->waiting_ms = now_ms;
 }
 
-/* A reply that is none of those there may be. */
+/* The status line is one that no request may get. */
 static void
 refuse_status(struct client *c, struct bytes line)
 {
@@ -197,14 +199,14 @@ refuse_status(struct client *c, struct bytes line)
 	if (bytes_begin_with(line, bytes_from_text("ERROR ")))
 		count = &r->errors;
 	else if (bytes_are(line, "NOT FOUND"))
-		count = &r->lost; /* the bucket */
+		count = &r->lost; /* the bucket is */
 	report_failure(r, count,
-	    "client %u: \"%.*s\" came (%u requests under way)",
-	    c->ledger.client, line.size < 80 ? (int)line.size : 80,
-	    (const char *)line.data, c->ledger.count);
+	    "client %u: \"%.*s\" came (%u requests pending)", c->ledger.client,
+	    line.size < 80 ? (int)line.size : 80, (const char *)line.data,
+	    c->ledger.count);
 }
 
-/* Something else than an answer.  When kvd ends it may be a farewell. */
+/* A status line other than OK, which may announce the end of kvd. */
 static void
 take_status(struct client *c, struct bytes line)
 {
@@ -286,7 +288,7 @@ take_replies(struct client *c)
 	take_lines(c);
 	if (c->state != CLIENT_AWAY && !c->deaf)
 		go_on(c);
-	/* What leaves waits for the end. */
+	/* No request is pending: the client waits for nothing. */
 	if (c->state == CLIENT_ASKING && c->ledger.count == 0)
 		c->waiting_ms = CLOCK_NEVER;
 }

@@ -1,6 +1,6 @@
 /*
- * One client of the load: a connection, which comes and goes, and what is
- * under way on it.
+ * client: one client of the load.  It connects, sends bursts of requests,
+ * leaves and comes again.  A request is pending until its reply has come.
  */
 
 #ifndef TORTURE_CLIENT_H
@@ -15,10 +15,10 @@
 #include "torture/load.h"
 
 enum client_state {
-	CLIENT_AWAY, /* not connected; comes at `next_ms` */
-	CLIENT_PROBING, /* asks what is there, connecting included */
+	CLIENT_AWAY, /* not connected; connects at `next_ms' */
+	CLIENT_PROBING, /* connects, and reads what its keys have */
 	CLIENT_ASKING,
-	CLIENT_LEAVING, /* has said QUIT */
+	CLIENT_LEAVING, /* has sent QUIT */
 };
 
 struct client {
@@ -27,28 +27,28 @@ struct client {
 	struct dice dice;
 	enum client_state state;
 	int fd;
-	unsigned int port; /* its own */
-	unsigned int epoch; /* of the server it is connected to */
-	unsigned int low; /* so few under way are the time to ask more */
+	unsigned int port; /* the local one */
+	unsigned int epoch; /* of the server that it is connected to */
+	unsigned int low; /* asks again when at most so many are pending */
 	bool served; /* has had a reply on this connection */
 	bool excused; /* its worker was killed */
-	bool refused; /* has been told that kvd, or its worker, stops */
-	bool verified; /* has found all there in the end */
-	bool deaf; /* what comes next says nothing more */
+	bool refused; /* was told that kvd or its worker is about to end */
+	bool verified; /* has read all its keys at the end of the run */
+	bool deaf; /* discards what else comes on this connection */
 	int64_t connect_ms;
-	int64_t waiting_ms; /* for a reply, since; CLOCK_NEVER: for none */
+	int64_t waiting_ms; /* since when it waits; CLOCK_NEVER: it does not */
 	int64_t next_ms;
 	struct buf in, out;
-	uint32_t events; /* that epoll watches for */
+	uint32_t events; /* what epoll(7) watches for */
 };
 
 void client_init(struct client *, struct load *, unsigned int number);
 void client_clear(struct client *);
-/* It is away: comes. */
+/* Connects a client that is away. */
 void client_connect(struct client *);
-/* epoll(7) says that something can be done. */
+/* Handles what epoll(7) has reported. */
 void client_handle(struct client *, uint32_t events);
-/* Is it time that it heard something?  Fails the run if not. */
+/* Reports a failure if a reply is overdue. */
 void client_check_hung(struct client *, int64_t now_ms);
 
 #endif

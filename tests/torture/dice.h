@@ -1,6 +1,7 @@
 /*
- * Random decisions that a seed repeats.  Each user has a stream of its own,
- * so that what one does changes nothing for the others.
+ * dice: random decisions, which are the same for the same seed.  Each user
+ * has a stream of its own, so that the decisions of one do not depend on how
+ * many the others make.
  */
 
 #ifndef TORTURE_DICE_H
@@ -16,9 +17,9 @@ struct dice {
 void dice_init(struct dice *, uint64_t seed, uint64_t stream);
 /* From 0 to n - 1. */
 uint32_t dice_below(struct dice *, uint32_t n);
-/* Once in n times. */
+/* True once in n times, on average. */
 bool dice_hit(struct dice *, uint32_t n);
-/* The number that x stands for: the same for the same x. */
+/* A number that looks random, and is the same for the same x. */
 uint64_t dice_mix(uint64_t x);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * ledger: what a client asks for, and what it has to be answered.
+ * ledger: see ledger.h.
  */
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@
 
 #include "torture/ledger.h"
 
-/* Most values are short, a few longer than one read of a worker's. */
+/* Most values are short; a few are longer than one read of a worker. */
 #define LONG_ONE_IN 64
 #define LONG_SIZE 3000
 #define HUGE_ONE_IN 512
@@ -47,7 +47,7 @@ note(struct ledger *l, enum op_kind kind, unsigned int key, uint64_t version)
 	*op_at(l, l->count++) = (struct op){ kind, key, version };
 }
 
-/* How many bytes follow a value's numbers: as its version says. */
+/* The number of bytes behind the numbers in a value, made of its version. */
 static size_t
 padding(uint64_t version)
 {
@@ -168,7 +168,7 @@ compare(struct ledger *l, const struct op *op, uint64_t got)
 		fail(l, &l->report->duplicated, op, got, op->version);
 }
 
-/* Is this a value, all of it, of this client and key? */
+/* Is this a whole value of this client and key? */
 static bool
 parse_value(const struct ledger *l, unsigned int key, const char *line,
     size_t size, uint64_t *version)
@@ -227,7 +227,8 @@ take_data(struct ledger *l, const struct op *op, const char *line, size_t size)
 		compare(l, op, got);
 }
 
-/* Between what was promised and what was asked for. */
+/* The version that was probed is neither older than the acknowledged one nor
+ * newer than the requested one. */
 static void
 judge_version(struct ledger *l, enum op_kind kind, unsigned int key,
     struct version *v)
@@ -240,8 +241,7 @@ judge_version(struct ledger *l, enum op_kind kind, unsigned int key,
 		fail(l, &l->report->duplicated, &op, v->probed, v->sent);
 }
 
-/* Of the requests in doubt those are executed that come before a certain
- * one, in the order in which they were sent. */
+/* No request in doubt was executed if one sent before it was not. */
 static void
 judge_doubtful(struct ledger *l)
 {
@@ -325,7 +325,7 @@ ledger_take(struct ledger *l, const char *line, size_t size)
 	return finish(l, op);
 }
 
-/* What was not answered is not there, and never was. */
+/* The pending requests have not been executed, and will not be. */
 static void
 forget_asked(struct ledger *l)
 {
@@ -341,7 +341,10 @@ ledger_cut(struct ledger *l, bool refused)
 {
 	unsigned int i;
 
-	/* Nothing new was asked for before the last doubts are settled. */
+	/*
+	 * If there are requests in doubt, only probes were pending: nothing
+	 * else is sent until these are answered.
+	 */
 	if (refused && l->n_doubtful == 0)
 		forget_asked(l);
 	else if (l->n_doubtful == 0)

@@ -1,11 +1,13 @@
 /*
- * A client's ledger: what it has asked for, what it was promised, and what
- * each reply has to be.  A client is the only one to write its keys, and
- * every write has a version of its own, so that there is exactly one right
- * reply to everything; only of what was under way when a worker died it is
- * not known whether it was executed.  That is asked for afterwards (a
- * probe), and has to be what executing the first n of those requests, and
- * not the others, has left.
+ * ledger: what a client has requested, what was acknowledged, and what each
+ * reply must be.
+ *
+ * Only this client writes its keys, and every write has a new version, so
+ * that each request has exactly one right reply.  The exception is requests
+ * that were pending when a worker died: they are in doubt, since nobody knows
+ * whether they were executed.  On its next connection the client therefore
+ * sends probes, which read its keys.  What they find must be the result of
+ * executing the first n requests in doubt, for some n, and none after these.
  */
 
 #ifndef TORTURE_LEDGER_H
@@ -19,7 +21,7 @@
 #include "torture/dice.h"
 #include "torture/report.h"
 
-#define LEDGER_OPS_MAX 1024 /* under way */
+#define LEDGER_OPS_MAX 1024 /* pending */
 #define LEDGER_KEYS_MAX 512
 /* The bucket of all keys. */
 #define LEDGER_BUCKET "t"
@@ -36,13 +38,13 @@ enum op_kind {
 struct op {
 	enum op_kind kind;
 	unsigned int key;
-	uint64_t version; /* that is written, or has to be read */
+	uint64_t version; /* to be written, or expected to be read */
 };
 
 struct version {
-	uint64_t acked; /* the last one that was promised; 0: no such key */
-	uint64_t sent; /* and asked for */
-	uint64_t probed;
+	uint64_t acked; /* the last write that was acknowledged; 0: none */
+	uint64_t sent; /* the last write that was requested */
+	uint64_t probed; /* what the probe has read */
 };
 
 struct ledger {
@@ -50,35 +52,35 @@ struct ledger {
 	unsigned int client, keys;
 	bool counters;
 	struct dice dice;
-	uint64_t versions; /* the last one given */
+	uint64_t versions; /* the last version used */
 	struct version key[LEDGER_KEYS_MAX];
 	struct version counter;
-	struct op ops[LEDGER_OPS_MAX]; /* a ring of those under way */
+	struct op ops[LEDGER_OPS_MAX]; /* a ring of pending requests */
 	unsigned int first, count;
-	bool have_data; /* of the first of them */
-	struct op doubtful[LEDGER_OPS_MAX];
+	bool have_data; /* the data line of the first has come */
+	struct op doubtful[LEDGER_OPS_MAX]; /* requests in doubt */
 	unsigned int n_doubtful;
 };
 
 enum ledger_line {
-	LEDGER_DATA, /* the first of two lines */
-	LEDGER_DONE, /* a request is answered */
-	LEDGER_PROBED, /* the last of the probes is */
-	LEDGER_STATUS, /* something else than OK: nothing is answered */
+	LEDGER_DATA, /* the first of the two lines of a reply */
+	LEDGER_DONE, /* the end of a reply */
+	LEDGER_PROBED, /* the end of the reply to the last probe */
+	LEDGER_STATUS, /* a status other than OK; belongs to no request */
 };
 
 void ledger_init(struct ledger *, struct report *, unsigned int client,
     const struct options *);
-/* Adds requests to `out`. */
+/* Append requests to `out'. */
 void ledger_ask(struct ledger *, struct buf *out);
 void ledger_ask_probes(struct ledger *, struct buf *out);
 void ledger_ask_quit(struct ledger *, struct buf *out);
-/* How many requests there is room for. */
+/* How many more requests can be pending. */
 unsigned int ledger_room(const struct ledger *);
-/* The next line of the replies, without its end. */
+/* Judges the next line of the replies, without its line end. */
 enum ledger_line ledger_take(struct ledger *, const char *line, size_t size);
-/* The connection is gone.  `refused`: the client was told that nothing of
- * what was not answered has been done. */
+/* The connection has ended.  `refused': the client was told that none of the
+ * pending requests has been executed. */
 void ledger_cut(struct ledger *, bool refused);
 
 #endif

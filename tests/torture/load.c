@@ -1,5 +1,5 @@
 /*
- * load: epoll(7) over all clients.
+ * load: runs all clients by epoll(7).
  */
 
 #include <sys/epoll.h>
@@ -15,7 +15,7 @@
 #include "torture/load.h"
 
 #define EVENTS_MAX 64
-/* How often to look at those who hear nothing, or are away. */
+/* How often to look for clients that wait too long or should connect. */
 #define LOOK_MS 5
 
 void

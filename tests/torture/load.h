@@ -1,5 +1,5 @@
 /*
- * The load: many clients in one process, each with its ledger.
+ * load: many clients in one process, each with its ledger.
  */
 
 #ifndef TORTURE_LOAD_H
@@ -14,9 +14,9 @@
 #include "torture/report.h"
 
 enum load_stage {
-	LOAD_RUN, /* asks, leaves and comes again */
-	LOAD_DRAIN, /* takes its last replies and leaves */
-	LOAD_VERIFY, /* comes again to see whether all is there, and leaves */
+	LOAD_RUN, /* clients ask, leave and come again */
+	LOAD_DRAIN, /* clients read their last replies and leave */
+	LOAD_VERIFY, /* clients come again, read their keys, and leave */
 };
 
 struct client;
@@ -28,21 +28,21 @@ struct load {
 	int epoll_fd;
 	struct client *clients;
 	unsigned int n;
-	unsigned int busy; /* clients that have not left */
+	unsigned int busy; /* clients that are not away */
 	enum load_stage stage;
 	bool down; /* there is no server */
-	unsigned int epoch; /* servers so far */
-	int64_t acceptor_died_ms; /* last, of a blow */
-	int64_t looked_ms; /* at clients that hear nothing */
+	unsigned int epoch; /* number of servers so far */
+	int64_t acceptor_died_ms; /* when a blow last killed one */
+	int64_t looked_ms; /* when clients were last checked for timeouts */
 };
 
 void load_open(struct load *, const struct options *, struct report *,
     const struct sockaddr_in *address);
 void load_close(struct load *);
 void load_begin(struct load *, enum load_stage);
-/* Have all left, and seen what they came for? */
+/* Have all clients done what this stage is for? */
 bool load_is_over(const struct load *);
-/* Talks for so long, at most. */
+/* Handles what clients receive, for at most so long. */
 void load_run(struct load *, int timeout_ms);
 /* The worker of the client with this port is about to die. */
 void load_excuse(struct load *, unsigned int port);

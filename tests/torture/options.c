@@ -115,7 +115,7 @@ set_defaults(struct options *o)
 		.keys = 8,
 		.pipeline = 32,
 		.churn = 200,
-		/* Short enough to be typed again. */
+		/* Short enough to type. */
 		.seed = seed % 1000000000,
 		.roles = 1U << ROLE_REGISTRY | 1U << ROLE_ACCEPTOR |
 		    1U << ROLE_WORKER,

@@ -1,5 +1,5 @@
 /*
- * The command line of the torture program.
+ * options: the command line of the torture program.
  */
 
 #ifndef TORTURE_OPTIONS_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Who is to suffer. */
+/* Which process is hit ... */
 enum role {
 	ROLE_REGISTRY,
 	ROLE_ACCEPTOR,
@@ -18,13 +18,13 @@ enum role {
 	ROLES
 };
 
-/* And how. */
+/* ... and how. */
 enum blow {
 	BLOW_KILL,
 	BLOW_ABORT,
 	BLOW_SEGV,
 	BLOW_TERM,
-	BLOW_STOP, /* and goes on a random time later */
+	BLOW_STOP, /* and it continues after a random time */
 	BLOWS
 };
 
@@ -40,18 +40,18 @@ extern const struct name blow_names[BLOWS];
 
 struct options {
 	int64_t duration_ms;
-	int64_t interval_ms; /* from blow to blow, on average */
-	int64_t stop_ms; /* at most */
-	int64_t hang_ms; /* a reply that takes longer never comes */
+	int64_t interval_ms; /* between blows, on average */
+	int64_t stop_ms; /* the longest time for which one is stopped */
+	int64_t hang_ms; /* a reply that takes longer is a failure */
 	unsigned int clients;
 	unsigned int keys; /* of each client */
-	unsigned int pipeline; /* requests under way, usually at most */
+	unsigned int pipeline; /* most requests in a usual burst */
 	unsigned int churn; /* bursts until a client leaves, on average */
-	unsigned int initial; /* keys that are there before */
+	unsigned int initial; /* number of keys loaded before the run */
 	uint64_t seed;
 	unsigned int roles; /* bits: 1 << ROLE_... */
 	unsigned int blows; /* bits: 1 << BLOW_... */
-	bool keep; /* the directory */
+	bool keep; /* do not remove the directory */
 	bool verbose;
 	char build[4096]; /* where kvd is */
 	const char *libexec;
@@ -59,9 +59,9 @@ struct options {
 	size_t n_kvd_options;
 };
 
-/* Exits when they are wrong. */
+/* Exits if the command line is wrong. */
 void options_get(struct options *, int argc, char *argv[]);
-/* Prints them so that a shell can repeat the run. */
+/* Prints the command line that repeats this run. */
 void options_print(const struct options *);
 
 #endif

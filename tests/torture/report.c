@@ -1,5 +1,5 @@
 /*
- * report: counting what must not be, and the summary.
+ * report: see report.h.
  */
 
 #include <inttypes.h>
@@ -12,7 +12,7 @@
 #include "torture/report.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
-/* More of them say nothing new. */
+/* The number of failures that are printed; more would say nothing new. */
 #define FAILURES_MAX 20
 
 void

@@ -1,5 +1,5 @@
 /*
- * rest: what has leaked, and what the log says.
+ * rest: see rest.h.
  */
 
 #include <sys/stat.h>
@@ -17,11 +17,11 @@
 #include "torture/rest.h"
 
 #define PROCESSES_MAX 16384
-/* For workers to end whose clients have left: longer than any takes.  When
- * nothing changes for so long nothing will. */
+/* Longer than workers take to end when their clients have left; but when
+ * nothing has changed for STILL_MS, nothing will. */
 #define SETTLE_MS 20000
 #define STILL_MS 2500
-/* What looks at rest is looked at again so long. */
+/* The server is at rest if it has been for so long. */
 #define REST_MS 100
 #define LOOK_US 20000
 
@@ -98,7 +98,7 @@ rest_compare(const struct rest *before, const struct rest *now,
 {
 	int role;
 
-	/* Fewer are those of a client's that was just leaving before. */
+	/* Fewer are right: a worker may not have ended yet before the run. */
 	for (role = 0; role < ROLES; role++)
 		if (now->descriptors[role] > before->descriptors[role])
 			report_failure(r, &r->descriptors,
@@ -110,7 +110,7 @@ rest_compare(const struct rest *before, const struct rest *now,
 		    now->zombies);
 	if (now->processes != ROLES - 1)
 		report_failure(r, &r->processes,
-		    "%zu processes are there, not %d", now->processes,
+		    "there are %zu processes, not %d", now->processes,
 		    ROLES - 1);
 }
 

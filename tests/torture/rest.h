@@ -1,5 +1,6 @@
 /*
- * A server at rest: who is there, and what they hold.
+ * rest: compares a server that nobody uses before and after the run: its
+ * processes and their open descriptors.
  */
 
 #ifndef TORTURE_REST_H
@@ -11,24 +12,27 @@
 #include "torture/server.h"
 #include "torture/victim.h"
 
-/* The permanent processes. */
+/* What the permanent processes have. */
 struct rest {
-	int descriptors[ROLES]; /* of a worker: 0 */
+	int descriptors[ROLES]; /* 0 for workers */
 	size_t processes;
 	size_t zombies;
 };
 
-/* Waits until only they are left, each with no more descriptors than before,
- * if that is given; what does not come to rest is for rest_compare. */
+/*
+ * Waits until only the permanent processes are left, and have no more
+ * descriptors than before, unless `before' is NULL.  Gives up after a while;
+ * rest_compare then reports what is left.
+ */
 void rest_await(const struct server *, struct rest *,
     const struct rest *before);
-/* What is there now and was not before has leaked. */
+/* Reports what is there now and was not before: it has leaked. */
 void rest_compare(const struct rest *before, const struct rest *now,
     struct report *);
-/* Looks for what has to be explained in the log. */
+/* Reports deaths without a blow and other complaints in the log. */
 void rest_read_log(const struct server *, const struct victims *,
     struct report *);
-/* The server has ended as it should: nothing may be left. */
+/* Reports what a server that has ended has left behind. */
 void rest_check_end(const struct server *, struct report *);
 
 #endif

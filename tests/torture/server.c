@@ -1,8 +1,8 @@
 /*
- * server: starting kvd, and knowing when nobody is left of it.
+ * server: starting kvd, and knowing when none of its processes is left.
  *
- * This process is a subreaper, so that waitpid(2) on the process group tells
- * for certain.  A guardian, which outlives it, kills what is left.
+ * This process is a subreaper, so that waitpid(2) for the process group
+ * reports that for certain.
  */
 
 #include <sys/prctl.h>
@@ -14,7 +14,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -36,62 +35,22 @@ server_path(const struct server *s, const char *name, char path[128])
 	(void)snprintf(path, 128, "%s/%s", s->dir, name);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
-{
-	(void)st;
-	(void)type;
-	(void)where;
-	return remove(path);
-}
-
+/* In the guardian, when this program has died, and at the end. */
 static void
-remove_dir(const struct server *s)
+remove_dir(const void *server)
 {
+	const struct server *s = server;
+
 	if (s->options->keep)
 		printf("%s is kept\n", s->dir);
 	else
-		(void)nftw(s->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
-
-/* Is told process groups, then 0; end of file: the program died before. */
-__attribute__((noreturn)) static void
-guard(const struct server *s, int fd)
-{
-	pid_t group = 0, next;
-
-	(void)setsid();
-	if (dup2(fd, 3) == -1)
-		_exit(1);
-	closefrom(4);
-	while (read(3, &next, sizeof(next)) == (ssize_t)sizeof(next)) {
-		if (next == 0)
-			_exit(0);
-		group = next;
-	}
-	if (group != 0)
-		(void)kill(-group, SIGKILL);
-	remove_dir(s);
-	_exit(0);
+		remove_tree(s->dir);
 }
 
 static void
-start_guardian(struct server *s)
+watch(const struct server *s, pid_t group)
 {
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC) == -1 || (s->guardian = fork()) == -1)
-		err(EX_OSERR, "guardian");
-	if (s->guardian == 0)
-		guard(s, fds[0]);
-	(void)close(fds[0]);
-	s->guard_fd = fds[1];
-}
-
-static void
-tell_guardian(const struct server *s, pid_t group)
-{
-	if (write(s->guard_fd, &group, sizeof(group)) != sizeof(group))
+	if (!guardian_watch(&s->guardian, group))
 		err(EX_OSERR, "guardian");
 }
 
@@ -123,15 +82,14 @@ server_open(struct server *s, const struct options *o)
 	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
 		err(EX_OSERR, "subreaper");
 	choose_address(s);
-	start_guardian(s);
+	if (!guardian_start(&s->guardian, remove_dir, s))
+		err(EX_OSERR, "guardian");
 }
 
 void
 server_close(struct server *s)
 {
-	tell_guardian(s, 0);
-	(void)waitpid(s->guardian, NULL, 0);
-	(void)close(s->guard_fd);
+	(void)guardian_end(&s->guardian);
 	remove_dir(s);
 }
 
@@ -150,7 +108,7 @@ add_option(char *argv[], size_t n, const char *format, ...)
 	return n;
 }
 
-/* A sanitizer is not to take a blow for a fault. */
+/* A sanitizer must not report the signal of a blow. */
 static void
 set_sanitizer(const char *name)
 {
@@ -189,7 +147,7 @@ exec_server(const struct server *s)
 	size_t i, n = 2;
 
 	(void)setpgid(0, 0);
-	/* Nobody wants the memory of all who are to die. */
+	/* No core dumps of the processes that will be killed. */
 	(void)setrlimit(RLIMIT_CORE, &none);
 	redirect(s);
 	set_sanitizer("ASAN_OPTIONS");
@@ -201,12 +159,12 @@ exec_server(const struct server *s)
 	n = add_option(argv, n, "data %s/data", s->dir);
 	n = add_option(argv, n, "runtime %s/run", s->dir);
 	n = add_option(argv, n, "libexec %s", o->libexec);
-	/* Dying often is no reason to wait. */
+	/* kvd never delays a restart. */
 	n = add_option(argv, n, "restart-limit 1000 in 1s");
-	/* Far longer than anybody is stopped. */
+	/* Far longer than a registry is stopped. */
 	n = add_option(argv, n, "registry-timeout 5m");
 	n = add_option(argv, n, "shutdown-timeout 2s");
-	/* Workers whose clients have left may still be there. */
+	/* Workers whose clients have left count for a moment. */
 	n = add_option(argv, n, "max-clients %u", 4 * o->clients + 100);
 	for (i = 0; i < o->n_kvd_options; i++)
 		n = add_option(argv, n, "%s", o->kvd_options[i]);
@@ -228,9 +186,9 @@ server_start(struct server *s)
 		err(EX_OSERR, "fork");
 	if (s->master == 0)
 		exec_server(s);
-	/* Whoever of the two is first. */
+	/* Parent and child both do this; one of them is first. */
 	(void)setpgid(s->master, s->master);
-	tell_guardian(s, s->master);
+	watch(s, s->master);
 	s->state = SERVER_STARTING;
 }
 

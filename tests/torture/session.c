@@ -15,10 +15,10 @@
 #include "common/io.h"
 #include "torture/session.h"
 
-/* For one reply. */
+/* The longest time for one reply. */
 #define TIMEOUT_S 60
 #define BATCH 500
-/* So many keys are asked for, evenly spread. */
+/* The number of keys that session_check reads, evenly spread. */
 #define SAMPLES 1000
 
 int
@@ -43,7 +43,7 @@ session_close(int fd)
 	(void)close(fd);
 }
 
-/* As many bytes as are wanted; all are to be these. */
+/* Reads this many bytes, and compares them. */
 static bool
 hear(int fd, const char *reply, size_t size)
 {
@@ -70,7 +70,7 @@ say(int fd, const char *data, size_t size)
 
 	for (; size > 0; data += n, size -= (size_t)n)
 		if ((n = io_send(fd, data, size, 0)) < 0)
-			err(EX_UNAVAILABLE, "kvd hears nothing");
+			err(EX_UNAVAILABLE, "kvd does not read");
 }
 
 bool

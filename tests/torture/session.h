@@ -1,6 +1,6 @@
 /*
- * One question at a time, while nobody is harmed.  All of these exit when
- * there is no answer: then there is nothing to torture.
+ * session: a client that sends one request at a time, before and after the
+ * blows.  These functions exit if there is no reply.
  */
 
 #ifndef TORTURE_SESSION_H
@@ -11,16 +11,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define TALK_LINE 256
-
 int session_open(const struct sockaddr_in *address);
 /* Closes the connection and waits until the other end is closed, too. */
 void session_close(int fd);
-/* Sends a request, and compares the reply: all its lines. */
+/* Sends a request.  Is this the reply, with all its lines? */
 bool session_ask(int fd, const char *request, const char *reply);
-/* Makes so many keys in a bucket of their own. */
+/* Puts so many keys into a bucket of their own. */
 void session_load(int fd, unsigned int keys);
-/* Are they there?  Asks for some of them. */
+/* Are they there?  Reads some of them. */
 bool session_check(int fd, unsigned int keys);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * torture: many clients talk to a kvd whose processes are killed and
- * stopped at random; then everything has to be there, once.
+ * torture: many clients use a kvd whose processes are killed and stopped at
+ * random.  Every write that was acknowledged must have been executed, and no
+ * write twice.
  *
- * Exits with 0 only if all is well.  Stops at the first thing that is not.
+ * Stops at the first failure; exits with 0 if there was none.
  */
 
 #include <err.h>
@@ -19,12 +20,12 @@
 #include "torture/session.h"
 #include "torture/victim.h"
 
-/* Far longer than it takes, sanitizers and a busy machine included. */
+/* Far longer than it takes, with sanitizers and on a busy machine. */
 #define START_MS 60000
 #define END_MS 60000
-/* So soon has a tree without its master to be gone: 3 seconds, it says. */
+/* The others end by themselves within 3 seconds when the master is dead. */
 #define ORPHANS_MS 10000
-/* A new client is to be served so soon, when nobody is harmed any more. */
+/* The longest time in which a new client is served after the last blow. */
 #define FRESH_MS 10000
 
 static volatile sig_atomic_t interrupted;
@@ -75,7 +76,7 @@ start(struct torture *t)
 	rest_await(&t->server, &t->before, NULL);
 }
 
-/* The master's life, when it is a victim */
+/* Death and restart of the master */
 
 static void
 fail_server(struct torture *t, const char *what)
@@ -100,7 +101,7 @@ master_is_ready(struct torture *t)
 	load_server_lives(&t->load);
 }
 
-/* Has something happened to it? */
+/* Starts a new server when the old one is down. */
 static void
 look_after_master(struct torture *t)
 {

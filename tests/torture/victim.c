@@ -1,8 +1,8 @@
 /*
- * victim: who is hit, how, and when.
+ * victim: see victim.h.
  *
- * All decisions of a blow are made before anybody is looked for, so that the
- * same seed decides the same whatever it finds.
+ * All random decisions of a blow are made before a process is looked for, so
+ * that the same seed makes the same decisions, whatever processes there are.
  */
 
 #include <err.h>
@@ -18,21 +18,21 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define PROCESSES_MAX 16384
 
-/* Most blows wait for an answer since the last one, so that something
- * happens in between even where starting takes longer; but not for ever. */
+/* Most blows wait until a client has had a reply since the last one, so that
+ * kvd gets something done even if it starts slowly; but not for ever. */
 #define HURRY_ONE_IN 4
 #define GIVE_UP_MS 2000
-/* Of the stops, those of the whole family. */
+/* One stop in so many stops a family: the master and all workers. */
 #define FAMILY_ONE_IN 4
-/* Registry and acceptor at once. */
+/* One blow in so many hits registry and acceptor at once. */
 #define BOTH_ONE_IN 12
-/* Of the master's deaths, those in which all the others die, too. */
+/* One blow to the master in so many kills all processes. */
 #define ALL_ONE_IN 3
 
 struct decision {
 	enum role role;
 	enum blow blow;
-	uint32_t which; /* of the workers */
+	uint32_t which; /* which worker */
 	int64_t stop_ms;
 	bool family, both, all;
 };
@@ -57,7 +57,7 @@ victims_clear(struct victims *v)
 	free(v->killed);
 }
 
-/* Room for one more. */
+/* Makes room for one more element. */
 static void *
 grow(void *list, size_t n, size_t *room, size_t size)
 {
@@ -69,7 +69,7 @@ grow(void *list, size_t n, size_t *room, size_t size)
 	return list;
 }
 
-/* One of the bits that are set. */
+/* The number of one of the bits that are set. */
 static unsigned int
 choose_bit(struct dice *d, unsigned int bits)
 {
@@ -91,7 +91,7 @@ decide(struct victims *v)
 	decision.role = (enum role)choose_bit(d, v->options->roles);
 	decision.blow = (enum blow)choose_bit(d, v->options->blows);
 	decision.which = dice_below(d, PROCESSES_MAX);
-	/* Short ones more often than long ones. */
+	/* Short times are more frequent than long ones. */
 	decision.stop_ms = 1 + dice_below(d, 1 + dice_below(d, max));
 	decision.family = dice_hit(d, FAMILY_ONE_IN);
 	decision.both = dice_hit(d, BOTH_ONE_IN);
@@ -99,7 +99,7 @@ decide(struct victims *v)
 	return decision;
 }
 
-/* Looking for somebody */
+/* Finding processes */
 
 static bool
 is_role(const struct proc *p, enum role role)
@@ -108,7 +108,7 @@ is_role(const struct proc *p, enum role role)
 		return false;
 	if (role == ROLE_REGISTRY)
 		return strcmp(p->name, "kvd-registry") == 0;
-	/* A worker is forked, and called like the acceptor at first. */
+	/* A worker is forked from the acceptor, and executes no program. */
 	return strcmp(p->name, "kvd-acceptor") == 0 &&
 	    p->executed == (role == ROLE_ACCEPTOR);
 }
@@ -127,7 +127,7 @@ find_child(const struct victims *v, enum role role)
 	return 0;
 }
 
-/* Those of this acceptor, and those that the master has adopted. */
+/* The workers of this acceptor, and those that the master has adopted. */
 static size_t
 list_workers(const struct victims *v, pid_t *list, size_t max)
 {
@@ -141,8 +141,8 @@ list_workers(const struct victims *v, pid_t *list, size_t max)
 }
 
 /*
- * A worker that has told its name: only then is it known whose client will
- * miss it.
+ * A worker that has set its title: the title has the port of its client, which
+ * is the client that will be disconnected.
  */
 static pid_t
 find_worker(const struct victims *v, uint32_t which, unsigned int *port)
@@ -206,12 +206,12 @@ hit(struct victims *v, enum role role, const struct decision *d)
 		load_excuse(v->load, port);
 	note_killed(v, pid, d->blow);
 	(void)kill(pid, blow_names[d->blow].signal);
-	/* One that is told to end takes nobody with it. */
+	/* An acceptor that is told to end loses no client. */
 	if (role == ROLE_ACCEPTOR && d->blow != BLOW_TERM)
 		v->load->acceptor_died_ms = clock_ms();
 }
 
-/* All of them, one after another, and so they go on. */
+/* Stops the master and all workers, in a random order. */
 static void
 stop_family(struct victims *v, const struct decision *d)
 {
@@ -239,7 +239,7 @@ hit_master(struct victims *v, const struct decision *d)
 {
 	enum blow blow = d->blow;
 
-	/* It ends as it likes when it is told to: that is not this mode. */
+	/* A master that is told to end does so for good. */
 	if (blow == BLOW_TERM)
 		blow = BLOW_KILL;
 	v->report->blows[ROLE_MASTER][blow]++;
@@ -253,7 +253,7 @@ hit_master(struct victims *v, const struct decision *d)
 	load_server_dies(v->load);
 	server_end(v->server, d->all ? SIGKILL : blow_names[blow].signal,
 	    d->all);
-	/* Those who are stopped could not end. */
+	/* Processes that are stopped could not end. */
 	victims_resume(v);
 }
 
@@ -292,7 +292,7 @@ is_time(const struct victims *v, int64_t now_ms)
 	return v->report->requests != v->answered || now_ms >= v->give_up_ms;
 }
 
-/* Time to go on */
+/* Continuing stopped processes */
 
 static void
 resume(struct victims *v, int64_t now_ms)

@@ -124,16 +124,15 @@ expect_refusal(struct sockaddr_storage addr, const char *line)
 	(void)close(fds[0]);
 }
 
-START_TEST(test_too_many)
+TEST(test_too_many)
 {
 	config.max_clients = 1;
 	take_slot(ipv4_address("192.0.2.1"));
 	expect_refusal(ipv4_address("192.0.2.2"), "ERROR too many clients\r\n");
 }
-END_TEST
 
 /* A socket for IPv6 and IPv4 has this address for a client of IPv4. */
-START_TEST(test_mapped)
+TEST(test_mapped)
 {
 	static const char line[] = "ERROR too many clients from your address"
 				   "\r\n";
@@ -145,7 +144,6 @@ START_TEST(test_mapped)
 	expect_refusal(ipv6_address("::ffff:192.0.2.1"), line);
 	expect_refusal(ipv6_address("2001:db8::1"), line);
 }
-END_TEST
 
 /* A worker that ends at once, or waits to be killed. */
 static pid_t
@@ -183,7 +181,7 @@ first_worker(void)
  * While the acceptor executed itself one worker ended, of which no signal will
  * tell, and one is left.
  */
-START_TEST(test_after_exec)
+TEST(test_after_exec)
 {
 	pid_t ended = start_worker(true), left;
 	siginfo_t info;
@@ -206,18 +204,12 @@ START_TEST(test_after_exec)
 	ck_assert(pid_index_is_empty(&acceptor.workers));
 	pid_index_clear(&acceptor.workers);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("acceptor");
-	TCase *tc = tcase_create("acceptor");
+static const struct test tests[] = {
+	CASE("acceptor", setup, teardown),
+	ONCE(test_too_many),
+	ONCE(test_mapped),
+	ONCE(test_after_exec),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_too_many);
-	tcase_add_test(tc, test_mapped);
-	tcase_add_test(tc, test_after_exec);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("acceptor", tests)

@@ -177,7 +177,7 @@ end_worker(pid_t pid)
 }
 
 /* A slot of a worker that nobody can reap any more would never be released. */
-START_TEST(test_reaped)
+TEST(test_reaped)
 {
 	pid_t acceptor = run_acceptor(reap_but_not_release), worker;
 
@@ -187,9 +187,8 @@ START_TEST(test_reaped)
 	end_worker(worker);
 	expect_no_clients();
 }
-END_TEST
 
-START_TEST(test_orphan)
+TEST(test_orphan)
 {
 	pid_t acceptor = run_acceptor(fork_but_not_record), worker;
 
@@ -199,10 +198,9 @@ START_TEST(test_orphan)
 	end_worker(worker);
 	expect_no_clients();
 }
-END_TEST
 
 /* A child that whoever started kvd has left behind is not the worker. */
-START_TEST(test_not_forked)
+TEST(test_not_forked)
 {
 	pid_t acceptor, stranger;
 
@@ -217,18 +215,12 @@ START_TEST(test_not_forked)
 	ck_assert_int_eq(kill(stranger, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(stranger, NULL, 0), stranger);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("adopt");
-	TCase *tc = tcase_create("adopt");
+static const struct test tests[] = {
+	CASE("adopt", setup, teardown),
+	ONCE(test_reaped),
+	ONCE(test_orphan),
+	ONCE(test_not_forked),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_reaped);
-	tcase_add_test(tc, test_orphan);
-	tcase_add_test(tc, test_not_forked);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("adopt", tests)

@@ -23,7 +23,7 @@ teardown(void)
 	buf_clear(&b);
 }
 
-START_TEST(test_empty)
+TEST(test_empty)
 {
 	ck_assert_uint_eq(buf_size(&b), 0);
 	ck_assert(!buf_failed(&b));
@@ -36,9 +36,8 @@ START_TEST(test_empty)
 	ck_assert_uint_eq(buf_size(&b), 0);
 	ck_assert(!buf_failed(&b));
 }
-END_TEST
 
-START_TEST(test_append)
+TEST(test_append)
 {
 	buf_append(&b, "a\0b", 3);
 	buf_append_byte(&b, 0xff);
@@ -47,9 +46,8 @@ START_TEST(test_append)
 	unit_assert_bytes(unit_bytes(&b),
 	    ((struct bytes)UNIT_BYTES("a\0b\xffxyz")));
 }
-END_TEST
 
-START_TEST(test_clear)
+TEST(test_clear)
 {
 	buf_append_text(&b, "abc");
 	buf_clear(&b);
@@ -59,9 +57,8 @@ START_TEST(test_clear)
 	buf_clear(&b);
 	buf_clear(&b);
 }
-END_TEST
 
-START_TEST(test_consume)
+TEST(test_consume)
 {
 	buf_append_text(&b, "abcdef");
 	buf_consume(&b, 2);
@@ -75,7 +72,6 @@ START_TEST(test_consume)
 	buf_append_text(&b, "i");
 	unit_assert_bytes(unit_bytes(&b), unit_text("i"));
 }
-END_TEST
 
 static const struct {
 	size_t consume, truncate;
@@ -97,7 +93,7 @@ static const struct {
 	{ 6, 3, "" },
 };
 
-START_TEST(test_truncate)
+TEST(test_truncate)
 {
 	buf_append_text(&b, "abcdef");
 	buf_consume(&b, truncate_table[_i].consume);
@@ -108,9 +104,8 @@ START_TEST(test_truncate)
 	ck_assert_uint_eq(buf_size(&b), strlen(truncate_table[_i].left) + 1);
 	ck_assert_int_eq(buf_data(&b)[buf_size(&b) - 1], 'Z');
 }
-END_TEST
 
-START_TEST(test_reserve_commit)
+TEST(test_reserve_commit)
 {
 	uint8_t *to = buf_reserve(&b, 10);
 
@@ -127,13 +122,12 @@ START_TEST(test_reserve_commit)
 	buf_commit(&b, 0);
 	ck_assert_uint_eq(buf_size(&b), 6);
 }
-END_TEST
 
 /* Each is all of the space that was asked for, and one byte more. */
 static const size_t size_table[] = { 1, 2, 511, 512, 513, 1023, 1024, 1025,
 	4096, 65536, 1 << 20, (1 << 20) + 1 };
 
-START_TEST(test_sizes)
+TEST(test_sizes)
 {
 	size_t size = size_table[_i];
 	uint8_t *to = buf_reserve(&b, size), *data;
@@ -149,9 +143,8 @@ START_TEST(test_sizes)
 	ck_assert_int_eq(data[size - 1], 0x5a);
 	ck_assert_int_eq(data[size], 0xa5);
 }
-END_TEST
 
-START_TEST(test_shrink)
+TEST(test_shrink)
 {
 	buf_append_text(&b, "abc");
 	buf_shrink(&b, 0);
@@ -166,13 +159,12 @@ START_TEST(test_shrink)
 	buf_append_text(&b, "de");
 	unit_assert_bytes(unit_bytes(&b), unit_text("de"));
 }
-END_TEST
 
 /* Too much for any address space, with and without bytes in the buffer. */
 static const size_t too_much_table[] = { SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2,
 	SIZE_MAX / 4 + 1, SIZE_MAX / 4 };
 
-START_TEST(test_out_of_memory)
+TEST(test_out_of_memory)
 {
 	buf_append_text(&b, "abc");
 	ck_assert_ptr_null(buf_reserve(&b, too_much_table[_i]));
@@ -191,10 +183,9 @@ START_TEST(test_out_of_memory)
 	buf_append_text(&b, "h");
 	unit_assert_bytes(unit_bytes(&b), unit_text("h"));
 }
-END_TEST
 
 /* A queue that is drained as it fills must not grow for ever. */
-START_TEST(test_stays_small)
+TEST(test_stays_small)
 {
 	size_t i;
 
@@ -208,10 +199,9 @@ START_TEST(test_stays_small)
 	ck_assert_uint_eq(buf_size(&b), 10);
 	ck_assert_uint_le(b.cap, 1024);
 }
-END_TEST
 
 /* Borrowed memory is used while it is enough, and never freed. */
-START_TEST(test_borrowed)
+TEST(test_borrowed)
 {
 	uint8_t memory[8];
 	int i;
@@ -238,7 +228,6 @@ START_TEST(test_borrowed)
 		buf_clear(&b);
 	}
 }
-END_TEST
 
 static void
 pass(int fd, const char *text, size_t size)
@@ -246,8 +235,8 @@ pass(int fd, const char *text, size_t size)
 	ck_assert_int_eq(write(fd, text, size), (ssize_t)size);
 }
 
-/* A read does not exceed borrowed memory, until one has filled it. */
-START_TEST(test_read)
+/* Reads end where the lent memory does, until one has filled it. */
+TEST(test_read)
 {
 	uint8_t memory[1024];
 	char text[5000];
@@ -282,10 +271,9 @@ START_TEST(test_read)
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), IO_FAILED);
 	(void)close(fds[0]);
 }
-END_TEST
 
 /* Against a model: the numbers of the bytes put in and taken out. */
-START_TEST(test_random)
+TEST(test_random)
 {
 	uint64_t state = 1 + (uint64_t)_i, put = 0, got = 0;
 	uint8_t data[700];
@@ -313,29 +301,22 @@ START_TEST(test_random)
 	}
 	ck_assert(!buf_failed(&b));
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("buf");
-	TCase *tc = tcase_create("buf");
+static const struct test tests[] = {
+	CASE("buf", setup, teardown),
+	ONCE(test_empty),
+	ONCE(test_append),
+	ONCE(test_clear),
+	ONCE(test_consume),
+	EACH(test_truncate, truncate_table),
+	ONCE(test_reserve_commit),
+	EACH(test_sizes, size_table),
+	ONCE(test_shrink),
+	EACH(test_out_of_memory, too_much_table),
+	ONCE(test_stays_small),
+	ONCE(test_borrowed),
+	ONCE(test_read),
+	LOOP(test_random, 4),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_empty);
-	tcase_add_test(tc, test_append);
-	tcase_add_test(tc, test_clear);
-	tcase_add_test(tc, test_consume);
-	tcase_add_loop_test(tc, test_truncate, 0, UNIT_COUNT(truncate_table));
-	tcase_add_test(tc, test_reserve_commit);
-	tcase_add_loop_test(tc, test_sizes, 0, UNIT_COUNT(size_table));
-	tcase_add_test(tc, test_shrink);
-	tcase_add_loop_test(tc, test_out_of_memory, 0,
-	    UNIT_COUNT(too_much_table));
-	tcase_add_test(tc, test_stays_small);
-	tcase_add_test(tc, test_borrowed);
-	tcase_add_test(tc, test_read);
-	tcase_add_loop_test(tc, test_random, 0, 4);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("buf", tests)

@@ -33,7 +33,7 @@ static const struct {
 	{ UNIT_BYTES("\xff"), UNIT_BYTES("\x01"), 1, false },
 };
 
-START_TEST(test_compare)
+TEST(test_compare)
 {
 	struct bytes a = compare_table[_i].a, b = compare_table[_i].b;
 	int order = bytes_compare(a, b);
@@ -44,9 +44,8 @@ START_TEST(test_compare)
 	ck_assert_int_eq(bytes_equal(a, b), compare_table[_i].order == 0);
 	ck_assert_int_eq(bytes_begin_with(a, b), compare_table[_i].begins);
 }
-END_TEST
 
-START_TEST(test_text)
+TEST(test_text)
 {
 	struct bytes with_nul = UNIT_BYTES("OK\0"), none = NONE;
 
@@ -59,16 +58,11 @@ START_TEST(test_text)
 	ck_assert(bytes_are(none, ""));
 	ck_assert(!bytes_are(none, "OK"));
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("bytes");
-	TCase *tc = tcase_create("bytes");
+static const struct test tests[] = {
+	CASE("bytes", NULL, NULL),
+	EACH(test_compare, compare_table),
+	ONCE(test_text),
+};
 
-	tcase_add_loop_test(tc, test_compare, 0, UNIT_COUNT(compare_table));
-	tcase_add_test(tc, test_text);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("bytes", tests)

@@ -61,7 +61,7 @@ drop(uint32_t number)
 	store_cache_end_batch(cache);
 }
 
-START_TEST(test_few)
+TEST(test_few)
 {
 	uint32_t i;
 
@@ -78,10 +78,9 @@ START_TEST(test_few)
 	put(50, "another, longer");
 	ck_assert(has(50, "another, longer"));
 }
-END_TEST
 
 /* What is written may not be committed: it is not taken in before it is. */
-START_TEST(test_unsettled)
+TEST(test_unsettled)
 {
 	char text[32];
 	uint32_t i;
@@ -101,12 +100,11 @@ START_TEST(test_unsettled)
 		ck_assert(has(i, "new"));
 	}
 }
-END_TEST
 
 /* No cache is one that finds nothing. */
 static const size_t too_small_table[] = { 0, 1, 4096, 49151 };
 
-START_TEST(test_none)
+TEST(test_none)
 {
 	struct store_cache *none = cache;
 	struct bytes got;
@@ -119,9 +117,8 @@ START_TEST(test_none)
 	store_cache_end_batch(none);
 	store_cache_close(none);
 }
-END_TEST
 
-START_TEST(test_smallest)
+TEST(test_smallest)
 {
 	uint32_t i;
 
@@ -134,20 +131,18 @@ START_TEST(test_smallest)
 		if (!has(i, "x"))
 			put(i, "x");
 }
-END_TEST
 
-START_TEST(test_largest)
+TEST(test_largest)
 {
 	store_cache_close(cache);
 	ck_assert_int_eq(store_cache_open(&cache, SIZE_MAX), 0);
 	put(1, "1");
 	ck_assert(has(1, "1"));
 }
-END_TEST
 
 /* Sanitizers need the address space themselves. */
 #ifndef KVD_INSTRUMENTED
-START_TEST(test_no_memory)
+TEST(test_no_memory)
 {
 	struct rlimit limit = { 256 << 20, 256 << 20 };
 
@@ -156,11 +151,10 @@ START_TEST(test_no_memory)
 	ck_assert_int_eq(store_cache_open(&cache, STORE_CACHE_MAX), -1);
 	ck_assert_ptr_null(cache);
 }
-END_TEST
 #endif
 
 /* Records of every size, up to the largest, and beyond. */
-START_TEST(test_sizes)
+TEST(test_sizes)
 {
 	static uint8_t data[2 * STORE_CACHE_RECORD_MAX];
 	struct bytes k = UNIT_BYTES("k"), got;
@@ -185,10 +179,9 @@ START_TEST(test_sizes)
 	ck_assert_uint_gt(kept, STORE_CACHE_RECORD_MAX - 64);
 	ck_assert_uint_le(kept, STORE_CACHE_RECORD_MAX);
 }
-END_TEST
 
 /* What is read again and again stays, whatever walks by. */
-START_TEST(test_walk)
+TEST(test_walk)
 {
 	uint32_t i, found = 0, asked = 0;
 
@@ -204,12 +197,11 @@ START_TEST(test_walk)
 	}
 	ck_assert_uint_gt(found, asked / 2);
 }
-END_TEST
 
 /* Against a model: the last value of each key, or none. */
 #define KEYS 5000
 
-START_TEST(test_model)
+TEST(test_model)
 {
 	static uint32_t values[KEYS]; /* 0: must not be found */
 	uint64_t state = 1 + (uint64_t)_i;
@@ -240,27 +232,20 @@ START_TEST(test_model)
 	}
 	ck_assert_uint_gt(hits, 5000);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("cache");
-	TCase *tc = tcase_create("cache");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test_few);
-	tcase_add_test(tc, test_unsettled);
-	tcase_add_loop_test(tc, test_none, 0, UNIT_COUNT(too_small_table));
-	tcase_add_test(tc, test_smallest);
-	tcase_add_test(tc, test_largest);
+static const struct test tests[] = {
+	CASE("cache", setup, teardown),
+	ONCE(test_few),
+	ONCE(test_unsettled),
+	EACH(test_none, too_small_table),
+	ONCE(test_smallest),
+	ONCE(test_largest),
 #ifndef KVD_INSTRUMENTED
-	tcase_add_test(tc, test_no_memory);
+	ONCE(test_no_memory),
 #endif
-	tcase_add_test(tc, test_sizes);
-	tcase_add_test(tc, test_walk);
-	tcase_add_loop_test(tc, test_model, 0, 4);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+	ONCE(test_sizes),
+	ONCE(test_walk),
+	LOOP(test_model, 4),
+};
+
+SUITE("cache", tests)

@@ -295,7 +295,7 @@ static const struct {
 	{ incr_table, UNIT_COUNT(incr_table) },
 };
 
-START_TEST(test_calls)
+TEST(test_calls)
 {
 	const struct ask *a = ask_tables[_i].table;
 	size_t n = ask_tables[_i].n;
@@ -309,9 +309,8 @@ START_TEST(test_calls)
 	}
 	end();
 }
-END_TEST
 
-START_TEST(test_noted)
+TEST(test_noted)
 {
 	begin();
 	ask("CREATE b", "OK\r\n");
@@ -338,9 +337,8 @@ START_TEST(test_noted)
 	assert_noted("");
 	end();
 }
-END_TEST
 
-START_TEST(test_transaction)
+TEST(test_transaction)
 {
 	begin();
 	ask_commit("OK\r\n");
@@ -364,7 +362,6 @@ START_TEST(test_transaction)
 	ask("GET b k", "3\r\nOK\r\n");
 	end();
 }
-END_TEST
 
 /* Each with something before and after it that must not happen. */
 static const struct {
@@ -382,7 +379,7 @@ static const struct {
 	{ "TTL none k", "NOT FOUND\r\n" },
 };
 
-START_TEST(test_transaction_undone)
+TEST(test_transaction_undone)
 {
 	begin();
 	ask("CREATE b", "OK\r\n");
@@ -412,10 +409,9 @@ START_TEST(test_transaction_undone)
 	ask("COUNT b", "3\r\nOK\r\n");
 	end();
 }
-END_TEST
 
 /* A bucket dropped and made anew inside. */
-START_TEST(test_transaction_drop)
+TEST(test_transaction_drop)
 {
 	int round;
 
@@ -439,10 +435,9 @@ START_TEST(test_transaction_drop)
 	commit();
 	end();
 }
-END_TEST
 
 /* Replies are bounded: too much to read undoes what was written. */
-START_TEST(test_transaction_reply_max)
+TEST(test_transaction_reply_max)
 {
 	size_t size = 65536;
 	uint8_t *p = make_value(size);
@@ -473,10 +468,9 @@ START_TEST(test_transaction_reply_max)
 	free(p);
 	end();
 }
-END_TEST
 
 /* No room: the batch is to be aborted, and goes when grown. */
-START_TEST(test_transaction_full)
+TEST(test_transaction_full)
 {
 	struct buf request, reply;
 	unsigned int n;
@@ -510,7 +504,6 @@ START_TEST(test_transaction_full)
 	buf_clear(&reply);
 	end();
 }
-END_TEST
 
 /* What no worker of ours sends, and one that was taken over might. */
 static bool
@@ -526,7 +519,7 @@ decodes(uint16_t type, const struct buf *body)
 	return good;
 }
 
-START_TEST(test_malformed)
+TEST(test_malformed)
 {
 	static const uint64_t seconds[] = { 0, 1, 10000000000, 10000000001,
 		UINT64_MAX, (uint64_t)1 << 63 };
@@ -566,10 +559,9 @@ START_TEST(test_malformed)
 	}
 	buf_clear(&body);
 }
-END_TEST
 
 /* The same inside of a transaction, cut anywhere. */
-START_TEST(test_malformed_transaction)
+TEST(test_malformed_transaction)
 {
 	struct buf body;
 	size_t size, position;
@@ -608,7 +600,6 @@ START_TEST(test_malformed_transaction)
 	buf_clear(&body);
 	buf_clear(&queued);
 }
-END_TEST
 
 static bool
 frees(const char *line)
@@ -631,7 +622,7 @@ frees(const char *line)
 	return result;
 }
 
-START_TEST(test_frees)
+TEST(test_frees)
 {
 	ck_assert(frees("DELETE b k"));
 	ck_assert(frees("DROP b"));
@@ -647,7 +638,6 @@ START_TEST(test_frees)
 	ck_assert(!frees(NULL));
 	end();
 }
-END_TEST
 
 /* Upkeep with real time: the entries' is some way behind it. */
 static void
@@ -674,7 +664,7 @@ commit_housekeeping(void)
 	housekeeping_set_expiry(&r, expiry_ms);
 }
 
-START_TEST(test_housekeeping_expiry)
+TEST(test_housekeeping_expiry)
 {
 	int64_t now_ms;
 	char key[16];
@@ -709,9 +699,8 @@ START_TEST(test_housekeeping_expiry)
 	ck_assert_int_eq(housekeeping_deadline(&r), CLOCK_NEVER);
 	end();
 }
-END_TEST
 
-START_TEST(test_housekeeping_purge)
+TEST(test_housekeeping_purge)
 {
 	char key[16];
 	int i;
@@ -754,7 +743,6 @@ START_TEST(test_housekeeping_purge)
 	ck_assert(r.housekeeping.purges);
 	end();
 }
-END_TEST
 
 /* Entries of dropped buckets that are not removed yet. */
 static uint64_t
@@ -767,7 +755,7 @@ count_dropped(void)
 }
 
 /* While workers want something a step of purging comes only now and then. */
-START_TEST(test_housekeeping_busy)
+TEST(test_housekeeping_busy)
 {
 	struct conn busy = { .fd = -1 };
 	char key[16];
@@ -798,30 +786,22 @@ START_TEST(test_housekeeping_busy)
 	commit_housekeeping();
 	end();
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("calls");
-	TCase *tc = tcase_create("calls");
+static const struct test tests[] = {
+	STORE_CASE("calls"),
+	EACH(test_calls, ask_tables),
+	ONCE(test_noted),
+	ONCE(test_transaction),
+	EACH(test_transaction_undone, undo_table),
+	ONCE(test_transaction_drop),
+	ONCE(test_transaction_reply_max),
+	ONCE(test_transaction_full),
+	ONCE(test_malformed),
+	ONCE(test_malformed_transaction),
+	ONCE(test_frees),
+	ONCE(test_housekeeping_expiry),
+	ONCE(test_housekeeping_purge),
+	ONCE(test_housekeeping_busy),
+};
 
-	add_fixtures(tc);
-	tcase_set_timeout(tc, 60); /* valgrind */
-	tcase_add_loop_test(tc, test_calls, 0, UNIT_COUNT(ask_tables));
-	tcase_add_test(tc, test_noted);
-	tcase_add_test(tc, test_transaction);
-	tcase_add_loop_test(tc, test_transaction_undone, 0,
-	    UNIT_COUNT(undo_table));
-	tcase_add_test(tc, test_transaction_drop);
-	tcase_add_test(tc, test_transaction_reply_max);
-	tcase_add_test(tc, test_transaction_full);
-	tcase_add_test(tc, test_malformed);
-	tcase_add_test(tc, test_malformed_transaction);
-	tcase_add_test(tc, test_frees);
-	tcase_add_test(tc, test_housekeeping_expiry);
-	tcase_add_test(tc, test_housekeeping_purge);
-	tcase_add_test(tc, test_housekeeping_busy);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("calls", tests)

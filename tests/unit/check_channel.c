@@ -79,23 +79,21 @@ receive_config(void)
 	return 0;
 }
 
-START_TEST(test_config)
+TEST(test_config)
 {
 	ck_assert_int_eq(channel_send_config(channel[0], &config, &params), 0);
 	ck_assert_int_eq(run_child(receive_config), 0);
 }
-END_TEST
 
 /* An acceptor that executes itself again may have been asked before it can be
  * sent its configuration: it reads over that. */
-START_TEST(test_ping_before_config)
+TEST(test_ping_before_config)
 {
 	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PING), 0);
 	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PING), 0);
 	ck_assert_int_eq(channel_send_config(channel[0], &config, &params), 0);
 	ck_assert_int_eq(run_child(receive_config), 0);
 }
-END_TEST
 
 static int
 receive_nothing(void)
@@ -105,7 +103,7 @@ receive_nothing(void)
 }
 
 /* Nothing that a master says first. */
-START_TEST(test_no_config)
+TEST(test_no_config)
 {
 	ck_assert_int_eq(run_child(receive_nothing), EX_USAGE);
 	ck_assert_int_eq(channel_send(channel[0], CHANNEL_READY), 0);
@@ -114,7 +112,6 @@ START_TEST(test_no_config)
 	ck_assert_int_eq(run_child(receive_config), EX_USAGE);
 	channel[0] = -1;
 }
-END_TEST
 
 static int
 serve(void)
@@ -133,7 +130,7 @@ serve(void)
 	return c.max_value == MAX_VALUE ? 0 : 98;
 }
 
-START_TEST(test_serve)
+TEST(test_serve)
 {
 	struct channel_store store;
 
@@ -143,7 +140,6 @@ START_TEST(test_serve)
 	ck_assert_int_eq(run_child(serve), 0);
 	ck_assert_int_eq(channel_recv(channel[0], &store), CHANNEL_PONG);
 }
-END_TEST
 
 static int
 serve_end(void)
@@ -156,13 +152,12 @@ serve_end(void)
 	    1;
 }
 
-START_TEST(test_end)
+TEST(test_end)
 {
 	(void)close(channel[0]);
 	ck_assert_int_eq(run_child(serve_end), 0);
 	channel[0] = -1;
 }
-END_TEST
 
 static int
 say_ready(void)
@@ -170,7 +165,7 @@ say_ready(void)
 	return channel_send_ready(&params.store);
 }
 
-START_TEST(test_ready)
+TEST(test_ready)
 {
 	struct channel_store store;
 
@@ -178,21 +173,15 @@ START_TEST(test_ready)
 	ck_assert_int_eq(channel_recv(channel[0], &store), CHANNEL_READY);
 	ck_assert_mem_eq(&store, &params.store, sizeof(store));
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("channel");
-	TCase *tc = tcase_create("channel");
+static const struct test tests[] = {
+	CASE("channel", setup, teardown),
+	ONCE(test_config),
+	ONCE(test_ping_before_config),
+	ONCE(test_no_config),
+	ONCE(test_serve),
+	ONCE(test_end),
+	ONCE(test_ready),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_config);
-	tcase_add_test(tc, test_ping_before_config);
-	tcase_add_test(tc, test_no_config);
-	tcase_add_test(tc, test_serve);
-	tcase_add_test(tc, test_end);
-	tcase_add_test(tc, test_ready);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("channel", tests)

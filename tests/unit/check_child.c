@@ -87,7 +87,7 @@ start(struct child *c)
 
 /* A child has the descriptors that it is given, and no other one of the
  * master's, close-on-exec or not. */
-START_TEST(test_descriptors)
+TEST(test_descriptors)
 {
 	int fds[2], program_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);
 	struct child c = { .spec = &spec,
@@ -112,20 +112,16 @@ START_TEST(test_descriptors)
 	(void)close(fds[1]);
 	(void)close(program_fd);
 }
-END_TEST
+
+static const struct test tests[] = {
+	CASE("child", NULL, NULL),
+	LOOP(test_descriptors, 2),
+};
 
 int
 main(int argc, char *argv[])
 {
-	Suite *suite;
-	TCase *tc;
-
 	if (argc > 0 && strcmp(argv[0], "kvd-probe") == 0)
 		return probe();
-	suite = suite_create("child");
-	tc = tcase_create("child");
-	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, test_descriptors, 0, 2);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
+	return suite_run("child", tests, COUNT(tests), argc, argv);
 }

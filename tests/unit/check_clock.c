@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 
-START_TEST(test_timeout)
+TEST(test_timeout)
 {
 	ck_assert_int_eq(clock_timeout(CLOCK_NEVER, 5), -1);
 	ck_assert_int_eq(clock_timeout(5, 5), 0);
@@ -18,9 +18,8 @@ START_TEST(test_timeout)
 	ck_assert_int_eq(clock_timeout((int64_t)INT_MAX + 5, 5), INT_MAX);
 	ck_assert_int_eq(clock_timeout((int64_t)INT_MAX + 6, 5), INT_MAX);
 }
-END_TEST
 
-START_TEST(test_monotonic)
+TEST(test_monotonic)
 {
 	int64_t last = clock_ms(), base = clock_wall_base();
 	int64_t last_wall = clock_wall_ms(base), now;
@@ -35,10 +34,9 @@ START_TEST(test_monotonic)
 		last_wall = now;
 	}
 }
-END_TEST
 
 /* By a fresh base it is the time of day; by another base it keeps to that. */
-START_TEST(test_wall)
+TEST(test_wall)
 {
 	int64_t base = clock_wall_base(), before, after;
 
@@ -49,17 +47,12 @@ START_TEST(test_wall)
 	ck_assert_int_ge(clock_wall_ms(base - 3600000), after - 3600000);
 	ck_assert_int_le(clock_wall_ms(base - 3600000), after - 3600000 + 1000);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("clock");
-	TCase *tc = tcase_create("clock");
+static const struct test tests[] = {
+	CASE("clock", NULL, NULL),
+	ONCE(test_timeout),
+	ONCE(test_monotonic),
+	ONCE(test_wall),
+};
 
-	tcase_add_test(tc, test_timeout);
-	tcase_add_test(tc, test_monotonic);
-	tcase_add_test(tc, test_wall);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("clock", tests)

@@ -190,17 +190,16 @@ assert_found(const struct command *c, int i)
 		ck_assert_int_eq(c->request, find_table[i].request);
 }
 
-START_TEST(test_find)
+TEST(test_find)
 {
 	char line[64];
 
 	split(line, sizeof(line), find_table[_i].line);
 	assert_found(find(), _i);
 }
-END_TEST
 
 /* In lower case, and with letters of both. */
-START_TEST(test_find_other_case)
+TEST(test_find_other_case)
 {
 	const struct bytes *word;
 	char line[64], *first;
@@ -218,10 +217,9 @@ START_TEST(test_find_other_case)
 		assert_found(find(), _i);
 	}
 }
-END_TEST
 
 /* Every one-letter change of GET is no command. */
-START_TEST(test_find_near_miss)
+TEST(test_find_near_miss)
 {
 	char name[3];
 	struct bytes line[3] = { { name, 3 }, { "b", 1 }, { "k", 1 } };
@@ -236,7 +234,6 @@ START_TEST(test_find_near_miss)
 				ck_abort_msg("0x%02x at %d", c, at);
 		}
 }
-END_TEST
 
 /* A request of words with these sizes, filled with bytes of all kinds. */
 struct request {
@@ -341,7 +338,7 @@ static const struct {
 	{ "COUNT", 1 }, { "DROP", 1 }, { "CREATE", 1 }, { "SUBSCRIBE", 1 },
 	{ "UNSUBSCRIBE", 1 } };
 
-START_TEST(test_bucket_bounds)
+TEST(test_bucket_bounds)
 {
 	size_t sizes[4] = { name_table[_i].size, 3, 3, 3 }, i;
 
@@ -350,9 +347,8 @@ START_TEST(test_bucket_bounds)
 				     sizes, VALUE_MAX),
 		    name_table[_i].bucket);
 }
-END_TEST
 
-START_TEST(test_key_bounds)
+TEST(test_key_bounds)
 {
 	size_t sizes[4] = { 3, name_table[_i].size, 3, 3 }, i;
 
@@ -362,7 +358,6 @@ START_TEST(test_key_bounds)
 					     with_names[i].n, sizes, VALUE_MAX),
 			    name_table[_i].key);
 }
-END_TEST
 
 static const struct {
 	size_t size, value_max;
@@ -385,7 +380,7 @@ static const struct {
 };
 
 /* The largest request fits into a frame, even with the longest names. */
-START_TEST(test_value_bounds)
+TEST(test_value_bounds)
 {
 	size_t sizes[4] = { 1, 1, value_table[_i].size, 0 };
 	size_t value_max = value_table[_i].value_max;
@@ -403,10 +398,9 @@ START_TEST(test_value_bounds)
 	ck_assert_int_eq(encode("CAS", 4, sizes, value_max),
 	    value_table[_i].status);
 }
-END_TEST
 
 /* The error is that of the first word that is out of bounds. */
-START_TEST(test_first_error)
+TEST(test_first_error)
 {
 	size_t sizes[3] = { 0, 0, VALUE_MAX + 1 };
 
@@ -424,7 +418,6 @@ START_TEST(test_first_error)
 	ck_assert_int_eq(encode("PUT", 3, sizes, VALUE_MAX),
 	    STATUS_VALUE_TOO_LONG);
 }
-END_TEST
 
 /* What numbers become: the last field of the request. */
 static const struct {
@@ -454,7 +447,7 @@ static const struct {
 	{ "EXPIRE b k \"\"", STATUS_NOT_A_NUMBER, 0 },
 };
 
-START_TEST(test_numbers)
+TEST(test_numbers)
 {
 	const struct command *c;
 	struct message m;
@@ -481,10 +474,9 @@ START_TEST(test_numbers)
 	ck_assert_int_eq((int64_t)number, number_table[_i].number);
 	ck_assert_uint_eq(m.body.size, 0);
 }
-END_TEST
 
 /* The value, then the seconds; EX itself is in the type. */
-START_TEST(test_put_ex)
+TEST(test_put_ex)
 {
 	struct message m;
 	struct bytes word;
@@ -507,10 +499,9 @@ START_TEST(test_put_ex)
 	ck_assert_uint_eq(seconds, 10);
 	ck_assert_uint_eq(m.body.size, 0);
 }
-END_TEST
 
 /* Every command has its line, that of a name is the same, and it is bare. */
-START_TEST(test_help)
+TEST(test_help)
 {
 	struct buf all, one;
 	size_t i, lines = 0;
@@ -538,17 +529,15 @@ START_TEST(test_help)
 	buf_clear(&all);
 	buf_clear(&one);
 }
-END_TEST
 
-START_TEST(test_no_words)
+TEST(test_no_words)
 {
 	ck_assert_int_eq(encode("PING", 0, NULL, VALUE_MAX), STATUS_OK);
 	ck_assert_uint_eq(buf_size(&b), MESSAGE_HEADER_SIZE);
 }
-END_TEST
 
 /* An error between two requests appends nothing. */
-START_TEST(test_encode_appends)
+TEST(test_encode_appends)
 {
 	static const char *const lines[] = { "CREATE b", "PUT b \"\" v",
 		"PUT b k v", "PING" };
@@ -576,28 +565,21 @@ START_TEST(test_encode_appends)
 	}
 	ck_assert_uint_eq(buf_size(&b), 0);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("command");
-	TCase *tc = tcase_create("command");
+static const struct test tests[] = {
+	CASE("command", setup, teardown),
+	EACH(test_find, find_table),
+	EACH(test_find_other_case, find_table),
+	ONCE(test_find_near_miss),
+	EACH(test_bucket_bounds, name_table),
+	EACH(test_key_bounds, name_table),
+	EACH(test_value_bounds, value_table),
+	ONCE(test_first_error),
+	EACH(test_numbers, number_table),
+	ONCE(test_put_ex),
+	ONCE(test_help),
+	ONCE(test_no_words),
+	ONCE(test_encode_appends),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_find, 0, UNIT_COUNT(find_table));
-	tcase_add_loop_test(tc, test_find_other_case, 0,
-	    UNIT_COUNT(find_table));
-	tcase_add_test(tc, test_find_near_miss);
-	tcase_add_loop_test(tc, test_bucket_bounds, 0, UNIT_COUNT(name_table));
-	tcase_add_loop_test(tc, test_key_bounds, 0, UNIT_COUNT(name_table));
-	tcase_add_loop_test(tc, test_value_bounds, 0, UNIT_COUNT(value_table));
-	tcase_add_test(tc, test_first_error);
-	tcase_add_loop_test(tc, test_numbers, 0, UNIT_COUNT(number_table));
-	tcase_add_test(tc, test_put_ex);
-	tcase_add_test(tc, test_help);
-	tcase_add_test(tc, test_no_words);
-	tcase_add_test(tc, test_encode_appends);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("command", tests)

@@ -129,7 +129,7 @@ assert_round_trip(void)
 	"heartbeat-timeout 60000ms\n"          \
 	"restart-limit 3 in 5000ms\n"
 
-START_TEST(test_defaults)
+TEST(test_defaults)
 {
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 	ck_assert(!config.listens_given);
@@ -153,15 +153,13 @@ START_TEST(test_defaults)
 	ck_assert(!config.restart_limit.exits);
 	assert_round_trip();
 }
-END_TEST
 
-START_TEST(test_clear_twice)
+TEST(test_clear_twice)
 {
 	config_clear(&config);
 	ck_assert(TAILQ_EMPTY(&config.listens));
 	config_clear(&config);
 }
-END_TEST
 
 /* Numbers: good values of every keyword. */
 
@@ -254,7 +252,7 @@ number(size_t offset)
 	return n;
 }
 
-START_TEST(test_number)
+TEST(test_number)
 {
 	accept_line(number_table[_i].line);
 	ck_assert_int_eq(number(number_table[_i].offset),
@@ -266,10 +264,9 @@ START_TEST(test_number)
 	ck_assert_int_eq(number(number_table[_i].offset),
 	    number_table[_i].want);
 }
-END_TEST
 
 /* Every field has been set by its own keyword, and by no other. */
-START_TEST(test_fields)
+TEST(test_fields)
 {
 	static const char text[] = "restart-limit 12 in 13ms exit\n"
 				   "heartbeat-timeout 11ms\n"
@@ -331,7 +328,6 @@ START_TEST(test_fields)
 	ck_assert_int_eq(config.listing_timeout_ms, 16);
 	assert_round_trip();
 }
-END_TEST
 
 /* restart-limit: a number, a time, and perhaps `exit`. */
 
@@ -355,7 +351,7 @@ static const struct {
 	{ "restart-limit 3 in 5s \t", 3, 5000, false, "3 in 5000ms" },
 };
 
-START_TEST(test_restart_limit)
+TEST(test_restart_limit)
 {
 	char *text, want[64];
 
@@ -373,7 +369,6 @@ START_TEST(test_restart_limit)
 	free(text);
 	assert_round_trip();
 }
-END_TEST
 
 static const char *const bad_limit_table[] = { "3", "in", "3 in", "3 in 5",
 	"3 in 0", "3 in 0s", "0 in 5s", "1001 in 5s", "-1 in 5s", "3 in -5s",
@@ -388,7 +383,7 @@ static const char *const bad_limit_table[] = { "3", "in", "3 in", "3 in 5",
 	"00000000000000000000000000000003 in 5s", "3 in 5s exit\v",
 	"\"3 in 5s\"", "3\nin 5s\nx" };
 
-START_TEST(test_bad_restart_limit)
+TEST(test_bad_restart_limit)
 {
 	char line[128], want[CONFIG_ERROR_SIZE];
 
@@ -399,7 +394,6 @@ START_TEST(test_bad_restart_limit)
 	    bad_limit_table[_i]);
 	refuse_line(line, want);
 }
-END_TEST
 
 /* Lines that are refused, and with which words. */
 
@@ -647,11 +641,10 @@ static const struct {
 	{ "listen unix /a\\b", MARK_ERROR("listen", "/a\\b") },
 };
 
-START_TEST(test_error)
+TEST(test_error)
 {
 	refuse_line(error_table[_i].line, error_table[_i].error);
 }
-END_TEST
 
 /* What expand_number(3), strtonum(3) and getaddrinfo(3) would let pass. */
 static const char *const junk_table[] = {
@@ -663,23 +656,21 @@ static const char *const junk_table[] = {
 	"listen 127.0.0.1: 80",
 };
 
-START_TEST(test_junk)
+TEST(test_junk)
 {
 	refuse_line(junk_table[_i], NULL);
 }
-END_TEST
 
 static const char *const nothing_table[] = { "", " ", "\t", "\r", " \t\r " };
 
-START_TEST(test_nothing)
+TEST(test_nothing)
 {
 	accept_line(nothing_table[_i]);
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
-END_TEST
 
 /* Longer than any message: cut, and terminated. */
-START_TEST(test_long_errors)
+TEST(test_long_errors)
 {
 	static const char *const lines[] = { "", "data ", "max-value ",
 		"max-clients ", "sync ", "idle-timeout ", "listen " };
@@ -698,14 +689,13 @@ START_TEST(test_long_errors)
 		    strcmp(error, "listen: value too long") == 0);
 	}
 }
-END_TEST
 
 /* Paths. */
 
 static const char *const path_table[] = { "/", "/a", "/a b", "/a  b", "//a",
 	"/a/../b/", "/a\tb", "/=:;\"'$*?[]{}!~", "/\xc3\xa4" };
 
-START_TEST(test_path)
+TEST(test_path)
 {
 	static const char *const keywords[] = { "data", "runtime", "libexec" };
 	char *const *fields[] = { &config.data, &config.runtime,
@@ -723,9 +713,8 @@ START_TEST(test_path)
 	}
 	assert_round_trip();
 }
-END_TEST
 
-START_TEST(test_long_path)
+TEST(test_long_path)
 {
 	char line[5 + 4096] = "data /";
 
@@ -735,7 +724,6 @@ START_TEST(test_long_path)
 	ck_assert_str_eq(config.data, line + 5);
 	assert_round_trip();
 }
-END_TEST
 
 /* Addresses. */
 
@@ -791,7 +779,7 @@ static const struct {
 };
 
 /* What stands behind the address, and what children are told of it. */
-START_TEST(test_listen_options)
+TEST(test_listen_options)
 {
 	const struct config_listen *l;
 	char line[CONFIG_LISTEN_SIZE + 16];
@@ -809,7 +797,6 @@ START_TEST(test_listen_options)
 		snprintf(line, sizeof(line), "listen %s", l->text);
 	}
 }
-END_TEST
 
 static void
 assert_inet(const struct config_listen *l, const char *host, const char *port)
@@ -837,7 +824,7 @@ assert_unix(const struct config_listen *l, const char *path)
 	ck_assert_str_eq(sun.sun_path, path);
 }
 
-START_TEST(test_listen)
+TEST(test_listen)
 {
 	const struct config_listen *l;
 	char line[128];
@@ -857,9 +844,8 @@ START_TEST(test_listen)
 		assert_inet(l, listen_table[_i].host, listen_table[_i].port);
 	assert_round_trip();
 }
-END_TEST
 
-START_TEST(test_listen_path_bounds)
+TEST(test_listen_path_bounds)
 {
 	char line[256] = "listen unix /", want[CONFIG_ERROR_SIZE];
 	char *path = line + strlen("listen unix ");
@@ -875,10 +861,9 @@ START_TEST(test_listen_path_bounds)
 	    PATH_OF_SOCKET_MAX);
 	refuse_line(line, want);
 }
-END_TEST
 
 /* The value as a whole, blanks inside it included. */
-START_TEST(test_listen_text_bounds)
+TEST(test_listen_text_bounds)
 {
 	char line[256] = "listen unix";
 	char *value = line + strlen("listen ");
@@ -895,10 +880,9 @@ START_TEST(test_listen_text_bounds)
 	memset(value, '1', TEXT_OF_LISTEN_MAX + 1);
 	refuse_line(line, "listen: value too long");
 }
-END_TEST
 
 /* The first replaces the default, the next ones add to it. */
-START_TEST(test_listen_accumulates)
+TEST(test_listen_accumulates)
 {
 	accept_line("listen 127.0.0.1:1");
 	assert_print("listen 127.0.0.1:1\n" DEFAULT_REST);
@@ -912,9 +896,8 @@ START_TEST(test_listen_accumulates)
 		     "listen 127.0.0.1:1\n" DEFAULT_REST);
 	assert_round_trip();
 }
-END_TEST
 
-START_TEST(test_listen_refused)
+TEST(test_listen_refused)
 {
 	/* does not count as the first */
 	refuse_line("listen junk", NULL);
@@ -924,9 +907,8 @@ START_TEST(test_listen_refused)
 	refuse_line("listen junk", NULL);
 	assert_print("listen 127.0.0.1:1\n" DEFAULT_REST);
 }
-END_TEST
 
-START_TEST(test_override)
+TEST(test_override)
 {
 	accept_line("listen 127.0.0.1:1");
 	accept_line("listen 127.0.0.1:2");
@@ -948,7 +930,6 @@ START_TEST(test_override)
 	assert_print("listen 127.0.0.1:5\n" DEFAULT_REST);
 	assert_round_trip();
 }
-END_TEST
 
 /* Files, and texts: both are read the same way. */
 
@@ -1082,7 +1063,7 @@ load_file(const void *data, size_t size, char *path, size_t path_size)
 	return rc;
 }
 
-START_TEST(test_file)
+TEST(test_file)
 {
 	const char *text = file_table[_i].text;
 	char path[256];
@@ -1090,10 +1071,9 @@ START_TEST(test_file)
 
 	assert_loaded(_i, rc, path);
 }
-END_TEST
 
 /* From the first that is wrong, nothing more is read. */
-START_TEST(test_lines)
+TEST(test_lines)
 {
 	ck_assert_int_eq(load_lines(""), 0);
 	ck_assert_int_eq(load_lines("\n \n\t\n"), 0);
@@ -1109,18 +1089,16 @@ START_TEST(test_lines)
 	ck_assert_int_eq(load_lines("max-clients 8\\\n0"), -1);
 	ck_assert_int_eq(config.max_clients, 6);
 }
-END_TEST
 
-START_TEST(test_empty)
+TEST(test_empty)
 {
 	char path[256];
 
 	ck_assert_int_eq(load_file("", 0, path, sizeof(path)), 0);
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
-END_TEST
 
-START_TEST(test_nul)
+TEST(test_nul)
 {
 	static const char text[] = "max-clients 5\0junk\n";
 	char path[256];
@@ -1128,9 +1106,8 @@ START_TEST(test_nul)
 	ck_assert_int_eq(load_file(text, sizeof(text) - 1, path, sizeof(path)),
 	    -1);
 }
-END_TEST
 
-START_TEST(test_file_missing)
+TEST(test_file_missing)
 {
 	static const char path[] = "/nonexistent/kvd.conf";
 
@@ -1141,18 +1118,16 @@ START_TEST(test_file_missing)
 	ck_assert_str_eq(error, ": No such file or directory");
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
-END_TEST
 
-START_TEST(test_file_directory)
+TEST(test_file_directory)
 {
 	ck_assert_int_eq(read_file("/"), -1);
 	ck_assert_str_eq(error, "/: is a directory");
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
-END_TEST
 
 /* All of them, and what is right is read. */
-START_TEST(test_file_mistakes)
+TEST(test_file_mistakes)
 {
 	static const char text[] = "junk\nmax-clients 5\ncache x\n\n\ndata d\n";
 	char path[] = "/tmp/check_config.XXXXXXXXXX", want[2048];
@@ -1176,11 +1151,10 @@ START_TEST(test_file_mistakes)
 	(void)unlink(path);
 	buf_clear(&errors);
 }
-END_TEST
 
 /* Again, it must not be something that is not there any more when it has been
  * read, or that its reader waits for. */
-START_TEST(test_file_again)
+TEST(test_file_again)
 {
 	char path[] = "/tmp/check_config.XXXXXXXXXX";
 	struct buf errors;
@@ -1197,7 +1171,6 @@ START_TEST(test_file_again)
 	    ": is not a regular file: it cannot be read again\n"));
 	buf_clear(&errors);
 }
-END_TEST
 
 static const struct {
 	const char *lines, *error;
@@ -1216,7 +1189,7 @@ static const struct {
 	    "listen: unix /a and unix /a mode 0666 are the same address\n" },
 };
 
-START_TEST(test_same)
+TEST(test_same)
 {
 	struct buf errors;
 
@@ -1229,10 +1202,9 @@ START_TEST(test_same)
 	ck_assert_str_eq((char *)buf_data(&errors), same_table[_i].error);
 	buf_clear(&errors);
 }
-END_TEST
 
 /* As many lines as one likes, and long ones. */
-START_TEST(test_file_large)
+TEST(test_file_large)
 {
 	char path[256], want[CONFIG_ERROR_SIZE];
 	struct buf b;
@@ -1259,10 +1231,9 @@ START_TEST(test_file_large)
 	ck_assert_uint_lt(strnlen(error, sizeof(error)), sizeof(error));
 	buf_clear(&b);
 }
-END_TEST
 
 /* The file and the line are named however long the file's name is. */
-START_TEST(test_file_long_name)
+TEST(test_file_long_name)
 {
 	char path[1024] = "/tmp/";
 	FILE *file;
@@ -1281,7 +1252,6 @@ START_TEST(test_file_long_name)
 	ck_assert_int_eq(rc, -1);
 	ck_assert_msg(strstr(error, "line 2") != NULL, "%s", error);
 }
-END_TEST
 
 /* Reading anew while kvd runs. */
 
@@ -1323,7 +1293,7 @@ assert_same(struct config *a, struct config *b)
 }
 
 /* What may change does; nothing is named. */
-START_TEST(test_keep_nothing)
+TEST(test_keep_nothing)
 {
 	static const char text[] = "listen 127.0.0.1:1\nlisten unix /a\n"
 				   "sync never\nacceptors 2\n"
@@ -1348,7 +1318,6 @@ START_TEST(test_keep_nothing)
 	free(before);
 	free(wanted);
 }
-END_TEST
 
 static const struct {
 	const char *line, *names;
@@ -1360,7 +1329,7 @@ static const struct {
 	{ "registry-timeout 1ms", "registry-timeout" },
 };
 
-START_TEST(test_keep_one)
+TEST(test_keep_one)
 {
 	ck_assert_int_eq(config_line(&fresh, fixed_table[_i].line, error), 0);
 	keep_fixed(fixed_table[_i].names);
@@ -1371,10 +1340,9 @@ START_TEST(test_keep_one)
 	assert_same(&config, &fresh);
 	keep_fixed("");
 }
-END_TEST
 
 /* The same in other words is the same. */
-START_TEST(test_keep_same_words)
+TEST(test_keep_same_words)
 {
 	static const char text[] = "max-value 1024k\nregistry-timeout 10000ms\n"
 				   "data " KVD_LOCALSTATEDIR "/lib/kvd \n";
@@ -1382,9 +1350,8 @@ START_TEST(test_keep_same_words)
 	ck_assert_int_eq(config_lines(&fresh, text, error), 0);
 	keep_fixed("");
 }
-END_TEST
 
-START_TEST(test_keep_all)
+TEST(test_keep_all)
 {
 	static const char text[] = "data /a\nruntime /b b\nlibexec /c\n"
 				   "max-value 1\nregistry-timeout 168h\n"
@@ -1403,10 +1370,9 @@ START_TEST(test_keep_all)
 	accept_line("listen 127.0.0.1:1");
 	assert_same(&config, &fresh);
 }
-END_TEST
 
 /* A path as long as it may be. */
-START_TEST(test_keep_long_path)
+TEST(test_keep_long_path)
 {
 	char line[5 + 4096] = "data /";
 
@@ -1416,7 +1382,6 @@ START_TEST(test_keep_long_path)
 	keep_fixed("data");
 	ck_assert_str_eq(fresh.data, line + 5);
 }
-END_TEST
 
 /* Lists have heads that point into themselves. */
 static void
@@ -1449,11 +1414,10 @@ move_listens(int n)
 	ck_assert_int_eq(config_init(&fresh), 0);
 }
 
-START_TEST(test_move)
+TEST(test_move)
 {
 	move_listens(_i);
 }
-END_TEST
 
 /* The texts that the child reads are those that the master accepted. */
 
@@ -1473,12 +1437,11 @@ static const char *const again_table[] = {
 	"restart-limit 3\vin 5s exit",
 };
 
-START_TEST(test_accepted_again)
+TEST(test_accepted_again)
 {
 	(void)config_line(&config, again_table[_i], error);
 	assert_round_trip();
 }
-END_TEST
 
 static const char *const fragments[] = { "listen ", "listen ", "data ",
 	"runtime ", "sync ", "max-value ", "max-clients ", "idle-timeout ",
@@ -1487,7 +1450,7 @@ static const char *const fragments[] = { "listen ", "listen ", "data ",
 	"s", "h", "k", "M", "always", "never", " ", "\t", "#", "\\", "\r", "\n",
 	"\\\n", "\v", "-", "\xff" };
 
-START_TEST(test_random)
+TEST(test_random)
 {
 	uint64_t state = (uint64_t)_i + 1;
 	char text[256];
@@ -1506,93 +1469,50 @@ START_TEST(test_random)
 			config_override(&config);
 	}
 }
-END_TEST
 
-static void
-add_lines(Suite *suite)
-{
-	TCase *tc = tcase_create("lines");
+static const struct test tests[] = {
+	CASE("lines", setup, teardown),
+	ONCE(test_defaults),
+	ONCE(test_clear_twice),
+	EACH(test_number, number_table),
+	ONCE(test_fields),
+	EACH(test_restart_limit, limit_table),
+	EACH(test_bad_restart_limit, bad_limit_table),
+	EACH(test_error, error_table),
+	EACH(test_junk, junk_table),
+	EACH(test_nothing, nothing_table),
+	ONCE(test_long_errors),
+	EACH(test_path, path_table),
+	ONCE(test_long_path),
+	CASE("listen", setup, teardown),
+	EACH(test_listen, listen_table),
+	EACH(test_listen_options, option_table),
+	ONCE(test_listen_path_bounds),
+	ONCE(test_listen_text_bounds),
+	ONCE(test_listen_accumulates),
+	ONCE(test_listen_refused),
+	ONCE(test_override),
+	CASE("anew", setup_fresh, teardown_fresh),
+	ONCE(test_keep_nothing),
+	EACH(test_keep_one, fixed_table),
+	ONCE(test_keep_same_words),
+	ONCE(test_keep_all),
+	ONCE(test_keep_long_path),
+	LOOP(test_move, 4),
+	CASE("files", setup, teardown),
+	EACH(test_file, file_table),
+	ONCE(test_lines),
+	ONCE(test_empty),
+	ONCE(test_nul),
+	ONCE(test_file_missing),
+	ONCE(test_file_directory),
+	ONCE(test_file_mistakes),
+	ONCE(test_file_again),
+	EACH(test_same, same_table),
+	ONCE(test_file_large),
+	ONCE(test_file_long_name),
+	EACH(test_accepted_again, again_table),
+	LOOP(test_random, 4),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_defaults);
-	tcase_add_test(tc, test_clear_twice);
-	tcase_add_loop_test(tc, test_number, 0, UNIT_COUNT(number_table));
-	tcase_add_test(tc, test_fields);
-	tcase_add_loop_test(tc, test_restart_limit, 0, UNIT_COUNT(limit_table));
-	tcase_add_loop_test(tc, test_bad_restart_limit, 0,
-	    UNIT_COUNT(bad_limit_table));
-	tcase_add_loop_test(tc, test_error, 0, UNIT_COUNT(error_table));
-	tcase_add_loop_test(tc, test_junk, 0, UNIT_COUNT(junk_table));
-	tcase_add_loop_test(tc, test_nothing, 0, UNIT_COUNT(nothing_table));
-	tcase_add_test(tc, test_long_errors);
-	tcase_add_loop_test(tc, test_path, 0, UNIT_COUNT(path_table));
-	tcase_add_test(tc, test_long_path);
-	suite_add_tcase(suite, tc);
-}
-
-static void
-add_listen(Suite *suite)
-{
-	TCase *tc = tcase_create("listen");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_listen, 0, UNIT_COUNT(listen_table));
-	tcase_add_loop_test(tc, test_listen_options, 0,
-	    UNIT_COUNT(option_table));
-	tcase_add_test(tc, test_listen_path_bounds);
-	tcase_add_test(tc, test_listen_text_bounds);
-	tcase_add_test(tc, test_listen_accumulates);
-	tcase_add_test(tc, test_listen_refused);
-	tcase_add_test(tc, test_override);
-	suite_add_tcase(suite, tc);
-}
-
-static void
-add_fresh(Suite *suite)
-{
-	TCase *tc = tcase_create("anew");
-
-	tcase_add_checked_fixture(tc, setup_fresh, teardown_fresh);
-	tcase_add_test(tc, test_keep_nothing);
-	tcase_add_loop_test(tc, test_keep_one, 0, UNIT_COUNT(fixed_table));
-	tcase_add_test(tc, test_keep_same_words);
-	tcase_add_test(tc, test_keep_all);
-	tcase_add_test(tc, test_keep_long_path);
-	tcase_add_loop_test(tc, test_move, 0, 4);
-	suite_add_tcase(suite, tc);
-}
-
-static void
-add_files(Suite *suite)
-{
-	TCase *tc = tcase_create("files");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_file, 0, UNIT_COUNT(file_table));
-	tcase_add_test(tc, test_lines);
-	tcase_add_test(tc, test_empty);
-	tcase_add_test(tc, test_nul);
-	tcase_add_test(tc, test_file_missing);
-	tcase_add_test(tc, test_file_directory);
-	tcase_add_test(tc, test_file_mistakes);
-	tcase_add_test(tc, test_file_again);
-	tcase_add_loop_test(tc, test_same, 0, UNIT_COUNT(same_table));
-	tcase_add_test(tc, test_file_large);
-	tcase_add_test(tc, test_file_long_name);
-	tcase_add_loop_test(tc, test_accepted_again, 0,
-	    UNIT_COUNT(again_table));
-	tcase_add_loop_test(tc, test_random, 0, 4);
-	suite_add_tcase(suite, tc);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("config");
-
-	add_lines(suite);
-	add_listen(suite);
-	add_fresh(suite);
-	add_files(suite);
-	return unit_run(suite);
-}
+SUITE("config", tests)

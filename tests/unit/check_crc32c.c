@@ -39,7 +39,7 @@ static const struct {
 	{ { iscsi_read, sizeof(iscsi_read) }, 0xd9963a56 },
 };
 
-START_TEST(test_vector)
+TEST(test_vector)
 {
 	struct bytes data = vectors[_i].data;
 
@@ -47,9 +47,8 @@ START_TEST(test_vector)
 	ck_assert_uint_eq(~crc32c_table(~0U, data.data, data.size),
 	    vectors[_i].crc);
 }
-END_TEST
 
-START_TEST(test_pieces)
+TEST(test_pieces)
 {
 	const uint8_t *p = vectors[_i].data.data;
 	size_t size = vectors[_i].data.size, first, second;
@@ -65,7 +64,6 @@ START_TEST(test_pieces)
 				    second);
 		}
 }
-END_TEST
 
 static void
 fill(uint8_t *p, size_t size, uint64_t seed)
@@ -82,7 +80,7 @@ compare(uint32_t crc, const uint8_t *p, size_t size, size_t at)
 }
 
 /* Each small size at each alignment, with a CRC to continue from. */
-START_TEST(test_implementations)
+TEST(test_implementations)
 {
 	uint8_t *p = malloc(16 + 300);
 	size_t size;
@@ -96,12 +94,11 @@ START_TEST(test_implementations)
 	}
 	free(p);
 }
-END_TEST
 
 static const size_t large_sizes[] = { 4095, 4096, 4097, 65535, 65537,
 	(1 << 20) - 1, 1 << 20, (1 << 20) + 1 };
 
-START_TEST(test_implementations_large)
+TEST(test_implementations_large)
 {
 	size_t size = large_sizes[_i], at;
 	uint8_t *p = malloc(size + 8);
@@ -112,10 +109,9 @@ START_TEST(test_implementations_large)
 		compare(0, p + at, size, at);
 	free(p);
 }
-END_TEST
 
 /* Any single flipped bit changes the sum. */
-START_TEST(test_flipped_bit)
+TEST(test_flipped_bit)
 {
 	uint8_t data[64];
 	uint32_t crc;
@@ -131,20 +127,14 @@ START_TEST(test_flipped_bit)
 	}
 	ck_assert_uint_eq(crc32c(0, data, sizeof(data)), crc);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("crc32c");
-	TCase *tc = tcase_create("crc32c");
+static const struct test tests[] = {
+	CASE("crc32c", NULL, NULL),
+	EACH(test_vector, vectors),
+	EACH(test_pieces, vectors),
+	LOOP(test_implementations, 16),
+	EACH(test_implementations_large, large_sizes),
+	ONCE(test_flipped_bit),
+};
 
-	tcase_add_loop_test(tc, test_vector, 0, UNIT_COUNT(vectors));
-	tcase_add_loop_test(tc, test_pieces, 0, UNIT_COUNT(vectors));
-	tcase_add_loop_test(tc, test_implementations, 0, 16);
-	tcase_add_loop_test(tc, test_implementations_large, 0,
-	    UNIT_COUNT(large_sizes));
-	tcase_add_test(tc, test_flipped_bit);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("crc32c", tests)

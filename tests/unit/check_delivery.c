@@ -10,7 +10,7 @@
 #define TIMEOUT_MS 100
 
 /* Each registry closes the connection without a word, then one answers. */
-START_TEST(test_states)
+TEST(test_states)
 {
 	struct delivery d = { .state = DELIVERY_CLOSED };
 	int i;
@@ -38,7 +38,6 @@ START_TEST(test_states)
 	delivery_closed(&d);
 	ck_assert_int_eq(d.state, DELIVERY_CLOSED);
 }
-END_TEST
 
 /* Two requests of 30 and 20 bytes; the second is sent by half. */
 static void
@@ -53,7 +52,7 @@ send_half(struct delivery *d)
 }
 
 /* What is on its way is waited for, however long it has been. */
-START_TEST(test_no_repeat)
+TEST(test_no_repeat)
 {
 	struct delivery d;
 
@@ -63,10 +62,9 @@ START_TEST(test_no_repeat)
 	ck_assert_uint_eq(d.sent, 10);
 	ck_assert(delivery_may_send(&d, 100000, TIMEOUT_MS));
 }
-END_TEST
 
 /* It is repeated until the timeout, and not after it. */
-START_TEST(test_repeat)
+TEST(test_repeat)
 {
 	struct delivery d;
 
@@ -87,10 +85,9 @@ START_TEST(test_repeat)
 	delivery_closed(&d);
 	ck_assert(!delivery_may_send(&d, 1001 + TIMEOUT_MS, TIMEOUT_MS));
 }
-END_TEST
 
 /* One that was sent by half is repeated, too. */
-START_TEST(test_repeat_half)
+TEST(test_repeat_half)
 {
 	struct delivery d;
 
@@ -102,10 +99,9 @@ START_TEST(test_repeat_half)
 	delivery_removed(&d, 20);
 	ck_assert(delivery_may_send(&d, 1001 + TIMEOUT_MS, TIMEOUT_MS));
 }
-END_TEST
 
 /* The time counts from the first sending of what is pending now. */
-START_TEST(test_anew)
+TEST(test_anew)
 {
 	struct delivery d;
 
@@ -124,19 +120,14 @@ START_TEST(test_anew)
 	ck_assert(delivery_may_send(&d, 9000, TIMEOUT_MS));
 	ck_assert_int_eq(d.first_sent_ms, 9000);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("delivery");
-	TCase *tc = tcase_create("delivery");
+static const struct test tests[] = {
+	CASE("delivery", NULL, NULL),
+	ONCE(test_states),
+	ONCE(test_no_repeat),
+	ONCE(test_repeat),
+	ONCE(test_repeat_half),
+	ONCE(test_anew),
+};
 
-	tcase_add_test(tc, test_states);
-	tcase_add_test(tc, test_no_repeat);
-	tcase_add_test(tc, test_repeat);
-	tcase_add_test(tc, test_repeat_half);
-	tcase_add_test(tc, test_anew);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("delivery", tests)

@@ -112,7 +112,7 @@ expect_refused(const char *path, int mode, int want, const char *text)
 	}
 }
 
-START_TEST(test_open)
+TEST(test_open)
 {
 	expect_open(path_of("own"), -1, path_of("own"));
 	expect_open(path_of("own"), 0755, path_of("own"));
@@ -122,9 +122,8 @@ START_TEST(test_open)
 	if (geteuid() == 0)
 		expect_open("/", -1, "/");
 }
-END_TEST
 
-START_TEST(test_create)
+TEST(test_create)
 {
 	mode_t old = umask(_i == 0 ? 0 : 0777);
 
@@ -137,9 +136,8 @@ START_TEST(test_create)
 	ck_assert_uint_eq(mode_of(path_of("safe/newer")), 0755);
 	ck_assert_uint_eq(mode_of(path_of("open/new")), 0711);
 }
-END_TEST
 
-START_TEST(test_absent)
+TEST(test_absent)
 {
 	const char *path = path_of("safe/absent");
 
@@ -151,9 +149,8 @@ START_TEST(test_absent)
 	expect_refused(path_of("safe/absent/too"), 0700, ENOENT, "absent");
 	ck_assert_int_eq(access(path, F_OK), -1);
 }
-END_TEST
 
-START_TEST(test_not_a_directory)
+TEST(test_not_a_directory)
 {
 	int fd = creat(path_of("safe/file"), 0600);
 
@@ -164,16 +161,14 @@ START_TEST(test_not_a_directory)
 	expect_refused(path_of("safe/file/more"), 0700, ENOTDIR,
 	    "file is not a directory");
 }
-END_TEST
 
-START_TEST(test_writable_by_others)
+TEST(test_writable_by_others)
 {
 	expect_refused(path_of("open"), 0700, EPERM, "chmod go-w");
 	expect_refused(path_of("group"), -1, EPERM, "chmod go-w");
 }
-END_TEST
 
-START_TEST(test_owner)
+TEST(test_owner)
 {
 	const char *path = path_of("safe/inside");
 	char text[64];
@@ -186,19 +181,17 @@ START_TEST(test_owner)
 	    geteuid() == 0 ? OTHER_UID : 0, (unsigned long)geteuid());
 	expect_refused(path, 0700, EPERM, text);
 }
-END_TEST
 
 /* As in a checkout of an ordinary user, in which kvd is run as root. */
-START_TEST(test_owner_of_ancestor)
+TEST(test_owner_of_ancestor)
 {
 	if (geteuid() == 0)
 		ck_assert_int_eq(chown(path_of("safe"), OTHER_UID, OTHER_UID),
 		    0);
 	expect_open(path_of("safe/new"), 0700, path_of("safe/new"));
 }
-END_TEST
 
-START_TEST(test_link)
+TEST(test_link)
 {
 	make_link("inside", "safe/relative");
 	make_link(path_of("safe/inside"), "safe/absolute");
@@ -221,26 +214,23 @@ START_TEST(test_link)
 	expect_refused(path_of("safe/through"), 0700, EPERM,
 	    "symbolic link link");
 }
-END_TEST
 
 /* Nothing is made where such a link leads to. */
-START_TEST(test_dangling_link)
+TEST(test_dangling_link)
 {
 	make_link(path_of("safe/planted"), "open/link");
 	expect_refused(path_of("open/link"), 0700, EPERM, "symbolic link link");
 	ck_assert_int_eq(access(path_of("safe/planted"), F_OK), -1);
 }
-END_TEST
 
-START_TEST(test_loop)
+TEST(test_loop)
 {
 	make_link("two", "safe/one");
 	make_link("one", "safe/two");
 	expect_refused(path_of("safe/one"), 0700, ELOOP, "too many");
 }
-END_TEST
 
-START_TEST(test_malformed)
+TEST(test_malformed)
 {
 	char path[2 * PATH_MAX];
 
@@ -253,9 +243,8 @@ START_TEST(test_malformed)
 	path[1 + NAME_MAX + 1] = '\0';
 	expect_refused(path, 0700, ENAMETOOLONG, "too long");
 }
-END_TEST
 
-START_TEST(test_no_access)
+TEST(test_no_access)
 {
 	if (geteuid() == 0)
 		return; /* may do all */
@@ -268,10 +257,9 @@ START_TEST(test_no_access)
 	    -1);
 	ck_assert_int_eq(errno, EACCES);
 }
-END_TEST
 
 /* Whichever of the descriptors is the one too many. */
-START_TEST(test_shortage)
+TEST(test_shortage)
 {
 	struct rlimit old, limit;
 	int fd, got = -1;
@@ -296,28 +284,22 @@ START_TEST(test_shortage)
 	ck_assert_int_eq(dup(STDERR_FILENO), fd);
 	(void)close(fd);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("directory");
-	TCase *tc = tcase_create("directory");
+static const struct test tests[] = {
+	CASE("directory", setup, teardown),
+	ONCE(test_open),
+	LOOP(test_create, 2),
+	ONCE(test_absent),
+	ONCE(test_not_a_directory),
+	ONCE(test_writable_by_others),
+	ONCE(test_owner),
+	ONCE(test_owner_of_ancestor),
+	ONCE(test_link),
+	ONCE(test_dangling_link),
+	ONCE(test_loop),
+	ONCE(test_malformed),
+	ONCE(test_no_access),
+	ONCE(test_shortage),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_open);
-	tcase_add_loop_test(tc, test_create, 0, 2);
-	tcase_add_test(tc, test_absent);
-	tcase_add_test(tc, test_not_a_directory);
-	tcase_add_test(tc, test_writable_by_others);
-	tcase_add_test(tc, test_owner);
-	tcase_add_test(tc, test_owner_of_ancestor);
-	tcase_add_test(tc, test_link);
-	tcase_add_test(tc, test_dangling_link);
-	tcase_add_test(tc, test_loop);
-	tcase_add_test(tc, test_malformed);
-	tcase_add_test(tc, test_no_access);
-	tcase_add_test(tc, test_shortage);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("directory", tests)

@@ -32,12 +32,11 @@ static const struct {
 	{ EXITED(255), "exited with status 255" },
 };
 
-START_TEST(test_exited)
+TEST(test_exited)
 {
 	exit_describe(text, sizeof(text), exit_table[_i].status);
 	ck_assert_str_eq(text, exit_table[_i].want);
 }
-END_TEST
 
 static const struct {
 	int signal;
@@ -72,15 +71,14 @@ expect_signal(int i, const char *core)
 	ck_assert_str_eq(text, want);
 }
 
-START_TEST(test_signal)
+TEST(test_signal)
 {
 	expect_signal(_i, "");
 	expect_signal(_i, " (core dumped)");
 }
-END_TEST
 
 /* Signals without a name of their own have a number. */
-START_TEST(test_signal_number)
+TEST(test_signal_number)
 {
 	char want[128];
 	int signal = SIGRTMIN + 1;
@@ -90,10 +88,9 @@ START_TEST(test_signal_number)
 	exit_describe(text, sizeof(text), KILLED(signal));
 	ck_assert_str_eq(text, want);
 }
-END_TEST
 
 /* Every status that wait(2) could give: something is said, and ended. */
-START_TEST(test_any_status)
+TEST(test_any_status)
 {
 	int status;
 
@@ -107,10 +104,9 @@ START_TEST(test_any_status)
 			ck_abort_msg("%#x: %.60s", (unsigned int)status, text);
 	}
 }
-END_TEST
 
 /* Cut, and ended, and nothing behind it written. */
-START_TEST(test_short_text)
+TEST(test_short_text)
 {
 	const int statuses[] = { EXITED(70), DUMPED(SIGSEGV),
 		DUMPED(SIGRTMAX - 1) };
@@ -128,7 +124,6 @@ START_TEST(test_short_text)
 		}
 	}
 }
-END_TEST
 
 static int
 await(pid_t pid)
@@ -139,7 +134,7 @@ await(pid_t pid)
 	return status;
 }
 
-START_TEST(test_real)
+TEST(test_real)
 {
 	pid_t pid;
 
@@ -153,7 +148,6 @@ START_TEST(test_real)
 	ck_assert_ptr_nonnull(strstr(text, "died of "));
 	ck_assert_ptr_null(strstr(text, "core dumped"));
 }
-END_TEST
 
 static const struct {
 	int64_t ran_ms;
@@ -180,7 +174,7 @@ static const struct {
 	    "2147483647 KiB of memory" },
 };
 
-START_TEST(test_use)
+TEST(test_use)
 {
 	exit_describe_use(text, sizeof(text), use_table[_i].ran_ms,
 	    &use_table[_i].use);
@@ -188,21 +182,16 @@ START_TEST(test_use)
 	exit_describe_use(text, 10, use_table[_i].ran_ms, &use_table[_i].use);
 	ck_assert_uint_eq(strlen(text), 9);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("exit");
-	TCase *tc = tcase_create("exit");
+static const struct test tests[] = {
+	CASE("exit", NULL, NULL),
+	EACH(test_exited, exit_table),
+	EACH(test_signal, signal_table),
+	ONCE(test_signal_number),
+	ONCE(test_any_status),
+	ONCE(test_short_text),
+	ONCE(test_real),
+	EACH(test_use, use_table),
+};
 
-	tcase_add_loop_test(tc, test_exited, 0, UNIT_COUNT(exit_table));
-	tcase_add_loop_test(tc, test_signal, 0, UNIT_COUNT(signal_table));
-	tcase_add_test(tc, test_signal_number);
-	tcase_add_test(tc, test_any_status);
-	tcase_add_test(tc, test_short_text);
-	tcase_add_test(tc, test_real);
-	tcase_add_loop_test(tc, test_use, 0, UNIT_COUNT(use_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("exit", tests)

@@ -83,7 +83,7 @@ stats(void)
 	return st;
 }
 
-START_TEST(test_none)
+TEST(test_none)
 {
 	open_with_bucket();
 	store_set_now(fx.store, INT64_MAX);
@@ -99,10 +99,9 @@ START_TEST(test_none)
 	ck_assert_int_eq(store_count(batch(), text("c"), &(uint64_t){ 0 }),
 	    STORE_NO_BUCKET);
 }
-END_TEST
 
 /* To the millisecond, by every read. */
-START_TEST(test_due)
+TEST(test_due)
 {
 	open_with_bucket();
 	store_set_now(fx.store, 1000);
@@ -135,10 +134,9 @@ START_TEST(test_due)
 	assert_next(snapshot(), 0);
 	assert_count(snapshot(), "b", 1);
 }
-END_TEST
 
 /* The wall clock was set back: what was not removed is there again. */
-START_TEST(test_clock_goes_back)
+TEST(test_clock_goes_back)
 {
 	open_with_bucket();
 	put("b", "k", 2000);
@@ -162,9 +160,8 @@ START_TEST(test_clock_goes_back)
 	ck_assert(!expire(9, "b/m "));
 	assert_count(batch(), "b", 0);
 }
-END_TEST
 
-START_TEST(test_put_changes_expiry)
+TEST(test_put_changes_expiry)
 {
 	static const int64_t steps[] = { 0, 50, 50, 70, 60, 0, 0, INT64_MAX, 1,
 		0 };
@@ -186,10 +183,9 @@ START_TEST(test_put_changes_expiry)
 		close_store();
 	}
 }
-END_TEST
 
 /* Value and neighbours stay; in the same batch, and in another. */
-START_TEST(test_set_expiry)
+TEST(test_set_expiry)
 {
 	size_t size = _i == 0 ? 3 : _i == 1 ? 0 : 100000, i;
 	uint8_t *p = make_value(size);
@@ -216,9 +212,8 @@ START_TEST(test_set_expiry)
 	    STORE_NO_BUCKET);
 	free(p);
 }
-END_TEST
 
-START_TEST(test_delete_removes_row)
+TEST(test_delete_removes_row)
 {
 	open_with_bucket();
 	put("b", "k", 100);
@@ -240,10 +235,9 @@ START_TEST(test_delete_removes_row)
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 	assert_count(snapshot(), "b", 0);
 }
-END_TEST
 
 /* Something new takes the place of what has expired and is not removed. */
-START_TEST(test_put_over_due)
+TEST(test_put_over_due)
 {
 	open_with_bucket();
 	put("b", "k", 100);
@@ -264,10 +258,9 @@ START_TEST(test_put_over_due)
 	assert_count(batch(), "b", 1);
 	ck_assert(!expire(9, "b/k "));
 }
-END_TEST
 
 /* In the order of time, over buckets; no more than asked for. */
-START_TEST(test_expire_in_order)
+TEST(test_expire_in_order)
 {
 	open_with_bucket();
 	assert_ok(store_create(batch(), text("a")));
@@ -298,10 +291,9 @@ START_TEST(test_expire_in_order)
 	assert_count(snapshot(), "a", 0);
 	assert_next(snapshot(), 301);
 }
-END_TEST
 
 /* More than pages, of names of every size, some in one bucket after another. */
-START_TEST(test_expire_many)
+TEST(test_expire_many)
 {
 	char bucket[256], key[256];
 	uint64_t state = 7;
@@ -343,9 +335,8 @@ START_TEST(test_expire_many)
 	ck_assert_uint_eq(stats().expiring, 0);
 	commit();
 }
-END_TEST
 
-START_TEST(test_longest_names)
+TEST(test_longest_names)
 {
 	char longest[255];
 	struct bytes n = { longest, sizeof(longest) };
@@ -365,9 +356,8 @@ START_TEST(test_longest_names)
 	commit();
 	ck_assert_int_eq(store_get(snapshot(), n, n, &e), STORE_ABSENT);
 }
-END_TEST
 
-START_TEST(test_drop)
+TEST(test_drop)
 {
 	bool more = true;
 
@@ -406,10 +396,9 @@ START_TEST(test_drop)
 	ck_assert(!expire(9, "b/l "));
 	commit();
 }
-END_TEST
 
 /* A bucket that was changed in the batch that drops it, and an empty one. */
-START_TEST(test_drop_after_put)
+TEST(test_drop_after_put)
 {
 	bool more;
 
@@ -430,9 +419,8 @@ START_TEST(test_drop_after_put)
 	ck_assert_uint_eq(stats().keys + stats().dropped, 0);
 	ck_assert_uint_eq(stats().dropped_buckets, 0);
 }
-END_TEST
 
-START_TEST(test_purge_by_steps)
+TEST(test_purge_by_steps)
 {
 	unsigned int i, steps = 0;
 	bool more = true;
@@ -468,10 +456,9 @@ START_TEST(test_purge_by_steps)
 	ck_assert_uint_eq(stats().expiring, 1);
 	assert_get(batch(), "stays", "k", STORE_OK);
 }
-END_TEST
 
 /* A damaged record of a dropped bucket must not cost a living one. */
-START_TEST(test_damaged_dropped)
+TEST(test_damaged_dropped)
 {
 	bool more;
 	uint64_t sum;
@@ -495,10 +482,9 @@ START_TEST(test_damaged_dropped)
 	sum = stats().keys;
 	ck_assert_uint_eq(sum, 2);
 }
-END_TEST
 
 /* The name in a row is damaged: the row goes, and others are not held up. */
-START_TEST(test_damaged_row)
+TEST(test_damaged_row)
 {
 	struct bytes name = text("kvd-damage-test-bucket");
 	bool more;
@@ -524,10 +510,9 @@ START_TEST(test_damaged_row)
 	assert_next(snapshot(), 0);
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 }
-END_TEST
 
 /* The bucket's record is damaged: the same. */
-START_TEST(test_damaged_bucket)
+TEST(test_damaged_bucket)
 {
 	struct bytes name = text("kvd-damage-test-bucket");
 	bool more;
@@ -549,10 +534,9 @@ START_TEST(test_damaged_bucket)
 	assert_ok(store_expire(batch(), 9, tell, told, &more));
 	ck_assert_str_eq(told, "b/k ");
 }
-END_TEST
 
 /* A damaged entry keeps its damage: a new expiry would hide it. */
-START_TEST(test_damaged_entry)
+TEST(test_damaged_entry)
 {
 	struct bytes value = text("kvd-damage-test-value");
 
@@ -570,7 +554,6 @@ START_TEST(test_damaged_entry)
 	assert_get(batch(), "b", "k", STORE_ABSENT);
 	commit();
 }
-END_TEST
 
 /* What an earlier expiry of this key has left behind. */
 static const struct {
@@ -586,7 +569,7 @@ static const struct {
 };
 
 /* An expiry that was replaced removes nothing, committed or not meanwhile. */
-START_TEST(test_replaced_expiry)
+TEST(test_replaced_expiry)
 {
 	size_t way = (size_t)_i / 2;
 
@@ -610,13 +593,12 @@ START_TEST(test_replaced_expiry)
 	store_set_now(fx.store, 60);
 	ck_assert(!expire(9, stale_table[way].expiry_ms == 60 ? "b/k " : ""));
 }
-END_TEST
 
 /*
  * An entry is damaged somewhere in what stands before its value, maybe in its
  * expiry, and then put anew: whatever is left of the old one removes nothing.
  */
-START_TEST(test_damaged_then_put)
+TEST(test_damaged_then_put)
 {
 	struct bytes value = text("kvd-damage-test-value");
 	enum store_result result;
@@ -638,7 +620,6 @@ START_TEST(test_damaged_then_put)
 	commit();
 	assert_get(snapshot(), "b", "k", STORE_OK);
 }
-END_TEST
 
 /* Puts with an expiry until there is no room. */
 static unsigned int
@@ -662,7 +643,7 @@ fill_with_expiry(void)
 }
 
 /* A full disk: what expires and what is dropped goes, by the reserve. */
-START_TEST(test_full_disk)
+TEST(test_full_disk)
 {
 	unsigned int n, left;
 	bool more = true;
@@ -697,38 +678,30 @@ START_TEST(test_full_disk)
 	store_set_now(fx.store, 0);
 	ck_assert_uint_gt(fill_store(0, 1000), n / 4);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("expiry");
-	TCase *tc = tcase_create("expiry");
-
-	add_fixtures(tc);
-	tcase_set_timeout(tc, 60); /* valgrind */
-	tcase_add_test(tc, test_none);
-	tcase_add_test(tc, test_due);
-	tcase_add_test(tc, test_clock_goes_back);
-	tcase_add_test(tc, test_put_changes_expiry);
-	tcase_add_loop_test(tc, test_set_expiry, 0, 3);
-	tcase_add_test(tc, test_delete_removes_row);
-	tcase_add_test(tc, test_put_over_due);
-	tcase_add_test(tc, test_expire_in_order);
-	tcase_add_test(tc, test_expire_many);
-	tcase_add_test(tc, test_longest_names);
-	tcase_add_test(tc, test_drop);
-	tcase_add_test(tc, test_drop_after_put);
-	tcase_add_test(tc, test_purge_by_steps);
-	tcase_add_test(tc, test_damaged_dropped);
-	tcase_add_test(tc, test_damaged_row);
-	tcase_add_test(tc, test_damaged_bucket);
-	tcase_add_test(tc, test_damaged_entry);
-	tcase_add_loop_test(tc, test_replaced_expiry, 0,
-	    (int)(2 * UNIT_COUNT(stale_table)));
+static const struct test tests[] = {
+	STORE_CASE("expiry"),
+	ONCE(test_none),
+	ONCE(test_due),
+	ONCE(test_clock_goes_back),
+	ONCE(test_put_changes_expiry),
+	LOOP(test_set_expiry, 3),
+	ONCE(test_delete_removes_row),
+	ONCE(test_put_over_due),
+	ONCE(test_expire_in_order),
+	ONCE(test_expire_many),
+	ONCE(test_longest_names),
+	ONCE(test_drop),
+	ONCE(test_drop_after_put),
+	ONCE(test_purge_by_steps),
+	ONCE(test_damaged_dropped),
+	ONCE(test_damaged_row),
+	ONCE(test_damaged_bucket),
+	ONCE(test_damaged_entry),
+	LOOP(test_replaced_expiry, (2 * UNIT_COUNT(stale_table))),
 	/* The record begins with 20 bytes of its own. */
-	tcase_add_loop_test(tc, test_damaged_then_put, 0, 20);
-	tcase_add_loop_test(tc, test_full_disk, 0, 2);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+	LOOP(test_damaged_then_put, 20),
+	LOOP(test_full_disk, 2),
+};
+
+SUITE("expiry", tests)

@@ -37,7 +37,7 @@ static const struct {
 	{ B("PI\nNG"), false, true },
 };
 
-START_TEST(test_binary)
+TEST(test_binary)
 {
 	struct bytes text = binary_table[_i].text;
 	uint8_t *copy = unit_copy(text.data, text.size);
@@ -54,10 +54,9 @@ START_TEST(test_binary)
 		    binary_table[_i].binary);
 	free(copy);
 }
-END_TEST
 
 /* Each byte, by itself. */
-START_TEST(test_each_byte)
+TEST(test_each_byte)
 {
 	uint8_t byte;
 	int c;
@@ -68,7 +67,6 @@ START_TEST(test_each_byte)
 		    c < 32 && c != '\t');
 	}
 }
-END_TEST
 
 static const struct {
 	struct bytes line;
@@ -110,7 +108,7 @@ static const struct {
 	{ B("HTTP/1.1 200 OK"), FIRST_LINE_KVD },
 };
 
-START_TEST(test_protocol)
+TEST(test_protocol)
 {
 	struct bytes line = protocol_table[_i].line;
 	uint8_t *copy = unit_copy(line.data, line.size);
@@ -123,17 +121,12 @@ START_TEST(test_protocol)
 	    protocol_table[_i].protocol);
 	free(copy);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("first_line");
-	TCase *tc = tcase_create("first_line");
+static const struct test tests[] = {
+	CASE("first_line", NULL, NULL),
+	EACH(test_binary, binary_table),
+	ONCE(test_each_byte),
+	EACH(test_protocol, protocol_table),
+};
 
-	tcase_add_loop_test(tc, test_binary, 0, UNIT_COUNT(binary_table));
-	tcase_add_test(tc, test_each_byte);
-	tcase_add_loop_test(tc, test_protocol, 0, UNIT_COUNT(protocol_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("first_line", tests)

@@ -186,7 +186,7 @@ line_of_out(void)
 	return (struct bytes){ buf_data(&out), size - 2 };
 }
 
-START_TEST(test_line)
+TEST(test_line)
 {
 	const struct line_case *c = &line_table[_i];
 	struct bytes words[LINE_WORDS];
@@ -202,10 +202,9 @@ START_TEST(test_line)
 	for (i = 0; i < c->n; i++)
 		free((void *)(uintptr_t)words[i].data);
 }
-END_TEST
 
 /* A line is appended to what is in the buffer. */
-START_TEST(test_line_appends)
+TEST(test_line_appends)
 {
 	struct bytes word = unit_text("b");
 
@@ -215,7 +214,6 @@ START_TEST(test_line_appends)
 	format_status(&out, STATUS_OK);
 	unit_assert_bytes(unit_bytes(&out), unit_text("a\r\nb\r\n\r\nOK\r\n"));
 }
-END_TEST
 
 static size_t
 encode_utf8(uint32_t c, uint8_t *p)
@@ -251,7 +249,7 @@ may_be_bare(uint32_t c)
 }
 
 /* All of the first plane, and a sample of the others and of what follows. */
-START_TEST(test_code_points)
+TEST(test_code_points)
 {
 	uint8_t text[4];
 	struct bytes word = { .data = text };
@@ -265,7 +263,6 @@ START_TEST(test_code_points)
 			ck_abort_msg("U+%04X", c);
 	}
 }
-END_TEST
 
 static const struct {
 	enum status status;
@@ -306,15 +303,14 @@ static const struct {
 	{ STATUS_DISCONNECTED, "ERROR disconnected\r\n" },
 };
 
-START_TEST(test_status)
+TEST(test_status)
 {
 	format_status(&out, status_table[_i].status);
 	unit_assert_bytes(unit_bytes(&out), unit_text(status_table[_i].text));
 }
-END_TEST
 
 /* The words of a status line, sent as data, are not that status line. */
-START_TEST(test_status_as_data)
+TEST(test_status_as_data)
 {
 	char *line = strdup(status_table[_i].text);
 	struct buf words;
@@ -329,10 +325,9 @@ START_TEST(test_status_as_data)
 	buf_clear(&words);
 	free(line);
 }
-END_TEST
 
 /* Every status has a text, and it is no other's. */
-START_TEST(test_status_all)
+TEST(test_status_all)
 {
 	int a, b;
 
@@ -348,7 +343,6 @@ START_TEST(test_status_all)
 				ck_abort_msg("%d and %d are the same", a, b);
 	}
 }
-END_TEST
 
 /* The body of a reply as the registry would send it, made by hand. */
 static void
@@ -373,7 +367,7 @@ reply(const void *body, size_t size)
 	return good;
 }
 
-START_TEST(test_reply)
+TEST(test_reply)
 {
 	static const struct bytes words[] = { B("a"), B(""), B("b c") };
 	static const struct bytes eight[] = { B("1"), B("2"), B("3"), B("4"),
@@ -393,10 +387,9 @@ START_TEST(test_reply)
 		      "1 2 3 4 5 6 7 8\r\nOK\r\n"));
 	buf_clear(&body);
 }
-END_TEST
 
 /* Replies of each status, and of each byte that is no status. */
-START_TEST(test_reply_status)
+TEST(test_reply_status)
 {
 	uint8_t status;
 	int i;
@@ -409,10 +402,9 @@ START_TEST(test_reply_status)
 			    unit_text(status_table[i].text));
 	}
 }
-END_TEST
 
 /* Status lines between data lines, as in the reply to a transaction. */
-START_TEST(test_reply_status_lines)
+TEST(test_reply_status_lines)
 {
 	static const struct bytes word = B("OK");
 	struct buf body;
@@ -435,9 +427,8 @@ START_TEST(test_reply_status_lines)
 	}
 	buf_clear(&body);
 }
-END_TEST
 
-START_TEST(test_reply_truncated)
+TEST(test_reply_truncated)
 {
 	static const struct bytes words[] = { B("key"), B("value"), B("") };
 	size_t ends[3], size;
@@ -455,7 +446,6 @@ START_TEST(test_reply_truncated)
 		    size == ends[0] || size == ends[1] || size == ends[2]);
 	buf_clear(&body);
 }
-END_TEST
 
 /* Status, u16 words, u32 size ...: host byte order, filled in below. */
 static const struct {
@@ -475,7 +465,7 @@ static const struct {
 	{ UINT16_MAX, 0, false },
 };
 
-START_TEST(test_reply_malformed)
+TEST(test_reply_malformed)
 {
 	struct buf body;
 
@@ -488,10 +478,9 @@ START_TEST(test_reply_malformed)
 	    malformed_table[_i].good);
 	buf_clear(&body);
 }
-END_TEST
 
 /* One word more than a line may have; none is missing. */
-START_TEST(test_reply_too_many_words)
+TEST(test_reply_too_many_words)
 {
 	static const struct bytes nine[9] = { B("1"), B("2"), B("3"), B("4"),
 		B("5"), B("6"), B("7"), B("8"), B("9") };
@@ -503,7 +492,6 @@ START_TEST(test_reply_too_many_words)
 	ck_assert(!reply(buf_data(&body), buf_size(&body)));
 	buf_clear(&body);
 }
-END_TEST
 
 static bool
 is_safe_line(struct bytes line)
@@ -547,7 +535,7 @@ round_trip(const struct bytes *words, size_t n, struct buf *split)
 	free(copy);
 }
 
-START_TEST(test_round_trip_table)
+TEST(test_round_trip_table)
 {
 	const struct line_case *c = &line_table[_i];
 	struct buf split;
@@ -556,10 +544,9 @@ START_TEST(test_round_trip_table)
 	round_trip(c->words, c->n, &split);
 	buf_clear(&split);
 }
-END_TEST
 
 /* Each byte alone, after and before a letter, twice, and after a C3. */
-START_TEST(test_round_trip_every_byte)
+TEST(test_round_trip_every_byte)
 {
 	uint8_t text[8];
 	struct bytes words[5];
@@ -584,7 +571,6 @@ START_TEST(test_round_trip_every_byte)
 	}
 	buf_clear(&split);
 }
-END_TEST
 
 /* Pieces that are special to format_line() or to words_split(). */
 static const struct bytes pieces[] = { B("\""), B("\\"), B(" "), B("\t"),
@@ -614,7 +600,7 @@ random_word(uint64_t *state, uint8_t *text, size_t max)
 	return size;
 }
 
-START_TEST(test_round_trip_random)
+TEST(test_round_trip_random)
 {
 	uint64_t state = 0x6b7664 + (uint64_t)_i;
 	uint8_t texts[LINE_WORDS][128];
@@ -635,10 +621,9 @@ START_TEST(test_round_trip_random)
 	}
 	buf_clear(&split);
 }
-END_TEST
 
 /* The largest value, of bytes that all need four. */
-START_TEST(test_round_trip_large)
+TEST(test_round_trip_large)
 {
 	size_t size = (size_t)1 << 20;
 	uint8_t *text = malloc(size);
@@ -654,37 +639,28 @@ START_TEST(test_round_trip_large)
 	buf_clear(&split);
 	free(text);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("format");
-	TCase *tc = tcase_create("format");
-	int n_lines = UNIT_COUNT(line_table);
-	int n_status = UNIT_COUNT(status_table);
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_line, 0, n_lines);
-	tcase_add_test(tc, test_line_appends);
-	tcase_add_test(tc, test_code_points);
-	tcase_add_loop_test(tc, test_status, 0, n_status);
-	tcase_add_loop_test(tc, test_status_as_data, 0, n_status);
-	tcase_add_test(tc, test_status_all);
-	tcase_add_test(tc, test_reply);
-	tcase_add_test(tc, test_reply_status);
-	tcase_add_test(tc, test_reply_status_lines);
-	tcase_add_test(tc, test_reply_truncated);
-	tcase_add_loop_test(tc, test_reply_malformed, 0,
-	    UNIT_COUNT(malformed_table));
-	tcase_add_test(tc, test_reply_too_many_words);
-	tcase_add_loop_test(tc, test_round_trip_table, 0, n_lines);
-	tcase_add_test(tc, test_round_trip_every_byte);
-	tcase_add_loop_test(tc, test_round_trip_random, 0, 2);
+static const struct test tests[] = {
+	CASE("format", setup, teardown),
+	EACH(test_line, line_table),
+	ONCE(test_line_appends),
+	ONCE(test_code_points),
+	EACH(test_status, status_table),
+	EACH(test_status_as_data, status_table),
+	ONCE(test_status_all),
+	ONCE(test_reply),
+	ONCE(test_reply_status),
+	ONCE(test_reply_status_lines),
+	ONCE(test_reply_truncated),
+	EACH(test_reply_malformed, malformed_table),
+	ONCE(test_reply_too_many_words),
+	EACH(test_round_trip_table, line_table),
+	ONCE(test_round_trip_every_byte),
+	LOOP(test_round_trip_random, 2),
 	/* NUL, a letter, and a byte that is not UTF-8 */
-	tcase_add_loop_test(tc, test_round_trip_large, 0, 1);
-	tcase_add_loop_test(tc, test_round_trip_large, 'a', 'a' + 1);
-	tcase_add_loop_test(tc, test_round_trip_large, 0xff, 0x100);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+	LOOP(test_round_trip_large, 1),
+	LOOP_FROM(test_round_trip_large, 'a', 'a' + 1),
+	LOOP_FROM(test_round_trip_large, 0xff, 0x100),
+};
+
+SUITE("format", tests)

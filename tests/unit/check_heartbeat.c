@@ -30,7 +30,7 @@ expect(int64_t timeout_ms, int64_t now_ms, enum heartbeat_result want)
 }
 
 /* What is asked when, and when it is too late. */
-START_TEST(test_hung)
+TEST(test_hung)
 {
 	int64_t i;
 
@@ -53,10 +53,9 @@ START_TEST(test_hung)
 	expect(1000, START_MS + 100199, HEARTBEAT_WAIT);
 	expect(1000, START_MS + 100200, HEARTBEAT_PING);
 }
-END_TEST
 
 /* At the last moment, and as often as one likes. */
-START_TEST(test_pong)
+TEST(test_pong)
 {
 	int64_t at_ms = START_MS;
 	int round, i;
@@ -71,10 +70,9 @@ START_TEST(test_pong)
 		expect(1000, at_ms += 200, HEARTBEAT_PING);
 	expect(1000, at_ms + 200, HEARTBEAT_HUNG);
 }
-END_TEST
 
 /* One that is late counts for all that were asked. */
-START_TEST(test_late_pong)
+TEST(test_late_pong)
 {
 	heartbeat_start(&heartbeat, 1000, START_MS);
 	expect(1000, START_MS + 200, HEARTBEAT_PING);
@@ -83,11 +81,10 @@ START_TEST(test_late_pong)
 	heartbeat_pong(&heartbeat);
 	ck_assert_uint_eq(heartbeat.unanswered, 0);
 }
-END_TEST
 
 /* The master sleeps, for as long as one likes, at any moment: no time passes
  * for the child. */
-START_TEST(test_pause)
+TEST(test_pause)
 {
 	int64_t at_ms = START_MS;
 	int i, before;
@@ -103,9 +100,8 @@ START_TEST(test_pause)
 		expect(1000, at_ms += 200, HEARTBEAT_PING);
 	}
 }
-END_TEST
 
-START_TEST(test_off)
+TEST(test_off)
 {
 	heartbeat_start(&heartbeat, 0, START_MS);
 	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
@@ -119,10 +115,9 @@ START_TEST(test_off)
 	heartbeat_pong(&heartbeat);
 	expect(1000, START_MS + 1000000, HEARTBEAT_WAIT);
 }
-END_TEST
 
 /* Reloaded with another timeout, or none. */
-START_TEST(test_timeout_changes)
+TEST(test_timeout_changes)
 {
 	heartbeat_start(&heartbeat, 1000, START_MS);
 	expect(1000, START_MS + 200, HEARTBEAT_PING);
@@ -131,13 +126,12 @@ START_TEST(test_timeout_changes)
 	expect(0, START_MS + 2400, HEARTBEAT_PING);
 	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
 }
-END_TEST
 
 /* Never twice in a millisecond, and due when it says so. */
 static const int64_t timeout_table[] = { 1, 2, 4, 5, 6, 9, 10, 1000, 60000,
 	INT64_C(604800000) };
 
-START_TEST(test_timeout)
+TEST(test_timeout)
 {
 	int64_t timeout_ms = timeout_table[_i], at_ms = START_MS;
 	int pings = 0;
@@ -157,11 +151,10 @@ START_TEST(test_timeout)
 	if (timeout_ms % 5 == 0)
 		ck_assert_int_eq(at_ms - START_MS, timeout_ms + timeout_ms / 5);
 }
-END_TEST
 
 /* A master that is now and then late, and a child that always answers within
  * the timeout: it is never found hung. */
-START_TEST(test_random)
+TEST(test_random)
 {
 	uint64_t random = 88172645463325252ULL + (uint64_t)_i;
 	int64_t timeout_ms = 10 + unit_random(&random) % 1000;
@@ -190,23 +183,17 @@ START_TEST(test_random)
 		}
 	}
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("heartbeat");
-	TCase *tc = tcase_create("heartbeat");
+static const struct test tests[] = {
+	CASE("heartbeat", setup, NULL),
+	ONCE(test_hung),
+	ONCE(test_pong),
+	ONCE(test_late_pong),
+	ONCE(test_pause),
+	ONCE(test_off),
+	ONCE(test_timeout_changes),
+	EACH(test_timeout, timeout_table),
+	LOOP(test_random, 10),
+};
 
-	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, test_hung);
-	tcase_add_test(tc, test_pong);
-	tcase_add_test(tc, test_late_pong);
-	tcase_add_test(tc, test_pause);
-	tcase_add_test(tc, test_off);
-	tcase_add_test(tc, test_timeout_changes);
-	tcase_add_loop_test(tc, test_timeout, 0, UNIT_COUNT(timeout_table));
-	tcase_add_loop_test(tc, test_random, 0, 10);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("heartbeat", tests)

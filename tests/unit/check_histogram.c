@@ -27,7 +27,7 @@ expect_about(uint64_t got, uint64_t want)
 	ck_assert_uint_le(got - want, want / HISTOGRAM_PARTS);
 }
 
-START_TEST(test_empty)
+TEST(test_empty)
 {
 	struct histogram *h = histogram_new();
 
@@ -37,10 +37,9 @@ START_TEST(test_empty)
 	ck_assert_double_eq(histogram_mean(h), 0);
 	free(h);
 }
-END_TEST
 
 /* Around each power of two, and the largest: alone, each is its median. */
-START_TEST(test_edges)
+TEST(test_edges)
 {
 	struct histogram *h = histogram_new();
 	uint64_t ns;
@@ -61,9 +60,8 @@ START_TEST(test_edges)
 		}
 	free(h);
 }
-END_TEST
 
-START_TEST(test_exact_below_256)
+TEST(test_exact_below_256)
 {
 	struct histogram *h = histogram_new();
 	uint64_t ns;
@@ -78,10 +76,9 @@ START_TEST(test_exact_below_256)
 	ck_assert_double_eq(histogram_mean(h), HISTOGRAM_PARTS - 0.5);
 	free(h);
 }
-END_TEST
 
 /* 1 to 100000, in no order, in two histograms that are added. */
-START_TEST(test_quantiles)
+TEST(test_quantiles)
 {
 	static const unsigned int per_mille[] = { 1, 100, 500, 900, 990, 999 };
 	struct histogram *a = histogram_new(), *b = histogram_new();
@@ -100,10 +97,9 @@ START_TEST(test_quantiles)
 	free(a);
 	free(b);
 }
-END_TEST
 
-/* More than could be multiplied by a thousand, and one more than half of them. */
-START_TEST(test_many)
+/* More than a product with 1000 could hold, and one more than half of them. */
+TEST(test_many)
 {
 	struct histogram *h = histogram_new();
 
@@ -119,10 +115,9 @@ START_TEST(test_many)
 	ck_assert_uint_eq(histogram_quantile(h, 501), 7);
 	free(h);
 }
-END_TEST
 
 /* What is too long for the slots is still the maximum. */
-START_TEST(test_too_long)
+TEST(test_too_long)
 {
 	struct histogram *h = histogram_new();
 
@@ -134,20 +129,15 @@ START_TEST(test_too_long)
 	ck_assert_uint_eq(h->max, UINT64_MAX);
 	free(h);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("histogram");
-	TCase *tc = tcase_create("histogram");
+static const struct test tests[] = {
+	CASE("histogram", NULL, NULL),
+	ONCE(test_empty),
+	ONCE(test_edges),
+	ONCE(test_exact_below_256),
+	ONCE(test_quantiles),
+	ONCE(test_many),
+	ONCE(test_too_long),
+};
 
-	tcase_add_test(tc, test_empty);
-	tcase_add_test(tc, test_edges);
-	tcase_add_test(tc, test_exact_below_256);
-	tcase_add_test(tc, test_quantiles);
-	tcase_add_test(tc, test_many);
-	tcase_add_test(tc, test_too_long);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("histogram", tests)

@@ -33,7 +33,7 @@ static const struct {
 	{ B("\xc0\x80"), "{\"base64\":\"wIA=\"}" },
 };
 
-START_TEST(test_string)
+TEST(test_string)
 {
 	struct bytes text = string_table[_i].text;
 	uint8_t *copy = unit_copy(text.data, text.size);
@@ -46,7 +46,6 @@ START_TEST(test_string)
 	buf_clear(&b);
 	free(copy);
 }
-END_TEST
 
 static const struct {
 	const char *text, *json;
@@ -65,7 +64,7 @@ static const struct {
 	{ "x", "\"x\"" },
 };
 
-START_TEST(test_number)
+TEST(test_number)
 {
 	struct buf b;
 
@@ -74,16 +73,11 @@ START_TEST(test_number)
 	unit_assert_bytes(unit_bytes(&b), unit_text(number_table[_i].json));
 	buf_clear(&b);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("json");
-	TCase *tc = tcase_create("json");
+static const struct test tests[] = {
+	CASE("json", NULL, NULL),
+	EACH(test_string, string_table),
+	EACH(test_number, number_table),
+};
 
-	tcase_add_loop_test(tc, test_string, 0, UNIT_COUNT(string_table));
-	tcase_add_loop_test(tc, test_number, 0, UNIT_COUNT(number_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("json", tests)

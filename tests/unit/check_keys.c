@@ -33,7 +33,7 @@ static const struct {
 	{ "", false, 0, 0 },
 };
 
-START_TEST(test_parse)
+TEST(test_parse)
 {
 	enum keys_order order = KEYS_UNIFORM;
 	double exponent = 0;
@@ -45,7 +45,6 @@ START_TEST(test_parse)
 	ck_assert_int_eq(order, parse_table[_i].order);
 	ck_assert_double_eq(exponent, parse_table[_i].exponent);
 }
-END_TEST
 
 static int
 compare_counts(const void *a, const void *b)
@@ -80,7 +79,7 @@ expect_count(uint64_t count, double want)
 	ck_assert_double_lt(fabs((double)count - want), 6 * sqrt(want) + 1);
 }
 
-START_TEST(test_uniform)
+TEST(test_uniform)
 {
 	uint64_t counts[KEYS];
 	struct keys k;
@@ -91,11 +90,10 @@ START_TEST(test_uniform)
 	for (i = 0; i < KEYS; i++)
 		expect_count(counts[i], DRAWS / KEYS);
 }
-END_TEST
 
 static const double exponents[] = { 0.5, 0.99, 1, 1.2, 2 };
 
-START_TEST(test_zipf)
+TEST(test_zipf)
 {
 	uint64_t counts[KEYS], total = 0;
 	double sum = 0, s = exponents[_i];
@@ -116,10 +114,9 @@ START_TEST(test_zipf)
 		total += counts[i];
 	ck_assert_uint_eq(total, DRAWS);
 }
-END_TEST
 
 /* Each key once, by however many threads. */
-START_TEST(test_sequential)
+TEST(test_sequential)
 {
 	uint64_t seen[KEYS] = { 0 }, thread, i, n = (uint64_t)_i;
 	struct random random;
@@ -135,11 +132,10 @@ START_TEST(test_sequential)
 	for (i = 0; i < KEYS; i++)
 		ck_assert_uint_eq(seen[i], 1);
 }
-END_TEST
 
 static const uint64_t extremes[] = { 1, 2, 3, KEYS_MAX };
 
-START_TEST(test_range)
+TEST(test_range)
 {
 	static const enum keys_order orders[] = { KEYS_UNIFORM, KEYS_ZIPF,
 		KEYS_SEQUENTIAL };
@@ -157,9 +153,8 @@ START_TEST(test_range)
 				ck_abort_msg("a key beyond the last");
 	}
 }
-END_TEST
 
-START_TEST(test_print)
+TEST(test_print)
 {
 	uint8_t *text = unit_copy("xxxxxxxxxxxxxxxx", KEYS_TEXT_SIZE);
 
@@ -169,21 +164,15 @@ START_TEST(test_print)
 	ck_assert_mem_eq(text, "key:000999999999", KEYS_TEXT_SIZE);
 	free(text);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("keys");
-	TCase *tc = tcase_create("keys");
+static const struct test tests[] = {
+	CASE("keys", NULL, NULL),
+	EACH(test_parse, parse_table),
+	ONCE(test_uniform),
+	EACH(test_zipf, exponents),
+	LOOP_FROM(test_sequential, 1, 8),
+	EACH(test_range, extremes),
+	ONCE(test_print),
+};
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_test(tc, test_uniform);
-	tcase_add_loop_test(tc, test_zipf, 0, UNIT_COUNT(exponents));
-	tcase_add_loop_test(tc, test_sequential, 1, 8);
-	tcase_add_loop_test(tc, test_range, 0, UNIT_COUNT(extremes));
-	tcase_add_test(tc, test_print);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("keys", tests)

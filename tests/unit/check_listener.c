@@ -124,7 +124,7 @@ expect_options(int fd, int i)
 	ck_assert_int_eq(option(fd, SOL_SOCKET, SO_OOBINLINE), 1);
 }
 
-START_TEST(test_keepalive)
+TEST(test_keepalive)
 {
 	struct listener l;
 	int fd, client;
@@ -139,10 +139,9 @@ START_TEST(test_keepalive)
 	(void)close(client);
 	listener_close(&l);
 }
-END_TEST
 
 /* None, and as a reload changes it. */
-START_TEST(test_keepalive_changes)
+TEST(test_keepalive_changes)
 {
 	const struct config_listen *a = address("listen %s", "127.0.0.1:0");
 	struct listener l;
@@ -168,10 +167,9 @@ START_TEST(test_keepalive_changes)
 	(void)close(client);
 	listener_close(&l);
 }
-END_TEST
 
 /* Whoever started kvd has bound it. */
-START_TEST(test_adopt)
+TEST(test_adopt)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -186,7 +184,6 @@ START_TEST(test_adopt)
 	ck_assert(listener_has_name(&l));
 	listener_close(&l);
 }
-END_TEST
 
 /* Files */
 
@@ -207,7 +204,7 @@ make_file(const char *file)
 	(void)close(fd);
 }
 
-START_TEST(test_close)
+TEST(test_close)
 {
 	struct listener l;
 
@@ -217,9 +214,8 @@ START_TEST(test_close)
 	ck_assert(!exists(path));
 	listener_close(&l);
 }
-END_TEST
 
-START_TEST(test_name_gone)
+TEST(test_name_gone)
 {
 	struct listener l;
 
@@ -231,10 +227,9 @@ START_TEST(test_name_gone)
 	listener_close(&l);
 	ck_assert(exists(path));
 }
-END_TEST
 
 /* A path that is written differently, or links. */
-START_TEST(test_is_at)
+TEST(test_is_at)
 {
 	const struct config_listen *a = address("listen unix %s", path);
 	struct listener l;
@@ -250,9 +245,8 @@ START_TEST(test_is_at)
 	ck_assert(!listener_is_at(&l, address("listen %s", "127.0.0.1:1")));
 	listener_close(&l);
 }
-END_TEST
 
-START_TEST(test_is_at_inet)
+TEST(test_is_at_inet)
 {
 	struct listener l;
 
@@ -262,10 +256,9 @@ START_TEST(test_is_at_inet)
 	ck_assert(!listener_is_at(&l, address("listen unix %s", path)));
 	listener_close(&l);
 }
-END_TEST
 
 /* Nobody listens there any more: it is replaced.  If somebody does, not. */
-START_TEST(test_stale)
+TEST(test_stale)
 {
 	const struct config_listen *a = address("listen unix %s", path);
 	struct listener l, again;
@@ -284,10 +277,9 @@ START_TEST(test_stale)
 	ck_assert_uint_ne(after.st_ino, before.st_ino);
 	listener_close(&again);
 }
-END_TEST
 
 /* What is no socket is nobody's to remove. */
-START_TEST(test_file_there)
+TEST(test_file_there)
 {
 	struct listener l;
 
@@ -298,9 +290,8 @@ START_TEST(test_file_there)
 	ck_assert(exists(path));
 	ck_assert_int_eq(l.fd, -1);
 }
-END_TEST
 
-START_TEST(test_change_mode)
+TEST(test_change_mode)
 {
 	struct listener l;
 	struct stat st;
@@ -325,9 +316,8 @@ START_TEST(test_change_mode)
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	listener_close(&l);
 }
-END_TEST
 
-START_TEST(test_registry)
+TEST(test_registry)
 {
 	char socket_path[80], long_dir[200];
 	struct listener l;
@@ -348,10 +338,9 @@ START_TEST(test_registry)
 	ck_assert(!listener_registry_fits(long_dir));
 	ck_assert_int_eq(listener_open_registry(&l, long_dir, error), -1);
 }
-END_TEST
 
 /* TEST-NET-1, RFC 5737: nobody's. */
-START_TEST(test_optional)
+TEST(test_optional)
 {
 	struct listener l;
 
@@ -367,30 +356,22 @@ START_TEST(test_optional)
 	ck_assert(listener_has_name(&l));
 	listener_close(&l);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("listener");
-	TCase *tc = tcase_create("options");
+static const struct test tests[] = {
+	CASE("options", setup, teardown),
+	EACH(test_keepalive, table),
+	ONCE(test_keepalive_changes),
+	ONCE(test_adopt),
+	CASE("files", setup, teardown),
+	ONCE(test_close),
+	ONCE(test_name_gone),
+	ONCE(test_is_at),
+	ONCE(test_is_at_inet),
+	ONCE(test_stale),
+	ONCE(test_file_there),
+	ONCE(test_change_mode),
+	ONCE(test_registry),
+	ONCE(test_optional),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_keepalive, 0, UNIT_COUNT(table));
-	tcase_add_test(tc, test_keepalive_changes);
-	tcase_add_test(tc, test_adopt);
-	suite_add_tcase(suite, tc);
-	tc = tcase_create("files");
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_close);
-	tcase_add_test(tc, test_name_gone);
-	tcase_add_test(tc, test_is_at);
-	tcase_add_test(tc, test_is_at_inet);
-	tcase_add_test(tc, test_stale);
-	tcase_add_test(tc, test_file_there);
-	tcase_add_test(tc, test_change_mode);
-	tcase_add_test(tc, test_registry);
-	tcase_add_test(tc, test_optional);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("listener", tests)

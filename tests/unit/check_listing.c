@@ -122,7 +122,7 @@ assert_listing(const struct listing *l, enum list_kind kind,
 	unit_assert_bytes(((struct bytes){ l->after, l->after_size }), after);
 }
 
-START_TEST(test_parse)
+TEST(test_parse)
 {
 	ck_assert_int_eq(parse(parse_table[_i].kind, parse_table[_i].line),
 	    STATUS_OK);
@@ -130,7 +130,6 @@ START_TEST(test_parse)
 	    parse_table[_i].prefix, parse_table[_i].after,
 	    parse_table[_i].limit);
 }
-END_TEST
 
 static const struct {
 	enum list_kind kind;
@@ -189,12 +188,11 @@ static const struct {
 	{ LIST_KEYS, "KEYS b PREFIX " X256 " LIMIT 0", STATUS_KEY_TOO_LONG },
 };
 
-START_TEST(test_parse_error)
+TEST(test_parse_error)
 {
 	ck_assert_int_eq(parse(error_table[_i].kind, error_table[_i].line),
 	    error_table[_i].status);
 }
-END_TEST
 
 /* Reads a request as the registry does. */
 static void
@@ -220,7 +218,7 @@ assert_request(const struct message *m, const struct listing *l)
 	ck_assert_uint_eq(body.size, 0);
 }
 
-START_TEST(test_put)
+TEST(test_put)
 {
 	struct message m;
 
@@ -238,7 +236,6 @@ START_TEST(test_put)
 	ck_assert_uint_eq(m.sequence, 77);
 	assert_request(&m, &listing);
 }
-END_TEST
 
 /* Pages as the registry would send them, made by hand. */
 
@@ -290,7 +287,7 @@ format(void)
 	return format_part(buf_size(&b));
 }
 
-START_TEST(test_format)
+TEST(test_format)
 {
 	static const struct bytes entries[][2] = {
 		{ B("key"), B("value") },
@@ -309,10 +306,9 @@ START_TEST(test_format)
 	    unit_text("key value\r\nOK \"\"\r\n\"NOT\" \"FOUND\"\r\n"
 		      "\"\\x00\" \"a b\"\r\nOK\r\n"));
 }
-END_TEST
 
 /* Each request goes on where the page before it ended. */
-START_TEST(test_pages)
+TEST(test_pages)
 {
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b PREFIX a LIMIT 5"),
 	    STATUS_OK);
@@ -341,7 +337,6 @@ START_TEST(test_pages)
 	ck_assert_int_eq(format(), LISTING_END);
 	unit_assert_bytes(unit_bytes(&out), unit_text("\"OK\"\r\nOK\r\n"));
 }
-END_TEST
 
 static const struct {
 	enum status status;
@@ -354,17 +349,16 @@ static const struct {
 	{ STATUS_DATA_DAMAGED, "ERROR data damaged\r\n" },
 };
 
-START_TEST(test_end)
+TEST(test_end)
 {
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b"), STATUS_OK);
 	page_begin(0, (uint8_t)end_table[_i].status, 0);
 	ck_assert_int_eq(format(), LISTING_END);
 	unit_assert_bytes(unit_bytes(&out), unit_text(end_table[_i].text));
 }
-END_TEST
 
 /* The lines before a damaged one are listed. */
-START_TEST(test_end_after_lines)
+TEST(test_end_after_lines)
 {
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b"), STATUS_OK);
 	page_begin(4, STATUS_DATA_DAMAGED, 0);
@@ -373,9 +367,8 @@ START_TEST(test_end_after_lines)
 	unit_assert_bytes(unit_bytes(&out),
 	    unit_text("a\r\nERROR data damaged\r\n"));
 }
-END_TEST
 
-START_TEST(test_truncated)
+TEST(test_truncated)
 {
 	static const struct bytes entry[2] = { B("key"), B("value") };
 	size_t ends[3], size;
@@ -394,7 +387,6 @@ START_TEST(test_truncated)
 		    whole ? LISTING_END : LISTING_MALFORMED);
 	}
 }
-END_TEST
 
 static const struct {
 	uint16_t n;
@@ -417,7 +409,7 @@ static const struct {
 	{ 1, UINT32_MAX, 1, LISTING_MALFORMED },
 };
 
-START_TEST(test_malformed)
+TEST(test_malformed)
 {
 	static const uint8_t bytes[256] = { 'x' };
 	int i;
@@ -431,9 +423,8 @@ START_TEST(test_malformed)
 	}
 	ck_assert_int_eq(format(), malformed_table[_i].result);
 }
-END_TEST
 
-START_TEST(test_bad_status)
+TEST(test_bad_status)
 {
 	int status;
 
@@ -444,10 +435,9 @@ START_TEST(test_bad_status)
 		    status < STATUS_END ? LISTING_END : LISTING_MALFORMED);
 	}
 }
-END_TEST
 
 /* More lines than were asked for. */
-START_TEST(test_beyond_limit)
+TEST(test_beyond_limit)
 {
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b LIMIT 2"), STATUS_OK);
 	page_begin(1, STATUS_OK, 0);
@@ -456,10 +446,9 @@ START_TEST(test_beyond_limit)
 	page_word("c");
 	ck_assert_int_eq(format(), LISTING_MALFORMED);
 }
-END_TEST
 
 /* Any bytes: nothing is read or written outside (sanitizers). */
-START_TEST(test_random_pages)
+TEST(test_random_pages)
 {
 	uint64_t state = 88172645463325252;
 	size_t size, i;
@@ -478,27 +467,21 @@ START_TEST(test_random_pages)
 		(void)format();
 	}
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("listing");
-	TCase *tc = tcase_create("listing");
+static const struct test tests[] = {
+	CASE("listing", setup, teardown),
+	EACH(test_parse, parse_table),
+	EACH(test_parse_error, error_table),
+	EACH(test_put, parse_table),
+	ONCE(test_format),
+	ONCE(test_pages),
+	EACH(test_end, end_table),
+	ONCE(test_end_after_lines),
+	ONCE(test_truncated),
+	EACH(test_malformed, malformed_table),
+	ONCE(test_bad_status),
+	ONCE(test_beyond_limit),
+	ONCE(test_random_pages),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_loop_test(tc, test_parse_error, 0, UNIT_COUNT(error_table));
-	tcase_add_loop_test(tc, test_put, 0, UNIT_COUNT(parse_table));
-	tcase_add_test(tc, test_format);
-	tcase_add_test(tc, test_pages);
-	tcase_add_loop_test(tc, test_end, 0, UNIT_COUNT(end_table));
-	tcase_add_test(tc, test_end_after_lines);
-	tcase_add_test(tc, test_truncated);
-	tcase_add_loop_test(tc, test_malformed, 0, UNIT_COUNT(malformed_table));
-	tcase_add_test(tc, test_bad_status);
-	tcase_add_test(tc, test_beyond_limit);
-	tcase_add_test(tc, test_random_pages);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("listing", tests)

@@ -72,14 +72,13 @@ static const struct {
 	{ "\xff\xc3", "\\xff\\xc3" },
 };
 
-START_TEST(test_text)
+TEST(test_text)
 {
 	log_warnx("%s", text_table[_i].text);
 	expect_line(getpid(), "tester", text_table[_i].want);
 }
-END_TEST
 
-START_TEST(test_error)
+TEST(test_error)
 {
 	char want[128];
 
@@ -88,10 +87,9 @@ START_TEST(test_error)
 	snprintf(want, sizeof(want), "x\\x0a: %s", strerror(ENOENT));
 	expect_line(getpid(), "tester", want);
 }
-END_TEST
 
 /* All of it escaped is the most that a line can be. */
-START_TEST(test_long)
+TEST(test_long)
 {
 	char text[2000], want[LINE_SIZE] = "";
 	int i;
@@ -106,18 +104,16 @@ START_TEST(test_long)
 	log_warn("%s", text);
 	expect_line(getpid(), "tester", want);
 }
-END_TEST
 
-START_TEST(test_debug)
+TEST(test_debug)
 {
 	log_debug("unseen");
 	log_init("tester", LOG_TO_STDERR, true);
 	log_debug("seen");
 	expect_line(getpid(), "tester", "seen");
 }
-END_TEST
 
-START_TEST(test_forked)
+TEST(test_forked)
 {
 	pid_t pid;
 	int status;
@@ -134,7 +130,6 @@ START_TEST(test_forked)
 	log_info("after");
 	expect_line(getpid(), "tester", "after");
 }
-END_TEST
 
 /* Lines that nobody takes */
 
@@ -173,7 +168,7 @@ expect_lost(unsigned long lost, const char *text)
 	ck_assert_str_eq(got, want);
 }
 
-START_TEST(test_lost)
+TEST(test_lost)
 {
 	fill_pipe();
 	log_info("one");
@@ -192,11 +187,10 @@ START_TEST(test_lost)
 	log_info("seven");
 	expect_lost(1, "seven");
 }
-END_TEST
 
 /* The length of a line does not decide whether it is lost: not the half of
  * one is written. */
-START_TEST(test_not_in_part)
+TEST(test_not_in_part)
 {
 	char text[600], rest[PIPE_BUF];
 	ssize_t n;
@@ -213,10 +207,9 @@ START_TEST(test_not_in_part)
 	log_info("short");
 	expect_lost(1, "short");
 }
-END_TEST
 
 /* Nobody is there to read. */
-START_TEST(test_no_reader)
+TEST(test_no_reader)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)close(line_fd);
@@ -224,10 +217,9 @@ START_TEST(test_no_reader)
 	log_info("two");
 	line_fd = open("/dev/null", O_RDONLY);
 }
-END_TEST
 
 /* A socket takes lines as a pipe does, and is not waited for. */
-START_TEST(test_socket)
+TEST(test_socket)
 {
 	int pair[2];
 
@@ -246,24 +238,18 @@ START_TEST(test_socket)
 	log_info("last");
 	expect_lost(1, "last");
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("log");
-	TCase *tc = tcase_create("lines");
+static const struct test tests[] = {
+	CASE("lines", setup, teardown),
+	EACH(test_text, text_table),
+	ONCE(test_error),
+	ONCE(test_long),
+	ONCE(test_debug),
+	ONCE(test_forked),
+	ONCE(test_lost),
+	ONCE(test_not_in_part),
+	ONCE(test_no_reader),
+	ONCE(test_socket),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_text, 0, UNIT_COUNT(text_table));
-	tcase_add_test(tc, test_error);
-	tcase_add_test(tc, test_long);
-	tcase_add_test(tc, test_debug);
-	tcase_add_test(tc, test_forked);
-	tcase_add_test(tc, test_lost);
-	tcase_add_test(tc, test_not_in_part);
-	tcase_add_test(tc, test_no_reader);
-	tcase_add_test(tc, test_socket);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("log", tests)

@@ -8,7 +8,7 @@
 
 #include "common/log_limit.h"
 
-START_TEST(test_first)
+TEST(test_first)
 {
 	struct log_limit limit = { 0 };
 	unsigned long skipped = 4711;
@@ -16,9 +16,8 @@ START_TEST(test_first)
 	ck_assert(log_limit_allows(&limit, _i, &skipped));
 	ck_assert_uint_eq(skipped, 0);
 }
-END_TEST
 
-START_TEST(test_interval)
+TEST(test_interval)
 {
 	struct log_limit limit = { 0 };
 	unsigned long skipped = 4711;
@@ -41,16 +40,11 @@ START_TEST(test_interval)
 	ck_assert(log_limit_allows(&limit, now_ms, &skipped));
 	ck_assert_uint_eq(skipped, 0);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("log_limit");
-	TCase *tc = tcase_create("log_limit");
+static const struct test tests[] = {
+	CASE("log_limit", NULL, NULL),
+	LOOP(test_first, 2),
+	ONCE(test_interval),
+};
 
-	tcase_add_loop_test(tc, test_first, 0, 2);
-	tcase_add_test(tc, test_interval);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("log_limit", tests)

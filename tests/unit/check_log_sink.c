@@ -98,7 +98,7 @@ expect_line(int fd, int priority, const char *text, size_t extra)
 	ck_assert_uint_eq((size_t)n, strlen(got) + extra);
 }
 
-START_TEST(test_datagram)
+TEST(test_datagram)
 {
 	int fd = bind_syslogd(SOCK_DGRAM);
 
@@ -109,9 +109,8 @@ START_TEST(test_datagram)
 	ck_assert_int_eq(connects, 1);
 	end_syslogd(fd);
 }
-END_TEST
 
-START_TEST(test_long)
+TEST(test_long)
 {
 	int fd = bind_syslogd(SOCK_DGRAM);
 	char text[8192];
@@ -125,10 +124,9 @@ START_TEST(test_long)
 	expect_line(fd, LOG_INFO, text, 0);
 	end_syslogd(fd);
 }
-END_TEST
 
 /* Nobody there is no reason to wait, nor for ever. */
-START_TEST(test_none)
+TEST(test_none)
 {
 	int fd;
 
@@ -138,9 +136,8 @@ START_TEST(test_none)
 	expect_line(fd, LOG_INFO, "two", 0);
 	end_syslogd(fd);
 }
-END_TEST
 
-START_TEST(test_another)
+TEST(test_another)
 {
 	int fd = bind_syslogd(SOCK_DGRAM);
 
@@ -158,7 +155,6 @@ START_TEST(test_another)
 	expect_line(fd, LOG_INFO, "four", 0);
 	end_syslogd(fd);
 }
-END_TEST
 
 /* It hangs: what it has no room for is refused at once. */
 static void
@@ -172,7 +168,7 @@ fill(void)
 	ck_assert_int_lt(i, MANY);
 }
 
-START_TEST(test_hangs)
+TEST(test_hangs)
 {
 	int fd = bind_syslogd(SOCK_DGRAM);
 
@@ -183,10 +179,9 @@ START_TEST(test_hangs)
 	ck_assert(log_sink_syslog(LOG_INFO, "taken"));
 	end_syslogd(fd);
 }
-END_TEST
 
 /* The other kind of syslogd: a NUL byte ends a line. */
-START_TEST(test_stream)
+TEST(test_stream)
 {
 	int fd = bind_syslogd(SOCK_STREAM), peer;
 
@@ -204,10 +199,9 @@ START_TEST(test_stream)
 	(void)close(peer);
 	end_syslogd(fd);
 }
-END_TEST
 
 /* One that does not even accept. */
-START_TEST(test_stream_hangs)
+TEST(test_stream_hangs)
 {
 	int fd = bind_syslogd(SOCK_STREAM), others[8];
 	size_t n;
@@ -222,10 +216,9 @@ START_TEST(test_stream_hangs)
 	ck_assert(!log_sink_syslog(LOG_INFO, "lost"));
 	end_syslogd(fd);
 }
-END_TEST
 
 /* Closed, as before a program is executed, it is opened by the next line. */
-START_TEST(test_close)
+TEST(test_close)
 {
 	int fd = bind_syslogd(SOCK_DGRAM);
 
@@ -239,23 +232,17 @@ START_TEST(test_close)
 	expect_line(fd, LOG_INFO, "one", 0);
 	end_syslogd(fd);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("log_sink");
-	TCase *tc = tcase_create("syslogd");
+static const struct test tests[] = {
+	CASE("syslogd", setup, teardown),
+	ONCE(test_datagram),
+	ONCE(test_long),
+	ONCE(test_none),
+	ONCE(test_another),
+	ONCE(test_hangs),
+	ONCE(test_stream),
+	ONCE(test_stream_hangs),
+	ONCE(test_close),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_datagram);
-	tcase_add_test(tc, test_long);
-	tcase_add_test(tc, test_none);
-	tcase_add_test(tc, test_another);
-	tcase_add_test(tc, test_hangs);
-	tcase_add_test(tc, test_stream);
-	tcase_add_test(tc, test_stream_hangs);
-	tcase_add_test(tc, test_close);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("log_sink", tests)

@@ -61,7 +61,7 @@ static const struct {
 	{ MESSAGE_EVENT, 0, B("\0\1k") },
 };
 
-START_TEST(test_frame)
+TEST(test_frame)
 {
 	struct bytes body = frame_table[_i].body;
 	size_t position, size, frame_size;
@@ -85,10 +85,9 @@ START_TEST(test_frame)
 	ck_assert_int_eq(get(frame_size, frame_size - 1, &m), -1);
 	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE, frame_size - 1, &m), -1);
 }
-END_TEST
 
 /* The header as message.h has it: size, type, zero, sequence. */
-START_TEST(test_frame_layout)
+TEST(test_frame_layout)
 {
 	uint32_t size;
 	uint16_t type, zero;
@@ -107,7 +106,6 @@ START_TEST(test_frame_layout)
 	ck_assert_uint_eq(sequence, 77);
 	ck_assert_mem_eq(buf_data(&b), "before", 6);
 }
-END_TEST
 
 static const struct {
 	uint32_t size; /* what the header says */
@@ -141,7 +139,7 @@ static const struct {
 	{ UINT32_MAX, 64, SIZE_MAX, 0 },
 };
 
-START_TEST(test_header)
+TEST(test_header)
 {
 	uint8_t frame[64] = { 0 };
 	struct message m;
@@ -152,10 +150,9 @@ START_TEST(test_header)
 	    get(header_table[_i].there, header_table[_i].frame_max, &m),
 	    header_table[_i].rc);
 }
-END_TEST
 
 /* A frame is refused for each bit of the field that has to be zero. */
-START_TEST(test_header_not_zero)
+TEST(test_header_not_zero)
 {
 	uint16_t bad = (uint16_t)(1 << _i);
 	struct message m;
@@ -166,9 +163,8 @@ START_TEST(test_header_not_zero)
 	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE - 1, 1024, &m), 0);
 	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE, 1024, &m), -1);
 }
-END_TEST
 
-START_TEST(test_frames_back_to_back)
+TEST(test_frames_back_to_back)
 {
 	struct message m;
 	uint64_t i, v = 0;
@@ -193,10 +189,9 @@ START_TEST(test_frames_back_to_back)
 	ck_assert_uint_eq(buf_size(&b), 0);
 	ck_assert_int_eq(message_get(buf_data(&b), 0, 64, &m), 0);
 }
-END_TEST
 
 /* The frame before it is consumed before message_end() is called. */
-START_TEST(test_begin_after_consume)
+TEST(test_begin_after_consume)
 {
 	struct message m;
 	size_t position;
@@ -210,9 +205,8 @@ START_TEST(test_begin_after_consume)
 	ck_assert_uint_eq(m.sequence, 2);
 	ck_assert_uint_eq(m.frame_size, MESSAGE_HEADER_SIZE + 2);
 }
-END_TEST
 
-START_TEST(test_numbers)
+TEST(test_numbers)
 {
 	static const uint64_t table[] = { 0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff,
 		0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
@@ -244,7 +238,6 @@ START_TEST(test_numbers)
 		ck_assert(!message_get_u8(&body, &u8));
 	}
 }
-END_TEST
 
 /* Each kind of field in a body one byte too short, down to none. */
 static bool
@@ -276,7 +269,7 @@ get_field(char kind, struct bytes *body)
 
 static const char field_kinds[] = "1248nv";
 
-START_TEST(test_field_truncated)
+TEST(test_field_truncated)
 {
 	char kind = field_kinds[_i];
 	struct bytes body, before;
@@ -303,11 +296,10 @@ START_TEST(test_field_truncated)
 	body = (struct bytes){ NULL, 0 };
 	ck_assert(!get_field(kind, &body));
 }
-END_TEST
 
 static const size_t name_sizes[] = { 0, 1, 2, 127, 128, 254, 255 };
 
-START_TEST(test_name)
+TEST(test_name)
 {
 	struct bytes name = { bytes_256, name_sizes[_i] }, body, got;
 
@@ -320,12 +312,11 @@ START_TEST(test_name)
 	ck_assert_uint_eq(body.size, 1);
 	ck_assert_int_eq(*(const uint8_t *)body.data, 0xa5);
 }
-END_TEST
 
 static const size_t value_sizes[] = { 0, 1, 255, 256, 65535, 65536, 1 << 20,
 	(1 << 20) + 1 };
 
-START_TEST(test_value)
+TEST(test_value)
 {
 	size_t size = value_sizes[_i];
 	struct bytes value = { NULL, size }, body, got;
@@ -343,9 +334,8 @@ START_TEST(test_value)
 	ck_assert_uint_eq(body.size, 1);
 	free(data);
 }
-END_TEST
 
-START_TEST(test_empty_without_data)
+TEST(test_empty_without_data)
 {
 	struct bytes none = { NULL, 0 }, body, got;
 
@@ -359,13 +349,12 @@ START_TEST(test_empty_without_data)
 	ck_assert_uint_eq(got.size, 0);
 	ck_assert_uint_eq(body.size, 0);
 }
-END_TEST
 
 /* Sizes that claim more than there is, to the largest. */
 static const uint32_t claim_table[] = { 4, 5, 255, 65536, 0x7fffffff,
 	0x80000000, UINT32_MAX - 4, UINT32_MAX - 3, UINT32_MAX };
 
-START_TEST(test_value_claims_more)
+TEST(test_value_claims_more)
 {
 	struct bytes body, got;
 
@@ -376,9 +365,8 @@ START_TEST(test_value_claims_more)
 	ck_assert_uint_eq(body.size, 7);
 	ck_assert_ptr_eq(body.data, buf_data(&b));
 }
-END_TEST
 
-START_TEST(test_name_claims_more)
+TEST(test_name_claims_more)
 {
 	struct bytes body, got;
 	int size;
@@ -392,10 +380,9 @@ START_TEST(test_name_claims_more)
 		ck_assert_uint_eq(body.size, 4);
 	}
 }
-END_TEST
 
 /* A PUT cut at every byte: whole fields, then nothing. */
-START_TEST(test_body_truncated)
+TEST(test_body_truncated)
 {
 	struct bytes body, bucket, key, value;
 	size_t size, whole;
@@ -415,7 +402,6 @@ START_TEST(test_body_truncated)
 		free(copy);
 	}
 }
-END_TEST
 
 static const size_t value_max_table[] = { 0, 1, 1000, 1 << 20, 1 << 30 };
 
@@ -425,7 +411,7 @@ static const size_t value_max_table[] = { 0, 1, 1000, 1 << 20, 1 << 30 };
  * The largest request has room alone and in a transaction, with others; so
  * has a greeting with all its subscriptions.
  */
-START_TEST(test_request_max)
+TEST(test_request_max)
 {
 	size_t value_max = value_max_table[_i], need, more, hello;
 
@@ -439,10 +425,9 @@ START_TEST(test_request_max)
 	    MESSAGE_SUBSCRIPTIONS_MAX * NAME_SIZE;
 	ck_assert_uint_ge(message_request_max(value_max), hello);
 }
-END_TEST
 
 /* Out of memory: nothing is written outside, and the buffer says so. */
-START_TEST(test_out_of_memory)
+TEST(test_out_of_memory)
 {
 	size_t position;
 
@@ -456,10 +441,9 @@ START_TEST(test_out_of_memory)
 	ck_assert(buf_failed(&b));
 	ck_assert_uint_eq(buf_size(&b), MESSAGE_HEADER_SIZE);
 }
-END_TEST
 
 /* Random bytes as a frame's body: no field reads past the end. */
-START_TEST(test_random_bodies)
+TEST(test_random_bodies)
 {
 	uint64_t state = 16;
 	uint8_t data[64], *copy;
@@ -483,35 +467,26 @@ START_TEST(test_random_bodies)
 		free(copy);
 	}
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("message");
-	TCase *tc = tcase_create("message");
+static const struct test tests[] = {
+	CASE("message", setup, teardown),
+	EACH(test_frame, frame_table),
+	ONCE(test_frame_layout),
+	EACH(test_header, header_table),
+	LOOP(test_header_not_zero, 16),
+	ONCE(test_frames_back_to_back),
+	ONCE(test_begin_after_consume),
+	ONCE(test_numbers),
+	LOOP(test_field_truncated, sizeof(field_kinds) - 1),
+	EACH(test_name, name_sizes),
+	EACH(test_value, value_sizes),
+	ONCE(test_empty_without_data),
+	EACH(test_value_claims_more, claim_table),
+	ONCE(test_name_claims_more),
+	ONCE(test_body_truncated),
+	EACH(test_request_max, value_max_table),
+	ONCE(test_out_of_memory),
+	ONCE(test_random_bodies),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, test_frame, 0, UNIT_COUNT(frame_table));
-	tcase_add_test(tc, test_frame_layout);
-	tcase_add_loop_test(tc, test_header, 0, UNIT_COUNT(header_table));
-	tcase_add_loop_test(tc, test_header_not_zero, 0, 16);
-	tcase_add_test(tc, test_frames_back_to_back);
-	tcase_add_test(tc, test_begin_after_consume);
-	tcase_add_test(tc, test_numbers);
-	tcase_add_loop_test(tc, test_field_truncated, 0,
-	    sizeof(field_kinds) - 1);
-	tcase_add_loop_test(tc, test_name, 0, UNIT_COUNT(name_sizes));
-	tcase_add_loop_test(tc, test_value, 0, UNIT_COUNT(value_sizes));
-	tcase_add_test(tc, test_empty_without_data);
-	tcase_add_loop_test(tc, test_value_claims_more, 0,
-	    UNIT_COUNT(claim_table));
-	tcase_add_test(tc, test_name_claims_more);
-	tcase_add_test(tc, test_body_truncated);
-	tcase_add_loop_test(tc, test_request_max, 0,
-	    UNIT_COUNT(value_max_table));
-	tcase_add_test(tc, test_out_of_memory);
-	tcase_add_test(tc, test_random_bodies);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("message", tests)

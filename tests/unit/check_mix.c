@@ -33,7 +33,7 @@ static const struct {
 	{ "getput", NULL },
 };
 
-START_TEST(test_mix_parse)
+TEST(test_mix_parse)
 {
 	const char *printed = mix_table[_i].printed;
 	struct mix mix;
@@ -45,9 +45,8 @@ START_TEST(test_mix_parse)
 	mix_print(&mix, text, sizeof(text));
 	ck_assert_str_eq(text, printed);
 }
-END_TEST
 
-START_TEST(test_mix_next)
+TEST(test_mix_next)
 {
 	int counts[OP_COUNT] = { 0 }, i;
 	struct random random;
@@ -62,9 +61,8 @@ START_TEST(test_mix_next)
 	ck_assert_int_lt(abs(counts[OP_DELETE] - 90000), 2000);
 	ck_assert_int_lt(abs(counts[OP_ECHO] - 10000), 1000);
 }
-END_TEST
 
-START_TEST(test_mix_one)
+TEST(test_mix_one)
 {
 	struct random random;
 	struct mix mix;
@@ -73,7 +71,6 @@ START_TEST(test_mix_one)
 	ck_assert(mix_parse(&mix, "echo"));
 	ck_assert_int_eq(mix_next(&mix, &random), OP_ECHO);
 }
-END_TEST
 
 static const struct {
 	const char *text;
@@ -97,7 +94,7 @@ static const struct {
 	{ "", false, 0, 0 },
 };
 
-START_TEST(test_sizes)
+TEST(test_sizes)
 {
 	size_t min = 0, max = 0;
 
@@ -108,10 +105,9 @@ START_TEST(test_sizes)
 	ck_assert_uint_eq(min, size_table[_i].min);
 	ck_assert_uint_eq(max, size_table[_i].max);
 }
-END_TEST
 
 /* A value is its key's, at each size allowed, and at no other. */
-START_TEST(test_match)
+TEST(test_match)
 {
 	struct random random;
 	struct values v, same;
@@ -144,19 +140,14 @@ START_TEST(test_match)
 	values_clear(&v);
 	values_clear(&same);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("mix");
-	TCase *tc = tcase_create("mix");
+static const struct test tests[] = {
+	CASE("mix", NULL, NULL),
+	EACH(test_mix_parse, mix_table),
+	ONCE(test_mix_next),
+	ONCE(test_mix_one),
+	EACH(test_sizes, size_table),
+	ONCE(test_match),
+};
 
-	tcase_add_loop_test(tc, test_mix_parse, 0, UNIT_COUNT(mix_table));
-	tcase_add_test(tc, test_mix_next);
-	tcase_add_test(tc, test_mix_one);
-	tcase_add_loop_test(tc, test_sizes, 0, UNIT_COUNT(size_table));
-	tcase_add_test(tc, test_match);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("mix", tests)

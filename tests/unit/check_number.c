@@ -52,7 +52,7 @@ static const struct {
 	{ UNIT_BYTES("99999999999999999999x"), NUMBER_NONE, 0 },
 };
 
-START_TEST(test_parse)
+TEST(test_parse)
 {
 	struct bytes text = parse_table[_i].text;
 	uint8_t *copy = unit_copy(text.data, text.size);
@@ -66,12 +66,11 @@ START_TEST(test_parse)
 						  4711);
 	free(copy);
 }
-END_TEST
 
 static const int64_t format_table[] = { 0, 1, -1, 9, 10, -10, 99, 100,
 	INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, INT64_MIN + 1 };
 
-START_TEST(test_format)
+TEST(test_format)
 {
 	int64_t number = format_table[_i], again;
 	char text[NUMBER_SIZE], want[32];
@@ -82,7 +81,6 @@ START_TEST(test_format)
 	ck_assert_int_eq(number_parse(got, &again), NUMBER_OK);
 	ck_assert_int_eq(again, number);
 }
-END_TEST
 
 static const struct {
 	const char *text;
@@ -104,7 +102,7 @@ static const struct {
 	{ "99999999999999999999", false, 0 },
 };
 
-START_TEST(test_in_range)
+TEST(test_in_range)
 {
 	int64_t number = 4711;
 
@@ -114,7 +112,6 @@ START_TEST(test_in_range)
 	ck_assert_int_eq(number,
 	    range_table[_i].good ? range_table[_i].number : 4711);
 }
-END_TEST
 
 static const struct {
 	const char *text;
@@ -133,7 +130,7 @@ static const struct {
 	{ "-1", false, 0 },
 };
 
-START_TEST(test_decimal_in_range)
+TEST(test_decimal_in_range)
 {
 	double number = 4711;
 
@@ -143,7 +140,6 @@ START_TEST(test_decimal_in_range)
 	ck_assert_double_eq(number,
 	    decimal_table[_i].good ? decimal_table[_i].number : 4711);
 }
-END_TEST
 
 static const struct {
 	const char *text;
@@ -161,7 +157,7 @@ static const struct {
 	{ "-1", NULL, 0 },
 };
 
-START_TEST(test_scan)
+TEST(test_scan)
 {
 	const char *want = scan_table[_i].rest, *rest;
 	uint64_t number = 4711;
@@ -172,20 +168,14 @@ START_TEST(test_scan)
 		ck_assert_str_eq(rest, want);
 	ck_assert_uint_eq(number, want == NULL ? 4711 : scan_table[_i].number);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("number");
-	TCase *tc = tcase_create("number");
+static const struct test tests[] = {
+	CASE("number", NULL, NULL),
+	EACH(test_parse, parse_table),
+	EACH(test_format, format_table),
+	EACH(test_in_range, range_table),
+	EACH(test_decimal_in_range, decimal_table),
+	EACH(test_scan, scan_table),
+};
 
-	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_loop_test(tc, test_format, 0, UNIT_COUNT(format_table));
-	tcase_add_loop_test(tc, test_in_range, 0, UNIT_COUNT(range_table));
-	tcase_add_loop_test(tc, test_decimal_in_range, 0,
-	    UNIT_COUNT(decimal_table));
-	tcase_add_loop_test(tc, test_scan, 0, UNIT_COUNT(scan_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("number", tests)

@@ -60,7 +60,7 @@ count_expired(int64_t now_ms)
 	return n;
 }
 
-START_TEST(test_empty)
+TEST(test_empty)
 {
 	ck_assert_ptr_null(outcome_expired(&list, NULL, INT64_MIN));
 	ck_assert_ptr_null(outcome_expired(&list, NULL, INT64_MAX));
@@ -68,12 +68,11 @@ START_TEST(test_empty)
 	outcome_claim(&list, UINT64_MAX);
 	ck_assert(TAILQ_EMPTY(&list));
 }
-END_TEST
 
 static const uint64_t session_table[] = { 0, 1, UINT32_MAX,
 	(uint64_t)UINT32_MAX + 1, UINT64_MAX - 1, UINT64_MAX };
 
-START_TEST(test_leave)
+TEST(test_leave)
 {
 	struct outcome *o;
 
@@ -87,10 +86,9 @@ START_TEST(test_leave)
 	outcome_free(&list, o);
 	ck_assert(TAILQ_EMPTY(&list));
 }
-END_TEST
 
 /* Claiming one session leaves all others, near or far. */
-START_TEST(test_claim)
+TEST(test_claim)
 {
 	const struct outcome *o;
 	size_t i;
@@ -106,10 +104,9 @@ START_TEST(test_claim)
 	outcome_claim(&list, session_table[_i]);
 	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table) - 1);
 }
-END_TEST
 
 /* A session that was left more than once is claimed once. */
-START_TEST(test_claim_several)
+TEST(test_claim_several)
 {
 	leave(7, 1);
 	leave(7, 2);
@@ -128,7 +125,6 @@ START_TEST(test_claim_several)
 	outcome_claim(&list, 7);
 	ck_assert(TAILQ_EMPTY(&list));
 }
-END_TEST
 
 static const struct {
 	int64_t expire_ms, now_ms;
@@ -145,7 +141,7 @@ static const struct {
 	{ INT64_MAX, 0, 0 },
 };
 
-START_TEST(test_expire_boundary)
+TEST(test_expire_boundary)
 {
 	leave(1, expire_table[_i].expire_ms);
 	ck_assert_uint_eq(count_expired(expire_table[_i].now_ms),
@@ -155,10 +151,9 @@ START_TEST(test_expire_boundary)
 	    expire_table[_i].expired);
 	ck_assert_uint_eq(count_list(), 1);
 }
-END_TEST
 
 /* They need not expire in the order in which they came. */
-START_TEST(test_expired_after)
+TEST(test_expired_after)
 {
 	static const int64_t expire_ms[] = { 50, 10, 40, 20, 30, 60 };
 	static const size_t due[] = { 0, 1, 2, 3, 4, 5, 6 };
@@ -187,10 +182,9 @@ START_TEST(test_expired_after)
 	ck_assert_ptr_null(
 	    outcome_expired(&list, TAILQ_LAST(&list, outcome_list), INT64_MAX));
 }
-END_TEST
 
 /* The first, one amid and the last; then what is left. */
-START_TEST(test_free)
+TEST(test_free)
 {
 	static const uint64_t order[] = { 1, 3, 5, 4, 2 };
 	struct outcome *o;
@@ -209,7 +203,6 @@ START_TEST(test_free)
 	}
 	ck_assert(TAILQ_EMPTY(&list));
 }
-END_TEST
 
 /* A reply that says its sequence, so that no two are alike. */
 static void
@@ -278,7 +271,7 @@ assert_not_found(uint64_t sequence)
 	unit_assert_bytes(frame, unit_text("as it was"));
 }
 
-START_TEST(test_no_frames)
+TEST(test_no_frames)
 {
 	struct bytes none = { NULL, 0 }, frame;
 	uint64_t last = 5;
@@ -289,7 +282,6 @@ START_TEST(test_no_frames)
 	ck_assert(check_bytes(0, &last));
 	assert_not_found(0);
 }
-END_TEST
 
 static const struct {
 	uint64_t first;
@@ -304,7 +296,7 @@ static const struct {
 	{ 1, 10000 },
 };
 
-START_TEST(test_check)
+TEST(test_check)
 {
 	uint64_t first = check_table[_i].first, last;
 	size_t count = check_table[_i].count;
@@ -315,10 +307,9 @@ START_TEST(test_check)
 	assert_found(first, 0, FRAME_SIZE);
 	assert_found(last, (count - 1) * FRAME_SIZE, FRAME_SIZE);
 }
-END_TEST
 
 /* Sequences ascend; they need not be without a gap. */
-START_TEST(test_find)
+TEST(test_find)
 {
 	static const uint64_t absent[] = { 0, 40, 42, 44, 45, 47, 100,
 		41 + (UINT64_C(1) << 32), UINT64_MAX - 1 };
@@ -338,10 +329,9 @@ START_TEST(test_find)
 	for (i = 0; i < UNIT_COUNT(absent); i++)
 		assert_not_found(absent[i]);
 }
-END_TEST
 
 /* Frames of other sizes than the shortest, up to a value of 1M. */
-START_TEST(test_find_large)
+TEST(test_find_large)
 {
 	size_t large = (size_t)1 << 20;
 	uint64_t last;
@@ -357,10 +347,9 @@ START_TEST(test_find_large)
 	assert_not_found(0);
 	assert_not_found(4);
 }
-END_TEST
 
 /* Whole only where a frame ends; what is before the cut can be found. */
-START_TEST(test_truncated)
+TEST(test_truncated)
 {
 	size_t ends[4] = { 0 }, size, i, whole;
 	struct bytes frame;
@@ -386,14 +375,13 @@ START_TEST(test_truncated)
 		free(copy);
 	}
 }
-END_TEST
 
 static const uint32_t bad_size_table[] = { 0, 1, MESSAGE_HEADER_SIZE - 1,
 	MESSAGE_HEADER_SIZE, FRAME_SIZE - 1, FRAME_SIZE + 1, 1 << 16, INT32_MAX,
 	UINT32_C(1) << 31, UINT32_MAX - 1, UINT32_MAX };
 
 /* The size that a frame says, of the first, the only and the last. */
-START_TEST(test_frame_size)
+TEST(test_frame_size)
 {
 	uint32_t bad = bad_size_table[_i];
 	size_t count, victim;
@@ -411,10 +399,9 @@ START_TEST(test_frame_size)
 			assert_not_found(7 + count);
 		}
 }
-END_TEST
 
 /* The header's field that is to be zero. */
-START_TEST(test_frame_zero)
+TEST(test_frame_zero)
 {
 	put_replies(7, 2);
 	ck_assert(check());
@@ -423,10 +410,9 @@ START_TEST(test_frame_zero)
 	assert_found(7, 0, FRAME_SIZE);
 	assert_not_found(8);
 }
-END_TEST
 
 /* One byte changed at random: no more is asked than to survive. */
-START_TEST(test_random)
+TEST(test_random)
 {
 	uint64_t state = (uint64_t)_i + 1;
 	struct bytes frame;
@@ -449,49 +435,25 @@ START_TEST(test_random)
 		free(copy);
 	}
 }
-END_TEST
 
-static TCase *
-tcase_list(void)
-{
-	TCase *tc = tcase_create("list");
-	int n_sessions = UNIT_COUNT(session_table);
+static const struct test tests[] = {
+	CASE("list", setup, teardown),
+	ONCE(test_empty),
+	EACH(test_leave, session_table),
+	EACH(test_claim, session_table),
+	ONCE(test_claim_several),
+	EACH(test_expire_boundary, expire_table),
+	ONCE(test_expired_after),
+	ONCE(test_free),
+	CASE("frames", setup, teardown),
+	ONCE(test_no_frames),
+	EACH(test_check, check_table),
+	ONCE(test_find),
+	ONCE(test_find_large),
+	ONCE(test_truncated),
+	EACH(test_frame_size, bad_size_table),
+	LOOP(test_frame_zero, 2),
+	LOOP(test_random, 4),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_empty);
-	tcase_add_loop_test(tc, test_leave, 0, n_sessions);
-	tcase_add_loop_test(tc, test_claim, 0, n_sessions);
-	tcase_add_test(tc, test_claim_several);
-	tcase_add_loop_test(tc, test_expire_boundary, 0,
-	    UNIT_COUNT(expire_table));
-	tcase_add_test(tc, test_expired_after);
-	tcase_add_test(tc, test_free);
-	return tc;
-}
-
-static TCase *
-tcase_frames(void)
-{
-	TCase *tc = tcase_create("frames");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_no_frames);
-	tcase_add_loop_test(tc, test_check, 0, UNIT_COUNT(check_table));
-	tcase_add_test(tc, test_find);
-	tcase_add_test(tc, test_find_large);
-	tcase_add_test(tc, test_truncated);
-	tcase_add_loop_test(tc, test_frame_size, 0, UNIT_COUNT(bad_size_table));
-	tcase_add_loop_test(tc, test_frame_zero, 0, 2);
-	tcase_add_loop_test(tc, test_random, 0, 4);
-	return tc;
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("outcome");
-
-	suite_add_tcase(suite, tcase_list());
-	suite_add_tcase(suite, tcase_frames());
-	return unit_run(suite);
-}
+SUITE("outcome", tests)

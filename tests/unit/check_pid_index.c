@@ -27,15 +27,14 @@ teardown(void)
 	pid_index_clear(&pids);
 }
 
-START_TEST(test_empty)
+TEST(test_empty)
 {
 	ck_assert(pid_index_is_empty(&pids));
 	ck_assert_uint_eq(pid_index_find(&pids, 1), SCOREBOARD_NONE);
 	ck_assert_int_eq(pid_index_next(&pids, 0), 0);
 }
-END_TEST
 
-START_TEST(test_one)
+TEST(test_one)
 {
 	pid_index_add(&pids, 1000, 7);
 	ck_assert(!pid_index_is_empty(&pids));
@@ -49,10 +48,9 @@ START_TEST(test_one)
 	ck_assert(pid_index_is_empty(&pids));
 	ck_assert_uint_eq(pid_index_find(&pids, 1000), SCOREBOARD_NONE);
 }
-END_TEST
 
 /* Slots are taken again by other processes, and pids come again elsewhere. */
-START_TEST(test_again)
+TEST(test_again)
 {
 	pid_index_add(&pids, 10, 0);
 	pid_index_remove(&pids, 0);
@@ -64,7 +62,6 @@ START_TEST(test_again)
 	ck_assert_uint_eq(pid_index_find(&pids, 11), SCOREBOARD_NONE);
 	ck_assert_uint_eq(pid_index_find(&pids, 10), SCOREBOARD_MAX - 1);
 }
-END_TEST
 
 /* In every slot a pid; those of neighbours are far apart. */
 static pid_t
@@ -84,7 +81,7 @@ count_right(uint32_t first, uint32_t step)
 	return n;
 }
 
-START_TEST(test_full)
+TEST(test_full)
 {
 	pid_t pid, before = 0;
 	uint32_t slot, n = 0;
@@ -107,13 +104,12 @@ START_TEST(test_full)
 		pid_index_remove(&pids, slot);
 	ck_assert(pid_index_is_empty(&pids));
 }
-END_TEST
 
 /* Any order of comings and goings, beside an array that is searched. */
 #define SLOTS 64
 #define STEPS 20000
 
-START_TEST(test_random)
+TEST(test_random)
 {
 	pid_t model[SLOTS] = { 0 }, pid;
 	uint64_t state = 1;
@@ -136,10 +132,9 @@ START_TEST(test_random)
 			    slot);
 	}
 }
-END_TEST
 
 /* A process that is forked does not have it, whatever it costs. */
-START_TEST(test_not_forked)
+TEST(test_not_forked)
 {
 	int status;
 	pid_t pid;
@@ -155,30 +150,23 @@ START_TEST(test_not_forked)
 	ck_assert_int_eq(WTERMSIG(status), SIGSEGV);
 	ck_assert_uint_eq(pid_index_find(&pids, 1000), 7);
 }
-END_TEST
 
-START_TEST(test_clear_twice)
+TEST(test_clear_twice)
 {
 	pid_index_clear(&pids);
 	ck_assert(pid_index_is_empty(&pids));
 	pid_index_clear(&pids);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("pid_index");
-	TCase *tc = tcase_create("index");
+static const struct test tests[] = {
+	CASE("index", setup, teardown),
+	ONCE(test_empty),
+	ONCE(test_one),
+	ONCE(test_again),
+	ONCE(test_full),
+	ONCE(test_random),
+	ONCE(test_not_forked),
+	ONCE(test_clear_twice),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_empty);
-	tcase_add_test(tc, test_one);
-	tcase_add_test(tc, test_again);
-	tcase_add_test(tc, test_full);
-	tcase_add_test(tc, test_random);
-	tcase_add_test(tc, test_not_forked);
-	tcase_add_test(tc, test_clear_twice);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("pid_index", tests)

@@ -162,7 +162,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	},
 };
 
-START_TEST(test_cell)
+TEST(test_cell)
 {
 	int state = _i / POLICY_EVENTS, event = _i % POLICY_EVENTS;
 	const struct cell *cell = &cell_table[state][event];
@@ -176,9 +176,8 @@ START_TEST(test_cell)
 	    event_names[event], action, state_names[p.state],
 	    (long long)p.deadline_ms);
 }
-END_TEST
 
-START_TEST(test_runs)
+TEST(test_runs)
 {
 	static const bool runs[POLICY_STATES] = { false, false, true, true,
 		true, true, true };
@@ -186,9 +185,8 @@ START_TEST(test_runs)
 
 	ck_assert_int_eq(policy_runs(&p), runs[_i]);
 }
-END_TEST
 
-START_TEST(test_init)
+TEST(test_init)
 {
 	struct policy p;
 
@@ -198,13 +196,12 @@ START_TEST(test_init)
 	ck_assert_int_eq(p.deadline_ms, CLOCK_NEVER);
 	ck_assert(!policy_runs(&p));
 }
-END_TEST
 
 static const enum policy_state running[] = { POLICY_STARTING, POLICY_READY,
 	POLICY_FAILING };
 
 /* A restart would not help. */
-START_TEST(test_for_good)
+TEST(test_for_good)
 {
 	struct policy p;
 	size_t i;
@@ -221,7 +218,6 @@ START_TEST(test_for_good)
 	ck_assert_int_eq(policy_step(&p, &rules, POLICY_ENDED_FOR_GOOD, NOW_MS),
 	    POLICY_DO_NOTHING);
 }
-END_TEST
 
 /* A child that is ready dies after `life_ms`, at `now_ms`.  Returns how much
  * later it is to be started again; -1: given up. */
@@ -345,17 +341,16 @@ run_scenario(int i, int64_t base_ms)
 	}
 }
 
-START_TEST(test_scenario)
+TEST(test_scenario)
 {
 	size_t i;
 
 	for (i = 0; i < UNIT_COUNT(base_table); i++)
 		run_scenario(_i, base_table[i]);
 }
-END_TEST
 
 /* The same, but that kvd ends where it would wait. */
-START_TEST(test_gives_up)
+TEST(test_gives_up)
 {
 	struct policy_rules strict = rules;
 	struct policy p;
@@ -374,10 +369,9 @@ START_TEST(test_gives_up)
 		ck_assert_int_eq(got_ms, 0);
 	}
 }
-END_TEST
 
 /* Throttled, and then reloaded with `exit`. */
-START_TEST(test_gives_up_later)
+TEST(test_gives_up_later)
 {
 	struct policy_rules strict = rules;
 	struct policy p;
@@ -389,7 +383,6 @@ START_TEST(test_gives_up_later)
 		(void)die(&p, &rules, 0, NOW_MS);
 	ck_assert_int_eq(die(&p, &strict, 1, NOW_MS + 101), -1);
 }
-END_TEST
 
 /* Deaths in a regular rhythm; three of the intervals make a period. */
 static const struct {
@@ -406,7 +399,7 @@ static const struct {
 	{ 60001, false },
 };
 
-START_TEST(test_rhythm)
+TEST(test_rhythm)
 {
 	int64_t every_ms = rhythm_table[_i].every_ms, at_ms = 0, want_ms;
 	struct policy p;
@@ -420,7 +413,6 @@ START_TEST(test_rhythm)
 			return;
 	}
 }
-END_TEST
 
 /* Of any intensity: N in the period, one more exactly at its end is too
  * many, and a millisecond later is not. */
@@ -438,7 +430,7 @@ fill_period(struct policy *p, const struct policy_rules *r)
 		ck_assert_int_eq(die(p, r, 1, NOW_MS), 0);
 }
 
-START_TEST(test_intensity)
+TEST(test_intensity)
 {
 	struct policy_rules dense = rules;
 	struct policy p;
@@ -466,10 +458,9 @@ START_TEST(test_intensity)
 		    100);
 	}
 }
-END_TEST
 
 /* Against a ring that remembers everything. */
-START_TEST(test_intensity_model)
+TEST(test_intensity_model)
 {
 	static int64_t times[20000];
 	uint64_t random = 88172645463325252ULL + (uint64_t)_i;
@@ -499,10 +490,9 @@ START_TEST(test_intensity_model)
 		times[n++] = at_ms;
 	}
 }
-END_TEST
 
 /* Reloaded with another intensity: that counts from now on. */
-START_TEST(test_intensity_changes)
+TEST(test_intensity_changes)
 {
 	struct policy_rules more = rules, less = rules;
 	struct policy p;
@@ -521,9 +511,8 @@ START_TEST(test_intensity_changes)
 	ck_assert_int_eq(die(&p, &more, 1, NOW_MS + 101), 200);
 	ck_assert_int_eq(die(&p, &more, 60000, NOW_MS + 60301), 0);
 }
-END_TEST
 
-START_TEST(test_period_changes)
+TEST(test_period_changes)
 {
 	struct policy_rules longer = rules;
 	struct policy p;
@@ -536,10 +525,9 @@ START_TEST(test_period_changes)
 	ck_assert_int_eq(die(&p, &rules, 1, NOW_MS + 5001), 0);
 	ck_assert_int_eq(die(&p, &longer, 1, NOW_MS + 10002), 100);
 }
-END_TEST
 
 /* Neither forgotten while the child stays sick, nor ever overflowing. */
-START_TEST(test_stays_at_maximum)
+TEST(test_stays_at_maximum)
 {
 	int64_t at_ms = 0, delay_ms = 0, last_ms = 0;
 	struct policy p;
@@ -555,9 +543,8 @@ START_TEST(test_stays_at_maximum)
 	}
 	ck_assert_int_eq(delay_ms, POLICY_BACKOFF_MAX_MS);
 }
-END_TEST
 
-START_TEST(test_init_forgets)
+TEST(test_init_forgets)
 {
 	struct policy p;
 	int i;
@@ -570,9 +557,8 @@ START_TEST(test_init_forgets)
 		ck_assert_int_eq(die(&p, &rules, 0, 0), 0);
 	ck_assert_int_eq(die(&p, &rules, 0, 0), 100);
 }
-END_TEST
 
-START_TEST(test_children_apart)
+TEST(test_children_apart)
 {
 	struct policy sick, other;
 	int i;
@@ -583,10 +569,9 @@ START_TEST(test_children_apart)
 		(void)die(&sick, &rules, 0, 0);
 	ck_assert_int_eq(die(&other, &rules, 0, 0), 0);
 }
-END_TEST
 
 /* What is replaced or stopped did not die: it does not count. */
-START_TEST(test_replaced_does_not_count)
+TEST(test_replaced_does_not_count)
 {
 	struct policy p;
 	int i;
@@ -601,7 +586,6 @@ START_TEST(test_replaced_does_not_count)
 	for (i = 0; i < 3; i++)
 		ck_assert_int_eq(die(&p, &rules, 0, NOW_MS), 0);
 }
-END_TEST
 
 /* Lives as they are lived: what happens when, and what is done. */
 struct moment {
@@ -742,7 +726,7 @@ static const struct {
 		    60001 } } },
 };
 
-START_TEST(test_life)
+TEST(test_life)
 {
 	const struct moment *m;
 	enum policy_action action;
@@ -760,7 +744,6 @@ START_TEST(test_life)
 		    (long long)p.deadline_ms);
 	}
 }
-END_TEST
 
 /*
  * A child as the master sees it, in a world where anything happens in any
@@ -951,7 +934,7 @@ stop_for_good(struct world *w)
 	ensure(w, w->policy.state == POLICY_IDLE && !w->lives, "not stopped");
 }
 
-START_TEST(test_walk)
+TEST(test_walk)
 {
 	struct world w = { .random = 88172645463325252ULL + (uint64_t)_i,
 		.rules = rules };
@@ -966,11 +949,10 @@ START_TEST(test_walk)
 	}
 	stop_for_good(&w);
 }
-END_TEST
 
 /* One that is ready whenever it runs, and dies again and again, is always
  * started again: nothing is lost between the states. */
-START_TEST(test_walk_recovers)
+TEST(test_walk_recovers)
 {
 	struct world w = { .random = 88172645463325252ULL + (uint64_t)_i,
 		.rules = rules };
@@ -995,43 +977,30 @@ START_TEST(test_walk_recovers)
 		ensure(&w, w.policy.state == POLICY_READY, "not recovered");
 	}
 }
-END_TEST
 
-static void
-add_restart_tests(TCase *tc)
-{
-	tcase_add_test(tc, test_for_good);
-	tcase_add_loop_test(tc, test_scenario, 0, UNIT_COUNT(scenario_table));
-	tcase_add_loop_test(tc, test_gives_up, 0, UNIT_COUNT(scenario_table));
-	tcase_add_test(tc, test_gives_up_later);
-	tcase_add_loop_test(tc, test_rhythm, 0, UNIT_COUNT(rhythm_table));
-	tcase_add_loop_test(tc, test_intensity, 0, UNIT_COUNT(intensity_table));
-	tcase_add_loop_test(tc, test_intensity_model, 0, 10);
-	tcase_add_test(tc, test_intensity_changes);
-	tcase_add_test(tc, test_period_changes);
-	tcase_add_test(tc, test_stays_at_maximum);
-	tcase_add_test(tc, test_init_forgets);
-	tcase_add_test(tc, test_children_apart);
-	tcase_add_test(tc, test_replaced_does_not_count);
-}
+static const struct test tests[] = {
+	CASE("table", NULL, NULL),
+	LOOP(test_cell, (POLICY_STATES * POLICY_EVENTS)),
+	LOOP(test_runs, POLICY_STATES),
+	ONCE(test_init),
+	EACH(test_life, life_table),
+	CASE("restarts", NULL, NULL),
+	ONCE(test_for_good),
+	EACH(test_scenario, scenario_table),
+	EACH(test_gives_up, scenario_table),
+	ONCE(test_gives_up_later),
+	EACH(test_rhythm, rhythm_table),
+	EACH(test_intensity, intensity_table),
+	LOOP(test_intensity_model, 10),
+	ONCE(test_intensity_changes),
+	ONCE(test_period_changes),
+	ONCE(test_stays_at_maximum),
+	ONCE(test_init_forgets),
+	ONCE(test_children_apart),
+	ONCE(test_replaced_does_not_count),
+	CASE("walks", NULL, NULL),
+	LOOP(test_walk, 9),
+	LOOP(test_walk_recovers, 3),
+};
 
-int
-main(void)
-{
-	Suite *suite = suite_create("policy");
-	TCase *tc = tcase_create("table");
-
-	tcase_add_loop_test(tc, test_cell, 0, POLICY_STATES * POLICY_EVENTS);
-	tcase_add_loop_test(tc, test_runs, 0, POLICY_STATES);
-	tcase_add_test(tc, test_init);
-	tcase_add_loop_test(tc, test_life, 0, UNIT_COUNT(life_table));
-	suite_add_tcase(suite, tc);
-	tc = tcase_create("restarts");
-	add_restart_tests(tc);
-	suite_add_tcase(suite, tc);
-	tc = tcase_create("walks");
-	tcase_add_loop_test(tc, test_walk, 0, 9);
-	tcase_add_loop_test(tc, test_walk_recovers, 0, 3);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("policy", tests)

@@ -152,7 +152,7 @@ expand(const char *text, struct buf *b)
 			buf_append_byte(b, (uint8_t)*text);
 }
 
-START_TEST(test_encode)
+TEST(test_encode)
 {
 	struct request r = request;
 	struct buf got, want;
@@ -170,7 +170,6 @@ START_TEST(test_encode)
 	buf_clear(&got);
 	buf_clear(&want);
 }
-END_TEST
 
 static void
 give(struct parser *p, const uint8_t *data, size_t size)
@@ -180,7 +179,7 @@ give(struct parser *p, const uint8_t *data, size_t size)
 }
 
 /* Twice on one connection, each cut in two at every place. */
-START_TEST(test_reply)
+TEST(test_reply)
 {
 	struct request r = request;
 	enum verdict verdict;
@@ -215,10 +214,9 @@ START_TEST(test_reply)
 	parser_clear(&p);
 	buf_clear(&b);
 }
-END_TEST
 
 /* Total: any bytes. */
-START_TEST(test_garbage)
+TEST(test_garbage)
 {
 	static const char *const names[] = { "kvd", "resp", "memcached",
 		"echo" };
@@ -246,28 +244,20 @@ START_TEST(test_garbage)
 	}
 	parser_clear(&p);
 }
-END_TEST
 
-START_TEST(test_find)
+TEST(test_find)
 {
 	ck_assert_ptr_eq(protocol_find("kvd"), &protocol_kvd);
 	ck_assert_ptr_null(protocol_find("redis"));
 	ck_assert_ptr_null(protocol_find(""));
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("protocol");
-	TCase *tc = tcase_create("protocol");
+static const struct test tests[] = {
+	CASE("protocol", set_up, tear_down),
+	EACH(test_encode, encode_table),
+	EACH(test_reply, reply_table),
+	LOOP(test_garbage, 4),
+	ONCE(test_find),
+};
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_checked_fixture(tc, set_up, tear_down);
-	tcase_add_loop_test(tc, test_encode, 0, UNIT_COUNT(encode_table));
-	tcase_add_loop_test(tc, test_reply, 0, UNIT_COUNT(reply_table));
-	tcase_add_loop_test(tc, test_garbage, 0, 4);
-	tcase_add_test(tc, test_find);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("protocol", tests)

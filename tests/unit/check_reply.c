@@ -150,7 +150,7 @@ expect_said(struct buf *said, const char *says)
 }
 
 /* In three pieces, cut at every two places; the reader is used again. */
-START_TEST(test_cut)
+TEST(test_cut)
 {
 	const struct stream_case *c = &stream_table[_i];
 	const uint8_t *data = c->data.data;
@@ -173,9 +173,8 @@ START_TEST(test_cut)
 	reply_clear(&r);
 	buf_clear(&said);
 }
-END_TEST
 
-START_TEST(test_byte_by_byte)
+TEST(test_byte_by_byte)
 {
 	const struct stream_case *c = &stream_table[_i];
 	const uint8_t *data = c->data.data;
@@ -192,7 +191,6 @@ START_TEST(test_byte_by_byte)
 	reply_clear(&r);
 	buf_clear(&said);
 }
-END_TEST
 
 /* Gives a line of this size in pieces.  Is it accepted? */
 static bool
@@ -218,7 +216,7 @@ takes_line(size_t size, size_t piece, const char *end)
 	return taken;
 }
 
-START_TEST(test_line_max)
+TEST(test_line_max)
 {
 	size_t piece;
 
@@ -231,10 +229,9 @@ START_TEST(test_line_max)
 		ck_assert(!takes_line(LINE_MAX_SMALL + 2, piece, ""));
 	}
 }
-END_TEST
 
 /* The longest line that a value of 1 MiB can need. */
-START_TEST(test_long_value)
+TEST(test_long_value)
 {
 	size_t n = (size_t)1 << 20, i;
 	const struct bytes *words;
@@ -277,7 +274,6 @@ START_TEST(test_long_value)
 	buf_clear(&b);
 	free(data);
 }
-END_TEST
 
 static void
 random_word(uint64_t *state, uint8_t *data, struct bytes *word)
@@ -293,7 +289,7 @@ random_word(uint64_t *state, uint8_t *data, struct bytes *word)
 }
 
 /* What format_line writes is read as what it was. */
-START_TEST(test_round_trip)
+TEST(test_round_trip)
 {
 	struct bytes words[3];
 	const struct bytes *got;
@@ -325,10 +321,9 @@ START_TEST(test_round_trip)
 	reply_clear(&r);
 	buf_clear(&b);
 }
-END_TEST
 
 /* Any bytes in any pieces: each call returns. */
-START_TEST(test_garbage)
+TEST(test_garbage)
 {
 	static const char likely[] = "\r\n\"\\xOKERROR NOTFUDSTG0";
 	uint64_t state = (uint64_t)_i + 1;
@@ -357,10 +352,9 @@ START_TEST(test_garbage)
 	reply_clear(&r);
 	buf_clear(&said);
 }
-END_TEST
 
 /* The same memory for each of many replies. */
-START_TEST(test_no_growth)
+TEST(test_no_growth)
 {
 	static const char reply[] = "\"a b\" c\r\nOK\r\n";
 	struct reply_reader r;
@@ -382,9 +376,8 @@ START_TEST(test_no_growth)
 	reply_clear(&r);
 	buf_clear(&said);
 }
-END_TEST
 
-START_TEST(test_partial)
+TEST(test_partial)
 {
 	struct reply_reader r;
 	struct reply_line line;
@@ -401,24 +394,17 @@ START_TEST(test_partial)
 	reply_clear(&r);
 	buf_clear(&said);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("reply");
-	TCase *tc = tcase_create("reply");
-	int n = UNIT_COUNT(stream_table);
+static const struct test tests[] = {
+	CASE("reply", NULL, NULL),
+	EACH(test_cut, stream_table),
+	EACH(test_byte_by_byte, stream_table),
+	ONCE(test_line_max),
+	ONCE(test_long_value),
+	ONCE(test_round_trip),
+	LOOP(test_garbage, 4),
+	ONCE(test_no_growth),
+	ONCE(test_partial),
+};
 
-	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, test_cut, 0, n);
-	tcase_add_loop_test(tc, test_byte_by_byte, 0, n);
-	tcase_add_test(tc, test_line_max);
-	tcase_add_test(tc, test_long_value);
-	tcase_add_test(tc, test_round_trip);
-	tcase_add_loop_test(tc, test_garbage, 0, 4);
-	tcase_add_test(tc, test_no_growth);
-	tcase_add_test(tc, test_partial);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("reply", tests)

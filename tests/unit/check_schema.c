@@ -166,7 +166,7 @@ static const char recorded[] =
     "status 31 ERROR shutting down\n"
     "status 32 ERROR disconnected\n";
 
-START_TEST(test_description)
+TEST(test_description)
 {
 	const struct schema *s;
 	int i;
@@ -188,7 +188,6 @@ START_TEST(test_description)
 			     "%d: raise MESSAGE_VERSION, and record\n%s",
 		    MESSAGE_VERSION, (const char *)buf_data(&b));
 }
-END_TEST
 
 /* Values whose bytes differ from each other, and from those of other fields. */
 static const struct fields sample = {
@@ -213,7 +212,8 @@ static const struct fields sample = {
 #define SEQUENCE UINT64_C(0x5152535455565758)
 
 /* Recorded as well, for the same reason: frames in hexadecimal, of a machine
- * with the least significant byte first.  The first line of each is the header. */
+ * with the least significant byte first.  The first line of each is the
+ * header. */
 static const struct {
 	int type;
 	const char *frame;
@@ -336,7 +336,7 @@ find_frame(int type)
 }
 
 /* A frame of each message. */
-START_TEST(test_frames)
+TEST(test_frames)
 {
 	uint16_t type;
 
@@ -349,9 +349,8 @@ START_TEST(test_frames)
 			ck_abort_msg("%s: %s", schema_find(type)->name, hex());
 	}
 }
-END_TEST
 
-START_TEST(test_event_frames)
+TEST(test_event_frames)
 {
 	struct fields event = sample;
 
@@ -360,10 +359,9 @@ START_TEST(test_event_frames)
 	if (is_little_endian() && strcmp(hex(), event_frames[_i]) != 0)
 		ck_abort_msg("%s: %s", schema_event((uint8_t)_i)->name, hex());
 }
-END_TEST
 
 /* Messages with parts that are no fields: REPLY, PAGE and HELLO. */
-START_TEST(test_composed_frames)
+TEST(test_composed_frames)
 {
 	static const struct bytes words[2] = { B("a"), B("bc") };
 	struct listing_page page = { 5, STATUS_NOT_FOUND, true };
@@ -409,7 +407,6 @@ START_TEST(test_composed_frames)
 	    "0161026263");
 	buf_clear(&buckets);
 }
-END_TEST
 
 /* What schema_get() does not set must not matter. */
 static void
@@ -433,7 +430,7 @@ assert_fields(const struct schema *s, const struct fields *f)
 }
 
 /* What was written is read, and nothing shorter or longer is. */
-START_TEST(test_get)
+TEST(test_get)
 {
 	const struct schema *s = schema_find((uint16_t)_i);
 	struct fields f;
@@ -465,7 +462,6 @@ START_TEST(test_get)
 		buf_size(&b) - MESSAGE_HEADER_SIZE };
 	ck_assert_int_eq(schema_get(s, m.body, SIZE_MAX, &f), rest);
 }
-END_TEST
 
 /* Numbers and sizes at their bounds, and one beyond. */
 static const struct {
@@ -509,7 +505,7 @@ static const struct {
 	{ MESSAGE_EVENT, { .kind = EVENT_KINDS }, false },
 };
 
-START_TEST(test_bounds)
+TEST(test_bounds)
 {
 	struct message m;
 	struct fields f;
@@ -520,10 +516,9 @@ START_TEST(test_bounds)
 	ck_assert_int_eq(schema_get(schema_find(m.type), m.body, 8, &f),
 	    bound_table[_i].good);
 }
-END_TEST
 
 /* Flags and functions go together. */
-START_TEST(test_flags)
+TEST(test_flags)
 {
 	const struct schema *s;
 	uint16_t type;
@@ -548,7 +543,6 @@ START_TEST(test_flags)
 			ck_assert(s->flags & SCHEMA_WRITES);
 	}
 }
-END_TEST
 
 static enum hello_result
 get_hello(size_t size, struct hello *hello)
@@ -559,7 +553,7 @@ get_hello(size_t size, struct hello *hello)
 	return hello_get(&m, hello);
 }
 
-START_TEST(test_hello)
+TEST(test_hello)
 {
 	struct hello hello = { 1, 2, B("\1b") }, got;
 	uint16_t version = MESSAGE_VERSION + 1;
@@ -577,10 +571,9 @@ START_TEST(test_hello)
 	ck_assert_int_eq(get_hello(2, &got), HELLO_OTHER_VERSION);
 	ck_assert_int_eq(get_hello(1, &got), HELLO_MALFORMED);
 }
-END_TEST
 
 /* LIST_BUCKETS has no bucket, and the other kinds need one. */
-START_TEST(test_listing_sound)
+TEST(test_listing_sound)
 {
 	struct fields f = { .kind = LIST_BUCKETS };
 
@@ -592,10 +585,9 @@ START_TEST(test_listing_sound)
 	f.kind = LIST_BUCKETS;
 	ck_assert(!listing_is_sound(&f));
 }
-END_TEST
 
 /* Without memory nothing is written outside, and the buffer says so. */
-START_TEST(test_out_of_memory)
+TEST(test_out_of_memory)
 {
 	struct listing_page page = { 5, STATUS_OK, true };
 	uint8_t memory[MESSAGE_HEADER_SIZE];
@@ -609,25 +601,19 @@ START_TEST(test_out_of_memory)
 	ck_assert(buf_failed(&b));
 	ck_assert_uint_eq(buf_size(&b), sizeof(memory));
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("schema");
-	TCase *tc = tcase_create("schema");
+static const struct test tests[] = {
+	CASE("schema", setup, teardown),
+	ONCE(test_description),
+	ONCE(test_frames),
+	LOOP(test_event_frames, EVENT_KINDS),
+	ONCE(test_composed_frames),
+	LOOP(test_get, MESSAGE_END + 1),
+	EACH(test_bounds, bound_table),
+	ONCE(test_flags),
+	ONCE(test_hello),
+	ONCE(test_listing_sound),
+	ONCE(test_out_of_memory),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_description);
-	tcase_add_test(tc, test_frames);
-	tcase_add_loop_test(tc, test_event_frames, 0, EVENT_KINDS);
-	tcase_add_test(tc, test_composed_frames);
-	tcase_add_loop_test(tc, test_get, 0, MESSAGE_END + 1);
-	tcase_add_loop_test(tc, test_bounds, 0, UNIT_COUNT(bound_table));
-	tcase_add_test(tc, test_flags);
-	tcase_add_test(tc, test_hello);
-	tcase_add_test(tc, test_listing_sound);
-	tcase_add_test(tc, test_out_of_memory);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("schema", tests)

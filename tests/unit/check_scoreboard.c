@@ -178,7 +178,7 @@ map_slot_text(uint32_t slot)
 
 /* Counting */
 
-START_TEST(test_empty)
+TEST(test_empty)
 {
 	pid_t pid;
 
@@ -194,11 +194,10 @@ START_TEST(test_empty)
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 1), 0);
 	expect_live(0);
 }
-END_TEST
 
 static const int64_t max_table[] = { 1, 2, 1000, SCOREBOARD_MAX };
 
-START_TEST(test_max)
+TEST(test_max)
 {
 	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
 	int64_t max = max_table[_i], i;
@@ -222,10 +221,9 @@ START_TEST(test_max)
 	ck_assert_uint_eq(slot, last);
 	refuse(&addr, max, 0, SCOREBOARD_FULL);
 }
-END_TEST
 
 /* A limit that is lower now than it was. */
-START_TEST(test_max_changes)
+TEST(test_max_changes)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slots[10], slot;
@@ -243,10 +241,9 @@ START_TEST(test_max_changes)
 	refuse(&addr, 5, 0, SCOREBOARD_FULL);
 	expect_live(5);
 }
-END_TEST
 
 /* Slots are used again: the memory in use does not grow. */
-START_TEST(test_reuse)
+TEST(test_reuse)
 {
 	struct sockaddr_storage addr;
 	uint32_t slots[8];
@@ -266,7 +263,6 @@ START_TEST(test_reuse)
 	}
 	expect_live(8);
 }
-END_TEST
 
 /* Sources */
 
@@ -290,7 +286,7 @@ static const struct {
 	{ "fe80::1", "fe80::2", true },
 };
 
-START_TEST(test_source)
+TEST(test_source)
 {
 	struct sockaddr_storage a = inet_address(source_table[_i].a, 1);
 	struct sockaddr_storage b = inet_address(source_table[_i].b, 2);
@@ -308,9 +304,8 @@ START_TEST(test_source)
 		expect_live_from(&b, count == 0 ? 0 : 2 - i);
 	}
 }
-END_TEST
 
-START_TEST(test_unix)
+TEST(test_unix)
 {
 	struct sockaddr_storage addr = unix_address(), other;
 	int i;
@@ -327,10 +322,9 @@ START_TEST(test_unix)
 	refuse(&addr, 201, 1, SCOREBOARD_FULL);
 	expect_live_from(&(struct sockaddr_storage){ .ss_family = AF_INET }, 0);
 }
-END_TEST
 
 /* Where both limits are reached, the answer is that there are too many. */
-START_TEST(test_both_limits)
+TEST(test_both_limits)
 {
 	struct sockaddr_storage addr = inet_address("::1", 1);
 
@@ -339,10 +333,9 @@ START_TEST(test_both_limits)
 	refuse(&addr, 2, 1, SCOREBOARD_SOURCE_FULL);
 	expect_live(1);
 }
-END_TEST
 
 /* Thousands of sources, so that many share a list. */
-START_TEST(test_many_sources)
+TEST(test_many_sources)
 {
 	struct sockaddr_storage addr;
 	static uint32_t slots[2][20000];
@@ -361,11 +354,10 @@ START_TEST(test_many_sources)
 	}
 	expect_live(2 * 20000 - (20000 + 6) / 7);
 }
-END_TEST
 
 /* Processes */
 
-START_TEST(test_names)
+TEST(test_names)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slots[3], n;
@@ -412,9 +404,8 @@ START_TEST(test_names)
 	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
 	ck_assert(scoreboard_lacks_pid(scoreboard, getpid()));
 }
-END_TEST
 
-START_TEST(test_adopt)
+TEST(test_adopt)
 {
 	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
 	uint32_t named = take(&addr), slot;
@@ -445,10 +436,9 @@ START_TEST(test_adopt)
 	ck_assert_int_eq(release_soon(scoreboard, 100), 0);
 	expect_live(0);
 }
-END_TEST
 
 /* Another acceptor with the dead one's pid has nothing of it. */
-START_TEST(test_adopt_owner)
+TEST(test_adopt_owner)
 {
 	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
 	uint32_t slots[2], slot;
@@ -481,7 +471,6 @@ START_TEST(test_adopt_owner)
 	ck_assert_int_eq(release_soon(scoreboard, 101), 0);
 	expect_live(0);
 }
-END_TEST
 
 /* Exhaustively, against a list. */
 
@@ -588,7 +577,7 @@ model_check(const struct model *m)
 		ck_abort_msg("%d are missing", named);
 }
 
-START_TEST(test_model)
+TEST(test_model)
 {
 	uint64_t random = 88172645463325252ULL + (uint64_t)_i;
 	struct model m = { .live = 0 };
@@ -613,11 +602,10 @@ START_TEST(test_model)
 			model_release(&m, i, &random);
 	expect_live(0);
 }
-END_TEST
 
 /* The memory */
 
-START_TEST(test_sealed)
+TEST(test_sealed)
 {
 	struct stat st;
 
@@ -630,9 +618,8 @@ START_TEST(test_sealed)
 	/* Untouched slots cost nothing: a thousandth of a MiB a client. */
 	ck_assert_int_lt(st.st_blocks, 256);
 }
-END_TEST
 
-START_TEST(test_open_bad)
+TEST(test_open_bad)
 {
 	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -641,10 +628,9 @@ START_TEST(test_open_bad)
 	ck_assert_ptr_null(scoreboard_open(fd));
 	(void)close(fd);
 }
-END_TEST
 
 /* Two maps, as master and acceptor have them. */
-START_TEST(test_shared)
+TEST(test_shared)
 {
 	struct sockaddr_storage addr = unix_address();
 	struct scoreboard *other = scoreboard_open(scoreboard_fd);
@@ -659,10 +645,9 @@ START_TEST(test_shared)
 	ck_assert_uint_eq(take(&addr), slot);
 	scoreboard_close(other);
 }
-END_TEST
 
 /* Each is a page, and no other's. */
-START_TEST(test_slot_texts)
+TEST(test_slot_texts)
 {
 	static const uint32_t slots[] = { 0, 1, 2, SCOREBOARD_MAX - 1 };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -681,10 +666,9 @@ START_TEST(test_slot_texts)
 	ck_assert_int_eq(map_slot_text(1)[0], '\0');
 	expect_live(0);
 }
-END_TEST
 
 /* A worker has nothing of it, not even what is read only. */
-START_TEST(test_worker)
+TEST(test_worker)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slot = take(&addr);
@@ -705,9 +689,8 @@ START_TEST(test_worker)
 	ck_assert_uint_eq(find(scoreboard, 4711), SCOREBOARD_NONE);
 	expect_live(1);
 }
-END_TEST
 
-START_TEST(test_refused)
+TEST(test_refused)
 {
 	const uint64_t *refused = scoreboard_map_refused(scoreboard_fd);
 	int status;
@@ -729,7 +712,6 @@ START_TEST(test_refused)
 	ck_assert_int_ne(status, 0);
 	ck_assert_uint_eq(*refused, 2);
 }
-END_TEST
 
 /* Reports */
 
@@ -768,7 +750,7 @@ static const struct {
 	    "client [2001:db8:1111:2222:3333:4444:5555:6666]:65535)" },
 };
 
-START_TEST(test_report_client)
+TEST(test_report_client)
 {
 	struct sockaddr_storage addr =
 	    inet_address(client_table[_i].address, client_table[_i].port);
@@ -784,9 +766,8 @@ START_TEST(test_report_client)
 	    "other is");
 	expect_report(slot, STATUS_SEGV, "ran 0.");
 }
-END_TEST
 
-START_TEST(test_report_end)
+TEST(test_report_end)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slot = take(&addr);
@@ -800,7 +781,6 @@ START_TEST(test_report_end)
 	expect_report(slot, STATUS_SEGV, " died of SIGSEGV during PUT; ");
 #endif
 }
-END_TEST
 
 static const struct {
 	struct bytes slot_text;
@@ -825,7 +805,7 @@ static const struct {
 };
 
 /* Where the worker has not ended it either. */
-START_TEST(test_report_slot_text)
+TEST(test_report_slot_text)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slot = take(&addr), next = take(&addr);
@@ -842,9 +822,8 @@ START_TEST(test_report_slot_text)
 	memset(map_slot_text(next), 'B', SCOREBOARD_TEXT_SIZE);
 	expect_report(slot, STATUS_EXIT, "during AAAAAAAAAAAAAAA;");
 }
-END_TEST
 
-START_TEST(test_report_random)
+TEST(test_report_random)
 {
 	struct sockaddr_storage addr =
 	    inet_address("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
@@ -862,7 +841,6 @@ START_TEST(test_report_random)
 				ck_abort_msg("byte %#x", report[j]);
 	}
 }
-END_TEST
 
 /* Death */
 
@@ -968,7 +946,7 @@ sleep_us(uint32_t us)
 #define LIFE_US 300
 
 /* Processor by processor, at any instruction. */
-START_TEST(test_kill)
+TEST(test_kill)
 {
 	uint64_t random = 88172645463325252ULL + (uint64_t)time(NULL);
 	pid_t pids[CHURNS];
@@ -1010,7 +988,6 @@ START_TEST(test_kill)
 			ck_abort_msg("slot %d is lost", i);
 	refuse(&sources[0], SCOREBOARD_MAX, 0, SCOREBOARD_FULL);
 }
-END_TEST
 
 /* A stopped one holds the lock now and then. */
 #define STOPS 20000
@@ -1054,7 +1031,7 @@ await_stop(pid_t pid)
 		ck_abort_msg("waitid: %s", strerror(errno));
 }
 
-START_TEST(test_stopped_holder)
+TEST(test_stopped_holder)
 {
 	uint64_t random = 88172645463325252ULL + (uint64_t)time(NULL);
 	pid_t pid = start_churn(), holder = 0;
@@ -1082,63 +1059,35 @@ START_TEST(test_stopped_holder)
 	clean_up(pid);
 	expect_live(0);
 }
-END_TEST
 
-static void
-add_counts(Suite *suite)
-{
-	TCase *tc = tcase_create("counts");
+static const struct test tests[] = {
+	CASE("counts", setup, teardown),
+	ONCE(test_empty),
+	EACH(test_max, max_table),
+	ONCE(test_max_changes),
+	ONCE(test_reuse),
+	EACH(test_source, source_table),
+	ONCE(test_unix),
+	ONCE(test_both_limits),
+	ONCE(test_many_sources),
+	ONCE(test_names),
+	ONCE(test_adopt),
+	ONCE(test_adopt_owner),
+	LOOP(test_model, 4),
+	CASE("memory", setup, teardown),
+	ONCE(test_sealed),
+	ONCE(test_open_bad),
+	ONCE(test_shared),
+	ONCE(test_slot_texts),
+	ONCE(test_worker),
+	ONCE(test_refused),
+	EACH(test_report_client, client_table),
+	ONCE(test_report_end),
+	EACH(test_report_slot_text, slot_text_table),
+	ONCE(test_report_random),
+	CASE("deaths", setup_deaths, teardown),
+	ONCE(test_kill),
+	LOOP(test_stopped_holder, 4),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_empty);
-	tcase_add_loop_test(tc, test_max, 0, UNIT_COUNT(max_table));
-	tcase_add_test(tc, test_max_changes);
-	tcase_add_test(tc, test_reuse);
-	tcase_add_loop_test(tc, test_source, 0, UNIT_COUNT(source_table));
-	tcase_add_test(tc, test_unix);
-	tcase_add_test(tc, test_both_limits);
-	tcase_add_test(tc, test_many_sources);
-	tcase_add_test(tc, test_names);
-	tcase_add_test(tc, test_adopt);
-	tcase_add_test(tc, test_adopt_owner);
-	tcase_add_loop_test(tc, test_model, 0, 4);
-	suite_add_tcase(suite, tc);
-}
-
-static void
-add_memory(Suite *suite)
-{
-	TCase *tc = tcase_create("memory");
-
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_sealed);
-	tcase_add_test(tc, test_open_bad);
-	tcase_add_test(tc, test_shared);
-	tcase_add_test(tc, test_slot_texts);
-	tcase_add_test(tc, test_worker);
-	tcase_add_test(tc, test_refused);
-	tcase_add_loop_test(tc, test_report_client, 0,
-	    UNIT_COUNT(client_table));
-	tcase_add_test(tc, test_report_end);
-	tcase_add_loop_test(tc, test_report_slot_text, 0,
-	    UNIT_COUNT(slot_text_table));
-	tcase_add_test(tc, test_report_random);
-	suite_add_tcase(suite, tc);
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("scoreboard");
-	TCase *tc;
-
-	add_counts(suite);
-	add_memory(suite);
-	tc = tcase_create("deaths");
-	tcase_add_checked_fixture(tc, setup_deaths, teardown);
-	tcase_set_timeout(tc, 60);
-	tcase_add_test(tc, test_kill);
-	tcase_add_loop_test(tc, test_stopped_holder, 0, 4);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("scoreboard", tests)

@@ -268,7 +268,7 @@ open_with_fault(int i, int calls, bool create)
 	return fault_calls == 0;
 }
 
-START_TEST(test_open)
+TEST(test_open)
 {
 	bool failed = true;
 	int calls;
@@ -282,9 +282,8 @@ START_TEST(test_open)
 		assert_kept();
 	}
 }
-END_TEST
 
-START_TEST(test_create)
+TEST(test_create)
 {
 	char dir[sizeof(fx.dir)];
 	bool failed = true;
@@ -298,7 +297,6 @@ START_TEST(test_create)
 		close_store();
 	}
 }
-END_TEST
 
 /* What a turn of the registry does.  True: the entry is committed. */
 static bool
@@ -323,7 +321,7 @@ write_with_fault(unsigned int n)
 
 /* In service a failure ends the registry.  The next one has what was
  * committed. */
-START_TEST(test_commit)
+TEST(test_commit)
 {
 	unsigned int n = 0, i, end;
 	/* Faster without, where it is not what fails. */
@@ -348,18 +346,12 @@ START_TEST(test_commit)
 		close_store();
 	}
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("shortage");
-	TCase *tc = tcase_create("shortage");
+static const struct test tests[] = {
+	STORE_CASE("shortage"),
+	EACH(test_open, fault_table),
+	EACH(test_create, fault_table),
+	EACH(test_commit, fault_table),
+};
 
-	add_fixtures(tc);
-	tcase_add_loop_test(tc, test_open, 0, UNIT_COUNT(fault_table));
-	tcase_add_loop_test(tc, test_create, 0, UNIT_COUNT(fault_table));
-	tcase_add_loop_test(tc, test_commit, 0, UNIT_COUNT(fault_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("shortage", tests)

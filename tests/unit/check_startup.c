@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@ is_open(int fd)
 }
 
 /* Standard descriptors: bits 0 to 2 are those that are closed before. */
-START_TEST(test_descriptors)
+TEST(test_descriptors)
 {
 	bool reads, writes, discards;
 	struct stat before[3], after;
@@ -59,7 +60,6 @@ START_TEST(test_descriptors)
 	ck_assert(writes);
 	ck_assert(discards);
 }
-END_TEST
 
 /* Signals: those that are blocked and ignored, and no others. */
 
@@ -113,7 +113,7 @@ expect_signals(const int *blocked, const int *ignored)
 	}
 }
 
-START_TEST(test_master_signals)
+TEST(test_master_signals)
 {
 	static const int blocked[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0 };
 	static const int ignored[] = { SIGPIPE, SIGTTOU, SIGXFSZ, 0 };
@@ -122,9 +122,8 @@ START_TEST(test_master_signals)
 	startup_master();
 	expect_signals(blocked, ignored);
 }
-END_TEST
 
-START_TEST(test_child_signals)
+TEST(test_child_signals)
 {
 	static const int blocked[] = { SIGCHLD, SIGTERM, 0 };
 	static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGTTOU,
@@ -137,9 +136,8 @@ START_TEST(test_child_signals)
 	ck_assert_int_eq(prctl(PR_GET_NAME, name, 0, 0, 0), 0);
 	ck_assert_str_eq(name, "a-name");
 }
-END_TEST
 
-START_TEST(test_unblock)
+TEST(test_unblock)
 {
 	static const int none[] = { 0 };
 	static const int ignored[] = { SIGPIPE, SIGTTOU, SIGXFSZ, 0 };
@@ -148,10 +146,9 @@ START_TEST(test_unblock)
 	startup_unblock();
 	expect_signals(none, ignored);
 }
-END_TEST
 
 /* Of those that came before, only what can be told kvd is left. */
-START_TEST(test_pending)
+TEST(test_pending)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
 	sigset_t mask, pending;
@@ -171,19 +168,17 @@ START_TEST(test_pending)
 		ck_assert_int_eq(sigismember(&pending, signals[i]), 1);
 	ck_assert_int_eq(sigismember(&pending, SIGALRM), 0);
 }
-END_TEST
 
 static const mode_t umasks[] = { 0, 022, 0777 };
 
-START_TEST(test_umask)
+TEST(test_umask)
 {
 	(void)umask(umasks[_i]);
 	startup_master();
 	ck_assert_uint_eq(umask(0), 022);
 }
-END_TEST
 
-START_TEST(test_timers)
+TEST(test_timers)
 {
 	static const int timers[] = { ITIMER_REAL, ITIMER_VIRTUAL,
 		ITIMER_PROF };
@@ -203,7 +198,6 @@ START_TEST(test_timers)
 		ck_assert_int_eq(value.it_interval.tv_sec, 0);
 	}
 }
-END_TEST
 
 /* Standard error gets a description of its own. */
 
@@ -223,7 +217,7 @@ restore_stderr(void)
 	(void)close(saved_stderr);
 }
 
-START_TEST(test_stderr_pipe)
+TEST(test_stderr_pipe)
 {
 	int fds[2], flags;
 	ssize_t written;
@@ -241,10 +235,9 @@ START_TEST(test_stderr_pipe)
 	ck_assert_int_eq(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
 	ck_assert_int_eq(read(fds[0], text, sizeof(text)), 4);
 }
-END_TEST
 
 /* What never waits stays as it is: appended to, or not. */
-START_TEST(test_stderr_others)
+TEST(test_stderr_others)
 {
 	FILE *file = tmpfile();
 	int fds[2], flags[2];
@@ -263,60 +256,60 @@ START_TEST(test_stderr_others)
 	ck_assert_int_eq(flags[1] & (O_NONBLOCK | O_APPEND), 0);
 	ck_assert_int_eq(flags[1] & O_ACCMODE, O_RDWR);
 }
-END_TEST
 
 /* Descriptors that a daemon was handed */
 
-START_TEST(test_close_others)
+/* In a process of its own, for Check has descriptors, too. */
+static int
+close_others(void)
 {
 	const int keep[] = { HIGH_FD, -1, HIGH_FD + 2 };
 	int fd;
+
+	startup_close_others(keep, UNIT_COUNT(keep));
+	for (fd = 0; fd <= STDERR_FILENO; fd++)
+		if (!is_open(fd))
+			return 1;
+	for (fd = 3; fd < HIGH_FD; fd++)
+		if (is_open(fd))
+			return 2;
+	if (!is_open(HIGH_FD) || is_open(HIGH_FD + 1) ||
+	    !is_open(HIGH_FD + 2) || is_open(HIGH_FD + 3))
+		return 3;
+	return 0;
+}
+
+TEST(test_close_others)
+{
+	int fd, status;
+	pid_t pid;
 
 	for (fd = HIGH_FD; fd < HIGH_FD + 4; fd++)
 		ck_assert_int_eq(dup2(STDIN_FILENO, fd), fd);
 	for (fd = 3; fd < HIGH_FD; fd += 20)
 		if (!is_open(fd))
 			ck_assert_int_eq(dup2(STDIN_FILENO, fd), fd);
-	startup_close_others(keep, UNIT_COUNT(keep));
-	for (fd = 0; fd <= STDERR_FILENO; fd++)
-		if (!is_open(fd))
-			_exit(2);
-	for (fd = 3; fd < HIGH_FD; fd++)
-		if (is_open(fd))
-			_exit(3);
-	if (!is_open(HIGH_FD) || is_open(HIGH_FD + 1) ||
-	    !is_open(HIGH_FD + 2) || is_open(HIGH_FD + 3))
-		_exit(4);
-	/* Check cannot be told: its descriptors are closed. */
-	_exit(0);
-}
-END_TEST
-
-static TCase *
-add_case(Suite *suite, const char *name)
-{
-	TCase *tc = tcase_create(name);
-
-	suite_add_tcase(suite, tc);
-	return tc;
+	fflush(NULL);
+	if ((pid = fork()) == 0)
+		_exit(close_others());
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
 }
 
-int
-main(void)
-{
-	Suite *suite = suite_create("startup");
-	TCase *tc = add_case(suite, "process");
+static const struct test tests[] = {
+	CASE("process", NULL, NULL),
+	LOOP(test_descriptors, 8),
+	ONCE(test_master_signals),
+	ONCE(test_child_signals),
+	ONCE(test_unblock),
+	ONCE(test_pending),
+	EACH(test_umask, umasks),
+	ONCE(test_timers),
+	CASE("descriptors", NULL, NULL),
+	ONCE(test_stderr_pipe),
+	ONCE(test_stderr_others),
+	ONCE(test_close_others),
+};
 
-	tcase_add_loop_test(tc, test_descriptors, 0, 8);
-	tcase_add_test(tc, test_master_signals);
-	tcase_add_test(tc, test_child_signals);
-	tcase_add_test(tc, test_unblock);
-	tcase_add_test(tc, test_pending);
-	tcase_add_loop_test(tc, test_umask, 0, UNIT_COUNT(umasks));
-	tcase_add_test(tc, test_timers);
-	tc = add_case(suite, "descriptors");
-	tcase_add_test(tc, test_stderr_pipe);
-	tcase_add_test(tc, test_stderr_others);
-	tcase_add_exit_test(tc, test_close_others, 0);
-	return unit_run(suite);
-}
+SUITE("startup", tests)

@@ -42,7 +42,7 @@ make_store(const char *value)
 	close_store();
 }
 
-START_TEST(test_empty)
+TEST(test_empty)
 {
 	struct stat st;
 
@@ -62,16 +62,14 @@ START_TEST(test_empty)
 	assert_ok(try_open(STORE_SYNC_ALWAYS));
 	assert_get(snapshot(), "b", "k", STORE_NO_BUCKET);
 }
-END_TEST
 
-START_TEST(test_close_null)
+TEST(test_close_null)
 {
 	store_close(NULL);
 	ck_assert_ptr_nonnull(store_error(NULL));
 }
-END_TEST
 
-START_TEST(test_put_get_delete)
+TEST(test_put_get_delete)
 {
 	struct bytes b = text("b"), k = text("k");
 
@@ -99,9 +97,8 @@ START_TEST(test_put_get_delete)
 	commit();
 	assert_value(snapshot(), b, k, text("again"));
 }
-END_TEST
 
-START_TEST(test_create_again)
+TEST(test_create_again)
 {
 	open_store();
 	assert_ok(store_create(batch(), text("b")));
@@ -113,9 +110,8 @@ START_TEST(test_create_again)
 	commit();
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
-END_TEST
 
-START_TEST(test_reopen)
+TEST(test_reopen)
 {
 	char key[16], value[32];
 	int round, i;
@@ -139,10 +135,9 @@ START_TEST(test_reopen)
 		commit();
 	}
 }
-END_TEST
 
 /* What was not committed is not there: after an abort, and after a close. */
-START_TEST(test_abort)
+TEST(test_abort)
 {
 	open_store();
 	ck_assert(!store_batch_open(fx.store));
@@ -169,10 +164,9 @@ START_TEST(test_abort)
 	assert_value(snapshot(), text("b"), text("k"), text("old"));
 	assert_get(snapshot(), "c", "k", STORE_NO_BUCKET);
 }
-END_TEST
 
 /* An id taken in an aborted batch is no other bucket's afterwards. */
-START_TEST(test_abort_create)
+TEST(test_abort_create)
 {
 	open_store();
 	assert_ok(store_create(batch(), text("a")));
@@ -185,9 +179,8 @@ START_TEST(test_abort_create)
 	assert_get(snapshot(), "a", "k", STORE_ABSENT);
 	assert_value(snapshot(), text("b"), text("k"), text("of b"));
 }
-END_TEST
 
-START_TEST(test_snapshot_isolation)
+TEST(test_snapshot_isolation)
 {
 	struct store_view *s, *w;
 
@@ -218,10 +211,9 @@ START_TEST(test_snapshot_isolation)
 	assert_value(s, text("b"), text("l"), text("new"));
 	assert_get(s, "c", "k", STORE_ABSENT);
 }
-END_TEST
 
 /* A snapshot from before a bucket was there, and the bucket it knew. */
-START_TEST(test_snapshot_known_bucket)
+TEST(test_snapshot_known_bucket)
 {
 	open_store();
 	assert_get(snapshot(), "b", "k", STORE_NO_BUCKET);
@@ -231,13 +223,12 @@ START_TEST(test_snapshot_known_bucket)
 	store_release(fx.store);
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 }
-END_TEST
 
 static const size_t value_sizes[] = { 0, 1, 255, 256, 2000, 2040, 4000, 4076,
 	4077, 4096, 65536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1 };
 
 /* Two neighbours, rewritten in each of the sizes. */
-START_TEST(test_value_size)
+TEST(test_value_size)
 {
 	size_t size = value_sizes[_i];
 	uint8_t *p = make_value(size);
@@ -263,9 +254,8 @@ START_TEST(test_value_size)
 	assert_value(snapshot(), b, k, value);
 	free(p);
 }
-END_TEST
 
-START_TEST(test_value_without_data)
+TEST(test_value_without_data)
 {
 	struct bytes b = text("b"), k = text("k"), none = { NULL, 0 };
 
@@ -275,13 +265,12 @@ START_TEST(test_value_without_data)
 	commit();
 	assert_value(snapshot(), b, k, none);
 }
-END_TEST
 
 static const size_t name_sizes[] = { 1, 2, 254, 255 };
 static const uint8_t name_bytes[] = { 0, 1, ' ', 'a', 0x7f, 0x80, 0xff };
 
 /* Names of each size, of each byte, as bucket and key at once. */
-START_TEST(test_names)
+TEST(test_names)
 {
 	uint8_t name[255], value[2];
 	size_t s, c;
@@ -306,7 +295,6 @@ START_TEST(test_names)
 			}
 	commit();
 }
-END_TEST
 
 static const struct {
 	struct bytes bucket, key;
@@ -330,7 +318,7 @@ static const struct {
 };
 
 /* Writing or deleting one changes no other. */
-START_TEST(test_buckets_do_not_mix)
+TEST(test_buckets_do_not_mix)
 {
 	struct bytes value;
 	struct store_entry got;
@@ -364,7 +352,6 @@ START_TEST(test_buckets_do_not_mix)
 		}
 	}
 }
-END_TEST
 
 static void
 assert_outcome(struct store_view *v, uint64_t session, struct bytes want)
@@ -397,7 +384,7 @@ assert_sessions(struct store_view *v, uint64_t session, const uint64_t *want,
 	ck_assert_int_eq(store_next_outcome(v, &session), STORE_ABSENT);
 }
 
-START_TEST(test_outcome)
+TEST(test_outcome)
 {
 	uint8_t *large = make_value(100000);
 	struct bytes want = { large, 100000 };
@@ -423,10 +410,9 @@ START_TEST(test_outcome)
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 	free(large);
 }
-END_TEST
 
 /* Shorter, longer, the same size, nothing: twice in a batch, and in two. */
-START_TEST(test_outcome_overwrite)
+TEST(test_outcome_overwrite)
 {
 	static const struct bytes records[] = { B("one"), B("the second"),
 		B("3"), B("4"), B(""), B("5\0 "), { NULL, 0 }, B("last") };
@@ -444,9 +430,8 @@ START_TEST(test_outcome_overwrite)
 	commit();
 	assert_outcome(snapshot(), 7, records[n - 1]);
 }
-END_TEST
 
-START_TEST(test_outcome_delete)
+TEST(test_outcome_delete)
 {
 	open_store();
 	assert_ok(store_delete_outcome(batch(), 1));
@@ -471,7 +456,6 @@ START_TEST(test_outcome_delete)
 	commit();
 	assert_outcome(snapshot(), 1, text("again"));
 }
-END_TEST
 
 /* Numbers whose bytes order them otherwise on some machine. */
 static const uint64_t session_table[] = { 0, 1, 2, 255, 256, 257, UINT32_MAX,
@@ -487,7 +471,7 @@ put_session(uint64_t session)
 	assert_ok(store_put_outcome(batch(), session, record));
 }
 
-START_TEST(test_outcome_next)
+TEST(test_outcome_next)
 {
 	const uint64_t *sessions = session_table;
 	struct bytes record;
@@ -522,10 +506,9 @@ START_TEST(test_outcome_next)
 	assert_sessions(batch(), 0, NULL, 0);
 	assert_outcome(batch(), 0, (struct bytes){ sessions, 8 });
 }
-END_TEST
 
 /* Where next ends, the number is as it was. */
-START_TEST(test_outcome_next_ends)
+TEST(test_outcome_next_ends)
 {
 	uint64_t session;
 
@@ -539,10 +522,9 @@ START_TEST(test_outcome_next_ends)
 	ck_assert_int_eq(store_next_outcome(batch(), &session), STORE_ABSENT);
 	ck_assert_uint_eq(session, UINT64_MAX);
 }
-END_TEST
 
 /* More than a page has room for. */
-START_TEST(test_outcome_many)
+TEST(test_outcome_many)
 {
 	uint64_t session = 0, n = 5000, i;
 
@@ -558,7 +540,6 @@ START_TEST(test_outcome_many)
 	ck_assert_int_eq(store_next_outcome(snapshot(), &session),
 	    STORE_ABSENT);
 }
-END_TEST
 
 static const struct {
 	int sync_ms;
@@ -566,7 +547,7 @@ static const struct {
 } sync_table[] = { { STORE_SYNC_ALWAYS, false }, { STORE_SYNC_NEVER, true },
 	{ 1, true }, { 1000, true } };
 
-START_TEST(test_sync)
+TEST(test_sync)
 {
 	bool unsynced = sync_table[_i].unsynced;
 	int round;
@@ -585,10 +566,9 @@ START_TEST(test_sync)
 	store_abort(fx.store);
 	ck_assert(!store_unsynced(fx.store));
 }
-END_TEST
 
 /* Batches of 50, redone after growth, until the file has grown thrice. */
-START_TEST(test_grow)
+TEST(test_grow)
 {
 	unsigned int i, n = 0, grown = 0;
 	enum store_result result = STORE_OK;
@@ -621,10 +601,9 @@ START_TEST(test_grow)
 		assert_filler(snapshot(), i, 1000);
 	ck_assert(filler_is_absent(snapshot(), n));
 }
-END_TEST
 
 /* Growing ends batch and snapshot, and loses what was not committed. */
-START_TEST(test_grow_ends_views)
+TEST(test_grow_ends_views)
 {
 	open_with_bucket();
 	assert_ok(store_put(batch(), text("b"), text("k"), text("v"), 0));
@@ -639,10 +618,9 @@ START_TEST(test_grow_ends_views)
 	assert_ok(store_use_reserve(fx.store, false));
 	ck_assert(!store_batch_open(fx.store));
 }
-END_TEST
 
 /* A value that needs more than one step of growth. */
-START_TEST(test_grow_for_large_value)
+TEST(test_grow_for_large_value)
 {
 	size_t size = (size_t)12 << 20;
 	uint8_t *p = make_value(size);
@@ -662,7 +640,6 @@ START_TEST(test_grow_for_large_value)
 	assert_value(snapshot(), text("b"), text("k"), value);
 	free(p);
 }
-END_TEST
 
 static const size_t fill_sizes[] = { 10, 1000, 5000 };
 
@@ -670,7 +647,7 @@ static const size_t fill_sizes[] = { 10, 1000, 5000 };
  * A full disk: hundreds of deletes, a commit each, out of the reserve; then
  * puts again; then more disk.
  */
-START_TEST(test_full_disk)
+TEST(test_full_disk)
 {
 	size_t size = fill_sizes[_i];
 	unsigned int n, i, deleted, more;
@@ -706,10 +683,9 @@ START_TEST(test_full_disk)
 	for (i = deleted; i < n + more + n / 2; i++)
 		assert_filler(snapshot(), i, size);
 }
-END_TEST
 
 /* Filled and emptied a little again and again: the reserve stays. */
-START_TEST(test_full_disk_again_and_again)
+TEST(test_full_disk_again_and_again)
 {
 	size_t size = fill_sizes[_i];
 	unsigned int first = 0, last, round, i;
@@ -730,10 +706,9 @@ START_TEST(test_full_disk_again_and_again)
 	for (i = first; i < last; i++)
 		assert_filler(snapshot(), i, size);
 }
-END_TEST
 
 /* The same across a restart while the disk is full. */
-START_TEST(test_full_disk_reopen)
+TEST(test_full_disk_reopen)
 {
 	unsigned int n, i;
 
@@ -754,10 +729,9 @@ START_TEST(test_full_disk_reopen)
 	store_release(fx.store);
 	ck_assert_int_eq(commit_filler(n, 1000), STORE_OK);
 }
-END_TEST
 
 /* A new store on a disk without room for the usual first step. */
-START_TEST(test_full_disk_when_new)
+TEST(test_full_disk_when_new)
 {
 	unsigned int n;
 
@@ -776,13 +750,12 @@ START_TEST(test_full_disk_when_new)
 	assert_ok(store_grow(fx.store));
 	ck_assert_int_eq(commit_filler(n, 1000), STORE_OK);
 }
-END_TEST
 
 #define DAMAGE_VALUE "kvd-damage-test-value-0123456789-0123456789"
 /* The checksum, expiry and revision in front of a value. */
 #define DAMAGE_HEADER 20
 
-START_TEST(test_damaged_value)
+TEST(test_damaged_value)
 {
 	struct bytes value = text(DAMAGE_VALUE);
 	struct store_entry got;
@@ -800,9 +773,8 @@ START_TEST(test_damaged_value)
 	commit();
 	assert_value(snapshot(), text("b"), text("k"), text("new"));
 }
-END_TEST
 
-START_TEST(test_damaged_value_deleted)
+TEST(test_damaged_value_deleted)
 {
 	make_store(DAMAGE_VALUE);
 	damage(text(DAMAGE_VALUE), 0, 0xff);
@@ -812,10 +784,9 @@ START_TEST(test_damaged_value_deleted)
 	commit();
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 }
-END_TEST
 
 /* A value on pages of its own: its first byte, one amid, its last. */
-START_TEST(test_damaged_large_value)
+TEST(test_damaged_large_value)
 {
 	size_t size = 1 << 20;
 	ssize_t at = _i == 0 ? 0 : _i == 1 ? 500000 : (ssize_t)size - 1;
@@ -835,10 +806,9 @@ START_TEST(test_damaged_large_value)
 	assert_value(snapshot(), text("b"), text("j"), text("sound"));
 	free(p);
 }
-END_TEST
 
 /* An entry whose key changed is not found under either. */
-START_TEST(test_damaged_key)
+TEST(test_damaged_key)
 {
 	struct bytes key = text("kvd-damage-test-key"), other;
 	struct store_entry got;
@@ -858,10 +828,9 @@ START_TEST(test_damaged_key)
 	ck_assert_int_eq(store_get(snapshot(), text("b"), other, &got),
 	    STORE_DAMAGED);
 }
-END_TEST
 
 /* An entry that damage moved from bucket 1 to bucket 2. */
-START_TEST(test_damaged_bucket_id)
+TEST(test_damaged_bucket_id)
 {
 	struct bytes key = text("kvd-damage-test-key");
 	struct store_entry got;
@@ -878,10 +847,9 @@ START_TEST(test_damaged_bucket_id)
 	ck_assert_int_eq(store_get(snapshot(), text("c"), key, &got),
 	    STORE_DAMAGED);
 }
-END_TEST
 
 /* The bucket's record, 20 bytes behind its name. */
-START_TEST(test_damaged_bucket)
+TEST(test_damaged_bucket)
 {
 	struct bytes name = text("kvd-damage-test-bucket");
 	struct store_entry got;
@@ -901,7 +869,6 @@ START_TEST(test_damaged_bucket)
 	ck_assert_int_eq(store_delete(batch(), name, text("k")), STORE_DAMAGED);
 	ck_assert_int_eq(store_create(batch(), name), STORE_DAMAGED);
 }
-END_TEST
 
 /* In front of an outcome: its key, and its checksum. */
 #define DAMAGE_SUM 4
@@ -920,7 +887,7 @@ make_damaged_outcome(ssize_t at, uint8_t bits)
 	assert_outcome(snapshot(), UINT64_MAX, text("sound"));
 }
 
-START_TEST(test_damaged_outcome)
+TEST(test_damaged_outcome)
 {
 	struct bytes got;
 	uint64_t last = UINT64_MAX;
@@ -937,10 +904,9 @@ START_TEST(test_damaged_outcome)
 	commit();
 	assert_outcome(snapshot(), 0, text("new"));
 }
-END_TEST
 
 /* A record that damage gave to another session. */
-START_TEST(test_damaged_outcome_session)
+TEST(test_damaged_outcome_session)
 {
 	uint64_t other = (uint64_t)1 << (8 * _i);
 	struct bytes got;
@@ -950,7 +916,6 @@ START_TEST(test_damaged_outcome_session)
 	ck_assert_int_eq(store_get_outcome(snapshot(), other, &got),
 	    STORE_DAMAGED);
 }
-END_TEST
 
 /* A child that owns the directory until it is killed. */
 static void
@@ -975,7 +940,7 @@ fork_owner(void)
 	(void)close(ready[0]);
 }
 
-START_TEST(test_locked)
+TEST(test_locked)
 {
 	char owner[32];
 
@@ -992,10 +957,9 @@ START_TEST(test_locked)
 	open_store();
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
-END_TEST
 
 /* The owner was killed, and the kernel may not be done with it. */
-START_TEST(test_locked_by_dying)
+TEST(test_locked_by_dying)
 {
 	make_store("v");
 	fork_owner();
@@ -1003,10 +967,9 @@ START_TEST(test_locked_by_dying)
 	assert_ok(try_open_waiting(STORE_SYNC_ALWAYS, 10000));
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
-END_TEST
 
 /* The same process is not two owners either. */
-START_TEST(test_locked_by_self)
+TEST(test_locked_by_self)
 {
 	struct store_options o = { .dir = fx.dir, .create = true };
 	struct store *second;
@@ -1019,7 +982,6 @@ START_TEST(test_locked_by_self)
 	assert_ok(store_create(batch(), text("b")));
 	commit();
 }
-END_TEST
 
 /* Another that wants the directory is told who has it. */
 static void
@@ -1039,7 +1001,7 @@ refuse_second(long owner_pid)
 /* An owner's pid is written over its predecessor's, in as many bytes. */
 static const long pid_table[] = { 1, 4711, 1234567, 42, LONG_MAX, 7 };
 
-START_TEST(test_lock_pid)
+TEST(test_lock_pid)
 {
 	struct store_options o = { .dir = fx.dir,
 		.create = true,
@@ -1058,7 +1020,6 @@ START_TEST(test_lock_pid)
 		close_store();
 	}
 }
-END_TEST
 
 static const struct {
 	struct bytes record; /* without data: no record */
@@ -1074,7 +1035,7 @@ static const struct {
 	{ { NULL, 0 }, "not a kvd store" },
 };
 
-START_TEST(test_other_format)
+TEST(test_other_format)
 {
 	const struct bytes *record = &format_table[_i].record;
 	struct bytes good = B("\2\0\0\0");
@@ -1088,9 +1049,8 @@ START_TEST(test_other_format)
 	open_store();
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
-END_TEST
 
-START_TEST(test_other_program)
+TEST(test_other_program)
 {
 	struct bytes value = text("theirs");
 
@@ -1110,17 +1070,15 @@ START_TEST(test_other_program)
 	}
 	assert_refused("not a kvd store");
 }
-END_TEST
 
 /* The format is ours, and a database is missing. */
-START_TEST(test_missing_database)
+TEST(test_missing_database)
 {
 	struct bytes format = B("\2\0\0\0");
 
 	put_raw("meta", "format", &format);
 	assert_refused("not a kvd store");
 }
-END_TEST
 
 static void
 write_file(const void *data, size_t size)
@@ -1137,7 +1095,7 @@ write_file(const void *data, size_t size)
 static const size_t garbage_sizes[] = { 1, 100, 151, 152, 4095, 4096, 8192,
 	100000 };
 
-START_TEST(test_garbage)
+TEST(test_garbage)
 {
 	size_t size = garbage_sizes[_i];
 	uint8_t *p = make_value(size), *after;
@@ -1156,7 +1114,6 @@ START_TEST(test_garbage)
 	free(after);
 	free(p);
 }
-END_TEST
 
 /* Opens and reads in a child: a bad file must not be the death of it. */
 static int
@@ -1190,7 +1147,7 @@ open_in_child(void)
  */
 static const off_t cut_pages[] = { 1, 2, 3, 4, 6, 10, 50, 700 };
 
-START_TEST(test_cut_short)
+TEST(test_cut_short)
 {
 	int status;
 
@@ -1204,10 +1161,9 @@ START_TEST(test_cut_short)
 		ck_abort_msg("killed by signal %d", WTERMSIG(status));
 	ck_assert_int_eq(WEXITSTATUS(status), STORE_REFUSED);
 }
-END_TEST
 
 /* Only what was allocated ahead is gone: nothing is lost. */
-START_TEST(test_cut_unused)
+TEST(test_cut_unused)
 {
 	unsigned int n, i;
 	off_t size;
@@ -1222,9 +1178,8 @@ START_TEST(test_cut_unused)
 		assert_filler(snapshot(), i, 1000);
 	ck_assert_int_ge(file_size(), size - (1 << 20));
 }
-END_TEST
 
-START_TEST(test_missing_parent)
+TEST(test_missing_parent)
 {
 	struct stat st;
 
@@ -1233,9 +1188,8 @@ START_TEST(test_missing_parent)
 	*strrchr(fx.dir, '/') = '\0';
 	ck_assert_int_eq(stat(fx.dir, &st), -1);
 }
-END_TEST
 
-START_TEST(test_not_a_directory)
+TEST(test_not_a_directory)
 {
 	int fd = open(fx.dir, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
@@ -1243,9 +1197,8 @@ START_TEST(test_not_a_directory)
 	(void)close(fd);
 	assert_refused("not a directory");
 }
-END_TEST
 
-START_TEST(test_lock_is_a_directory)
+TEST(test_lock_is_a_directory)
 {
 	char lock[sizeof(fx.file)];
 
@@ -1254,9 +1207,8 @@ START_TEST(test_lock_is_a_directory)
 	ck_assert_int_eq(mkdir(lock, 0700), 0);
 	assert_refused("lock");
 }
-END_TEST
 
-START_TEST(test_no_rights)
+TEST(test_no_rights)
 {
 	/* Root may all; then there is nothing to test. */
 	if (geteuid() == 0)
@@ -1266,7 +1218,6 @@ START_TEST(test_no_rights)
 	ck_assert_int_eq(try_open(STORE_SYNC_ALWAYS), STORE_REFUSED);
 	ck_assert_int_eq(chmod(fx.dir, 0700), 0);
 }
-END_TEST
 
 /*
  * What goes away, is emptied or is exchanged while kvd runs: a registry that
@@ -1322,7 +1273,7 @@ beside(const char *name)
 	return path;
 }
 
-START_TEST(test_directory_gone)
+TEST(test_directory_gone)
 {
 	char away[sizeof(fx.dir) + 8];
 
@@ -1340,19 +1291,17 @@ START_TEST(test_directory_gone)
 	assert_ok(try_restart());
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
-END_TEST
 
-START_TEST(test_file_gone)
+TEST(test_file_gone)
 {
 	begin_store();
 	ck_assert_int_eq(unlink(fx.file), 0);
 	refuse_restart("data.mdb has gone while kvd runs");
 	ck_assert_int_eq(access(fx.file, F_OK), -1);
 }
-END_TEST
 
 /* No bytes, and no buckets: as an empty file, and as LMDB makes one. */
-START_TEST(test_file_emptied)
+TEST(test_file_emptied)
 {
 	begin_store();
 	if (_i == 0) {
@@ -1365,10 +1314,9 @@ START_TEST(test_file_emptied)
 		refuse_restart("all that it held has gone");
 	}
 }
-END_TEST
 
 /* A store, but another than the one that kvd began with. */
-START_TEST(test_exchanged)
+TEST(test_exchanged)
 {
 	char away[sizeof(fx.dir) + 8];
 
@@ -1385,10 +1333,9 @@ START_TEST(test_exchanged)
 	assert_ok(try_restart());
 	assert_value(snapshot(), text("b"), text("k"), text("another"));
 }
-END_TEST
 
 /* Swept or exchanged, what a kvd has locked is locked. */
-START_TEST(test_lock_swept)
+TEST(test_lock_swept)
 {
 	int fd;
 
@@ -1404,10 +1351,9 @@ START_TEST(test_lock_swept)
 		ck_assert_int_eq(rename(fx.file, beside("moved")), 0);
 	assert_refused("in use");
 }
-END_TEST
 
 /* As by a kvd that locks the file only. */
-START_TEST(test_lock_of_older)
+TEST(test_lock_of_older)
 {
 	int fd;
 
@@ -1419,9 +1365,8 @@ START_TEST(test_lock_of_older)
 	(void)close(fd);
 	assert_ok(try_open(STORE_SYNC_ALWAYS));
 }
-END_TEST
 
-START_TEST(test_writable_by_others)
+TEST(test_writable_by_others)
 {
 	make_store("v");
 	ck_assert_int_eq(chmod(fx.dir, 0777), 0);
@@ -1429,10 +1374,9 @@ START_TEST(test_writable_by_others)
 	ck_assert_int_eq(chmod(fx.dir, 0700), 0);
 	open_store();
 }
-END_TEST
 
 /* The store's name is made durable all the same. */
-START_TEST(test_parent_not_readable)
+TEST(test_parent_not_readable)
 {
 	char *slash;
 
@@ -1445,10 +1389,9 @@ START_TEST(test_parent_not_readable)
 	ck_assert_int_eq(chmod(fx.dir, 0700), 0);
 	*slash = '/';
 }
-END_TEST
 
 /* Descriptors that are short pass by; a person has nothing to mend. */
-START_TEST(test_shortage)
+TEST(test_shortage)
 {
 	struct rlimit old, few;
 	int fd;
@@ -1468,10 +1411,9 @@ START_TEST(test_shortage)
 	open_store();
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
-END_TEST
 
 /* The counters, over buckets in turn, aborts and reopening. */
-START_TEST(test_count)
+TEST(test_count)
 {
 	static const char *const buckets[] = { "a", "b", "c" };
 	static const char *const keys[] = { "0", "1", "2", "3", "4", "5" };
@@ -1519,116 +1461,71 @@ START_TEST(test_count)
 		ck_assert_uint_eq(got, count);
 	}
 }
-END_TEST
 
-static TCase *
-tcase_data(void)
-{
-	TCase *tc = tcase_create("data");
+static const struct test tests[] = {
+	STORE_CASE("data"),
+	ONCE(test_empty),
+	ONCE(test_close_null),
+	ONCE(test_put_get_delete),
+	ONCE(test_create_again),
+	ONCE(test_reopen),
+	ONCE(test_abort),
+	ONCE(test_abort_create),
+	ONCE(test_snapshot_isolation),
+	ONCE(test_snapshot_known_bucket),
+	EACH(test_value_size, value_sizes),
+	ONCE(test_value_without_data),
+	ONCE(test_names),
+	ONCE(test_buckets_do_not_mix),
+	ONCE(test_outcome),
+	ONCE(test_outcome_overwrite),
+	ONCE(test_outcome_delete),
+	ONCE(test_outcome_next),
+	ONCE(test_outcome_next_ends),
+	ONCE(test_outcome_many),
+	ONCE(test_count),
+	EACH(test_sync, sync_table),
+	STORE_CASE("room"),
+	ONCE(test_grow),
+	ONCE(test_grow_ends_views),
+	ONCE(test_grow_for_large_value),
+	LOOP_FROM(test_full_disk, 1, UNIT_COUNT(fill_sizes)),
+	LOOP_FROM(test_full_disk_again_and_again, 1, UNIT_COUNT(fill_sizes)),
+	ONCE(test_full_disk_reopen),
+	ONCE(test_full_disk_when_new),
+	STORE_CASE("damage"),
+	LOOP_FROM(test_damaged_value, -DAMAGE_HEADER, sizeof(DAMAGE_VALUE) - 1),
+	ONCE(test_damaged_value_deleted),
+	LOOP(test_damaged_large_value, 3),
+	LOOP(test_damaged_key, 19),
+	ONCE(test_damaged_bucket_id),
+	LOOP(test_damaged_bucket, 20),
+	LOOP_FROM(test_damaged_outcome, -DAMAGE_SUM, sizeof(DAMAGE_VALUE) - 1),
+	LOOP(test_damaged_outcome_session, DAMAGE_SESSION),
+	EACH(test_cut_short, cut_pages),
+	ONCE(test_cut_unused),
+	STORE_CASE("refused"),
+	ONCE(test_locked),
+	ONCE(test_locked_by_dying),
+	ONCE(test_locked_by_self),
+	ONCE(test_lock_pid),
+	LOOP(test_shortage, 4),
+	EACH(test_other_format, format_table),
+	LOOP(test_other_program, 4),
+	ONCE(test_missing_database),
+	EACH(test_garbage, garbage_sizes),
+	ONCE(test_missing_parent),
+	ONCE(test_not_a_directory),
+	ONCE(test_lock_is_a_directory),
+	ONCE(test_no_rights),
+	ONCE(test_directory_gone),
+	ONCE(test_file_gone),
+	LOOP(test_file_emptied, 2),
+	LOOP(test_exchanged, 2),
+	LOOP(test_lock_swept, 3),
+	ONCE(test_lock_of_older),
+	ONCE(test_writable_by_others),
+	ONCE(test_parent_not_readable),
+};
 
-	add_fixtures(tc);
-	tcase_add_test(tc, test_empty);
-	tcase_add_test(tc, test_close_null);
-	tcase_add_test(tc, test_put_get_delete);
-	tcase_add_test(tc, test_create_again);
-	tcase_add_test(tc, test_reopen);
-	tcase_add_test(tc, test_abort);
-	tcase_add_test(tc, test_abort_create);
-	tcase_add_test(tc, test_snapshot_isolation);
-	tcase_add_test(tc, test_snapshot_known_bucket);
-	tcase_add_loop_test(tc, test_value_size, 0, UNIT_COUNT(value_sizes));
-	tcase_add_test(tc, test_value_without_data);
-	tcase_add_test(tc, test_names);
-	tcase_add_test(tc, test_buckets_do_not_mix);
-	tcase_add_test(tc, test_outcome);
-	tcase_add_test(tc, test_outcome_overwrite);
-	tcase_add_test(tc, test_outcome_delete);
-	tcase_add_test(tc, test_outcome_next);
-	tcase_add_test(tc, test_outcome_next_ends);
-	tcase_add_test(tc, test_outcome_many);
-	tcase_add_test(tc, test_count);
-	tcase_add_loop_test(tc, test_sync, 0, UNIT_COUNT(sync_table));
-	return tc;
-}
-
-static TCase *
-tcase_room(void)
-{
-	TCase *tc = tcase_create("room");
-	int n = UNIT_COUNT(fill_sizes);
-
-	add_fixtures(tc);
-	tcase_set_timeout(tc, 60); /* valgrind */
-	tcase_add_test(tc, test_grow);
-	tcase_add_test(tc, test_grow_ends_views);
-	tcase_add_test(tc, test_grow_for_large_value);
-	tcase_add_loop_test(tc, test_full_disk, 1, n);
-	tcase_add_loop_test(tc, test_full_disk_again_and_again, 1, n);
-	tcase_add_test(tc, test_full_disk_reopen);
-	tcase_add_test(tc, test_full_disk_when_new);
-	return tc;
-}
-
-static TCase *
-tcase_damage(void)
-{
-	TCase *tc = tcase_create("damage");
-
-	add_fixtures(tc);
-	tcase_add_loop_test(tc, test_damaged_value, -DAMAGE_HEADER,
-	    (int)strlen(DAMAGE_VALUE));
-	tcase_add_test(tc, test_damaged_value_deleted);
-	tcase_add_loop_test(tc, test_damaged_large_value, 0, 3);
-	tcase_add_loop_test(tc, test_damaged_key, 0, 19);
-	tcase_add_test(tc, test_damaged_bucket_id);
-	tcase_add_loop_test(tc, test_damaged_bucket, 0, 20);
-	tcase_add_loop_test(tc, test_damaged_outcome, -DAMAGE_SUM,
-	    (int)strlen(DAMAGE_VALUE));
-	tcase_add_loop_test(tc, test_damaged_outcome_session, 0,
-	    DAMAGE_SESSION);
-	tcase_add_loop_test(tc, test_cut_short, 0, UNIT_COUNT(cut_pages));
-	tcase_add_test(tc, test_cut_unused);
-	return tc;
-}
-
-static TCase *
-tcase_refused(void)
-{
-	TCase *tc = tcase_create("refused");
-
-	add_fixtures(tc);
-	tcase_add_test(tc, test_locked);
-	tcase_add_test(tc, test_locked_by_dying);
-	tcase_add_test(tc, test_locked_by_self);
-	tcase_add_test(tc, test_lock_pid);
-	tcase_add_loop_test(tc, test_shortage, 0, 4);
-	tcase_add_loop_test(tc, test_other_format, 0, UNIT_COUNT(format_table));
-	tcase_add_loop_test(tc, test_other_program, 0, 4);
-	tcase_add_test(tc, test_missing_database);
-	tcase_add_loop_test(tc, test_garbage, 0, UNIT_COUNT(garbage_sizes));
-	tcase_add_test(tc, test_missing_parent);
-	tcase_add_test(tc, test_not_a_directory);
-	tcase_add_test(tc, test_lock_is_a_directory);
-	tcase_add_test(tc, test_no_rights);
-	tcase_add_test(tc, test_directory_gone);
-	tcase_add_test(tc, test_file_gone);
-	tcase_add_loop_test(tc, test_file_emptied, 0, 2);
-	tcase_add_loop_test(tc, test_exchanged, 0, 2);
-	tcase_add_loop_test(tc, test_lock_swept, 0, 3);
-	tcase_add_test(tc, test_lock_of_older);
-	tcase_add_test(tc, test_writable_by_others);
-	tcase_add_test(tc, test_parent_not_readable);
-	return tc;
-}
-
-int
-main(void)
-{
-	Suite *suite = suite_create("store");
-
-	suite_add_tcase(suite, tcase_data());
-	suite_add_tcase(suite, tcase_room());
-	suite_add_tcase(suite, tcase_damage());
-	suite_add_tcase(suite, tcase_refused());
-	return unit_run(suite);
-}
+SUITE("store", tests)

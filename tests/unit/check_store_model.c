@@ -505,7 +505,7 @@ step(void)
 	}
 }
 
-START_TEST(test_model)
+TEST(test_model)
 {
 	int i, p;
 
@@ -526,17 +526,10 @@ START_TEST(test_model)
 	step_commit();
 	step_reopen();
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("store_model");
-	TCase *tc = tcase_create("store_model");
+static const struct test tests[] = {
+	STORE_CASE("store_model"),
+	LOOP(test_model, 12),
+};
 
-	add_fixtures(tc);
-	tcase_set_timeout(tc, 60); /* valgrind */
-	tcase_add_loop_test(tc, test_model, 0, 12);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("store_model", tests)

@@ -37,7 +37,7 @@ assert_buckets(struct bytes want)
 	ck_assert_int_eq(subscriptions_exist(&subscriptions), want.size > 0);
 }
 
-START_TEST(test_none)
+TEST(test_none)
 {
 	ck_assert(!subscriptions_exist(&subscriptions));
 	subscriptions_remove(&subscriptions, unit_text("a"));
@@ -45,9 +45,8 @@ START_TEST(test_none)
 	subscriptions_clear(&subscriptions);
 	ck_assert(!subscriptions_exist(&subscriptions));
 }
-END_TEST
 
-START_TEST(test_add)
+TEST(test_add)
 {
 	subscriptions_add(&subscriptions, unit_text("a"));
 	assert_buckets(unit_text("\1a"));
@@ -62,7 +61,6 @@ START_TEST(test_add)
 	subscriptions_add(&subscriptions, unit_text("bcde"));
 	assert_buckets(unit_text("\1a\3bcd\2bc\4bcde"));
 }
-END_TEST
 
 static const struct {
 	const char *name, *left;
@@ -78,7 +76,7 @@ static const struct {
 	{ "\3bcd", "\1a\3bcd\2ef\1g" },
 };
 
-START_TEST(test_remove)
+TEST(test_remove)
 {
 	subscriptions_add(&subscriptions, unit_text("a"));
 	subscriptions_add(&subscriptions, unit_text("bcd"));
@@ -92,10 +90,9 @@ START_TEST(test_remove)
 	subscriptions_add(&subscriptions, unit_text(remove_table[_i].name));
 	ck_assert(subscriptions_exist(&subscriptions));
 }
-END_TEST
 
 /* Names of all sizes and bytes, as many as there may be. */
-START_TEST(test_many)
+TEST(test_many)
 {
 	uint8_t names[MESSAGE_SUBSCRIPTIONS_MAX][UINT8_MAX];
 	struct bytes rest, name;
@@ -121,7 +118,6 @@ START_TEST(test_many)
 	}
 	ck_assert(!subscriptions_exist(&subscriptions));
 }
-END_TEST
 
 /* An event's body begins in `b`. */
 static void
@@ -169,7 +165,7 @@ static const struct {
 	{ B("NOT"), B("FOUND"), "NOT SET TO FOUND\r\n", "NOT DELETED\r\n" },
 };
 
-START_TEST(test_set)
+TEST(test_set)
 {
 	event_begin(EVENT_SET);
 	message_put_name(&b, line_table[_i].key);
@@ -180,9 +176,8 @@ START_TEST(test_set)
 	/* Of this commit the client was not told everything. */
 	ck_assert_uint_eq(subscriptions.seen, 3);
 }
-END_TEST
 
-START_TEST(test_deleted)
+TEST(test_deleted)
 {
 	event_begin(EVENT_DELETED);
 	message_put_name(&b, line_table[_i].key);
@@ -191,9 +186,8 @@ START_TEST(test_deleted)
 	unit_assert_bytes(unit_bytes(&out), unit_text(line_table[_i].deleted));
 	ck_assert_uint_eq(subscriptions.seen, 3);
 }
-END_TEST
 
-START_TEST(test_dropped)
+TEST(test_dropped)
 {
 	subscriptions_add(&subscriptions, unit_text("a"));
 	subscriptions_add(&subscriptions, unit_text("b"));
@@ -203,9 +197,8 @@ START_TEST(test_dropped)
 	unit_assert_bytes(unit_bytes(&out), unit_text("DROPPED\r\n"));
 	assert_buckets(unit_text("\1b"));
 }
-END_TEST
 
-START_TEST(test_commit)
+TEST(test_commit)
 {
 	event_begin(EVENT_COMMIT);
 	ck_assert_int_eq(format(UINT64_MAX), SUBSCRIPTIONS_OK);
@@ -216,9 +209,8 @@ START_TEST(test_commit)
 	unit_assert_bytes(unit_bytes(&out), unit_text("MISSED\r\n"));
 	ck_assert_uint_eq(subscriptions.seen, 7);
 }
-END_TEST
 
-START_TEST(test_lagged)
+TEST(test_lagged)
 {
 	subscriptions.seen = 3;
 	event_begin(EVENT_LAGGED);
@@ -226,9 +218,8 @@ START_TEST(test_lagged)
 	ck_assert_uint_eq(buf_size(&out), 0);
 	ck_assert_uint_eq(subscriptions.seen, 3);
 }
-END_TEST
 
-START_TEST(test_kinds)
+TEST(test_kinds)
 {
 	int kind;
 
@@ -247,10 +238,9 @@ START_TEST(test_kinds)
 		}
 	}
 }
-END_TEST
 
 /* Cut anywhere, an event is malformed, and no part of a line is appended. */
-START_TEST(test_truncated)
+TEST(test_truncated)
 {
 	static const enum event_kind kinds[] = { EVENT_SET, EVENT_DELETED,
 		EVENT_DROPPED };
@@ -269,26 +259,20 @@ START_TEST(test_truncated)
 	}
 	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("subscriptions");
-	TCase *tc = tcase_create("subscriptions");
+static const struct test tests[] = {
+	CASE("subscriptions", setup, teardown),
+	ONCE(test_none),
+	ONCE(test_add),
+	EACH(test_remove, remove_table),
+	ONCE(test_many),
+	EACH(test_set, line_table),
+	EACH(test_deleted, line_table),
+	ONCE(test_dropped),
+	ONCE(test_commit),
+	ONCE(test_lagged),
+	ONCE(test_kinds),
+	LOOP(test_truncated, 3),
+};
 
-	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_test(tc, test_none);
-	tcase_add_test(tc, test_add);
-	tcase_add_loop_test(tc, test_remove, 0, UNIT_COUNT(remove_table));
-	tcase_add_test(tc, test_many);
-	tcase_add_loop_test(tc, test_set, 0, UNIT_COUNT(line_table));
-	tcase_add_loop_test(tc, test_deleted, 0, UNIT_COUNT(line_table));
-	tcase_add_test(tc, test_dropped);
-	tcase_add_test(tc, test_commit);
-	tcase_add_test(tc, test_lagged);
-	tcase_add_test(tc, test_kinds);
-	tcase_add_loop_test(tc, test_truncated, 0, 3);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("subscriptions", tests)

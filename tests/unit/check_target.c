@@ -49,7 +49,7 @@ static const struct {
 	{ "unix:", NULL },
 };
 
-START_TEST(test_parse)
+TEST(test_parse)
 {
 	char error[TARGET_ERROR_SIZE] = "", text[TARGET_TEXT_SIZE];
 	struct target t;
@@ -64,7 +64,6 @@ START_TEST(test_parse)
 	target_print(&t, text);
 	ck_assert_str_eq(text, parse_table[_i].print);
 }
-END_TEST
 
 static const struct {
 	const char *host, *port, *path; /* of options */
@@ -88,7 +87,7 @@ static const struct {
 };
 
 /* Options replace parts of what was parsed before. */
-START_TEST(test_set)
+TEST(test_set)
 {
 	char error[TARGET_ERROR_SIZE] = "", text[TARGET_TEXT_SIZE];
 	struct target t;
@@ -105,16 +104,11 @@ START_TEST(test_set)
 	target_print(&t, text);
 	ck_assert_str_eq(text, set_table[_i].print);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("target");
-	TCase *tc = tcase_create("target");
+static const struct test tests[] = {
+	CASE("target", NULL, NULL),
+	EACH(test_parse, parse_table),
+	EACH(test_set, set_table),
+};
 
-	tcase_add_loop_test(tc, test_parse, 0, UNIT_COUNT(parse_table));
-	tcase_add_loop_test(tc, test_set, 0, UNIT_COUNT(set_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("target", tests)

@@ -9,26 +9,9 @@
 
 #include "proto/telnet.h"
 #include "proto/words.h"
+#include "telnet_codes.h"
 
 #define B(text) UNIT_BYTES(text)
-
-#define IAC "\xff"
-#define DONT IAC "\xfe"
-#define DO IAC "\xfd"
-#define WONT IAC "\xfc"
-#define WILL IAC "\xfb"
-#define SB IAC "\xfa"
-#define GA IAC "\xf9"
-#define EL IAC "\xf8"
-#define EC IAC "\xf7"
-#define AYT IAC "\xf6"
-#define AO IAC "\xf5"
-#define IP IAC "\xf4"
-#define BRK IAC "\xf3"
-#define DM IAC "\xf2"
-#define NOP IAC "\xf1"
-#define SE IAC "\xf0"
-#define YES "[kvd: yes]\r\n"
 
 /*
  * What a worker does: lines are executed (copied to `done`, with their
@@ -230,7 +213,7 @@ static const struct stream_case {
 };
 
 /* In one piece, in two, in three. */
-START_TEST(test_stream)
+TEST(test_stream)
 {
 	const struct stream_case *c = &streams[_i];
 	const uint8_t *data = c->raw.data;
@@ -248,9 +231,8 @@ START_TEST(test_stream)
 			session_clear(&s);
 		}
 }
-END_TEST
 
-START_TEST(test_stream_byte_by_byte)
+TEST(test_stream_byte_by_byte)
 {
 	const struct stream_case *c = &streams[_i];
 	const uint8_t *data = c->raw.data;
@@ -263,7 +245,6 @@ START_TEST(test_stream_byte_by_byte)
 	unit_assert_bytes(unit_bytes(&s.text), c->left);
 	session_clear(&s);
 }
-END_TEST
 
 /* Every byte in every state */
 
@@ -335,7 +316,7 @@ static const struct {
 	{ B(SB IAC), TELNET_SUB_IAC, in_iac, true },
 };
 
-START_TEST(test_transitions)
+TEST(test_transitions)
 {
 	struct transition want;
 	unsigned int c;
@@ -360,10 +341,9 @@ START_TEST(test_transitions)
 		session_clear(&s);
 	}
 }
-END_TEST
 
 /* telnet_is_text(): true if telnet_filter() would change nothing. */
-START_TEST(test_is_text)
+TEST(test_is_text)
 {
 	uint8_t data[40];
 	unsigned int c, at;
@@ -389,7 +369,6 @@ START_TEST(test_is_text)
 		ck_assert(!telnet_is_text(&t, data, sizeof(data)));
 	}
 }
-END_TEST
 
 /* Options */
 
@@ -402,7 +381,7 @@ feed_option(struct session *s, uint8_t verb, unsigned int option)
 }
 
 /* All options, of all verbs, again and again: each is refused once. */
-START_TEST(test_refuse_once)
+TEST(test_refuse_once)
 {
 	struct session s = { 0 };
 	unsigned int round, option, verb;
@@ -418,10 +397,9 @@ START_TEST(test_refuse_once)
 	ck_assert_uint_eq(s.telnet.state, TELNET_TEXT);
 	session_clear(&s);
 }
-END_TEST
 
 /* Each option is its own. */
-START_TEST(test_refuse_each)
+TEST(test_refuse_each)
 {
 	unsigned int first, second;
 
@@ -435,11 +413,10 @@ START_TEST(test_refuse_each)
 		session_clear(&s);
 	}
 }
-END_TEST
 
 /* Bounds */
 
-START_TEST(test_endless_sub)
+TEST(test_endless_sub)
 {
 	static uint8_t data[65536];
 	struct session s = { 0 };
@@ -455,10 +432,9 @@ START_TEST(test_endless_sub)
 	unit_assert_bytes(unit_bytes(&s.done), unit_text("a\n"));
 	session_clear(&s);
 }
-END_TEST
 
 /* The time to erase a line is proportional to its size. */
-START_TEST(test_erase_long)
+TEST(test_erase_long)
 {
 	struct session s = { 0 };
 	uint8_t *data;
@@ -474,7 +450,6 @@ START_TEST(test_erase_long)
 	free(data);
 	session_clear(&s);
 }
-END_TEST
 
 /* Erasing */
 
@@ -509,7 +484,7 @@ static const struct {
 	{ B("\xf5\x80\x80\x80"), 3 },
 };
 
-START_TEST(test_erase)
+TEST(test_erase)
 {
 	struct buf b;
 
@@ -521,10 +496,9 @@ START_TEST(test_erase)
 		erase_table[_i].left }));
 	buf_clear(&b);
 }
-END_TEST
 
 /* Consumed bytes cannot be erased. */
-START_TEST(test_erase_consumed)
+TEST(test_erase_consumed)
 {
 	struct buf b;
 
@@ -537,10 +511,9 @@ START_TEST(test_erase_consumed)
 	ck_assert_uint_eq(buf_size(&b), 0);
 	buf_clear(&b);
 }
-END_TEST
 
 /* No answer is due, so none is given. */
-START_TEST(test_no_answer)
+TEST(test_no_answer)
 {
 	struct telnet t = { 0 };
 	struct buf out;
@@ -550,7 +523,6 @@ START_TEST(test_no_answer)
 	ck_assert_uint_eq(buf_size(&out), 0);
 	buf_clear(&out);
 }
-END_TEST
 
 /* Random bytes */
 
@@ -569,7 +541,7 @@ random_byte(uint64_t *state)
 }
 
 /* In random pieces the result is the same, and never longer than the input. */
-START_TEST(test_random)
+TEST(test_random)
 {
 	uint64_t state = 0x9e3779b97f4a7c15ULL * (uint64_t)(_i + 1);
 	struct session whole = { 0 }, pieces = { 0 };
@@ -599,27 +571,21 @@ START_TEST(test_random)
 	session_clear(&whole);
 	session_clear(&pieces);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("telnet");
-	TCase *tc = tcase_create("telnet");
-	int n_streams = UNIT_COUNT(streams);
+static const struct test tests[] = {
+	CASE("telnet", NULL, NULL),
+	EACH(test_stream, streams),
+	EACH(test_stream_byte_by_byte, streams),
+	EACH(test_transitions, states),
+	ONCE(test_is_text),
+	ONCE(test_refuse_once),
+	ONCE(test_refuse_each),
+	ONCE(test_endless_sub),
+	ONCE(test_erase_long),
+	EACH(test_erase, erase_table),
+	ONCE(test_erase_consumed),
+	ONCE(test_no_answer),
+	LOOP(test_random, 200),
+};
 
-	tcase_add_loop_test(tc, test_stream, 0, n_streams);
-	tcase_add_loop_test(tc, test_stream_byte_by_byte, 0, n_streams);
-	tcase_add_loop_test(tc, test_transitions, 0, UNIT_COUNT(states));
-	tcase_add_test(tc, test_is_text);
-	tcase_add_test(tc, test_refuse_once);
-	tcase_add_test(tc, test_refuse_each);
-	tcase_add_test(tc, test_endless_sub);
-	tcase_add_test(tc, test_erase_long);
-	tcase_add_loop_test(tc, test_erase, 0, UNIT_COUNT(erase_table));
-	tcase_add_test(tc, test_erase_consumed);
-	tcase_add_test(tc, test_no_answer);
-	tcase_add_loop_test(tc, test_random, 0, 200);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("telnet", tests)

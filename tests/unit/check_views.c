@@ -96,7 +96,7 @@ put(const char *key, const char *value)
 	assert_ok(store_put(batch(), text("b"), text(key), text(value), 0));
 }
 
-START_TEST(test_scan_empty)
+TEST(test_scan_empty)
 {
 	open_store();
 	assert_buckets(snapshot(), NONE, NONE, 9, "");
@@ -116,7 +116,6 @@ START_TEST(test_scan_empty)
 	assert_buckets(batch(), NONE, NONE, 9, "[a][b][c]");
 	assert_buckets(snapshot(), NONE, NONE, 9, "");
 }
-END_TEST
 
 static const struct bytes ordered[] = { B("\0"), B("\0\0"), B("\1"), B(" "),
 	B("A"), B("a"), B("a\0"), B("aa"), B("ab"), B("abc"), B("ac"), B("b"),
@@ -155,7 +154,7 @@ static const struct {
 };
 
 /* In byte order, whatever the order of writing; keys and names alike. */
-START_TEST(test_scan_order)
+TEST(test_scan_order)
 {
 	struct bytes prefix = scan_table[_i].prefix;
 	struct bytes after = scan_table[_i].after;
@@ -185,9 +184,8 @@ START_TEST(test_scan_order)
 	commit();
 	assert_buckets(snapshot(), prefix, after, SIZE_MAX, want);
 }
-END_TEST
 
-START_TEST(test_scan_stops)
+TEST(test_scan_stops)
 {
 	open_with_bucket();
 	put("a", "1");
@@ -205,9 +203,8 @@ START_TEST(test_scan_stops)
 	assert_ok(store_delete(batch(), text("b"), text("b")));
 	assert_scan(batch(), NONE, text("b"), 9, "[c]");
 }
-END_TEST
 
-START_TEST(test_scan_skips_due)
+TEST(test_scan_skips_due)
 {
 	open_with_bucket();
 	assert_ok(store_put(batch(), text("b"), text("a"), text("1"), 10));
@@ -222,10 +219,9 @@ START_TEST(test_scan_skips_due)
 	store_set_now(fx.store, 9);
 	assert_keys(batch(), "[a][b][c]");
 }
-END_TEST
 
 /* Names and keys of the longest size, as prefix and as start. */
-START_TEST(test_scan_longest)
+TEST(test_scan_longest)
 {
 	char longest[255], shorter[254];
 	struct bytes l = { longest, 255 }, s = { shorter, 254 };
@@ -245,10 +241,9 @@ START_TEST(test_scan_longest)
 	assert_ok(store_scan(batch(), text("b"), NONE, l, visit, &visited));
 	ck_assert_uint_eq(visited.left, 5);
 }
-END_TEST
 
 /* Damage ends a scan of values where it is, and not one of keys. */
-START_TEST(test_scan_damaged)
+TEST(test_scan_damaged)
 {
 	open_with_bucket();
 	put("a", "1");
@@ -267,7 +262,6 @@ START_TEST(test_scan_damaged)
 	assert_keys(snapshot(), "[a][k][z]");
 	assert_scan(snapshot(), NONE, text("k"), 9, "[z]3");
 }
-END_TEST
 
 static struct store_view *
 pin(void)
@@ -285,7 +279,7 @@ commit_put(const char *value)
 	commit();
 }
 
-START_TEST(test_pin)
+TEST(test_pin)
 {
 	struct store_view *one, *two, *same;
 
@@ -317,10 +311,9 @@ START_TEST(test_pin)
 	ck_assert_uint_eq(store_revision(one), store_revision(snapshot()));
 	/* Closing ends those that are held. */
 }
-END_TEST
 
 /* Many commits, each with its pin: all show their own, and there is an end. */
-START_TEST(test_pin_max)
+TEST(test_pin_max)
 {
 	struct store_view *pins[STORE_PINS_MAX], *v;
 	struct store_stats st;
@@ -348,13 +341,12 @@ START_TEST(test_pin_max)
 	assert_value(pins[59], text("b"), text("k"), text("59"));
 	assert_value(snapshot(), text("b"), text("k"), text("last"));
 }
-END_TEST
 
 /*
  * The map moves under a pin, with its pages rewritten and freed meanwhile: it
  * shows what it showed, entry by entry and by scan.
  */
-START_TEST(test_pin_survives_growth)
+TEST(test_pin_survives_growth)
 {
 	unsigned int i, n = 2000, round;
 	size_t size = _i ? 5000 : 900;
@@ -390,10 +382,9 @@ START_TEST(test_pin_survives_growth)
 	store_unpin(v);
 	assert_filler(snapshot(), 0, 103);
 }
-END_TEST
 
 /* With a full disk a pin keeps deletes from giving room; then it comes. */
-START_TEST(test_pin_on_full_disk)
+TEST(test_pin_on_full_disk)
 {
 	unsigned int n, i;
 	struct store_view *v;
@@ -416,13 +407,12 @@ START_TEST(test_pin_on_full_disk)
 	assert_ok(store_use_reserve(fx.store, false));
 	assert_ok(commit_filler(n, 1000));
 }
-END_TEST
 
 /*
  * What a pin shows is no room, nor is what was freed since the oldest one:
  * puts find the store full early enough for deletes to have room.
  */
-START_TEST(test_pin_keeps_reserve)
+TEST(test_pin_keeps_reserve)
 {
 	unsigned int n, deleted = 0, i;
 	struct store_view *v, *newer;
@@ -452,7 +442,6 @@ START_TEST(test_pin_keeps_reserve)
 	store_unpin(v);
 	store_unpin(newer);
 }
-END_TEST
 
 /* A program that has the file open, and may have a view of it. */
 static pid_t
@@ -487,7 +476,7 @@ fork_program(bool reads)
  * What a registry that was killed had in view is used again, also when
  * another program has the file open and LMDB does not clean up by itself.
  */
-START_TEST(test_killed_reader)
+TEST(test_killed_reader)
 {
 	unsigned int i;
 	pid_t pid;
@@ -505,9 +494,8 @@ START_TEST(test_killed_reader)
 		ck_assert_int_eq(commit_filler(i % 100, 5000), STORE_OK);
 	ck_assert_int_eq(file_size(), 4 << 20);
 }
-END_TEST
 
-START_TEST(test_savepoint)
+TEST(test_savepoint)
 {
 	open_with_bucket();
 	put("before", "1");
@@ -533,10 +521,9 @@ START_TEST(test_savepoint)
 	commit();
 	assert_scan(snapshot(), NONE, NONE, 9, "[after]6[before]1[kept]4");
 }
-END_TEST
 
 /* A commit keeps what is open, an abort takes all back. */
-START_TEST(test_savepoint_left_open)
+TEST(test_savepoint_left_open)
 {
 	open_with_bucket();
 	put("a", "1");
@@ -559,7 +546,6 @@ START_TEST(test_savepoint_left_open)
 	open_store();
 	assert_keys(batch(), "[a][b]");
 }
-END_TEST
 
 static void
 assert_count(const char *bucket, uint64_t want)
@@ -571,7 +557,7 @@ assert_count(const char *bucket, uint64_t want)
 }
 
 /* The counters, of the bucket that the batch knows and of others. */
-START_TEST(test_savepoint_counts)
+TEST(test_savepoint_counts)
 {
 	struct bytes k = text("k"), l = text("l"), v = text("v");
 
@@ -595,10 +581,9 @@ START_TEST(test_savepoint_counts)
 	assert_count("b", 2);
 	assert_count("c", 1);
 }
-END_TEST
 
 /* No room inside: the whole batch goes. */
-START_TEST(test_savepoint_full)
+TEST(test_savepoint_full)
 {
 	enum store_result result = STORE_OK;
 	unsigned int i;
@@ -624,9 +609,8 @@ START_TEST(test_savepoint_full)
 	for (i = 0; i < 4000; i++)
 		assert_filler(snapshot(), i, 1000);
 }
-END_TEST
 
-START_TEST(test_stats)
+TEST(test_stats)
 {
 	struct store_stats st, after;
 
@@ -661,9 +645,8 @@ START_TEST(test_stats)
 	assert_ok(store_stats(snapshot(), &after));
 	ck_assert_uint_eq(after.pins, 1);
 }
-END_TEST
 
-START_TEST(test_set_sync)
+TEST(test_set_sync)
 {
 	assert_ok(try_open(STORE_SYNC_NEVER));
 	assert_ok(store_create(batch(), text("b")));
@@ -692,7 +675,6 @@ START_TEST(test_set_sync)
 	ck_assert(!store_unsynced(fx.store));
 	assert_value(snapshot(), text("b"), text("k"), text("3"));
 }
-END_TEST
 
 /*
  * A store as the first format has it: made by LMDB's own calls.  One bucket,
@@ -749,7 +731,7 @@ make_format_1(void)
 	mdb_env_close(env);
 }
 
-START_TEST(test_upgrade)
+TEST(test_upgrade)
 {
 	struct bytes record = { NULL, 0 };
 	struct store_stats st;
@@ -775,10 +757,9 @@ START_TEST(test_upgrade)
 	store_set_now(fx.store, 5);
 	assert_keys(snapshot(), "[l]");
 }
-END_TEST
 
 /* On a full disk, and without any room at all. */
-START_TEST(test_upgrade_full)
+TEST(test_upgrade_full)
 {
 	struct bytes format = B("\1\0\0\0");
 	unsigned int n;
@@ -794,36 +775,29 @@ START_TEST(test_upgrade_full)
 	open_store();
 	assert_filler(snapshot(), 0, 1000);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("views");
-	TCase *tc = tcase_create("views");
+static const struct test tests[] = {
+	STORE_CASE("views"),
+	ONCE(test_scan_empty),
+	EACH(test_scan_order, scan_table),
+	ONCE(test_scan_stops),
+	ONCE(test_scan_skips_due),
+	ONCE(test_scan_longest),
+	ONCE(test_scan_damaged),
+	ONCE(test_pin),
+	ONCE(test_pin_max),
+	LOOP(test_pin_survives_growth, 2),
+	ONCE(test_pin_on_full_disk),
+	ONCE(test_pin_keeps_reserve),
+	ONCE(test_killed_reader),
+	ONCE(test_savepoint),
+	ONCE(test_savepoint_left_open),
+	ONCE(test_savepoint_counts),
+	ONCE(test_savepoint_full),
+	ONCE(test_stats),
+	ONCE(test_set_sync),
+	ONCE(test_upgrade),
+	ONCE(test_upgrade_full),
+};
 
-	add_fixtures(tc);
-	tcase_set_timeout(tc, 60); /* valgrind */
-	tcase_add_test(tc, test_scan_empty);
-	tcase_add_loop_test(tc, test_scan_order, 0, UNIT_COUNT(scan_table));
-	tcase_add_test(tc, test_scan_stops);
-	tcase_add_test(tc, test_scan_skips_due);
-	tcase_add_test(tc, test_scan_longest);
-	tcase_add_test(tc, test_scan_damaged);
-	tcase_add_test(tc, test_pin);
-	tcase_add_test(tc, test_pin_max);
-	tcase_add_loop_test(tc, test_pin_survives_growth, 0, 2);
-	tcase_add_test(tc, test_pin_on_full_disk);
-	tcase_add_test(tc, test_pin_keeps_reserve);
-	tcase_add_test(tc, test_killed_reader);
-	tcase_add_test(tc, test_savepoint);
-	tcase_add_test(tc, test_savepoint_left_open);
-	tcase_add_test(tc, test_savepoint_counts);
-	tcase_add_test(tc, test_savepoint_full);
-	tcase_add_test(tc, test_stats);
-	tcase_add_test(tc, test_set_sync);
-	tcase_add_test(tc, test_upgrade);
-	tcase_add_test(tc, test_upgrade_full);
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("views", tests)

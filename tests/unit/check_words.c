@@ -154,7 +154,7 @@ assert_words(const struct buf *words, const struct split_case *c,
 	}
 }
 
-START_TEST(test_split)
+TEST(test_split)
 {
 	const struct split_case *c = &split_table[_i];
 	uint8_t *line = unit_copy(c->line.data, c->line.size);
@@ -171,10 +171,9 @@ START_TEST(test_split)
 	buf_clear(&words);
 	free(line);
 }
-END_TEST
 
 /* An empty buffer has no memory. */
-START_TEST(test_split_nothing)
+TEST(test_split_nothing)
 {
 	struct buf words;
 
@@ -182,10 +181,9 @@ START_TEST(test_split_nothing)
 	ck_assert_int_eq(words_split(NULL, 0, &words), WORDS_OK);
 	ck_assert_uint_eq(words_count(&words), 0);
 }
-END_TEST
 
 /* No beginning of a line is read past its end (sanitizers). */
-START_TEST(test_split_cut)
+TEST(test_split_cut)
 {
 	const struct split_case *c = &split_table[_i];
 	enum words_result result;
@@ -203,7 +201,6 @@ START_TEST(test_split_cut)
 	}
 	buf_clear(&words);
 }
-END_TEST
 
 /* Splits a line with the byte between the texts; returns how many words. */
 static size_t
@@ -223,7 +220,7 @@ split_around(const char *before, uint8_t byte, const char *after,
 }
 
 /* Each byte in a bare word, in a quoted one, and after a backslash. */
-START_TEST(test_split_every_byte)
+TEST(test_split_every_byte)
 {
 	struct buf words;
 	bool known;
@@ -245,10 +242,9 @@ START_TEST(test_split_every_byte)
 	}
 	buf_clear(&words);
 }
-END_TEST
 
 /* \xHH of each byte, in lower and in upper case. */
-START_TEST(test_split_every_hex)
+TEST(test_split_every_hex)
 {
 	uint8_t line[8], byte;
 	struct buf words;
@@ -270,7 +266,6 @@ START_TEST(test_split_every_hex)
 	}
 	buf_clear(&words);
 }
-END_TEST
 
 /* The words 0, 1, ..., each of one byte and with a blank behind it. */
 static uint8_t *
@@ -287,7 +282,7 @@ make_words(size_t n)
 	return line;
 }
 
-START_TEST(test_split_many_words)
+TEST(test_split_many_words)
 {
 	size_t n = WORDS_MAX, i;
 	uint8_t *line = make_words(n);
@@ -303,13 +298,12 @@ START_TEST(test_split_many_words)
 	buf_clear(&words);
 	free(line);
 }
-END_TEST
 
 /* One word more is too many: bare, quoted, empty or not closed. */
 static const struct bytes excess_table[] = { B("x"), B(" \t x"), B("\"x\""),
 	B("\"\""), B("\""), B("\"\\q\""), B("x y z") };
 
-START_TEST(test_split_too_many_words)
+TEST(test_split_too_many_words)
 {
 	const struct bytes *more = &excess_table[_i];
 	size_t n = WORDS_MAX;
@@ -328,10 +322,9 @@ START_TEST(test_split_too_many_words)
 	buf_clear(&words);
 	free(line);
 }
-END_TEST
 
 /* The longest line a 1 MiB value can need: each byte as \xHH. */
-START_TEST(test_split_long_word)
+TEST(test_split_long_word)
 {
 	size_t n = (size_t)1 << 20, i;
 	uint8_t *line = malloc(4 * n + 2);
@@ -353,7 +346,6 @@ START_TEST(test_split_long_word)
 	buf_clear(&words);
 	free(line);
 }
-END_TEST
 
 struct line_case {
 	struct bytes data;
@@ -418,7 +410,7 @@ assert_line(const struct line_case *c, size_t size, bool found,
 }
 
 /* In two and in three pieces, cut at each place, with `seen`. */
-START_TEST(test_find_line)
+TEST(test_find_line)
 {
 	const struct line_case *c = &line_table[_i];
 	size_t first, second, line_size, taken, seen;
@@ -436,9 +428,8 @@ START_TEST(test_find_line)
 		}
 	}
 }
-END_TEST
 
-START_TEST(test_find_line_byte_by_byte)
+TEST(test_find_line_byte_by_byte)
 {
 	const struct line_case *c = &line_table[_i];
 	size_t size, line_size, seen = 0;
@@ -450,19 +441,19 @@ START_TEST(test_find_line_byte_by_byte)
 	}
 	ck_assert_int_eq(found, c->found);
 }
-END_TEST
 
-START_TEST(test_find_line_null)
+TEST(test_find_line_null)
 {
 	size_t line_size, taken = 7;
 
 	ck_assert(!words_find_line(NULL, 0, 0, &line_size, &taken));
 	ck_assert_uint_eq(taken, 0);
 }
-END_TEST
 
-static const struct bytes stream = B("a\nbb\r\n\r\0ccc\r\0\n\r\r\nd\re\n"
-				     "f\0g\r\n\n\n\r\n\"h\r\0unfinished\r");
+#define STREAM                               \
+	"a\nbb\r\n\r\0ccc\r\0\n\r\r\nd\re\n" \
+	"f\0g\r\n\n\n\r\n\"h\r\0unfinished\r"
+static const struct bytes stream = B(STREAM);
 static const struct bytes stream_lines[] = { B("a"), B("bb"), B(""), B("ccc"),
 	B(""), B("\r"), B("d\re"), B("f\0g"), B(""), B(""), B(""), B("\"h") };
 
@@ -485,7 +476,7 @@ take_lines(struct buf *b, size_t seen, size_t *n)
 }
 
 /* The stream in pieces of each size. */
-START_TEST(test_find_line_stream)
+TEST(test_find_line_stream)
 {
 	const uint8_t *data = stream.data;
 	size_t at, piece, seen = 0, n = 0;
@@ -503,7 +494,6 @@ START_TEST(test_find_line_stream)
 	unit_assert_bytes(unit_bytes(&b), unit_text("unfinished\r"));
 	buf_clear(&b);
 }
-END_TEST
 
 static const struct {
 	struct bytes word;
@@ -536,7 +526,7 @@ static const struct {
 	{ B("{"), "[", false },
 };
 
-START_TEST(test_equal)
+TEST(test_equal)
 {
 	struct bytes word = equal_table[_i].word;
 	uint8_t *copy = unit_copy(word.data, word.size);
@@ -546,29 +536,22 @@ START_TEST(test_equal)
 	    equal_table[_i].equal);
 	free(copy);
 }
-END_TEST
 
-int
-main(void)
-{
-	Suite *suite = suite_create("words");
-	TCase *tc = tcase_create("words");
-	int n_split = UNIT_COUNT(split_table), n_line = UNIT_COUNT(line_table);
+static const struct test tests[] = {
+	CASE("words", NULL, NULL),
+	EACH(test_split, split_table),
+	ONCE(test_split_nothing),
+	EACH(test_split_cut, split_table),
+	ONCE(test_split_every_byte),
+	ONCE(test_split_every_hex),
+	ONCE(test_split_many_words),
+	EACH(test_split_too_many_words, excess_table),
+	ONCE(test_split_long_word),
+	EACH(test_find_line, line_table),
+	EACH(test_find_line_byte_by_byte, line_table),
+	ONCE(test_find_line_null),
+	LOOP_FROM(test_find_line_stream, 1, sizeof(STREAM)),
+	EACH(test_equal, equal_table),
+};
 
-	tcase_add_loop_test(tc, test_split, 0, n_split);
-	tcase_add_test(tc, test_split_nothing);
-	tcase_add_loop_test(tc, test_split_cut, 0, n_split);
-	tcase_add_test(tc, test_split_every_byte);
-	tcase_add_test(tc, test_split_every_hex);
-	tcase_add_test(tc, test_split_many_words);
-	tcase_add_loop_test(tc, test_split_too_many_words, 0,
-	    UNIT_COUNT(excess_table));
-	tcase_add_test(tc, test_split_long_word);
-	tcase_add_loop_test(tc, test_find_line, 0, n_line);
-	tcase_add_loop_test(tc, test_find_line_byte_by_byte, 0, n_line);
-	tcase_add_test(tc, test_find_line_null);
-	tcase_add_loop_test(tc, test_find_line_stream, 1, (int)stream.size + 1);
-	tcase_add_loop_test(tc, test_equal, 0, UNIT_COUNT(equal_table));
-	suite_add_tcase(suite, tc);
-	return unit_run(suite);
-}
+SUITE("words", tests)

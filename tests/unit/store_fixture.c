@@ -34,9 +34,9 @@ remove_entry(const char *path, const struct stat *st, int type,
 	return remove(path);
 }
 
-/* In the parent of the tests: also a test that crashes leaves nothing. */
-static void
-setup_base(void)
+/* In the parent of the tests, so that one that crashes leaves no files. */
+void
+store_setup_case(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -45,26 +45,26 @@ setup_base(void)
 	ck_assert_ptr_nonnull(mkdtemp(fx.base));
 }
 
-static void
-teardown_base(void)
+void
+store_teardown_case(void)
 {
 	(void)nftw(fx.base, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static void
-setup(void)
+void
+store_setup(void)
 {
 	snprintf(fx.dir, sizeof(fx.dir), "%s/XXXXXX", fx.base);
 	ck_assert_ptr_nonnull(mkdtemp(fx.dir));
 	strlcat(fx.dir, "/data", sizeof(fx.dir));
 	snprintf(fx.file, sizeof(fx.file), "%s/data.mdb", fx.dir);
 	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
-	/* A write past RLIMIT_FSIZE is to fail, not to kill. */
+	/* A write beyond RLIMIT_FSIZE fails with EFBIG, and does not kill. */
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
-static void
-teardown(void)
+void
+store_teardown(void)
 {
 	(void)setrlimit(RLIMIT_FSIZE, &fx.file_size);
 	store_close(fx.store);
@@ -89,7 +89,7 @@ try_open_waiting(int sync_ms, int lock_wait_ms)
 	store_close(fx.store);
 	result = store_open(&fx.store, &o);
 	ck_assert_ptr_nonnull(fx.store);
-	/* So small that much is given up, and not too small for some hits. */
+	/* So small that it evicts many entries, but still has some hits. */
 	if (result == STORE_OK)
 		result = store_set_cache(fx.store, CACHE_SIZE);
 	return result;
@@ -109,7 +109,6 @@ assert_ok(enum store_result result)
 		    store_error(fx.store));
 }
 
-/* Most tests need no durability, and are faster without. */
 void
 open_store(void)
 {
@@ -180,12 +179,6 @@ make_value(size_t size)
 	return p;
 }
 
-/*
- * Entries for filling a store: the value tells which entry it is.  1000
- * bytes go several to a page, 5000 get pages of their own.
- */
-#define FILL_MAX 5000
-
 static void
 fill_value(uint8_t *p, size_t size, unsigned int i)
 {
@@ -238,12 +231,9 @@ filler_is_absent(struct store_view *v, unsigned int i)
 	return store_get(v, text("b"), text(key), &got) == STORE_ABSENT;
 }
 
-/* One put, one commit.  On STORE_FULL nothing of it has happened. */
-enum store_result
-commit_filler(unsigned int i, size_t size)
+static enum store_result
+commit_result(enum store_result result)
 {
-	enum store_result result = put_filler(batch(), i, size);
-
 	if (result == STORE_OK)
 		result = store_commit(fx.store);
 	store_abort(fx.store);
@@ -254,17 +244,15 @@ commit_filler(unsigned int i, size_t size)
 }
 
 enum store_result
+commit_filler(unsigned int i, size_t size)
+{
+	return commit_result(put_filler(batch(), i, size));
+}
+
+enum store_result
 commit_delete(unsigned int i)
 {
-	enum store_result result = delete_filler(batch(), i);
-
-	if (result == STORE_OK)
-		result = store_commit(fx.store);
-	store_abort(fx.store);
-	store_release(fx.store);
-	if (result != STORE_OK && result != STORE_FULL)
-		assert_ok(result);
-	return result;
+	return commit_result(delete_filler(batch(), i));
 }
 
 off_t
@@ -276,7 +264,6 @@ file_size(void)
 	return st.st_size;
 }
 
-/* The disk is full where the file ends now. */
 void
 limit_disk(off_t size)
 {
@@ -292,7 +279,6 @@ unlimit_disk(void)
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &fx.file_size), 0);
 }
 
-/* Puts from `i` on until the store is full; returns the first not there. */
 unsigned int
 fill_store(unsigned int i, size_t size)
 {
@@ -310,7 +296,6 @@ open_with_bucket(void)
 	commit();
 }
 
-/* The whole data file, in memory. */
 uint8_t *
 read_file(size_t *size)
 {
@@ -327,7 +312,6 @@ read_file(size_t *size)
 	return p;
 }
 
-/* Flips bits of a byte, `at` from the start of each copy of `pattern`. */
 void
 damage(struct bytes pattern, ssize_t at, uint8_t bits)
 {
@@ -348,7 +332,6 @@ damage(struct bytes pattern, ssize_t at, uint8_t bits)
 	free(p);
 }
 
-/* Opens the file as LMDB does, without the store. */
 MDB_env *
 open_raw(void)
 {
@@ -361,7 +344,6 @@ open_raw(void)
 	return env;
 }
 
-/* Puts a record into database `db` (NULL: the unnamed one), or deletes it. */
 void
 put_raw(const char *db, const char *key, const struct bytes *value)
 {
@@ -385,11 +367,4 @@ put_raw(const char *db, const char *key, const struct bytes *value)
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
 	mdb_env_close(env);
 	free(k.mv_data);
-}
-
-void
-add_fixtures(TCase *tc)
-{
-	tcase_add_unchecked_fixture(tc, setup_base, teardown_base);
-	tcase_add_checked_fixture(tc, setup, teardown);
 }

@@ -1,39 +1,26 @@
 /*
- * What the unit tests share: running a suite, byte strings for tables, and
- * pseudo-random numbers that are the same in every run.
+ * What the unit tests share: byte strings for tables, and pseudo-random
+ * numbers that are the same in every run.
  */
 
 #ifndef UNIT_UNIT_H
 #define UNIT_UNIT_H
 
-#include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/buf.h"
 #include "common/bytes.h"
+#include "suite.h"
 
-#define UNIT_COUNT(table) (sizeof(table) / sizeof((table)[0]))
+#define UNIT_COUNT(table) COUNT(table)
 
 /* A string literal as struct bytes: what follows an inner NUL counts. */
 #define UNIT_BYTES(text)                 \
 	{                                \
 		(text), sizeof(text) - 1 \
 	}
-
-/* The whole life of a test program; returns its exit status. */
-static inline int
-unit_run(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
-}
 
 static inline struct bytes
 unit_text(const char *text)

@@ -1,6 +1,6 @@
 /*
- * An acceptor whose workers make a mistake: they do not read what a registry
- * that has died has answered, and ask its successor all of it again.
+ * An acceptor whose workers have a fault: they do not read the last replies
+ * of a registry that has died, and repeat requests that were answered.
  */
 
 #include <sys/socket.h>
@@ -23,7 +23,7 @@ is_registry(int fd)
 	    address.ss_family == AF_UNIX;
 }
 
-/* What is read ends, if it comes from the dead. */
+/* Discards what comes from a registry that has closed the connection. */
 ssize_t
 __wrap_io_recv_buf(int fd, struct buf *b, int flags)
 {

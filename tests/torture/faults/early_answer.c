@@ -1,7 +1,7 @@
 /*
- * A registry with a mistake: it answers writes before they are committed.
- * Many turns share a commit, and reads see what is in it, so that nobody
- * notices unless the registry dies.
+ * A registry with a fault: it answers writes before they are committed.
+ * Several turns share a commit, and reads see the open batch, so that the
+ * fault shows only if the registry dies.
  */
 
 #include "common/clock.h"

@@ -1,5 +1,5 @@
 /*
- * A registry with a mistake: a descriptor stays for each worker that goes.
+ * A registry with a fault: each worker that ends leaves a descriptor open.
  */
 
 #include <fcntl.h>

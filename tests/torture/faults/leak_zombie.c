@@ -1,5 +1,5 @@
 /*
- * An acceptor with a mistake: it does not wait for its dead workers.
+ * An acceptor with a fault: it does not reap its dead workers.
  */
 
 #include "acceptor/acceptor.h"

@@ -1,5 +1,6 @@
 /*
- * A registry with a mistake: it does not record what it is about to answer.
+ * A registry with a fault: it does not store the outcomes of requests, so
+ * that its successor executes a repeated request again.
  */
 
 #include "store/store.h"

@@ -1,5 +1,5 @@
 /*
- * An acceptor with a mistake: its workers die with it.
+ * An acceptor with a fault: its workers die when it dies.
  */
 
 #include <sys/prctl.h>
