@@ -1,6 +1,6 @@
 /*
  * fuzz_format: the worker reads what the registry sends, and prints it
- * (proto/format, proto/listing, worker/events).  What it prints must be lines
+ * (proto/format, proto/listing, worker/subscriptions).  What it prints must be lines
  * that kv can read (proto/reply).  The first byte of an input says which
  * message its rest is the body of.
  */
@@ -11,7 +11,7 @@
 #include "proto/format.h"
 #include "proto/listing.h"
 #include "proto/reply.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 
 /* Reads the text as kv does.  Returns the kind of its last line. */
 static enum reply_kind
@@ -72,15 +72,15 @@ static void
 print_event(struct bytes body)
 {
 	struct message m = { .type = MESSAGE_EVENT, .body = body };
-	struct events events;
+	struct subscriptions subscriptions;
 	struct buf text;
 
-	memset(&events, 0, sizeof(events));
+	memset(&subscriptions, 0, sizeof(subscriptions));
 	buf_init(&text);
-	events_add(&events, bytes_from_text("bucket"));
-	if (events_format(&events, &m, &text) == EVENTS_OK)
+	subscriptions_add(&subscriptions, bytes_from_text("bucket"));
+	if (subscriptions_format(&subscriptions, &m, &text) == SUBSCRIPTIONS_OK)
 		FUZZ_ASSERT(read_text(&text) != REPLY_STATUS);
-	events_clear(&events);
+	subscriptions_clear(&subscriptions);
 	buf_clear(&text);
 }
 

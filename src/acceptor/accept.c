@@ -1,6 +1,6 @@
 /*
- * accept: clients come.  Runs in the acceptor, which never reads what they
- * send.
+ * accept: accepts clients, or refuses them.  Runs in the acceptor, which never
+ * looks at what they send.
  */
 
 #include <sys/socket.h>
@@ -20,10 +20,10 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 
-/* How long to leave clients waiting when processes, descriptors or memory
- * are short. */
+/* How long to leave clients in the backlog when there are not enough
+ * processes, descriptors or memory for them. */
 #define PAUSE_MS 100
-/* Clients accepted before signals are looked at again. */
+/* How many clients to accept before signals are read again. */
 #define ACCEPT_BATCH 64
 
 static void
@@ -35,7 +35,7 @@ listen_events(struct acceptor *a, short events)
 		a->pfds[PFD_LISTEN + i].events = events;
 }
 
-/* Something is short: let what is there end, then go on. */
+/* Lets other processes end, so that there is enough for more clients. */
 static void
 pause_accepting(struct acceptor *a)
 {
@@ -64,14 +64,15 @@ refuse(struct acceptor *a, int fd, enum scoreboard_result why)
 	scoreboard_count_refused(a->scoreboard);
 	(void)io_send(fd, refusals[why], strlen(refusals[why]), MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
-	/* Closing with unread input would take the line back. */
+	/* To close with unread input resets the connection, and then the client
+	 * may not see the line. */
 	(void)io_recv(fd, unread, sizeof(unread), MSG_DONTWAIT);
 	(void)close(fd);
 }
 
-/* Something is short: says so, but not for each client. */
+/* Logs a shortage, but not for each client, and pauses. */
 static void
-complain(struct acceptor *a, const char *what)
+handle_shortage(struct acceptor *a, const char *what)
 {
 	unsigned long skipped;
 	int saved = errno;
@@ -84,7 +85,7 @@ complain(struct acceptor *a, const char *what)
 	pause_accepting(a);
 }
 
-/* A client too many, however many there are. */
+/* Logs that a client was refused, but not for each one. */
 static void
 report_refusal(struct acceptor *a, enum scoreboard_result why)
 {
@@ -108,7 +109,7 @@ accept_init(struct acceptor *a)
 		a->spare_fd = open(_PATH_DEVNULL, O_RDONLY | O_CLOEXEC);
 }
 
-/* There is no descriptor for the client that waits, but the spare one. */
+/* The spare descriptor is the only one left for the client that waits. */
 static void
 refuse_with_spare(struct acceptor *a, int listen_fd)
 {
@@ -131,10 +132,13 @@ is_shortage(int error)
 	    error == ENOBUFS;
 }
 
-/* Of a socket for IPv6 and IPv4: a client of IPv4 is one, however it came, so
- * that it cannot be counted as another source (ipv6(7)). */
+/*
+ * A listening socket for both IPv6 and IPv4 gives an IPv4 client an address of
+ * IPv6 (ipv6(7)).  Makes it one of IPv4 again, so that all clients from there
+ * count as one source.
+ */
 static void
-unmap(struct sockaddr_storage *addr)
+unmap_ipv4(struct sockaddr_storage *addr)
 {
 	const struct sockaddr_in6 *sin6 = (const void *)addr;
 	struct sockaddr_in sin = { .sin_family = AF_INET };
@@ -148,7 +152,7 @@ unmap(struct sockaddr_storage *addr)
 	memcpy(addr, &sin, sizeof(sin));
 }
 
-/* Returns false when nobody waits, or none can be taken now. */
+/* Returns false when no client waits, or none can be accepted now. */
 static bool
 accept_one(struct acceptor *a, int listen_fd)
 {
@@ -163,20 +167,20 @@ accept_one(struct acceptor *a, int listen_fd)
 	    SOCK_CLOEXEC);
 	if (fd == -1) {
 		if (is_shortage(errno)) {
-			complain(a, "cannot accept a client");
+			handle_shortage(a, "cannot accept a client");
 			refuse_with_spare(a, listen_fd);
 		} else if (errno != EAGAIN && errno != EWOULDBLOCK &&
 		    errno != EINTR && errno != ECONNABORTED)
-			complain(a, "accept");
+			handle_shortage(a, "accept");
 		return false;
 	}
-	unmap(&addr);
+	unmap_ipv4(&addr);
 	result = scoreboard_take(a->scoreboard, &addr, a->config->max_clients,
 	    a->config->max_clients_per_source, &slot);
 	if (result != SCOREBOARD_OK)
 		report_refusal(a, result);
 	else if (workers_start(a, fd, &addr, slot) == -1) {
-		complain(a, "cannot start a worker");
+		handle_shortage(a, "cannot start a worker");
 		scoreboard_release(a->scoreboard, slot);
 		result = SCOREBOARD_FULL;
 	}

@@ -1,5 +1,5 @@
 /*
- * Accepting clients, and refusing those that are too many.
+ * Accepts clients, and refuses those above the limits.
  */
 
 #ifndef ACCEPTOR_ACCEPT_H
@@ -7,11 +7,14 @@
 
 #include "acceptor/state.h"
 
-/* Keeps a descriptor for when there is no other. */
+/* Reserves a descriptor, with which to refuse a client when there is no other. */
 void accept_init(struct acceptor *);
-/* Accepts who waits, some at a time.  Pauses when something is short. */
+/*
+ * Accepts some of the clients that wait on a listening socket.  When there are
+ * not enough descriptors, processes or memory, sets accept_at_ms: nobody is
+ * accepted until accept_resume() is called at that time.
+ */
 void accept_clients(struct acceptor *, int listen_fd);
-/* The pause is over. */
 void accept_resume(struct acceptor *);
 
 #endif

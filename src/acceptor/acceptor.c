@@ -1,7 +1,7 @@
 /*
  * acceptor: the permanent process that forks a temporary worker for each
- * client.  Trusts the master.  Kept small: what is in memory here is what
- * every fork copies.
+ * client.  Trusts the master.  It is kept small, because each fork copies the
+ * page tables of all that is mapped here.
  */
 
 #include <sys/signalfd.h>
@@ -62,17 +62,18 @@ read_signal(struct acceptor *a)
 	else if (kvd_is_stopping())
 		stop_accepting(a);
 	else {
-		/* Somebody wants this process to end, not its clients': the
-		 * master adopts the workers, and starts another acceptor. */
+		/* Somebody wants this process alone to end.  The master adopts
+		 * the workers and starts another acceptor. */
 		log_info("told to end while kvd runs; leaving the workers");
 		a->has_left = true;
 	}
 }
 
 /*
- * Workers inherit this: one that is woken does not preempt the registry,
- * which so answers all who wait before they run.  Measured with 50 clients
- * on two processors: 1.3 to 1.4 times the requests.
+ * A worker inherits this scheduling policy.  When the registry answers it, it
+ * does not preempt the registry, which so answers all that wait before they
+ * run.  Measured with 50 clients on two processors: 1.3 to 1.4 times the
+ * requests.
  */
 static void
 yield_to_registry(void)
@@ -83,7 +84,8 @@ yield_to_registry(void)
 		log_warn("sched_setscheduler");
 }
 
-/* The configuration may be newer than what this process has inherited. */
+/* To be asked of each descriptor: the configuration may already name other
+ * listening sockets than those that this process has inherited. */
 static bool
 is_listener(int fd)
 {
@@ -145,8 +147,8 @@ read_channel(struct acceptor *a)
 	case CHANNEL_NEW_CONFIG:
 		return;
 	case CHANNEL_BAD_CONFIG:
-		/* Comes only while this process executes itself again, and is
-		 * what it has already. */
+		/* The master sends one only when this process executes itself
+		 * again, and then it is the same as before. */
 		log_warnx("%s", error);
 		return;
 	case CHANNEL_UNKNOWN:
@@ -186,22 +188,23 @@ is_over(const struct acceptor *a)
 }
 
 /*
- * A worker has crashed: it may have been made to, by a client who guesses at
- * the layout of its memory, which is that of this process and of all workers
- * to come.  The next guess is to meet another one.
+ * A worker has crashed.  Its client may have caused that while guessing at the
+ * addresses in its memory, which are the same in this process and in all
+ * workers that it forks.  So it executes itself again, with other addresses.
  */
 static void
 renew(struct acceptor *a)
 {
-	char name[] = ACCEPTOR_NAME, room[] = TITLE_PADDING;
-	char *const argv[] = { name, room, NULL };
+	char name[] = ACCEPTOR_NAME, padding[] = TITLE_PADDING;
+	char *const argv[] = { name, padding, NULL };
 
 	a->renew_at_ms = CLOCK_NEVER;
 	a->started_ms = clock_ms();
 	if (channel_send(CHANNEL_FD, CHANNEL_RENEW) == 0 &&
 	    fcntl(CHANNEL_FD, F_SETFD, 0) == 0)
 		(void)fexecve(CHANNEL_PROGRAM_FD, argv, environ);
-	/* Goes on as it is.  The configuration that may come is the same. */
+	/* It failed, so this goes on.  The master may send the configuration
+	 * again, which has not changed. */
 	log_warn("cannot execute %s again", name);
 	(void)fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC);
 }
@@ -273,6 +276,6 @@ acceptor_main(struct config *config, const struct title *title)
 	if (!a.is_worker && !a.has_left)
 		workers_kill(&a);
 	free(a.pfds);
-	free(a.scoreboard); /* what it maps goes with the process */
+	free(a.scoreboard); /* its mapping ends with the process */
 	return EX_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * The acceptor: accept(2), then fork(2), and nothing else.  It never reads
- * a byte that a client sent.
+ * The acceptor: it calls accept(2) and fork(2), and does nothing else.  It
+ * never looks at a byte that a client sent.
  */
 
 #ifndef ACCEPTOR_ACCEPTOR_H
@@ -9,16 +9,16 @@
 #include "common/config.h"
 #include "common/title.h"
 
-/* Of the process, beside its title. */
+/* The name of the program.  ps(1) shows it where it does not show the title. */
 #define ACCEPTOR_NAME "kvd-acceptor"
 
 /*
- * Accepts until told to stop, and then until its workers have ended; returns
- * the process's exit status.  Also returns, with the same promise, in each
- * worker that it forks.
+ * Accepts clients until kvd stops, then waits until all workers have ended.
+ * Returns the exit status of the process.  It also returns in each worker that
+ * it forks, when that has ended its work (worker_run()).
  *
- * When a worker has died by a signal, the process executes its program again
- * (CHANNEL_PROGRAM_FD), keeping its workers.
+ * When a signal has killed a worker, the process executes its own program again
+ * (CHANNEL_PROGRAM_FD) and keeps its workers.
  */
 int acceptor_main(struct config *, const struct title *);
 

@@ -17,27 +17,35 @@
 struct pollfd;
 struct scoreboard;
 
+/* Places in `pfds`. */
 enum {
 	PFD_SIGNAL,
 	PFD_CHANNEL,
-	PFD_LISTEN
+	PFD_LISTEN /* the first of the listeners */
 };
 
 struct acceptor {
 	struct config *config;
 	struct title title;
 	struct scoreboard *scoreboard;
-	struct pid_index workers; /* and their slots */
-	struct pollfd *pfds; /* signal, channel, then the listeners */
-	size_t listeners;
-	int spare_fd; /* to be given up when there is no other; or -1 */
-	int64_t started_ms;
-	struct log_limit refusals, shortages; /* they come in masses */
-	int64_t accept_at_ms; /* CLOCK_NEVER unless pausing */
-	int64_t renew_at_ms; /* CLOCK_NEVER unless a worker has crashed */
-	int64_t stop_at_ms; /* CLOCK_NEVER unless stopping */
-	bool is_worker; /* this process is a forked worker, and done */
-	bool has_left; /* ends at once, and its workers live on */
+	struct pid_index workers; /* their pids, and their slots */
+	struct pollfd *pfds;
+	size_t listeners; /* number of listening sockets */
+	int spare_fd; /* accept.c closes it to refuse a client; or -1 */
+	struct log_limit refusals, shortages; /* for lines about each */
+
+	/* When to do what; CLOCK_NEVER: not at all. */
+	int64_t accept_at_ms; /* accept again, after a pause */
+	int64_t renew_at_ms; /* execute this program again: a worker crashed */
+	int64_t stop_at_ms; /* end even if there are workers: kvd stops */
+	int64_t started_ms; /* when this program was executed last */
+
+	/* Set by workers_start(): this is a forked worker that has ended its
+	 * work.  All functions return at once. */
+	bool is_worker;
+	/* Set by a SIGTERM that only this process got: it ends at once, and its
+	 * workers live on. */
+	bool has_left;
 };
 
 #endif

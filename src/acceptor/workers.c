@@ -1,6 +1,6 @@
 /*
  * workers: the processes that serve the clients.  Runs in the acceptor, and
- * between the fork and worker_run() in the worker.
+ * in a new worker until that calls worker_run().
  */
 
 #include <sys/resource.h>
@@ -22,13 +22,15 @@
 #include "common/title.h"
 #include "worker/worker.h"
 
-/* A guess at the address space gets one try in this time. */
+/* The acceptor executes itself again at most once in this time. */
 #define RENEW_MS 1000
-/* Room for any address, and part of what every child has room for. */
+/* Large enough for any address. */
 #define TITLE_SIZE 80
-_Static_assert(sizeof(TITLE_PADDING) >= TITLE_SIZE, "room for titles");
+_Static_assert(sizeof(TITLE_PADDING) >= TITLE_SIZE,
+    "a title fits into the argument");
 
-/* In the acceptor: in a new process, printf's pages would be to be mapped. */
+/* Called before the fork: a new process would have to map the pages of
+ * snprintf(3). */
 static void
 format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
 {
@@ -36,7 +38,7 @@ format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
 	const struct sockaddr_in6 *sin6 = (const void *)addr;
 	char host[INET6_ADDRSTRLEN];
 
-	/* Not getnameinfo(3): it is large, and a worker is to be small. */
+	/* Not getnameinfo(3): it is large, and a worker has to be small. */
 	if (addr->ss_family == AF_INET)
 		snprintf(title, TITLE_SIZE, "kvd: worker %s:%u",
 		    inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host)),
@@ -49,8 +51,8 @@ format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
 		snprintf(title, TITLE_SIZE, "kvd: worker unix");
 }
 
-/* What is the acceptor's alone.  Not close_range(2): its code is a page that
- * each new process would have to map. */
+/* Closes what only the acceptor uses.  Not by close_range(2): each new process
+ * would have to map one page more, the one with that function. */
 static void
 close_descriptors(const struct acceptor *a)
 {
@@ -70,14 +72,16 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
     uint64_t session)
 {
 	static char no_slot_text[SCOREBOARD_TEXT_SIZE];
-	/* The signal descriptor reads the signals of whoever reads it. */
+	/* A signal descriptor gives the signals of the process that reads it,
+	 * so the acceptor's serves the worker as well. */
 	struct worker_params params = { .fd = fd,
 		.signal_fd = a->pfds[PFD_SIGNAL].fd,
 		.lifeline_fd = CHANNEL_LIFELINE_FD,
 		.slot_text = scoreboard_map_text(a->scoreboard, slot),
 		.session = session };
 
-	/* Without memory for it, what the worker does is not told. */
+	/* There is no memory for it: crash reports will not say what the worker
+	 * did. */
 	if (params.slot_text == NULL)
 		params.slot_text = no_slot_text;
 	a->is_worker = true;
@@ -86,8 +90,8 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
 	worker_run(a->config, &params);
 }
 
-/* Without the handlers of fork(3), which are for threads: there are none, and
- * each page that they write to is one to be copied. */
+/* _Fork() runs no handlers.  Those of fork() are for threads, of which there
+ * are none, and each page that they write to has to be copied. */
 static pid_t
 fork_worker(void)
 {
@@ -106,8 +110,9 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	uint64_t session;
 	pid_t pid;
 
-	/* Here, and not in a new process, for which it is one more page of
-	 * code to map; and from the kernel, which knows of forks. */
+	/* Before the fork, or each new process would have to map one page of
+	 * code more.  From the kernel, because a generator in this process would
+	 * give the same numbers to two of its forks. */
 	if (getentropy(&session, sizeof(session)) == -1)
 		return -1;
 	format_title(title, addr);
@@ -131,7 +136,7 @@ report_crash(struct acceptor *a, uint32_t slot, pid_t pid, int status,
 
 	scoreboard_report(a->scoreboard, slot, pid, status, use, report);
 	log_warnx("%s", report);
-	/* One that stops forks no more. */
+	/* An acceptor that stops forks no more workers. */
 	if (a->renew_at_ms == CLOCK_NEVER && a->stop_at_ms == CLOCK_NEVER)
 		a->renew_at_ms = a->started_ms + RENEW_MS;
 }
@@ -163,11 +168,12 @@ workers_init(struct acceptor *a)
 
 	if (pid_index_init(&a->workers) == -1)
 		fatal(EX_OSERR, "workers");
-	/* Those forked before this process executed itself anew. */
+	/* Those that were forked before this process executed itself again. */
 	while ((slot = scoreboard_next(a->scoreboard, getpid(), slot, &pid)) !=
 	    SCOREBOARD_NONE)
 		pid_index_add(&a->workers, pid, slot);
-	/* Some may have ended meanwhile, and their signal with the old one. */
+	/* Some may have ended meanwhile.  Their SIGCHLD was discarded when
+	 * startup_child() set the default action. */
 	workers_reap(a);
 }
 

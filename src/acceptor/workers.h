@@ -1,5 +1,6 @@
 /*
- * The processes that serve the clients: forked, counted, reaped.
+ * The workers: the processes that serve the clients.  They are forked, counted
+ * and reaped here.
  */
 
 #ifndef ACCEPTOR_WORKERS_H
@@ -10,17 +11,19 @@
 #include "acceptor/state.h"
 
 /*
- * Forks the worker of a client, whose slot in the scoreboard was taken.  In the
- * worker it returns when that is done (see worker_run).  Returns 0, or -1
- * with errno: the descriptor and the slot are still the caller's.
+ * Forks the worker of a client, for which the caller has taken a slot of the
+ * scoreboard.  Returns 0 and closes `fd`, or -1 with errno: then the caller
+ * keeps `fd` and the slot.  In the worker, it sets is_worker and returns when
+ * the worker has ended its work.
  */
 int workers_start(struct acceptor *, int fd, const struct sockaddr_storage *,
     uint32_t slot);
-/* Finds those that this process forked before it executed itself again. */
+/* Finds those that this process forked before it executed itself again, and
+ * reaps those that have ended since.  Before any is started. */
 void workers_init(struct acceptor *);
-/* Those that have ended. */
+/* Reaps those that have ended, and reports those that a signal has killed. */
 void workers_reap(struct acceptor *);
-/* Kills who has not ended in time. */
+/* Kills those that have not ended in time. */
 void workers_kill(struct acceptor *);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "common/buf.h"
 
-/* The first allocation: a telnet user's commands fit. */
+/* The first allocation.  Commands that somebody types fit into it. */
 #define BUF_MIN 512
 
 void
@@ -56,18 +56,17 @@ buf_grow(struct buf *b, size_t size)
 }
 
 uint8_t *
-buf_reserve_slowly(struct buf *b, size_t size)
+buf_reserve_slow(struct buf *b, size_t size)
 {
 	if (b->failed)
 		return NULL;
-	/* Moving the rest to the front is cheap while it is the smaller
-	 * part. */
-	if (b->cap - b->end < size && b->off > b->end - b->off) {
+	/* Cheap, because it moves fewer bytes than were consumed. */
+	if (buf_space(b) < size && b->off > b->end - b->off) {
 		memmove(b->base, b->base + b->off, b->end - b->off);
 		b->end -= b->off;
 		b->off = 0;
 	}
-	if (b->cap - b->end < size && !buf_grow(b, size)) {
+	if (buf_space(b) < size && !buf_grow(b, size)) {
 		b->failed = true;
 		return NULL;
 	}

@@ -1,9 +1,9 @@
 /*
  * A growing byte queue: append at the end, consume at the front.
  *
- * Out of memory is sticky: the buffer keeps what it has, ignores further
- * appends, and buf_failed() says so.  A sequence of appends is therefore
- * checked once, at its end.
+ * A buffer that finds no memory keeps what it has and ignores all further
+ * appends.  So a sequence of appends is checked once, at its end, by
+ * buf_failed().
  */
 
 #ifndef COMMON_BUF_H
@@ -14,23 +14,51 @@
 #include <stdint.h>
 #include <string.h>
 
+/*
+ * Borrowed memory: buf_init_with() gives a buffer memory that stays the
+ * caller's.  A process that serves a few small requests then never calls
+ * malloc(3), which would have it copy pages of its own.  The buffer uses that
+ * memory as if it had allocated it, until one of these happens:
+ *
+ *	- something is appended for which there is no space left;
+ *	- buf_clear() is called;
+ *	- io_recv_buf() finds less space in it than 256 bytes, or reads as much
+ *	  as there is space: whoever sends that much may send more, and each
+ *	  read costs a system call.
+ *
+ * Then the buffer goes on with allocated memory, into which it copies what it
+ * holds, and does not return to the other.
+ */
 struct buf {
-	uint8_t *base; /* allocated, or lent, or NULL */
+	uint8_t *base; /* allocated, or borrowed, or NULL */
 	size_t cap; /* bytes at base */
 	size_t off; /* first byte not yet consumed */
 	size_t end; /* one past the last byte */
-	bool failed;
-	bool borrowed; /* `base` is the caller's */
+	bool failed; /* there was no memory */
+	bool borrowed; /* `base` belongs to the caller of buf_init_with() */
 };
 
 void buf_init(struct buf *);
-/* Uses the caller's memory, which must outlive it, and be aligned for what is
- * to be read from it, for as long as it is enough. */
+/* Borrows `size` bytes at `base`, which have to outlive the buffer and to be
+ * aligned for whatever is read from it. */
 void buf_init_with(struct buf *, void *base, size_t size);
-/* Frees the memory; the buffer is empty and usable again. */
+/* Frees allocated memory; the buffer is empty and usable again. */
 void buf_clear(struct buf *);
 
-/* Bytes waiting, and where they start (valid until the next append). */
+static inline bool
+buf_is_borrowed(const struct buf *b)
+{
+	return b->borrowed;
+}
+
+/* How many bytes can be appended before anything has to be moved. */
+static inline size_t
+buf_space(const struct buf *b)
+{
+	return b->cap - b->end;
+}
+
+/* How many bytes it holds, and where they are until the next append. */
 static inline size_t
 buf_size(const struct buf *b)
 {
@@ -50,17 +78,17 @@ buf_failed(const struct buf *b)
 }
 
 /*
- * Makes room for `size` more bytes and returns where to write them, or NULL
- * when there is no memory.  buf_commit() then takes what was written.
+ * Makes space for `size` more bytes and returns where to write them, or NULL
+ * when there is no memory.  buf_commit() then appends those that were written.
  */
-uint8_t *buf_reserve_slowly(struct buf *, size_t size);
+uint8_t *buf_reserve_slow(struct buf *, size_t size);
 
 static inline uint8_t *
 buf_reserve(struct buf *b, size_t size)
 {
-	if (!b->failed && b->cap - b->end >= size && b->base != NULL)
+	if (!b->failed && buf_space(b) >= size && b->base != NULL)
 		return b->base + b->end;
-	return buf_reserve_slowly(b, size);
+	return buf_reserve_slow(b, size);
 }
 
 static inline void
@@ -83,11 +111,11 @@ buf_append(struct buf *b, const void *data, size_t size)
 void buf_append_byte(struct buf *, uint8_t byte);
 void buf_append_text(struct buf *, const char *text);
 
-/* Drops `size` bytes at the front. */
+/* Removes the first `size` bytes. */
 void buf_consume(struct buf *, size_t size);
-/* Drops all after the first `size` bytes. */
+/* Removes all but the first `size` bytes. */
 void buf_truncate(struct buf *, size_t size);
-/* Gives memory above `keep` bytes back, if the buffer is empty. */
+/* Frees the memory of an empty buffer if it is more than `keep` bytes. */
 void buf_shrink(struct buf *, size_t keep);
 
 #endif

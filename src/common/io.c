@@ -14,11 +14,11 @@
 #include "common/clock.h"
 #include "common/io.h"
 
-/* More than one read seldom brings more. */
+/* Most that io_recv_buf() reads at once.  A socket seldom has more. */
 #define READ_SIZE 16384
-/* With less room than this, lent memory is not enough any more. */
-#define BORROWED_MIN 256
-/* Between two calls of poll(2) when memory is short. */
+/* Borrowed memory with less space than this left is not read into. */
+#define BORROWED_SPACE_MIN 256
+/* The pause between two calls of poll(2) when the kernel lacks memory. */
 #define POLL_RETRY_NS 10000000
 
 static ssize_t
@@ -42,22 +42,27 @@ io_recv(int fd, void *data, size_t size, int flags)
 	return io_result(n);
 }
 
+static bool
+has_borrowed_space(const struct buf *b)
+{
+	return buf_is_borrowed(b) && buf_space(b) >= BORROWED_SPACE_MIN;
+}
+
+/* When borrowed memory is used, and when it is left, is in common/buf.h. */
 ssize_t
 io_recv_buf(int fd, struct buf *b, int flags)
 {
-	size_t size = b->borrowed ? b->cap - b->end : 0;
-	uint8_t *to;
+	bool borrows = has_borrowed_space(b);
+	size_t size = borrows ? buf_space(b) : READ_SIZE;
+	uint8_t *to = buf_reserve(b, size);
 	ssize_t n;
 
-	if (size < BORROWED_MIN)
-		size = READ_SIZE;
-	if ((to = buf_reserve(b, size)) == NULL)
+	if (to == NULL)
 		return IO_FAILED;
 	n = io_recv(fd, to, size, flags);
 	if (n > 0)
 		buf_commit(b, (size_t)n);
-	/* Who has filled it once may have as much to say again. */
-	if (b->borrowed && n == (ssize_t)size)
+	if (borrows && n == (ssize_t)size)
 		(void)buf_reserve(b, READ_SIZE);
 	return n;
 }
@@ -73,10 +78,12 @@ io_send(int fd, const void *data, size_t size, int flags)
 	return io_result(n);
 }
 
-/* Is poll(2) to be called again?  Its memory is the kernel's, and a moment's:
- * a process that cannot wait for its work must not end for that. */
+/*
+ * Is poll(2) to be called again after it failed?  It needs memory of the
+ * kernel's for a moment only.  A process must not end because there was none.
+ */
 static bool
-try_again(void)
+poll_again(void)
 {
 	static const struct timespec pause = { .tv_nsec = POLL_RETRY_NS };
 
@@ -95,7 +102,7 @@ io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms)
 		/* The clock is read only when there is a deadline. */
 		now_ms = deadline_ms == CLOCK_NEVER ? 0 : clock_ms();
 		ready = poll(fds, n, clock_timeout(deadline_ms, now_ms));
-	} while (ready == -1 && try_again());
+	} while (ready == -1 && poll_again());
 	if (ready == 0)
 		return IO_AGAIN;
 	return ready == -1 ? IO_FAILED : ready;

@@ -1,12 +1,12 @@
 /*
- * answer: replies, and their lines.  The registry writes them, the worker reads
- * them.
+ * answer: replies and their lines.  Runs in the registry, which writes them,
+ * and in the worker, which reads them.
  */
 
 #include "proto/answer.h"
 #include "proto/schema.h"
 
-/* In the place of the number of words. */
+/* Stands where a data line has its number of words. */
 #define STATUS_LINE UINT16_MAX
 
 size_t

@@ -1,11 +1,11 @@
 /*
- * REPLY: how the registry answers a request.  A status, and before it, for the
- * client, data lines of words.  The reply to a transaction has a status line
- * behind the data lines of each of its requests.  PAGE (proto/listing.h) has the
- * same lines.
+ * REPLY: how the registry answers a request.  It has a status, and data lines,
+ * which the client is sent before the status.  The reply to a transaction also
+ * has status lines: one behind the data lines of each of its requests.  PAGE
+ * (proto/listing.h) has lines of the same form.
  *
- * A line is a u16, the number of its words, and that many values.  A status
- * line is a u16 of 65535, and a u8, the status.
+ * A data line is the number of its words as a u16, and that many values.  A
+ * status line is the u16 65535, and the status as a u8.
  */
 
 #ifndef PROTO_ANSWER_H
@@ -19,26 +19,27 @@
 #include "common/bytes.h"
 #include "proto/message.h"
 
-/* Words of a data line, at most.  ENTRIES and STATS have two. */
+/* Most words of a data line.  ENTRIES and STATS have two. */
 #define ANSWER_WORDS_MAX 8
 
 struct answer_line {
-	bool is_status; /* then it has a status, otherwise words */
-	uint8_t status; /* enum status */
-	uint16_t n;
+	bool is_status; /* is it a status line, or a data line? */
+	uint8_t status; /* of a status line: enum status */
+	uint16_t n; /* of a data line: number of words */
 	struct bytes words[ANSWER_WORDS_MAX];
 };
 
-/* Begins a frame, to be ended by message_end(); the lines come between. */
+/* Begins a frame.  Then the lines are appended, then message_end() called with
+ * the position that this returns. */
 size_t answer_begin(struct buf *, uint64_t sequence, enum status);
-/* Appends a frame without lines. */
+/* Appends a whole frame without lines. */
 void answer_put(struct buf *, uint64_t sequence, enum status);
-/* A data line.  Without words it is empty. */
+/* Append a data line, which is empty without words, or a status line. */
 void answer_put_line(struct buf *, const struct bytes *words, uint16_t n);
 void answer_put_status_line(struct buf *, enum status);
 
-/* Takes the first line off, of a message that schema_get() has read.  False:
- * malformed, or there is none. */
+/* Removes the first of `lines`, the field `rest` that schema_get() has read, and
+ * decodes it.  False: it is malformed, or there is none. */
 bool answer_next(struct bytes *lines, struct answer_line *);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * command: the table of commands.  Runs in the worker; the words are
- * hostile.
+ * command: the table of commands, and their encoding.  Runs in the worker; the
+ * words are hostile.
  */
 
 #include <string.h>
@@ -11,12 +11,12 @@
 #include "proto/schema.h"
 #include "proto/words.h"
 
-/* Any number of words. */
+/* For words_max: any number of words. */
 #define ANY SIZE_MAX
 
 /*
- * In the order in which clients use them most.  A name may have several rows;
- * the first that fits the words is taken.
+ * The commands that are used most come first.  A name may have several rows; the
+ * first that fits the words is taken.
  */
 static const struct command commands[] = {
 	{ "GET", "bucket key", "the value of a key, or an empty line",
@@ -26,13 +26,13 @@ static const struct command commands[] = {
 	    .request = MESSAGE_PUT },
 	{ "PUT", NULL, NULL, .request = MESSAGE_PUT_EX, .keyword = "EX" },
 	{ "DELETE", "bucket key", "remove a key", .request = MESSAGE_DELETE },
-	{ "INCR", "bucket key [number]", "add to a value, and print it",
+	{ "INCR", "bucket key [number]", "add to a value, and show the result",
 	    .request = MESSAGE_INCR, .last = "1" },
 	{ "EXISTS", "bucket key", "OK if there is such a key",
 	    .request = MESSAGE_EXISTS },
 	{ "ADD", "bucket key value", "set a value if there is none",
 	    .request = MESSAGE_ADD },
-	{ "CAS", "bucket key old new", "set a value if it is old",
+	{ "CAS", "bucket key old new", "replace a value, if it is old",
 	    .request = MESSAGE_CAS },
 	{ "EXPIRE", "bucket key seconds", "set a time to live",
 	    .request = MESSAGE_EXPIRE },
@@ -41,7 +41,7 @@ static const struct command commands[] = {
 	{ "TTL", "bucket key", "the seconds left to live, or an empty line",
 	    .request = MESSAGE_TTL },
 	{ "COUNT", "bucket", "the number of keys", .request = MESSAGE_COUNT },
-	{ "CREATE", "bucket", "make a bucket", .request = MESSAGE_CREATE },
+	{ "CREATE", "bucket", "create a bucket", .request = MESSAGE_CREATE },
 	{ "DROP", "bucket", "remove a bucket and all in it",
 	    .request = MESSAGE_DROP },
 	{ "BUCKETS", "[PREFIX prefix] [AFTER bucket] [LIMIT number]",
@@ -53,27 +53,28 @@ static const struct command commands[] = {
 	{ "ENTRIES", "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
 	    "keys and their values, in order", COMMAND_ENTRIES, .words_min = 1,
 	    .words_max = ANY },
-	{ "SUBSCRIBE", "bucket", "be told of changes",
+	{ "SUBSCRIBE", "bucket", "report each change",
 	    .request = MESSAGE_SUBSCRIBE },
-	{ "UNSUBSCRIBE", "bucket", "be told no more",
+	{ "UNSUBSCRIBE", "bucket", "stop reporting changes",
 	    .request = MESSAGE_UNSUBSCRIBE },
 	{ "BEGIN", "", "queue the commands that follow", COMMAND_BEGIN,
 	    .words_max = 0 },
-	{ "COMMIT", "", "do all that is queued, or nothing", COMMAND_COMMIT,
+	{ "COMMIT", "", "execute all queued commands, or none", COMMAND_COMMIT,
 	    .words_max = 0 },
-	{ "ABORT", "", "forget what is queued", COMMAND_ABORT, .words_max = 0 },
-	{ "PING", "", "OK when the registry answers", .request = MESSAGE_PING },
+	{ "ABORT", "", "drop the queued commands", COMMAND_ABORT,
+	    .words_max = 0 },
+	{ "PING", "", "OK if the server works", .request = MESSAGE_PING },
 	{ "ECHO", "word ...", "the words", COMMAND_ECHO, .words_min = 1,
 	    .words_max = ANY },
-	{ "STATS", "", "numbers about the server", .request = MESSAGE_STATS },
-	{ "HELP", "[command]", "what the commands are", COMMAND_HELP,
+	{ "STATS", "", "statistics of the server", .request = MESSAGE_STATS },
+	{ "HELP", "[command]", "list the commands", COMMAND_HELP,
 	    .words_max = 1 },
 	{ "QUIT", "", "close the connection", COMMAND_QUIT, .words_max = 0 },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-/* Are these words, without the command's name, what it wants? */
+/* Does the command take these words, of which the name is not one? */
 static bool
 takes(const struct command *c, const struct bytes *words, size_t n)
 {
@@ -116,7 +117,7 @@ command_exists(struct bytes name)
 	return false;
 }
 
-/* A line of a command: more words than any has. */
+/* More words than any line of HELP has. */
 #define HELP_WORDS 32
 
 static size_t
@@ -196,7 +197,7 @@ check_value(struct bytes value, size_t value_max)
 	return value.size > value_max ? STATUS_VALUE_TOO_LONG : STATUS_OK;
 }
 
-/* Makes a field of a word. */
+/* Checks a word and sets the field that it stands for. */
 static enum status
 set_field(struct fields *f, uint8_t field, struct bytes word, size_t value_max)
 {
@@ -218,12 +219,12 @@ set_field(struct fields *f, uint8_t field, struct bytes word, size_t value_max)
 	case FIELD_VALUE:
 		f->value = word;
 		return check_value(word, value_max);
-	default: /* no field that a client can say */
+	default: /* no command has such a field */
 		return STATUS_UNKNOWN_COMMAND;
 	}
 }
 
-/* The words follow the command's name. */
+/* Sets all fields.  The words are those behind the command's name. */
 static enum status
 set_fields(struct fields *f, const struct command *c, const struct bytes *words,
     size_t n, size_t value_max)

@@ -1,6 +1,6 @@
 /*
- * The table of commands: what a client may say, and what it becomes.
- * doc/architecture.md has the steps that add one.
+ * The table of commands: which words a client may send, and which message each
+ * becomes.  doc/architecture.md has the steps to add one.
  */
 
 #ifndef PROTO_COMMAND_H
@@ -14,16 +14,18 @@
 #include "common/bytes.h"
 #include "proto/message.h"
 
-/* What the worker answers by itself. */
+/* Who answers a command: the registry, or the worker and which of its
+ * functions. */
 enum command_local {
-	COMMAND_REMOTE = 0, /* nothing: the registry answers */
+	COMMAND_REMOTE = 0, /* the registry */
 	COMMAND_ECHO,
 	COMMAND_QUIT,
 	COMMAND_HELP,
 	COMMAND_BEGIN,
 	COMMAND_COMMIT,
 	COMMAND_ABORT,
-	/* It asks the registry page by page: proto/listing.h. */
+	/* The worker asks the registry for one page after another
+	 * (proto/listing.h). */
 	COMMAND_BUCKETS,
 	COMMAND_KEYS,
 	COMMAND_ENTRIES,
@@ -31,25 +33,25 @@ enum command_local {
 
 struct command {
 	const char *name; /* in upper case */
-	/* Its arguments, and what it does, for HELP; NULL: they are in another
-	 * row of the same name. */
+	/* For HELP: its arguments, and what it does.  NULL if another row of the
+	 * same name has them. */
 	const char *usage;
 	const char *help;
 	enum command_local local;
 	/*
-	 * If COMMAND_REMOTE: the message that it becomes.  Each word is a field
-	 * of it, in the order of proto/schema.c, except `keyword`.
+	 * Of COMMAND_REMOTE: the message that it becomes.  Each word but
+	 * `keyword` is a field of that, in the order of proto/schema.c.
 	 */
 	enum message_type request;
-	const char *keyword; /* has to come before the last field; or NULL */
-	const char *last; /* what the last field is if left out; or NULL */
-	/* If not COMMAND_REMOTE: how many words may follow the name. */
+	const char *keyword; /* the word before the last field; or NULL */
+	const char *last; /* the default of the last field; or NULL */
+	/* Of the others: how many words may follow the name. */
 	size_t words_min, words_max;
 };
 
 /*
- * Finds the command that these words (at least one) make.  Returns NULL for
- * an unknown word or a wrong number of words.
+ * Finds the command that these words (at least one) stand for.  Returns NULL if
+ * the first is no command's name, or if their number is wrong.
  */
 const struct command *command_find(const struct bytes *words, size_t n);
 
@@ -60,8 +62,8 @@ const struct command *command_get(size_t i);
 bool command_exists(struct bytes name);
 
 /*
- * Appends data lines about the command of this name, or about all of them if
- * the name is empty.
+ * Appends the data lines of HELP: those of the command of this name, or of all
+ * commands if the name is empty.
  */
 void command_help(struct bytes name, struct buf *);
 
@@ -69,10 +71,11 @@ void command_help(struct bytes name, struct buf *);
 bool command_is_queued(const struct command *);
 
 /*
- * Appends the request that the words make of a remote command, which
- * command_find() found for them.  Returns STATUS_OK, or, with nothing
- * appended, the error to answer.  Names have 1 to 255 bytes, values up to
- * `value_max`, numbers 64 bits.
+ * Encodes these words as the request that they stand for, and appends it to the
+ * buffer.  The command is COMMAND_REMOTE, and command_find() has found it for
+ * the same words.  Returns STATUS_OK, or the error to answer with, and then has
+ * appended nothing.  Names have 1 to 255 bytes, values up to `value_max`,
+ * numbers 64 bits.
  */
 enum status command_encode(const struct command *, const struct bytes *words,
     size_t n, size_t value_max, uint64_t sequence, struct buf *);

@@ -1,6 +1,6 @@
 /*
- * event: what has changed in a bucket.  The registry writes it, the worker
- * reads it.
+ * event: what has changed in a bucket.  Runs in the registry, which writes
+ * events, and in the worker, which reads them.
  */
 
 #include "proto/event.h"

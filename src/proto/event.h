@@ -1,5 +1,6 @@
 /*
- * EVENT: what the registry tells a subscriber, unasked, between replies.
+ * EVENT: what the registry sends a subscriber, between replies, without being
+ * asked.
  */
 
 #ifndef PROTO_EVENT_H
@@ -17,19 +18,20 @@ enum event_kind {
 	EVENT_SET, /* key, value */
 	EVENT_DELETED, /* key */
 	EVENT_DROPPED, /* bucket: the subscription has ended */
-	EVENT_COMMIT, /* nothing: all events of this commit were told */
-	EVENT_MISSED, /* nothing: others may have happened before this one */
-	EVENT_LAGGED, /* nothing: too slow; no more will come */
-	EVENT_KINDS
+	EVENT_COMMIT, /* no field: all events of this commit were sent */
+	EVENT_MISSED, /* no field: events before this one may be missing */
+	EVENT_LAGGED, /* no field: the subscriber is too slow; this is the last
+		       * event */
+	EVENT_KINDS /* the number of kinds */
 };
 
 /*
- * Appends the frame of an event, whose kind is event->kind.  The revision is
- * that of the commit in COMMIT, MISSED and LAGGED; in the others it is 0.  The
- * frame has it in the place of the sequence.
+ * Appends the frame of an event, whose kind is event->kind.  `revision` is that
+ * of the commit for COMMIT, MISSED and LAGGED, and 0 for the others.  It takes
+ * the place of the sequence number in the frame.
  */
 void event_put(struct buf *, uint64_t revision, const struct fields *event);
-/* Reads it: the kind, and the fields that this kind has.  False: malformed. */
+/* Reads the kind and the fields that this kind has.  False: it is malformed. */
 bool event_get(const struct message *, struct fields *event);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * first_line: who else may be talking to kvd.  Runs in the worker; the bytes
- * are hostile.
+ * first_line: recognizes other protocols.  Runs in the worker; the bytes are
+ * hostile.
  */
 
 #include <string.h>
@@ -13,7 +13,7 @@ first_line_is_binary(const uint8_t *text, size_t size, size_t seen, bool whole)
 {
 	size_t i;
 
-	/* A CR may have been the last byte seen. */
+	/* The last byte that was looked at may have been a CR. */
 	for (i = seen > 0 ? seen - 1 : 0; i < size; i++)
 		if (text[i] < ' ' && text[i] != '\t' &&
 		    (text[i] != '\r' || whole || i + 1 < size))
@@ -33,7 +33,7 @@ is_digit(uint8_t c)
 	return c >= '0' && c <= '9';
 }
 
-/* The line without the digits that it ends in; false: there are none. */
+/* Shortens the line by the digits that it ends in.  False: there are none. */
 static bool
 strip_digits(const uint8_t *line, size_t *size)
 {
@@ -47,7 +47,7 @@ strip_digits(const uint8_t *line, size_t *size)
 	return true;
 }
 
-/* The same for a slash and a number, with a point in it or without. */
+/* The same for a slash and a number, which may have a point in it. */
 static bool
 strip_version(const uint8_t *line, size_t *size)
 {

@@ -1,6 +1,7 @@
 /*
- * format: data lines and status lines.  Runs in the worker; the words come
- * from clients and go to other clients' terminals.
+ * format: data lines and status lines.  Runs in the worker and in kv.  The
+ * words come from clients and are shown on the terminals of others, so control
+ * characters are escaped.
  */
 
 #include <stdbool.h>
@@ -10,46 +11,54 @@
 #include "proto/format.h"
 #include "proto/schema.h"
 
-static const char *const status_lines[STATUS_END] = {
-	[STATUS_OK] = "OK\r\n",
-	[STATUS_NOT_FOUND] = "NOT FOUND\r\n",
-	[STATUS_UNKNOWN_COMMAND] = "UNKNOWN COMMAND\r\n",
-	[STATUS_CONFLICT] = "CONFLICT\r\n",
-	[STATUS_QUEUED] = "QUEUED\r\n",
-	[STATUS_BAD_ESCAPE] = "ERROR bad escape\r\n",
-	[STATUS_UNBALANCED_QUOTES] = "ERROR unbalanced quotes\r\n",
-	[STATUS_TOO_MANY_WORDS] = "ERROR too many words\r\n",
-	[STATUS_LINE_TOO_LONG] = "ERROR line too long\r\n",
-	[STATUS_UNTERMINATED_LINE] = "ERROR unterminated line\r\n",
-	[STATUS_BUCKET_EMPTY] = "ERROR bucket name empty\r\n",
-	[STATUS_BUCKET_TOO_LONG] = "ERROR bucket name too long\r\n",
-	[STATUS_KEY_EMPTY] = "ERROR key empty\r\n",
-	[STATUS_KEY_TOO_LONG] = "ERROR key too long\r\n",
-	[STATUS_VALUE_TOO_LONG] = "ERROR value too long\r\n",
-	[STATUS_NOT_A_NUMBER] = "ERROR not a number\r\n",
-	[STATUS_OUT_OF_RANGE] = "ERROR out of range\r\n",
-	[STATUS_VALUE_NOT_A_NUMBER] = "ERROR value not a number\r\n",
-	[STATUS_OVERFLOW] = "ERROR overflow\r\n",
-	[STATUS_NO_TRANSACTION] = "ERROR no transaction\r\n",
-	[STATUS_IN_TRANSACTION] = "ERROR already in a transaction\r\n",
-	[STATUS_CANNOT_BE_QUEUED] = "ERROR cannot be queued\r\n",
-	[STATUS_TRANSACTION_TOO_LARGE] = "ERROR transaction too large\r\n",
-	[STATUS_TOO_MANY_LISTINGS] = "ERROR too many listings\r\n",
-	[STATUS_SNAPSHOT_LOST] = "ERROR snapshot lost\r\n",
-	[STATUS_TOO_MANY_SUBSCRIPTIONS] = "ERROR too many subscriptions\r\n",
-	[STATUS_LAGGED] = "ERROR lagged\r\n",
-	[STATUS_STORAGE_FULL] = "ERROR storage full\r\n",
-	[STATUS_DATA_DAMAGED] = "ERROR data damaged\r\n",
-	[STATUS_REGISTRY_UNAVAILABLE] = "ERROR registry unavailable\r\n",
-	[STATUS_IDLE_TIMEOUT] = "ERROR idle timeout\r\n",
-	[STATUS_SHUTTING_DOWN] = "ERROR shutting down\r\n",
-	[STATUS_DISCONNECTED] = "ERROR disconnected\r\n",
+/* A text, the end of its line, and the size of both. */
+#define LINE(text)                                   \
+	{                                            \
+		text "\r\n", sizeof(text "\r\n") - 1 \
+	}
+
+static const struct bytes status_lines[STATUS_END] = {
+	[STATUS_OK] = LINE("OK"),
+	[STATUS_NOT_FOUND] = LINE("NOT FOUND"),
+	[STATUS_UNKNOWN_COMMAND] = LINE("UNKNOWN COMMAND"),
+	[STATUS_CONFLICT] = LINE("CONFLICT"),
+	[STATUS_QUEUED] = LINE("QUEUED"),
+	[STATUS_BAD_ESCAPE] = LINE("ERROR bad escape"),
+	[STATUS_UNBALANCED_QUOTES] = LINE("ERROR unbalanced quotes"),
+	[STATUS_TOO_MANY_WORDS] = LINE("ERROR too many words"),
+	[STATUS_LINE_TOO_LONG] = LINE("ERROR line too long"),
+	[STATUS_UNTERMINATED_LINE] = LINE("ERROR unterminated line"),
+	[STATUS_BUCKET_EMPTY] = LINE("ERROR bucket name empty"),
+	[STATUS_BUCKET_TOO_LONG] = LINE("ERROR bucket name too long"),
+	[STATUS_KEY_EMPTY] = LINE("ERROR key empty"),
+	[STATUS_KEY_TOO_LONG] = LINE("ERROR key too long"),
+	[STATUS_VALUE_TOO_LONG] = LINE("ERROR value too long"),
+	[STATUS_NOT_A_NUMBER] = LINE("ERROR not a number"),
+	[STATUS_OUT_OF_RANGE] = LINE("ERROR out of range"),
+	[STATUS_VALUE_NOT_A_NUMBER] = LINE("ERROR value not a number"),
+	[STATUS_OVERFLOW] = LINE("ERROR overflow"),
+	[STATUS_NO_TRANSACTION] = LINE("ERROR no transaction"),
+	[STATUS_IN_TRANSACTION] = LINE("ERROR already in a transaction"),
+	[STATUS_CANNOT_BE_QUEUED] = LINE("ERROR cannot be queued"),
+	[STATUS_TRANSACTION_TOO_LARGE] = LINE("ERROR transaction too large"),
+	[STATUS_TOO_MANY_LISTINGS] = LINE("ERROR too many listings"),
+	[STATUS_SNAPSHOT_LOST] = LINE("ERROR snapshot lost"),
+	[STATUS_TOO_MANY_SUBSCRIPTIONS] = LINE("ERROR too many subscriptions"),
+	[STATUS_LAGGED] = LINE("ERROR lagged"),
+	[STATUS_STORAGE_FULL] = LINE("ERROR storage full"),
+	[STATUS_DATA_DAMAGED] = LINE("ERROR data damaged"),
+	[STATUS_REGISTRY_UNAVAILABLE] = LINE("ERROR registry unavailable"),
+	[STATUS_IDLE_TIMEOUT] = LINE("ERROR idle timeout"),
+	[STATUS_SHUTTING_DOWN] = LINE("ERROR shutting down"),
+	[STATUS_DISCONNECTED] = LINE("ERROR disconnected"),
 };
 
 void
 format_status(struct buf *b, enum status status)
 {
-	buf_append_text(b, status_lines[status]);
+	struct bytes line = status_lines[status];
+
+	buf_append(b, line.data, line.size);
 }
 
 static bool
@@ -107,7 +116,7 @@ append_quoted(struct buf *b, struct bytes word)
 	buf_append_byte(b, '"');
 }
 
-/* Could a reader take these words, printed bare, for a status line? */
+/* If these words were not quoted, would they be read as a status line? */
 static bool
 looks_like_status(const struct bytes *words, size_t n)
 {

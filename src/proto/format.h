@@ -1,6 +1,6 @@
 /*
- * Replies as text.  Pure: appends to a buffer, whose failure is the
- * caller's to check.
+ * Replies as text.  Pure: it appends to a buffer, and the caller checks that
+ * (buf_failed()).
  */
 
 #ifndef PROTO_FORMAT_H
@@ -14,8 +14,8 @@
 #include "proto/message.h"
 
 /*
- * Appends a data line: the words, separated by one space, quoted where they
- * have to be.  No words make an empty line.
+ * Appends a data line: the words with one space between two, quoted where they
+ * have to be.  Without words the line is empty.
  */
 void format_line(struct buf *, const struct bytes *words, size_t n);
 

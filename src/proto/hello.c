@@ -1,6 +1,6 @@
 /*
- * hello: how a worker introduces itself.  The worker writes it, the registry
- * reads it and trusts nothing in it.
+ * hello: how a worker introduces itself.  Runs in the worker, which writes it,
+ * and in the registry, which reads it and trusts nothing in it.
  */
 
 #include "proto/hello.h"
@@ -26,7 +26,7 @@ hello_get(const struct message *m, struct hello *h)
 
 	if (m->type != MESSAGE_HELLO || !message_get_u16(&body, &version))
 		return HELLO_MALFORMED;
-	/* The version comes first in every version. */
+	/* It is the first field in all versions of the message. */
 	if (version != MESSAGE_VERSION)
 		return HELLO_OTHER_VERSION;
 	if (!schema_get(schema_find(m->type), m->body, 0, &f))

@@ -1,6 +1,6 @@
 /*
- * HELLO: the first message of a worker on each connection to a registry.  Says
- * which session it is, and what its client has subscribed to.
+ * HELLO: the first message of a worker on each connection to a registry.  It
+ * names the worker's session and what its client has subscribed to.
  */
 
 #ifndef PROTO_HELLO_H
@@ -14,16 +14,18 @@
 #include "proto/message.h"
 
 struct hello {
-	uint64_t session; /* random; the worker's for life */
-	uint64_t
-	    seen; /* revision of the last commit whose events it was told */
-	struct bytes buckets; /* what hello_put_bucket() has made of them */
+	uint64_t session; /* random; the same on all connections of a worker */
+	/* Revision of the last commit of which the client was told all events. */
+	uint64_t seen;
+	/* What it has subscribed to: each name by hello_put_bucket(). */
+	struct bytes buckets;
 };
 
 enum hello_result {
 	HELLO_OK,
-	HELLO_OTHER_VERSION, /* of another kvd: its fields are unknown */
-	HELLO_MALFORMED, /* or another message */
+	HELLO_OTHER_VERSION, /* a worker of another version of kvd; the fields
+			      * are not read */
+	HELLO_MALFORMED, /* malformed, or another message */
 };
 
 /* Appends the frame. */
@@ -31,10 +33,10 @@ void hello_put(struct buf *, const struct hello *);
 /* Reads it.  The buckets are borrowed, and not yet checked. */
 enum hello_result hello_get(const struct message *, struct hello *);
 
-/* Appends a bucket to those of a HELLO. */
+/* Appends a name to the buckets of a HELLO. */
 void hello_put_bucket(struct buf *, struct bytes name);
-/* Takes the first one off.  False: there is none, or it is malformed; then
- * something is left. */
+/* Removes the first name from the buckets.  False: there is none; or it is
+ * malformed, and then `buckets` is not empty. */
 bool hello_next_bucket(struct bytes *buckets, struct bytes *name);
 
 #endif

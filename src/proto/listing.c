@@ -1,6 +1,6 @@
 /*
- * listing: a listing's requests and pages.  Runs in the worker, which reads the
- * client's words and prints the pages, and in the registry, which fills them.
+ * listing: a listing's requests and pages.  Runs in the worker, which parses the
+ * client's words and formats the pages, and in the registry, which makes them.
  */
 
 #include <string.h>
@@ -12,8 +12,8 @@
 #include "proto/schema.h"
 #include "proto/words.h"
 
-/* A line of ENTRIES. */
-#define LINE_WORDS 2
+/* Most words of a line: ENTRIES has a key and a value. */
+#define LINE_WORDS_MAX 2
 
 static enum status
 parse_name(struct bytes word, enum status too_long, struct bytes *name)
@@ -58,12 +58,12 @@ parse_option(struct listing *l, size_t option, struct bytes word)
 	if ((status = parse_name(word, too_long, &after)) != STATUS_OK)
 		return status;
 	l->after_size = after.size;
-	if (after.size > 0) /* then data may be NULL */
+	if (after.size > 0) /* or data may be NULL */
 		memcpy(l->after, after.data, after.size);
 	return STATUS_OK;
 }
 
-/* Pairs of an option and its value, each at most once, in any order. */
+/* Options are pairs of a name and a value, each at most once, in any order. */
 static enum status
 parse_options(struct listing *l, const struct bytes *words, size_t n)
 {
@@ -133,7 +133,7 @@ listing_begin_page(struct buf *b, uint64_t sequence)
 	return schema_begin(b, MESSAGE_PAGE, sequence, &f);
 }
 
-/* Writes the fields once more, over those that were there at the beginning. */
+/* Overwrites the fields that listing_begin_page() has written. */
 void
 listing_end_page(struct buf *b, size_t position,
     const struct listing_page *page)
@@ -141,11 +141,11 @@ listing_end_page(struct buf *b, size_t position,
 	struct fields f = { .revision = page->revision,
 		.status = (uint8_t)page->status,
 		.more = page->more };
-	uint8_t room[32];
+	uint8_t memory[32];
 	struct buf head;
 
 	message_end(b, position);
-	buf_init_with(&head, room, sizeof(room));
+	buf_init_with(&head, memory, sizeof(memory));
 	schema_put_fields(&head, schema_find(MESSAGE_PAGE), &f);
 	if (!buf_failed(b))
 		memcpy(buf_data(b) + position + MESSAGE_HEADER_SIZE,
@@ -160,7 +160,7 @@ format_page_line(struct listing *l, struct bytes *lines, struct buf *b)
 	struct bytes name;
 
 	if (!answer_next(lines, &line) || line.is_status || line.n == 0 ||
-	    line.n > LINE_WORDS || l->limit == 0)
+	    line.n > LINE_WORDS_MAX || l->limit == 0)
 		return false;
 	name = line.words[0];
 	if (name.size == 0 || name.size > sizeof(l->after))

@@ -1,7 +1,7 @@
 /*
- * LIST and PAGE: the listings BUCKETS, KEYS and ENTRIES.  A worker asks for them
- * page by page, each request saying where to go on, so that any registry can
- * answer it.  Pure: no I/O.
+ * LIST and PAGE: the listings of BUCKETS, KEYS and ENTRIES.  A worker asks for
+ * one page after another.  Each request says where to go on, so a new registry
+ * can answer it as well.  Pure: no I/O.
  */
 
 #ifndef PROTO_LISTING_H
@@ -21,41 +21,42 @@ enum list_kind {
 	LIST_BUCKETS,
 	LIST_KEYS,
 	LIST_ENTRIES,
-	LIST_KINDS
+	LIST_KINDS /* the number of kinds */
 };
 
-/* A worker's: what is still to be asked for. */
+/* A worker's listing: what it still has to ask for. */
 struct listing {
 	enum list_kind kind;
-	uint64_t revision; /* of the snapshot; 0: the first page tells */
-	uint64_t limit; /* lines that are still wanted */
+	uint64_t revision; /* of the snapshot; 0 until the first page came */
+	uint64_t limit; /* how many more lines the client wants */
 	struct bytes bucket, prefix; /* borrowed; bucket is empty for BUCKETS */
-	size_t after_size; /* 0: from the start */
+	/* The name behind which to go on; of size 0: from the first one. */
+	size_t after_size;
 	uint8_t after[UINT8_MAX];
 };
 
 /*
- * Reads the words of a request, the command's first.  Returns STATUS_OK,
- * STATUS_UNKNOWN_COMMAND for wrong words, or what is wrong with an argument.
- * The words are borrowed for as long as the listing lasts.
+ * Parses the words of a request, of which the first is the command.  Returns
+ * STATUS_OK, STATUS_UNKNOWN_COMMAND if the words do not fit the command, or what
+ * is wrong with an argument.  The words have to stay valid until the listing
+ * ends.
  */
 enum status listing_parse(struct listing *, enum list_kind,
     const struct bytes *words, size_t n);
 /* Appends the request for the next page. */
 void listing_put(const struct listing *, uint64_t sequence, struct buf *);
-/* In the registry: do the fields of a LIST go together? */
+/* Registry: is there a bucket if, and only if, this kind of LIST needs one? */
 bool listing_is_sound(const struct fields *);
 
-/* How the registry answers: a frame whose lines answer_put_line() adds, with as
- * many lines as fit a page. */
+/* The registry's answer.  It calls listing_begin_page(), then answer_put_line()
+ * for as many lines as fit a page, then listing_end_page(). */
 struct listing_page {
 	uint64_t revision; /* of the snapshot; 0: there is none */
 	enum status status;
 	bool more; /* there is another page */
 };
-/* Begins the frame and returns its position. */
+/* Returns the position that listing_end_page() needs. */
 size_t listing_begin_page(struct buf *, uint64_t sequence);
-/* Says how it has ended. */
 void listing_end_page(struct buf *, size_t position,
     const struct listing_page *);
 
@@ -64,7 +65,7 @@ enum listing_result {
 	LISTING_END, /* the status line was appended */
 	LISTING_MALFORMED,
 };
-/* Appends a page's lines as text, given the body of a MESSAGE_PAGE. */
+/* Worker: formats the lines of a MESSAGE_PAGE with this body. */
 enum listing_result listing_format(struct listing *, struct bytes body,
     struct buf *);
 

@@ -1,6 +1,7 @@
 /*
- * message: frames between worker and registry.  Every length is checked:
- * the registry does not trust a worker, which reads hostile bytes.
+ * message: frames between worker and registry.  Runs in both.  Each length is
+ * checked, because the registry does not trust a worker, which reads hostile
+ * bytes.
  */
 
 #include <string.h>
@@ -8,19 +9,19 @@
 #include "proto/message.h"
 
 #define NAME_SIZE (1 + UINT8_MAX)
-/* Most a request needs besides its values: header, names, lengths. */
+/* More than a request needs besides its values: header, names, sizes. */
 #define MESSAGE_OVERHEAD (MESSAGE_HEADER_SIZE + 3 * NAME_SIZE + 64)
 
-/* CAS has two values. */
+/* Most values of a request: CAS has two. */
 #define VALUES_MAX 2
-/* Of a transaction, besides what its largest request takes.  More than
- * enough for a greeting with all its subscriptions. */
-#define TRANSACTION_ROOM ((size_t)1 << 20)
+/* A transaction may have a request of any size, and so many bytes of others.
+ * The same limit is more than enough for a HELLO with all subscriptions. */
+#define TRANSACTION_OTHERS ((size_t)1 << 20)
 
 size_t
 message_transaction_max(size_t value_max)
 {
-	return TRANSACTION_ROOM + MESSAGE_OVERHEAD + VALUES_MAX * value_max;
+	return TRANSACTION_OTHERS + MESSAGE_OVERHEAD + VALUES_MAX * value_max;
 }
 
 size_t

@@ -1,23 +1,24 @@
 /*
  * Messages between worker and registry, version MESSAGE_VERSION.
  *
- * Both ends are installed together, run on one machine and speak host byte
- * order.  A frame is a header and a body:
+ * Both ends are installed together and run on one machine, so numbers are in
+ * host byte order.  A frame is a header and a body:
  *
  *	u32 size	of the whole frame, in bytes
  *	u16 type	enum message_type
  *	u16 zero
- *	u64 sequence	chosen by the worker, ascending within a
- *			session; a reply carries its request's
+ *	u64 sequence	of a request: chosen by the worker, greater than all
+ *			before in its session; of a reply: that of its request
  *
  * In a body, a name (bucket, key) is a u8 size and that many bytes, a value
  * is a u32 size and that many bytes.  proto/schema.h has the fields of each
  * message.
  *
- * A worker's first message on each connection is HELLO.  Each of its others is a
- * request, and gets exactly one REPLY (LIST: PAGE), in order.  A worker that lost
- * its registry connects again, says HELLO with the same session, and repeats
- * what was not answered under the same sequence numbers.
+ * A worker's first message on each connection is HELLO.  All others are
+ * requests.  Each is answered by exactly one REPLY, or PAGE if it is LIST, in
+ * the same order.  A worker whose registry has died connects to the next one,
+ * sends HELLO with the same session, and repeats what was not answered with the
+ * same sequence numbers.
  */
 
 #ifndef PROTO_MESSAGE_H
@@ -33,10 +34,10 @@
 
 #define MESSAGE_VERSION 4
 #define MESSAGE_HEADER_SIZE 16
-/* Buckets that a client may have subscribed to: HELLO names them all. */
+/* Most buckets that a client can subscribe to.  HELLO names them all. */
 #define MESSAGE_SUBSCRIPTIONS_MAX 256
 
-/* What each has in it is in the table of proto/schema.c. */
+/* The fields of each are in the table of proto/schema.c. */
 enum message_type {
 	/* worker -> registry */
 	MESSAGE_HELLO = 1,
@@ -65,16 +66,17 @@ enum message_type {
 	/* registry -> worker */
 	MESSAGE_REPLY = 128,
 	MESSAGE_PAGE,
-	MESSAGE_EVENT, /* comes unasked, between replies */
+	MESSAGE_EVENT, /* sent between replies, without being asked for */
 	MESSAGE_END /* one past the last */
 };
 
-/* So that a transaction holds up others no longer than a turn does. */
+/* Most requests of a transaction, so that it does not hold up others for
+ * longer than a turn of the registry does. */
 #define MESSAGE_TRANSACTION_REQUESTS 1000
 /* The longest time to live, in seconds: 317 years. */
 #define MESSAGE_SECONDS_MAX INT64_C(10000000000)
 
-/* How a request ended; format_status() says it in words. */
+/* How a request ended.  format_status() has the text of each. */
 enum status {
 	STATUS_OK = 0,
 	STATUS_NOT_FOUND,
@@ -120,23 +122,23 @@ struct message {
 	size_t frame_size;
 };
 
-/* Frame size of the largest request, for values of up to `value_max`. */
+/* Most bytes of a frame, if values have up to `value_max` bytes. */
 size_t message_request_max(size_t value_max);
-/* The frames of a transaction's requests together: any one has room. */
+/* Most bytes of all requests of a transaction.  Any single one fits. */
 size_t message_transaction_max(size_t value_max);
 
 /*
- * Reads the frame at the start of `data`.  Returns 1 and fills *m when it is
- * whole, 0 when more bytes are needed, -1 when it is malformed or larger
- * than `frame_max`.
+ * Reads the frame at the beginning of `data`.  Returns 1 and sets *m if it is
+ * complete, 0 if more bytes are needed, -1 if it is malformed or larger than
+ * `frame_max`.
  */
 int message_get(const void *data, size_t size, size_t frame_max,
     struct message *m);
 
 /*
- * Fields of a body, in order.  Each returns false, and leaves the body as
- * it was, when the body is too short.  They are inline because each request
- * goes through several of them.
+ * Each of these reads the first field of a body and removes it from there.  If
+ * the body is too short it returns false and leaves the body as it was.  They
+ * are inline because several are called for each request.
  */
 static inline bool
 message_take(struct bytes *body, void *to, size_t size)
@@ -173,7 +175,7 @@ message_get_u64(struct bytes *body, uint64_t *v)
 	return message_take(body, v, sizeof(*v));
 }
 
-/* Takes the size that was read from `rest`, and as many bytes behind it. */
+/* Reads the bytes of a field whose size was read already; `rest` follows it. */
 static inline bool
 message_take_bytes(struct bytes *body, struct bytes rest, size_t size,
     struct bytes *to)
@@ -207,13 +209,15 @@ message_get_value(struct bytes *body, struct bytes *value)
 }
 
 /*
- * Appends a frame: begin, the fields, end.  begin returns the position that
- * end wants.  Failure is the buffer's (buf_failed).
+ * To append a frame, call message_begin(), append the fields, and call
+ * message_end() with the position that message_begin() has returned.  If there
+ * is no memory, buf_failed() is true.
  */
 static inline size_t
 message_begin(struct buf *b, enum message_type type, uint64_t sequence)
 {
-	uint8_t header[MESSAGE_HEADER_SIZE] = { 0 }; /* message_end: the size */
+	/* message_end() sets the size. */
+	uint8_t header[MESSAGE_HEADER_SIZE] = { 0 };
 	uint16_t type_u16 = (uint16_t)type;
 	size_t position = buf_size(b);
 
@@ -256,7 +260,8 @@ message_put_u64(struct buf *b, uint64_t v)
 	buf_append(b, &v, sizeof(v));
 }
 
-/* The name has at most 255 bytes, the value at most UINT32_MAX. */
+/* The caller makes sure that a name has at most UINT8_MAX bytes, and a value at
+ * most UINT32_MAX. */
 static inline void
 message_put_name(struct buf *b, struct bytes name)
 {
@@ -265,7 +270,7 @@ message_put_name(struct buf *b, struct bytes name)
 	if (to == NULL)
 		return;
 	*to = (uint8_t)name.size;
-	if (name.size > 0) /* then data may be NULL */
+	if (name.size > 0) /* or data may be NULL */
 		memcpy(to + 1, name.data, name.size);
 	buf_commit(b, 1 + name.size);
 }

@@ -1,6 +1,6 @@
 /*
- * reply: lines out of a server's bytes.  Runs in clients; the input is
- * trusted for what it says, not for its form.
+ * reply: splits what a server sends into lines.  Runs in clients, which trust
+ * what the server says but not that it is well formed.
  */
 
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "proto/reply.h"
 #include "proto/words.h"
 
-/* An idle reader keeps no more. */
+/* The largest buffer that an idle reader keeps. */
 #define REPLY_KEEP ((size_t)1 << 20)
 
 void
@@ -36,9 +36,9 @@ reply_reset(struct reply_reader *r)
 	r->split = r->broken = false;
 }
 
-/* The last line has been read. */
+/* The caller has read the last line. */
 static void
-let_go(struct reply_reader *r)
+remove_line(struct reply_reader *r)
 {
 	if (r->taken == 0)
 		return;
@@ -50,7 +50,7 @@ let_go(struct reply_reader *r)
 uint8_t *
 reply_reserve(struct reply_reader *r, size_t size)
 {
-	let_go(r);
+	remove_line(r);
 	buf_shrink(&r->in, REPLY_KEEP);
 	return buf_reserve(&r->in, size);
 }
@@ -61,9 +61,10 @@ reply_commit(struct reply_reader *r, size_t size)
 	buf_commit(&r->in, size);
 }
 
-/* A data line that reads like one of these has quotes around its words. */
+/* The server quotes the words of a data line that would look like one of
+ * these. */
 static bool
-is_status(struct reply_line *line)
+parse_status(struct reply_line *line)
 {
 	const uint8_t *p = line->text.data;
 	struct bytes text = line->text;
@@ -91,7 +92,7 @@ is_status(struct reply_line *line)
 }
 
 static enum reply_kind
-break_off(struct reply_reader *r)
+set_broken(struct reply_reader *r)
 {
 	r->broken = true;
 	return REPLY_MALFORMED;
@@ -103,7 +104,7 @@ reply_next(struct reply_reader *r, struct reply_line *line)
 	const uint8_t *data, *lf = NULL;
 	size_t size;
 
-	let_go(r);
+	remove_line(r);
 	if (buf_failed(&r->in))
 		return REPLY_NO_MEMORY;
 	if (r->broken)
@@ -113,18 +114,18 @@ reply_next(struct reply_reader *r, struct reply_line *line)
 	if (size > r->seen)
 		lf = memchr(data + r->seen, '\n', size - r->seen);
 	r->seen = size;
-	/* A line at its limit may lack its CR LF, or only the LF. */
+	/* The CR of the longest line may have come, and not its LF. */
 	if (lf == NULL)
-		return size > r->line_max + 1 ? break_off(r) : REPLY_AGAIN;
+		return size > r->line_max + 1 ? set_broken(r) : REPLY_AGAIN;
 	size = (size_t)(lf - data);
 	if (size == 0 || lf[-1] != '\r' || size - 1 > r->line_max)
-		return break_off(r);
+		return set_broken(r);
 	r->taken = size + 1;
 	r->seen = 0;
 	memset(line, 0, sizeof(*line));
 	line->text.data = data;
 	line->text.size = size - 1;
-	return is_status(line) ? REPLY_STATUS : REPLY_DATA;
+	return parse_status(line) ? REPLY_STATUS : REPLY_DATA;
 }
 
 bool
@@ -169,7 +170,7 @@ reply_is_event(struct reply_reader *r, struct reply_event *event)
 		event->key = words[0];
 		return true;
 	}
-	/* Quoted, these are data. */
+	/* If these words are quoted, the line is data. */
 	if (n != 1 || *buf_data(&r->in) == '"')
 		return false;
 	event->type = bytes_are(words[0], "MISSED") ? REPLY_EVENT_MISSED :

@@ -1,15 +1,16 @@
 /*
- * Replies as text, for a client: from a stream of bytes to lines, and which
- * of them is data and which a status.  Pure: no I/O.  The bytes need not come
- * from a kvd: whatever they are, each call ends, and no more than a line at
- * its limit is kept.
+ * Reads replies for a client: splits a stream of bytes into lines, and tells
+ * data lines from status lines.  Pure: no I/O.  The bytes need not come from
+ * kvd: whatever they are, each call returns, and no more than the longest
+ * accepted line is kept.
  *
  *	to = reply_reserve(&r, size);	then recv(2) into it
  *	reply_commit(&r, n);
  *	while ((kind = reply_next(&r, &line)) > REPLY_AGAIN)
  *		...
  *
- * Nothing is allocated for a reply that fits into what an earlier one needed.
+ * It keeps its memory, so a reply that is not longer than an earlier one needs
+ * no allocation.
  */
 
 #ifndef PROTO_REPLY_H
@@ -24,10 +25,11 @@
 
 enum reply_kind {
 	REPLY_NO_MEMORY = -2,
-	REPLY_MALFORMED = -1, /* not ended by CR LF, or too long; for good */
-	REPLY_AGAIN = 0, /* no whole line yet */
+	REPLY_MALFORMED = -1, /* a line does not end in CR LF, or is too long;
+			       * all later calls return the same */
+	REPLY_AGAIN = 0, /* no complete line has come yet */
 	REPLY_DATA, /* a data line, or an event */
-	REPLY_STATUS, /* the last line of a reply */
+	REPLY_STATUS, /* a status line: the last one of a reply */
 };
 
 enum reply_status {
@@ -42,15 +44,15 @@ enum reply_status {
 /* Valid until the next reply_next, reply_reserve or reply_words. */
 struct reply_line {
 	struct bytes text; /* without its end */
-	enum reply_status status; /* of a REPLY_STATUS */
-	struct bytes reason; /* of a REPLY_ERROR: what follows the word */
+	enum reply_status status; /* of a status line */
+	struct bytes reason; /* of a REPLY_ERROR: the words behind ERROR */
 };
 
 enum reply_event_type {
 	REPLY_EVENT_SET, /* key, value */
 	REPLY_EVENT_DELETED, /* key */
-	REPLY_EVENT_DROPPED, /* the bucket and all in it */
-	REPLY_EVENT_MISSED, /* before this, events may have been missed */
+	REPLY_EVENT_DROPPED, /* the bucket was dropped */
+	REPLY_EVENT_MISSED, /* events before this one may be missing */
 };
 
 struct reply_event {
@@ -59,46 +61,48 @@ struct reply_event {
 };
 
 struct reply_reader {
-	struct buf in; /* what has come and was not taken */
-	struct buf words; /* of the last data line, when asked for */
-	size_t line_max;
-	size_t seen; /* of `in`: known to hold no line's end */
-	size_t taken; /* of `in`: the last line given out, with its end */
-	bool split; /* `words` are those of the last line */
-	bool broken;
+	struct buf in; /* the last line, and what has come behind it */
+	struct buf words; /* of the last line, after reply_words() */
+	size_t line_max; /* size of the longest line, without its end */
+	size_t taken; /* size of the last line in `in`, with its end */
+	size_t seen; /* first bytes of `in` that hold no end of a line */
+	bool split; /* are `words` those of the last line? */
+	bool broken; /* REPLY_MALFORMED was returned */
 };
 
-/* The longest line that a value of so many bytes can need. */
+/* Size of the longest line if values have up to `value_max` bytes. */
 #define REPLY_LINE_MAX(value_max) (4 * (size_t)(value_max) + 4096)
 
-/* `line_max` bytes is the longest line accepted, its end not counted. */
+/* Lines of more than `line_max` bytes, without their end, are malformed. */
 void reply_init(struct reply_reader *, size_t line_max);
 /* Frees the memory. */
 void reply_clear(struct reply_reader *);
-/* Forgets what has come, for another connection. */
+/* Drops what has come.  To be called for each new connection. */
 void reply_reset(struct reply_reader *);
 
-/* Room for `size` bytes more, or NULL without memory; then how many came. */
+/*
+ * Returns where to write up to `size` bytes, or NULL without memory.  Then
+ * reply_commit() appends those that were written.
+ */
 uint8_t *reply_reserve(struct reply_reader *, size_t size);
 void reply_commit(struct reply_reader *, size_t size);
 
-/* The next line. */
+/* Takes the next line. */
 enum reply_kind reply_next(struct reply_reader *, struct reply_line *);
 
-/* Has the part of a line come whose rest has not? */
+/* Has a part of a line come, but not all of it? */
 bool reply_is_partial(const struct reply_reader *);
 
 /*
- * Decodes the words of the last REPLY_DATA, over its text.  An empty line
- * has none.  Returns false when it is malformed or there is no memory.
+ * Splits the last line, a REPLY_DATA, into words, and decodes them in place.  An
+ * empty line has none.  Returns false if it is malformed or there is no memory.
  */
 bool reply_words(struct reply_reader *, const struct bytes **words, size_t *n);
 
 /*
- * Is the last REPLY_DATA an event of a subscription?  Events come between
- * replies, never inside.  A first data line that reads like an event is one
- * only if no reply with data lines is due: a subscriber asks for such on
- * another connection, or takes the risk.
+ * Does the last line, a REPLY_DATA, read like an event?  Events come between
+ * replies and never inside one, but the first data line of a reply may read like
+ * an event as well.  So a subscriber should request data on another connection.
  */
 bool reply_is_event(struct reply_reader *, struct reply_event *);
 

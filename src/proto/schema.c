@@ -1,10 +1,11 @@
 /*
  * schema: the table of messages, and how their fields are written and read.
- * Runs in worker and registry.  Every length and every bound is checked on
- * reading: the registry does not trust a worker.
+ * Runs in worker and registry.  Reading checks all sizes and bounds, because the
+ * registry does not trust a worker.
  *
- * A change of these tables is a change of the wire, so raise MESSAGE_VERSION;
- * tests/unit/check_schema holds what each version is.
+ * Whoever changes these tables changes what is sent, and so has to raise
+ * MESSAGE_VERSION.  tests/unit/check_schema records the messages of this version
+ * and fails otherwise.
  */
 
 #include "proto/event.h"

@@ -1,13 +1,12 @@
 /*
- * The messages between worker and registry: for each its type, its name, its
- * fields in order, which message answers it, and what may be done with it.
- * Each message is written and read by walking its row of this table, so both
- * ends agree.  proto/message.h has the frame around the fields.
+ * The table of messages between worker and registry: of each its name, its
+ * fields in order, the message that answers it, and flags.  Both ends read and
+ * write a message by going through its row, so they agree.  proto/message.h has
+ * the frame around the fields.
  *
- * What the registry executes is decoded by schema_get() alone.  The messages
- * that have more to them than fields have a file each, for both ends:
- * proto/hello.h, proto/answer.h (REPLY), proto/listing.h (LIST and PAGE) and
- * proto/event.h.
+ * Most messages consist of such fields alone.  Those of which there is more to
+ * say have a file each, with both ends: proto/hello.h, proto/answer.h (REPLY),
+ * proto/listing.h (LIST and PAGE) and proto/event.h.
  */
 
 #ifndef PROTO_SCHEMA_H
@@ -29,20 +28,21 @@ enum field {
 	FIELD_VALUE,
 	FIELD_OLD, /* the value that CAS replaces */
 	FIELD_NUMBER, /* what INCR adds: an int64_t */
-	FIELD_SECONDS, /* to live */
+	FIELD_SECONDS, /* until the entry expires */
 	FIELD_REQUESTS, /* of a transaction: frames */
 	/* of HELLO */
 	FIELD_VERSION,
 	FIELD_SESSION,
-	FIELD_SEEN, /* revision of the last commit whose events it was told */
-	FIELD_BUCKETS, /* that it has subscribed to: names */
+	FIELD_SEEN, /* revision of the last commit of which the client was told
+		     * all events */
+	FIELD_BUCKETS, /* names of those that it has subscribed to */
 	/* of LIST and PAGE */
 	FIELD_LIST_KIND, /* enum list_kind */
-	FIELD_REVISION, /* of the snapshot; in LIST 0 is the last commit's */
-	FIELD_LIMIT, /* the most lines that are wanted */
+	FIELD_REVISION, /* of the snapshot; 0 in LIST: of the last commit */
+	FIELD_LIMIT, /* most lines that the client wants */
 	FIELD_LIST_BUCKET, /* empty for LIST_BUCKETS */
 	FIELD_PREFIX, /* may be empty */
-	FIELD_AFTER, /* may be empty: from the start */
+	FIELD_AFTER, /* may be empty: from the first name */
 	FIELD_MORE, /* is there another page? */
 	/* of REPLY and PAGE */
 	FIELD_STATUS, /* enum status */
@@ -50,7 +50,7 @@ enum field {
 	/* of EVENT */
 	FIELD_EVENT_KIND, /* enum event_kind */
 	FIELD_EVENT, /* the fields of that kind: schema_event() */
-	FIELD_COUNT
+	FIELD_COUNT /* how many there are */
 };
 
 /* How a field is written. */
@@ -63,15 +63,15 @@ enum wire {
 	WIRE_REST, /* all bytes up to the end of the body */
 };
 
-/* Values of fields.  A message sets those that it has and no others. */
+/* The values of fields.  Those that a message does not have are not set. */
 struct fields {
 	struct bytes bucket, key, value, old, prefix, after;
 	struct bytes rest; /* of a field that is WIRE_REST */
-	int64_t number; /* or seconds */
+	int64_t number; /* FIELD_NUMBER or FIELD_SECONDS */
 	uint64_t session, seen, revision, limit;
 	uint16_t version;
-	uint8_t kind; /* of a listing, or of an event */
-	uint8_t status;
+	uint8_t kind; /* enum list_kind or enum event_kind */
+	uint8_t status; /* enum status */
 	uint8_t more; /* 0 or 1 */
 };
 
@@ -79,8 +79,8 @@ struct schema_field {
 	char name[12];
 	uint8_t wire; /* enum wire */
 	uint8_t offset; /* of the member in struct fields */
-	/* Bounds of a number, or of a name's size.  A value's size has its
-	 * bound in the configuration. */
+	/* Of a number, or of a name's size.  For the size of a value, the
+	 * caller of schema_get() gives the maximum. */
 	uint64_t min, max;
 };
 
@@ -88,19 +88,18 @@ struct schema_field {
 #define SCHEMA_FIELDS_MAX 6
 
 enum schema_flags {
-	/* It is taken from a worker that has not yet said HELLO, and not
-	 * from one that has. */
+	/* Allowed only before HELLO.  All others are allowed only after it. */
 	SCHEMA_BEFORE_HELLO = 1,
 	SCHEMA_QUEUED = 2, /* may be part of a transaction */
-	SCHEMA_WRITES = 4, /* takes part in a commit */
-	/* The store has more free space afterwards: may use the reserve. */
+	SCHEMA_WRITES = 4, /* changes the store, so it needs a commit */
+	/* Frees space in the store, so it may use the reserve. */
 	SCHEMA_FREES = 8,
 };
 
 struct schema {
 	char name[13];
-	uint8_t fields[SCHEMA_FIELDS_MAX + 1]; /* enum field, to FIELD_END */
-	uint8_t reply; /* type of the message that answers it; 0: none does */
+	uint8_t fields[SCHEMA_FIELDS_MAX + 1]; /* enum field; FIELD_END ends */
+	uint8_t reply; /* type of the message that answers it; 0: none */
 	uint8_t flags; /* enum schema_flags */
 };
 
@@ -118,7 +117,7 @@ schema_find(uint16_t type)
 /* The row of a kind of event, as if it were a message.  NULL: no such kind. */
 const struct schema *schema_event(uint8_t kind);
 const struct schema_field *schema_field(enum field);
-/* How many fields it has. */
+/* How many fields a message has. */
 static inline size_t
 schema_count(const struct schema *s)
 {
@@ -130,19 +129,23 @@ schema_count(const struct schema *s)
 }
 
 /*
- * Reads a body.  Returns false when it is too short or too long for its fields,
- * or when one of them is out of its bounds.  Bytes are borrowed from the body.
- * Values have at most `value_max` bytes.
+ * Reads a body.  Returns false if it is too short or too long for its fields, if
+ * one of these is out of its bounds, or if a value has more than `value_max`
+ * bytes.  Names and values point into the body.
  */
 bool schema_get(const struct schema *, struct bytes body, size_t value_max,
     struct fields *);
-/* Appends fields.  They are not checked. */
+/* Appends the fields of a body, without checking them. */
 void schema_put_fields(struct buf *, const struct schema *,
     const struct fields *);
-/* Appends a whole frame. */
+/* Appends a complete frame. */
 void schema_put(struct buf *, enum message_type, uint64_t sequence,
     const struct fields *);
-/* The same, but more bytes of its last field follow; then message_end(). */
+/*
+ * Appends a frame to whose last field, a WIRE_REST, the caller appends more
+ * bytes.  Then the caller calls message_end() with the position that this
+ * returns.
+ */
 size_t schema_begin(struct buf *, enum message_type, uint64_t sequence,
     const struct fields *);
 

@@ -1,14 +1,16 @@
 /*
- * telnet: the bytes of RFC 854.  Runs in the worker; the bytes are hostile.
+ * telnet: takes telnet's commands out of the text (RFC 854).  Runs in the
+ * worker; the bytes are hostile.
  */
 
 #include <string.h>
 
 #include "proto/telnet.h"
 
-/* RFC 854.  What is not here, from EOF_ on, is a command and ignored. */
+/* RFC 854.  All bytes from EOF_ on are commands; those that are not here are
+ * ignored. */
 enum {
-	EOF_ = 236, /* RFC 1184; the first byte that is a command */
+	EOF_ = 236, /* RFC 1184; the lowest command */
 	SE = 240,
 	DM = 242,
 	IP = 244,
@@ -62,8 +64,8 @@ take_text(struct telnet *t, uint8_t c, struct buf *text)
 static enum telnet_event
 take_command(struct telnet *t, uint8_t c, struct buf *text)
 {
-	/* No command: the IAC is dropped alone, lest it take a line's end
-	 * with it. */
+	/* This byte is no command.  Only the IAC is dropped: the byte may be
+	 * the end of a line. */
 	if (c < EOF_)
 		return take_text(t, c, text);
 	t->command = c;
@@ -94,7 +96,7 @@ take_command(struct telnet *t, uint8_t c, struct buf *text)
 	}
 }
 
-/* Is this the first time? */
+/* Notes that an option was refused.  Is this the first time? */
 static bool
 refuse(uint32_t refused[8], uint8_t option)
 {
@@ -106,7 +108,7 @@ refuse(uint32_t refused[8], uint8_t option)
 	return true;
 }
 
-/* WONT and DONT ask for what is the case already. */
+/* WONT and DONT need no answer: no option is ever on. */
 static enum telnet_event
 take_option(struct telnet *t, uint8_t option)
 {
@@ -128,7 +130,8 @@ take_sub_iac(struct telnet *t, uint8_t c, struct buf *text)
 		t->state = TELNET_SUB;
 		return TELNET_NOTHING;
 	}
-	/* SE; any other command ends it as well, and is obeyed. */
+	/* SE ends the subnegotiation.  So does any other command, which is
+	 * obeyed. */
 	return take_command(t, c, text);
 }
 
@@ -186,8 +189,8 @@ append_option(struct buf *out, uint8_t verb, uint8_t option)
 void
 telnet_answer(const struct telnet *t, struct buf *out)
 {
-	/* The mark without TCP's urgency, which would have the client throw
-	 * away replies that are on their way. */
+	/* The Data Mark is not sent as urgent data: the client would discard
+	 * all replies before it. */
 	static const uint8_t mark[] = { IAC, DM };
 
 	switch (t->command) {
@@ -205,11 +208,11 @@ telnet_answer(const struct telnet *t, struct buf *out)
 		    t->option);
 		break;
 	default:
-		break; /* nothing is due */
+		break; /* no answer is due */
 	}
 }
 
-/* How many bytes of UTF-8 follow this first one. */
+/* How many bytes follow this one, if it begins a character of UTF-8. */
 static size_t
 utf8_more(uint8_t c)
 {

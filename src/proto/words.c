@@ -1,6 +1,6 @@
 /*
- * words: lines and words out of a client's bytes.  Runs in the worker; the
- * input is hostile.
+ * words: splits a client's bytes into lines, and lines into words.  Runs in the
+ * worker, where the bytes are hostile, and in kv.
  */
 
 #include <string.h>
@@ -26,8 +26,8 @@ hex_digit(uint8_t c)
 }
 
 /*
- * Decodes the escape at *p, after its backslash; moves *p past it.  Returns
- * the byte, or -1.
+ * Decodes the escape whose backslash is before *p, and moves *p behind it.
+ * Returns the byte, or -1 if it is malformed.
  */
 static int
 decode_escape(const uint8_t **p, const uint8_t *end)
@@ -60,8 +60,8 @@ decode_escape(const uint8_t **p, const uint8_t *end)
 }
 
 /*
- * Decodes a quoted word in place.  *p is at the opening quote, and then
- * after the closing one.
+ * Decodes a quoted word in place.  *p is at its opening quote, and is moved
+ * behind the closing one.
  */
 static enum words_result
 take_quoted(uint8_t **p, const uint8_t *end, struct bytes *word)
@@ -77,7 +77,7 @@ take_quoted(uint8_t **p, const uint8_t *end, struct bytes *word)
 			continue;
 		}
 		from++;
-		/* A backslash that ends the line left a quote open. */
+		/* The line ends in a backslash: the quote is not closed. */
 		if (from == end)
 			return WORDS_UNBALANCED;
 		if ((c = decode_escape(&from, end)) == -1)
@@ -109,7 +109,7 @@ words_split(uint8_t *line, size_t size, struct buf *words)
 	uint8_t *p = line;
 
 	buf_truncate(words, 0);
-	/* Then `line` may be NULL, and not even 0 may be added to that. */
+	/* `line` may be NULL, to which C does not allow to add even 0. */
 	if (size == 0)
 		return WORDS_OK;
 	end = line + size;
@@ -131,7 +131,8 @@ words_split(uint8_t *line, size_t size, struct buf *words)
 const struct bytes *
 words_get(const struct buf *words)
 {
-	/* Never consumed from, so it starts where its memory is aligned. */
+	/* Nothing was consumed, so this is where the memory begins, and it is
+	 * aligned. */
 	return (const struct bytes *)(const void *)buf_data(words);
 }
 
@@ -141,7 +142,7 @@ words_count(const struct buf *words)
 	return buf_size(words) / sizeof(struct bytes);
 }
 
-/* A CR NUL before `end`, or NULL. */
+/* Returns the first CR NUL before `end`, or NULL. */
 static const uint8_t *
 find_cr_nul(const uint8_t *p, const uint8_t *end)
 {
@@ -162,7 +163,7 @@ words_find_line(const uint8_t *data, size_t size, size_t seen,
 	*taken = size;
 	if (size == 0)
 		return false;
-	/* A CR may have been the last byte seen. */
+	/* The last byte that was searched may have been a CR. */
 	if (seen > 0)
 		seen--;
 	lf = size == seen ? NULL : memchr(data + seen, '\n', size - seen);

@@ -11,53 +11,81 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/config.h"
 #include "common/io.h"
 #include "worker/client.h"
 #include "worker/expendable.h"
 
-/* How long to listen to a client that has been told that all is over. */
+/* How long client_close() waits for the client to close its end. */
 #define LINGER_MS 1000
-/* Who asks again within this time is hot. */
+/* A client whose next request comes within this time is hot. */
 #define HOT_MS 100
-/* Whoever stops all of kvd with SIGTERM may reach this process first: if the
- * lifeline ends within this time after the signal, kvd stops. */
-#define TOLD_MS 1000
-
 /*
- * A hot client is waited for in recv(2) itself: a system call less for each
- * request.  What else there is to wait for is seen when that gives up, or when
- * this time has passed since poll(2) last looked.
+ * Whoever stops all of kvd with SIGTERM may reach this process before the
+ * master.  If the lifeline ends within this time after the signal, kvd stops.
  */
-static bool
-is_brisk(const struct client *c, int64_t now_ms, int64_t deadline_ms)
+#define LIFELINE_WAIT_MS 1000
+
+void
+client_init(struct client *c, int fd, int signal_fd, int lifeline_fd,
+    const struct config *config)
 {
-	return now_ms - c->hot_at_ms < HOT_MS &&
-	    (deadline_ms == CLOCK_NEVER || deadline_ms - now_ms >= HOT_MS);
+	c->fd = fd;
+	c->signal_fd = signal_fd;
+	c->lifeline_fd = lifeline_fd;
+	c->timing.write_timeout_ms = config->write_timeout_ms;
+	c->timing.shutdown_timeout_ms = config->shutdown_timeout_ms;
+	c->timing.first_line_by_ms = config->first_command_timeout_ms == 0 ?
+	    CLOCK_NEVER :
+	    clock_ms() + config->first_command_timeout_ms;
+	c->timing.leave_by_ms = CLOCK_NEVER;
 }
 
-/* Waits as long as a hot client needs. */
-static ssize_t
-read_brisk(struct client *c)
+/* Until when to wait: for `timeout_ms`, but not past `limit_ms`.  Both may be
+ * CLOCK_NEVER. */
+static int64_t
+next_deadline(int64_t now_ms, int64_t timeout_ms, int64_t limit_ms)
 {
-	if (!c->timed && io_set_timeouts(c->fd, HOT_MS) == -1)
+	if (timeout_ms == CLOCK_NEVER || limit_ms - now_ms < timeout_ms)
+		return limit_ms;
+	return now_ms + timeout_ms;
+}
+
+/*
+ * A hot client is waited for in recv(2) itself, which saves poll(2) for each
+ * request.  Whatever else there is to wait for is noticed when recv(2) gives
+ * up, after HOT_MS, or when the client is not hot any more, HOT_MS after
+ * poll(2) was last called.
+ */
+static bool
+is_hot(const struct client *c, int64_t now_ms, int64_t deadline_ms)
+{
+	return now_ms < c->timing.hot_until_ms &&
+	    deadline_ms - now_ms >= HOT_MS;
+}
+
+static ssize_t
+read_hot(struct client *c)
+{
+	if (!c->has_recv_timeout && io_set_timeouts(c->fd, HOT_MS) == -1)
 		return IO_AGAIN;
-	c->timed = true;
+	c->has_recv_timeout = true;
 	return io_recv_buf(c->fd, &c->in, 0);
 }
 
 static enum client_event
 describe_read(struct client *c, ssize_t n)
 {
-	c->ended = n == IO_END;
+	c->got_end = n == IO_END;
 	if (n == IO_FAILED)
 		return CLIENT_GONE;
-	return c->ended ? CLIENT_END : CLIENT_INPUT;
+	return c->got_end ? CLIENT_END : CLIENT_INPUT;
 }
 
 /*
- * Waits.  Most clients ask at once and leave; a worker that has to wait for
- * its client for a moment is one that may stay, and offers itself to a kernel
- * that runs out of memory.
+ * Waits.  Most clients ask at once and leave.  A worker that has waited for its
+ * client for a moment may stay for long, and so tells the kernel to kill it
+ * before others when memory runs out.
  */
 static int
 wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms)
@@ -65,17 +93,17 @@ wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms)
 	int64_t soon_ms;
 	int ready;
 
-	if (c->expendable || (soon_ms = clock_ms() + HOT_MS) >= deadline_ms)
+	if (c->is_expendable || (soon_ms = clock_ms() + HOT_MS) >= deadline_ms)
 		return io_poll(pfds, n, deadline_ms);
 	ready = io_poll(pfds, n, soon_ms);
 	if (ready != IO_AGAIN)
 		return ready;
-	c->expendable = true;
+	c->is_expendable = true;
 	expendable_become();
 	return io_poll(pfds, n, deadline_ms);
 }
 
-/* The descriptor is the acceptor's, which waits for SIGCHLD as well. */
+/* The descriptor was made by the acceptor, and so reads SIGCHLD as well. */
 static void
 read_signal(struct client *c)
 {
@@ -83,95 +111,99 @@ read_signal(struct client *c)
 
 	if (read(c->signal_fd, &info, sizeof(info)) == sizeof(info) &&
 	    info.ssi_signo == SIGTERM)
-		c->told = true;
+		c->got_sigterm = true;
 }
 
-/* Is kvd stopping, or this worker alone? */
+/* After SIGTERM: has kvd to end, or this worker alone? */
 static enum client_event
-told_event(const struct client *c)
+sigterm_event(const struct client *c)
 {
 	struct pollfd pfd = { .fd = c->lifeline_fd };
 
-	return io_poll(&pfd, 1, clock_ms() + TOLD_MS) == IO_AGAIN ?
+	return io_poll(&pfd, 1, clock_ms() + LIFELINE_WAIT_MS) == IO_AGAIN ?
 	    CLIENT_DISMISSED :
 	    CLIENT_STOP;
 }
 
-/* CLIENT_INPUT: there may be something to be read. */
+/* CLIENT_INPUT: there may be something to read. */
 static enum client_event
 wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 {
 	struct pollfd pfds[4] = {
 		{ .fd = c->fd, .events = POLLIN },
 		{ .fd = c->signal_fd, .events = POLLIN },
-		{ .fd = c->lifeline_fd }, /* POLLHUP comes unasked */
+		{ .fd = c->lifeline_fd }, /* POLLHUP need not be asked for */
 		{ .fd = other_fd, .events = POLLIN },
 	};
 	int n;
 
 	n = wait_for(c, pfds, other_fd == -1 ? 3 : 4, deadline_ms);
 	if (n == IO_AGAIN)
-		return CLIENT_SILENT;
+		return CLIENT_TIMEOUT;
 	if (n == IO_FAILED)
 		return CLIENT_GONE;
 	if (pfds[2].revents != 0)
 		return CLIENT_STOP;
 	if (pfds[1].revents != 0)
 		read_signal(c);
-	if (c->told)
-		return told_event(c);
+	if (c->got_sigterm)
+		return sigterm_event(c);
 	if (pfds[3].revents != 0)
-		return CLIENT_NEWS;
+		return CLIENT_OTHER;
 	return CLIENT_INPUT;
 }
 
 enum client_event
-client_next(struct client *c, int other_fd, int64_t deadline_ms)
+client_next(struct client *c, int other_fd, int64_t timeout_ms)
 {
-	int64_t since_ms = clock_ms(), now_ms;
+	int64_t since_ms = clock_ms(), now_ms, deadline_ms;
 	enum client_event event;
 	ssize_t n = IO_AGAIN;
 
-	if (c->told)
-		return told_event(c);
-	/* Most ask while their worker is still being made. */
-	if (!c->tried)
+	if (c->got_sigterm)
+		return sigterm_event(c);
+	deadline_ms =
+	    next_deadline(since_ms, timeout_ms, c->timing.first_line_by_ms);
+	/* Most clients send their request before the worker exists. */
+	if (!c->read_once)
 		n = io_recv_buf(c->fd, &c->in, MSG_DONTWAIT);
-	else if (other_fd == -1 && is_brisk(c, since_ms, deadline_ms))
-		n = read_brisk(c);
-	c->tried = true;
+	else if (other_fd == -1 && is_hot(c, since_ms, deadline_ms))
+		n = read_hot(c);
+	c->read_once = true;
 	if (n != IO_AGAIN)
 		return describe_read(c, n);
 	event = wait_input(c, other_fd, deadline_ms);
 	if (event != CLIENT_INPUT)
 		return event;
 	now_ms = clock_ms();
-	c->hot_at_ms = now_ms - since_ms < HOT_MS ? now_ms : 0;
-	/* That there is nothing after all does no harm. */
+	c->timing.hot_until_ms =
+	    now_ms - since_ms < HOT_MS ? now_ms + HOT_MS : 0;
+	/* It does no harm if there is nothing to read after all. */
 	return describe_read(c, io_recv_buf(c->fd, &c->in, MSG_DONTWAIT));
 }
 
-/* Waits for room.  Being told to end sets a deadline for all that is left. */
+/* Waits until the client takes more.  When the worker is told to end, that
+ * sets a deadline for all that is left to be sent. */
 static int
 wait_writable(struct client *c)
 {
+	struct client_timing *t = &c->timing;
 	struct pollfd pfds[3] = {
 		{ .fd = c->fd, .events = POLLOUT },
 		{ .fd = c->signal_fd, .events = POLLIN },
 		{ .fd = c->lifeline_fd },
 	};
-	int64_t deadline_ms = clock_ms() + c->write_timeout_ms;
-	bool stopping = c->stop_at_ms != CLOCK_NEVER;
+	bool leaving = t->leave_by_ms != CLOCK_NEVER;
 
-	if (c->stop_at_ms < deadline_ms)
-		deadline_ms = c->stop_at_ms;
-	if (wait_for(c, pfds, stopping ? 1 : 3, deadline_ms) <= 0)
+	if (wait_for(c, pfds, leaving ? 1 : 3,
+		next_deadline(clock_ms(), t->write_timeout_ms,
+		    t->leave_by_ms)) <= 0)
 		return -1;
 	if (pfds[1].revents != 0)
 		read_signal(c);
-	if (!stopping && (c->told || pfds[2].revents != 0))
-		c->stop_at_ms = clock_ms() + c->shutdown_timeout_ms;
-	return clock_ms() > c->stop_at_ms ? -1 : 0;
+	if (!leaving && (c->got_sigterm || pfds[2].revents != 0))
+		t->leave_by_ms = clock_ms() + t->shutdown_timeout_ms;
+	return clock_ms() > t->leave_by_ms ? -1 : 0;
 }
 
 int
@@ -200,7 +232,7 @@ client_close(struct client *c)
 	int64_t deadline_ms = clock_ms() + LINGER_MS;
 	char unread[512];
 
-	if (!c->ended && shutdown(c->fd, SHUT_WR) == 0)
+	if (!c->got_end && shutdown(c->fd, SHUT_WR) == 0)
 		while (clock_ms() < deadline_ms &&
 		    io_poll(&pfd, 1, deadline_ms) > 0 &&
 		    io_recv(c->fd, unread, sizeof(unread), MSG_DONTWAIT) > 0)

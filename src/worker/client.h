@@ -11,41 +11,59 @@
 
 #include "common/buf.h"
 
-struct client {
-	int fd;
-	int signal_fd; /* reads SIGTERM: this worker alone is to end */
-	int lifeline_fd; /* end of file: kvd stops, or the master died */
+struct config;
+
+/* Times are of clock_ms(). */
+struct client_timing {
+	/* How long, from the configuration. */
 	int64_t write_timeout_ms;
 	int64_t shutdown_timeout_ms;
-	int64_t stop_at_ms; /* told to end: when at last; else CLOCK_NEVER */
-	bool told; /* SIGTERM has come */
-	bool ended; /* all that it has sent is read */
-	bool tried; /* to read, at least once */
-	bool timed; /* SO_RCVTIMEO is set */
-	bool expendable; /* the kernel was told so, once it had to wait */
-	int64_t hot_at_ms; /* when it last asked again at once, by poll(2) */
-	struct buf in;
-	struct buf out;
+	/* Deadlines; CLOCK_NEVER: none. */
+	int64_t first_line_by_ms; /* of the first line; input.c removes it */
+	int64_t leave_by_ms; /* of the last replies, when told to end */
+	/* Until then the client counts as hot (client.c); 0: it does not. */
+	int64_t hot_until_ms;
+};
+
+/* All zero before client_init(). */
+struct client {
+	int fd;
+	int signal_fd; /* reads SIGTERM: this worker alone has to end */
+	int lifeline_fd; /* end of file: kvd stops, or the master died */
+	struct buf in; /* client_next() appends, input.c consumes */
+	struct buf out; /* client_flush() sends it */
+	struct client_timing timing;
+	bool read_once; /* a first read was tried */
+	bool has_recv_timeout; /* the socket has (SO_RCVTIMEO) */
+	bool got_sigterm;
+	bool got_end; /* the client sends no more, and all of it is read */
+	bool is_expendable; /* the kernel was told so (expendable.h) */
 };
 
 enum client_event {
-	CLIENT_INPUT, /* there is more in `in`, or nothing yet */
-	CLIENT_END, /* the client will send no more */
-	CLIENT_NEWS, /* the other descriptor is readable */
-	CLIENT_SILENT, /* the deadline passed */
+	CLIENT_INPUT, /* there may be more in `in` */
+	CLIENT_END, /* the client sends no more */
+	CLIENT_OTHER, /* the other descriptor is readable */
+	CLIENT_TIMEOUT, /* neither for so long */
 	CLIENT_STOP, /* kvd stops */
-	CLIENT_DISMISSED, /* this worker is told to end, and kvd goes on */
-	CLIENT_GONE, /* hung up, or an error, or no memory */
+	CLIENT_DISMISSED, /* this worker has to end, and kvd goes on */
+	CLIENT_GONE, /* the connection broke, or there is no memory */
 };
 
-/* Waits for input and reads it, once, or waits for that of another
- * descriptor (-1: none); a deadline of CLOCK_NEVER is none.  Being told to end
- * may take 200 ms to be seen. */
+void client_init(struct client *, int fd, int signal_fd, int lifeline_fd,
+    const struct config *);
+/*
+ * Waits for input and reads once, or waits until another descriptor (-1: none)
+ * is readable.  CLIENT_TIMEOUT after `timeout_ms` (CLOCK_NEVER: never), and
+ * when the first line takes too long.  Notices after 200 ms at the latest that
+ * the worker has to end.
+ */
 enum client_event client_next(struct client *, int other_fd,
-    int64_t deadline_ms);
+    int64_t timeout_ms);
 /*
  * Sends all of `out`.  Returns 0, or -1: the client is gone, or took nothing
- * for the write timeout (or, once told to end, the shutdown timeout).
+ * for the write timeout, or all of this takes longer than the shutdown timeout
+ * since the worker was told to end.
  */
 int client_flush(struct client *);
 /*

@@ -1,6 +1,6 @@
 /*
- * expendable: what the kernel kills first when memory runs out.  Runs in the
- * worker.
+ * expendable: makes a worker one of the processes that the kernel kills first
+ * when memory runs out.  Runs in the worker.
  */
 
 #include <fcntl.h>
@@ -12,10 +12,11 @@
 #include "worker/expendable.h"
 
 #define OOM_SCORE_ADJ "/proc/self/oom_score_adj"
-/* Tenths of a percent of the memory, by which a worker seems larger. */
-#define MORE 200
-/* proc(5) */
-#define MOST 1000
+/* How much is added: a tenth of a percent of all memory each, by which the
+ * worker seems larger than it is (proc(5)). */
+#define SCORE_ADDED 200
+/* The highest value there is (proc(5)). */
+#define SCORE_MAX 1000
 
 void
 expendable_become(void)
@@ -33,8 +34,9 @@ expendable_become(void)
 	if (n > 0 &&
 	    number_parse((struct bytes){ text, (size_t)n }, &score) ==
 		NUMBER_OK) {
-		score = score > MOST - MORE ? MOST : score + MORE;
-		/* Without it the worker serves as well. */
+		score = score > SCORE_MAX - SCORE_ADDED ? SCORE_MAX :
+							  score + SCORE_ADDED;
+		/* If this fails the worker serves all the same. */
 		(void)!write(fd, text, number_format(score, text));
 	}
 	(void)close(fd);

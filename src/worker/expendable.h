@@ -1,14 +1,16 @@
 /*
- * When memory runs out the kernel kills what seems largest to it.  A worker
- * is one client's; the acceptor that forked it is everybody's.
+ * When memory runs out, the kernel kills the process that seems largest.  If
+ * that is a worker, one client is disconnected; if it were the acceptor or the
+ * registry, all clients would notice.
  */
 
 #ifndef WORKER_EXPENDABLE_H
 #define WORKER_EXPENDABLE_H
 
 /*
- * Has the kernel kill this process before those whose oom_score_adj it has
- * inherited (proc(5)).  Costs some system calls, and fails in silence.
+ * Makes the kernel kill this process rather than those from which it has
+ * inherited its oom_score_adj (proc(5)).  It costs some system calls.  If it
+ * fails, nothing is changed.
  */
 void expendable_become(void);
 

@@ -1,25 +1,26 @@
 /*
- * input: lines, telnet's commands and a browser's.  Runs in the worker; all
- * of it is hostile.
+ * input: lines, and telnet's commands among them.  Runs in the worker; the
+ * bytes are hostile, and need not come from a client of kvd.
  */
 
-#include <string.h>
-
+#include "common/clock.h"
 #include "proto/first_line.h"
 #include "proto/words.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 #include "worker/input.h"
 #include "worker/replies.h"
 #include "worker/request.h"
+#include "worker/state.h"
 
-/* A line's words other than its value, all escaped, and blanks. */
+/* Enough for the words of a line besides its value, each byte escaped, and
+ * for blanks. */
 #define LINE_OVERHEAD 4096
 #define ESCAPE_SIZE 4 /* \xHH */
 
 void
 input_init(struct worker *w)
 {
-	w->line_max =
+	w->input.line_max =
 	    LINE_OVERHEAD + ESCAPE_SIZE * (size_t)w->config->max_value;
 }
 
@@ -34,16 +35,16 @@ refuse_http(struct worker *w)
 }
 
 /*
- * Looks at the first line, or at what has come of it.  Who is no client of
- * kvd is not served: nothing of what it has sent is carried out.
+ * Looks at the first line, or at the part of it that has come.  Whoever is no
+ * client of kvd is not served: nothing that it has sent is executed.
  */
 static void
 check_first_line(struct worker *w, const uint8_t *line, size_t size, bool whole)
 {
 	enum first_line_protocol protocol = FIRST_LINE_KVD;
 
-	if (first_line_is_binary(line, size, w->seen, whole)) {
-		w->over = true;
+	if (first_line_is_binary(line, size, w->input.part_size, whole)) {
+		w->closing = true;
 		return;
 	}
 	if (whole)
@@ -51,7 +52,14 @@ check_first_line(struct worker *w, const uint8_t *line, size_t size, bool whole)
 	if (protocol == FIRST_LINE_HTTP)
 		refuse_http(w);
 	if (protocol != FIRST_LINE_KVD)
-		w->over = true;
+		w->closing = true;
+}
+
+static void
+pass_first_line(struct worker *w)
+{
+	w->input.past_first_line = true;
+	w->client.timing.first_line_by_ms = CLOCK_NEVER;
 }
 
 static const enum status split_errors[] = {
@@ -64,95 +72,99 @@ static const enum status split_errors[] = {
 static bool
 run_line(struct worker *w, uint8_t *line, size_t size)
 {
+	struct buf *split = &w->input.words;
 	enum words_result result;
 	const struct bytes *words;
 	size_t n;
 
-	if (size > w->line_max) {
-		w->greeted = true;
+	if (size > w->input.line_max) {
+		pass_first_line(w);
 		return replies_answer(w, STATUS_LINE_TOO_LONG);
 	}
-	result = words_split(line, size, &w->words);
-	if (buf_failed(&w->words))
+	result = words_split(line, size, split);
+	if (buf_failed(split))
 		return false;
-	words = words_get(&w->words);
-	n = words_count(&w->words);
+	words = words_get(split);
+	n = words_count(split);
 	if (result == WORDS_OK && n == 0)
 		return true;
-	w->greeted = true;
+	pass_first_line(w);
 	if (result != WORDS_OK)
 		return replies_answer(w, split_errors[result]);
 	return request_run(w, words, n);
 }
 
-/*
- * The line that has begun is longer than any may be: skip it, but for a tail
- * in which its end, and what ends another protocol's request, can be seen.
- */
-static bool
-discard_line(struct worker *w)
+/* What comes next begins a line. */
+static void
+begin_line(struct input *i)
 {
-	struct buf *in = &w->client.in;
-	bool begun = !w->discarding;
-
-	if (buf_size(in) > FIRST_LINE_TAIL)
-		buf_consume(in, buf_size(in) - FIRST_LINE_TAIL);
-	w->seen = buf_size(in);
-	w->discarding = true;
-	return !begun || replies_answer(w, STATUS_LINE_TOO_LONG);
+	i->part_size = 0;
+	i->discarding = false;
 }
 
-/* A line of which not all has come. */
-static bool
-keep_line(struct worker *w, size_t size)
-{
-	w->seen = size;
-	/* One more may be the CR of a line's end. */
-	if (w->discarding || size > w->line_max + 1)
-		return discard_line(w);
-	return true;
-}
-
-/* The first line in `in`, with its end. */
+/* Executes the first line in client.in, which takes up `taken` bytes with its
+ * end, and removes it. */
 static bool
 take_line(struct worker *w, size_t size, size_t taken)
 {
 	struct buf *in = &w->client.in;
 	bool good = true;
 
-	if (w->discarding)
-		w->greeted = true;
+	if (w->input.discarding)
+		pass_first_line(w);
 	else
 		good = run_line(w, buf_data(in), size);
-	w->discarding = false;
-	w->seen = 0;
 	buf_consume(in, taken);
+	begin_line(&w->input);
 	return good;
 }
 
-/* Executes all complete lines. */
+/*
+ * All of client.in is a part of a line.  If the line is longer than any may be,
+ * only a tail is kept, in which its end can be recognized, and so can a request
+ * of another protocol.
+ */
+static bool
+keep_part(struct worker *w)
+{
+	struct input *i = &w->input;
+	struct buf *in = &w->client.in;
+	/* One byte more may be the CR of the line's end. */
+	bool is_news = !i->discarding && buf_size(in) > i->line_max + 1;
+
+	i->discarding = i->discarding || is_news;
+	if (i->discarding && buf_size(in) > FIRST_LINE_TAIL)
+		buf_consume(in, buf_size(in) - FIRST_LINE_TAIL);
+	i->part_size = buf_size(in);
+	return !is_news || replies_answer(w, STATUS_LINE_TOO_LONG);
+}
+
+/* Executes all complete lines.  Then all of client.in is a part of one. */
 static bool
 run_lines(struct worker *w)
 {
 	struct buf *in = &w->client.in;
-	size_t line_size, taken;
-	bool good = true, whole = true;
+	size_t size, taken;
+	bool whole;
 
-	while (good && whole && buf_size(in) > 0) {
-		whole = words_find_line(buf_data(in), buf_size(in), w->seen,
-		    &line_size, &taken);
-		if (!w->greeted)
-			check_first_line(w, buf_data(in),
-			    whole ? line_size : taken, whole);
-		if (w->over)
+	while (buf_size(in) > 0) {
+		whole = words_find_line(buf_data(in), buf_size(in),
+		    w->input.part_size, &size, &taken);
+		if (!w->input.past_first_line)
+			check_first_line(w, buf_data(in), whole ? size : taken,
+			    whole);
+		if (w->closing)
 			break;
-		good = whole ? take_line(w, line_size, taken) :
-			       keep_line(w, taken);
+		if (!whole)
+			return keep_part(w);
+		if (!take_line(w, size, taken))
+			return false;
 	}
-	return good;
+	return true;
 }
 
-/* Only the line that is being typed is left in `in`: editing stays in it. */
+/* Only the line that is being typed is left in client.in: a client can edit
+ * no other. */
 static bool
 run_event(struct worker *w, enum telnet_event event)
 {
@@ -163,62 +175,58 @@ run_event(struct worker *w, enum telnet_event event)
 		break;
 	case TELNET_ERASE:
 		telnet_erase(in);
-		if (w->seen > buf_size(in))
-			w->seen = buf_size(in);
+		w->input.part_size = buf_size(in);
 		break;
 	case TELNET_DROP:
 		buf_truncate(in, 0);
-		w->seen = 0;
-		w->discarding = false;
+		begin_line(&w->input);
 		break;
 	case TELNET_ANSWER:
 		if (!replies_drain(w))
 			return false;
-		if (!w->over)
-			telnet_answer(&w->telnet, &w->client.out);
+		if (!w->closing)
+			telnet_answer(&w->input.telnet, &w->client.out);
 		break;
 	}
 	return true;
 }
 
-/* Executes what has come after the first `old` bytes and is not all text. */
+/* What was received is not all text. */
 static bool
-run_telnet(struct worker *w, size_t old)
+run_telnet(struct worker *w)
 {
-	struct buf *in = &w->client.in, copy;
-	struct bytes raw;
+	struct input *i = &w->input;
+	struct buf *in = &w->client.in;
 	enum telnet_event event;
+	struct bytes rest;
 	bool good;
 
-	buf_init(&copy);
-	buf_append(&copy, buf_data(in) + old, buf_size(in) - old);
-	buf_truncate(in, old);
-	raw = (struct bytes){ buf_data(&copy), buf_size(&copy) };
-	w->starved = buf_failed(&copy);
-	good = !w->starved;
-	while (good && !w->over && raw.size > 0) {
-		event = telnet_filter(&w->telnet, &raw, in);
+	buf_append(&i->raw, buf_data(in) + i->part_size,
+	    buf_size(in) - i->part_size);
+	buf_truncate(in, i->part_size);
+	rest = (struct bytes){ buf_data(&i->raw), buf_size(&i->raw) };
+	good = !buf_failed(&i->raw);
+	while (good && !w->closing && rest.size > 0) {
+		event = telnet_filter(&i->telnet, &rest, in);
 		good = !buf_failed(in) && run_lines(w) &&
-		    (w->over || run_event(w, event));
+		    (w->closing || run_event(w, event));
 	}
-	buf_clear(&copy);
+	buf_truncate(&i->raw, 0);
 	return good;
 }
 
-/*
- * Executes all lines that are complete with what has come after the first
- * `old` bytes, and waits for their replies.
- */
 bool
-input_run(struct worker *w, size_t old)
+input_run(struct worker *w)
 {
-	struct buf *in = &w->client.in;
+	const struct input *i = &w->input;
+	const struct buf *in = &w->client.in;
 	bool good;
 
-	if (telnet_is_text(&w->telnet, buf_data(in) + old, buf_size(in) - old))
+	if (telnet_is_text(&i->telnet, buf_data(in) + i->part_size,
+		buf_size(in) - i->part_size))
 		good = run_lines(w);
 	else
-		good = run_telnet(w, old);
+		good = run_telnet(w);
 	good = good && replies_drain(w) && replies_take_events(w) &&
 	    client_flush(&w->client) == 0;
 	w->slot_text[0] = '\0';
@@ -228,7 +236,7 @@ input_run(struct worker *w, size_t old)
 void
 input_end(struct worker *w)
 {
-	if (buf_size(&w->client.in) > 0 && !w->discarding)
+	if (buf_size(&w->client.in) > 0 && !w->input.discarding)
 		replies_goodbye(w, STATUS_UNTERMINATED_LINE);
-	w->over = true;
+	w->closing = true;
 }

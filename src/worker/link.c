@@ -1,6 +1,6 @@
 /*
- * link: the worker's side of the messages.  Runs in the worker; the peer is
- * the registry, which it trusts.
+ * link: the worker's end of the connection to the registry.  Runs in the
+ * worker, which trusts the registry.
  */
 
 #include <sys/socket.h>
@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -20,29 +19,28 @@
 #include "proto/schema.h"
 #include "worker/link.h"
 
-/* In the working directory, to which a worker may be chrooted. */
+/* In the working directory, which may be the worker's root (chroot(2)). */
 #define REGISTRY_SOCKET "registry.sock"
-/* The socket is the master's: connecting fails while kvd stops, or while the
- * backlog is full. */
+/* The pause between two attempts to connect.  The master keeps the socket
+ * open, so one fails only while kvd stops or the backlog is full. */
 #define RETRY_MS 20
-/* A blocking call looks up this often. */
+/* How long a call may block before the worker looks whether kvd stops. */
 #define BLOCK_MS 500
-/* For the replies under way, once kvd stops. */
+/* How long to wait for the awaited replies when kvd stops. */
 #define LAST_REPLY_MS 2000
-/* The master refuses a longer one. */
+/* The master refuses a longer path. */
 #define PATH_SIZE 1024
 
 void
 link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
     const char *runtime)
 {
-	memset(l, 0, sizeof(*l));
 	l->fd = -1;
 	l->session = session;
 	l->runtime = runtime;
 	l->lifeline_fd = lifeline_fd;
 	l->timeout_ms = timeout_ms;
-	l->sequence = 1;
+	l->next_sequence = 1;
 }
 
 void
@@ -51,8 +49,7 @@ link_close(struct link *l)
 	if (l->fd != -1)
 		(void)close(l->fd);
 	l->fd = -1;
-	l->repeats = l->repeats || l->sent > 0;
-	l->sent = 0;
+	delivery_closed(&l->delivery);
 	buf_consume(&l->in, buf_size(&l->in));
 }
 
@@ -61,29 +58,29 @@ link_clear(struct link *l)
 {
 	buf_clear(&l->pending);
 	buf_clear(&l->in);
-	events_clear(&l->events);
+	subscriptions_clear(&l->subscriptions);
 }
 
 bool
 link_lacks_memory(const struct link *l)
 {
 	return buf_failed(&l->pending) || buf_failed(&l->in) ||
-	    buf_failed(&l->events.buckets);
+	    buf_failed(&l->subscriptions.buckets);
 }
 
-/* The greeting, and all that is to be repeated, in one piece. */
+/* Sends HELLO and, with the same system call, the pending requests. */
 static int
 send_hello(struct link *l)
 {
-	struct hello hello = { l->session, l->events.seen,
-		{ buf_data(&l->events.buckets),
-		    buf_size(&l->events.buckets) } };
-	uint8_t room[256];
+	struct hello hello = { l->session, l->subscriptions.seen,
+		{ buf_data(&l->subscriptions.buckets),
+		    buf_size(&l->subscriptions.buckets) } };
+	uint8_t memory[256];
 	struct buf b;
 	size_t hello_size;
 	ssize_t n = -1;
 
-	buf_init_with(&b, room, sizeof(room));
+	buf_init_with(&b, memory, sizeof(memory));
 	hello_put(&b, &hello);
 	hello_size = buf_size(&b);
 	buf_append(&b, buf_data(&l->pending), buf_size(&l->pending));
@@ -92,18 +89,19 @@ send_hello(struct link *l)
 	buf_clear(&b);
 	if (n < (ssize_t)hello_size)
 		return -1;
-	l->sent = (size_t)n - hello_size;
+	delivery_connected(&l->delivery);
+	delivery_sent(&l->delivery, (size_t)n - hello_size);
 	return 0;
 }
 
 /*
- * There is no such name any more.  If somebody has removed the whole directory,
- * the master makes another one at the same path: the next attempt is made there.
- * One that somebody else has made is not entered: what answered there would be
- * no registry of ours.
+ * The socket's name does not exist any more.  If somebody has removed the
+ * whole directory, the master makes another one at the same path.  This makes
+ * it the working directory, for the next attempt.  directory_open() refuses one
+ * that somebody else has made: what listens there is not our registry.
  */
 static int
-find_directory(const struct link *l)
+enter_directory(const struct link *l)
 {
 	char path[PATH_SIZE], error[PATH_SIZE];
 	int fd, rc;
@@ -111,7 +109,7 @@ find_directory(const struct link *l)
 	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) >=
 	    (int)sizeof(path))
 		return -1;
-	/* Not yet, or this process may not leave its root. */
+	/* It does not exist yet, or this process cannot leave its root. */
 	if ((fd = directory_open(path, -1, error, sizeof(error))) == -1)
 		return -1;
 	rc = fchdir(fd);
@@ -134,12 +132,12 @@ try_connect(struct link *l)
 	    send_hello(l) == 0)
 		return 0;
 	if (errno == ENOENT)
-		(void)find_directory(l);
+		(void)enter_directory(l);
 	link_close(l);
 	return -1;
 }
 
-/* Pauses; -1: the deadline would pass, or the master has gone. */
+/* Pauses.  Returns -1 if the deadline would pass, or if the master is gone. */
 static int
 pause_connecting(struct link *l, int64_t deadline_ms)
 {
@@ -151,37 +149,39 @@ pause_connecting(struct link *l, int64_t deadline_ms)
 	return 0;
 }
 
-/* Connects, and tries again until the deadline or the master's end.  One
- * that closes without a word would close again. */
+/* Tries to connect until the deadline passes or the master is gone. */
 static int
 link_connect(struct link *l, int64_t deadline_ms)
 {
-	if (l->no_reply_yet && pause_connecting(l, deadline_ms) == -1)
-		return -1;
+	if (l->delivery.state == DELIVERY_UNANSWERED) {
+		if (pause_connecting(l, deadline_ms) == -1)
+			return -1;
+		delivery_paused(&l->delivery);
+	}
 	while (try_connect(l) == -1)
 		if (pause_connecting(l, deadline_ms) == -1)
 			return -1;
-	l->no_reply_yet = true;
 	return 0;
 }
 
-/* Reads what has come; waits for it unless `flags` is MSG_DONTWAIT. */
+/* Reads once.  Waits for something to read unless `flags` is MSG_DONTWAIT. */
 static ssize_t
 link_read(struct link *l, int flags)
 {
 	ssize_t n = io_recv_buf(l->fd, &l->in, flags);
 
 	if (n > 0)
-		l->no_reply_yet = false;
+		delivery_received(&l->delivery);
 	return n;
 }
 
 /*
- * Waits for replies with one system call, and now and then looks whether
- * kvd stops: the registry may be hung, or dead with this in its backlog.
+ * Reads once, and waits in recv(2) itself for something to read.  That returns
+ * after BLOCK_MS at the latest; then this looks whether kvd stops.  The registry
+ * may hang, or have died while this connection was in its backlog.
  */
 static ssize_t
-link_await(struct link *l, int64_t deadline_ms)
+link_read_waiting(struct link *l, int64_t deadline_ms)
 {
 	struct pollfd pfd = { .fd = l->lifeline_fd };
 	int64_t now_ms, stop_ms = CLOCK_NEVER;
@@ -200,25 +200,26 @@ link_await(struct link *l, int64_t deadline_ms)
 }
 
 /*
- * Sends what is not yet sent.  While the registry takes no more it may be
- * waiting for its replies to be read: they are.
+ * Sends what was not sent yet, then reads once.  A registry that takes no more
+ * may be waiting until its replies are read, so those are read first.
  */
 static ssize_t
 link_write(struct link *l, int64_t deadline_ms)
 {
 	struct pollfd pfd = { .fd = l->fd, .events = POLLIN | POLLOUT };
+	size_t sent;
 	ssize_t n;
 
-	while (l->sent < buf_size(&l->pending)) {
-		n = io_send(l->fd, buf_data(&l->pending) + l->sent,
-		    buf_size(&l->pending) - l->sent, MSG_DONTWAIT);
+	while ((sent = l->delivery.sent) < buf_size(&l->pending)) {
+		n = io_send(l->fd, buf_data(&l->pending) + sent,
+		    buf_size(&l->pending) - sent, MSG_DONTWAIT);
 		if (n > 0) {
-			l->sent += (size_t)n;
+			delivery_sent(&l->delivery, (size_t)n);
 			continue;
 		}
 		if (n != IO_AGAIN) {
-			/* A registry that has died may have answered before:
-			 * that is what it will not be asked again. */
+			/* Before it died the registry may have sent replies.
+			 * What they answer must not be repeated. */
 			n = link_read(l, MSG_DONTWAIT);
 			return n == IO_AGAIN ? IO_FAILED : n;
 		}
@@ -227,38 +228,48 @@ link_write(struct link *l, int64_t deadline_ms)
 		if (pfd.revents & POLLIN)
 			return link_read(l, MSG_DONTWAIT);
 	}
-	return link_await(l, deadline_ms);
+	return link_read_waiting(l, deadline_ms);
 }
 
-int
+/* The oldest pending request.  False: there is none. */
+static bool
+first_pending(const struct link *l, struct message *request)
+{
+	return message_get(buf_data(&l->pending), buf_size(&l->pending),
+		   SIZE_MAX, request) == 1;
+}
+
+/* Its bytes stay where they are until more is appended to `pending`. */
+static void
+remove_first(struct link *l, const struct message *request)
+{
+	buf_consume(&l->pending, request->frame_size);
+	delivery_removed(&l->delivery, request->frame_size);
+}
+
+bool
 link_discard(struct link *l)
 {
 	struct message request;
 
-	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
-		&request) != 1)
-		return 0;
-	buf_consume(&l->pending, request.frame_size);
-	/* What comes next has not been sent before. */
-	if (buf_size(&l->pending) == 0)
-		l->repeats = false;
-	return 1;
+	if (!first_pending(l, &request))
+		return false;
+	remove_first(l, &request);
+	return true;
 }
 
 static enum link_result
 take_reply(struct link *l, struct message *m)
 {
-	if (message_get(buf_data(&l->pending), buf_size(&l->pending), SIZE_MAX,
-		&l->request) != 1 ||
+	if (!first_pending(l, &l->request) ||
 	    m->type != schema_find(l->request.type)->reply ||
 	    m->sequence != l->request.sequence)
 		return LINK_FAILED;
-	(void)link_discard(l);
-	l->sent -= l->request.frame_size;
+	remove_first(l, &l->request);
 	return LINK_REPLY;
 }
 
-/* The next message of those that were read. */
+/* Takes the next message of those that were read. */
 static enum link_result
 take_message(struct link *l, struct message *m)
 {
@@ -270,25 +281,11 @@ take_message(struct link *l, struct message *m)
 		return rc == 0 ? LINK_NOTHING : LINK_FAILED;
 	if (m->type != MESSAGE_EVENT)
 		result = take_reply(l, m);
-	/* Its bytes stay where they are until the next read. */
+	/* The message points to bytes in `in`, which stay valid until the next
+	 * read. */
 	if (result != LINK_FAILED)
 		buf_consume(&l->in, m->frame_size);
 	return result;
-}
-
-/*
- * May the requests be sent?  To repeat what is older than the timeout would
- * be to execute it again: its outcome is no longer kept.  A reply read just
- * now says nothing of when the registry died: it may have lain there while
- * the client did not read.
- */
-static bool
-may_send(struct link *l, int64_t now_ms)
-{
-	if (!l->repeats && l->sent == 0)
-		l->sent_ms = now_ms;
-	return !link_lacks_memory(l) &&
-	    (!l->repeats || now_ms <= l->sent_ms + l->timeout_ms);
 }
 
 /* Sends, connecting first if need be, and reads.  -1: give up. */
@@ -298,14 +295,18 @@ exchange(struct link *l, int64_t deadline_ms)
 	int64_t now_ms = clock_ms();
 	ssize_t n;
 
-	if (now_ms > deadline_ms || !may_send(l, now_ms))
+	/* A reply that was read just now does not show that the registry lived
+	 * until now: the reply may have been in the socket for long, if the
+	 * client took none. */
+	if (now_ms > deadline_ms || link_lacks_memory(l) ||
+	    !delivery_may_send(&l->delivery, now_ms, l->timeout_ms))
 		return -1;
 	if (l->fd == -1 && link_connect(l, deadline_ms) == -1)
 		return -1;
 	n = link_write(l, deadline_ms);
 	if (n == IO_AGAIN)
 		return -1;
-	/* Dead, and all that it has answered is read. */
+	/* It is dead, and all that it has answered was read. */
 	if (n <= 0)
 		link_close(l);
 	return 0;
@@ -351,17 +352,15 @@ link_event(struct link *l, struct message *m)
 	return LINK_FAILED;
 }
 
-int
+bool
 link_resume(struct link *l)
 {
 	if (l->fd != -1)
-		return 0;
-	if (l->no_reply_yet) {
-		l->no_reply_yet = false;
-		return -1;
+		return true;
+	if (l->delivery.state == DELIVERY_UNANSWERED) {
+		/* The time until the next call is the pause. */
+		delivery_paused(&l->delivery);
+		return false;
 	}
-	if (try_connect(l) == -1)
-		return -1;
-	l->no_reply_yet = true;
-	return 0;
+	return try_connect(l) == 0;
 }

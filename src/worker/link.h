@@ -1,7 +1,8 @@
 /*
- * A worker's link to the registry: requests out, replies in, in order.  When
- * the registry dies, the link connects to the next one and repeats what was
- * not answered; its user notices nothing but the time it takes.
+ * A worker's link to the registry: it sends requests and receives replies, in
+ * order.  When the registry dies, the link connects to the next one and repeats
+ * what was not answered (worker/delivery.h).  The rest of the worker notices
+ * only that this takes time.
  */
 
 #ifndef WORKER_LINK_H
@@ -12,22 +13,32 @@
 
 #include "common/buf.h"
 #include "proto/message.h"
-#include "worker/events.h"
+#include "worker/delivery.h"
+#include "worker/subscriptions.h"
 
+/* All zero before link_init(). */
 struct link {
-	int fd; /* -1: not connected */
+	/* Set by link_init(). */
 	const char *runtime; /* the runtime directory */
 	int lifeline_fd; /* end of file: the master is gone */
 	int timeout_ms; /* for one reply */
 	uint64_t session; /* random; the same on every connection */
-	uint64_t sequence; /* of the next request */
+
+	/*
+	 * To ask for something, append a request's frame to `pending`, under
+	 * link_next_sequence().  It is sent by link_next().
+	 */
 	struct buf pending; /* requests not yet answered */
-	size_t sent; /* bytes of `pending` that this connection has sent */
-	struct buf in;
-	bool repeats; /* `pending` was sent on an earlier connection */
-	bool no_reply_yet; /* nothing has come on this connection */
-	int64_t sent_ms; /* when `pending` was first sent */
-	struct events events; /* subscriptions, which are repeated as well */
+	uint64_t next_sequence;
+	/* What the client has subscribed to.  HELLO says it on each connection;
+	 * the link's user adds and removes. */
+	struct subscriptions subscriptions;
+
+	/* The link's own.  Others may wait until `fd` is readable. */
+	int fd; /* -1: not connected */
+	struct delivery delivery; /* of `pending` */
+	struct buf in; /* received and not yet taken */
+
 	struct message request; /* the one that the last reply is for */
 };
 
@@ -35,36 +46,45 @@ enum link_result {
 	LINK_FAILED = -1,
 	LINK_NOTHING,
 	LINK_REPLY,
-	LINK_EVENT, /* MESSAGE_EVENT: it came before the reply */
+	LINK_EVENT, /* a MESSAGE_EVENT, which came before the reply */
 };
 
 void link_init(struct link *, uint64_t session, int lifeline_fd, int timeout_ms,
     const char *runtime);
-/* Leaves the registry; the next request connects again. */
+/* Closes the connection; the next request makes another one. */
 void link_close(struct link *);
-/* Frees what a closed link has. */
+/* Frees the memory of a closed link. */
 void link_clear(struct link *);
 
+/* The sequence number of the next request.  One that is then not used does no
+ * harm: they have to ascend, not to be without gaps. */
+static inline uint64_t
+link_next_sequence(struct link *l)
+{
+	return l->next_sequence++;
+}
+
 /*
- * The reply to the oldest pending request, which is then no longer pending
- * but in `request`: LINK_REPLY.  LINK_NOTHING when nothing is pending.
- * LINK_FAILED when the registry did not answer in time, kvd stops, or there is
- * no memory (link_lacks_memory): the outcome of all that is pending is unknown,
- * and is to be dropped (link_discard).  m->body and request.body are valid until
- * the next call.
+ * Takes the next message: LINK_REPLY, the reply to the oldest pending request,
+ * which is then no longer pending but in `request`; or LINK_EVENT.
+ * LINK_NOTHING when no request is pending.  LINK_FAILED when the registry did
+ * not answer in time, kvd stops, or there is no memory (link_lacks_memory()):
+ * then nobody knows the outcome of what is pending, and the caller has to
+ * discard it (link_discard()).  m->body and request.body are valid until the
+ * next call.
  */
 enum link_result link_next(struct link *, struct message *m);
 /*
- * While nothing is pending: an event that has come, never waiting.
+ * While nothing is pending: takes an event that has come, without waiting.
  * LINK_NOTHING when there is none now.  LINK_FAILED when the registry is gone:
- * link_resume().
+ * call link_resume().
  */
 enum link_result link_event(struct link *, struct message *m);
-/* Connects again for the events to come.  Returns 0, or -1: try later. */
-int link_resume(struct link *);
+/* Connects again, for the events to come.  False: call it again later. */
+bool link_resume(struct link *);
 /* Was there no memory for something?  Then this link is of no use any more. */
 bool link_lacks_memory(const struct link *);
-/* Drops the oldest pending request.  Returns 0 when there is none. */
-int link_discard(struct link *);
+/* Drops the oldest pending request.  False: there is none. */
+bool link_discard(struct link *);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * queue: BEGIN, and what comes until COMMIT or ABORT.  Runs in the worker.
+ * queue: the requests between BEGIN and COMMIT or ABORT.  Runs in the worker.
  */
 
 #include "proto/message.h"
@@ -13,7 +13,7 @@ queue_add(struct queue *q, const struct command *command,
 	size_t before = buf_size(&q->requests);
 	enum status status;
 
-	/* A frame's sequence means nothing inside of another. */
+	/* The frames in a MESSAGE_TRANSACTION need no sequence number. */
 	status = command_encode(command, words, n, value_max, 0, &q->requests);
 	if (status != STATUS_OK)
 		return status;

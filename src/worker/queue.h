@@ -1,7 +1,7 @@
 /*
- * A client's open transaction: the requests that it has queued, encoded.  They
- * go to the registry as one message when it commits; until then nobody else
- * knows of them, and they end with the worker.
+ * A client's open transaction: the requests that it has queued, encoded.  When
+ * it commits, they are sent to the registry as one message.  Until then only the
+ * worker has them, and if it ends they are lost.
  */
 
 #ifndef WORKER_QUEUE_H
@@ -16,18 +16,18 @@
 #include "proto/command.h"
 
 struct queue {
-	bool open;
-	struct buf requests; /* frames */
-	size_t n;
+	bool open; /* request.c sets it at BEGIN */
+	struct buf requests; /* their frames */
+	size_t n; /* number of requests */
 };
 
-/* Adds a request.  Returns STATUS_QUEUED, or, with nothing added, the error
- * to answer. */
+/* Adds a request.  Returns STATUS_QUEUED, or the error to answer with, and then
+ * has added nothing. */
 enum status queue_add(struct queue *, const struct command *,
     const struct bytes *words, size_t n, size_t value_max);
-/* Appends all of it as one request, and closes. */
+/* Appends all requests to `out` as one, and closes the transaction. */
 void queue_send(struct queue *, uint64_t sequence, struct buf *out);
-/* Forgets all of it, and closes. */
+/* Drops all requests, and closes the transaction. */
 void queue_close(struct queue *);
 
 #endif

@@ -1,35 +1,36 @@
 /*
- * replies: from the registry to the client.  Runs in the worker; trusts the
- * registry.
+ * replies: passes replies and events on from the registry to the client.  Runs
+ * in the worker, which trusts the registry.
  */
 
 #include "common/log.h"
 #include "proto/format.h"
 #include "proto/schema.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 #include "worker/replies.h"
 
-/* Replies that are sent before the batch is complete. */
+/* With more bytes than this for the client, they are sent before the other
+ * replies are awaited. */
 #define OUT_MAX 65536
-/* Events that may wait for the end of a listing. */
-#define HELD_MAX ((size_t)1 << 20)
+/* Bytes of events that may wait for the end of a listing. */
+#define DEFERRED_MAX ((size_t)1 << 20)
 
 void
 replies_goodbye(struct worker *w, enum status status)
 {
 	format_status(&w->client.out, status);
 	(void)client_flush(&w->client);
-	w->over = true;
+	w->closing = true;
 }
 
 bool
-replies_complain(const char *what)
+replies_malformed(const char *what)
 {
 	log_warnx("malformed %s from the registry", what);
 	return false;
 }
 
-/* A subscription that is accepted is answered with nothing. */
+/* Formats a reply.  That to SUBSCRIBE is no line, if it is accepted. */
 static bool
 take_reply(struct worker *w, const struct message *reply)
 {
@@ -41,36 +42,36 @@ take_reply(struct worker *w, const struct message *reply)
 	    schema_get(schema_find(request->type), request->body, 0, &asked) &&
 	    schema_get(schema_find(reply->type), reply->body, 0, &answer)) {
 		if (request->type == MESSAGE_UNSUBSCRIBE)
-			events_remove(&w->link.events, asked.bucket);
+			subscriptions_remove(&w->link.subscriptions,
+			    asked.bucket);
 		else if (answer.status == STATUS_OK) {
-			events_add(&w->link.events, asked.bucket);
+			subscriptions_add(&w->link.subscriptions, asked.bucket);
 			return true;
 		}
 	}
 	return format_reply(&w->client.out, reply->body) ||
-	    replies_complain("reply");
+	    replies_malformed("reply");
 }
 
-/* While a listing is under way, its events wait in `held`. */
 bool
 replies_take_event(struct worker *w, const struct message *event)
 {
-	struct buf *out = w->listing ? &w->held : &w->client.out;
+	struct buf *out = w->in_listing ? &w->deferred_events : &w->client.out;
 
-	/* After the first that is lost there are no others. */
+	/* No event may follow one that was lost. */
 	if (w->lagged)
 		return true;
-	switch (events_format(&w->link.events, event, out)) {
-	case EVENTS_OK:
+	switch (subscriptions_format(&w->link.subscriptions, event, out)) {
+	case SUBSCRIPTIONS_OK:
 		break;
-	case EVENTS_LAGGED:
+	case SUBSCRIPTIONS_LAGGED:
 		w->lagged = true;
 		break;
-	case EVENTS_MALFORMED:
-		return replies_complain("event");
+	case SUBSCRIPTIONS_MALFORMED:
+		return replies_malformed("event");
 	}
-	w->lagged = w->lagged || buf_size(&w->held) > HELD_MAX;
-	/* Part of an event, or none of it, must not pass for all. */
+	w->lagged = w->lagged || buf_size(&w->deferred_events) > DEFERRED_MAX;
+	/* The client must not be sent a part of the events as if it were all. */
 	return !buf_failed(out);
 }
 
@@ -81,16 +82,15 @@ flush_some(struct worker *w)
 	    client_flush(&w->client) == 0;
 }
 
-/* True: the client has been told so, as the last that it is told. */
+/* Were events lost?  Then this has told the client, and ended. */
 static bool
-is_lagged(struct worker *w)
+check_lagged(struct worker *w)
 {
 	if (w->lagged)
 		replies_goodbye(w, STATUS_LAGGED);
 	return w->lagged;
 }
 
-/* Takes all outstanding replies.  False: the client is gone, or is to go. */
 bool
 replies_drain(struct worker *w)
 {
@@ -104,12 +104,11 @@ replies_drain(struct worker *w)
 		good = good && flush_some(w);
 	}
 	good = good && !link_lacks_memory(&w->link);
-	while (good && result == LINK_FAILED && link_discard(&w->link) == 1)
+	while (good && result == LINK_FAILED && link_discard(&w->link))
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
-	return good && !is_lagged(w);
+	return good && !check_lagged(w);
 }
 
-/* Takes the events that have come. */
 bool
 replies_take_events(struct worker *w)
 {
@@ -117,15 +116,14 @@ replies_take_events(struct worker *w)
 	struct message m;
 	bool good = true;
 
-	if (!events_wanted(&w->link.events))
+	if (!subscriptions_exist(&w->link.subscriptions))
 		return true;
 	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
 		good = replies_take_event(w, &m) && flush_some(w);
 	good = good && !link_lacks_memory(&w->link);
-	return good && !is_lagged(w);
+	return good && !check_lagged(w);
 }
 
-/* Answers by itself, after all that was asked before. */
 bool
 replies_answer(struct worker *w, enum status status)
 {

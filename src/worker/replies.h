@@ -1,6 +1,6 @@
 /*
- * From the registry to the client: replies and events.  Functions return
- * false when this client is not to be served any more.
+ * From the registry to the client: replies and events.  A function that returns
+ * a bool returns false when this client is not to be served any more.
  */
 
 #ifndef WORKER_REPLIES_H
@@ -11,16 +11,18 @@
 #include "proto/message.h"
 #include "worker/state.h"
 
-/* Takes all outstanding replies. */
+/* Waits for the replies to all pending requests and formats them. */
 bool replies_drain(struct worker *);
-/* Answers without the registry, after all that was asked of it before. */
+/* Answers with a status of the worker's own, when all pending requests are
+ * answered. */
 bool replies_answer(struct worker *, enum status);
-/* One event; the events that have come, while no reply is awaited. */
+/* Formats one event.  While the worker lists, it waits in deferred_events. */
 bool replies_take_event(struct worker *, const struct message *);
+/* Formats the events that have come.  Only while no request is pending. */
 bool replies_take_events(struct worker *);
-/* Says why, and ends. */
+/* Sends a last status line, which says why the worker ends, and sets closing. */
 void replies_goodbye(struct worker *, enum status);
-/* What came from the registry is not what it says; returns false. */
-bool replies_complain(const char *what);
+/* Logs that a message of the registry is malformed, and returns false. */
+bool replies_malformed(const char *what);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * request: what the client asks for.  Runs in the worker; the words are
+ * request: executes the client's requests.  Runs in the worker; the words are
  * hostile.
  */
 
@@ -23,7 +23,7 @@ help(struct worker *w, const struct bytes *words, size_t n)
 	return STATUS_OK;
 }
 
-/* The registry answers for all that is queued, if there is anything. */
+/* The registry answers for all queued requests, if there are any. */
 static bool
 commit(struct worker *w)
 {
@@ -33,7 +33,7 @@ commit(struct worker *w)
 		queue_close(&w->queue);
 		return replies_answer(w, STATUS_OK);
 	}
-	queue_send(&w->queue, w->link.sequence++, &w->link.pending);
+	queue_send(&w->queue, link_next_sequence(&w->link), &w->link.pending);
 	return !buf_failed(&w->link.pending);
 }
 
@@ -63,13 +63,13 @@ run_local(struct worker *w, const struct command *command,
 		queue_close(&w->queue);
 		break;
 	default: /* QUIT */
-		w->over = true;
+		w->closing = true;
 	}
 	format_status(&w->client.out, status);
 	return true;
 }
 
-/* In a transaction. */
+/* While a transaction is open. */
 static bool
 run_queued(struct worker *w, const struct command *command,
     const struct bytes *words, size_t n)
@@ -93,21 +93,22 @@ run_queued(struct worker *w, const struct command *command,
 	}
 }
 
-/* The next page, with the events that have come before it.  False: this
- * client is not to be served any more. */
+/* Asks for the next page and formats it, and the events that come before it.
+ * False: this client is not to be served any more. */
 static bool
 run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 {
 	enum link_result got;
 	struct message m;
 
-	listing_put(listing, w->link.sequence++, &w->link.pending);
+	listing_put(listing, link_next_sequence(&w->link), &w->link.pending);
 	while ((got = link_next(&w->link, &m)) == LINK_EVENT)
 		if (!replies_take_event(w, &m))
 			return false;
 	if (got == LINK_REPLY) {
 		*result = listing_format(listing, m.body, &w->client.out);
-		return *result != LISTING_MALFORMED || replies_complain("page");
+		return *result != LISTING_MALFORMED ||
+		    replies_malformed("page");
 	}
 	if (link_lacks_memory(&w->link))
 		return false;
@@ -130,14 +131,15 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 		return replies_answer(w, status);
 	if (!replies_drain(w))
 		return false;
-	w->listing = true;
+	w->in_listing = true;
 	while (result == LISTING_MORE)
 		if (!run_page(w, &listing, &result) ||
 		    client_flush(&w->client) == -1)
 			return false;
-	w->listing = false;
-	buf_append(&w->client.out, buf_data(&w->held), buf_size(&w->held));
-	buf_clear(&w->held);
+	w->in_listing = false;
+	buf_append(&w->client.out, buf_data(&w->deferred_events),
+	    buf_size(&w->deferred_events));
+	buf_clear(&w->deferred_events);
 	return true;
 }
 
@@ -148,11 +150,11 @@ run_remote(struct worker *w, const struct command *command,
 	enum status status;
 
 	status = command_encode(command, words, n, (size_t)w->config->max_value,
-	    w->link.sequence, &w->link.pending);
+	    link_next_sequence(&w->link), &w->link.pending);
 	if (status != STATUS_OK)
 		return replies_answer(w, status);
-	w->link.sequence++;
-	/* Half a request must not be sent: this worker has no memory. */
+	/* Without memory only a part of the request was appended, which must
+	 * not be sent. */
 	return !buf_failed(&w->link.pending);
 }
 

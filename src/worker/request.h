@@ -12,9 +12,9 @@
 #include "worker/state.h"
 
 /*
- * Answers the request that these words (at least one) make, or hands it to
- * the registry, whose reply replies_drain() takes.  False: this client is
- * not to be served any more.
+ * Executes the request that consists of these words (at least one): answers it,
+ * or appends it to those that are pending, and then replies_drain() waits for
+ * the reply.  False: this client is not to be served any more.
  */
 bool request_run(struct worker *, const struct bytes *words, size_t n);
 

@@ -6,34 +6,31 @@
 #define WORKER_STATE_H
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "common/buf.h"
 #include "common/config.h"
-#include "proto/telnet.h"
 #include "worker/client.h"
+#include "worker/input.h"
 #include "worker/link.h"
 #include "worker/queue.h"
 
 struct worker {
 	const struct config *config;
+	/* The command under way, for crash reports.  request_run() writes its
+	 * name, input_run() "" when all lines are answered. */
+	char *slot_text;
 	struct client client;
-	struct link link;
-	struct queue queue;
-	struct telnet telnet;
-	struct buf words; /* of the line under way */
-	size_t line_max; /* bytes */
-	size_t seen; /* bytes of client.in known to hold no line's end */
-	bool discarding; /* the rest of a line that is too long */
-	bool greeted; /* the first line has come */
-	bool over; /* no more lines */
-	bool listing; /* is under way */
-	struct buf held; /* events that wait for its end */
-	bool starved; /* no memory, and not for one of the buffers here */
-	bool lagged; /* events were lost: the client is to be told */
-	int64_t first_at_ms; /* until when the first line has to have come */
-	char *slot_text; /* for crash reports: the command under way, or "" */
+	struct input input; /* the lines that come from the client */
+	struct queue queue; /* the client's transaction */
+	struct link link; /* to the registry */
+
+	/* Set by whoever finds a reason; worker_run() ends. */
+	bool closing; /* execute no more lines */
+	/* Events were lost: replies.c tells the client, as the last thing. */
+	bool lagged;
+	/* request.c lists.  Events wait meanwhile. */
+	bool in_listing;
+	struct buf deferred_events; /* their lines */
 };
 
 #endif

@@ -1,9 +1,9 @@
 /*
- * worker: from a client's lines to replies.  Forked by the acceptor, one per
- * client; trusts the registry, not the client.
+ * worker: serves one client.  The acceptor forks a worker for each; it trusts
+ * the registry and not the client.
  *
- * All the requests that one read brings are sent to the registry together,
- * and their replies to the client together.
+ * All requests that one read brings are sent to the registry together, and so
+ * are their replies to the client.
  */
 
 #include <stdbool.h>
@@ -12,15 +12,15 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 #include "worker/input.h"
 #include "worker/replies.h"
 #include "worker/state.h"
 #include "worker/worker.h"
 
-/* A subscriber's registry is gone: between two looks for the next one. */
+/* The pause between two attempts to connect a subscriber to a new registry. */
 #define RESUME_MS 100
-/* An idle worker keeps no buffer larger than this: one read's. */
+/* The largest buffer that an idle worker keeps.  One read fits into it. */
 #define KEEP_SIZE 16384
 
 static void
@@ -31,49 +31,45 @@ shrink(struct worker *w)
 	buf_shrink(&w->link.pending, KEEP_SIZE);
 	buf_shrink(&w->link.in, KEEP_SIZE);
 	buf_shrink(&w->queue.requests, KEEP_SIZE);
-	buf_truncate(&w->words, 0);
-	buf_shrink(&w->words, KEEP_SIZE);
+	buf_shrink(&w->input.raw, 0);
+	buf_truncate(&w->input.words, 0);
+	buf_shrink(&w->input.words, KEEP_SIZE);
 }
 
-/* How long the client may be silent. */
+/* How long to wait for the client, and for events. */
 static int64_t
-silence_deadline(const struct worker *w)
+next_timeout(const struct worker *w)
 {
-	int64_t deadline_ms = CLOCK_NEVER;
-
-	if (events_wanted(&w->link.events))
-		return w->link.fd == -1 ? clock_ms() + RESUME_MS : CLOCK_NEVER;
-	if (w->config->idle_timeout_ms > 0)
-		deadline_ms = clock_ms() + w->config->idle_timeout_ms;
-	if (!w->greeted && w->first_at_ms < deadline_ms)
-		deadline_ms = w->first_at_ms;
-	return deadline_ms;
+	if (subscriptions_exist(&w->link.subscriptions))
+		return w->link.fd == -1 ? RESUME_MS : CLOCK_NEVER;
+	if (w->config->idle_timeout_ms == 0)
+		return CLOCK_NEVER;
+	return w->config->idle_timeout_ms;
 }
 
-/* Waits for something to happen, and deals with it. */
+/* Waits for an event, and handles it. */
 static void
 serve_once(struct worker *w)
 {
-	bool subscribed = events_wanted(&w->link.events);
-	size_t old = buf_size(&w->client.in);
+	bool subscribed = subscriptions_exist(&w->link.subscriptions);
 
-	/* Its registry has died: there is another, or soon will be. */
+	/* If the registry has died, there is another one, or soon will be. */
 	if (subscribed)
 		(void)link_resume(&w->link);
 	switch (client_next(&w->client, subscribed ? w->link.fd : -1,
-	    silence_deadline(w))) {
+	    next_timeout(w))) {
 	case CLIENT_INPUT:
-		if (!input_run(w, old))
-			w->over = true;
+		if (!input_run(w))
+			w->closing = true;
 		break;
 	case CLIENT_END:
 		input_end(w);
 		break;
-	case CLIENT_NEWS:
+	case CLIENT_OTHER:
 		if (!replies_take_events(w) || client_flush(&w->client) == -1)
-			w->over = true;
+			w->closing = true;
 		break;
-	case CLIENT_SILENT:
+	case CLIENT_TIMEOUT:
 		if (!subscribed)
 			replies_goodbye(w, STATUS_IDLE_TIMEOUT);
 		break;
@@ -84,20 +80,21 @@ serve_once(struct worker *w)
 		replies_goodbye(w, STATUS_DISCONNECTED);
 		break;
 	case CLIENT_GONE:
-		w->over = true;
+		w->closing = true;
 		break;
 	}
 	shrink(w);
 }
 
-/* It can only leave: what came, or what was to be said, is not all there. */
+/* Then a part of what the client sent, or has to be sent, is lost, and the
+ * worker can only end. */
 static bool
 lacks_memory(const struct worker *w)
 {
-	return w->starved || link_lacks_memory(&w->link) ||
-	    buf_failed(&w->client.in) || buf_failed(&w->client.out) ||
-	    buf_failed(&w->words) || buf_failed(&w->queue.requests) ||
-	    buf_failed(&w->held);
+	return link_lacks_memory(&w->link) || buf_failed(&w->client.in) ||
+	    buf_failed(&w->client.out) || buf_failed(&w->input.raw) ||
+	    buf_failed(&w->input.words) || buf_failed(&w->queue.requests) ||
+	    buf_failed(&w->deferred_events);
 }
 
 static void
@@ -106,14 +103,15 @@ worker_clear(struct worker *w)
 	link_clear(&w->link);
 	buf_clear(&w->client.in);
 	buf_clear(&w->client.out);
-	buf_clear(&w->words);
+	buf_clear(&w->input.raw);
+	buf_clear(&w->input.words);
 	buf_clear(&w->queue.requests);
-	buf_clear(&w->held);
+	buf_clear(&w->deferred_events);
 }
 
 /*
- * The first memory of the buffers: for a client with a request or two it is
- * enough.  malloc(3) would have a new process copy pages for itself alone.
+ * What the buffers borrow (common/buf.h).  It is enough for a client with a
+ * request or two.  With malloc(3) a new process would have to copy pages.
  */
 struct initial_buffers {
 	struct bytes words[16];
@@ -124,9 +122,9 @@ struct initial_buffers {
 };
 
 static void
-lend(struct worker *w, struct initial_buffers *buffers)
+borrow(struct worker *w, struct initial_buffers *buffers)
 {
-	buf_init_with(&w->words, buffers->words, sizeof(buffers->words));
+	buf_init_with(&w->input.words, buffers->words, sizeof(buffers->words));
 	buf_init_with(&w->client.in, buffers->in, sizeof(buffers->in));
 	buf_init_with(&w->link.in, buffers->link_in, sizeof(buffers->link_in));
 	buf_init_with(&w->client.out, buffers->out, sizeof(buffers->out));
@@ -140,28 +138,22 @@ worker_run(const struct config *config, const struct worker_params *params)
 	struct worker w = { .config = config, .slot_text = params->slot_text };
 	struct initial_buffers buffers;
 
-	w.client.fd = params->fd;
-	w.client.signal_fd = params->signal_fd;
-	w.client.lifeline_fd = params->lifeline_fd;
-	w.client.write_timeout_ms = config->write_timeout_ms;
-	w.client.stop_at_ms = CLOCK_NEVER;
-	w.client.shutdown_timeout_ms = config->shutdown_timeout_ms;
-	w.first_at_ms = config->first_command_timeout_ms == 0 ?
-	    CLOCK_NEVER :
-	    clock_ms() + config->first_command_timeout_ms;
+	client_init(&w.client, params->fd, params->signal_fd,
+	    params->lifeline_fd, config);
 	input_init(&w);
 	link_init(&w.link, params->session, params->lifeline_fd,
 	    (int)config->registry_timeout_ms, config->runtime);
-	lend(&w, &buffers);
-	while (!w.over)
+	borrow(&w, &buffers);
+	while (!w.closing)
 		serve_once(&w);
 	if (lacks_memory(&w))
 		log_warnx("out of memory: the client is disconnected");
-	/* First, for the registry not to wait for a client that lingers. */
+	/* Before the client's, whose closing may take long. */
 	link_close(&w.link);
 	client_close(&w.client);
 #ifndef KVD_INSTRUMENTED
-	/* Freeing, and exit(3), would only touch pages and so copy them. */
+	/* free(3) and exit(3) would write to pages, which the kernel would have
+	 * to copy first. */
 	_exit(EX_OK);
 #endif
 	worker_clear(&w);

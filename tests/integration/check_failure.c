@@ -6,6 +6,7 @@
 
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -673,6 +674,124 @@ TEST(test_registry_timeout)
 	server_stop(s);
 }
 
+/* Replies of more bytes than the sockets hold. */
+#define LATE_GETS 32
+#define LATE_TIMEOUT_MS 3000
+
+/* All lines from the first ERROR on; the values before are counted. */
+static size_t
+count_values(const char *reply, size_t size)
+{
+	static const char more[] = "\r\nOK\r\n";
+	const char *error = strstr(reply, "ERROR");
+	size_t all;
+
+	/* The first value was read before. */
+	ck_assert_ptr_nonnull(error);
+	all = (size_t)(error - reply) + size;
+	ck_assert_uint_eq(all % (size + strlen(more)), 0);
+	ck_assert_int_eq(memcmp(error - strlen(more), more, strlen(more)), 0);
+	return all / (size + strlen(more));
+}
+
+/* How often it has been put to sleep; -1: it does not sleep now. */
+static long
+sleeps(pid_t pid)
+{
+	static const char field[] = "\nvoluntary_ctxt_switches:\t";
+	char path[64], text[4096] = "";
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+	ck_assert_ptr_nonnull(file = fopen(path, "r"));
+	ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, file), 0);
+	(void)fclose(file);
+	ck_assert_ptr_nonnull(strstr(text, field));
+	if (strstr(text, "\nState:\tS") == NULL)
+		return -1;
+	return atol(strstr(text, field) + strlen(field));
+}
+
+/* Waits until neither goes on: each waits for the other, or for a client. */
+static void
+await_stall(pid_t worker, pid_t registry)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	long last[2] = { -1, -1 }, now[2];
+
+	for (;;) {
+		now[0] = sleeps(worker);
+		now[1] = sleeps(registry);
+		if (now[0] != -1 && now[1] != -1 &&
+		    memcmp(now, last, sizeof(now)) == 0)
+			return;
+		memcpy(last, now, sizeof(last));
+		pause_until(deadline_ms, "the worker goes on");
+	}
+}
+
+/*
+ * The client takes no replies, so its worker cannot, and the registry dies
+ * meanwhile.  When the client goes on, longer than the timeout has passed since
+ * the requests were sent: what was not answered must not be asked again.
+ */
+TEST(test_no_late_repeat)
+{
+	static const char unavailable[] = "ERROR registry unavailable\r\n";
+	struct server *s = server_new();
+	char *value = malloc(LARGE_VALUE), *reply, *rest;
+	int fd, receive_buffer = 65536;
+	size_t size, values, i;
+	struct buf out;
+	int64_t sent_ms;
+	pid_t registry;
+
+	ck_assert_ptr_nonnull(value);
+	memset(value, 'v', LARGE_VALUE);
+	server_option(s, "registry-timeout %dms", LATE_TIMEOUT_MS);
+	server_run(s);
+	fd = client_connect(s);
+	/* So that the system does not let it grow. */
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
+			     sizeof(receive_buffer)),
+	    0);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	client_say(fd, "PUT b k ");
+	client_send(fd, value, LARGE_VALUE);
+	client_ask(fd, "\n", "OK\r\n");
+	/* In one piece, so that all are sent together. */
+	buf_init(&out);
+	for (i = 0; i < LATE_GETS; i++)
+		add(&out, "GET b k\n");
+	add(&out, "INCR b n\nQUIT\n");
+	client_send(fd, buf_data(&out), buf_size(&out));
+	buf_clear(&out);
+	client_expect(fd, value, LARGE_VALUE);
+	sent_ms = now_ms();
+	registry = server_pid(s, "registry");
+	await_stall(server_worker(s, fd), registry);
+	process_kill(registry);
+	while (now_ms() <= sent_ms + LATE_TIMEOUT_MS)
+		pause_ms(sent_ms + LATE_TIMEOUT_MS + 1 - now_ms());
+	reply = client_read_all(fd, &size);
+	values = count_values(reply, LARGE_VALUE);
+	ck_assert_uint_lt(values, LATE_GETS);
+	rest = strstr(reply, "ERROR");
+	for (i = values; i < LATE_GETS + 1; i++) {
+		ck_assert_int_eq(
+		    strncmp(rest, unavailable, strlen(unavailable)), 0);
+		rest += strlen(unavailable);
+	}
+	ck_assert_str_eq(rest, "OK\r\n");
+	fd = client_connect(s);
+	await_registry(fd);
+	client_ask(fd, "EXISTS b n\n", "NOT FOUND\r\n");
+	(void)close(fd);
+	free(reply);
+	free(value);
+	server_stop(s);
+}
+
 static const struct {
 	const char *role;
 	const char *text; /* what it has to say about it */
@@ -888,6 +1007,8 @@ static const struct test tests[] = {
 	EACH(test_no_descriptors, starved),
 	ONCE(test_no_processes),
 	EACH(test_data_gone, losses),
+	CASE("repeats", NULL, NULL),
+	ONCE(test_no_late_repeat),
 };
 
 SUITE("failure", tests)

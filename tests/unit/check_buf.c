@@ -99,7 +99,7 @@ TEST(test_truncate)
 	buf_consume(&b, truncate_table[_i].consume);
 	buf_truncate(&b, truncate_table[_i].truncate);
 	unit_assert_bytes(unit_bytes(&b), unit_text(truncate_table[_i].left));
-	/* What was cut off does not come back. */
+	/* What was removed does not appear again. */
 	buf_append_text(&b, "Z");
 	ck_assert_uint_eq(buf_size(&b), strlen(truncate_table[_i].left) + 1);
 	ck_assert_int_eq(buf_data(&b)[buf_size(&b) - 1], 'Z');
@@ -123,7 +123,7 @@ TEST(test_reserve_commit)
 	ck_assert_uint_eq(buf_size(&b), 6);
 }
 
-/* Each is all of the room that was asked for, and one byte more. */
+/* Each is all of the space that was asked for, and one byte more. */
 static const size_t size_table[] = { 1, 2, 511, 512, 513, 1023, 1024, 1025,
 	4096, 65536, 1 << 20, (1 << 20) + 1 };
 
@@ -170,7 +170,7 @@ TEST(test_out_of_memory)
 	ck_assert_ptr_null(buf_reserve(&b, too_much_table[_i]));
 	ck_assert(buf_failed(&b));
 	unit_assert_bytes(unit_bytes(&b), unit_text("abc"));
-	/* Sticky: nothing may be missing in the middle. */
+	/* Later appends fail as well, or something would be missing between. */
 	buf_append_text(&b, "def");
 	buf_append_byte(&b, 'g');
 	ck_assert_ptr_null(buf_reserve(&b, 1));
@@ -200,17 +200,17 @@ TEST(test_stays_small)
 	ck_assert_uint_le(b.cap, 1024);
 }
 
-/* The caller's memory: used while it is enough, never freed. */
-TEST(test_lent)
+/* Borrowed memory is used while it is enough, and never freed. */
+TEST(test_borrowed)
 {
-	uint8_t room[8];
+	uint8_t memory[8];
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		buf_init_with(&b, room, sizeof(room));
+		buf_init_with(&b, memory, sizeof(memory));
 		ck_assert_uint_eq(buf_size(&b), 0);
 		buf_append_text(&b, "01234567");
-		ck_assert_ptr_eq(buf_data(&b), room);
+		ck_assert_ptr_eq(buf_data(&b), memory);
 		buf_consume(&b, 2);
 		if (i == 0)
 			ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
@@ -219,12 +219,12 @@ TEST(test_lent)
 		unit_assert_bytes(unit_bytes(&b),
 		    unit_text(i == 0 ? "234567" : "2345678"));
 		if (i == 1)
-			ck_assert_ptr_ne(buf_data(&b), room + 2);
+			ck_assert_ptr_ne(buf_data(&b), memory + 2);
 		/* This, or the next round's memory, would be a leak. */
 		buf_clear(&b);
 		ck_assert_uint_eq(buf_size(&b), 0);
 		buf_append_text(&b, "x");
-		ck_assert_ptr_ne(buf_data(&b), room);
+		ck_assert_ptr_ne(buf_data(&b), memory);
 		buf_clear(&b);
 	}
 }
@@ -238,18 +238,18 @@ pass(int fd, const char *text, size_t size)
 /* Reads end where the lent memory does, until one has filled it. */
 TEST(test_read)
 {
-	uint8_t room[1024];
+	uint8_t memory[1024];
 	char text[5000];
 	struct bytes whole = { text, 0 };
 	int fds[2];
 
 	memset(text, 'a', sizeof(text));
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	buf_init_with(&b, room, sizeof(room));
+	buf_init_with(&b, memory, sizeof(memory));
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, MSG_DONTWAIT), IO_AGAIN);
 	pass(fds[1], text, 1023);
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 1023);
-	ck_assert_ptr_eq(buf_data(&b), room);
+	ck_assert_ptr_eq(buf_data(&b), memory);
 	buf_consume(&b, 1023);
 	pass(fds[1], text, sizeof(text));
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 1024);
@@ -257,8 +257,8 @@ TEST(test_read)
 	whole.size = sizeof(text);
 	unit_assert_bytes(unit_bytes(&b), whole);
 	buf_clear(&b);
-	/* What is left of it is too little. */
-	buf_init_with(&b, room, sizeof(room));
+	/* The space that is left is too small to read into. */
+	buf_init_with(&b, memory, sizeof(memory));
 	pass(fds[1], text, 900);
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 900);
 	pass(fds[1], text, 1000);
@@ -277,12 +277,12 @@ TEST(test_random)
 {
 	uint64_t state = 1 + (uint64_t)_i, put = 0, got = 0;
 	uint8_t data[700];
-	uint8_t room[2048];
+	uint8_t memory[2048];
 	size_t i, n;
 	int round;
 
 	if (_i % 2 != 0)
-		buf_init_with(&b, room, sizeof(room));
+		buf_init_with(&b, memory, sizeof(memory));
 	for (round = 0; round < 3000; round++) {
 		n = unit_random(&state) % sizeof(data);
 		for (i = 0; i < n; i++)
@@ -314,7 +314,7 @@ static const struct test tests[] = {
 	ONCE(test_shrink),
 	EACH(test_out_of_memory, too_much_table),
 	ONCE(test_stays_small),
-	ONCE(test_lent),
+	ONCE(test_borrowed),
 	ONCE(test_read),
 	LOOP(test_random, 4),
 };

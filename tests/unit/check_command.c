@@ -78,7 +78,7 @@ static const struct {
 	{ "\"PING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 	{ "\"\\x50ING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 
-	/* words are counted, not looked at */
+	/* only the number of the words matters */
 	{ "GET \"\" \"\"", "GET", MESSAGE_GET, COMMAND_REMOTE },
 	{ "BUCKETS what ever this is", "BUCKETS", 0, COMMAND_BUCKETS },
 	{ "KEYS \"\" PREFIX", "KEYS", 0, COMMAND_KEYS },
@@ -267,7 +267,7 @@ request_clear(struct request *r)
 		free(r->data[i]);
 }
 
-/* What the registry reads is what the client wrote. */
+/* The registry reads what the client has sent. */
 static void
 assert_decodes(const struct request *r, const struct command *c,
     uint64_t sequence, size_t frame_max)
@@ -379,7 +379,7 @@ static const struct {
 	{ (1 << 20) + 1, 1 << 20, STATUS_VALUE_TOO_LONG },
 };
 
-/* With the longest names too, the largest request has room in a frame. */
+/* The largest request fits into a frame, even with the longest names. */
 TEST(test_value_bounds)
 {
 	size_t sizes[4] = { 1, 1, value_table[_i].size, 0 };
@@ -399,7 +399,7 @@ TEST(test_value_bounds)
 	    value_table[_i].status);
 }
 
-/* The first word that is out of bounds is the one named. */
+/* The error is that of the first word that is out of bounds. */
 TEST(test_first_error)
 {
 	size_t sizes[3] = { 0, 0, VALUE_MAX + 1 };
@@ -536,7 +536,7 @@ TEST(test_no_words)
 	ck_assert_uint_eq(buf_size(&b), MESSAGE_HEADER_SIZE);
 }
 
-/* Requests one after another; an error between them leaves no trace. */
+/* An error between two requests appends nothing. */
 TEST(test_encode_appends)
 {
 	static const char *const lines[] = { "CREATE b", "PUT b \"\" v",

@@ -1,5 +1,5 @@
 /*
- * check_first_line: who else may be talking to kvd (proto/first_line).
+ * check_first_line: other protocols are recognized (proto/first_line).
  */
 
 #include "unit.h"
@@ -46,7 +46,7 @@ TEST(test_binary)
 	ck_assert_int_eq(
 	    first_line_is_binary(copy, text.size, 0, binary_table[_i].whole),
 	    binary_table[_i].binary);
-	/* The same, when it comes in two. */
+	/* The same when it comes in two pieces. */
 	for (cut = 0; cut <= text.size; cut++)
 		ck_assert_int_eq(first_line_is_binary(copy, cut, 0, false) ||
 			first_line_is_binary(copy, text.size, cut,

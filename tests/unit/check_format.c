@@ -45,7 +45,7 @@ static const struct line_case line_table[] = {
 	{ 3, { B("a"), B("b"), B("c") }, B("a b c") },
 	{ 3, { B("a"), B(""), B("b c") }, B("a \"\" \"b c\"") },
 
-	/* only at its start is a quote special */
+	/* a quote is special only at the beginning */
 	{ 1, { B("\"") }, B("\"\\\"\"") },
 	{ 1, { B("\"a") }, B("\"\\\"a\"") },
 	{ 1, { B("a\"") }, B("a\"") },
@@ -96,7 +96,7 @@ static const struct line_case line_table[] = {
 	{ 1, { B("\xc3\xa9 \xf0\x9f\x98\x80") },
 	    B("\"\xc3\xa9 \xf0\x9f\x98\x80\"") },
 
-	/* stray, overlong, surrogates, too high, never valid */
+	/* lone continuation bytes, overlong, surrogates, too high, never valid */
 	{ 1, { B("\x80") }, B("\"\\x80\"") },
 	{ 1, { B("\xbf") }, B("\"\\xbf\"") },
 	{ 1, { B("\xc0\x80") }, B("\"\\xc0\\x80\"") },
@@ -136,7 +136,7 @@ static const struct line_case line_table[] = {
 	      "b\"") },
 	{ 2, { B("\xe2\x82"), B("\xac") }, B("\"\\xe2\\x82\" \"\\xac\"") },
 
-	/* what could be read as a status */
+	/* what would read like a status line without quotes */
 	{ 1, { B("OK") }, B("\"OK\"") },
 	{ 2, { B("OK"), B("a") }, B("OK a") },
 	{ 2, { B("OK"), B("") }, B("OK \"\"") },
@@ -203,7 +203,7 @@ TEST(test_line)
 		free((void *)(uintptr_t)words[i].data);
 }
 
-/* A line is appended: what is in the buffer stays. */
+/* A line is appended to what is in the buffer. */
 TEST(test_line_appends)
 {
 	struct bytes word = unit_text("b");
@@ -344,7 +344,7 @@ TEST(test_status_all)
 	}
 }
 
-/* A reply's body, by hand: what the registry would send. */
+/* The body of a reply as the registry would send it, made by hand. */
 static void
 put_line(struct buf *body, const struct bytes *words, uint16_t n)
 {
@@ -388,7 +388,7 @@ TEST(test_reply)
 	buf_clear(&body);
 }
 
-/* Every status alone, and every byte that is none. */
+/* Replies of each status, and of each byte that is no status. */
 TEST(test_reply_status)
 {
 	uint8_t status;
@@ -403,7 +403,7 @@ TEST(test_reply_status)
 	}
 }
 
-/* Status lines amid data lines, as a transaction's reply has them. */
+/* Status lines between data lines, as in the reply to a transaction. */
 TEST(test_reply_status_lines)
 {
 	static const struct bytes word = B("OK");
@@ -479,7 +479,7 @@ TEST(test_reply_malformed)
 	buf_clear(&body);
 }
 
-/* One word more than a line can have, all of them there. */
+/* One word more than a line may have; none is missing. */
 TEST(test_reply_too_many_words)
 {
 	static const struct bytes nine[9] = { B("1"), B("2"), B("3"), B("4"),
@@ -572,7 +572,7 @@ TEST(test_round_trip_every_byte)
 	buf_clear(&split);
 }
 
-/* Bytes and runs of bytes that mean something to either side. */
+/* Pieces that are special to format_line() or to words_split(). */
 static const struct bytes pieces[] = { B("\""), B("\\"), B(" "), B("\t"),
 	B("\r"), B("\n"), B("\0"), B("x"), B("41"), B("\\x"), B("\\x4"),
 	B("\\n"), B("OK"), B("ERROR"), B("ERROR x"), B("NOT"), B("FOUND"),

@@ -19,7 +19,7 @@
 
 static struct buf b, out, words;
 static struct listing listing;
-/* What the words point into, for as long as the test lasts. */
+/* The words point into this until the test ends. */
 static char line[2048];
 
 static void
@@ -28,7 +28,7 @@ setup(void)
 	buf_init(&b);
 	buf_init(&out);
 	buf_init(&words);
-	/* Parsing is to set all of it. */
+	/* Parsing has to overwrite all of it. */
 	memset(&listing, 0xa5, sizeof(listing));
 }
 
@@ -194,7 +194,7 @@ TEST(test_parse_error)
 	    error_table[_i].status);
 }
 
-/* As the registry reads it. */
+/* Reads a request as the registry does. */
 static void
 assert_request(const struct message *m, const struct listing *l)
 {
@@ -237,7 +237,7 @@ TEST(test_put)
 	assert_request(&m, &listing);
 }
 
-/* Pages, by hand: what the registry would send. */
+/* Pages as the registry would send them, made by hand. */
 
 static void
 page_begin(uint64_t revision, uint8_t status, uint8_t more)
@@ -275,7 +275,7 @@ format_part(size_t size)
 
 	buf_truncate(&out, 0);
 	result = listing_format(&listing, (struct bytes){ copy, size }, &out);
-	/* What is to be kept must have been copied. */
+	/* The listing must have copied what it keeps. */
 	memset(copy, 0xa5, size);
 	free(copy);
 	return result;
@@ -321,7 +321,7 @@ TEST(test_pages)
 	ck_assert_uint_eq(listing.limit, 3);
 	unit_assert_bytes(((struct bytes){ listing.after, listing.after_size }),
 	    unit_text("ab"));
-	/* An empty page in between is no reason to give up. */
+	/* An empty page does not end the listing. */
 	page_begin(9, STATUS_OK, 1);
 	ck_assert_int_eq(format(), LISTING_MORE);
 	ck_assert_uint_eq(buf_size(&out), 0);
@@ -357,7 +357,7 @@ TEST(test_end)
 	unit_assert_bytes(unit_bytes(&out), unit_text(end_table[_i].text));
 }
 
-/* Lines that were found before the damage are listed. */
+/* The lines before a damaged one are listed. */
 TEST(test_end_after_lines)
 {
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b"), STATUS_OK);
@@ -447,7 +447,7 @@ TEST(test_beyond_limit)
 	ck_assert_int_eq(format(), LISTING_MALFORMED);
 }
 
-/* Any bytes at all: nothing is read or written outside (sanitizers). */
+/* Any bytes: nothing is read or written outside (sanitizers). */
 TEST(test_random_pages)
 {
 	uint64_t state = 88172645463325252;

@@ -151,7 +151,7 @@ TEST(test_header)
 	    header_table[_i].rc);
 }
 
-/* Each bit of the field that is to be zero; a whole frame is refused. */
+/* A frame is refused for each bit of the field that has to be zero. */
 TEST(test_header_not_zero)
 {
 	uint16_t bad = (uint16_t)(1 << _i);
@@ -190,7 +190,7 @@ TEST(test_frames_back_to_back)
 	ck_assert_int_eq(message_get(buf_data(&b), 0, 64, &m), 0);
 }
 
-/* A frame begun behind one that is consumed before its end. */
+/* The frame before it is consumed before message_end() is called. */
 TEST(test_begin_after_consume)
 {
 	struct message m;

@@ -1,5 +1,5 @@
 /*
- * check_reply: the client's reading of replies, however they are cut.
+ * check_reply: how clients read replies, in pieces of any size.
  */
 
 #include <stdio.h>
@@ -42,7 +42,7 @@ static const struct stream_case stream_table[] = {
 	{ B("\"a b\" \"\\\"\\\\\\n\\r\\t\"\r\n"), "(a b)(\"\\\n\r\t)." },
 	{ B("\"\\x1b\\xff\"\r\n"), "(\x1b\xff)." },
 	{ B("caf\xc3\xa9\r\n"), "(caf\xc3\xa9)." },
-	/* data that is no status */
+	/* data lines that are not status lines */
 	{ B("\"OK\"\r\nOK\r\n"), "(OK).=0." },
 	{ B("\"NOT\" \"FOUND\"\r\n"), "(NOT)(FOUND)." },
 	{ B("\"ERROR\" \"7\"\r\n"), "(ERROR)(7)." },
@@ -65,12 +65,12 @@ static const struct stream_case stream_table[] = {
 	    "(DELETED).(dropped).(milk)(deleted)." },
 	{ B("OK\r\na SET TO 1\r\nb DELETED\r\nERROR lagged\r\n"),
 	    "=0.+a:1.-b.=5lagged." },
-	/* malformed lines: the reader goes on */
+	/* malformed words: the lines behind them are read */
 	{ B("\"a\r\nOK\r\n"), "~.=0." },
 	{ B("\"a\"b\r\nOK\r\n"), "~.=0." },
 	{ B("\"\\q\"\r\nOK\r\n"), "~.=0." },
 	{ B("\"\\x1\"\r\nOK\r\n"), "~.=0." },
-	/* malformed streams: it does not */
+	/* malformed lines: nothing behind them is read */
 	{ B("\n"), "X" },
 	{ B("OK\n"), "X" },
 	{ B("OK\r\nOK\nOK\r\n"), "=0.X" },
@@ -192,7 +192,7 @@ TEST(test_byte_by_byte)
 	buf_clear(&said);
 }
 
-/* A line of so many bytes, fed in pieces; is it taken? */
+/* Gives a line of this size in pieces.  Is it accepted? */
 static bool
 takes_line(size_t size, size_t piece, const char *end)
 {
@@ -209,7 +209,7 @@ takes_line(size_t size, size_t piece, const char *end)
 	for (at = 0; at < total && taken; at += piece)
 		taken = feed(&r, line + at,
 		    piece < total - at ? piece : total - at, &said);
-	/* Never more is kept than a line and what came with its end. */
+	/* It keeps no more than a line and what came together with its end. */
 	ck_assert_uint_le(buf_size(&r.in), LINE_MAX_SMALL + 2 + piece);
 	reply_clear(&r);
 	buf_clear(&said);
@@ -263,10 +263,10 @@ TEST(test_long_value)
 	ck_assert(reply_words(&r, &words, &n));
 	ck_assert_uint_eq(n, 1);
 	unit_assert_bytes(words[0], value);
-	/* Asked again, the same. */
+	/* Called again, it returns the same. */
 	ck_assert(reply_words(&r, &words, &n));
 	unit_assert_bytes(words[0], value);
-	/* An idle reader lets the memory go. */
+	/* An idle reader frees the memory. */
 	ck_assert_int_eq(reply_next(&r, &line), REPLY_AGAIN);
 	ck_assert_ptr_nonnull(reply_reserve(&r, 16));
 	ck_assert_uint_le(r.in.cap, (size_t)1 << 20);
@@ -322,7 +322,7 @@ TEST(test_round_trip)
 	buf_clear(&b);
 }
 
-/* Total: any bytes, in any pieces. */
+/* Any bytes in any pieces: each call returns. */
 TEST(test_garbage)
 {
 	static const char likely[] = "\r\n\"\\xOKERROR NOTFUDSTG0";

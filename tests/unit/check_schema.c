@@ -360,7 +360,7 @@ TEST(test_event_frames)
 		ck_abort_msg("%s: %s", schema_event((uint8_t)_i)->name, hex());
 }
 
-/* What has parts that are no fields: replies, pages and greetings. */
+/* Messages with parts that are no fields: REPLY, PAGE and HELLO. */
 TEST(test_composed_frames)
 {
 	static const struct bytes words[2] = { B("a"), B("bc") };
@@ -408,7 +408,7 @@ TEST(test_composed_frames)
 	buf_clear(&buckets);
 }
 
-/* Nothing of what was not read may count. */
+/* What schema_get() does not set must not matter. */
 static void
 assert_fields(const struct schema *s, const struct fields *f)
 {
@@ -566,13 +566,13 @@ TEST(test_hello)
 	ck_assert_uint_eq(got.session, 1);
 	ck_assert_uint_eq(got.seen, 2);
 	unit_assert_bytes(got.buckets, hello.buckets);
-	/* Of another version nothing else is known. */
+	/* Of a HELLO of another version only that is read. */
 	memcpy(buf_data(&b) + MESSAGE_HEADER_SIZE, &version, sizeof(version));
 	ck_assert_int_eq(get_hello(2, &got), HELLO_OTHER_VERSION);
 	ck_assert_int_eq(get_hello(1, &got), HELLO_MALFORMED);
 }
 
-/* Buckets have no list of buckets in them, and the others are of one. */
+/* LIST_BUCKETS has no bucket, and the other kinds need one. */
 TEST(test_listing_sound)
 {
 	struct fields f = { .kind = LIST_BUCKETS };
@@ -590,16 +590,16 @@ TEST(test_listing_sound)
 TEST(test_out_of_memory)
 {
 	struct listing_page page = { 5, STATUS_OK, true };
-	uint8_t room[MESSAGE_HEADER_SIZE];
+	uint8_t memory[MESSAGE_HEADER_SIZE];
 	size_t position;
 
-	buf_init_with(&b, room, sizeof(room));
+	buf_init_with(&b, memory, sizeof(memory));
 	position = message_begin(&b, MESSAGE_PAGE, 1);
 	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
 	listing_end_page(&b, position, &page);
 	schema_put(&b, MESSAGE_PUT, 1, &sample);
 	ck_assert(buf_failed(&b));
-	ck_assert_uint_eq(buf_size(&b), sizeof(room));
+	ck_assert_uint_eq(buf_size(&b), sizeof(memory));
 }
 
 static const struct test tests[] = {

@@ -1,5 +1,5 @@
 /*
- * check_telnet: from the bytes that came to text, edits and answers
+ * check_telnet: telnet's commands are taken out of the text, or answered
  * (proto/telnet).
  */
 
@@ -89,7 +89,7 @@ static const struct stream_case {
 	struct bytes done; /* lines and answers */
 	struct bytes left; /* the line that has begun */
 } streams[] = {
-	/* no telnet */
+	/* text alone */
 	{ B(""), B(""), B("") },
 	{ B("a b\r\nc\r\0d\ne"), B("a b\r\nc\r\0d\n"), B("e") },
 	{ B("\0\1\x15\x1b\x80\xfe\n"), B("\0\1\x15\x1b\x80\xfe\n"), B("") },
@@ -104,7 +104,7 @@ static const struct stream_case {
 	      "b\n"),
 	    B("") },
 
-	/* no command: the IAC goes, the byte stays */
+	/* an IAC before a byte that is no command is dropped alone */
 	{ B("a" IAC "b" IAC "\n" IAC "\xeb" IAC "\0"), B("ab\n"), B("\xeb\0") },
 	{ B("ab" IAC "\x08"), B(""), B("a") },
 	{ B("a\r" IAC "\n"), B("a\r\n"), B("") },
@@ -143,7 +143,7 @@ static const struct stream_case {
 	{ B("a\rb\x08\0"), B("a\r\0"), B("") },
 	{ B("a\rb\x08\n"), B("a\r\n"), B("") },
 
-	/* answers, in their places */
+	/* answers come in the order of the commands */
 	{ B(AYT), B(YES), B("") },
 	{ B("a\nb" AYT "c\nd\n"), B("a\n" YES "bc\nd\n"), B("") },
 	{ B("a" AO "\n"), B(DM "a\n"), B("") },
@@ -179,7 +179,7 @@ static const struct stream_case {
 	    B(WONT "\n" DONT "\x08"
 		   "ab\n"),
 	    B("") },
-	/* as a telnet on port 23 begins */
+	/* what telnet(1) sends first on port 23 */
 	{ B(DO "\x03" WILL "\x18" WILL "\x1f" WILL "\x20" WILL "\x21" WILL
 	       "\x22" WILL "\x27" DO "\x05" WILL "\x23"
 	       "PING\r\n"),
@@ -198,7 +198,7 @@ static const struct stream_case {
 	{ B("a" SB "bc\n"), B(""), B("a") },
 	{ B("a" SB "bc\n" IAC), B(""), B("a") },
 	{ B("a" SB "bc\n" IAC IAC), B(""), B("a") },
-	/* never ended, but by another command */
+	/* not ended by SE but by another command */
 	{ B("a" SB "bc\n" AYT "d\n"), B(YES "ad\n"), B("") },
 	{ B("a" SB "bc\n" SB "de\n" SE "f\n"), B("af\n"), B("") },
 	{ B("a" SB "bc\n" DO "\x01"
@@ -208,7 +208,7 @@ static const struct stream_case {
 	    B("") },
 	{ B("a" SB "bc\n" IP "d\n"), B("d\n"), B("") },
 	{ B("a" SB "b\n" IAC "\n"), B("a\n"), B("") },
-	/* a stray end */
+	/* SE without SB */
 	{ B("a" SE "b\n"), B("ab\n"), B("") },
 };
 
@@ -342,7 +342,7 @@ TEST(test_transitions)
 	}
 }
 
-/* The fast path: only in text, and only what would be text. */
+/* telnet_is_text(): true if telnet_filter() would change nothing. */
 TEST(test_is_text)
 {
 	uint8_t data[40];
@@ -433,7 +433,7 @@ TEST(test_endless_sub)
 	session_clear(&s);
 }
 
-/* Erasing a long line costs what it has, not its square. */
+/* The time to erase a line is proportional to its size. */
 TEST(test_erase_long)
 {
 	struct session s = { 0 };
@@ -470,7 +470,7 @@ static const struct {
 	{ B("a\xf0\x9f\x98\x80"), 1 },
 	{ B("\xf0\x9f\x98\x80"), 0 },
 	{ B("\xf4\x8f\xbf\xbf"), 0 },
-	/* not UTF-8: a byte */
+	/* of what is not UTF-8, one byte */
 	{ B("a\xff"), 1 },
 	{ B("a\xc3"), 1 },
 	{ B("a\xa9"), 1 },
@@ -497,7 +497,7 @@ TEST(test_erase)
 	buf_clear(&b);
 }
 
-/* Where bytes have been consumed, these are not for erasing. */
+/* Consumed bytes cannot be erased. */
 TEST(test_erase_consumed)
 {
 	struct buf b;
@@ -512,7 +512,7 @@ TEST(test_erase_consumed)
 	buf_clear(&b);
 }
 
-/* Nothing is due, nothing is said. */
+/* No answer is due, so none is given. */
 TEST(test_no_answer)
 {
 	struct telnet t = { 0 };
@@ -528,7 +528,7 @@ TEST(test_no_answer)
 
 #define FUZZ_SIZE 400
 
-/* Half of them are those that matter. */
+/* Half of them have a meaning in telnet. */
 static uint8_t
 random_byte(uint64_t *state)
 {
@@ -540,7 +540,7 @@ random_byte(uint64_t *state)
 	return r & 256 ? (uint8_t)r : special[(r >> 9) % sizeof(special)];
 }
 
-/* The same in one piece and in random ones, and never more than came. */
+/* In random pieces the result is the same, and never longer than the input. */
 TEST(test_random)
 {
 	uint64_t state = 0x9e3779b97f4a7c15ULL * (uint64_t)(_i + 1);
@@ -560,11 +560,11 @@ TEST(test_random)
 	unit_assert_bytes(unit_bytes(&whole.done), unit_bytes(&pieces.done));
 	unit_assert_bytes(unit_bytes(&whole.text), unit_bytes(&pieces.text));
 	ck_assert_mem_eq(&whole.telnet, &pieces.telnet, sizeof(whole.telnet));
-	/* AYT's is the longest answer, to the shortest command. */
+	/* The longest answer is that to AYT, which has two bytes. */
 	ck_assert_uint_le(whole.answers, sizeof(data) / 2);
 	ck_assert_uint_le(buf_size(&whole.done) + buf_size(&whole.text),
 	    sizeof(data) / 2 * strlen(YES));
-	/* And a way out of every state. */
+	/* Whatever the state is, this ends it. */
 	feed(&whole, (const uint8_t *)IP "\n" SE "\n" IP, 8);
 	ck_assert_uint_eq(whole.telnet.state, TELNET_TEXT);
 	ck_assert_uint_eq(buf_size(&whole.text), 0);

@@ -1,5 +1,5 @@
 /*
- * check_words: from bytes to lines and from lines to words (proto/words).
+ * check_words: bytes are split into lines, and lines into words (proto/words).
  */
 
 #include "unit.h"
@@ -162,7 +162,7 @@ TEST(test_split)
 	struct buf words;
 
 	buf_init(&words);
-	/* What an earlier line left is to go. */
+	/* The words of an earlier line have to be removed. */
 	ck_assert_int_eq(words_split(earlier, 5, &words), WORDS_OK);
 	ck_assert_uint_eq(words_count(&words), 3);
 	ck_assert_int_eq(words_split(line, c->line.size, &words), c->result);
@@ -182,7 +182,7 @@ TEST(test_split_nothing)
 	ck_assert_uint_eq(words_count(&words), 0);
 }
 
-/* Every line cut short: no overrun (sanitizers), and a result. */
+/* No beginning of a line is read past its end (sanitizers). */
 TEST(test_split_cut)
 {
 	const struct split_case *c = &split_table[_i];
@@ -202,7 +202,7 @@ TEST(test_split_cut)
 	buf_clear(&words);
 }
 
-/* The byte between the two, as a line; returns the number of words. */
+/* Splits a line with the byte between the texts; returns how many words. */
 static size_t
 split_around(const char *before, uint8_t byte, const char *after,
     enum words_result want, struct buf *words)
@@ -299,7 +299,7 @@ TEST(test_split_many_words)
 	free(line);
 }
 
-/* One more, whatever word it is: bare, quoted, empty, not to be closed. */
+/* One word more is too many: bare, quoted, empty or not closed. */
 static const struct bytes excess_table[] = { B("x"), B(" \t x"), B("\"x\""),
 	B("\"\""), B("\""), B("\"\\q\""), B("x y z") };
 
@@ -316,7 +316,7 @@ TEST(test_split_too_many_words)
 	buf_init(&words);
 	ck_assert_int_eq(words_split(line, 2 * n + more->size, &words),
 	    WORDS_TOO_MANY);
-	/* The next line counts from none. */
+	/* The count begins anew with the next line. */
 	ck_assert_int_eq(words_split(next, 3, &words), WORDS_OK);
 	ck_assert_uint_eq(words_count(&words), 2);
 	buf_clear(&words);
@@ -409,7 +409,7 @@ assert_line(const struct line_case *c, size_t size, bool found,
 	ck_assert_uint_eq(taken, found ? c->taken : size);
 }
 
-/* Cut at every boundary, and at every pair of them, with seen. */
+/* In two and in three pieces, cut at each place, with `seen`. */
 TEST(test_find_line)
 {
 	const struct line_case *c = &line_table[_i];

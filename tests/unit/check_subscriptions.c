@@ -1,22 +1,22 @@
 /*
- * check_events: subscriptions and events, as a worker has them
- * (worker/events).
+ * check_subscriptions: subscriptions and events, as a worker has them
+ * (worker/subscriptions).
  */
 
 #include "unit.h"
 
 #include "proto/event.h"
-#include "worker/events.h"
+#include "worker/subscriptions.h"
 
 #define B(text) UNIT_BYTES(text)
 
-static struct events events;
+static struct subscriptions subscriptions;
 static struct buf b, out;
 
 static void
 setup(void)
 {
-	memset(&events, 0, sizeof(events));
+	memset(&subscriptions, 0, sizeof(subscriptions));
 	buf_init(&b);
 	buf_init(&out);
 }
@@ -24,7 +24,7 @@ setup(void)
 static void
 teardown(void)
 {
-	events_clear(&events);
+	subscriptions_clear(&subscriptions);
 	buf_clear(&b);
 	buf_clear(&out);
 }
@@ -33,32 +33,32 @@ teardown(void)
 static void
 assert_buckets(struct bytes want)
 {
-	unit_assert_bytes(unit_bytes(&events.buckets), want);
-	ck_assert_int_eq(events_wanted(&events), want.size > 0);
+	unit_assert_bytes(unit_bytes(&subscriptions.buckets), want);
+	ck_assert_int_eq(subscriptions_exist(&subscriptions), want.size > 0);
 }
 
 TEST(test_none)
 {
-	ck_assert(!events_wanted(&events));
-	events_remove(&events, unit_text("a"));
-	ck_assert(!events_wanted(&events));
-	events_clear(&events);
-	ck_assert(!events_wanted(&events));
+	ck_assert(!subscriptions_exist(&subscriptions));
+	subscriptions_remove(&subscriptions, unit_text("a"));
+	ck_assert(!subscriptions_exist(&subscriptions));
+	subscriptions_clear(&subscriptions);
+	ck_assert(!subscriptions_exist(&subscriptions));
 }
 
 TEST(test_add)
 {
-	events_add(&events, unit_text("a"));
+	subscriptions_add(&subscriptions, unit_text("a"));
 	assert_buckets(unit_text("\1a"));
-	events_add(&events, unit_text("bcd"));
+	subscriptions_add(&subscriptions, unit_text("bcd"));
 	assert_buckets(unit_text("\1a\3bcd"));
 	/* once is enough */
-	events_add(&events, unit_text("a"));
-	events_add(&events, unit_text("bcd"));
+	subscriptions_add(&subscriptions, unit_text("a"));
+	subscriptions_add(&subscriptions, unit_text("bcd"));
 	assert_buckets(unit_text("\1a\3bcd"));
-	/* others that are alike */
-	events_add(&events, unit_text("bc"));
-	events_add(&events, unit_text("bcde"));
+	/* names that are similar */
+	subscriptions_add(&subscriptions, unit_text("bc"));
+	subscriptions_add(&subscriptions, unit_text("bcde"));
 	assert_buckets(unit_text("\1a\3bcd\2bc\4bcde"));
 }
 
@@ -78,17 +78,17 @@ static const struct {
 
 TEST(test_remove)
 {
-	events_add(&events, unit_text("a"));
-	events_add(&events, unit_text("bcd"));
-	events_add(&events, unit_text("ef"));
-	events_add(&events, unit_text("g"));
-	events_remove(&events, unit_text(remove_table[_i].name));
+	subscriptions_add(&subscriptions, unit_text("a"));
+	subscriptions_add(&subscriptions, unit_text("bcd"));
+	subscriptions_add(&subscriptions, unit_text("ef"));
+	subscriptions_add(&subscriptions, unit_text("g"));
+	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
 	assert_buckets(unit_text(remove_table[_i].left));
-	/* There is no more of it. */
-	events_remove(&events, unit_text(remove_table[_i].name));
+	/* It is not there any more. */
+	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
 	assert_buckets(unit_text(remove_table[_i].left));
-	events_add(&events, unit_text(remove_table[_i].name));
-	ck_assert(events_wanted(&events));
+	subscriptions_add(&subscriptions, unit_text(remove_table[_i].name));
+	ck_assert(subscriptions_exist(&subscriptions));
 }
 
 /* Names of all sizes and bytes, as many as there may be. */
@@ -101,9 +101,10 @@ TEST(test_many)
 	memset(names, 0, sizeof(names));
 	for (i = 0; i < MESSAGE_SUBSCRIPTIONS_MAX; i++) {
 		names[i][0] = (uint8_t)i;
-		events_add(&events, (struct bytes){ names[i], i == 0 ? 1 : i });
+		subscriptions_add(&subscriptions,
+		    (struct bytes){ names[i], i == 0 ? 1 : i });
 	}
-	rest = unit_bytes(&events.buckets);
+	rest = unit_bytes(&subscriptions.buckets);
 	for (i = 0; i < MESSAGE_SUBSCRIPTIONS_MAX; i++) {
 		ck_assert(message_get_name(&rest, &name));
 		unit_assert_bytes(name,
@@ -111,11 +112,11 @@ TEST(test_many)
 	}
 	ck_assert_uint_eq(rest.size, 0);
 	for (i = MESSAGE_SUBSCRIPTIONS_MAX; i-- > 0;) {
-		ck_assert(events_wanted(&events));
-		events_remove(&events,
+		ck_assert(subscriptions_exist(&subscriptions));
+		subscriptions_remove(&subscriptions,
 		    (struct bytes){ names[i], i == 0 ? 1 : i });
 	}
-	ck_assert(!events_wanted(&events));
+	ck_assert(!subscriptions_exist(&subscriptions));
 }
 
 /* An event's body begins in `b`. */
@@ -127,22 +128,22 @@ event_begin(enum event_kind kind)
 }
 
 /* With the first `size` bytes of the body. */
-static enum events_result
+static enum subscriptions_result
 format_part(uint64_t revision, size_t size)
 {
 	uint8_t *copy = unit_copy(buf_data(&b), size);
 	struct message m = { .type = MESSAGE_EVENT,
 		.sequence = revision,
 		.body = { copy, size } };
-	enum events_result result;
+	enum subscriptions_result result;
 
 	buf_truncate(&out, 0);
-	result = events_format(&events, &m, &out);
+	result = subscriptions_format(&subscriptions, &m, &out);
 	free(copy);
 	return result;
 }
 
-static enum events_result
+static enum subscriptions_result
 format(uint64_t revision)
 {
 	return format_part(revision, buf_size(&b));
@@ -169,30 +170,30 @@ TEST(test_set)
 	event_begin(EVENT_SET);
 	message_put_name(&b, line_table[_i].key);
 	message_put_value(&b, line_table[_i].value);
-	events.seen = 3;
-	ck_assert_int_eq(format(0), EVENTS_OK);
+	subscriptions.seen = 3;
+	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(unit_bytes(&out), unit_text(line_table[_i].set));
-	/* Half a commit has not been seen. */
-	ck_assert_uint_eq(events.seen, 3);
+	/* Of this commit the client was not told everything. */
+	ck_assert_uint_eq(subscriptions.seen, 3);
 }
 
 TEST(test_deleted)
 {
 	event_begin(EVENT_DELETED);
 	message_put_name(&b, line_table[_i].key);
-	events.seen = 3;
-	ck_assert_int_eq(format(0), EVENTS_OK);
+	subscriptions.seen = 3;
+	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(unit_bytes(&out), unit_text(line_table[_i].deleted));
-	ck_assert_uint_eq(events.seen, 3);
+	ck_assert_uint_eq(subscriptions.seen, 3);
 }
 
 TEST(test_dropped)
 {
-	events_add(&events, unit_text("a"));
-	events_add(&events, unit_text("b"));
+	subscriptions_add(&subscriptions, unit_text("a"));
+	subscriptions_add(&subscriptions, unit_text("b"));
 	event_begin(EVENT_DROPPED);
 	message_put_name(&b, unit_text("a"));
-	ck_assert_int_eq(format(0), EVENTS_OK);
+	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(unit_bytes(&out), unit_text("DROPPED\r\n"));
 	assert_buckets(unit_text("\1b"));
 }
@@ -200,22 +201,22 @@ TEST(test_dropped)
 TEST(test_commit)
 {
 	event_begin(EVENT_COMMIT);
-	ck_assert_int_eq(format(UINT64_MAX), EVENTS_OK);
+	ck_assert_int_eq(format(UINT64_MAX), SUBSCRIPTIONS_OK);
 	ck_assert_uint_eq(buf_size(&out), 0);
-	ck_assert_uint_eq(events.seen, UINT64_MAX);
+	ck_assert_uint_eq(subscriptions.seen, UINT64_MAX);
 	event_begin(EVENT_MISSED);
-	ck_assert_int_eq(format(7), EVENTS_OK);
+	ck_assert_int_eq(format(7), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(unit_bytes(&out), unit_text("MISSED\r\n"));
-	ck_assert_uint_eq(events.seen, 7);
+	ck_assert_uint_eq(subscriptions.seen, 7);
 }
 
 TEST(test_lagged)
 {
-	events.seen = 3;
+	subscriptions.seen = 3;
 	event_begin(EVENT_LAGGED);
-	ck_assert_int_eq(format(7), EVENTS_LAGGED);
+	ck_assert_int_eq(format(7), SUBSCRIPTIONS_LAGGED);
 	ck_assert_uint_eq(buf_size(&out), 0);
-	ck_assert_uint_eq(events.seen, 3);
+	ck_assert_uint_eq(subscriptions.seen, 3);
 }
 
 TEST(test_kinds)
@@ -227,18 +228,18 @@ TEST(test_kinds)
 		switch (kind) {
 		case EVENT_COMMIT:
 		case EVENT_MISSED:
-			ck_assert_int_eq(format(0), EVENTS_OK);
+			ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 			break;
 		case EVENT_LAGGED:
-			ck_assert_int_eq(format(0), EVENTS_LAGGED);
+			ck_assert_int_eq(format(0), SUBSCRIPTIONS_LAGGED);
 			break;
 		default:
-			ck_assert_int_eq(format(0), EVENTS_MALFORMED);
+			ck_assert_int_eq(format(0), SUBSCRIPTIONS_MALFORMED);
 		}
 	}
 }
 
-/* Cut anywhere: malformed, and no half line of it. */
+/* Cut anywhere, an event is malformed, and no part of a line is appended. */
 TEST(test_truncated)
 {
 	static const enum event_kind kinds[] = { EVENT_SET, EVENT_DELETED,
@@ -246,21 +247,21 @@ TEST(test_truncated)
 	enum event_kind kind = kinds[_i];
 	size_t size;
 
-	events_add(&events, unit_text("key"));
+	subscriptions_add(&subscriptions, unit_text("key"));
 	event_begin(kind);
 	message_put_name(&b, unit_text("key"));
 	if (kind == EVENT_SET)
 		message_put_value(&b, unit_text("value"));
 	for (size = 0; size < buf_size(&b); size++) {
-		ck_assert_int_eq(format_part(0, size), EVENTS_MALFORMED);
+		ck_assert_int_eq(format_part(0, size), SUBSCRIPTIONS_MALFORMED);
 		ck_assert_uint_eq(buf_size(&out), 0);
-		ck_assert(events_wanted(&events));
+		ck_assert(subscriptions_exist(&subscriptions));
 	}
-	ck_assert_int_eq(format(0), EVENTS_OK);
+	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 }
 
 static const struct test tests[] = {
-	CASE("events", setup, teardown),
+	CASE("subscriptions", setup, teardown),
 	ONCE(test_none),
 	ONCE(test_add),
 	EACH(test_remove, remove_table),
@@ -274,4 +275,4 @@ static const struct test tests[] = {
 	LOOP(test_truncated, 3),
 };
 
-SUITE("events", tests)
+SUITE("subscriptions", tests)

@@ -1,0 +1,215 @@
+/*
+ * check_acceptor: who is refused and how, and which workers an acceptor finds
+ * when it has executed itself again (acceptor/accept, acceptor/workers).  Each
+ * client comes out of this program's own accept4(), so no IPv6 is needed.
+ */
+
+#include "unit.h"
+
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "acceptor/accept.h"
+#include "acceptor/workers.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/scoreboard.h"
+
+static struct config config;
+static struct acceptor acceptor;
+static int scoreboard_fd;
+
+/* The client that waits: the server's end, or -1; and its address. */
+static int waiting_fd;
+static struct sockaddr_storage waiting_addr;
+
+int __wrap_accept4(int, struct sockaddr *, socklen_t *, int);
+
+int
+__wrap_accept4(int listen_fd, struct sockaddr *addr, socklen_t *size, int flags)
+{
+	int fd = waiting_fd;
+
+	(void)listen_fd;
+	(void)flags;
+	waiting_fd = -1;
+	if (fd == -1) {
+		errno = EAGAIN;
+		return -1;
+	}
+	memcpy(addr, &waiting_addr, *size);
+	return fd;
+}
+
+static void
+setup(void)
+{
+	log_init("acceptor", LOG_TO_STDERR, false);
+	ck_assert_int_eq(config_init(&config), 0);
+	scoreboard_fd = scoreboard_create();
+	ck_assert_int_ne(scoreboard_fd, -1);
+	acceptor = (struct acceptor){ .config = &config,
+		.scoreboard = scoreboard_open(scoreboard_fd),
+		.spare_fd = -1,
+		.accept_at_ms = CLOCK_NEVER,
+		.renew_at_ms = CLOCK_NEVER,
+		.stop_at_ms = CLOCK_NEVER };
+	ck_assert_ptr_nonnull(acceptor.scoreboard);
+	waiting_fd = -1;
+}
+
+static void
+teardown(void)
+{
+	scoreboard_close(acceptor.scoreboard);
+	(void)close(scoreboard_fd);
+	config_clear(&config);
+}
+
+static struct sockaddr_storage
+ipv4_address(const char *text)
+{
+	struct sockaddr_storage addr = { .ss_family = AF_INET };
+	struct sockaddr_in *sin = (void *)&addr;
+
+	ck_assert_int_eq(inet_pton(AF_INET, text, &sin->sin_addr), 1);
+	return addr;
+}
+
+static struct sockaddr_storage
+ipv6_address(const char *text)
+{
+	struct sockaddr_storage addr = { .ss_family = AF_INET6 };
+	struct sockaddr_in6 *sin6 = (void *)&addr;
+
+	ck_assert_int_eq(inet_pton(AF_INET6, text, &sin6->sin6_addr), 1);
+	return addr;
+}
+
+static void
+take_slot(struct sockaddr_storage addr)
+{
+	uint32_t slot;
+
+	ck_assert_int_eq(
+	    scoreboard_take(acceptor.scoreboard, &addr, 10, 10, &slot),
+	    SCOREBOARD_OK);
+}
+
+/* A client who has sent something is refused, with this line and the end. */
+static void
+expect_refusal(struct sockaddr_storage addr, const char *line)
+{
+	char got[128] = "";
+	int fds[2];
+
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	ck_assert_int_eq(send(fds[0], "PING\r\n", 6, 0), 6);
+	waiting_fd = fds[1];
+	waiting_addr = addr;
+	accept_clients(&acceptor, -1);
+	ck_assert_int_eq(waiting_fd, -1);
+	ck_assert_int_eq(recv(fds[0], got, sizeof(got) - 1, MSG_DONTWAIT),
+	    (ssize_t)strlen(line));
+	ck_assert_str_eq(got, line);
+	/* Not a reset, which could have taken the line with it. */
+	ck_assert_int_eq(recv(fds[0], got, sizeof(got), MSG_DONTWAIT), 0);
+	(void)close(fds[0]);
+}
+
+TEST(test_too_many)
+{
+	config.max_clients = 1;
+	take_slot(ipv4_address("192.0.2.1"));
+	expect_refusal(ipv4_address("192.0.2.2"), "ERROR too many clients\r\n");
+}
+
+/* A socket for IPv6 and IPv4 has this address for a client of IPv4. */
+TEST(test_mapped)
+{
+	static const char line[] = "ERROR too many clients from your address"
+				   "\r\n";
+
+	config.max_clients_per_source = 1;
+	take_slot(ipv4_address("192.0.2.1"));
+	take_slot(ipv6_address("2001:db8::1"));
+	expect_refusal(ipv4_address("192.0.2.1"), line);
+	expect_refusal(ipv6_address("::ffff:192.0.2.1"), line);
+	expect_refusal(ipv6_address("2001:db8::1"), line);
+}
+
+/* A worker that ends at once, or waits to be killed. */
+static pid_t
+start_worker(bool ends)
+{
+	struct sockaddr_storage addr = { .ss_family = AF_UNIX };
+	uint32_t slot;
+	pid_t pid;
+
+	ck_assert_int_eq(
+	    scoreboard_take(acceptor.scoreboard, &addr, 10, 10, &slot),
+	    SCOREBOARD_OK);
+	ck_assert_int_ne(pid = fork(), -1);
+	if (pid == 0) {
+		while (!ends)
+			(void)pause();
+		_exit(0);
+	}
+	scoreboard_set_pid(acceptor.scoreboard, slot, pid);
+	return pid;
+}
+
+/* Of this acceptor; 0: there is none. */
+static pid_t
+first_worker(void)
+{
+	pid_t pid = 0;
+
+	(void)scoreboard_next(acceptor.scoreboard, getpid(), SCOREBOARD_NONE,
+	    &pid);
+	return pid;
+}
+
+/*
+ * While the acceptor executed itself one worker ended, of which no signal will
+ * tell, and one is left.
+ */
+TEST(test_after_exec)
+{
+	pid_t ended = start_worker(true), left;
+	siginfo_t info;
+
+	ck_assert_int_eq(waitid(P_PID, (id_t)ended, &info, WEXITED | WNOWAIT),
+	    0);
+	left = start_worker(false);
+	ck_assert_int_eq(first_worker(), ended);
+	workers_init(&acceptor);
+	ck_assert_int_eq(first_worker(), left);
+	ck_assert_uint_eq(pid_index_find(&acceptor.workers, ended),
+	    SCOREBOARD_NONE);
+	ck_assert_uint_ne(pid_index_find(&acceptor.workers, left),
+	    SCOREBOARD_NONE);
+	ck_assert_int_eq(kill(left, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)left, &info, WEXITED | WNOWAIT),
+	    0);
+	workers_reap(&acceptor);
+	ck_assert_int_eq(first_worker(), 0);
+	ck_assert(pid_index_is_empty(&acceptor.workers));
+	pid_index_clear(&acceptor.workers);
+}
+
+static const struct test tests[] = {
+	CASE("acceptor", setup, teardown),
+	ONCE(test_too_many),
+	ONCE(test_mapped),
+	ONCE(test_after_exec),
+};
+
+SUITE("acceptor", tests)
