@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,12 +44,42 @@ check_size(struct store *s)
 	return STORE_OK;
 }
 
+/*
+ * A power cut could leave a file that LMDB has begun, and that it then takes
+ * for one that is damaged: a new one gets its name when it is durable.
+ */
+static int
+make_file(struct store *s)
+{
+	char path[PATH_MAX];
+	MDB_env *env;
+	int rc;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/data.new", s->dir) >=
+	    sizeof(path))
+		return ENAMETOOLONG;
+	(void)unlinkat(s->dirfd, "data.new", 0);
+	if ((rc = mdb_env_create(&env)) != 0)
+		return rc;
+	rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+	if (rc == 0)
+		rc = mdb_env_sync(env, 1);
+	mdb_env_close(env);
+	if (rc == 0 &&
+	    renameat(s->dirfd, "data.new", s->dirfd, "data.mdb") == -1)
+		rc = errno;
+	if (rc != 0)
+		(void)unlinkat(s->dirfd, "data.new", 0);
+	return rc;
+}
+
 static int
 open_lmdb(struct store *s)
 {
-	int rc;
+	int rc = s->allocated == 0 ? make_file(s) : 0;
 
-	rc = mdb_env_create(&s->env);
+	if (rc == 0)
+		rc = mdb_env_create(&s->env);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, 8);
 	if (rc == 0)
