@@ -21,7 +21,7 @@
 
 /* Offsets in a segment of the log have 32 bits. */
 #define LOG_LEAST ((int64_t)1 << 20)
-#define LOG_LIMIT ((int64_t)1 << 30)
+#define LOG_LIMIT ((int64_t)2 << 30)
 
 #define FIELD(name) offsetof(struct config, name)
 
@@ -225,4 +225,28 @@ config_keep_fixed(struct config *fresh, const struct config *running,
 		}
 	}
 	return buf_failed(names) ? -1 : 0;
+}
+
+/*
+ * A commit may have a quarter of the log's segment, and one request half of
+ * that: a transaction has up to 1 MiB, and two values of which each may be the
+ * longest.
+ */
+int64_t
+config_log_size_min(int64_t max_value)
+{
+	return 8 * (((int64_t)1 << 20) + 2 * max_value + ((int64_t)64 << 10));
+}
+
+int
+config_check_sizes(const struct config *c, struct buf *errors)
+{
+	int64_t least = config_log_size_min(c->max_value);
+
+	if (c->log_size >= least)
+		return 0;
+	return config_mistake(errors,
+	    "log-size: a max-value of %lld needs a log-size of at least %lldM",
+	    (long long)c->max_value,
+	    (long long)((least + ((int64_t)1 << 20) - 1) >> 20));
 }

@@ -111,6 +111,9 @@ int config_file(struct config *, const char *path, bool again,
 /* Appends a line about each address that is listened on twice.  Returns the
  * same. */
 int config_check_listens(const struct config *, struct buf *errors);
+/* Is the log large enough for the largest request?  As above. */
+int config_check_sizes(const struct config *, struct buf *errors);
+int64_t config_log_size_min(int64_t max_value);
 /* Are these the same address, even if they are written differently? */
 bool config_same_address(const struct config_listen *,
     const struct config_listen *);

@@ -191,6 +191,8 @@ master_options_config(struct master_options *o, struct config *config,
 			status = EX_USAGE;
 	if (config_check_listens(config, errors) == -1 && status == EX_OK)
 		status = EX_CONFIG;
+	if (config_check_sizes(config, errors) == -1 && status == EX_OK)
+		status = EX_CONFIG;
 	if (buf_failed(errors))
 		status = EX_OSERR;
 	return status;

@@ -31,6 +31,14 @@ struct header {
 
 static const char header_magic[8] = "kvdlog3";
 
+/* How long the file has to be; in a sector of its own behind the header. */
+#define LENGTH_AT 512
+struct length {
+	uint64_t bytes;
+	uint32_t salt; /* not zero, so that zeros are none */
+	uint32_t sum; /* CRC-32C of the fields above */
+};
+
 static size_t
 round_up(size_t n, size_t to)
 {
@@ -81,13 +89,15 @@ read_at(int fd, uint8_t *data, size_t size, size_t at)
 }
 
 int
-segment_open(struct segment *s, int dirfd, const char *name)
+segment_open(struct segment *s, int dirfd, const char *name, bool create)
 {
 	struct stat st;
 
 	*s = (struct segment){ .fd = -1, .direct_fd = -1 };
 	s->fd = openat(dirfd, name,
-	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	    O_RDWR | (create ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW |
+		O_NONBLOCK,
+	    0600);
 	if (s->fd == -1)
 		return -1;
 	if (fstat(s->fd, &st) == -1) {
@@ -166,14 +176,26 @@ segment_rewind(struct segment *s)
 	s->revision = s->previous_revision;
 	s->sum = s->header_sum;
 	s->end = SEGMENT_BLOCK;
+	s->marked = false;
+}
+
+static struct length
+length_of(const struct segment *s)
+{
+	struct length l = { .bytes = s->file_size, .salt = COMMIT_MAGIC };
+
+	l.sum = crc32c(0, &l, offsetof(struct length, sum));
+	return l;
 }
 
 static int
 write_header(struct segment *s, const struct header *h)
 {
 	uint8_t block[SEGMENT_BLOCK] = { 0 };
+	struct length l = length_of(s);
 
 	memcpy(block, h, sizeof(*h));
+	memcpy(block + LENGTH_AT, &l, sizeof(l));
 	if (write_at(s->fd, block, sizeof(block), 0) == -1)
 		return -1;
 	return fdatasync(s->fd);
@@ -209,18 +231,39 @@ segment_erase(struct segment *s)
 	return s->file_size == 0 ? 0 : write_header(s, &none);
 }
 
-int
+static bool
+is_cut_short(const struct segment *s, const uint8_t *block)
+{
+	struct length l;
+
+	memcpy(&l, block + LENGTH_AT, sizeof(l));
+	return l.salt == COMMIT_MAGIC &&
+	    l.sum == crc32c(0, &l, offsetof(struct length, sum)) &&
+	    l.bytes > s->file_size;
+}
+
+/* The header lies in one sector: a write of it that was cut off leaves the old
+ * one or the new one. */
+enum segment_state
 segment_read_header(struct segment *s)
 {
+	static const struct header none;
+	uint8_t block[SEGMENT_BLOCK];
 	struct header h;
 
-	if (read_at(s->fd, (uint8_t *)&h, sizeof(h), 0) == -1)
-		return -1;
+	take_header(s, &none);
+	if (read_at(s->fd, block, sizeof(block), 0) == -1)
+		return SEGMENT_UNREADABLE;
+	memcpy(&h, block, sizeof(h));
+	if (is_cut_short(s, block))
+		return SEGMENT_CUT_SHORT;
+	if (memcmp(&h, &none, sizeof(h)) == 0)
+		return SEGMENT_SOUND;
 	if (memcmp(h.magic, header_magic, sizeof(h.magic)) != 0 ||
 	    h.sum != header_sum(&h))
-		h = (struct header){ .generation = 0 };
+		return SEGMENT_DAMAGED;
 	take_header(s, &h);
-	return 0;
+	return SEGMENT_SOUND;
 }
 
 int
@@ -291,21 +334,64 @@ segment_accept(struct segment *s, const uint8_t *image,
 	s->revision = c->revision;
 	s->sum = c->sum;
 	s->end = (size_t)((const uint8_t *)c - image) + c->size;
+	s->marked = c->durable == c->revision;
+}
+
+/* The next header of a commit from `at` on, or NULL; *at is moved behind it. */
+static const struct segment_commit *
+find_header(const struct segment *s, const uint8_t *image, size_t *at)
+{
+	const struct segment_commit *c;
+
+	while (*at + sizeof(*c) <= s->file_size) {
+		c = (const void *)(image + *at);
+		*at += ALIGNMENT;
+		if (c->magic == COMMIT_MAGIC && header_is_sound(s, c))
+			return c;
+	}
+	return NULL;
+}
+
+static bool
+vouches_from(const struct segment *s, const uint8_t *image, size_t at,
+    uint64_t revision)
+{
+	const struct segment_commit *c;
+
+	while ((c = find_header(s, image, &at)) != NULL)
+		if (c->durable >= revision)
+			return true;
+	return false;
 }
 
 bool
 segment_is_cut(const struct segment *s, const uint8_t *image)
 {
-	const struct segment_commit *c;
+	return vouches_from(s, image, round_up(s->end, ALIGNMENT),
+	    s->revision + 1);
+}
+
+bool
+segment_vouches(const struct segment *s, const uint8_t *image,
+    uint64_t revision)
+{
+	return s->previous_durable >= revision ||
+	    vouches_from(s, image, SEGMENT_BLOCK, revision);
+}
+
+int
+segment_wipe_rest(struct segment *s, uint8_t *image)
+{
+	static const uint8_t zeros[sizeof(struct segment_commit)];
 	size_t at = round_up(s->end, ALIGNMENT);
 
-	for (; at + sizeof(*c) <= s->file_size; at += ALIGNMENT) {
-		c = (const void *)(image + at);
-		if (c->magic == COMMIT_MAGIC && header_is_sound(s, c) &&
-		    c->durable > s->revision)
-			return true;
+	while (find_header(s, image, &at) != NULL) {
+		memset(image + at - ALIGNMENT, 0, sizeof(zeros));
+		if (write_at(s->fd, zeros, sizeof(zeros), at - ALIGNMENT) == -1)
+			return -1;
+		s->unsynced = true;
 	}
-	return false;
+	return segment_sync(s);
 }
 
 size_t
@@ -369,25 +455,38 @@ take_back(struct segment *s, size_t start)
 	return -1;
 }
 
-/* Doubles, so that this is rare. */
+/* Doubles, so that this is rare.  Before anything relies on it, the length is
+ * stored. */
 static int
-make_room(struct segment *s, size_t end)
+make_room(struct segment *s, size_t end, size_t size_max)
 {
 	size_t size = s->file_size;
+	struct length l;
 
+	if (end <= size)
+		return 0;
 	while (size < end)
 		size = size == 0 ? SEGMENT_SIZE_MIN : size * 2;
-	return segment_extend(s, size);
+	if (segment_extend(s, size < size_max ? size : size_max) == -1)
+		return -1;
+	l = length_of(s);
+	if (write_at(s->fd, (uint8_t *)&l, sizeof(l), LENGTH_AT) == -1 ||
+	    fdatasync(s->fd) == -1) {
+		errno = EIO;
+		return -1;
+	}
+	return 0;
 }
 
 int
 segment_append(struct segment *s, uint8_t *image, size_t start, size_t end,
-    uint64_t revision, uint64_t durable, enum segment_write how)
+    uint64_t revision, uint64_t durable, size_t size_max,
+    enum segment_write how)
 {
 	struct segment_commit *c = (void *)(image + start);
 	int rc;
 
-	if (make_room(s, round_up(end, SEGMENT_BLOCK)) == -1)
+	if (make_room(s, round_up(end, SEGMENT_BLOCK), size_max) == -1)
 		return -1;
 	fill_header(s, c, end - start, revision, durable);
 	if (how == SEGMENT_DURABLE)

@@ -30,6 +30,8 @@
 #define SEGMENT_BLOCK ((size_t)4096)
 /* Of a new segment.  It grows when a commit needs more, and stays as large. */
 #define SEGMENT_SIZE_MIN ((size_t)1 << 20)
+/* Offsets in a segment have 32 bits. */
+#define SEGMENT_SIZE_MAX ((size_t)2 << 30)
 
 /* How much the store holds, as of a commit. */
 struct segment_totals {
@@ -70,6 +72,7 @@ struct segment {
 	uint64_t revision; /* of its last commit, or previous_revision */
 	uint32_t sum; /* of its last commit, or of its header */
 	size_t end; /* of its last commit, or of its header's block */
+	bool marked; /* its last commit says that all are durable */
 	bool unsynced; /* has been written to since it was synced */
 };
 
@@ -80,8 +83,8 @@ enum segment_write {
 	SEGMENT_DURABLE, /* in a block of its own, durable when it returns */
 };
 
-/* Opens or makes the file.  Its descriptors are -1 in *s if that fails. */
-int segment_open(struct segment *s, int dirfd, const char *name);
+/* Opens the file, or makes it.  Its descriptors are -1 in *s if that fails. */
+int segment_open(struct segment *s, int dirfd, const char *name, bool create);
 void segment_close(struct segment *);
 
 /* Makes the file at least `size` bytes long, of zeros.  It takes the space of
@@ -98,8 +101,13 @@ int segment_begin(struct segment *, uint64_t store_id, uint64_t generation,
 /* Makes the segment one that holds nothing, durably. */
 int segment_erase(struct segment *);
 
-/* Reads the header.  A segment without a sound one has generation 0. */
-int segment_read_header(struct segment *);
+enum segment_state {
+	SEGMENT_SOUND, /* generation 0: it holds nothing */
+	SEGMENT_DAMAGED, /* the header is */
+	SEGMENT_CUT_SHORT, /* the file was longer */
+	SEGMENT_UNREADABLE, /* see errno */
+};
+enum segment_state segment_read_header(struct segment *);
 /* As when the header has just been read. */
 void segment_rewind(struct segment *);
 /* Does a commit follow the header?  1: yes, 0: no, or -1. */
@@ -119,16 +127,25 @@ void segment_accept(struct segment *, const uint8_t *image,
  * the end is damage, and not where a write was cut off.
  */
 bool segment_is_cut(const struct segment *, const uint8_t *image);
+/* Does any of its commits, sound or not, say that this revision is durable? */
+bool segment_vouches(const struct segment *, const uint8_t *image,
+    uint64_t revision);
+/*
+ * Removes what seems to be commits behind the end, durably: when what a power
+ * cut took away is done again, they might seem to follow.
+ */
+int segment_wipe_rest(struct segment *, uint8_t *image);
 
 /* Where in the image the next commit is to begin. */
 size_t segment_start(const struct segment *, enum segment_write);
 /*
  * Appends the commit that lies in the image from `start` to `end`: fills in
- * its header but for `totals`, and writes it.  When it fails, nothing of it is
- * in the file, or errno is EIO.
+ * its header but for `totals`, and writes it.  The file grows, up to
+ * `size_max`, if it has to.  When it fails, nothing of it is in the file, or
+ * errno is EIO.
  */
 int segment_append(struct segment *, uint8_t *image, size_t start, size_t end,
-    uint64_t revision, uint64_t durable, enum segment_write);
+    uint64_t revision, uint64_t durable, size_t size_max, enum segment_write);
 /* Writes again what the segment holds behind `from`, and syncs it. */
 int segment_rewrite(struct segment *, const uint8_t *image, size_t from);
 /* Makes all that was appended durable. */

@@ -104,6 +104,16 @@ first_dropped(struct purge *p, struct dropped *d)
 	return rc;
 }
 
+/* Is the row one that has expired, and is no longer counted? */
+static bool
+is_removed(const struct store *s, struct bytes key)
+{
+	const struct table_record *r =
+	    table_find(s->table, DB_EXPIRIES, key, UINT64_MAX);
+
+	return r != NULL && r->deleted;
+}
+
 /* Removes the entry under the cursor, and its row of `expiries`. */
 static int
 purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
@@ -121,7 +131,7 @@ purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
 		    (struct bytes){ name + ID_SIZE, key.mv_size - ID_SIZE });
 		row = record_val(k.bytes);
 		rc = mdb_del(p->txn, p->store->dbi[DB_EXPIRIES], &row, NULL);
-		p->purged.expiring += rc == 0;
+		p->purged.expiring += rc == 0 && !is_removed(p->store, k.bytes);
 		if (rc == MDB_NOTFOUND)
 			rc = 0;
 	}

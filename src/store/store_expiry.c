@@ -63,6 +63,16 @@ expiry_delete(struct store_view *v, uint64_t expiry, uint64_t id,
 	return layer_delete(v, DB_EXPIRIES, k.bytes);
 }
 
+/* Does it show what is there now? */
+static bool
+is_current(const struct store_view *v)
+{
+	const struct store *s = v->store;
+
+	return v == &s->batch ||
+	    (v == &s->snapshot && v->cacheable && !s->batch.open);
+}
+
 /*
  * Before this there is no row.  Those that were removed stay in data.mdb until
  * they are folded, and are not to be gone through each time.
@@ -70,12 +80,7 @@ expiry_delete(struct store_view *v, uint64_t expiry, uint64_t id,
 static uint64_t
 first_expiry(const struct store_view *v)
 {
-	const struct store *s = v->store;
-
-	if (v == &s->batch ||
-	    (v == &s->snapshot && v->cacheable && !s->batch.open))
-		return s->counts.expiry_from;
-	return 0;
+	return is_current(v) ? v->store->counts.expiry_from : 0;
 }
 
 static enum store_result
@@ -127,7 +132,7 @@ store_next_expiry(struct store_view *v, int64_t *expiry_ms)
 	if (result == STORE_OK) {
 		expiry = record_get_be64(c.key.data);
 		*expiry_ms = (int64_t)expiry;
-		if (first_expiry(v) != 0)
+		if (is_current(v))
 			v->store->counts.expiry_from = expiry;
 	}
 	layer_end(&c);

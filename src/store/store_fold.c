@@ -27,7 +27,7 @@ static const char log_row[] = "log", place_row[] = "folding",
 struct place {
 	uint64_t generation; /* 0: no fold has begun */
 	uint8_t db;
-	uint8_t key[2 * UINT8_MAX];
+	uint8_t key[TABLE_KEY_MAX];
 	size_t key_size;
 };
 
@@ -132,7 +132,7 @@ get_place(struct store *s, MDB_txn *txn, struct place *p)
 	p->db = data[sizeof(p->generation)];
 	p->key_size = val.mv_size - PLACE_HEADER;
 	memcpy(p->key, data + PLACE_HEADER, p->key_size);
-	return 0;
+	return p->db < DB_COUNT && p->generation != 0 ? 0 : MDB_CORRUPTED;
 }
 
 static int
@@ -223,7 +223,11 @@ fold_step(struct store *s, size_t max, bool *done)
 
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) != 0)
 		return rc;
-	if ((rc = get_place(s, txn, &place)) == 0) {
+	rc = get_place(s, txn, &place);
+	if (rc == 0 && place.generation != 0 &&
+	    place.generation != s->sealed->generation)
+		rc = MDB_CORRUPTED;
+	if (rc == 0) {
 		place.generation = s->sealed->generation;
 		rc = fold_keys(s, txn, &place, max, done);
 	}

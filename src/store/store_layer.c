@@ -40,7 +40,7 @@ layer_get(struct store_view *v, enum table_db db, struct bytes key,
 {
 	const struct table_record *r = find_in_tables(v, db, key);
 	struct store *s = v->store;
-	MDB_val k, val;
+	MDB_val k, val = { 0, NULL };
 	int rc;
 
 	if (r != NULL) {

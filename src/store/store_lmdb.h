@@ -96,6 +96,8 @@ struct store {
 	uint64_t store_id;
 	uint64_t revision; /* of the last commit */
 	uint64_t durable; /* revision that is so */
+	enum segment_write how; /* the batch is going to be appended */
+	bool log_open; /* the log was read, and nothing of it has failed */
 	uint64_t folded; /* generation */
 	struct store_counts counts;
 	struct store_counts sealed_counts; /* when the sealed table was */

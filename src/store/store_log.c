@@ -30,6 +30,7 @@ fail_segment(struct store *s, const struct segment *g, const char *what)
 	bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
 
 	s->shortage = SHORT_OF_LOG;
+	s->log_open = s->log_open && full;
 	return store_fail(s, full ? STORE_FULL : STORE_FAILED, "%s/%s: %s: %s",
 	    s->dir, name_of(s, g), what, strerror(errno));
 }
@@ -54,18 +55,46 @@ how_to_write(const struct store *s)
 }
 
 static enum store_result
-open_segments(struct store *s)
+check_header(struct store *s, struct segment *g)
 {
+	switch (segment_read_header(g)) {
+	case SEGMENT_SOUND:
+		return STORE_OK;
+	case SEGMENT_DAMAGED:
+		return store_fail(s, STORE_REFUSED,
+		    "%s/%s: damaged at offset 0: restore the data directory "
+		    "from a backup",
+		    s->dir, name_of(s, g));
+	case SEGMENT_CUT_SHORT:
+		return store_fail(s, STORE_REFUSED,
+		    "%s/%s: cut short: has %zu bytes and had more; restore "
+		    "the data directory from a backup",
+		    s->dir, name_of(s, g), g->file_size);
+	default:
+		return fail_segment(s, g, "cannot read");
+	}
+}
+
+static enum store_result
+open_segments(struct store *s, bool create)
+{
+	enum store_result result;
 	struct segment *g;
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
 		g = &s->segments[i];
-		if (segment_open(g, s->dirfd, names[i]) == -1 ||
-		    segment_read_header(g) == -1)
+		if (segment_open(g, s->dirfd, names[i], create) == -1)
 			return store_fail(s, store_refusal(errno),
 			    "%s/%s: cannot open: %s", s->dir, names[i],
 			    strerror(errno));
+		if (g->file_size > SEGMENT_SIZE_MAX)
+			return store_fail(s, STORE_REFUSED,
+			    "%s/%s: has %zu bytes, and no segment of the log "
+			    "has so many",
+			    s->dir, names[i], g->file_size);
+		if (!create && (result = check_header(s, g)) != STORE_OK)
+			return result;
 		if (g->file_size > s->log_size)
 			s->log_size = g->file_size;
 	}
@@ -81,9 +110,11 @@ store_log_create(struct store *s)
 	size_t i;
 	int rc;
 
-	if ((result = open_segments(s)) != STORE_OK)
+	if ((result = open_segments(s, true)) != STORE_OK)
 		return result;
 	for (i = 0; i < 2; i++) {
+		/* A header that is no longer one is no proof of anything. */
+		(void)segment_read_header(&s->segments[i]);
 		rc = segment_has_commits(&s->segments[i]);
 		if (rc == -1)
 			return fail_segment(s, &s->segments[i], "cannot read");
@@ -143,7 +174,28 @@ refuse_foreign(struct store *s)
 			    "restore both from one backup",
 			    s->dir, names[i]);
 	}
+	if (s->segments[0].generation == s->segments[1].generation)
+		return store_fail(s, STORE_REFUSED,
+		    "%s: log.1 and log.2 are the same: one is a copy; restore "
+		    "the data directory from a backup",
+		    s->dir);
 	return STORE_OK;
+}
+
+/* As store_take_space() has it, as far as the segment knows the key. */
+static size_t
+replay_cost(const struct store *s, const struct table *t,
+    const struct table_record *r)
+{
+	const struct table_record *old = table_record_at(t, r->older);
+	size_t cost, had = 0;
+
+	if (r->deleted)
+		return 0;
+	cost = store_fold_cost(s, r->key_size + r->value_size);
+	if (r->older != 0 && !old->deleted)
+		had = store_fold_cost(s, old->key_size + old->value_size);
+	return cost > had ? cost - had : 0;
 }
 
 static void
@@ -155,9 +207,7 @@ replay_counts(struct store *s, const struct table *t,
 
 	for (; at < t->end; at += table_record_size(r)) {
 		r = table_record_at(t, at);
-		if (!r->deleted)
-			s->counts.reserved +=
-			    store_fold_cost(s, r->key_size + r->value_size);
+		s->counts.reserved += replay_cost(s, t, r);
 	}
 	s->counts.totals = c->totals;
 }
@@ -190,16 +240,29 @@ load(struct store *s, struct segment *g, struct table **table)
 	return STORE_OK;
 }
 
-/* Does a durable commit follow where the segment seems to end? */
-static bool
-is_cut(const struct segment *g, const struct segment *next,
-    const struct table *t, bool folding)
+/*
+ * A segment that does not follow: what it has came after what a power cut took
+ * away, and goes too, unless it knows that this was durable.
+ */
+static enum store_result
+erase_next(struct store *s, const struct segment *first, struct segment *next,
+    bool folding)
 {
-	if (segment_is_cut(g, t->image))
-		return true;
+	enum store_result result = STORE_OK;
+	struct table *t;
+
+	if ((t = table_new(s->log_size)) == NULL)
+		return store_fail(s, STORE_FAILED, "no memory for the log");
+	if (segment_read(next, t->image) == -1)
+		result = fail_segment(s, next, "cannot read");
 	/* Before anything is folded the whole segment is made durable. */
-	return next != NULL && next->previous_revision > g->revision &&
-	    (folding || next->previous_durable > g->revision);
+	else if (folding ||
+	    segment_vouches(next, t->image, first->revision + 1))
+		result = refuse_damaged(s, first);
+	else if (segment_erase(next) == -1)
+		result = fail_segment(s, next, "cannot erase");
+	table_drop(t);
+	return result;
 }
 
 static bool
@@ -225,15 +288,11 @@ load_segments(struct store *s, bool folding)
 	if ((result = load(s, first, &s->table)) != STORE_OK)
 		return result;
 	s->current = (unsigned int)(first - s->segments);
-	if (is_cut(first, follows(next, first) ? NULL : next, s->table,
-		folding))
+	if (segment_is_cut(first, s->table->image))
 		return refuse_damaged(s, first);
-	if (!follows(next, first)) {
-		/* What it has came after what a power cut took away. */
-		if (next != NULL && segment_erase(next) == -1)
-			return fail_segment(s, next, "cannot erase");
-		return STORE_OK;
-	}
+	if (!follows(next, first))
+		return next == NULL ? STORE_OK :
+				      erase_next(s, first, next, folding);
 	s->sealed = s->table;
 	s->table = NULL;
 	s->sealed_counts = s->counts;
@@ -241,8 +300,8 @@ load_segments(struct store *s, bool folding)
 	s->current = 1 - s->current;
 	if ((result = load(s, next, &s->table)) != STORE_OK)
 		return result;
-	return is_cut(next, NULL, s->table, false) ? refuse_damaged(s, next) :
-						     STORE_OK;
+	return segment_is_cut(next, s->table->image) ? refuse_damaged(s, next) :
+						       STORE_OK;
 }
 
 /* Where the commits end that are certainly durable. */
@@ -280,6 +339,9 @@ make_durable(struct store *s)
 		result = rewrite(s, other_segment(s), s->sealed);
 	if (result == STORE_OK)
 		result = rewrite(s, store_log_segment(s), s->table);
+	if (result == STORE_OK &&
+	    segment_wipe_rest(store_log_segment(s), s->table->image) == -1)
+		result = fail_segment(s, store_log_segment(s), "cannot write");
 	if (result == STORE_OK)
 		s->durable = s->revision;
 	return result;
@@ -308,12 +370,16 @@ store_log_open(struct store *s)
 	s->store_id = state.store_id;
 	s->revision = state.revision;
 	s->counts.totals = state.totals;
-	if (s->segments[0].fd == -1 && (result = open_segments(s)) != STORE_OK)
+	if (s->segments[0].fd == -1 &&
+	    (result = open_segments(s, false)) != STORE_OK)
 		return result;
 	if ((result = refuse_foreign(s)) != STORE_OK ||
 	    (result = load_segments(s, folding)) != STORE_OK)
 		return result;
-	return make_durable(s);
+	if ((result = make_durable(s)) != STORE_OK)
+		return result;
+	s->log_open = true;
+	return STORE_OK;
 }
 
 /* An empty commit says that all that is before it is durable.  It is not
@@ -325,17 +391,19 @@ mark_end(struct store *s)
 	size_t start = segment_start(g, SEGMENT_DURABLE);
 	struct segment_commit *c = (void *)(s->table->image + start);
 
-	if (g->end == SEGMENT_BLOCK || start + SEGMENT_BLOCK > g->file_size)
+	if (g->marked || start + SEGMENT_BLOCK > g->file_size ||
+	    start + SEGMENT_BLOCK > s->table->capacity ||
+	    (g->end == SEGMENT_BLOCK && g->previous_durable == s->revision))
 		return;
 	c->totals = s->counts.totals;
 	(void)segment_append(g, s->table->image, start, start + sizeof(*c),
-	    s->revision, s->durable, SEGMENT_DURABLE);
+	    s->revision, s->durable, g->file_size, SEGMENT_DURABLE);
 }
 
 void
 store_log_close(struct store *s)
 {
-	if (s->table != NULL && store_sync(s) == STORE_OK)
+	if (s->log_open && store_sync(s) == STORE_OK)
 		mark_end(s);
 	table_drop(s->table);
 	table_drop(s->sealed);
@@ -386,8 +454,8 @@ store_log_begin(struct store *s)
 	    ((result = fold_all(s)) != STORE_OK ||
 		(result = store_log_seal(s)) != STORE_OK))
 		return result;
-	table_begin(s->table,
-	    segment_start(store_log_segment(s), how_to_write(s)),
+	s->how = how_to_write(s);
+	table_begin(s->table, segment_start(store_log_segment(s), s->how),
 	    s->revision + 1);
 	return STORE_OK;
 }
@@ -398,12 +466,17 @@ store_log_append(struct store *s)
 	struct segment *g = store_log_segment(s);
 	struct segment_commit *c = (void *)(s->table->image + s->table->commit);
 	enum segment_write how = how_to_write(s);
+	/* The batch was begun when commits did not have to be durable. */
+	bool late = how == SEGMENT_DURABLE && s->how == SEGMENT_PACKED;
 
 	c->totals = s->counts.totals;
 	if (segment_append(g, s->table->image, s->table->commit, s->table->end,
-		s->revision + 1, s->durable, how) == -1)
+		s->revision + 1, s->durable, s->table->capacity,
+		late ? SEGMENT_PACKED : how) == -1)
 		return fail_segment(s, g, "commit");
 	s->revision++;
+	if (late)
+		return store_log_sync(s);
 	if (how == SEGMENT_DURABLE)
 		s->durable = s->revision;
 	return STORE_OK;

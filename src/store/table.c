@@ -201,15 +201,22 @@ add_version(struct table *t, struct table_record *r)
 
 	if (k == NULL && t->n_keys == t->keys_max)
 		return false;
-	if (k == NULL) {
-		r->older = 0;
+	if (k == NULL)
 		add_key(t, r, sum);
-	} else {
-		r->older = (uint32_t)((const uint8_t *)k->newest - t->image);
+	else
 		k->newest = r;
-	}
 	t->records++;
 	return true;
+}
+
+/* Where the newest version of the key is; 0: there is none. */
+static uint32_t
+newest_at(const struct table *t, enum table_db db, struct bytes key)
+{
+	const struct table_key *k = find_key(t, db, key, hash(t, db, key));
+
+	return k == NULL ? 0 :
+			   (uint32_t)((const uint8_t *)k->newest - t->image);
 }
 
 void
@@ -231,7 +238,8 @@ table_put(struct table *t, enum table_db db, struct bytes key,
 
 	if (size > limit || t->end > limit - size)
 		return NULL;
-	*r = (struct table_record){ .commit = t->commit,
+	*r = (struct table_record){ .older = newest_at(t, db, key),
+		.commit = t->commit,
 		.value_size = (uint32_t)value_size,
 		.key_size = (uint16_t)key.size,
 		.db = (uint8_t)db,
@@ -253,9 +261,11 @@ table_replay(struct table *t, const struct segment_commit *c)
 	for (; at < end; at += table_record_size(r)) {
 		r = (void *)(t->image + at);
 		if (end - at < sizeof(*r) || end - at < table_record_size(r) ||
-		    r->db >= DB_COUNT || r->commit != start)
-			return false;
-		if (!add_version(t, r))
+		    r->db >= DB_COUNT || r->commit != start ||
+		    r->key_size == 0 || r->key_size > TABLE_KEY_MAX ||
+		    r->deleted > 1 || (r->deleted && r->value_size > 0) ||
+		    r->older != newest_at(t, r->db, table_record_key(r)) ||
+		    !add_version(t, r))
 			return false;
 	}
 	t->end = end;
@@ -322,7 +332,7 @@ table_seek(struct table *t, enum table_db db, struct bytes key)
 {
 	struct {
 		struct table_record record;
-		uint8_t key[2 * UINT8_MAX];
+		uint8_t key[TABLE_KEY_MAX];
 	} wanted = { .record = { .key_size = (uint16_t)key.size } };
 	struct table_key from = { .newest = &wanted.record };
 

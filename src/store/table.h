@@ -32,6 +32,9 @@ enum table_db {
 	DB_COUNT
 };
 
+/* Of a key, in bytes: LMDB's own limit is 511. */
+#define TABLE_KEY_MAX 510
+
 /* In the image, with the key and the value behind it; at a multiple of 8. */
 struct table_record {
 	uint32_t older; /* where the version before this is; 0: there is none */

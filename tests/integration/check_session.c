@@ -550,8 +550,8 @@ TEST(test_record_size)
  * and has to wait for the next commit. */
 TEST(test_batch_size)
 {
-	struct server *s =
-	    server_start((const char *const[]){ "max-value 20M", NULL });
+	struct server *s = server_start(
+	    (const char *const[]){ "max-value 20M", "log-size 512M", NULL });
 	int client = client_connect(s), worker = worker_connect(s);
 	void *value = calloc(1, BATCH);
 	size_t large;

@@ -115,6 +115,7 @@ assert_round_trip(void)
 	"libexec " KVD_LIBEXECDIR "\n"         \
 	"sync always\n"                        \
 	"max-value 1048576\n"                  \
+	"log-size 33554432\n"                  \
 	"cache 134217728\n"                    \
 	"acceptors 1\n"                        \
 	"max-clients 1000\n"                   \
@@ -281,6 +282,7 @@ TEST(test_fields)
 				   "keepalive 18ms\n"
 				   "idle-timeout 1ms\n"
 				   "max-clients 8\n"
+				   "log-size 19M\n"
 				   "max-value 7\n"
 				   "sync 6ms\n"
 				   "libexec /c\n"
@@ -295,6 +297,7 @@ TEST(test_fields)
 		     "libexec /c\n"
 		     "sync 6ms\n"
 		     "max-value 7\n"
+		     "log-size 19922944\n"
 		     "cache 17\n"
 		     "acceptors 15\n"
 		     "max-clients 8\n"

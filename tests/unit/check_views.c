@@ -412,6 +412,7 @@ TEST(test_pin_on_full_disk)
 TEST(test_pin_keeps_reserve)
 {
 	struct store_view *v, *newer;
+	enum store_result result;
 	unsigned int n, next, i;
 
 	open_with_bucket();
@@ -425,8 +426,10 @@ TEST(test_pin_keeps_reserve)
 	newer = pin();
 	for (; i < 200; i++)
 		assert_ok(commit_delete(i));
-	assert_ok(store_checkpoint(fx.store));
-	next = fill_for_good(n, 5000);
+	/* There may be no space to fold this as long as there are pins. */
+	result = store_checkpoint(fx.store);
+	ck_assert(result == STORE_OK || result == STORE_FULL);
+	next = fill_store(n, 5000);
 	ck_assert_uint_lt(next, n + 8);
 	assert_filler(v, 0, 5000);
 	ck_assert(filler_is_absent(newer, 0));

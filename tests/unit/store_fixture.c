@@ -312,12 +312,13 @@ fill_store(unsigned int i, size_t size)
 unsigned int
 fill_for_good(unsigned int i, size_t size)
 {
-	unsigned int next;
+	unsigned int next = fill_store(i, size);
 
-	while ((next = fill_store(i, size)) > i) {
+	do {
 		i = next;
 		assert_ok(store_checkpoint(fx.store));
-	}
+		next = fill_store(i, size);
+	} while (next > i);
 	return i;
 }
 
