@@ -231,15 +231,19 @@ segment_erase(struct segment *s)
 	return s->file_size == 0 ? 0 : write_header(s, &none);
 }
 
-static bool
-is_cut_short(const struct segment *s, const uint8_t *block)
+/* It is there from the beginning, and whatever the segment holds. */
+static enum segment_state
+check_length(const struct segment *s, const uint8_t *block)
 {
 	struct length l;
 
 	memcpy(&l, block + LENGTH_AT, sizeof(l));
-	return l.salt == COMMIT_MAGIC &&
-	    l.sum == crc32c(0, &l, offsetof(struct length, sum)) &&
-	    l.bytes > s->file_size;
+	if (s->file_size < SEGMENT_SIZE_MIN)
+		return SEGMENT_CUT_SHORT;
+	if (l.salt != COMMIT_MAGIC ||
+	    l.sum != crc32c(0, &l, offsetof(struct length, sum)))
+		return SEGMENT_DAMAGED;
+	return l.bytes > s->file_size ? SEGMENT_CUT_SHORT : SEGMENT_SOUND;
 }
 
 /* The header lies in one sector: a write of it that was cut off leaves the old
@@ -248,6 +252,7 @@ enum segment_state
 segment_read_header(struct segment *s)
 {
 	static const struct header none;
+	enum segment_state state;
 	uint8_t block[SEGMENT_BLOCK];
 	struct header h;
 
@@ -255,8 +260,8 @@ segment_read_header(struct segment *s)
 	if (read_at(s->fd, block, sizeof(block), 0) == -1)
 		return SEGMENT_UNREADABLE;
 	memcpy(&h, block, sizeof(h));
-	if (is_cut_short(s, block))
-		return SEGMENT_CUT_SHORT;
+	if ((state = check_length(s, block)) != SEGMENT_SOUND)
+		return state;
 	if (memcmp(&h, &none, sizeof(h)) == 0)
 		return SEGMENT_SOUND;
 	if (memcmp(h.magic, header_magic, sizeof(h.magic)) != 0 ||
