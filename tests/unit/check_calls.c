@@ -186,7 +186,7 @@ assert_noted(const char *want)
 	change_undo(&r.changes, 0);
 }
 
-/* A step of a test; of an ask() without a reply, the clock is set. */
+/* A step of a test.  One without a request sets the clock. */
 struct ask {
 	const char *request, *reply;
 	int64_t now_ms;

@@ -339,15 +339,21 @@ find_frame(int type)
 TEST(test_frames)
 {
 	uint16_t type;
+	bool same = true;
 
 	for (type = 0; type < MESSAGE_END; type++) {
 		if (schema_find(type) == NULL)
 			continue;
 		buf_truncate(&b, 0);
 		schema_put(&b, (enum message_type)type, SEQUENCE, &sample);
-		if (is_little_endian() && strcmp(hex(), find_frame(type)) != 0)
-			ck_abort_msg("%s: %s", schema_find(type)->name, hex());
+		if (!is_little_endian() || strcmp(hex(), find_frame(type)) == 0)
+			continue;
+		printf("%s: %s\n", schema_find(type)->name, hex());
+		same = false;
 	}
+	ck_assert_msg(same,
+	    "frames are not as recorded: raise MESSAGE_VERSION, and record "
+	    "those that are printed above");
 }
 
 TEST(test_event_frames)
