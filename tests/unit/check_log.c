@@ -144,7 +144,7 @@ TEST(test_forked)
 	log_name_forks("fork");
 	log_info("before");
 	expect_line(getpid(), "tester", "before");
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		log_info("forked");
 		_exit(0);
 	}
