@@ -4,10 +4,13 @@
 
 #include "suite.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Only a test that hangs takes so long; CK_TIMEOUT_MULTIPLIER prolongs it. */
 #define TEST_TIMEOUT_S 120
@@ -56,4 +59,16 @@ suite_run(const char *name, const struct test *tests, size_t n_tests, int argc,
 	    srunner_ntests_failed(runner) == 0;
 	srunner_free(runner);
 	return passed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+pid_t
+test_fork(void)
+{
+	pid_t pid;
+
+	/* Or the child might write what is buffered once more. */
+	fflush(NULL);
+	if ((pid = fork()) == -1)
+		ck_abort_msg("fork: %s", strerror(errno));
+	return pid;
 }

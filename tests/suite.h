@@ -25,6 +25,8 @@
 #ifndef SUITE_H
 #define SUITE_H
 
+#include <sys/types.h>
+
 #include <check.h>
 #include <stddef.h>
 
@@ -71,6 +73,15 @@ struct test {
  */
 int suite_run(const char *name, const struct test *, size_t n_tests, int argc,
     char **argv);
+
+/*
+ * fork(2) for tests.  The test fails if there is no process.  Only the parent
+ * may go on to assert: Check's macros write to a file, also when they pass, and
+ * two processes that do so at the same time spoil it ("Bad message type").  A
+ * child says what it found by its exit status or in shared memory, and ends
+ * with _exit(2).
+ */
+pid_t test_fork(void);
 
 #define SUITE(name, tests)                                               \
 	int main(int argc, char **argv)                                  \

@@ -12,7 +12,7 @@
 #include "proto/schema.h"
 #include "registry/conn.h"
 #include "registry/events.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "store/store.h"
 
 struct topic {

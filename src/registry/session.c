@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "registry/conn.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/session.h"
 #include "store/store.h"
 

@@ -303,14 +303,12 @@ TEST(test_interrupted)
 	pid_t pid;
 
 	snprintf(port, sizeof(port), "%d", s->port);
-	fflush(NULL);
-	pid = fork();
+	pid = test_fork();
 	if (pid == 0) {
 		execl(kvbench_path(), "kvbench", "-q", "-p", port, "-t", "600",
 		    "-c", "3", (char *)NULL);
 		_exit(127);
 	}
-	ck_assert_int_gt(pid, 0);
 	while (server_count(s, "kvd: worker") < 3)
 		pause_until(deadline_ms, "kvbench does not connect");
 	ck_assert_int_eq(kill(pid, signals[_i]), 0);
@@ -528,9 +526,7 @@ stub_start(struct stub_server *stub, enum stub kind)
 	ck_assert_int_eq(listen(fd, 8), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
 	stub->port = ntohs(sin.sin_port);
-	fflush(NULL);
-	stub->pid = fork();
-	ck_assert_int_ne(stub->pid, -1);
+	stub->pid = test_fork();
 	if (stub->pid == 0) {
 		(void)alarm(WAIT_MS / 1000);
 		for (;;)

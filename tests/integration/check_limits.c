@@ -188,12 +188,9 @@ TEST(test_kill_while_connecting)
 static pid_t
 kill_later(const pid_t *pids, size_t count, long us)
 {
-	pid_t pid;
+	pid_t pid = test_fork();
 	size_t i;
 
-	fflush(NULL);
-	pid = fork();
-	ck_assert_int_ne(pid, -1);
 	if (pid != 0)
 		return pid;
 	pause_us(us);

@@ -230,11 +230,8 @@ exec_kvd(const struct launch *l)
 static void
 launch(const struct launch *l)
 {
-	pid_t pid;
+	pid_t pid = test_fork();
 
-	fflush(NULL);
-	pid = fork();
-	ck_assert_int_ne(pid, -1);
 	if (pid == 0)
 		exec_kvd(l);
 	(void)setpgid(pid, pid);

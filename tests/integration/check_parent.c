@@ -167,6 +167,7 @@ static void
 leave_child(const struct server *s)
 {
 	pid_t pid = fork();
+	int fd;
 
 	if (pid == 0) {
 		(void)setpgid(0, 0);
@@ -174,9 +175,10 @@ leave_child(const struct server *s)
 			(void)usleep(1000);
 		_exit(0);
 	}
-	launch_write(s, "child", "");
-	if (truncate("child", (off_t)pid) == -1)
+	fd = open("child", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (pid == -1 || fd == -1 || ftruncate(fd, (off_t)pid) == -1)
 		_exit(126);
+	(void)close(fd);
 }
 
 static pid_t

@@ -209,7 +209,7 @@ set_score(const struct server *s)
 static bool
 may_lower_score(void)
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 	int status;
 
 	if (pid == 0)

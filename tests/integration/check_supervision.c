@@ -73,7 +73,7 @@ static bool
 images_differ(void)
 {
 	struct image ours, other;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (pid == 0) {
 		(void)execlp("sleep", "sleep", "60", NULL);
@@ -83,7 +83,7 @@ images_differ(void)
 	read_image(pid, &other);
 	signal_process(pid, SIGKILL);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		(void)execlp("sleep", "sleep", "60", NULL);
 		_exit(127);
 	}

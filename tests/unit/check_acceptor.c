@@ -156,8 +156,7 @@ start_worker(bool ends)
 	ck_assert_int_eq(
 	    scoreboard_take(acceptor.scoreboard, &addr, 10, 10, &slot),
 	    SCOREBOARD_OK);
-	ck_assert_int_ne(pid = fork(), -1);
-	if (pid == 0) {
+	if ((pid = test_fork()) == 0) {
 		while (!ends)
 			(void)pause();
 		_exit(0);

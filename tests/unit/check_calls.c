@@ -16,7 +16,7 @@
 #include "registry/calls.h"
 #include "registry/change.h"
 #include "registry/conn.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/transaction.h"
 #include "store_fixture.h"
 

@@ -45,7 +45,7 @@ teardown(void)
 static int
 run_child(int (*child)(void))
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 	int status;
 
 	if (pid == 0) {
@@ -55,7 +55,6 @@ run_child(int (*child)(void))
 		closefrom(CHANNEL_FD + 1);
 		_exit(child());
 	}
-	ck_assert_int_ne(pid, -1);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
 	return WEXITSTATUS(status);

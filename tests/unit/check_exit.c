@@ -138,11 +138,11 @@ TEST(test_real)
 {
 	pid_t pid;
 
-	if ((pid = fork()) == 0)
+	if ((pid = test_fork()) == 0)
 		_exit(42);
 	exit_describe(text, sizeof(text), await(pid));
 	ck_assert_str_eq(text, "exited with status 42");
-	if ((pid = fork()) == 0)
+	if ((pid = test_fork()) == 0)
 		(void)raise(SIGKILL);
 	exit_describe(text, sizeof(text), await(pid));
 	ck_assert_ptr_nonnull(strstr(text, "died of "));

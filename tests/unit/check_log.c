@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/log.h"
 
 /* More than any line. */
@@ -105,6 +106,28 @@ TEST(test_long)
 	expect_line(getpid(), "tester", want);
 }
 
+/* The last line may lack its newline. */
+TEST(test_lines)
+{
+	char got[LINE_SIZE], want[LINE_SIZE];
+	long pid = (long)getpid();
+	struct buf lines;
+	ssize_t n;
+
+	buf_init(&lines);
+	log_lines(&lines);
+	ck_assert_int_eq(read(line_fd, got, sizeof(got)), -1);
+	buf_append_text(&lines, "one\ntwo");
+	log_lines(&lines);
+	buf_clear(&lines);
+	n = read(line_fd, got, sizeof(got) - 1);
+	ck_assert_int_gt(n, 0);
+	got[n] = '\0';
+	snprintf(want, sizeof(want),
+	    "kvd[%ld]: tester: one\nkvd[%ld]: tester: two\n", pid, pid);
+	ck_assert_str_eq(got, want);
+}
+
 TEST(test_debug)
 {
 	log_debug("unseen");
@@ -121,7 +144,7 @@ TEST(test_forked)
 	log_name_forks("fork");
 	log_info("before");
 	expect_line(getpid(), "tester", "before");
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		log_info("forked");
 		_exit(0);
 	}
@@ -244,6 +267,7 @@ static const struct test tests[] = {
 	EACH(test_text, text_table),
 	ONCE(test_error),
 	ONCE(test_long),
+	ONCE(test_lines),
 	ONCE(test_debug),
 	ONCE(test_forked),
 	ONCE(test_lost),

@@ -140,8 +140,7 @@ TEST(test_not_forked)
 	pid_t pid;
 
 	pid_index_add(&pids, 1000, 7);
-	fflush(NULL);
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		(void)signal(SIGSEGV, SIG_DFL);
 		_exit(pids.entries[7].pid == 1000 ? 0 : 1);
 	}

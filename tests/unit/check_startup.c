@@ -289,8 +289,7 @@ TEST(test_close_others)
 	for (fd = 3; fd < HIGH_FD; fd += 20)
 		if (!is_open(fd))
 			ck_assert_int_eq(dup2(STDIN_FILENO, fd), fd);
-	fflush(NULL);
-	if ((pid = fork()) == 0)
+	if ((pid = test_fork()) == 0)
 		_exit(close_others());
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));

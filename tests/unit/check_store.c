@@ -925,9 +925,7 @@ fork_owner(void)
 	char c;
 
 	ck_assert_int_eq(pipe(ready), 0);
-	fx.owner = fork();
-	ck_assert_int_ge(fx.owner, 0);
-	if (fx.owner == 0) {
+	if ((fx.owner = test_fork()) == 0) {
 		(void)close(ready[0]);
 		if (try_open(STORE_SYNC_ALWAYS) != STORE_OK ||
 		    write(ready[1], "r", 1) != 1)
@@ -1123,9 +1121,8 @@ open_in_child(void)
 	struct store_entry got;
 	enum store_result result;
 	int status;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
-	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		(void)signal(SIGBUS, SIG_DFL);
 		(void)signal(SIGSEGV, SIG_DFL);

@@ -454,9 +454,7 @@ fork_program(bool reads)
 	char c;
 
 	ck_assert_int_eq(pipe(ready), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
+	if ((pid = test_fork()) == 0) {
 		(void)close(ready[0]);
 		env = open_raw();
 		if ((reads &&
