@@ -12,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Only a test that hangs takes so long; CK_TIMEOUT_MULTIPLIER prolongs it. */
+/* Only a test that hangs takes this long.  CK_TIMEOUT_MULTIPLIER prolongs
+ * it. */
 #define TEST_TIMEOUT_S 120
 
 static TCase *
@@ -66,7 +67,8 @@ test_fork(void)
 {
 	pid_t pid;
 
-	/* Or the child might write what is buffered once more. */
+	/* Without this the child might write the buffered output a second
+	 * time. */
 	fflush(NULL);
 	if ((pid = fork()) == -1)
 		ck_abort_msg("fork: %s", strerror(errno));

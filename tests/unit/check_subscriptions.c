@@ -1,5 +1,5 @@
 /*
- * check_subscriptions: subscriptions and events, as a worker has them
+ * check_subscriptions: these tests check subscriptions and events in a worker
  * (worker/subscriptions).
  */
 
@@ -29,7 +29,7 @@ teardown(void)
 	buf_clear(&out);
 }
 
-/* `buckets` as one text: names as in HELLO. */
+/* This checks `buckets`, which holds the names as one text, as in HELLO. */
 static void
 assert_buckets(struct bytes want)
 {
@@ -52,11 +52,11 @@ TEST(test_add)
 	assert_buckets(unit_text("\1a"));
 	subscriptions_add(&subscriptions, unit_text("bcd"));
 	assert_buckets(unit_text("\1a\3bcd"));
-	/* once is enough */
+	/* Adding a name twice has no further effect. */
 	subscriptions_add(&subscriptions, unit_text("a"));
 	subscriptions_add(&subscriptions, unit_text("bcd"));
 	assert_buckets(unit_text("\1a\3bcd"));
-	/* names that are similar */
+	/* These names are similar. */
 	subscriptions_add(&subscriptions, unit_text("bc"));
 	subscriptions_add(&subscriptions, unit_text("bcde"));
 	assert_buckets(unit_text("\1a\3bcd\2bc\4bcde"));
@@ -84,14 +84,14 @@ TEST(test_remove)
 	subscriptions_add(&subscriptions, unit_text("g"));
 	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
 	assert_buckets(unit_text(remove_table[_i].left));
-	/* It is not there any more. */
+	/* The name is not there any more. */
 	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
 	assert_buckets(unit_text(remove_table[_i].left));
 	subscriptions_add(&subscriptions, unit_text(remove_table[_i].name));
 	ck_assert(subscriptions_exist(&subscriptions));
 }
 
-/* Names of all sizes and bytes, as many as there may be. */
+/* The names have all sizes and bytes, and there are as many as allowed. */
 TEST(test_many)
 {
 	uint8_t names[MESSAGE_SUBSCRIPTIONS_MAX][UINT8_MAX];
@@ -119,7 +119,7 @@ TEST(test_many)
 	ck_assert(!subscriptions_exist(&subscriptions));
 }
 
-/* An event's body begins in `b`. */
+/* This begins the body of an event in `b`. */
 static void
 event_begin(enum event_kind kind)
 {
@@ -127,7 +127,7 @@ event_begin(enum event_kind kind)
 	message_put_u8(&b, (uint8_t)kind);
 }
 
-/* With the first `size` bytes of the body. */
+/* This uses only the first `size` bytes of the body. */
 static enum subscriptions_result
 format_part(uint64_t revision, size_t size)
 {
@@ -173,7 +173,7 @@ TEST(test_set)
 	subscriptions.seen = 3;
 	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(unit_bytes(&out), unit_text(line_table[_i].set));
-	/* Of this commit the client was not told everything. */
+	/* The client was not told everything about this commit. */
 	ck_assert_uint_eq(subscriptions.seen, 3);
 }
 
@@ -239,7 +239,7 @@ TEST(test_kinds)
 	}
 }
 
-/* Cut anywhere, an event is malformed, and no part of a line is appended. */
+/* A truncated event is malformed, and no part of a line is appended. */
 TEST(test_truncated)
 {
 	static const enum event_kind kinds[] = { EVENT_SET, EVENT_DELETED,
