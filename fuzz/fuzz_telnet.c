@@ -66,8 +66,7 @@ static void
 compare(const struct buf *a, const struct buf *b)
 {
 	FUZZ_ASSERT(!buf_failed(a) && !buf_failed(b));
-	FUZZ_ASSERT(bytes_equal((struct bytes){ buf_data(a), buf_size(a) },
-	    (struct bytes){ buf_data(b), buf_size(b) }));
+	FUZZ_ASSERT(bytes_equal(buf_bytes(a), buf_bytes(b)));
 }
 
 static void

@@ -38,7 +38,7 @@ put(uint32_t number, const char *value)
 {
 	char text[32];
 
-	store_cache_put(cache, key(number, text), unit_text(value));
+	store_cache_put(cache, key(number, text), bytes_from_text(value));
 }
 
 static bool
@@ -49,7 +49,7 @@ has(uint32_t number, const char *value)
 
 	if (!store_cache_get(cache, key(number, text), &got))
 		return false;
-	unit_assert_bytes(got, unit_text(value));
+	unit_assert_bytes(got, bytes_from_text(value));
 	return true;
 }
 
@@ -113,9 +113,9 @@ TEST(test_none)
 
 	ck_assert_int_eq(store_cache_open(&none, too_small_table[_i]), 0);
 	ck_assert_ptr_null(none);
-	store_cache_put(none, unit_text("k"), unit_text("v"));
-	ck_assert(!store_cache_get(none, unit_text("k"), &got));
-	store_cache_invalidate(none, unit_text("k"));
+	store_cache_put(none, bytes_from_text("k"), bytes_from_text("v"));
+	ck_assert(!store_cache_get(none, bytes_from_text("k"), &got));
+	store_cache_invalidate(none, bytes_from_text("k"));
 	store_cache_end_batch(none);
 	store_cache_close(none);
 }
@@ -226,12 +226,12 @@ TEST(test_model)
 			snprintf(value, sizeof(value), "%u %0*u", n,
 			    (int)(values[n] % 600), values[n]);
 			ck_assert_uint_ne(values[n], 0);
-			unit_assert_bytes(got, unit_text(value));
+			unit_assert_bytes(got, bytes_from_text(value));
 			continue;
 		}
 		values[n] = i;
 		snprintf(value, sizeof(value), "%u %0*u", n, (int)(i % 600), i);
-		store_cache_put(cache, key(n, text), unit_text(value));
+		store_cache_put(cache, key(n, text), bytes_from_text(value));
 	}
 	ck_assert_uint_gt(hits, 5000);
 }

@@ -173,7 +173,7 @@ ask_commit(const char *want)
 static void
 assert_noted(const char *want)
 {
-	struct bytes noted = unit_bytes(&r.changes.noted);
+	struct bytes noted = buf_bytes(&r.changes.noted);
 	struct change c;
 	char text[1024] = "";
 	size_t size = 0;
@@ -293,9 +293,9 @@ static const struct {
 	const struct ask *table;
 	size_t n;
 } ask_tables[] = {
-	{ put_table, UNIT_COUNT(put_table) },
-	{ condition_table, UNIT_COUNT(condition_table) },
-	{ incr_table, UNIT_COUNT(incr_table) },
+	{ put_table, COUNT(put_table) },
+	{ condition_table, COUNT(condition_table) },
+	{ incr_table, COUNT(incr_table) },
 };
 
 TEST(test_calls)
@@ -546,7 +546,7 @@ TEST(test_malformed)
 	ck_assert(!decodes(MESSAGE_STATS, &body));
 	/* An empty name is malformed. */
 	ck_assert(!decodes(MESSAGE_COUNT, &body));
-	for (i = 0; i < UNIT_COUNT(seconds); i++) {
+	for (i = 0; i < COUNT(seconds); i++) {
 		buf_truncate(&body, 0);
 		message_put_name(&body, b);
 		message_put_name(&body, b);

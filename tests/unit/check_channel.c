@@ -123,7 +123,7 @@ serve(void)
 
 	if (config_init(&c) == -1)
 		return 97;
-	for (i = 0; i < UNIT_COUNT(want); i++)
+	for (i = 0; i < COUNT(want); i++)
 		if (channel_serve(&c, error) != want[i])
 			return (int)i + 1;
 	return c.max_value == MAX_VALUE ? 0 : 98;

@@ -248,7 +248,7 @@ request_init(struct request *r, const char *name, size_t n, const size_t *sizes)
 	size_t i, at;
 
 	r->n = n + 1;
-	r->words[0] = unit_text(name);
+	r->words[0] = bytes_from_text(name);
 	for (i = 1; i <= n; i++) {
 		r->data[i] = malloc(sizes[i - 1] + 1);
 		ck_assert_ptr_nonnull(r->data[i]);
@@ -343,7 +343,7 @@ TEST(test_bucket_bounds)
 {
 	size_t sizes[4] = { name_table[_i].size, 3, 3, 3 }, i;
 
-	for (i = 0; i < UNIT_COUNT(with_names); i++)
+	for (i = 0; i < COUNT(with_names); i++)
 		ck_assert_int_eq(encode(with_names[i].name, with_names[i].n,
 				     sizes, VALUE_MAX),
 		    name_table[_i].bucket);
@@ -353,7 +353,7 @@ TEST(test_key_bounds)
 {
 	size_t sizes[4] = { 3, name_table[_i].size, 3, 3 }, i;
 
-	for (i = 0; i < UNIT_COUNT(with_names); i++)
+	for (i = 0; i < COUNT(with_names); i++)
 		if (with_names[i].n >= 2)
 			ck_assert_int_eq(encode(with_names[i].name,
 					     with_names[i].n, sizes, VALUE_MAX),
@@ -496,7 +496,7 @@ TEST(test_put_ex)
 	ck_assert(message_get_name(&m.body, &word));
 	ck_assert(message_get_name(&m.body, &word));
 	ck_assert(message_get_value(&m.body, &word));
-	unit_assert_bytes(word, unit_text("EX"));
+	unit_assert_bytes(word, bytes_from_text("EX"));
 	ck_assert(message_get_u64(&m.body, &seconds));
 	ck_assert_uint_eq(seconds, 10);
 	ck_assert_uint_eq(m.body.size, 0);
@@ -512,23 +512,24 @@ TEST(test_help)
 
 	buf_init(&all);
 	buf_init(&one);
-	command_help(unit_text(""), &all);
+	command_help(bytes_from_text(""), &all);
 	for (p = buf_data(&all), i = 0; i < buf_size(&all); i++)
 		lines += p[i] == '\n';
 	ck_assert_uint_ge(lines, 20);
 	ck_assert_ptr_null(memchr(p, '"', buf_size(&all)));
-	command_help(unit_text("ttl"), &one);
-	unit_assert_bytes(unit_bytes(&one),
-	    unit_text("TTL bucket key - the seconds left to live, or an empty "
-		      "line\r\n"));
+	command_help(bytes_from_text("ttl"), &one);
+	unit_assert_bytes(buf_bytes(&one),
+	    bytes_from_text(
+		"TTL bucket key - the seconds left to live, or an empty "
+		"line\r\n"));
 	ck_assert_ptr_nonnull(
 	    memmem(p, buf_size(&all), buf_data(&one), buf_size(&one)));
-	for (i = 0; i < UNIT_COUNT(find_table); i++)
+	for (i = 0; i < COUNT(find_table); i++)
 		if (find_table[i].name != NULL)
-			ck_assert(
-			    command_exists(unit_text(find_table[i].name)));
-	ck_assert(!command_exists(unit_text("NONE")));
-	ck_assert(!command_exists(unit_text("")));
+			ck_assert(command_exists(
+			    bytes_from_text(find_table[i].name)));
+	ck_assert(!command_exists(bytes_from_text("NONE")));
+	ck_assert(!command_exists(bytes_from_text("")));
 	buf_clear(&all);
 	buf_clear(&one);
 }
@@ -549,7 +550,7 @@ TEST(test_encode_appends)
 	struct message m;
 	uint64_t i;
 
-	for (i = 0; i < UNIT_COUNT(lines); i++) {
+	for (i = 0; i < COUNT(lines); i++) {
 		split(line, sizeof(line), lines[i]);
 		c = find();
 		ck_assert_ptr_nonnull(c);
@@ -557,7 +558,7 @@ TEST(test_encode_appends)
 				     words_count(&words), VALUE_MAX, i, &b),
 		    i == 1 ? STATUS_KEY_EMPTY : STATUS_OK);
 	}
-	for (i = 0; i < UNIT_COUNT(lines); i++) {
+	for (i = 0; i < COUNT(lines); i++) {
 		if (i == 1)
 			continue;
 		ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b),

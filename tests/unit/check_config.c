@@ -680,7 +680,7 @@ TEST(test_long_errors)
 	char line[4 * CONFIG_ERROR_SIZE];
 	size_t i, n;
 
-	for (i = 0; i < UNIT_COUNT(lines); i++) {
+	for (i = 0; i < COUNT(lines); i++) {
 		memset(line, 'x', sizeof(line) - 1);
 		line[sizeof(line) - 1] = '\0';
 		memcpy(line, lines[i], strlen(lines[i]));
@@ -707,7 +707,7 @@ TEST(test_path)
 	char line[64];
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(keywords); i++) {
+	for (i = 0; i < COUNT(keywords); i++) {
 		snprintf(line, sizeof(line), "\t%s \t%s \r", keywords[i],
 		    path_table[_i]);
 		accept_line(line);
@@ -1288,7 +1288,7 @@ keep_fixed(const char *want_names)
 
 	buf_init(&names);
 	ck_assert_int_eq(config_keep_fixed(&fresh, &config, &names), 0);
-	unit_assert_bytes(unit_bytes(&names), unit_text(want_names));
+	unit_assert_bytes(buf_bytes(&names), bytes_from_text(want_names));
 	buf_clear(&names);
 }
 
@@ -1372,7 +1372,7 @@ TEST(test_keep_all)
 	ck_assert_int_eq(config_lines(&fresh, text, error), 0);
 	buf_init(&names);
 	ck_assert_int_eq(config_keep_fixed(&fresh, &config, &names), 0);
-	for (i = 0; i < UNIT_COUNT(fixed_table); i++)
+	for (i = 0; i < COUNT(fixed_table); i++)
 		ck_assert_ptr_nonnull(memmem(buf_data(&names), buf_size(&names),
 		    fixed_table[i].names, strlen(fixed_table[i].names)));
 	buf_clear(&names);
@@ -1472,8 +1472,7 @@ TEST(test_random)
 		text[0] = '\0';
 		for (n = (int)(unit_random(&state) % 12) + 1; n > 0; n--)
 			strlcat(text,
-			    fragments[unit_random(&state) %
-				UNIT_COUNT(fragments)],
+			    fragments[unit_random(&state) % COUNT(fragments)],
 			    sizeof(text));
 		(void)load_lines(text);
 		assert_round_trip();

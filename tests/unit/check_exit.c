@@ -115,7 +115,7 @@ TEST(test_short_text)
 	char whole[256];
 	size_t i, size;
 
-	for (i = 0; i < UNIT_COUNT(statuses); i++) {
+	for (i = 0; i < COUNT(statuses); i++) {
 		exit_describe(whole, sizeof(whole), statuses[i]);
 		for (size = 1; size <= strlen(whole); size++) {
 			memset(text, 'x', sizeof(text));

@@ -172,7 +172,7 @@ TEST(test_put_changes_expiry)
 	for (commits = 0; commits < 2; commits++) {
 		open_store();
 		assert_ok(store_create(batch(), text("b")));
-		for (i = 0; i < UNIT_COUNT(steps); i++) {
+		for (i = 0; i < COUNT(steps); i++) {
 			put("b", "k", steps[i]);
 			assert_next(batch(), steps[i]);
 			assert_expiry(batch(), "k", steps[i]);
@@ -198,7 +198,7 @@ TEST(test_set_expiry)
 	put("b", "j", 7);
 	assert_ok(store_put(batch(), b, k, value, 0));
 	put("b", "l", 0);
-	for (i = 0; i < 2 * UNIT_COUNT(steps); i++) {
+	for (i = 0; i < 2 * COUNT(steps); i++) {
 		assert_ok(store_set_expiry(batch(), b, k, steps[i / 2]));
 		assert_value(batch(), b, k, value);
 		ck_assert_uint_eq(stats().expiring, 1 + (steps[i / 2] != 0));
@@ -711,7 +711,7 @@ static const struct test tests[] = {
 	ONCE(test_damaged_row),
 	ONCE(test_damaged_bucket),
 	ONCE(test_damaged_entry),
-	LOOP(test_replaced_expiry, (2 * UNIT_COUNT(stale_table))),
+	LOOP(test_replaced_expiry, (2 * COUNT(stale_table))),
 	/* A record begins with a header of 20 bytes. */
 	LOOP(test_damaged_then_put, 20),
 	LOOP(test_full_disk, 2),

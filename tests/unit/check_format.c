@@ -209,13 +209,14 @@ TEST(test_line)
 /* A line is appended to the bytes in the buffer. */
 TEST(test_line_appends)
 {
-	struct bytes word = unit_text("b");
+	struct bytes word = bytes_from_text("b");
 
 	buf_append_text(&out, "a\r\n");
 	format_line(&out, &word, 1);
 	format_line(&out, NULL, 0);
 	format_status(&out, STATUS_OK);
-	unit_assert_bytes(unit_bytes(&out), unit_text("a\r\nb\r\n\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("a\r\nb\r\n\r\nOK\r\n"));
 }
 
 static size_t
@@ -310,7 +311,8 @@ static const struct {
 TEST(test_status)
 {
 	format_status(&out, status_table[_i].status);
-	unit_assert_bytes(unit_bytes(&out), unit_text(status_table[_i].text));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text(status_table[_i].text));
 }
 
 /* If the words of a status line are sent as data, the result differs from that
@@ -336,15 +338,15 @@ TEST(test_status_all)
 {
 	int a, b;
 
-	ck_assert_uint_eq(UNIT_COUNT(status_table), STATUS_END);
+	ck_assert_uint_eq(COUNT(status_table), STATUS_END);
 	for (a = 0; a < STATUS_END; a++) {
 		buf_truncate(&out, 0);
 		format_status(&out, (enum status)a);
 		(void)line_of_out();
 		for (b = 0; b < a; b++)
 			if (status_table[b].status != (enum status)a &&
-			    bytes_equal(unit_bytes(&out),
-				unit_text(status_table[b].text)))
+			    bytes_equal(buf_bytes(&out),
+				bytes_from_text(status_table[b].text)))
 				ck_abort_msg("%d and %d are the same", a, b);
 	}
 }
@@ -387,9 +389,9 @@ TEST(test_reply)
 	put_line(&body, &ok, 1);
 	put_line(&body, eight, 8);
 	ck_assert(reply(buf_data(&body), buf_size(&body)));
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("a \"\" \"b c\"\r\n\r\n\"OK\"\r\n"
-		      "1 2 3 4 5 6 7 8\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("a \"\" \"b c\"\r\n\r\n\"OK\"\r\n"
+			    "1 2 3 4 5 6 7 8\r\nOK\r\n"));
 	buf_clear(&body);
 }
 
@@ -403,8 +405,8 @@ TEST(test_reply_status)
 		status = (uint8_t)i;
 		ck_assert_int_eq(reply(&status, 1), i < STATUS_END);
 		if (i < STATUS_END)
-			unit_assert_bytes(unit_bytes(&out),
-			    unit_text(status_table[i].text));
+			unit_assert_bytes(buf_bytes(&out),
+			    bytes_from_text(status_table[i].text));
 	}
 }
 
@@ -421,8 +423,8 @@ TEST(test_reply_status_lines)
 	put_line(&body, &word, 1);
 	answer_put_status_line(&body, STATUS_NOT_FOUND);
 	ck_assert(reply(buf_data(&body), buf_size(&body)));
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("OK\r\n\"OK\"\r\nNOT FOUND\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("OK\r\n\"OK\"\r\nNOT FOUND\r\nOK\r\n"));
 	ck_assert(!reply(buf_data(&body), buf_size(&body) - 1));
 	for (i = 0; i < 256; i++) {
 		buf_truncate(&body, 1);
@@ -510,7 +512,7 @@ is_safe_line(struct bytes line)
 		if (p[i] < ' ' || p[i] == 0x7f ||
 		    (p[i] == 0xc2 && i + 1 < line.size && p[i + 1] < 0xa0))
 			return false;
-	for (i = 0; i < UNIT_COUNT(status_table); i++)
+	for (i = 0; i < COUNT(status_table); i++)
 		if (line.size + 2 == strlen(status_table[i].text) &&
 		    memcmp(p, status_table[i].text, line.size) == 0)
 			return false;
@@ -598,8 +600,7 @@ random_word(uint64_t *state, uint8_t *text, size_t max)
 
 	for (; n > 0 && size + 8 < max; n--) {
 		if (whole) {
-			piece =
-			    &pieces[unit_random(state) % UNIT_COUNT(pieces)];
+			piece = &pieces[unit_random(state) % COUNT(pieces)];
 			memcpy(text + size, piece->data, piece->size);
 			size += piece->size;
 		} else

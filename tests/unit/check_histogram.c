@@ -92,7 +92,7 @@ TEST(test_quantiles)
 		histogram_record(i % 3 == 0 ? a : b, i * 7919 % n + 1);
 	histogram_add(a, b);
 	ck_assert_uint_eq(a->count, n);
-	for (i = 0; i < UNIT_COUNT(per_mille); i++)
+	for (i = 0; i < COUNT(per_mille); i++)
 		expect_about(histogram_quantile(a, per_mille[i]),
 		    per_mille[i] * n / 1000);
 	ck_assert_uint_eq(histogram_quantile(a, 0), 1);

@@ -44,7 +44,8 @@ TEST(test_string)
 	buf_init(&b);
 	text.data = copy;
 	json_string(&b, text);
-	unit_assert_bytes(unit_bytes(&b), unit_text(string_table[_i].json));
+	unit_assert_bytes(buf_bytes(&b),
+	    bytes_from_text(string_table[_i].json));
 	buf_clear(&b);
 	free(copy);
 }
@@ -71,8 +72,9 @@ TEST(test_number)
 	struct buf b;
 
 	buf_init(&b);
-	json_number(&b, unit_text(number_table[_i].text));
-	unit_assert_bytes(unit_bytes(&b), unit_text(number_table[_i].json));
+	json_number(&b, bytes_from_text(number_table[_i].text));
+	unit_assert_bytes(buf_bytes(&b),
+	    bytes_from_text(number_table[_i].json));
 	buf_clear(&b);
 }
 

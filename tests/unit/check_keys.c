@@ -147,7 +147,7 @@ TEST(test_range)
 	size_t o, i;
 
 	random_init(&random, 3);
-	for (o = 0; o < UNIT_COUNT(orders); o++) {
+	for (o = 0; o < COUNT(orders); o++) {
 		keys_init(&k, orders[o], 0.99, n);
 		keys_share(&k, 5, 3);
 		for (i = 0; i < 10000; i++)

@@ -262,7 +262,7 @@ page_line(const struct bytes *line_words, uint16_t n)
 static void
 page_word(const char *word)
 {
-	struct bytes bytes = unit_text(word);
+	struct bytes bytes = bytes_from_text(word);
 
 	page_line(&bytes, 1);
 }
@@ -300,12 +300,12 @@ TEST(test_format)
 
 	ck_assert_int_eq(parse(LIST_ENTRIES, "ENTRIES b"), STATUS_OK);
 	page_begin(5, STATUS_OK, 0);
-	for (i = 0; i < UNIT_COUNT(entries); i++)
+	for (i = 0; i < COUNT(entries); i++)
 		page_line(entries[i], 2);
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("key value\r\nOK \"\"\r\n\"NOT\" \"FOUND\"\r\n"
-		      "\"\\x00\" \"a b\"\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("key value\r\nOK \"\"\r\n\"NOT\" \"FOUND\"\r\n"
+			    "\"\\x00\" \"a b\"\r\nOK\r\n"));
 }
 
 /* Each request continues where the previous page ended. */
@@ -317,11 +317,11 @@ TEST(test_pages)
 	page_word("aa");
 	page_word("ab");
 	ck_assert_int_eq(format(), LISTING_MORE);
-	unit_assert_bytes(unit_bytes(&out), unit_text("aa\r\nab\r\n"));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text("aa\r\nab\r\n"));
 	ck_assert_uint_eq(listing.revision, 9);
 	ck_assert_uint_eq(listing.limit, 3);
 	unit_assert_bytes(((struct bytes){ listing.after, listing.after_size }),
-	    unit_text("ab"));
+	    bytes_from_text("ab"));
 	/* An empty page does not end the listing. */
 	page_begin(9, STATUS_OK, 1);
 	ck_assert_int_eq(format(), LISTING_MORE);
@@ -332,11 +332,11 @@ TEST(test_pages)
 	ck_assert_int_eq(format(), LISTING_MORE);
 	ck_assert_uint_eq(listing.limit, 2);
 	unit_assert_bytes(((struct bytes){ listing.after, listing.after_size }),
-	    unit_text(X255));
+	    bytes_from_text(X255));
 	page_begin(9, STATUS_OK, 0);
 	page_word("OK");
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out), unit_text("\"OK\"\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text("\"OK\"\r\nOK\r\n"));
 }
 
 static const struct {
@@ -355,7 +355,7 @@ TEST(test_end)
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b"), STATUS_OK);
 	page_begin(0, (uint8_t)end_table[_i].status, 0);
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out), unit_text(end_table[_i].text));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text(end_table[_i].text));
 }
 
 /* The lines before a damaged one are listed. */
@@ -365,8 +365,8 @@ TEST(test_end_after_lines)
 	page_begin(4, STATUS_DATA_DAMAGED, 0);
 	page_word("a");
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("a\r\nERROR data damaged\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("a\r\nERROR data damaged\r\n"));
 }
 
 TEST(test_truncated)

@@ -207,13 +207,13 @@ TEST(test_stream_hangs)
 	int fd = bind_syslogd(SOCK_STREAM), others[8];
 	size_t n;
 
-	for (n = 0; n < UNIT_COUNT(others); n++) {
+	for (n = 0; n < COUNT(others); n++) {
 		others[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		if (__real_connect(others[n], (struct sockaddr *)&syslogd,
 			sizeof(syslogd)) == -1)
 			break;
 	}
-	ck_assert_uint_lt(n, UNIT_COUNT(others));
+	ck_assert_uint_lt(n, COUNT(others));
 	ck_assert(!log_sink_syslog(LOG_INFO, "lost"));
 	end_syslogd(fd);
 }

@@ -201,7 +201,7 @@ TEST(test_begin_after_consume)
 	message_end(&b, message_begin(&b, MESSAGE_PING, 1));
 	buf_consume(&b, MESSAGE_HEADER_SIZE);
 	position = message_begin(&b, MESSAGE_PING, 2);
-	message_put_name(&b, unit_text("x"));
+	message_put_name(&b, bytes_from_text("x"));
 	message_end(&b, position);
 	ck_assert_int_eq(get(buf_size(&b), 64, &m), 1);
 	ck_assert_uint_eq(m.sequence, 2);
@@ -220,14 +220,14 @@ TEST(test_numbers)
 	uint64_t u64;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(table); i++) {
+	for (i = 0; i < COUNT(table); i++) {
 		buf_truncate(&b, 0);
 		message_put_u8(&b, (uint8_t)table[i]);
 		message_put_u16(&b, (uint16_t)table[i]);
 		message_put_u32(&b, (uint32_t)table[i]);
 		message_put_u64(&b, table[i]);
 		ck_assert_uint_eq(buf_size(&b), 15);
-		body = unit_bytes(&b);
+		body = buf_bytes(&b);
 		ck_assert(message_get_u8(&body, &u8));
 		ck_assert(message_get_u16(&body, &u16));
 		ck_assert(message_get_u32(&body, &u32));
@@ -279,9 +279,9 @@ TEST(test_field_truncated)
 	uint8_t *copy;
 
 	if (kind == 'n')
-		message_put_name(&b, unit_text("a name"));
+		message_put_name(&b, bytes_from_text("a name"));
 	else if (kind == 'v')
-		message_put_value(&b, unit_text("a value"));
+		message_put_value(&b, bytes_from_text("a value"));
 	else
 		buf_append(&b, "\1\2\3\4\5\6\7\10", (size_t)(kind - '0'));
 	whole = buf_size(&b);
@@ -308,7 +308,7 @@ TEST(test_name)
 	message_put_name(&b, name);
 	message_put_u8(&b, 0xa5);
 	ck_assert_uint_eq(buf_size(&b), 1 + name.size + 1);
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert(message_get_name(&body, &got));
 	unit_assert_bytes(got, name);
 	ck_assert_uint_eq(body.size, 1);
@@ -330,7 +330,7 @@ TEST(test_value)
 	message_put_value(&b, value);
 	message_put_u8(&b, 0xa5);
 	ck_assert_uint_eq(buf_size(&b), 4 + size + 1);
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert(message_get_value(&body, &got));
 	unit_assert_bytes(got, value);
 	ck_assert_uint_eq(body.size, 1);
@@ -343,7 +343,7 @@ TEST(test_empty_without_data)
 
 	message_put_name(&b, none);
 	message_put_value(&b, none);
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert_uint_eq(body.size, 5);
 	ck_assert(message_get_name(&body, &got));
 	ck_assert_uint_eq(got.size, 0);
@@ -362,7 +362,7 @@ TEST(test_value_claims_more)
 
 	message_put_u32(&b, claim_table[_i]);
 	buf_append_text(&b, "abc");
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert(!message_get_value(&body, &got));
 	ck_assert_uint_eq(body.size, 7);
 	ck_assert_ptr_eq(body.data, buf_data(&b));
@@ -377,7 +377,7 @@ TEST(test_name_claims_more)
 		buf_truncate(&b, 0);
 		message_put_u8(&b, (uint8_t)size);
 		buf_append_text(&b, "abc");
-		body = unit_bytes(&b);
+		body = buf_bytes(&b);
 		ck_assert(!message_get_name(&body, &got));
 		ck_assert_uint_eq(body.size, 4);
 	}
@@ -390,9 +390,9 @@ TEST(test_body_truncated)
 	size_t size, whole;
 	uint8_t *copy;
 
-	message_put_name(&b, unit_text("bucket"));
-	message_put_name(&b, unit_text("k"));
-	message_put_value(&b, unit_text("value"));
+	message_put_name(&b, bytes_from_text("bucket"));
+	message_put_name(&b, bytes_from_text("k"));
+	message_put_value(&b, bytes_from_text("value"));
 	whole = buf_size(&b);
 	for (size = 0; size <= whole; size++) {
 		copy = unit_copy(buf_data(&b), size);
@@ -436,8 +436,8 @@ TEST(test_out_of_memory)
 
 	position = message_begin(&b, MESSAGE_PUT, 1);
 	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
-	message_put_name(&b, unit_text("a"));
-	message_put_value(&b, unit_text("b"));
+	message_put_name(&b, bytes_from_text("a"));
+	message_put_value(&b, bytes_from_text("b"));
 	message_end(&b, position);
 	position = message_begin(&b, MESSAGE_PUT, 2);
 	message_end(&b, position);

@@ -78,7 +78,7 @@ TEST(test_format)
 	struct bytes got = { text, number_format(number, text) };
 
 	snprintf(want, sizeof(want), "%" PRId64, number);
-	unit_assert_bytes(got, unit_text(want));
+	unit_assert_bytes(got, bytes_from_text(want));
 	ck_assert_int_eq(number_parse(got, &again), NUMBER_OK);
 	ck_assert_int_eq(again, number);
 }

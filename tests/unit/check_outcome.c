@@ -94,16 +94,16 @@ TEST(test_claim)
 	const struct outcome *o;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(session_table); i++)
+	for (i = 0; i < COUNT(session_table); i++)
 		leave(session_table[i], 5);
 	outcome_claim(&list, 2);
-	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table));
+	ck_assert_uint_eq(count_list(), COUNT(session_table));
 	outcome_claim(&list, session_table[_i]);
-	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table) - 1);
+	ck_assert_uint_eq(count_list(), COUNT(session_table) - 1);
 	TAILQ_FOREACH(o, &list, entry)
 		ck_assert_uint_ne(o->session, session_table[_i]);
 	outcome_claim(&list, session_table[_i]);
-	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table) - 1);
+	ck_assert_uint_eq(count_list(), COUNT(session_table) - 1);
 }
 
 /* A session that was left several times is claimed once. */
@@ -161,9 +161,9 @@ TEST(test_expired_after)
 	struct outcome *o;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(expire_ms); i++)
+	for (i = 0; i < COUNT(expire_ms); i++)
 		leave(i, expire_ms[i]);
-	for (i = 0; i < UNIT_COUNT(due); i++)
+	for (i = 0; i < COUNT(due); i++)
 		ck_assert_uint_eq(count_expired((int64_t)i * 10 + 9), due[i]);
 
 	o = outcome_expired(&list, NULL, 30);
@@ -194,7 +194,7 @@ TEST(test_free)
 
 	for (session = 1; session <= 5; session++)
 		leave(session, 10);
-	for (i = 0; i < UNIT_COUNT(order); i++) {
+	for (i = 0; i < COUNT(order); i++) {
 		o = outcome_expired(&list, NULL, 10);
 		while (o != NULL && o->session != order[i])
 			o = outcome_expired(&list, o, 10);
@@ -253,7 +253,7 @@ assert_found(uint64_t sequence, size_t at, size_t size)
 	struct bytes frame;
 	struct message m;
 
-	ck_assert(outcome_find(unit_bytes(&frames), sequence, &frame));
+	ck_assert(outcome_find(buf_bytes(&frames), sequence, &frame));
 	ck_assert_ptr_eq(frame.data, buf_data(&frames) + at);
 	ck_assert_uint_eq(frame.size, size);
 	ck_assert_int_eq(message_get(frame.data, frame.size, frame.size, &m),
@@ -268,8 +268,8 @@ assert_not_found(uint64_t sequence)
 {
 	struct bytes frame = UNIT_BYTES("as it was");
 
-	ck_assert(!outcome_find(unit_bytes(&frames), sequence, &frame));
-	unit_assert_bytes(frame, unit_text("as it was"));
+	ck_assert(!outcome_find(buf_bytes(&frames), sequence, &frame));
+	unit_assert_bytes(frame, bytes_from_text("as it was"));
 }
 
 TEST(test_no_frames)
@@ -327,7 +327,7 @@ TEST(test_find)
 	assert_found(43, FRAME_SIZE, FRAME_SIZE);
 	assert_found(46, 2 * FRAME_SIZE, FRAME_SIZE);
 	assert_found(UINT64_MAX, 3 * FRAME_SIZE, FRAME_SIZE);
-	for (i = 0; i < UNIT_COUNT(absent); i++)
+	for (i = 0; i < COUNT(absent); i++)
 		assert_not_found(absent[i]);
 }
 
@@ -358,7 +358,7 @@ TEST(test_truncated)
 	uint64_t last;
 	uint8_t *copy;
 
-	for (i = 1; i < UNIT_COUNT(ends); i++) {
+	for (i = 1; i < COUNT(ends); i++) {
 		put_reply(i, 3 * i);
 		ends[i] = buf_size(&frames);
 	}

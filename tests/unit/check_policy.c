@@ -207,7 +207,7 @@ TEST(test_for_good)
 	struct policy p;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(running); i++) {
+	for (i = 0; i < COUNT(running); i++) {
 		p = policy_in(running[i]);
 		ck_assert_int_eq(
 		    policy_step(&p, &rules, POLICY_ENDED_FOR_GOOD, NOW_MS),
@@ -348,7 +348,7 @@ TEST(test_scenario)
 {
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(base_table); i++)
+	for (i = 0; i < COUNT(base_table); i++)
 		run_scenario(_i, base_table[i]);
 }
 
@@ -441,7 +441,7 @@ TEST(test_intensity)
 	size_t i;
 
 	dense.restarts = n = intensity_table[_i];
-	for (i = 0; i < UNIT_COUNT(period_table); i++) {
+	for (i = 0; i < COUNT(period_table); i++) {
 		dense.period_ms = period_table[i];
 		fill_period(&p, &dense);
 		ck_assert_int_eq(die(&p, &dense, 1, NOW_MS), 100);
@@ -475,7 +475,7 @@ TEST(test_intensity_model)
 	policy_init(&p);
 	some.restarts = 1 + unit_random(&random) % 20;
 	some.period_ms = 1 + unit_random(&random) % 1000;
-	for (i = 0; i < UNIT_COUNT(times); i++) {
+	for (i = 0; i < COUNT(times); i++) {
 		at_ms += unit_random(&random) %
 		    (uint32_t)(3 * some.period_ms / some.restarts + 2);
 		for (recent = 0; recent < n &&

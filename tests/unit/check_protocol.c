@@ -166,7 +166,7 @@ TEST(test_encode)
 	ck_assert_uint_ne(workload.protocol->ops & 1u << r.op, 0);
 	workload.protocol->encode(&got, &workload, &r);
 	expand(encode_table[_i].text, &want);
-	unit_assert_bytes(unit_bytes(&got), unit_bytes(&want));
+	unit_assert_bytes(buf_bytes(&got), buf_bytes(&want));
 	buf_clear(&got);
 	buf_clear(&want);
 }

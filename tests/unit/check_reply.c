@@ -145,7 +145,7 @@ feed(struct reply_reader *r, const uint8_t *data, size_t size, struct buf *said)
 static void
 expect_said(struct buf *said, const char *says)
 {
-	if (!bytes_equal(unit_bytes(said), unit_text(says)))
+	if (!bytes_equal(buf_bytes(said), bytes_from_text(says)))
 		ck_abort_msg("said %.*s, not %s", (int)buf_size(said),
 		    (const char *)buf_data(said), says);
 	buf_truncate(said, 0);

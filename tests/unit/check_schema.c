@@ -333,7 +333,7 @@ find_frame(int type)
 {
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(message_frames); i++)
+	for (i = 0; i < COUNT(message_frames); i++)
 		if (message_frames[i].type == type)
 			return message_frames[i].frame;
 	return "none recorded";
@@ -409,7 +409,7 @@ TEST(test_composed_frames)
 	buf_init(&buckets);
 	hello_put_bucket(&buckets, words[0]);
 	hello_put_bucket(&buckets, words[1]);
-	hello.buckets = unit_bytes(&buckets);
+	hello.buckets = buf_bytes(&buckets);
 	hello_put(&b, &hello);
 	ck_assert_str_eq(hex(),
 	    "27000000010000000000000000000000"
@@ -590,7 +590,7 @@ TEST(test_listing_sound)
 	ck_assert(listing_is_sound(&f));
 	f.kind = LIST_KEYS;
 	ck_assert(!listing_is_sound(&f));
-	f.bucket = unit_text("b");
+	f.bucket = bytes_from_text("b");
 	ck_assert(listing_is_sound(&f));
 	f.kind = LIST_BUCKETS;
 	ck_assert(!listing_is_sound(&f));

@@ -157,16 +157,16 @@ TEST(test_pending)
 	size_t i;
 
 	sigemptyset(&mask);
-	for (i = 0; i < UNIT_COUNT(signals); i++)
+	for (i = 0; i < COUNT(signals); i++)
 		sigaddset(&mask, signals[i]);
 	sigaddset(&mask, SIGALRM);
 	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &mask, NULL), 0);
 	ck_assert_int_eq(raise(SIGALRM), 0);
-	for (i = 0; i < UNIT_COUNT(signals); i++)
+	for (i = 0; i < COUNT(signals); i++)
 		ck_assert_int_eq(raise(signals[i]), 0);
 	startup_master();
 	ck_assert_int_eq(sigpending(&pending), 0);
-	for (i = 0; i < UNIT_COUNT(signals); i++)
+	for (i = 0; i < COUNT(signals); i++)
 		ck_assert_int_eq(sigismember(&pending, signals[i]), 1);
 	ck_assert_int_eq(sigismember(&pending, SIGALRM), 0);
 }
@@ -188,11 +188,11 @@ TEST(test_timers)
 		.it_interval.tv_sec = 1000 };
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(timers); i++)
+	for (i = 0; i < COUNT(timers); i++)
 		ck_assert_int_eq(
 		    setitimer((enum __itimer_which)timers[i], &value, NULL), 0);
 	startup_master();
-	for (i = 0; i < UNIT_COUNT(timers); i++) {
+	for (i = 0; i < COUNT(timers); i++) {
 		ck_assert_int_eq(
 		    getitimer((enum __itimer_which)timers[i], &value), 0);
 		ck_assert_int_eq(value.it_value.tv_sec, 0);
@@ -269,7 +269,7 @@ close_others(void)
 	const int keep[] = { HIGH_FD, -1, HIGH_FD + 2 };
 	int fd;
 
-	startup_close_others(keep, UNIT_COUNT(keep));
+	startup_close_others(keep, COUNT(keep));
 	for (fd = 0; fd <= STDERR_FILENO; fd++)
 		if (!is_open(fd))
 			return 1;

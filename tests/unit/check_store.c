@@ -279,8 +279,8 @@ TEST(test_names)
 
 	open_store();
 	for (round = 0; round < 2; round++)
-		for (s = 0; s < UNIT_COUNT(name_sizes); s++)
-			for (c = 0; c < UNIT_COUNT(name_bytes); c++) {
+		for (s = 0; s < COUNT(name_sizes); s++)
+			for (c = 0; c < COUNT(name_bytes); c++) {
 				struct bytes n = { name, name_sizes[s] };
 				struct bytes v = { value, 2 };
 
@@ -327,7 +327,7 @@ TEST(test_buckets_do_not_mix)
 	size_t i, gone;
 
 	open_store();
-	for (i = 0; i < UNIT_COUNT(mix_table); i++) {
+	for (i = 0; i < COUNT(mix_table); i++) {
 		byte = (uint8_t)i;
 		value = (struct bytes){ &byte, 1 };
 		assert_ok(store_create(batch(), mix_table[i].bucket));
@@ -335,11 +335,11 @@ TEST(test_buckets_do_not_mix)
 		    mix_table[i].key, value, 0));
 	}
 	commit();
-	for (gone = 0; gone < UNIT_COUNT(mix_table); gone++) {
+	for (gone = 0; gone < COUNT(mix_table); gone++) {
 		assert_ok(store_delete(batch(), mix_table[gone].bucket,
 		    mix_table[gone].key));
 		commit();
-		for (i = 0; i < UNIT_COUNT(mix_table); i++) {
+		for (i = 0; i < COUNT(mix_table); i++) {
 			byte = (uint8_t)i;
 			value = (struct bytes){ &byte, 1 };
 			if (i > gone)
@@ -418,7 +418,7 @@ TEST(test_outcome_overwrite)
 {
 	static const struct bytes records[] = { B("one"), B("the second"),
 		B("3"), B("4"), B(""), B("5\0 "), { NULL, 0 }, B("last") };
-	size_t i, n = UNIT_COUNT(records);
+	size_t i, n = COUNT(records);
 
 	open_store();
 	for (i = 0; i < 2 * n; i++) {
@@ -463,7 +463,7 @@ TEST(test_outcome_delete)
 static const uint64_t session_table[] = { 0, 1, 2, 255, 256, 257, UINT32_MAX,
 	(uint64_t)UINT32_MAX + 1, INT64_MAX, (uint64_t)1 << 63, UINT64_MAX - 1,
 	UINT64_MAX };
-#define N_SESSIONS UNIT_COUNT(session_table)
+#define N_SESSIONS COUNT(session_table)
 
 static void
 put_session(uint64_t session)
@@ -1014,7 +1014,7 @@ TEST(test_lock_pid)
 	size_t i;
 
 	snprintf(lock, sizeof(lock), "%s/lock", fx.dir);
-	for (i = 0; i < UNIT_COUNT(pid_table); i++) {
+	for (i = 0; i < COUNT(pid_table); i++) {
 		o.owner_pid = pid_table[i];
 		assert_ok(store_open(&fx.store, &o));
 		ck_assert_int_eq(stat(lock, &st), 0);
@@ -1495,8 +1495,8 @@ static const struct test tests[] = {
 	ONCE(test_grow),
 	ONCE(test_grow_ends_views),
 	ONCE(test_grow_for_large_value),
-	LOOP_FROM(test_full_disk, 1, UNIT_COUNT(fill_sizes)),
-	LOOP_FROM(test_full_disk_again_and_again, 1, UNIT_COUNT(fill_sizes)),
+	LOOP_FROM(test_full_disk, 1, COUNT(fill_sizes)),
+	LOOP_FROM(test_full_disk_again_and_again, 1, COUNT(fill_sizes)),
 	ONCE(test_full_disk_reopen),
 	ONCE(test_full_disk_when_new),
 	STORE_CASE("damage"),

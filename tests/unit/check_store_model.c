@@ -57,7 +57,7 @@ value_of(uint32_t number)
 {
 	static const size_t sizes[] = { 0, 1, 20, 300, 2500, 9000 };
 	static uint8_t bytes[9000];
-	size_t size = sizes[number % UNIT_COUNT(sizes)];
+	size_t size = sizes[number % COUNT(sizes)];
 
 	memset(bytes, (int)(number >> 8), sizeof(bytes));
 	memcpy(bytes, &number, sizeof(number));

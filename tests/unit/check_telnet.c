@@ -229,8 +229,8 @@ TEST(test_stream)
 			feed(&s, data, one);
 			feed(&s, data + one, two - one);
 			feed(&s, data + two, c->raw.size - two);
-			unit_assert_bytes(unit_bytes(&s.done), c->done);
-			unit_assert_bytes(unit_bytes(&s.text), c->left);
+			unit_assert_bytes(buf_bytes(&s.done), c->done);
+			unit_assert_bytes(buf_bytes(&s.text), c->left);
 			session_clear(&s);
 		}
 }
@@ -244,8 +244,8 @@ TEST(test_stream_byte_by_byte)
 
 	for (i = 0; i < c->raw.size; i++)
 		feed(&s, data + i, 1);
-	unit_assert_bytes(unit_bytes(&s.done), c->done);
-	unit_assert_bytes(unit_bytes(&s.text), c->left);
+	unit_assert_bytes(buf_bytes(&s.done), c->done);
+	unit_assert_bytes(buf_bytes(&s.text), c->left);
 	session_clear(&s);
 }
 
@@ -339,7 +339,7 @@ TEST(test_transitions)
 		    want.event);
 		ck_assert_uint_eq(s.telnet.state, want.next);
 		ck_assert_uint_eq(raw.size, 0);
-		unit_assert_bytes(unit_bytes(&s.text),
+		unit_assert_bytes(buf_bytes(&s.text),
 		    ((struct bytes){ &byte, want.text ? 1 : 0 }));
 		session_clear(&s);
 	}
@@ -432,7 +432,7 @@ TEST(test_endless_sub)
 	ck_assert_uint_eq(s.text.cap, 0);
 	ck_assert_uint_eq(s.done.cap, 0);
 	feed(&s, (const uint8_t *)SE "a\n", 4);
-	unit_assert_bytes(unit_bytes(&s.done), unit_text("a\n"));
+	unit_assert_bytes(buf_bytes(&s.done), bytes_from_text("a\n"));
 	session_clear(&s);
 }
 
@@ -494,7 +494,7 @@ TEST(test_erase)
 	buf_init(&b);
 	buf_append(&b, erase_table[_i].line.data, erase_table[_i].line.size);
 	telnet_erase(&b);
-	unit_assert_bytes(unit_bytes(&b),
+	unit_assert_bytes(buf_bytes(&b),
 	    ((struct bytes){ erase_table[_i].line.data,
 		erase_table[_i].left }));
 	buf_clear(&b);
@@ -560,8 +560,8 @@ TEST(test_random)
 			n = sizeof(data) - i;
 		feed(&pieces, data + i, n);
 	}
-	unit_assert_bytes(unit_bytes(&whole.done), unit_bytes(&pieces.done));
-	unit_assert_bytes(unit_bytes(&whole.text), unit_bytes(&pieces.text));
+	unit_assert_bytes(buf_bytes(&whole.done), buf_bytes(&pieces.done));
+	unit_assert_bytes(buf_bytes(&whole.text), buf_bytes(&pieces.text));
 	ck_assert_mem_eq(&whole.telnet, &pieces.telnet, sizeof(whole.telnet));
 	/* The longest answer is that to AYT, which has two bytes. */
 	ck_assert_uint_le(whole.answers, sizeof(data) / 2);

@@ -122,7 +122,7 @@ static const struct bytes ordered[] = { B("\0"), B("\0\0"), B("\1"), B(" "),
 	B("A"), B("a"), B("a\0"), B("aa"), B("ab"), B("abc"), B("ac"), B("b"),
 	B("\x7f"), B("\x80"), B("\xc3\xa9"), B("\xff"), B("\xff\0"),
 	B("\xff\xff") };
-#define N_ORDERED UNIT_COUNT(ordered)
+#define N_ORDERED COUNT(ordered)
 
 static const struct {
 	struct bytes prefix, after;
@@ -730,7 +730,7 @@ make_format_1(void)
 	size_t i;
 
 	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	for (i = 0; i < UNIT_COUNT(format_1); i++)
+	for (i = 0; i < COUNT(format_1); i++)
 		put_format_1(txn, format_1[i].db, format_1[i].key,
 		    format_1[i].value);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);

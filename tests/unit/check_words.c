@@ -468,7 +468,7 @@ take_lines(struct buf *b, size_t seen, size_t *n)
 
 	while (words_find_line(buf_data(b), buf_size(b), seen, &line_size,
 	    &taken)) {
-		ck_assert_uint_lt(*n, UNIT_COUNT(stream_lines));
+		ck_assert_uint_lt(*n, COUNT(stream_lines));
 		unit_assert_bytes(((struct bytes){ buf_data(b), line_size }),
 		    stream_lines[*n]);
 		(*n)++;
@@ -493,8 +493,8 @@ TEST(test_find_line_stream)
 		buf_append(&b, data + at, piece);
 		seen = take_lines(&b, seen, &n);
 	}
-	ck_assert_uint_eq(n, UNIT_COUNT(stream_lines));
-	unit_assert_bytes(unit_bytes(&b), unit_text("unfinished\r"));
+	ck_assert_uint_eq(n, COUNT(stream_lines));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("unfinished\r"));
 	buf_clear(&b);
 }
 

@@ -21,7 +21,7 @@ struct store_fixture fx;
 struct bytes
 text(const char *t)
 {
-	return unit_text(t);
+	return bytes_from_text(t);
 }
 
 static int

@@ -14,20 +14,12 @@
 #include "common/bytes.h"
 #include "suite.h"
 
-#define UNIT_COUNT(table) COUNT(table)
-
 /* This makes a struct bytes of a string literal; an inner NUL does not end
  * it. */
 #define UNIT_BYTES(text)                 \
 	{                                \
 		(text), sizeof(text) - 1 \
 	}
-
-static inline struct bytes
-unit_text(const char *text)
-{
-	return bytes_from_text(text);
-}
 
 /* This returns a copy whose memory ends with its last byte, so that sanitizers
  * detect overruns. */
@@ -43,12 +35,6 @@ unit_copy(const void *data, size_t size)
 	if (size > 0)
 		memcpy(copy, data, size);
 	return copy;
-}
-
-static inline struct bytes
-unit_bytes(const struct buf *b)
-{
-	return (struct bytes){ buf_data(b), buf_size(b) };
 }
 
 #define unit_assert_bytes(got, want)                                         \
