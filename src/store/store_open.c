@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,12 +41,46 @@ check_size(struct store *s)
 	return STORE_OK;
 }
 
+/*
+ * LMDB writes the first pages of a new file without a sync, and refuses a file
+ * that has lost them.  So the file is made under another name, and gets its own
+ * when it is durable: a power cut before that leaves no data.mdb.
+ */
+static int
+make_file(struct store *s)
+{
+	char path[PATH_MAX];
+	MDB_env *env;
+	int rc;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/data.new", s->dir) >=
+	    sizeof(path))
+		return ENAMETOOLONG;
+	/* A kvd that was killed may have left one. */
+	(void)unlinkat(s->dirfd, "data.new", 0);
+	if ((rc = mdb_env_create(&env)) != 0)
+		return rc;
+	rc = mdb_env_set_mapsize(env, STORE_SIZE_MIN);
+	if (rc == 0)
+		rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+	if (rc == 0)
+		rc = mdb_env_sync(env, 1);
+	mdb_env_close(env);
+	if (rc == 0 &&
+	    renameat(s->dirfd, "data.new", s->dirfd, "data.mdb") == -1)
+		rc = errno;
+	if (rc != 0)
+		(void)unlinkat(s->dirfd, "data.new", 0);
+	return rc;
+}
+
 static int
 open_lmdb(struct store *s, unsigned int flags)
 {
-	int rc;
+	int rc = s->allocated == 0 ? make_file(s) : 0;
 
-	rc = mdb_env_create(&s->env);
+	if (rc == 0)
+		rc = mdb_env_create(&s->env);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(s->env, 8);
 	if (rc == 0)

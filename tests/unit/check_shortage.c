@@ -352,11 +352,39 @@ TEST(test_commit)
 	}
 }
 
+/*
+ * A power cut while the store is created: what was not synced is lost.  The
+ * first sync fails, so that it protects nothing; then the file, if there is
+ * one, loses what LMDB wrote to it.  The next attempt must succeed.
+ */
+TEST(test_create_power_cut)
+{
+	off_t size;
+	int fd;
+
+	fault_name = "fdatasync";
+	fault_errno = EIO;
+	fault_calls = 1;
+	in_store = true;
+	ck_assert_int_eq(try_open(STORE_SYNC_ALWAYS), STORE_FAILED);
+	in_store = false;
+	ck_assert_int_eq(fault_calls, 0);
+	close_store();
+	if ((fd = open(fx.file, O_WRONLY | O_CLOEXEC)) != -1) {
+		size = file_size();
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+		ck_assert_int_eq(ftruncate(fd, size), 0);
+		(void)close(fd);
+	}
+	open_with_bucket();
+}
+
 static const struct test tests[] = {
 	STORE_CASE("shortage"),
 	EACH(test_open, fault_table),
 	EACH(test_create, fault_table),
 	EACH(test_commit, fault_table),
+	ONCE(test_create_power_cut),
 };
 
 SUITE("shortage", tests)
