@@ -1,6 +1,7 @@
 /*
- * fuzz_command: from a line to a message (proto/command, proto/listing).  The
- * registry must be able to read each message that a worker makes of a line.
+ * fuzz_command: this target turns a line into a message (proto/command,
+ * proto/listing).  The registry must be able to read every message that a
+ * worker makes of a line.
  */
 
 #include "fuzz/fuzz.h"
@@ -9,11 +10,12 @@
 #include "proto/schema.h"
 #include "proto/words.h"
 
-/* Small, so that inputs reach the limit. */
+/* The limit is small so that inputs reach it. */
 #define VALUE_MAX 64
 #define SEQUENCE 7
 
-/* There is one whole frame, of this type, and nothing behind it. */
+/* This checks that the buffer holds one whole frame of this type and nothing
+ * after it. */
 static struct message
 get_frame(const struct buf *b, enum message_type type)
 {
@@ -91,7 +93,7 @@ run(const struct bytes *words, size_t n)
 		encode_listing(LIST_ENTRIES, words, n);
 		break;
 	default:
-		break; /* the worker answers it */
+		break; /* The worker answers this command itself. */
 	}
 }
 

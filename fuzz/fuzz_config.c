@@ -1,7 +1,8 @@
 /*
- * fuzz_config: the configuration (common/config), as a file and as the lines
- * that the master sends its children.  What is printed of a configuration,
- * also of one with mistakes in it, must be read as the same one.
+ * fuzz_config: this target reads the configuration (common/config) as a file
+ * and as the lines that the master sends its children.  What config_print makes
+ * of a configuration must be read as the same configuration, even if the input
+ * had mistakes.
  */
 
 #include <sys/mman.h>
@@ -43,7 +44,7 @@ print_and_read(const struct config *c)
 	buf_clear(&again);
 }
 
-/* `text` ends with a NUL. */
+/* `text` must end with a NUL byte. */
 static void
 read_lines(const char *text)
 {

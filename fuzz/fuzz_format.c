@@ -1,8 +1,9 @@
 /*
- * fuzz_format: the worker reads what the registry sends, and prints it
- * (proto/format, proto/listing, worker/subscriptions).  What it prints must be lines
- * that kv can read (proto/reply).  The first byte of an input says which
- * message its rest is the body of.
+ * fuzz_format: this target reads messages as a worker reads them from the
+ * registry, and prints them (proto/format, proto/listing,
+ * worker/subscriptions).  The printed lines must be readable for kv
+ * (proto/reply).  The first byte of an input selects the type of the message;
+ * the rest is the body of the message.
  */
 
 #include <string.h>
@@ -13,7 +14,7 @@
 #include "proto/reply.h"
 #include "worker/subscriptions.h"
 
-/* Reads the text as kv does.  Returns the kind of its last line. */
+/* This reads the text as kv does.  It returns the kind of the last line. */
 static enum reply_kind
 read_text(const struct buf *text)
 {
@@ -106,7 +107,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		print_event(body);
 		break;
 	default:
-		break; /* no such message */
+		break; /* No message has this number. */
 	}
 	return 0;
 }

@@ -1,17 +1,18 @@
 /*
- * fuzz_import: the lines that `kv import' reads (kv/import.c).  What it sends
- * must be requests that are answered by a status and nothing else, one for
- * each line that it waits for.
+ * fuzz_import: this target reads the lines that `kv import' reads
+ * (kv/import.c).  Each line that import waits for must have led to exactly one
+ * request, and the reply to each request must be a status line only.
  */
 
 #include <string.h>
 
 #include "fuzz/fuzz.h"
 
-/* What takes a line is inside. */
+/* The function under test is static, so its source is included. */
 #include "kv/import.c"
 
-/* Takes the requests that were to be sent.  Returns how many. */
+/* This removes the requests that import would send, and returns their
+ * number. */
 static size_t
 check_requests(struct buf *out)
 {
@@ -45,7 +46,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	kv_conn_init(&kv.conn, 0);
 	im.kv = &kv;
 	bar_init(&im.bar, "lines", false);
-	/* No messages. */
+	/* This suppresses the error messages. */
 	im.failed = FAILURES_PRINTED;
 	buf_append(&im.in, data, size);
 	do {

@@ -1,7 +1,7 @@
 /*
- * fuzz_message: the registry reads what a worker sends (proto/message,
- * proto/schema, registry/transaction).  Whatever it accepts must be within
- * the bounds on which the rest of the registry relies.
+ * fuzz_message: this target reads messages as the registry reads them from a
+ * worker (proto/message, proto/schema, registry/transaction).  Every accepted
+ * message must be within the bounds on which the rest of the registry relies.
  */
 
 #include <string.h>
@@ -11,7 +11,7 @@
 #include "proto/schema.h"
 #include "registry/transaction.h"
 
-/* Small, so that inputs reach the limit. */
+/* The limit is small so that inputs reach it. */
 #define VALUE_MAX 64
 
 static bool

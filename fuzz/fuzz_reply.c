@@ -1,6 +1,7 @@
 /*
- * fuzz_reply: kv reads what a server sends (proto/reply).  The lines must not
- * depend on where the network cuts the bytes.
+ * fuzz_reply: this target reads replies as kv reads them from a server
+ * (proto/reply).  The lines must not depend on how the network splits the
+ * bytes.
  */
 
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "fuzz/fuzz.h"
 #include "proto/reply.h"
 
-/* Small, so that inputs reach the limit. */
+/* The limit is small so that inputs reach it. */
 #define LINE_LENGTH_MAX 64
 
 static void
@@ -31,7 +32,7 @@ append_words(struct buf *log, struct reply_reader *r)
 	}
 }
 
-/* Appends all that there is to be known of the lines that have come. */
+/* This appends everything that the reader reports about the received lines. */
 static void
 read_lines(struct reply_reader *r, struct buf *log)
 {
@@ -54,7 +55,8 @@ read_lines(struct reply_reader *r, struct buf *log)
 		FUZZ_ASSERT(reply_next(r, &line) == REPLY_MALFORMED);
 }
 
-/* Reads the data in pieces of this size; all of it if that is 0. */
+/* This reads the data in pieces of this size, or all at once if the size is
+ * 0. */
 static void
 read_pieces(const uint8_t *data, size_t size, size_t piece, struct buf *log)
 {
@@ -89,9 +91,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
 		buf_init(&cut);
 		read_pieces(data, size, pieces[i], &cut);
-		FUZZ_ASSERT(bytes_equal(
-		    (struct bytes){ buf_data(&whole), buf_size(&whole) },
-		    (struct bytes){ buf_data(&cut), buf_size(&cut) }));
+		FUZZ_ASSERT(bytes_equal(buf_bytes(&whole), buf_bytes(&cut)));
 		buf_clear(&cut);
 	}
 	buf_clear(&whole);

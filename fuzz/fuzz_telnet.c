@@ -1,6 +1,6 @@
 /*
- * fuzz_telnet: telnet's commands among text (proto/telnet).  The result must
- * not depend on where the network cuts the bytes.
+ * fuzz_telnet: this target mixes telnet commands into text (proto/telnet).  The
+ * result must not depend on how the network splits the bytes.
  */
 
 #include <string.h>
@@ -9,11 +9,12 @@
 #include "proto/telnet.h"
 #include "proto/words.h"
 
-/* What a worker makes of its client's bytes. */
+/* This holds what a worker makes of the bytes of its client. */
 struct session {
 	struct telnet telnet;
-	struct buf line; /* that is being typed */
-	struct buf lines; /* that are complete, with their ends */
+	struct buf line; /* This is the incomplete line. */
+	/* These are the complete lines, with their line ends. */
+	struct buf lines;
 	struct buf answers;
 };
 
@@ -65,8 +66,7 @@ static void
 compare(const struct buf *a, const struct buf *b)
 {
 	FUZZ_ASSERT(!buf_failed(a) && !buf_failed(b));
-	FUZZ_ASSERT(bytes_equal((struct bytes){ buf_data(a), buf_size(a) },
-	    (struct bytes){ buf_data(b), buf_size(b) }));
+	FUZZ_ASSERT(bytes_equal(buf_bytes(a), buf_bytes(b)));
 }
 
 static void

@@ -1,7 +1,7 @@
 /*
- * fuzz_words: lines, and the words in them (proto/words).  Where a line ends
- * must not depend on how it came, and what is printed of words
- * (proto/format) must be read as the same words.
+ * fuzz_words: this target splits text into lines and lines into words
+ * (proto/words).  The end of a line must not depend on how the bytes arrive in
+ * pieces, and printed words (proto/format) must be read as the same words.
  */
 
 #include <string.h>
@@ -48,7 +48,7 @@ split(uint8_t *line, size_t size)
 	buf_clear(&words);
 }
 
-/* The same end, when the bytes come one at a time. */
+/* This finds the same line end when the bytes arrive one at a time. */
 static void
 find_slowly(const uint8_t *data, size_t line_size, size_t taken)
 {

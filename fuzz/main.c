@@ -1,6 +1,7 @@
 /*
- * main: reads each file that is given, once.  This is what a compiler without
- * libFuzzer links, so that the corpora are tests everywhere.
+ * main: this program runs the fuzz target once on each file that is named on
+ * the command line.  It takes the place of libFuzzer where the compiler has
+ * none, so that the corpora are tests everywhere.
  */
 
 #include <err.h>

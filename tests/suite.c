@@ -4,12 +4,16 @@
 
 #include "suite.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* Only a test that hangs takes so long; CK_TIMEOUT_MULTIPLIER prolongs it. */
+/* Only a test that hangs takes this long.  CK_TIMEOUT_MULTIPLIER prolongs
+ * it. */
 #define TEST_TIMEOUT_S 120
 
 static TCase *
@@ -56,4 +60,17 @@ suite_run(const char *name, const struct test *tests, size_t n_tests, int argc,
 	    srunner_ntests_failed(runner) == 0;
 	srunner_free(runner);
 	return passed ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+pid_t
+test_fork(void)
+{
+	pid_t pid;
+
+	/* Without this the child might write the buffered output a second
+	 * time. */
+	fflush(NULL);
+	if ((pid = fork()) == -1)
+		ck_abort_msg("fork: %s", strerror(errno));
+	return pid;
 }

@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/bytes.h"
+
 /*
  * Borrowed memory: buf_init_with() gives a buffer memory that stays the
  * caller's.  A process that serves a few small requests then never calls
@@ -75,6 +77,13 @@ static inline bool
 buf_failed(const struct buf *b)
 {
 	return b->failed;
+}
+
+/* What it holds, borrowed until the next append. */
+static inline struct bytes
+buf_bytes(const struct buf *b)
+{
+	return (struct bytes){ buf_data(b), buf_size(b) };
 }
 
 /*

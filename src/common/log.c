@@ -193,9 +193,12 @@ log_warnx(const char *format, ...)
 void
 log_lines(const struct buf *lines)
 {
-	const char *p = (const char *)buf_data(lines);
-	const char *end = p + buf_size(lines), *newline;
+	const char *p = (const char *)buf_data(lines), *end, *newline;
 
+	/* `p` is NULL then, to which C does not allow to add even 0. */
+	if (buf_size(lines) == 0)
+		return;
+	end = p + buf_size(lines);
 	for (; p < end; p = newline + 1) {
 		newline = memchr(p, '\n', (size_t)(end - p));
 		if (newline == NULL)

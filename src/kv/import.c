@@ -67,7 +67,11 @@ fail_line(struct import *im, uint64_t line, enum kv_status status,
 		warnx("further lines that fail are only counted");
 }
 
-/* Is this a request that is answered by a status line and nothing else? */
+/*
+ * Is this a request that may be imported?  Its answer is a status line alone,
+ * and to carry it out twice has the same effect as once: whoever does not know
+ * how far an import came may repeat it.
+ */
 static bool
 is_importable(const struct bytes *words, size_t n)
 {

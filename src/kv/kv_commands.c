@@ -114,8 +114,8 @@ kv_commands_usage(void)
 	exit(KV_USAGE);
 }
 
-void
-kv_commands_usage_of(const struct kv_command *command)
+__attribute__((noreturn)) static void
+usage_of(const struct kv_command *command)
 {
 	fprintf(stderr, "usage: kv %s%s%s\n", command->name,
 	    command->usage[0] == '\0' ? "" : " ", command->usage);
@@ -201,7 +201,7 @@ read_value(struct kv *kv)
 	} while (n > 0);
 	if (n == -1)
 		err(KV_FAILED, "standard input");
-	return (struct bytes){ buf_data(&kv->value), buf_size(&kv->value) };
+	return buf_bytes(&kv->value);
 }
 
 /* Is this field a number that the server would refuse? */
@@ -250,7 +250,7 @@ check_options(const struct kv *kv)
 
 	for (p = kv->options.own; *p != '\0'; p++)
 		if (strchr(kv->command->options, *p) == NULL)
-			kv_commands_usage_of(kv->command);
+			usage_of(kv->command);
 }
 
 enum kv_status
@@ -263,7 +263,7 @@ kv_commands_run(struct kv *kv, char *args[], size_t n)
 
 	check_options(kv);
 	if (n < command->args_min || n > command->args_max)
-		kv_commands_usage_of(command);
+		usage_of(command);
 	words = calloc(n + 1, sizeof(*words));
 	if (words == NULL)
 		err(KV_FAILED, NULL);

@@ -22,9 +22,7 @@ bool kv_commands_inform(const struct kv *);
  * KV_USAGE if they are wrong. */
 enum kv_status kv_commands_run(struct kv *, char *args[], size_t n);
 
-/* Prints the usage of kv, or of this command, on standard error; exits with
- * KV_USAGE. */
+/* Prints the usage of kv on standard error; exits with KV_USAGE. */
 __attribute__((noreturn)) void kv_commands_usage(void);
-__attribute__((noreturn)) void kv_commands_usage_of(const struct kv_command *);
 
 #endif

@@ -17,13 +17,6 @@
 
 struct fields;
 
-enum list_kind {
-	LIST_BUCKETS,
-	LIST_KEYS,
-	LIST_ENTRIES,
-	LIST_KINDS /* the number of kinds */
-};
-
 /* A worker's listing: what it still has to ask for. */
 struct listing {
 	enum list_kind kind;

@@ -115,6 +115,26 @@ enum status {
 	STATUS_END /* one past the last */
 };
 
+/* What a LIST asks for. */
+enum list_kind {
+	LIST_BUCKETS,
+	LIST_KEYS,
+	LIST_ENTRIES,
+	LIST_KINDS /* the number of kinds */
+};
+
+/* What an EVENT tells, and the fields that it has. */
+enum event_kind {
+	EVENT_SET, /* key, value */
+	EVENT_DELETED, /* key */
+	EVENT_DROPPED, /* bucket: the subscription has ended */
+	EVENT_COMMIT, /* no field: all events of this commit were sent */
+	EVENT_MISSED, /* no field: events before this one may be missing */
+	EVENT_LAGGED, /* no field: the subscriber is too slow; this is the last
+		       * event */
+	EVENT_KINDS /* the number of kinds */
+};
+
 struct message {
 	uint16_t type;
 	uint64_t sequence;

@@ -8,8 +8,6 @@
  * and fails otherwise.
  */
 
-#include "proto/event.h"
-#include "proto/listing.h"
 #include "proto/schema.h"
 
 #define AT(member) offsetof(struct fields, member)

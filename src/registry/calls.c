@@ -8,7 +8,7 @@
 #include "proto/answer.h"
 #include "registry/calls.h"
 #include "registry/change.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 
 /* Replies with a data line of one word. */
 static void

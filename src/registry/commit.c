@@ -10,7 +10,7 @@
 #include "registry/change.h"
 #include "registry/commit.h"
 #include "registry/conn.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/session.h"
 #include "store/store.h"
 

@@ -17,7 +17,7 @@
 #include "proto/message.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/session.h"
 
 /* Enough for all requests that a client usually sends at once. */

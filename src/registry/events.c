@@ -12,7 +12,7 @@
 #include "proto/schema.h"
 #include "registry/conn.h"
 #include "registry/events.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "store/store.h"
 
 struct topic {
@@ -328,8 +328,7 @@ end_commit(struct registry *r, struct conn *c, uint64_t revision)
 void
 events_publish(struct registry *r)
 {
-	struct bytes noted = { buf_data(&r->changes.noted),
-		buf_size(&r->changes.noted) };
+	struct bytes noted = buf_bytes(&r->changes.noted);
 	uint64_t revision;
 	struct conn *c;
 	struct buf frames;

@@ -7,7 +7,7 @@
 #include "registry/conn.h"
 #include "registry/full.h"
 #include "registry/listing.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/request.h"
 #include "store/store.h"
 

@@ -5,7 +5,7 @@
 
 #include "common/clock.h"
 #include "registry/change.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/housekeeping.h"
 
 /* Entries in a turn: a few milliseconds' work. */

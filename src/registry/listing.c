@@ -12,7 +12,7 @@
 #include "proto/schema.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "store/store.h"
 
 /* A page ends with the line that makes it so large. */

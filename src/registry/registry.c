@@ -20,6 +20,7 @@
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/session.h"
 #include "registry/turn.h"
 #include "store/store.h"

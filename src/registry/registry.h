@@ -6,67 +6,8 @@
 #ifndef REGISTRY_REGISTRY_H
 #define REGISTRY_REGISTRY_H
 
-#include <sys/queue.h>
-
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "common/channel.h"
-#include "common/config.h"
-#include "registry/change.h"
-#include "registry/events.h"
-#include "registry/outcome.h"
-#include "registry/housekeeping.h"
-#include "registry/warning.h"
-
-struct conn;
-struct store;
-TAILQ_HEAD(conn_list, conn);
-
-struct registry {
-	struct config *config; /* the master may send another at any time */
-	struct store *store;
-	int epoll_fd, signal_fd, listen_fd;
-
-	/* Every connection is on one of these two lists. */
-	struct conn_list idle;
-	struct conn_list ready; /* may have whole requests in `in` */
-	unsigned int conns; /* how many connections there are */
-	/* Connections with a record of outcomes, or with a write in the batch,
-	 * which gets them one. */
-	struct conn_list recorded;
-	struct outcome_list orphaned; /* records without a connection */
-	struct topic_tree topics; /* buckets that have subscribers */
-	struct conn_list notified; /* connections that got events this turn */
-	struct conn_list listings; /* hold a snapshot; the oldest is first */
-
-	int64_t now_ms; /* clock_ms() at the commit under way */
-	struct changes changes; /* noted of the batch */
-	/* The time of day is this plus CLOCK_BOOTTIME (common/clock.h). */
-	int64_t wall_base_ms;
-	int64_t wall_ms; /* the time of day in this turn, for expiry */
-	struct housekeeping housekeeping;
-	struct warnings warnings;
-	/* For STATS. */
-	int64_t started_ms;
-	uint64_t requests; /* executed since then */
-	uint64_t commits; /* made since then */
-	const uint64_t *refused_clients; /* counted by acceptors; or NULL */
-	struct {
-		size_t replies; /* bytes of those that the commit stores */
-		/* A request or housekeeping found no space.  turn.c sets it;
-		 * commit_run() then does nothing, and commit_rewind() clears
-		 * it. */
-		bool full;
-	} turn;
-
-	/* Deadlines, of clock_ms(); CLOCK_NEVER: there is none. */
-	int64_t sync_at_ms; /* commits that are not durable are synced */
-	int64_t listen_at_ms; /* workers are accepted again, after a shortage */
-	int64_t cache_at_ms; /* memory for a cache is asked for again */
-	int64_t stop_at_ms; /* the registry stops, even if workers are there */
-	bool accept_pending; /* epoll said that workers wait to be accepted */
-};
+struct config;
+struct startup_params;
 
 /* Runs until it is told to stop, and returns the exit status. */
 int registry_main(struct config *, const struct startup_params *);

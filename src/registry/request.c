@@ -18,7 +18,7 @@
 #include "registry/calls.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/request.h"
 #include "registry/session.h"
 #include "registry/transaction.h"

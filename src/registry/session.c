@@ -8,7 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "registry/conn.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/session.h"
 #include "store/store.h"
 
@@ -117,8 +117,7 @@ session_claim(struct registry *r, struct conn *c)
 bool
 session_answer(const struct conn *c, uint64_t sequence, struct bytes *reply)
 {
-	struct bytes frames = { buf_data(&c->session.outcome),
-		buf_size(&c->session.outcome) };
+	struct bytes frames = buf_bytes(&c->session.outcome);
 
 	return outcome_find(frames, sequence, reply);
 }
@@ -135,7 +134,7 @@ record_conn(struct conn *c, struct store_view *view)
 {
 	if (c->turn.wrote)
 		return store_put_outcome(view, c->session.id,
-		    (struct bytes){ buf_data(&c->out), buf_size(&c->out) });
+		    buf_bytes(&c->out));
 	if (!is_delivered(c))
 		return STORE_OK;
 	c->session.deleting = true;

@@ -6,7 +6,7 @@
 
 #include "proto/answer.h"
 #include "registry/change.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/transaction.h"
 
 /* The replies together may be larger than the largest value by this: they are

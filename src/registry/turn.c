@@ -6,7 +6,7 @@
 #include "registry/commit.h"
 #include "registry/conn.h"
 #include "registry/full.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/request.h"
 #include "registry/turn.h"
 #include "store/store.h"

@@ -9,7 +9,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/warning.h"
 #include "store/store.h"
 

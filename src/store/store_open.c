@@ -45,8 +45,9 @@ check_size(struct store *s)
 }
 
 /*
- * A power cut could leave a file that LMDB has begun, and that it then takes
- * for one that is damaged: a new one gets its name when it is durable.
+ * LMDB writes the first pages of a new file without a sync, and refuses a file
+ * that has lost them.  So the file is made under another name, and gets its own
+ * when it is durable: a power cut before that leaves no data.mdb.
  */
 static int
 make_file(struct store *s)
@@ -58,10 +59,13 @@ make_file(struct store *s)
 	if ((size_t)snprintf(path, sizeof(path), "%s/data.new", s->dir) >=
 	    sizeof(path))
 		return ENAMETOOLONG;
+	/* A kvd that was killed may have left one. */
 	(void)unlinkat(s->dirfd, "data.new", 0);
 	if ((rc = mdb_env_create(&env)) != 0)
 		return rc;
-	rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
+	rc = mdb_env_set_mapsize(env, STORE_SIZE_MIN);
+	if (rc == 0)
+		rc = mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOLOCK, 0600);
 	if (rc == 0)
 		rc = mdb_env_sync(env, 1);
 	mdb_env_close(env);

@@ -204,7 +204,7 @@ run_telnet(struct worker *w)
 	buf_append(&i->raw, buf_data(in) + i->part_size,
 	    buf_size(in) - i->part_size);
 	buf_truncate(in, i->part_size);
-	rest = (struct bytes){ buf_data(&i->raw), buf_size(&i->raw) };
+	rest = buf_bytes(&i->raw);
 	good = !buf_failed(&i->raw);
 	while (good && !w->closing && rest.size > 0) {
 		event = telnet_filter(&i->telnet, &rest, in);

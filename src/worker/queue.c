@@ -29,8 +29,7 @@ queue_add(struct queue *q, const struct command *command,
 void
 queue_send(struct queue *q, uint64_t sequence, struct buf *out)
 {
-	struct fields f = { .rest = { buf_data(&q->requests),
-				buf_size(&q->requests) } };
+	struct fields f = { .rest = buf_bytes(&q->requests) };
 
 	schema_put(out, MESSAGE_TRANSACTION, sequence, &f);
 	queue_close(q);

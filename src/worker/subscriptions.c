@@ -22,7 +22,7 @@ subscriptions_clear(struct subscriptions *s)
 static size_t
 find(const struct subscriptions *s, struct bytes bucket, size_t *position)
 {
-	struct bytes rest = { buf_data(&s->buckets), buf_size(&s->buckets) };
+	struct bytes rest = buf_bytes(&s->buckets);
 	struct bytes name;
 
 	while (*position = buf_size(&s->buckets) - rest.size,

@@ -20,7 +20,7 @@ setup(void)
 	server = server_new();
 }
 
-/* Nothing may have been made. */
+/* Checks that kvd has created no file or directory. */
 static void
 teardown(void)
 {
@@ -30,7 +30,7 @@ teardown(void)
 	server_free(server);
 }
 
-/* The lines of a file that is right, but for `text` behind them. */
+/* Writes a file of valid lines, followed by `text`. */
 static void
 write_file(const char *text)
 {
@@ -47,7 +47,10 @@ check_file(char output[OUTPUT_SIZE])
 	return kvd_command(args, output);
 }
 
-/* All of them are in it, each once, and nothing says that it is right. */
+/*
+ * Checks that each of the errors is reported once, and that nothing says that
+ * the file is valid.
+ */
 static void
 expect_mistakes(const char *const *parts, size_t count, size_t lines)
 {
@@ -73,7 +76,7 @@ TEST(test_right)
 	ck_assert_str_eq(output, "configuration OK\n");
 }
 
-/* On standard output, and nothing on standard error. */
+/* The verdict goes to standard output, and nothing goes to standard error. */
 TEST(test_right_on_stdout)
 {
 	char command[PATH_MAX], output[OUTPUT_SIZE];
@@ -117,7 +120,7 @@ TEST(test_listen_twice)
 	expect_mistakes(parts, COUNT(parts), 4);
 }
 
-/* What the machine lacks, all at once */
+/* kvd -n reports at once all that the machine lacks. */
 TEST(test_unusable)
 {
 	static const char *const parts[] = { "data: ", "/none/data",
@@ -138,7 +141,7 @@ TEST(test_unusable)
 	expect_mistakes(parts, COUNT(parts), 7);
 }
 
-/* The path of the registry's socket is the longest that is needed. */
+/* The path of the registry's socket is the longest path that kvd needs. */
 TEST(test_long_runtime)
 {
 	static const char *const parts[] = { "too long for the path of a Unix "
@@ -164,7 +167,10 @@ TEST(test_descriptors)
 	expect_part(output, "max-clients: 1000 is more than the limit of 40");
 }
 
-/* Whoever asks is to hear it, or that it could not be said. */
+/*
+ * These options print something: they must print it, or report that they could
+ * not.
+ */
 static const char *const printing[] = { "-V", "--version", "-h", "--help",
 	"-n" };
 
@@ -178,7 +184,7 @@ TEST(test_full_disk)
 	    build_dir(), launch_path(server, "kvd.conf"), printing[_i]);
 	ck_assert_int_eq(run_command(args, output), EX_IOERR);
 	expect_part(output, strerror(ENOSPC));
-	/* Nobody there is the same. */
+	/* A closed standard output is treated as a full disk is. */
 	snprintf(command, sizeof(command), "%s/kvd -f %s %s >&-", build_dir(),
 	    launch_path(server, "kvd.conf"), printing[_i]);
 	ck_assert_int_eq(run_command(args, output), EX_IOERR);

@@ -19,7 +19,7 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-/* What follows an inner NUL counts. */
+/* The macro gives the size as well, because text after an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
 #define X15 "xxxxxxxxxxxxxxx"
@@ -33,8 +33,8 @@
 #define EMPTY "\r\nOK\r\n"
 
 /*
- * A conversation: it may be had again and again, on any connection, with the
- * same replies.
+ * This conversation has the same replies each time it is repeated, on any
+ * connection.
  */
 static const struct line {
 	const char *request;
@@ -42,7 +42,7 @@ static const struct line {
 	const char *reply;
 	size_t reply_size;
 } lines[] = {
-	/* the guide's */
+	/* the example of the guide */
 	{ B("CREATE shopping\r\n"), B("OK\r\n") },
 	{ B("CREATE shopping\r\n"), B("OK\r\n") },
 	{ B("PUT shopping milk 1\r\n"), B("OK\r\n") },
@@ -55,7 +55,7 @@ static const struct line {
 	{ B("UNKNOWN shopping\r\n"), B(UNKNOWN) },
 	{ B("GET unknown milk\r\n"), B(MISSING) },
 
-	/* no such bucket, no such key */
+	/* a bucket or a key that does not exist */
 	{ B("PUT unknown milk 1\r\n"), B(MISSING) },
 	{ B("DELETE unknown milk\r\n"), B(MISSING) },
 	{ B("EXISTS unknown milk\r\n"), B(MISSING) },
@@ -64,7 +64,7 @@ static const struct line {
 	{ B("GET SHOPPING milk\r\n"), B(MISSING) },
 	{ B("GET shopping MILK\r\n"), B(EMPTY) },
 
-	/* either case */
+	/* words may be in upper or lower case */
 	{ B("create shopping\r\n"), B("OK\r\n") },
 	{ B("Put shopping milk 2\r\n"), B("OK\r\n") },
 	{ B("gEt shopping milk\r\n"), B("2\r\nOK\r\n") },
@@ -74,7 +74,7 @@ static const struct line {
 	{ B("ping\r\n"), B("OK\r\n") },
 	{ B("eChO a\r\n"), B("a\r\nOK\r\n") },
 
-	/* ends of lines, blanks */
+	/* ends of lines, and blanks */
 	{ B("PING\n"), B("OK\r\n") },
 	{ B("PING\r\n"), B("OK\r\n") },
 	{ B("PING\r\0"), B("OK\r\n") },
@@ -86,7 +86,7 @@ static const struct line {
 	{ B("  PING\t\r\n"), B("OK\r\n") },
 	{ B("\tECHO\ta \t b\t\n"), B("a b\r\nOK\r\n") },
 
-	/* words and their quoting */
+	/* words and how they are quoted */
 	{ B("ECHO one \"two words\" three\n"),
 	    B("one \"two words\" three\r\nOK\r\n") },
 	{ B("ECHO \"plain\" \"\" \"\\\"\"\n"),
@@ -106,7 +106,7 @@ static const struct line {
 	{ B("GET shopping milk\n"), B("\"\"\r\nOK\r\n") },
 	{ B("EXISTS shopping milk\n"), B("OK\r\n") },
 
-	/* data that might be a status */
+	/* data that looks like a status */
 	{ B("ECHO OK\n"), B("\"OK\"\r\nOK\r\n") },
 	{ B("ECHO ok\n"), B("ok\r\nOK\r\n") },
 	{ B("ECHO OK then\n"), B("OK then\r\nOK\r\n") },
@@ -118,7 +118,7 @@ static const struct line {
 	{ B("PUT shopping milk OK\n"), B("OK\r\n") },
 	{ B("GET shopping milk\n"), B("\"OK\"\r\nOK\r\n") },
 
-	/* unknown words, and known ones in wrong numbers */
+	/* unknown words, and known words with a wrong number of arguments */
 	{ B("PINGS\n"), B(UNKNOWN) },
 	{ B("PIN\n"), B(UNKNOWN) },
 	{ B("\"\"\n"), B(UNKNOWN) },
@@ -137,7 +137,7 @@ static const struct line {
 	{ B("PING 1\n"), B(UNKNOWN) },
 	{ B("QUIT 1\n"), B(UNKNOWN) },
 
-	/* quotes and escapes that are none */
+	/* invalid quotes and escapes */
 	{ B("ECHO \"a\n"), B("ERROR unbalanced quotes\r\n") },
 	{ B("ECHO \"a\"b\n"), B("ERROR unbalanced quotes\r\n") },
 	{ B("ECHO \"a\\\n"), B("ERROR unbalanced quotes\r\n") },
@@ -147,7 +147,7 @@ static const struct line {
 	{ B("ECHO \"\\x4\"\n"), B("ERROR bad escape\r\n") },
 	{ B("ECHO \"\\xg0\"\n"), B("ERROR bad escape\r\n") },
 
-	/* names out of bounds */
+	/* names that are empty or too long */
 	{ B("CREATE \"\"\n"), B("ERROR bucket name empty\r\n") },
 	{ B("PUT \"\" k v\n"), B("ERROR bucket name empty\r\n") },
 	{ B("GET \"\" k\n"), B("ERROR bucket name empty\r\n") },
@@ -172,7 +172,9 @@ static const struct line {
 	{ B("DELETE " X255 " " X255 "\n"), B("OK\r\n") },
 };
 
-/* Lines longer than this do not take part where every byte costs. */
+/*
+ * Tests that send single bytes leave out the lines that are longer than this.
+ */
 #define SHORT_LINE 64
 
 static struct server *server;
@@ -183,7 +185,10 @@ setup(void)
 	server = server_start(NULL);
 }
 
-/* No waiting for the disk, and a socket whose far end can be watched. */
+/*
+ * The server does not wait for the disk, and listens on a socket whose far end
+ * the test can watch.
+ */
 static void
 setup_unix(void)
 {
@@ -212,7 +217,10 @@ TEST(test_lines)
 	client_expect_end(fd);
 }
 
-/* Lines up to a size, one after the other, and their replies. */
+/*
+ * This holds the lines up to a given size, one after the other, and their
+ * replies.
+ */
 struct conversation {
 	struct buf out, want;
 	size_t n;
@@ -273,7 +281,7 @@ TEST(test_cut_anywhere)
 			heard = c.want_end[i++];
 		client_send(fd, out, cut);
 		client_await_read(fd);
-		/* What is complete is answered without the rest. */
+		/* The complete lines are answered before the rest has come. */
 		client_expect(fd, want, heard);
 		client_exchange(fd, out + cut, size - cut, want + heard,
 		    buf_size(&c.want) - heard);
@@ -315,7 +323,7 @@ TEST(test_byte_by_byte)
 
 #define PIPELINED 100000
 
-/* One of four, about one of a few hundred keys. */
+/* Appends one of four commands on one of a few hundred keys. */
 static void
 append_request(struct buf *out, struct buf *want, int i)
 {
@@ -372,7 +380,7 @@ append_repeated(struct buf *b, const char *text, size_t times)
 	ck_assert(!buf_failed(b));
 }
 
-/* PUT b k, of so many times this text. */
+/* Sends PUT b k with a value that repeats `text` this many times. */
 static void
 put_repeated(int fd, const char *text, size_t times, const char *reply)
 {
@@ -412,7 +420,10 @@ TEST(test_value_sizes)
 	get_repeated(fd, "", "v", MIB);
 	put_repeated(fd, "w", MIB + 1, "ERROR value too long\r\n");
 	get_repeated(fd, "", "v", MIB);
-	/* The longest line and the longest reply that a value can need. */
+	/*
+	 * These need the longest line, and the longest reply, that a value can
+	 * have.
+	 */
 	put_repeated(fd, "\\x07", MIB, "OK\r\n");
 	get_repeated(fd, "\"", "\\x07", MIB);
 	put_repeated(fd, "\\x07", MIB + 1, "ERROR value too long\r\n");
@@ -420,7 +431,7 @@ TEST(test_value_sizes)
 	(void)close(fd);
 }
 
-/* A byte as kvd writes it inside quotes. */
+/* Appends a byte as kvd writes it inside quotes. */
 static void
 append_as_quoted(struct buf *b, unsigned int c)
 {
@@ -455,7 +466,7 @@ expect_value(int fd, const char *quote, const struct buf *value)
 	buf_clear(&want);
 }
 
-/* All in one value; then what kvd printed is given back to it. */
+/* One value has all bytes; what kvd prints for it is then sent back to kvd. */
 TEST(test_all_bytes)
 {
 	int fd = client_connect(server);
@@ -501,7 +512,7 @@ TEST(test_each_byte)
 		client_ask(fd, text, "OK\r\n");
 		quote = c > 0x20 && c < 0x7f && c != '"' ? "" : "\"";
 		buf_truncate(&want, 0);
-		/* Bare, nothing is escaped. */
+		/* Outside quotes nothing is escaped. */
 		if (quote[0] == '\0')
 			buf_append_byte(&want, (uint8_t)c);
 		else
@@ -512,7 +523,10 @@ TEST(test_each_byte)
 	(void)close(fd);
 }
 
-/* Raw between quotes: all but what telnet and line ends have a use for. */
+/*
+ * Between quotes a byte may be sent raw, except those that telnet or the end of
+ * a line uses.
+ */
 TEST(test_raw_bytes)
 {
 	int fd = client_connect(server);
@@ -542,7 +556,7 @@ TEST(test_raw_bytes)
 #define SMALL_VALUE KIB
 #define SMALL_LINE (4096 + 4 * SMALL_VALUE)
 
-/* PING, followed by blanks up to this size, and the line's end. */
+/* Sends PING, padded with blanks to this size, and then `end`. */
 static void
 ping_line(int fd, size_t size, const char *end, const char *reply)
 {
@@ -571,7 +585,9 @@ TEST(test_line_too_long)
 	client_ask(fd, "PING\n", "OK\r\n");
 	ping_line(fd, SMALL_LINE + 1, "\r\n", too_long);
 	client_ask(fd, "PING\n", "OK\r\n");
-	/* One error, whenever its end comes. */
+	/*
+	 * A line that is too long gets one error, no matter when its end comes.
+	 */
 	ping_line(fd, 4 * MIB, "", too_long);
 	client_ask(fd, "  still the same line\nPING\n", "OK\r\n");
 	ping_line(fd, 4 * MIB, "\r\nECHO a\n",
@@ -580,7 +596,9 @@ TEST(test_line_too_long)
 	put_repeated(fd, "\\xff", SMALL_VALUE, "OK\r\n");
 	put_repeated(fd, "v", SMALL_VALUE + 1, "ERROR value too long\r\n");
 	get_repeated(fd, "\"", "\\xff", SMALL_VALUE);
-	/* What has been discarded is no unterminated line. */
+	/*
+	 * The input that was discarded does not count as an unterminated line.
+	 */
 	ping_line(fd, 2 * SMALL_LINE, "", too_long);
 	client_half_close(fd);
 	client_expect_end(fd);
@@ -626,7 +644,9 @@ TEST(test_half_close)
 		client_hear(fd, texts[i][1]);
 		client_expect_end(fd);
 	}
-	/* The writing half may be closed long before all is answered. */
+	/*
+	 * A client may close its writing half long before it has all replies.
+	 */
 	fd = client_connect(server);
 	for (i = 0; i < 1000; i++)
 		client_say(fd, "PUT b k v\nGET b k\n");
@@ -648,7 +668,10 @@ TEST(test_quit)
 	(void)close(fd);
 }
 
-/* What is never read must not take back what was said: no reset. */
+/*
+ * Input that kvd never reads must not cause a reset, which would discard
+ * replies.
+ */
 TEST(test_quit_in_midst)
 {
 	int fd = client_connect(server);
@@ -684,7 +707,7 @@ TEST(test_http)
 		ck_assert_ptr_null(strstr(reply, "OK"));
 		free(reply);
 	}
-	/* Only a first line makes it HTTP. */
+	/* A request line is taken for HTTP only if it is the first line. */
 	fd = client_connect(server);
 	client_ask(fd, "EXISTS http k\n", MISSING);
 	client_ask(fd, "ECHO HTTP/1.1\n", "HTTP/1.1\r\nOK\r\n");
@@ -693,7 +716,7 @@ TEST(test_http)
 	(void)close(fd);
 }
 
-/* A first line that is too long, in many reads, may still be HTTP's. */
+/* A first line that is too long and comes in many reads may still be HTTP. */
 TEST(test_http_long)
 {
 	static const char *const options[] = { "max-value 1k", NULL };
@@ -707,7 +730,7 @@ TEST(test_http_long)
 	memset(path, 'a', sizeof(path));
 	client_say(fd, "POST /");
 	client_send(fd, path, sizeof(path));
-	/* The error shows that the line's beginning has been read. */
+	/* The error shows that kvd has read the beginning of the line. */
 	client_hear(fd, "ERROR line too long\r\n");
 	client_say(fd, after);
 	reply = client_read_all(fd, &size);
@@ -742,7 +765,7 @@ TEST(test_words)
 
 /* The clients that people have */
 
-/* Through a shell, for its printf and its pipe. */
+/* Runs a shell command, because the test needs printf and a pipe. */
 static void
 expect_shell(const char *want, const char *format, const char *netcat)
 {
@@ -773,7 +796,7 @@ TEST(test_netcat)
 	    "DELETE b milk\\nPUT b milk 2", "nc -N");
 	expect_shell(EMPTY, "GET b milk\\r\\n", "nc -N");
 	expect_shell("", "", "nc -N");
-	/* It ends by itself when kvd closes. */
+	/* The program ends by itself when kvd closes the connection. */
 	expect_shell("OK\r\n", "QUIT\\n", "nc");
 }
 
@@ -799,7 +822,7 @@ TEST(test_telnet)
 	terminal_close(&t);
 }
 
-/* Workers end some time after their clients. */
+/* Waits, because a worker ends some time after its client. */
 static void
 await_workers(size_t n)
 {
@@ -942,12 +965,12 @@ TEST(test_idle_timeout)
 	client_hear(fd, "ERROR idle timeout\r\n");
 	client_expect_end(fd);
 	ck_assert_int_ge(now_ms() - start_ms, 200);
-	/* Half a line is the same as none. */
+	/* Half a line counts as no line. */
 	fd = client_connect(server);
 	client_say(fd, "PUT b k");
 	client_hear(fd, "ERROR idle timeout\r\n");
 	client_expect_end(fd);
-	/* One that has not paused until now is waited for in another way. */
+	/* kvd waits in another way for a client that has not paused yet. */
 	fd = client_connect(server);
 	for (i = 0; i < 20; i++)
 		client_ask(fd, "PING\n", "OK\r\n");
@@ -958,7 +981,10 @@ TEST(test_idle_timeout)
 	server_stop(server);
 }
 
-/* A client's place is free some time after it has left. */
+/*
+ * Connects again and again, because a client's place becomes free some time
+ * after the client has left.
+ */
 static int
 connect_when_free(void)
 {
@@ -1001,7 +1027,9 @@ TEST(test_max_clients)
 	server_stop(server);
 }
 
-/* Sends what it can without waiting; false: the connection has ended. */
+/*
+ * Sends what it can without waiting; returns false if the connection has ended.
+ */
 static bool
 stuff(int fd, const void *data, size_t size)
 {
@@ -1013,7 +1041,7 @@ stuff(int fd, const void *data, size_t size)
 	return errno == EAGAIN || errno == EINTR;
 }
 
-/* Asks for more than any buffer holds, and takes nothing. */
+/* The client requests more than any buffer holds, and reads no reply. */
 TEST(test_slow_reader)
 {
 	static const char *const options[] = { "write-timeout 300ms", NULL };

@@ -14,14 +14,16 @@
 
 #include "stream.h"
 
-/* What follows an inner NUL counts. */
+/* The macro gives the size as well, because text after an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
 #define X16 "xxxxxxxxxxxxxxxx"
 #define X64 X16 X16 X16 X16
 #define X255 X64 X64 X64 X16 X16 X16 "xxxxxxxxxxxxxxx"
 #define X256 X255 "x"
-/* The longest value with `max-value 300`, and one more. */
+/*
+ * This is the longest value that `max-value 300` allows; others add one byte.
+ */
 #define V300 X256 X16 X16 "xxxxxxxxxxxx"
 #define V301 V300 "x"
 
@@ -48,9 +50,9 @@
 #define LEAST "-9223372036854775808"
 
 /*
- * A conversation: it leaves nothing, so that it may be had again and again
- * with the same replies.  What depends on the time is asked in a transaction,
- * during which none passes.
+ * This conversation leaves no data behind, so that it has the same replies each
+ * time.  Requests that depend on the time are in a transaction, during which
+ * the server's clock stands still.
  */
 static const struct line {
 	const char *request;
@@ -214,7 +216,10 @@ static const struct line {
 		 "10000000000\r\n" OK "7\r\n" OK OK EMPTY
 		 "1\r\n" OK OK MISSING OK "\"OK\"\r\n" OK MISSING OK OK OK) },
 
-	/* what is wrong, or has no place, leaves it as it was */
+	/*
+	 * a command that is invalid, or not allowed in a transaction, does not
+	 * change the transaction
+	 */
 	{ B("BEGIN\n"), B(OK) },
 	{ B("BEGIN\n"), B(NESTED) },
 	{ B("PUT t k 1\n"), B(QUEUED) },
@@ -243,7 +248,7 @@ static const struct line {
 	{ B("INCR t k\n"), B(QUEUED) },
 	{ B("COMMIT\n"), B(OK "2\r\n" OK OK) },
 
-	/* all or nothing */
+	/* a transaction is executed as a whole or not at all */
 	{ B("BEGIN\n"), B(OK) },
 	{ B("PUT t k 3\n"), B(QUEUED) },
 	{ B("PUT n new x\n"), B(QUEUED) },
@@ -292,7 +297,7 @@ static const struct line {
 	{ B("HELP PUT GET\n"), B(UNKNOWN) },
 	{ B("STATS x\n"), B(UNKNOWN) },
 
-	/* names and values out of bounds */
+	/* names and values that are empty or too long */
 	{ B("CREATE " X255 "\n"), B(OK) },
 	{ B("ADD " X255 " " X255 " v\n"), B(OK) },
 	{ B("CAS " X255 " " X255 " v w\n"), B(OK) },
@@ -328,7 +333,7 @@ static const struct line {
 
 static struct server *server;
 
-/* A socket whose far end can be watched. */
+/* Sets up a server with a socket whose far end the test can watch. */
 static void
 setup(void)
 {
@@ -386,7 +391,10 @@ TEST(test_one_write)
 	(void)close(fd);
 }
 
-/* In pieces of this size, from each start: every boundary is a cut once. */
+/*
+ * The lines are sent in pieces of this size, from each start, so that every
+ * byte is once the end of a piece.
+ */
 #define PIECE 11
 
 TEST(test_cut_anywhere)
@@ -413,7 +421,7 @@ TEST(test_cut_anywhere)
 	(void)close(fd);
 }
 
-/* Each line of HELP is of a command that HELP knows by itself. */
+/* Each command that HELP lists has a HELP text of its own. */
 TEST(test_help)
 {
 	int fd = client_connect(server), other = client_connect(server), n;
@@ -489,7 +497,10 @@ await_gone(int fd, const char *request)
 	}
 }
 
-/* Gone for all commands, and from the disk without being touched. */
+/*
+ * An expired key is gone for all commands, and kvd removes it from the disk
+ * although nobody reads it.
+ */
 TEST(test_expiry)
 {
 	int fd = client_connect(server);
@@ -512,7 +523,7 @@ TEST(test_expiry)
 	(void)close(fd);
 }
 
-/* Many at once, and others are answered meanwhile. */
+/* Many keys expire at once, and kvd answers other requests meanwhile. */
 TEST(test_expiry_many)
 {
 	int fd = client_connect(server), other = client_connect(server), i;
@@ -536,7 +547,7 @@ TEST(test_expiry_many)
 	(void)close(other);
 }
 
-/* A time to live goes on while the registry, or all of kvd, is dead. */
+/* A time to live runs on while the registry, or all of kvd, is dead. */
 TEST(test_expiry_restart)
 {
 	struct server *s = server_start(NULL);
@@ -583,7 +594,10 @@ put_many(int fd, const char *bucket, int n)
 	buf_clear(&want);
 }
 
-/* Gone at once; its space is free after a while, restarts included. */
+/*
+ * A dropped bucket is gone at once; its space becomes free after a while, even
+ * if kvd restarts.
+ */
 TEST(test_drop_many)
 {
 	struct server *s = server_start(NULL);
@@ -605,7 +619,10 @@ TEST(test_drop_many)
 	server_stop(s);
 }
 
-/* The limits of transactions: 1000 commands; a MiB and what any one needs. */
+/*
+ * A transaction may have 1000 commands, and 1 MiB beyond what any single
+ * command needs.
+ */
 TEST(test_transaction_max)
 {
 	static char value[301];
@@ -632,7 +649,10 @@ TEST(test_transaction_max)
 	    buf_size(&want));
 	buf_truncate(&out, 0);
 	buf_truncate(&want, 0);
-	/* As many bytes as it may have are more than 1000 of these. */
+	/*
+	 * A transaction that has as many bytes as allowed has more than 1000 of
+	 * these commands.
+	 */
 	client_ask(fd, "BEGIN\n", OK);
 	for (i = 0; i < 1000; i++) {
 		add(&out, "PUT b " X255 " %s\n", value);
@@ -647,7 +667,10 @@ TEST(test_transaction_max)
 	(void)close(fd);
 }
 
-/* With large values it is the bytes: 3 MiB and some in all, by default. */
+/*
+ * With large values the bytes are the limit: a little more than 3 MiB in all,
+ * by default.
+ */
 TEST(test_transaction_bytes)
 {
 	struct server *s = server_start(NULL);
@@ -669,7 +692,7 @@ TEST(test_transaction_bytes)
 	client_ask(fd, "INCR b n\n", QUEUED);
 	client_ask(fd, "COMMIT\nEXISTS b k\n",
 	    "1\r\n" OK OK OK OK "2\r\n" OK OK OK);
-	/* So are the replies. */
+	/* The size of the replies is limited, too. */
 	client_ask(fd, "BEGIN\nINCR b n\nGET b k\nGET b k\nGET b k\nCOMMIT\n",
 	    OK QUEUED QUEUED QUEUED QUEUED "ERROR transaction too large\r\n");
 	client_ask(fd, "GET b n\nCOMMIT\n", "2\r\n" OK NO_TRANSACTION);
@@ -678,7 +701,7 @@ TEST(test_transaction_bytes)
 	server_stop(s);
 }
 
-/* Whoever hangs up in a transaction, or quits, has done nothing. */
+/* A client that hangs up or quits in a transaction has changed nothing. */
 TEST(test_transaction_left)
 {
 	int fd = client_connect(server), other = client_connect(server);
@@ -701,7 +724,10 @@ TEST(test_transaction_left)
 
 #define CREW 4
 
-/* Exchanges, counts that as a round, and empties both. */
+/*
+ * Sends the requests, checks the replies, counts one round, and empties both
+ * buffers.
+ */
 static bool
 crew_exchange(struct job *job, int fd, struct buf *out, struct buf *want)
 {
@@ -711,7 +737,9 @@ crew_exchange(struct job *job, int fd, struct buf *out, struct buf *want)
 	return good;
 }
 
-/* Reads until `end` is the last of `got`, which has room for `size`. */
+/*
+ * Reads into `got`, which has room for `size` bytes, until it ends with `end`.
+ */
 static bool
 crew_read(struct job *job, int fd, char *got, size_t size, const char *end)
 {
@@ -734,7 +762,10 @@ crew_read(struct job *job, int fd, char *got, size_t size, const char *end)
 
 /* Transactions beside readers */
 
-/* Writes the same number in two buckets; and half, which must not be seen. */
+/*
+ * Writes the same number to two buckets in a transaction.  "half" is only in
+ * transactions that fail, so that no reader may see it.
+ */
 static void
 write_pairs(struct job *job, int fd)
 {
@@ -760,7 +791,10 @@ write_pairs(struct job *job, int fd)
 	}
 }
 
-/* One sees both in a transaction, the other in a row: never one and half. */
+/*
+ * Reads both buckets, in a transaction or in consecutive requests.  In a
+ * transaction both values must be the same, and "half" must never appear.
+ */
 static void
 read_pairs(struct job *job, int fd)
 {
@@ -810,7 +844,7 @@ TEST(test_transaction_readers)
 	run_pairs(server, 0);
 }
 
-/* A few restarts are at once, the rest are throttled. */
+/* The first restarts happen at once, and the later ones are delayed. */
 #define KILLS 5
 static const char *const patient[] = { "registry-timeout 60s", NULL };
 
@@ -822,7 +856,7 @@ TEST(test_transaction_readers_kill)
 	server_stop(s);
 }
 
-/* Counters say how often each request was executed, and in which order. */
+/* The counters show how often each request was executed, and in which order. */
 static void
 count_exactly(struct job *job, int fd)
 {
@@ -834,7 +868,9 @@ count_exactly(struct job *job, int fd)
 	buf_init(&out);
 	buf_init(&want);
 	while (good && !job->stop) {
-		/* Now and then more than fits a read of the worker's. */
+		/*
+		 * Some batches are larger than what the worker reads at once.
+		 */
 		batch = job->done % 10 == 9 ? 200 : 1 + job->done % 8;
 		for (i = 0; i < batch; i++) {
 			n++;
@@ -865,7 +901,7 @@ count_exactly(struct job *job, int fd)
 		}
 		good = crew_exchange(job, fd, &out, &want);
 	}
-	/* What the test compares with in the end. */
+	/* The test compares these counters in the end. */
 	add(&out, "INCR b one%d 0\nINCR b two%d 0\nINCR c two%d 0\n", id, id,
 	    id);
 	add(&want, "%lu\r\n" OK "%lu\r\n" OK "%lu\r\n" OK, n, n, n);
@@ -901,7 +937,7 @@ struct model {
 	bool bucket[BUCKETS];
 	bool there[BUCKETS][KEYS];
 	bool expires[BUCKETS][KEYS];
-	long value[BUCKETS][KEYS]; /* negative: not a number, "v5" is -5 */
+	long value[BUCKETS][KEYS]; /* negative: not a number; -5 is "v5" */
 };
 
 struct game {
@@ -924,7 +960,7 @@ below(struct game *g, unsigned int n)
 	return (unsigned int)(g->state >> 33) % n;
 }
 
-/* A command has this reply: now, or in the transaction. */
+/* The command has this reply, now or at the end of the open transaction. */
 __attribute__((format(printf, 2, 3))) static void
 replies(struct game *g, const char *format, ...)
 {
@@ -941,7 +977,7 @@ replies(struct game *g, const char *format, ...)
 		buf_append_text(b, text);
 }
 
-/* ... and that undoes a transaction. */
+/* The command fails with this reply, which undoes the open transaction. */
 static void
 fails(struct game *g, const char *reply)
 {
@@ -959,7 +995,7 @@ value_text(long value, char text[32])
 	return text;
 }
 
-/* A key, and what there is of it. */
+/* A spot is a key and what the model knows about it. */
 struct spot {
 	char name[32]; /* bucket and key */
 	bool *there, *expires;
@@ -1063,7 +1099,7 @@ play_expire(struct game *g, const struct spot *p)
 	replies(g, "%s", *p->there ? OK : MISSING);
 }
 
-/* What is left of a time to live is not known. */
+/* The test does not know how much of a time to live is left. */
 static void
 play_ttl(struct game *g, const struct spot *p)
 {
@@ -1073,7 +1109,7 @@ play_ttl(struct game *g, const struct spot *p)
 	replies(g, EMPTY);
 }
 
-/* Whatever it is: there is no such bucket. */
+/* Any command is refused if the bucket does not exist. */
 static void
 play_missing(struct game *g, const struct spot *p)
 {
@@ -1269,7 +1305,10 @@ limit_file(const struct server *s)
 	ck_assert_int_eq(prlimit(pid, RLIMIT_FSIZE, &limit, NULL), 0);
 }
 
-/* PUT of so many bytes; returns whether it was OK, not "full". */
+/*
+ * Sends PUT with a value of this size; returns whether the reply was OK, and
+ * not that the store is full.
+ */
 static bool
 put_sized(int fd, const char *bucket, const char *key, size_t size,
     const char *more)
@@ -1292,7 +1331,7 @@ put_sized(int fd, const char *bucket, const char *key, size_t size,
 	return false;
 }
 
-/* Until there is no room, not even for a little. */
+/* Puts values until there is no room, not even for a small one. */
 static int
 fill_disk(int fd, const char *bucket, size_t largest)
 {
@@ -1317,7 +1356,7 @@ await_room(int fd, size_t size)
 		pause_until(deadline_ms, "no room");
 }
 
-/* What expires, and what is dropped, makes room by itself. */
+/* Expired keys and dropped buckets make room without help. */
 TEST(test_full_disk)
 {
 	static const char *const options[] = { "sync never", NULL };
@@ -1356,8 +1395,8 @@ TEST(test_full_disk)
 }
 
 /*
- * A listing that nobody reads keeps the pages of what is deleted: that is no
- * reason for a full disk to refuse to delete.  Once it ends there is room.
+ * A listing that the client does not read keeps the pages of deleted data in
+ * use.  The listing is ended before the full disk makes kvd refuse to delete.
  */
 TEST(test_full_disk_listing)
 {

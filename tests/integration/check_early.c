@@ -1,7 +1,7 @@
 /*
- * check_early: signals for a kvd that has not started yet.  What makes "not
- * yet" last is the lock on the data directory, which the test has: the
- * registry waits for whoever has it.
+ * check_early: signals for a kvd that has not started yet.  The test holds the
+ * lock on the data directory, for which the registry waits, so that kvd stays
+ * in this state.
  */
 
 #include <sys/file.h>
@@ -42,7 +42,10 @@ unlock_data(void)
 	ck_assert_int_eq(close(lock_fd), 0);
 }
 
-/* The master supervises then, and its registry waits. */
+/*
+ * Waits until the master supervises its processes and the registry waits for
+ * the lock.
+ */
 static void
 await_registry(void)
 {
@@ -56,14 +59,14 @@ expect_end(int want)
 
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == want,
 	    "wait status %#x, not exit status %d", (unsigned int)status, want);
-	/* The registry has not waited to the end of its patience. */
+	/* The registry has not given up waiting for the lock. */
 	ck_assert_uint_eq(server_log_count(server, "in use by another"), 0);
 	ck_assert_uint_eq(server_log_count(server, "died of"), 0);
 	server_expect_clean(server);
 	server_free(server);
 }
 
-/* What the file says when the signal comes is what is in force. */
+/* kvd uses what the configuration file says when the signal comes. */
 TEST(test_hang_up)
 {
 	lock_data();
@@ -93,8 +96,10 @@ TEST(test_stop)
 	unlock_data();
 }
 
-/* Signals that are there before the first instruction of kvd's: as if they
- * came in its first millisecond. */
+/*
+ * These signals are pending before the first instruction of kvd, as if they
+ * came in its first millisecond.
+ */
 
 static void
 raise_blocked(const struct server *s)
@@ -140,14 +145,17 @@ TEST(test_command_stop)
 	await_registry();
 	signal_process(command, stop_signals[_i]);
 	ck_assert_int_eq(launch_await_command(command), EX_TEMPFAIL);
-	/* The command was its parent: nobody but its children is left. */
+	/*
+	 * The command was the parent of kvd, so no other process can be waited
+	 * for.
+	 */
 	ck_assert_int_eq(server_await_end(server, WAIT_MS), -1);
 	server_expect_clean(server);
 	server_free(server);
 	unlock_data();
 }
 
-/* At once: the daemon may not be there yet. */
+/* The command is signalled at once, when the daemon may not exist yet. */
 TEST(test_command_stop_at_once)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
@@ -159,7 +167,10 @@ TEST(test_command_stop_at_once)
 	server->how = stop_signals[_i];
 	command = launch_command(server);
 	status = launch_await_command(command);
-	/* The signal is passed on, perhaps to a daemon that has started. */
+	/*
+	 * The command passes the signal on, and the daemon may have started by
+	 * then.
+	 */
 	ck_assert(status == EX_TEMPFAIL || status == EX_OK);
 	while (launch_exists(server, "run/kvd.pid"))
 		pause_until(deadline_ms, "the daemon does not end");
@@ -184,7 +195,7 @@ TEST(test_command_hang_up)
 	server_stop(server);
 }
 
-/* Killed, it is not missed. */
+/* The daemon starts although the command was killed. */
 TEST(test_command_killed)
 {
 	pid_t command;

@@ -1,10 +1,8 @@
 /*
- * check_examples: the sessions in the manual of the protocol are what they
- * say.  Each literal display there whose lines begin with "C:" and "S:", or
- * with numbers for several clients, is had with a kvd of its own.
- *
- * An example with a command that the server does not have is skipped, and
- * named.
+ * check_examples: the sessions in the manual of the protocol are right.  A
+ * literal display whose lines begin with "C:" and "S:", or with numbers for
+ * several clients, is replayed with a kvd of its own.  An example with a
+ * command that the server does not have is skipped, and reported.
  */
 
 #include <ctype.h>
@@ -21,19 +19,19 @@
 #define LINES_MAX 64
 #define CLIENTS_MAX 4
 #define TEXT_MAX 256
-/* A time to live that was just set has at most so many seconds less. */
+/* A time to live may be this many seconds less than the manual says. */
 #define TTL_SLACK 60
-/* What is told to who speaks another protocol. */
+/* A client that speaks another protocol gets this reply. */
 #define REFUSAL "HTTP/1.1 400"
 
 struct line {
-	bool request; /* or a line that comes back */
+	bool request; /* true: a request; false: a line of a reply */
 	size_t client;
 	char text[TEXT_MAX];
 };
 
 struct example {
-	int number; /* of its first line in the page */
+	int number; /* number of its first line in the manual page */
 	size_t n;
 	struct line lines[LINES_MAX];
 };
@@ -43,7 +41,7 @@ static size_t n_examples;
 
 /* Reading the page */
 
-/* mdoc(7), as far as literal displays need it. */
+/* Removes the mdoc(7) markup that occurs in literal displays. */
 static void
 unescape(const char *from, char *to)
 {
@@ -53,14 +51,14 @@ unescape(const char *from, char *to)
 		if (n == TEXT_MAX - 1)
 			errx(1, "line too long: %s", from);
 		to[n++] = *from;
-		/* \e is a backslash. */
+		/* In mdoc(7) \e is a backslash. */
 		if (*from == '\\' && *++from != 'e')
 			errx(1, "unknown escape: \\%s", from);
 	}
 	to[n] = '\0';
 }
 
-/* "C: request", "S: line"; with several clients, "C2: request". */
+/* Parses "C: request" and "S: line", or with several clients "C2: request". */
 static bool
 parse_line(const char *text, struct line *line)
 {
@@ -148,7 +146,7 @@ is_known(const char *request)
 	return known;
 }
 
-/* The first request that the server does not know, and is to. */
+/* Returns the first request whose command is missing in the server. */
 static const char *
 find_unknown(const struct example *e)
 {
@@ -179,7 +177,7 @@ is_close(const char *got, const char *want)
 	    is >= was - TTL_SLACK;
 }
 
-/* A line of STATS: the same name, and any number. */
+/* A line of STATS matches if the name is the same; the number may differ. */
 static bool
 is_same_stat(const char *got, const char *want)
 {
@@ -192,7 +190,10 @@ is_same_stat(const char *got, const char *want)
 	return end != got + name + 1 && *end == '\0';
 }
 
-/* Does this line stand for the other, though it is not the same? */
+/*
+ * Returns whether the line that came matches the line of the manual, which may
+ * differ from it.
+ */
 typedef bool like_function(const char *got, const char *want);
 
 static like_function *
@@ -221,7 +222,7 @@ expect_line(const struct example *e, size_t i, int fd, like_function *like)
 	    got, want);
 }
 
-/* Requests that follow each other are sent in one piece. */
+/* Sends consecutive requests in one write. */
 static size_t
 send_requests(const struct example *e, size_t i, int fd)
 {
@@ -240,7 +241,7 @@ send_requests(const struct example *e, size_t i, int fd)
 	return i;
 }
 
-/* Nothing else has come. */
+/* Checks that no further data has come. */
 static void
 finish(int fd, bool ended)
 {

@@ -1,7 +1,7 @@
 /*
- * check_failure: any process may die at any moment, and what was
- * acknowledged is there.  Loaders, processes of their own, talk to the
- * server meanwhile and note in shared memory what it has promised.
+ * check_failure: any process may die at any moment, and the acknowledged writes
+ * are kept.  Loaders, which are processes, use the server meanwhile and note in
+ * shared memory what the server has acknowledged.
  */
 
 #include <sys/mman.h>
@@ -24,15 +24,18 @@
 #define LOAD_KEYS 8
 #define BATCH_MAX 16
 
-/* What a client is told before kvd ends, if there is time to. */
+/* kvd sends this line to a client before it ends, if there is time. */
 static const char farewell[] = "ERROR shutting down\r\n";
 
-/* How long a registry may take while it dies again and again. */
+/* This lets the registry be absent for long while it dies again and again. */
 static const char patience[] = "registry-timeout 60s";
 
-/* What a loader has written; memory that it shares with the test. */
+/* This is what a loader has written, in memory that it shares with the test. */
 struct load {
-	/* The last value of each key: sent, and said OK to.  They ascend. */
+	/*
+	 * The last value of each key that was sent, and the last that was
+	 * acknowledged.  The values ascend.
+	 */
 	unsigned long value;
 	unsigned long sent[LOAD_KEYS];
 	unsigned long acked[LOAD_KEYS];
@@ -40,7 +43,7 @@ struct load {
 
 static struct load *loads;
 
-/* Loaders are jobs, each of which has the load of its id. */
+/* Makes the loaders, which are jobs; each uses the load of its id. */
 static struct job *
 loaders_new(void)
 {
@@ -50,7 +53,10 @@ loaders_new(void)
 	return jobs_new(LOADERS);
 }
 
-/* As job_exchange(), but the connection may end; `got` bytes came. */
+/*
+ * Does what job_exchange() does, but the connection may end; `got` is what has
+ * come.
+ */
 static bool
 exchange_to_end(struct job *job, int fd, struct buf *out, struct buf *want,
     size_t *got)
@@ -71,7 +77,7 @@ exchange_to_end(struct job *job, int fd, struct buf *out, struct buf *want,
 
 /* Everything is killed */
 
-/* PUTs of ascending values to a few keys, a few at a time. */
+/* Puts ascending values to a few keys, a few requests at a time. */
 static void
 load_puts(struct job *job, int fd)
 {
@@ -102,7 +108,7 @@ load_puts(struct job *job, int fd)
 	}
 }
 
-/* What GET says; 0 for an absent key. */
+/* Returns the value that GET shows, or 0 for an absent key. */
 static unsigned long
 get_value(int fd, int id, unsigned long key)
 {
@@ -116,7 +122,10 @@ get_value(int fd, int id, unsigned long key)
 	return strtoul(line, NULL, 10);
 }
 
-/* From what was promised to what was asked for, and no way back from it. */
+/*
+ * Checks that each value is at least the one acknowledged and at most the one
+ * sent, and that it never goes back.
+ */
 static void
 check_values(const struct server *s)
 {
@@ -159,7 +168,7 @@ TEST(test_kill_everything)
 		server_restart(s);
 		check_values(s);
 	}
-	/* Nothing was lost by stopping, either. */
+	/* Stopping kvd has lost nothing, either. */
 	check_values(s);
 	server_stop(s);
 }
@@ -167,8 +176,9 @@ TEST(test_kill_everything)
 /* The registry is killed */
 
 /*
- * Replies that show whether each request was executed exactly once, and in
- * its place: reads between writes, and writes that undo each other.
+ * Appends requests whose replies show whether each was executed exactly once
+ * and in order: there are reads between writes, and writes that undo each
+ * other.
  */
 static void
 add_exact(struct buf *out, struct buf *want, unsigned int id)
@@ -202,7 +212,9 @@ load_exact(struct job *job, int fd)
 	buf_init(&out);
 	buf_init(&want);
 	while (good && !job->stop) {
-		/* Now and then more than fits a read of the worker's. */
+		/*
+		 * Some batches are larger than what the worker reads at once.
+		 */
 		n = job->done % 10 == 9 ? 300 : 1 + job->done % BATCH_MAX;
 		while (n-- > 0)
 			add_exact(&out, &want, job->id);
@@ -211,7 +223,9 @@ load_exact(struct job *job, int fd)
 	}
 }
 
-/* The loaders have had every reply: what was sent is what was promised. */
+/*
+ * The loaders have had every reply, so what was sent is what was acknowledged.
+ */
 static void
 check_exact(const struct server *s)
 {
@@ -222,7 +236,10 @@ check_exact(const struct server *s)
 	check_values(s);
 }
 
-/* A few restarts are at once, the rest are throttled: both are wanted. */
+/*
+ * The first restarts happen at once and the later ones are delayed; the test
+ * needs both.
+ */
 #define REGISTRY_ROUNDS 6
 #define REGISTRY_KILLS 5
 
@@ -248,7 +265,9 @@ TEST(test_kill_registry)
 	server_stop(s);
 }
 
-/* A client that comes while there is no registry waits for the next one. */
+/*
+ * A client that comes while there is no registry waits for the next registry.
+ */
 TEST(test_no_registry)
 {
 	static const char *const options[] = { patience, NULL };
@@ -268,13 +287,10 @@ TEST(test_no_registry)
 	server_stop(s);
 }
 
-/* Far more than a socket takes at once. */
+/* This is far more than a socket takes at once. */
 #define LARGE_VALUE ((size_t)1 << 20)
 
-/*
- * Requests and replies that are half on their way when the registry dies,
- * in either direction.
- */
+/* Requests and replies are partly sent when the registry dies. */
 TEST(test_large_values)
 {
 	static const char *const options[] = { patience, NULL };
@@ -331,7 +347,7 @@ TEST(test_kill_acceptor)
 	server_stop(s);
 }
 
-/* Clients of a dead acceptor are told, too, when kvd stops. */
+/* Clients of a dead acceptor also get the farewell when kvd stops. */
 TEST(test_stop_adopted)
 {
 	struct server *s = server_start(NULL);
@@ -364,7 +380,10 @@ TEST(test_kill_worker)
 	for (i = 0; i < 10; i++) {
 		fd = client_connect(s);
 		client_ask(fd, "PUT b w 1\n", "OK\r\n");
-		/* In the midst of something, and between. */
+		/*
+		 * Some workers are killed during a request, and some between
+		 * requests.
+		 */
 		if (i % 2 == 0)
 			client_say(fd, "PUT b w 2\nGET b w\nPUT b");
 		process_kill(server_worker(s, fd));
@@ -374,18 +393,21 @@ TEST(test_kill_worker)
 	}
 	jobs_stop(loaders, LOADERS);
 	check_exact(s);
-	/* The same processes as ever: nobody else had to die. */
+	/*
+	 * The other processes are the same as before: only the victims have
+	 * died.
+	 */
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
 	ck_assert_int_eq(server_pid(s, "acceptor"), acceptor);
 	server_stop(s);
 }
 
-/* So soon has a tree without its master to be gone: design.md. */
+/* design.md requires that all processes end this soon after their master. */
 #define ORPHANS_MS 5000
 
 /*
- * An address that no other test uses (all of 127/8 is this machine's), so
- * that its port is still free when the next kvd wants it.
+ * No other test uses this address (all of 127/8 is the local machine), so the
+ * port is still free when the next kvd binds it.
  */
 static void
 listen_alone(struct server *s)
@@ -396,7 +418,7 @@ listen_alone(struct server *s)
 	    n >> 8 & 255, 1 + n % 254);
 }
 
-/* The end, and before it at most the reason. */
+/* Expects the end of the connection, and before it at most the farewell. */
 static void
 expect_farewell(int fd)
 {
@@ -436,7 +458,10 @@ TEST(test_kill_master)
 	server_stop(s);
 }
 
-/* Both at once, and clients who ask for something just then. */
+/*
+ * The registry and the acceptor are killed at once, while clients send
+ * requests.
+ */
 TEST(test_kill_both)
 {
 	static const char *const options[] = { patience, NULL };
@@ -483,10 +508,10 @@ data_size(const struct server *s)
 	return st.st_size;
 }
 
-/* Values that fill the file as it is created, the last gaps too. */
+/* Values of these sizes fill the file, down to its smallest gaps. */
 static const size_t sizes[] = { 64 << 10, 16 << 10, 2 << 10, 256, 1 };
 
-/* More of one size than the file has room for. */
+/* The file has no room for this many values of any one size. */
 #define VALUES_MAX 1000
 
 static void
@@ -495,7 +520,10 @@ fill_value(char *value, size_t which, int n)
 	memset(value, 'a' + n % 26, sizes[which]);
 }
 
-/* PUT b kWHICH.N; returns whether it was OK, not "full". */
+/*
+ * Sends PUT for key WHICH.N; returns whether the reply was OK, and not that the
+ * store is full.
+ */
 static bool
 put_sized(int fd, size_t which, int n)
 {
@@ -530,7 +558,7 @@ get_sized(int fd, size_t which, int n)
 	client_exchange(fd, request, strlen(request), reply, sizes[which] + 6);
 }
 
-/* All but the first few; returns how many are left. */
+/* Deletes all but the first few keys; returns how many are left. */
 static int
 delete_sized(int fd, size_t which, int n, int left)
 {
@@ -544,7 +572,9 @@ delete_sized(int fd, size_t which, int n, int left)
 	return n;
 }
 
-/* Adds until there is no room, from the largest to the smallest. */
+/*
+ * Adds values, from the largest size to the smallest, until there is no room.
+ */
 static void
 fill(int fd, int counts[COUNT(sizes)])
 {
@@ -582,7 +612,7 @@ TEST(test_storage_full)
 	ck_assert_int_gt(counts[0], 1);
 	client_ask(other, "PING\nEXISTS b k0.0\n", "OK\r\nOK\r\n");
 	get_all(other, counts);
-	/* Deleting works where nothing else does, and makes room. */
+	/* Deleting works even when no other write does, and makes room. */
 	ck_assert(!put_sized(other, 4, counts[4]));
 	counts[4] = delete_sized(other, 4, counts[4], 0);
 	counts[1] = delete_sized(fd, 1, counts[1], 0);
@@ -590,10 +620,10 @@ TEST(test_storage_full)
 	ck_assert(put_sized(other, 0, counts[0]++));
 	fill(other, counts);
 	get_all(fd, counts);
-	/* So does a larger disk. */
+	/* A larger disk makes room as well. */
 	(void)process_limit(registry, RLIMIT_FSIZE, before);
 	ck_assert(put_sized(fd, 0, counts[0]++));
-	/* Nobody had to die for it, and all is right after a restart. */
+	/* No process has died, and the data is right after a restart. */
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
 	(void)close(fd);
 	(void)close(other);
@@ -605,7 +635,7 @@ TEST(test_storage_full)
 	server_stop(s);
 }
 
-/* The full disk is there, too, for a registry that starts. */
+/* The disk is still full for a registry that starts. */
 TEST(test_storage_full_restart)
 {
 	struct server *s = server_start(NULL);
@@ -614,7 +644,7 @@ TEST(test_storage_full_restart)
 	rlim_t limit = (rlim_t)data_size(s), before;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	/* The next registry inherits the master's. */
+	/* The next registry inherits the limit of the master. */
 	before = process_limit(s->pid, RLIMIT_FSIZE, limit);
 	(void)process_limit(registry, RLIMIT_FSIZE, limit);
 	fill(fd, counts);
@@ -631,7 +661,7 @@ TEST(test_storage_full_restart)
 	server_stop(s);
 }
 
-/* Asks until the answer is not that the registry is not to be had. */
+/* Repeats a request until the reply is not that the registry is unavailable. */
 static void
 await_registry(int fd)
 {
@@ -674,11 +704,11 @@ TEST(test_registry_timeout)
 	server_stop(s);
 }
 
-/* Replies of more bytes than the sockets hold. */
+/* The replies to this many requests have more bytes than the sockets hold. */
 #define LATE_GETS 32
 #define LATE_TIMEOUT_MS 3000
 
-/* All lines from the first ERROR on; the values before are counted. */
+/* Returns how many values come before the first ERROR. */
 static size_t
 count_values(const char *reply, size_t size)
 {
@@ -694,7 +724,7 @@ count_values(const char *reply, size_t size)
 	return all / (size + strlen(more));
 }
 
-/* How often it has been put to sleep; -1: it does not sleep now. */
+/* Returns how often the process was put to sleep, or -1 if it is not asleep. */
 static long
 sleeps(pid_t pid)
 {
@@ -712,7 +742,7 @@ sleeps(pid_t pid)
 	return atol(strstr(text, field) + strlen(field));
 }
 
-/* Waits until neither goes on: each waits for the other, or for a client. */
+/* Waits until both are asleep: each waits for the other, or for a client. */
 static void
 await_stall(pid_t worker, pid_t registry)
 {
@@ -731,9 +761,9 @@ await_stall(pid_t worker, pid_t registry)
 }
 
 /*
- * The client takes no replies, so its worker cannot, and the registry dies
- * meanwhile.  When the client goes on, longer than the timeout has passed since
- * the requests were sent: what was not answered must not be asked again.
+ * The client reads no replies, so its worker is blocked, and the registry dies
+ * meanwhile.  When the client reads again, more than the timeout has passed
+ * since the requests were sent: the worker must not repeat the unanswered ones.
  */
 TEST(test_no_late_repeat)
 {
@@ -751,7 +781,7 @@ TEST(test_no_late_repeat)
 	server_option(s, "registry-timeout %dms", LATE_TIMEOUT_MS);
 	server_run(s);
 	fd = client_connect(s);
-	/* So that the system does not let it grow. */
+	/* This keeps the system from enlarging the buffer. */
 	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer,
 			     sizeof(receive_buffer)),
 	    0);
@@ -759,7 +789,7 @@ TEST(test_no_late_repeat)
 	client_say(fd, "PUT b k ");
 	client_send(fd, value, LARGE_VALUE);
 	client_ask(fd, "\n", "OK\r\n");
-	/* In one piece, so that all are sent together. */
+	/* One write has all requests, so that they are sent together. */
 	buf_init(&out);
 	for (i = 0; i < LATE_GETS; i++)
 		add(&out, "GET b k\n");
@@ -794,14 +824,14 @@ TEST(test_no_late_repeat)
 
 static const struct {
 	const char *role;
-	const char *text; /* what it has to say about it */
-	const char *stat; /* NULL: it tells and counts each time */
+	const char *text; /* what the log says about it */
+	const char *stat; /* NULL: each time is logged and counted */
 } starved[] = {
 	{ "acceptor", "cannot accept a client", NULL },
 	{ "registry", "cannot accept a worker", "refused-workers" },
 };
 
-/* It has tried again and again, and has not said so each time. */
+/* Checks that kvd has tried again and again without logging each attempt. */
 static void
 expect_limited(const struct server *s, int fd, const char *line,
     const char *stat, int64_t since_ms)
@@ -811,7 +841,7 @@ expect_limited(const struct server *s, int fd, const char *line,
 	    1 + (size_t)(now_ms() - since_ms) / LOG_LIMIT_MS);
 }
 
-/* Its standard descriptors are all that it may have. */
+/* The process may have no descriptors besides the standard ones. */
 TEST(test_no_descriptors)
 {
 	static const char *const options[] = { patience, NULL };
@@ -839,7 +869,7 @@ TEST(test_no_descriptors)
 	server_stop(s);
 }
 
-/* Tries until it is served. */
+/* Tries again until kvd serves it. */
 static void
 await_service(const struct server *s)
 {
@@ -861,7 +891,7 @@ await_service(const struct server *s)
 	}
 }
 
-/* The limit does not hold for root. */
+/* The limit of processes does not apply to root. */
 TEST(test_no_processes)
 {
 	struct server *s;
@@ -891,8 +921,8 @@ TEST(test_no_processes)
 }
 
 /*
- * What becomes of the data directory while kvd runs, and what is said of it
- * when the registry is restarted.  No other store may be served.
+ * These exchange the data directory under a running kvd; the test checks what
+ * kvd logs when the registry is restarted.  kvd must not serve another store.
  */
 
 static void
@@ -920,7 +950,7 @@ lose_directory(const struct server *s)
 	move_away(s, "data");
 }
 
-/* As below a mount point. */
+/* Leaves an empty directory, as an unmounted file system does. */
 static void
 lose_mount(const struct server *s)
 {
@@ -934,7 +964,7 @@ lose_file(const struct server *s)
 	move_away(s, "data/data.mdb");
 }
 
-/* Another kvd's. */
+/* Puts the store of another kvd in its place. */
 static void
 exchange(const struct server *s)
 {
@@ -968,7 +998,7 @@ TEST(test_data_gone)
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	losses[_i].lose(s);
-	/* As long as it has its store, it serves it. */
+	/* The registry serves its store as long as it has it open. */
 	client_ask(fd, "PUT b k v\n", "OK\r\n");
 	signal_process(server_pid(s, "registry"), SIGKILL);
 	client_expect_gone(fd);
@@ -985,7 +1015,7 @@ TEST(test_data_gone)
 static void
 setup(void)
 {
-	/* The moment of a death is to be another in every run. */
+	/* The moment of each death must differ between runs. */
 	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
 }
 

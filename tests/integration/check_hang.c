@@ -1,6 +1,4 @@
-/*
- * check_hang: processes that are there, and do not answer.
- */
+/* check_hang: processes that are alive but do not answer the master. */
 
 #include <sys/resource.h>
 
@@ -9,19 +7,19 @@
 
 #include "fixture.h"
 
-/* How long a registry may take that hangs. */
+/* This lets the registry hang for long. */
 #define PATIENT "registry-timeout 60s"
 
 static const char *const roles[] = { "registry", "acceptor" };
 
 #define WATCHFUL "heartbeat-timeout 2s"
-/* Whoever is found hung is by then. */
+/* The master has found a hung process after this time. */
 #define FOUND_MS 2500
 #define PAUSE_MS 3000
 
 static const char hangs[] = "has not answered for 2s: it hangs; aborting it";
 
-/* It ends when it is aborted. */
+/* A hung process ends when it gets SIGABRT. */
 TEST(test_hung)
 {
 	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
@@ -49,7 +47,10 @@ TEST(test_hung)
 	server_stop(s);
 }
 
-/* Nor does it hear of that: both at once, to save time. */
+/*
+ * A process that ignores SIGABRT is killed; both are hung at once, to save
+ * time.
+ */
 TEST(test_hung_killed)
 {
 	static const char *const options[] = { WATCHFUL, PATIENT, NULL };
@@ -114,7 +115,10 @@ end_family(struct family *f)
 	server_stop(f->server);
 }
 
-/* The whole machine pauses, in effect; and a kvd that minds nothing. */
+/*
+ * The pause of the whole machine is imitated by stopping all processes; another
+ * kvd has heartbeat-timeout 0.
+ */
 TEST(test_pause)
 {
 	struct family families[COUNT(orders)], careless;
@@ -145,7 +149,7 @@ setup(void)
 {
 	static const struct rlimit none = { 0, 0 };
 
-	/* Nobody wants the cores of those that are aborted. */
+	/* Core files of the aborted processes are not needed. */
 	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
 }
 

@@ -1,6 +1,6 @@
 /*
- * check_helpers: the files of kvd-registry and kvd-acceptor are exchanged, or
- * taken away, under a running kvd.  It goes on with those that it has begun
+ * check_helpers: the files of kvd-registry and kvd-acceptor are replaced, or
+ * removed, under a running kvd.  kvd goes on with the files that it has started
  * with, so that programs of two versions never talk to each other.
  */
 
@@ -40,7 +40,7 @@ setup(void)
 	ck_assert_int_eq(mkdir(launch_path(server, "libexec"), 0755), 0);
 	for (i = 0; i < COUNT(helpers); i++)
 		copy_helper(helpers[i]);
-	/* The last one counts. */
+	/* The last `libexec` option counts. */
 	server_option(server, "libexec %s/libexec", server->dir);
 	launch_listen(server);
 	launch_run(server);
@@ -61,7 +61,7 @@ delete_helper(const char *helper)
 	ck_assert_int_eq(unlink(helper_path(helper)), 0);
 }
 
-/* As dpkg(1) and install(1) do it: the name gets another file. */
+/* Gives the name to another file, as dpkg(1) and install(1) do. */
 static void
 replace_helper(const char *helper)
 {
@@ -81,7 +81,7 @@ remove_directory(const char *helper)
 		ck_assert_int_eq(rmdir(launch_path(server, "libexec")), 0);
 }
 
-/* What execve(2) told the process, which is random in parts. */
+/* Reads what execve(2) passed to the process, which is partly random. */
 static void
 read_auxv(pid_t pid, char auxv[AUXV_SIZE])
 {
@@ -109,7 +109,9 @@ addresses_are_random(void)
 	return random;
 }
 
-/* A worker crashes: its acceptor executes itself anew, as the same process. */
+/*
+ * A worker crashes, so its acceptor executes itself again as the same process.
+ */
 static void
 renew_acceptor(void)
 {
@@ -144,14 +146,14 @@ TEST(test_exchange)
 		client_ask(fd, "GET b k\n", "v\r\nOK\r\n");
 		launch_expect_served(server);
 	}
-	/* Another acceptor of the same file, and what SIGHUP makes. */
+	/* The next acceptors, also those after SIGHUP, run the same file. */
 	(void)close(fd);
 	launch_reload(server);
 	launch_expect_served(server);
 	server_stop(server);
 }
 
-/* A master that is started anew takes what is there then. */
+/* A master that starts later uses the files that are there then. */
 TEST(test_restart)
 {
 	ck_assert_int_eq(kill(-server->pid, SIGKILL), 0);

@@ -1,6 +1,4 @@
-/*
- * check_kv: kv in scripts, against a real kvd.
- */
+/* check_kv: kv as scripts use it, with a real kvd. */
 
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -30,7 +28,7 @@ teardown(void)
 	server_stop(server);
 }
 
-/* In order; NULL for `err` is any that is not empty. */
+/* These run in order; NULL for `err` is any text that is not empty. */
 static const struct {
 	const char *args[8];
 	const char *in;
@@ -73,7 +71,7 @@ static const struct {
 	{ { NULL }, "X\n", 4, "UNKNOWN COMMAND\n", "" },
 	{ { NULL }, "", 0, "", "" },
 	{ { "raw" }, "\r\n \t\n", 0, "", "" },
-	/* values that look like something else */
+	/* values that look like options */
 	{ { "put", "b", "-k", "-v" }, NULL, 0, "", "" },
 	{ { "get", "b", "-k" }, NULL, 0, "-v", "" },
 	{ { "put", "b", "k", "-" }, "from input\n", 0, "", "" },
@@ -100,7 +98,7 @@ static const struct {
 	{ { "get", "-j", "b", "k" }, NULL, 0, "{\"base64\":\"//4=\"}\n", "" },
 	{ { "put", "b", "k", "caf\xc3\xa9 \xc2\x9b" }, NULL, 0, "", "" },
 	{ { "get", "-j", "b", "k" }, NULL, 0, "\"caf\xc3\xa9 \\u009b\"\n", "" },
-	/* what the server refuses */
+	/* requests that the server refuses */
 	{ { "create", "" }, NULL, 4, "", "kv: bucket name empty\n" },
 	{ { "put", "b", "", "v" }, NULL, 4, "", "kv: key empty\n" },
 	{ { "get", "b", X64 X64 X64 X64 }, NULL, 4, "", "kv: key too long\n" },
@@ -115,7 +113,7 @@ TEST(test_basics)
 		    basics[i].out, basics[i].err);
 }
 
-/* Each is refused without a server. */
+/* kv refuses each of these command lines without a server. */
 static const char *const wrong[][8] = {
 	{ "nonsense" },
 	{ "-x", "ping" },
@@ -197,7 +195,7 @@ TEST(test_help)
 	    "  put [-e seconds] bucket key value\n          set a value\n", "");
 	kv_expect(KV("put", "--help"), NULL, 0,
 	    "  put [-e seconds] bucket key value\n          set a value\n", "");
-	/* Behind the first argument it is one. */
+	/* After the first argument, --help is data. */
 	kv_expect(KV("put", "b", "--help", "--version"), NULL, 0, "", "");
 	kv_expect(KV("get", "b", "--help"), NULL, 0, "--version", "");
 }
@@ -218,7 +216,7 @@ TEST(test_inform)
 	free(help);
 }
 
-/* Every way to say where the server is. */
+/* The test tries every way to give the address of the server. */
 TEST(test_server)
 {
 	char port[16], path[128];
@@ -271,7 +269,10 @@ round_trip(const char *data, size_t size)
 	ck_assert(memcmp(r->out, data, size) == 0);
 }
 
-/* Each byte, alone and together; and what a terminal's driver would eat. */
+/*
+ * The value has each byte, alone and together with all others, also those that
+ * the driver of a terminal interprets.
+ */
 TEST(test_binary)
 {
 	char all[512];
@@ -287,7 +288,7 @@ TEST(test_binary)
 	round_trip("\xff\xff\xff\xf4\xff\xfd\x06\x08\x7f\r\n\r\0", 13);
 }
 
-/* As arguments: all bytes but NUL, which no argument can hold. */
+/* Arguments may have any byte but NUL, which no argument can hold. */
 TEST(test_binary_arguments)
 {
 	const struct kv_result *r;
@@ -310,7 +311,10 @@ TEST(test_huge)
 	char *data = malloc(size + 1);
 
 	ck_assert_ptr_nonnull(data);
-	/* At max-value, and each byte takes four on the line. */
+	/*
+	 * The value is as long as max-value allows, and each of its bytes takes
+	 * four on the line.
+	 */
 	memset(data, 0xff, size);
 	round_trip(data, size);
 	for (i = 0; i < size; i++)
@@ -322,7 +326,7 @@ TEST(test_huge)
 	free(data);
 }
 
-/* Each says that it goes on, for a machine that is slow. */
+/* The loops print their progress, for slow machines. */
 TEST(test_loop)
 {
 	const struct kv_result *r;
@@ -352,7 +356,7 @@ TEST(test_unreachable)
 	server_restart(server);
 }
 
-/* Standard streams that are closed, full or gone. */
+/* Standard streams may be closed, full, or without a reader. */
 TEST(test_streams)
 {
 	const struct kv_result *r;
@@ -370,7 +374,7 @@ TEST(test_streams)
 	ck_assert_int_eq(r->status, 5);
 }
 
-/* Whatever prints something says that it could not. */
+/* Each command that prints something reports that it could not. */
 static const char *const printing[] = {
 	"get b k",
 	"get -j b k",
@@ -404,7 +408,7 @@ TEST(test_no_room)
 	kv_expect(KV("put", "b", "k", "v"), NULL, 0, "", "");
 	kv_expect(KV("put", "b", "n", "1"), NULL, 0, "", "");
 	for (i = 0; i < COUNT(outputs); i++) {
-		/* This one has to read what it is to send. */
+		/* This command needs the input that would be closed. */
 		if (strstr(printing[_i], "<<<") != NULL &&
 		    strstr(outputs[i], "<&-") != NULL)
 			continue;
@@ -418,7 +422,7 @@ TEST(test_no_room)
 	}
 }
 
-/* It waits, and nothing that it could write comes. */
+/* kv watch waits while nothing comes that it could write. */
 TEST(test_watch_gone)
 {
 	struct pollfd pfd = { .events = POLLIN };
@@ -426,7 +430,7 @@ TEST(test_watch_gone)
 	struct kv_result r;
 	int fds[2], status;
 
-	/* a socket whose peer has gone before, */
+	/* a socket whose peer has closed before kv starts */
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	(void)close(fds[1]);
@@ -435,7 +439,7 @@ TEST(test_watch_gone)
 	kv_finish_run(&p, "", 0, &r);
 	ck_assert_int_eq(r.status, 128 + SIGPIPE);
 	kv_result_clear(&r);
-	/* and one whose peer goes while it is watched; */
+	/* a socket whose peer closes while kv uses it */
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	kv_start_to(&p, fds[0], KV("watch", "b"));
@@ -449,10 +453,10 @@ TEST(test_watch_gone)
 	kv_finish_run(&p, "", 0, &r);
 	ck_assert_int_eq(r.status, 128 + SIGPIPE);
 	kv_result_clear(&r);
-	/* none at all; and one that can only be read */
+	/* a closed output, and an output that can only be read */
 	ck_assert_int_eq(kv_shell("\"$KV\" watch b >&-")->status, 5);
 	ck_assert_int_eq(kv_shell("\"$KV\" watch b 1</dev/null")->status, 5);
-	/* and who waits for requests */
+	/* kv that waits for requests */
 	kv_start(&p, KV("raw"));
 	(void)close(p.out);
 	pfd.fd = p.err;
@@ -463,7 +467,7 @@ TEST(test_watch_gone)
 	(void)close(p.err);
 }
 
-/* Others have made it not to block, for themselves. */
+/* Other processes have set O_NONBLOCK, for their own use. */
 TEST(test_nonblocking)
 {
 	struct kv_process p;
@@ -492,7 +496,7 @@ TEST(test_nonblocking)
 	free(value);
 }
 
-/* What a parent may have left: kv behaves all the same. */
+/* A parent may leave kv a disorderly environment: kv behaves as usual. */
 TEST(test_parent)
 {
 	const struct kv_result *r;
@@ -510,7 +514,7 @@ TEST(test_parent)
 	r = kv_shell("env --block-signal \"$KV\" watch b | :; "
 		     "exit ${PIPESTATUS[0]}");
 	ck_assert_int_eq(r->status, 128 + SIGPIPE);
-	/* It waits for its own child, which looks up the name. */
+	/* kv waits for the child of its own that looks up the name. */
 	snprintf(script, sizeof(script),
 	    "env --block-signal --ignore-signal=CHLD \"$KV\" -h localhost "
 	    "-p %d ping",
@@ -518,7 +522,7 @@ TEST(test_parent)
 	ck_assert_int_eq(kv_shell(script)->status, 0);
 }
 
-/* More than a pipe holds, whose reader goes after a line. */
+/* The value is more than a pipe holds, and its reader exits after one line. */
 TEST(test_early_close)
 {
 	const struct kv_result *r;
@@ -528,14 +532,14 @@ TEST(test_early_close)
 		     "echo ${PIPESTATUS[0]}");
 	ck_assert_str_eq(r->err, "");
 	ck_assert_str_eq(r->out, "y\n141\n");
-	/* The same where the signal is ignored. */
+	/* The result is the same where SIGPIPE is ignored. */
 	r = kv_shell("trap '' PIPE; \"$KV\" get b big | head -n 1; "
 		     "echo ${PIPESTATUS[0]}");
 	ck_assert_str_eq(r->err, "");
 	ck_assert_str_eq(r->out, "y\n141\n");
 }
 
-/* In order. */
+/* These run in order. */
 static const struct {
 	const char *args[10];
 	const char *in;

@@ -1,6 +1,6 @@
 /*
- * check_kv_fake: kv against servers that hang, lie, hang up or are ahead of
- * their time.
+ * check_kv_fake: kv with servers that hang, send invalid replies, hang up, or
+ * speak a newer protocol.
  */
 
 #include <sys/socket.h>
@@ -15,17 +15,17 @@
 #include "kv_run.h"
 
 #define GET "GET b k\r\n"
-/* Long enough for a server that does answer on a busy machine. */
+/* This is long enough for a server that does answer on a busy machine. */
 #define SHORT "0.5"
 
-/* One request, one reply. */
+/* Each of these is one request and its reply. */
 static const struct {
 	const char *args[8];
 	const char *in, *expect, *reply;
 	int status;
 	const char *out, *err;
 } replies[] = {
-	/* every status */
+	/* every status that a reply can have */
 	{ { "add", "b", "k", "v" }, NULL, "ADD b k v\r\n", "OK\r\n", 0, "",
 	    "" },
 	{ { "add", "b", "k", "v" }, NULL, "ADD b k v\r\n", "CONFLICT\r\n", 1,
@@ -46,7 +46,7 @@ static const struct {
 	    "kv: too many clients\n" },
 	{ { "get", "b", "k" }, NULL, GET, "ERROR data damaged\r\n", 4, "",
 	    "kv: data damaged\n" },
-	/* what is asked */
+	/* the request that each command sends */
 	{ { "put", "-e", "5", "b", "k", "v" }, NULL, "PUT b k v EX 5\r\n",
 	    "OK\r\n", 0, "", "" },
 	{ { "put", "b", "k", "" }, NULL, "PUT b k \"\"\r\n", "OK\r\n", 0, "",
@@ -101,7 +101,10 @@ static const struct {
 	    "a 1\r\nb x\r\nc 01\r\nd -0\r\ne -\r\nOK\r\n", 0,
 	    "{\"a\":1,\n\"b\":\"x\",\n\"c\":\"01\",\n\"d\":-0,\n\"e\":\"-\"}\n",
 	    "" },
-	/* what makes no sense: status 3, and no half results */
+	/*
+	 * replies that make no sense: the status is 3, and no partial result is
+	 * printed
+	 */
 	{ { "get", "b", "k" }, NULL, GET, "OK\r\n", 3, "", NULL },
 	{ { "get", "b", "k" }, NULL, GET, "a b\r\nOK\r\n", 3, "", NULL },
 	{ { "get", "b", "k" }, NULL, GET, "a\r\nb\r\nOK\r\n", 3, "", NULL },
@@ -113,7 +116,7 @@ static const struct {
 	{ { "entries", "b" }, NULL, NULL, "a\r\nOK\r\n", 3, "", NULL },
 	{ { "get", "b", "k" }, NULL, NULL, "HTTP/1.1 400 Bad Request\r\n\r\n",
 	    3, "", NULL },
-	/* hanging up */
+	/* servers that hang up */
 	{ { "ping" }, NULL, "PING\r\n", "", 3, "", NULL },
 	{ { "ping" }, NULL, "PING\r\n", "O", 3, "", NULL },
 	{ { "ping" }, NULL, "PING\r\n", "OK\r", 3, "", NULL },
@@ -134,7 +137,7 @@ TEST(test_reply)
 	fake_finish(&f);
 }
 
-/* One byte a packet. */
+/* The reply comes one byte a packet. */
 TEST(test_bytewise)
 {
 	struct fake f;
@@ -170,13 +173,16 @@ static const struct {
 	{ { "-t", SHORT, "keys", "b" }, NULL },
 };
 
-/* A server that never answers. */
+/* The server never answers. */
 TEST(test_hung)
 {
 	int64_t start_ms = now_ms();
 	struct fake f;
 
-	/* A half-close is not the client's end: it waits for another client. */
+	/*
+	 * A half-close is not the end of the client: the server waits for a
+	 * second client.
+	 */
 	FAKE(&f, { 0, NULL, NULL, 0, 0 }, { 1, NULL, NULL, 0, 0 });
 	kv_expect(patient[_i].args, patient[_i].in, 3, "", NULL);
 	ck_assert_int_ge(now_ms() - start_ms, 400);
@@ -184,7 +190,7 @@ TEST(test_hung)
 	fake_kill(&f);
 }
 
-/* One that stops in the middle of a reply. */
+/* The server stops in the middle of a reply. */
 TEST(test_hung_midway)
 {
 	struct fake f;
@@ -194,7 +200,7 @@ TEST(test_hung_midway)
 	fake_finish(&f);
 }
 
-/* One that does not read: more than all buffers hold. */
+/* The server does not read, and the request is more than all buffers hold. */
 TEST(test_does_not_read)
 {
 	size_t size = (size_t)32 << 20;
@@ -203,7 +209,7 @@ TEST(test_does_not_read)
 	struct fake f;
 
 	ck_assert_ptr_nonnull(data);
-	/* Accepts, and waits for what never comes. */
+	/* The server accepts, and then waits for data that never comes. */
 	FAKE(&f, { 0, "PUT b k", NULL, 0, 0 }, { 1, NULL, NULL, 0, 0 });
 	r = kv_run(data, size, KV("-t", SHORT, "put", "b", "k", "-"));
 	ck_assert_int_eq(r->status, 3);
@@ -212,7 +218,7 @@ TEST(test_does_not_read)
 	free(data);
 }
 
-/* One that does not even accept. */
+/* The server does not even accept. */
 TEST(test_full_backlog)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -238,8 +244,11 @@ TEST(test_full_backlog)
 	(void)rmdir(dir);
 }
 
-/* A name server that does not answer: 127.0.0.1 refuses, so this is one of
- * the loopback where a socket listens and nobody reads. */
+/*
+ * The name server does not answer.  A name server at 127.0.0.1 would be
+ * refused, so a socket listens at another loopback address, and nobody reads
+ * from it.
+ */
 TEST(test_slow_dns)
 {
 	static const char script[] =
@@ -275,7 +284,7 @@ TEST(test_slow_dns)
 	ck_assert_int_lt(now_ms() - start_ms, WAIT_MS / 2);
 }
 
-/* A list without end, and a reader with one. */
+/* The list has no end, and its reader exits after some lines. */
 TEST(test_head)
 {
 	const struct kv_result *r;
@@ -288,7 +297,7 @@ TEST(test_head)
 	fake_finish(&f);
 }
 
-/* A list that is cut: what came is no success. */
+/* A list that is cut short is an error. */
 TEST(test_cut_list)
 {
 	const struct kv_result *r;
@@ -360,7 +369,7 @@ TEST(test_watch_refused)
 	fake_finish(&f);
 }
 
-/* Cut off in every way, it subscribes again. */
+/* After each kind of disconnection kv watch subscribes again. */
 TEST(test_watch_reconnect)
 {
 	const struct kv_result *r;
@@ -379,7 +388,7 @@ TEST(test_watch_reconnect)
 	    { 6, SUBSCRIBE, "a SET TO 5\r\nOK\r\n", FAKE_CLOSE, 0 },
 	    { 7, SUBSCRIBE, "NOT FOUND\r\nOK\r\n", FAKE_HANG, 0 });
 	r = kv_run("", 0, KV("watch", "b"));
-	/* A reset may take back what had come before it. */
+	/* A reset may discard data that had come before it. */
 	ck_assert_ptr_nonnull(
 	    strstr(r->out, "a SET TO 3\na SET TO 4\na SET TO 5\n"));
 	for (p = r->err; (p = strstr(p, MISSED)) != NULL; p++)
@@ -390,7 +399,7 @@ TEST(test_watch_reconnect)
 	fake_finish(&f);
 }
 
-/* It asks a silent server whether it is there, and leaves one that is not. */
+/* kv watch pings a silent server, and disconnects if no reply comes. */
 TEST(test_watch_silence)
 {
 	struct fake f;
@@ -404,7 +413,7 @@ TEST(test_watch_silence)
 	fake_finish(&f);
 }
 
-/* Nobody reads any more, and nothing is written. */
+/* The reader of the output has exited, and kv watch has nothing to write. */
 TEST(test_watch_head)
 {
 	const struct kv_result *r;
@@ -457,7 +466,7 @@ TEST(test_export_plain)
 	fake_finish(&f);
 }
 
-/* Nothing is taken for "no time to live" that is not. */
+/* An invalid reply is not taken for "no time to live". */
 static const struct {
 	const char *reply;
 	int status;
@@ -491,7 +500,7 @@ TEST(test_export_ttl)
 	fake_finish(&f);
 }
 
-/* An export that is cut is no success. */
+/* An export that is cut short is an error. */
 TEST(test_export_cut)
 {
 	struct fake f;
@@ -536,11 +545,11 @@ TEST(test_import_end)
 	fake_finish(&f);
 }
 
-/* As kv/import.c has it, and kv(1) says. */
+/* This is the value in kv/import.c and in kv(1). */
 #define WINDOW 4096
 #define IMPORT_LINES (2 * WINDOW + 10)
 
-/* Appends the requests that the lines of these numbers become. */
+/* Appends the requests that kv makes from these lines of the input. */
 static void
 add_requests(struct buf *b, int first, int last)
 {
@@ -554,11 +563,12 @@ add_requests(struct buf *b, int first, int last)
 }
 
 /*
- * import sends WINDOW requests and no more before it is answered, and still
- * tells which line an answer is about.  The input is a file, so that it is
- * there at once; the server waits for exactly so many requests, then refuses
- * the first and the last of them.  If kv sent fewer, both would wait; if it
- * sent more, it would name other lines.
+ * kv import sends WINDOW requests, and no more, before it has a reply, and
+ * still reports the number of the line that a reply is about.  The input is a
+ * file, so that kv can read all of it at once.  The server waits for exactly
+ * WINDOW requests, then refuses the first and the last of them.  If kv sent
+ * fewer, both would wait for ever; if it sent more, it would report other
+ * lines.
  */
 TEST(test_import_window)
 {
@@ -601,14 +611,16 @@ TEST(test_import_window)
 	buf_clear(&accept);
 }
 
-/* Nor does import read on while the server takes nothing: of 64 MiB most stay
- * with the one who writes them. */
+/*
+ * kv import stops reading its input while the server reads nothing: most of the
+ * 64 MiB stay with the process that writes them.
+ */
 TEST(test_import_ahead)
 {
 	const struct kv_result *r;
 	struct fake f;
 
-	/* Takes the connection, and waits for another. */
+	/* The server accepts the connection, and waits for a second one. */
 	FAKE(&f, { 0, NULL, NULL, 0, 0 }, { 1, NULL, NULL, 0, 0 });
 	r = kv_shell("x=$(head -c 65536 /dev/zero | tr '\\0' x); "
 		     "{ yes \"PUT b k $x\" | head -n 1024 && "

@@ -1,6 +1,4 @@
-/*
- * check_kv_prompt: kv with a person in front of it, on a pseudo-terminal.
- */
+/* check_kv_prompt: kv as a person uses it, on a pseudo-terminal. */
 
 #include <sys/wait.h>
 
@@ -12,7 +10,7 @@
 
 #include "kv_run.h"
 
-/* Where there is no kv-interactive. */
+/* This directory has no kv-interactive. */
 #define NOWHERE "/nonexistent"
 
 static struct server *server;
@@ -32,12 +30,15 @@ teardown(void)
 struct terminal {
 	int fd;
 	pid_t pid;
-	char text[65536]; /* all that was shown */
-	size_t size, seen; /* where the next search begins */
+	char text[65536]; /* all that was displayed */
+	size_t size, seen; /* seen: where the next search begins */
 };
 
-/* `libexec` has kv-interactive, or not, or is NULL: where kv looks by itself;
- * args without "kv". */
+/*
+ * Starts kv on a terminal.  `libexec` is a directory with or without
+ * kv-interactive, or NULL for the directory that kv uses by default.  `args`
+ * are without "kv".
+ */
 static void
 terminal_open(struct terminal *t, const char *libexec, const char *const args[])
 {
@@ -86,7 +87,7 @@ terminal_read(struct terminal *t)
 	return true;
 }
 
-/* Waits until this is shown. */
+/* Waits until this text is displayed. */
 static void
 terminal_expect(struct terminal *t, const char *text)
 {
@@ -107,7 +108,7 @@ terminal_type(struct terminal *t, const char *text)
 	ck_assert_int_eq(write(t->fd, text, size), (ssize_t)size);
 }
 
-/* Returns the exit status. */
+/* Returns the exit status of kv. */
 static int
 terminal_close(struct terminal *t)
 {
@@ -122,7 +123,7 @@ terminal_close(struct terminal *t)
 
 #define NO_ARGS ((const char *const[]){ NULL })
 
-/* A line is shown where it is typed; what the server says, below. */
+/* A line is displayed where it is typed, and the reply below it. */
 static void
 converse(struct terminal *t)
 {
@@ -176,7 +177,7 @@ TEST(test_unreachable)
 	ck_assert_int_eq(terminal_close(&t), 2);
 }
 
-/* The server is stopped and started again under a prompt. */
+/* The server is stopped and started again while kv shows its prompt. */
 static void
 survive(const char *libexec)
 {
@@ -207,7 +208,7 @@ TEST(test_plain_restart)
 	survive(NOWHERE);
 }
 
-/* Events come while the person does nothing. */
+/* Events come while the user types nothing. */
 static void
 subscribe(const char *libexec)
 {
@@ -236,8 +237,10 @@ TEST(test_plain_subscribe)
 	subscribe(NOWHERE);
 }
 
-/* Asks for what is not answered.  False: kv had not even read that it was
- * asked, and the terminal has forgotten it. */
+/*
+ * Sends a request that is not answered, and interrupts it.  Returns false if kv
+ * had not even read the request, in which case the terminal has discarded it.
+ */
 static bool
 give_up_ping(struct terminal *t)
 {
@@ -251,7 +254,9 @@ give_up_ping(struct terminal *t)
 	return strstr(t->text + start, "kv: interrupted") != NULL;
 }
 
-/* Ctrl-C: the line is forgotten; a reply is not waited for any more. */
+/*
+ * Ctrl-C discards the line that is being typed, or stops the wait for a reply.
+ */
 static void
 interrupt(const char *libexec)
 {
@@ -288,7 +293,10 @@ TEST(test_plain_interrupt)
 	interrupt(NOWHERE);
 }
 
-/* A reply in several parts, and what is refused inside. */
+/*
+ * The reply of a transaction has several parts, and some of its commands are
+ * refused.
+ */
 TEST(test_transaction)
 {
 	struct terminal t;
@@ -314,7 +322,7 @@ TEST(test_transaction)
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
 
-/* The bar is for terminals, and gone at the end. */
+/* The progress bar is shown on a terminal only, and removed at the end. */
 TEST(test_progress)
 {
 	struct terminal t;
@@ -334,12 +342,12 @@ TEST(test_progress)
 	}
 	terminal_expect(&t, "kv: 200000 lines done, 0 failed\r\n");
 	ck_assert_int_eq(terminal_close(&t), 0);
-	/* A machine may be too fast for it. */
+	/* The import may end before the bar is drawn. */
 	if (strchr(t.text, '[') != NULL)
 		ck_assert_ptr_nonnull(strstr(t.text, "% "));
 }
 
-/* On a terminal a value has a newline behind it. */
+/* On a terminal kv prints a newline after a value. */
 TEST(test_newline)
 {
 	struct terminal t;
@@ -386,7 +394,7 @@ TEST(test_edit_history)
 		if (i == 0)
 			terminal_type(&t, "put shopping history 7\r");
 		else
-			/* of the session before */
+			/* This line is from the previous session. */
 			terminal_type(&t, "\033[A\033[A\r");
 		terminal_expect(&t, "history 7");
 		terminal_expect(&t, "\nOK\r\n");
@@ -405,13 +413,13 @@ TEST(test_edit_complete)
 
 	terminal_open(&t, build_dir(), NO_ARGS);
 	terminal_expect(&t, "kv> ");
-	/* the rest of the only one; in its case */
+	/* the rest of the only match, in the case that was typed */
 	terminal_type(&t, "ge\t");
 	terminal_expect(&t, "t ");
 	terminal_type(&t, "\x15");
 	terminal_type(&t, "SU\t");
 	terminal_expect(&t, "BSCRIBE ");
-	/* as far as they agree, and then all */
+	/* the common beginning of the matches, then a list of them */
 	terminal_type(&t, "\x15");
 	terminal_type(&t, "p\t\t");
 	terminal_expect(&t, "persist\r\nping\r\nput\r\n");
@@ -425,11 +433,11 @@ TEST(test_edit_complete)
 	terminal_type(&t, "pi\t");
 	terminal_expect(&t, "ng ");
 	terminal_type(&t, "\x15");
-	/* HELP has the name of a command as its argument. */
+	/* The argument of HELP is the name of a command. */
 	terminal_type(&t, "help un\t");
 	terminal_expect(&t, "subscribe ");
 	terminal_type(&t, "\x15");
-	/* keys, of a bucket whose name is quoted, too */
+	/* keys, also those of a bucket whose name is quoted */
 	kv_expect(KV("put", "shopping", "milk", "1"), NULL, 0, "", "");
 	kv_expect(KV("put", "shopping", "-mint", "1"), NULL, 0, "", "");
 	kv_expect(KV("put", "shopping", "sour milk", "1"), NULL, 0, "", "");
@@ -442,7 +450,7 @@ TEST(test_edit_complete)
 	terminal_expect(&t, "ilk ");
 	terminal_type(&t, "\x15get shopping -\t");
 	terminal_expect(&t, "mint ");
-	/* in the middle of a character none is cut */
+	/* no character is cut in its middle */
 	terminal_type(&t, "\x15get \"a b\" c\t");
 	terminal_expect(&t, "af");
 	terminal_type(&t, "\t");
@@ -469,7 +477,7 @@ TEST(test_edit_interrupt)
 	interrupt(build_dir());
 }
 
-/* Each line is kept at once: a prompt that is killed loses none. */
+/* Each line is saved at once, so that a killed kv loses none. */
 TEST(test_edit_kill)
 {
 	struct terminal a, b;
@@ -486,16 +494,16 @@ TEST(test_edit_kill)
 	terminal_expect(&a, "OK\r\n");
 	signal_process(a.pid, SIGKILL);
 	ck_assert_int_eq(terminal_close(&a), 128 + SIGKILL);
-	/* Of others nothing is taken away. */
+	/* A session keeps the lines that other sessions have saved. */
 	terminal_type(&b, "exit\r");
 	ck_assert_int_eq(terminal_close(&b), 0);
 	terminal_open(&a, build_dir(), NO_ARGS);
 	terminal_expect(&a, "kv> ");
-	/* before "exit" */
+	/* This is the line before "exit". */
 	terminal_type(&a, "\033[A\033[A\r");
 	terminal_expect(&a, "\nthird\r\nOK\r\n");
 	terminal_expect(&a, "kv> ");
-	/* third, exit, third, second, first */
+	/* The lines are, from the last: third, exit, third, second, first. */
 	terminal_type(&a, "\033[A\033[A\033[A\033[A\033[A\r");
 	terminal_expect(&a, "\nfirst\r\nOK\r\n");
 	terminal_expect(&a, "kv> ");
@@ -503,7 +511,7 @@ TEST(test_edit_kill)
 	ck_assert_int_eq(terminal_close(&a), 0);
 }
 
-/* The file does not grow for ever. */
+/* The history file does not grow for ever. */
 TEST(test_edit_history_size)
 {
 	struct terminal t;
@@ -529,11 +537,11 @@ TEST(test_edit_history_size)
 	while (fgets(line, sizeof(line), file) != NULL)
 		lines++;
 	(void)fclose(file);
-	/* The heading, and "exit". */
+	/* The file also has a heading, and the line "exit". */
 	ck_assert_uint_eq(lines, 1000 + 2);
 }
 
-/* When it is told to end, the terminal is as it was. */
+/* When kv gets SIGTERM, it restores the terminal. */
 TEST(test_edit_terminate)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
@@ -545,7 +553,7 @@ TEST(test_edit_terminate)
 	terminal_type(&t, "ping\r");
 	terminal_expect(&t, "OK\r\n");
 	terminal_expect(&t, "kv> ");
-	/* Keys come one by one. */
+	/* The test waits until kv reads single keys. */
 	do {
 		pause_until(deadline_ms, "the terminal's mode");
 		ck_assert_int_eq(tcgetattr(t.fd, &before), 0);

@@ -1,6 +1,4 @@
-/*
- * check_kv_stream: import, export and watch against a real kvd.
- */
+/* check_kv_stream: kv import, export and watch with a real kvd. */
 
 #include <poll.h>
 #include <unistd.h>
@@ -62,7 +60,7 @@ TEST(test_import)
 	kv_expect(KV("ping"), NULL, 0, "", "");
 }
 
-/* Many, one of them bad in the middle: all others are done. */
+/* One line in the middle is invalid: kv imports all others. */
 TEST(test_import_many)
 {
 	const struct kv_result *r;
@@ -80,7 +78,7 @@ TEST(test_import_many)
 	kv_expect(KV("get", "b", "key100000"), NULL, 0, "value 100000", "");
 }
 
-/* All of them bad: counted, but not told one by one. */
+/* All lines are invalid: kv counts the errors, but does not print each. */
 TEST(test_import_all_bad)
 {
 	const struct kv_result *r;
@@ -98,7 +96,7 @@ TEST(test_import_all_bad)
 	    strstr(r->err, "kv: 0 lines done, 10000 failed\n"));
 }
 
-/* Requests and replies that are larger than all buffers. */
+/* The requests and replies are larger than all buffers. */
 TEST(test_import_large)
 {
 	const struct kv_result *r;
@@ -112,7 +110,7 @@ TEST(test_import_large)
 }
 
 #ifndef KVD_INSTRUMENTED
-/* However much it is, memory is bounded. */
+/* However much is imported, the memory that kv uses is bounded. */
 TEST(test_import_memory)
 {
 	const struct kv_result *r;
@@ -124,7 +122,7 @@ TEST(test_import_memory)
 }
 #endif
 
-/* The registry dies in the middle: nobody notices. */
+/* The registry dies during the import, and the user does not notice. */
 TEST(test_import_registry_killed)
 {
 	struct kv_process p;
@@ -147,7 +145,7 @@ TEST(test_import_registry_killed)
 	kv_expect(KV("get", "b", "k19999"), NULL, 0, "19999", "");
 }
 
-/* The server ends in the middle: it is said where. */
+/* The server ends during the import, and kv reports at which line. */
 TEST(test_import_server_stopped)
 {
 	static const char line[] = "PUT b k v\n";
@@ -168,7 +166,7 @@ TEST(test_import_server_stopped)
 	server_restart(server);
 }
 
-/* What is exported and imported again is the same, whatever it is. */
+/* Any data stays the same when it is exported and imported again. */
 TEST(test_round_trip)
 {
 	const struct kv_result *r;
@@ -193,7 +191,7 @@ TEST(test_round_trip)
 	ck_assert_str_eq(r->out, "274\n1\n");
 }
 
-/* Puts a value until watch tells of it. */
+/* Puts a value until kv watch prints it. */
 static void
 put_until_seen(struct kv_process *p, const char *value)
 {
@@ -205,7 +203,10 @@ put_until_seen(struct kv_process *p, const char *value)
 		pause_until(deadline_ms, "an event");
 		kv_expect(KV("put", "b", "k", value), NULL, 0, "", "");
 	} while (poll(&pfd, 1, 0) == 0);
-	/* So many; and the next one ends them. */
+	/*
+	 * kv watch is told how many events to print, and the next event ends
+	 * it.
+	 */
 	kv_expect(KV("delete", "b", "k"), NULL, 0, "", "");
 	snprintf(want, sizeof(want), "k SET TO %s", value);
 	do
@@ -221,9 +222,12 @@ TEST(test_watch)
 	struct kv_result r;
 
 	kv_start(&p, KV("watch", "b"));
-	/* Until it is there. */
+	/* This waits until kv watch has subscribed. */
 	put_until_seen(&p, "1");
-	/* Until it is there again: what was missed is only told. */
+	/*
+	 * This waits until kv watch has subscribed again; of the lost events it
+	 * prints only that some were missed.
+	 */
 	process_kill(server_pid(server, "registry"));
 	put_until_seen(&p, "2");
 	server_kill_all(server);

@@ -1,7 +1,4 @@
-/*
- * check_kvbench: the program, against a real kvd and against servers that are
- * none.
- */
+/* check_kvbench: kvbench with a real kvd, and with stub servers. */
 
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -38,7 +35,10 @@ teardown(void)
 	server_stop(s);
 }
 
-/* A JSON text (RFC 8259), as far as kvbench needs it: where it ends. */
+/*
+ * Returns where a JSON text (RFC 8259) ends; it knows as much of JSON as
+ * kvbench uses.
+ */
 static const char *json_value(const char *);
 
 static const char *
@@ -88,8 +88,8 @@ json_value(const char *p)
 }
 
 /*
- * The number behind this text, in a part of the output, which is one JSON
- * object.
+ * Returns the number that follows this text in a part of the output, which is
+ * one JSON object.
  */
 static double
 json_number(const char *part, const char *behind)
@@ -107,7 +107,7 @@ json_number(const char *part, const char *behind)
 #define FILL(behind) json_number("\"fill\":{", behind)
 #define RUN(behind) json_number("\"run\":{", behind)
 
-/* Splits `line` into the arguments of kvbench, in front of `more`. */
+/* Splits `line` into arguments of kvbench, which precede `more`. */
 static void
 split(char *line, const char *args[ARGS_MAX], const char *path)
 {
@@ -129,7 +129,7 @@ kvbench_path(void)
 	return path;
 }
 
-/* Runs kvbench; its exit status. */
+/* Runs kvbench and returns its exit status. */
 __attribute__((format(printf, 2, 3))) static int
 bench(int port, const char *format, ...)
 {
@@ -199,7 +199,7 @@ TEST(test_text)
 	expect_output("p99.9");
 }
 
-/* Filling alone; then what was put is there for another run. */
+/* A run that only fills the store leaves the keys for another run. */
 TEST(test_fill)
 {
 	expect_status(bench(s->port, "-j -F -n 0 -k 5000 -b other -T 2"),
@@ -212,7 +212,7 @@ TEST(test_fill)
 	ck_assert_double_eq(RUN("\"absent\":"), 0);
 }
 
-/* At a fixed rate, in a time that follows from it. */
+/* At a fixed rate, the number of requests and the duration fix each other. */
 TEST(test_open)
 {
 	expect_status(bench(s->port, "-j -F -k 100 -r 400 -n 200"), EX_OK);
@@ -251,7 +251,7 @@ TEST(test_unix)
 	server_stop(u);
 }
 
-/* What kvd refuses is counted, and told. */
+/* kvbench counts and reports the requests that kvd refuses. */
 TEST(test_errors)
 {
 	expect_status(bench(s->port, "-s 65 -m put -n 100"), BENCH_ERRORS);
@@ -293,7 +293,7 @@ TEST(test_too_many)
 	server_stop(few);
 }
 
-/* A signal ends it early, with the figures so far. */
+/* After a signal kvbench ends early, and prints the figures so far. */
 TEST(test_interrupted)
 {
 	static const int signals[] = { SIGINT, SIGTERM };
@@ -303,14 +303,12 @@ TEST(test_interrupted)
 	pid_t pid;
 
 	snprintf(port, sizeof(port), "%d", s->port);
-	fflush(NULL);
-	pid = fork();
+	pid = test_fork();
 	if (pid == 0) {
 		execl(kvbench_path(), "kvbench", "-q", "-p", port, "-t", "600",
 		    "-c", "3", (char *)NULL);
 		_exit(127);
 	}
-	ck_assert_int_gt(pid, 0);
 	while (server_count(s, "kvd: worker") < 3)
 		pause_until(deadline_ms, "kvbench does not connect");
 	ck_assert_int_eq(kill(pid, signals[_i]), 0);
@@ -319,7 +317,9 @@ TEST(test_interrupted)
 	ck_assert_int_eq(WEXITSTATUS(status), EX_OK);
 }
 
-/* All that a program writes to a terminal; its exit status. */
+/*
+ * Collects all that kvbench writes to a terminal, and returns its exit status.
+ */
 static int
 run_on_terminal(const char *args[])
 {
@@ -335,7 +335,7 @@ run_on_terminal(const char *args[])
 		_exit(127);
 	}
 	ck_assert_int_gt(pid, 0);
-	/* The end of a terminal is EIO. */
+	/* The end of input from a pseudo-terminal is EIO. */
 	while (n < sizeof(output) - 1 &&
 	    (got = read(fd, output + n, sizeof(output) - 1 - n)) > 0)
 		n += (size_t)got;
@@ -356,7 +356,7 @@ TEST(test_progress)
 	expect_status(run_on_terminal(args), EX_OK);
 	expect_output("\rrun: ");
 	expect_output(" a second");
-	/* It is removed before the report. */
+	/* The progress line is erased before the report. */
 	expect_output("  \rkvd at ");
 }
 
@@ -407,17 +407,17 @@ TEST(test_version)
 	expect_output("usage: kvbench ");
 }
 
-/* Servers that are none: what each answers to a request. */
+/* These are the stub servers, by how they answer a request. */
 
 enum stub {
 	STUB_SILENT,
-	STUB_CLOSE, /* before it answers */
+	STUB_CLOSE, /* closes before it answers */
 	STUB_NOISE,
-	STUB_RESP, /* one key */
-	STUB_STALL, /* STUB_RESP, once holding still for STALL_MS */
-	STUB_HANG, /* STUB_RESP, holding still for good */
-	STUB_FORGET, /* memcached without memory */
-	STUB_LEAVE, /* STUB_RESP, but ends after so many requests */
+	STUB_RESP, /* speaks RESP, and has one key */
+	STUB_STALL, /* is STUB_RESP, but pauses once for STALL_MS */
+	STUB_HANG, /* is STUB_RESP, but pauses for ever */
+	STUB_FORGET, /* is a memcached without memory */
+	STUB_LEAVE, /* is STUB_RESP, but ends after some requests */
 };
 
 #define STALL_MS 600
@@ -429,7 +429,7 @@ struct stub_server {
 	int port;
 };
 
-/* Of a RESP request, the last argument is what a SET sets. */
+/* Reads a RESP request; its last argument is the value of a SET. */
 static bool
 read_resp(FILE *f, char verb[64], char last[128])
 {
@@ -528,9 +528,7 @@ stub_start(struct stub_server *stub, enum stub kind)
 	ck_assert_int_eq(listen(fd, 8), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
 	stub->port = ntohs(sin.sin_port);
-	fflush(NULL);
-	stub->pid = fork();
-	ck_assert_int_ne(stub->pid, -1);
+	stub->pid = test_fork();
 	if (stub->pid == 0) {
 		(void)alarm(WAIT_MS / 1000);
 		for (;;)
@@ -580,8 +578,8 @@ TEST(test_stub)
 }
 
 /*
- * A server that holds still for a while delays one request of a closed loop,
- * and at a fixed rate all that were due meanwhile.
+ * A server that pauses for a while delays one request of a closed loop, but at
+ * a fixed rate it delays all that were due during the pause.
  */
 TEST(test_coordinated_omission)
 {
@@ -591,13 +589,13 @@ TEST(test_coordinated_omission)
 	expect_status(
 	    bench(stub.port, "-j -x resp -k 1 -m put -n 200 -c 1 -r 200"),
 	    EX_OK);
-	/* Of 200 requests in a second, those of 0.6 seconds were late. */
+	/* Of the 200 requests in one second, those of 0.6 s were late. */
 	ck_assert_double_ge(RUN("\"p90_us\":"), STALL_MS * 500);
 	ck_assert_double_ge(RUN("\"max_us\":"), STALL_MS * 900);
 	stub_stop(&stub);
 }
 
-/* In the last half second nothing could be sent: it counts all the same. */
+/* The requests that could not be sent in the last half second count as well. */
 TEST(test_unsent)
 {
 	struct stub_server stub;
@@ -612,14 +610,14 @@ TEST(test_unsent)
 	stub_stop(&stub);
 }
 
-/* A name without an address is given up after -W seconds, if not earlier. */
+/* kvbench gives up a name without an address after -W seconds at the latest. */
 TEST(test_no_host)
 {
 	expect_status(bench(1, "-W 1 -h name.invalid -n 1"), EX_NOHOST);
 	expect_output("kvbench: name.invalid: ");
 }
 
-/* Nobody listens: a port that was free a moment ago. */
+/* No server listens at this port, which was free a moment ago. */
 TEST(test_refused)
 {
 	struct stub_server stub;

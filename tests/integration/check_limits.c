@@ -1,6 +1,7 @@
 /*
- * check_limits: how many clients there may be is exact, whoever dies; how
- * long they may keep silent; and what happens when descriptors are short.
+ * check_limits: the number of clients is limited exactly, whichever process
+ * dies; clients may be silent for a limited time; and kvd copes with a shortage
+ * of descriptors.
  */
 
 #include <sys/wait.h>
@@ -20,7 +21,7 @@ static const char too_many[] = "ERROR too many clients\r\n";
 static const char too_many_from[] = "ERROR too many clients from your "
 				    "address\r\n";
 
-/* Deaths are not to be punished here. */
+/* This avoids delays of restarts, which are not tested here. */
 #define UNTHROTTLED "restart-limit 1000 in 1s"
 
 #define ACCEPTORS_MAX 16
@@ -46,7 +47,7 @@ kill_acceptors(const struct server *s, size_t count)
 		process_await_end(pids[i]);
 }
 
-/* Ways to connect. */
+/* These are the ways to connect. */
 
 static int
 from_other(const struct server *s)
@@ -79,7 +80,10 @@ expect_refusal(const struct server *s, connect_function *connect,
 	client_expect_end(fd);
 }
 
-/* Fills fds[from] to fds[to - 1]; then there is room for nobody. */
+/*
+ * Connects fds[from] to fds[to - 1]; then checks that no further client is
+ * accepted.
+ */
 static void
 fill(const struct server *s, connect_function *connect, int *fds, int from,
     int to)
@@ -135,7 +139,10 @@ TEST(test_max_clients)
 		kill_acceptors(s, (size_t)acceptors);
 		expect_refusal(s, client_connect, too_many);
 	}
-	/* One that was adopted leaves, one that was not, and several. */
+	/*
+	 * The clients that leave are an adopted one, one that was not adopted,
+	 * and then several.
+	 */
 	(void)close(fds[CLIENTS - 1]);
 	fill(s, client_connect, fds, CLIENTS - 1, CLIENTS);
 	(void)close(fds[CLIENTS - 1]);
@@ -148,7 +155,7 @@ TEST(test_max_clients)
 	server_stop(s);
 }
 
-/* Sanitizers make processes large, and their forks slow. */
+/* Sanitizers make processes large, and fork(2) slow. */
 #ifdef KVD_INSTRUMENTED
 #define KILLS 20
 #else
@@ -156,8 +163,10 @@ TEST(test_max_clients)
 #endif
 #define FEW 24
 
-/* At instants that hit what an acceptor does between accept and fork, and
- * after that. */
+/*
+ * The acceptor is killed at moments between its accept(2) and its fork(2), and
+ * after these.
+ */
 TEST(test_kill_while_connecting)
 {
 	int acceptors = acceptor_counts[_i], fds[FEW], i;
@@ -168,7 +177,7 @@ TEST(test_kill_while_connecting)
 	for (i = 0; i < KILLS; i++) {
 		server_acceptors(s, pids, (size_t)acceptors);
 		pause_us(random() % 8000);
-		/* It may have been a worker that had no title yet. */
+		/* The victim may have been a worker that had no title yet. */
 		if (kill(pids[i % acceptors], SIGKILL) == -1)
 			ck_assert_int_eq(errno, ESRCH);
 		process_await_end(pids[i % acceptors]);
@@ -184,16 +193,13 @@ TEST(test_kill_while_connecting)
 #define ARRIVERS 200
 #define ARRIVALS 4
 
-/* In a process of its own, for it to happen meanwhile. */
+/* Does it in a process of its own, so that the test goes on meanwhile. */
 static pid_t
 kill_later(const pid_t *pids, size_t count, long us)
 {
-	pid_t pid;
+	pid_t pid = test_fork();
 	size_t i;
 
-	fflush(NULL);
-	pid = fork();
-	ck_assert_int_ne(pid, -1);
 	if (pid != 0)
 		return pid;
 	pause_us(us);
@@ -202,8 +208,11 @@ kill_later(const pid_t *pids, size_t count, long us)
 	_exit(0);
 }
 
-/* Was it accepted, and did not get a worker?  Then it is gone.  Or one of
- * those who have left was still counted. */
+/*
+ * Returns whether the client has a worker.  If not, the connection was
+ * closed after accept(2), or refused because clients that have left still
+ * counted.
+ */
 static bool
 is_served(int fd)
 {
@@ -220,7 +229,10 @@ is_served(int fd)
 	return result == EXCHANGE_OK;
 }
 
-/* Whoever has a worker is counted, though nobody had the time to say so. */
+/*
+ * Every client with a worker is counted, even if the acceptor died before it
+ * recorded the worker.
+ */
 TEST(test_kill_while_arriving)
 {
 	int acceptors = acceptor_counts[_i], fds[ARRIVERS], n, i;
@@ -247,7 +259,7 @@ TEST(test_kill_while_arriving)
 
 #define LEAVERS 40
 
-/* At instants that hit what it does when workers end. */
+/* The acceptor is killed at moments when it handles the end of workers. */
 TEST(test_kill_while_leaving)
 {
 	struct server *s = start_limited(1, LEAVERS);
@@ -287,7 +299,7 @@ have_ipv6(void)
 	return have;
 }
 
-/* A source, and its clients. */
+/* A source is an address, and the clients that connect from it. */
 struct source {
 	connect_function *connect;
 	int fds[PER_SOURCE];
@@ -344,7 +356,7 @@ TEST(test_per_source)
 		refill(s, &sources[i]);
 	expect_full(s, sources, n);
 
-	/* In place, where it keeps its workers. */
+	/* The acceptor executes itself again, and keeps its workers. */
 	acceptor = server_pid(s, "acceptor");
 	ck_assert_int_eq(
 	    kill(server_worker(s, sources[0].fds[PER_SOURCE - 1]), SIGABRT), 0);
@@ -365,7 +377,7 @@ TEST(test_per_source)
 
 static const char idle[] = "ERROR idle timeout\r\n";
 
-/* A byte now and then, and never a line. */
+/* Sends a byte now and then, and never a whole line. */
 static void
 trickle(int fd)
 {
@@ -402,7 +414,10 @@ TEST(test_first_command)
 	client_hear(silent, idle);
 	client_expect_end(silent);
 	ck_assert_int_ge(now_ms() - before_ms, 400);
-	/* As long ago for them. */
+	/*
+	 * The other clients have been silent for as long, but had sent a
+	 * command.
+	 */
 	client_ask(talker, "PING\n", "OK\r\n");
 	client_ask(wrong, "PING\n", "OK\r\n");
 	(void)close(talker);
@@ -410,7 +425,7 @@ TEST(test_first_command)
 	server_stop(s);
 }
 
-/* The shorter one of both holds, and 0 is none. */
+/* The shorter of the two timeouts applies, and 0 disables one. */
 static const struct {
 	const char *first, *idle;
 } timeout_table[] = {
@@ -433,7 +448,7 @@ TEST(test_timeouts)
 
 /* Shortages */
 
-/* As many descriptors as it has now. */
+/* Limits a process to the descriptors that it has; returns the old limit. */
 static rlim_t
 allow_no_more(pid_t pid)
 {
@@ -471,7 +486,7 @@ TEST(test_no_descriptors)
 	process_expect_idle(acceptor);
 	close_all(fds, WAITING);
 	client_ask(early, "PING\n", "OK\r\n");
-	/* Said once, not for each. */
+	/* The shortage is logged once, not for each client. */
 	ck_assert_uint_eq(server_log_count(s, "cannot accept a client"), 1);
 	(void)process_limit(acceptor, RLIMIT_NOFILE, before);
 	fds[0] = client_await_room(s, client_connect);
@@ -484,7 +499,7 @@ TEST(test_no_descriptors)
 static void
 setup(void)
 {
-	/* The moment of a death is to be another in every run. */
+	/* The moment of each death must differ between runs. */
 	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
 }
 

@@ -1,7 +1,7 @@
 /*
- * check_listen: where kvd listens: the mode and the group of a Unix socket,
- * addresses that the machine lacks, addresses that are written differently
- * when the configuration is read again, and the file that says so.
+ * check_listen: the mode and the group of a Unix socket, addresses that the
+ * machine lacks, addresses that are spelled differently when the configuration
+ * is read again, and the configuration file itself.
  */
 
 #include <sys/stat.h>
@@ -38,14 +38,14 @@ expect_mode(const char *name, mode_t mode)
 	    st.st_mode & 07777);
 }
 
-/* A thread that looks at a path as often as it can */
+/* A thread that reads the status of a path as often as it can. */
 
 struct watch {
 	const char *path;
-	mode_t mode; /* all that anybody may ever be allowed */
-	gid_t gid; /* that the group's rights are for */
+	mode_t mode; /* all bits that may ever be set */
+	gid_t gid; /* the group that the group's bits are for */
 	atomic_bool over;
-	mode_t wrong; /* a mode that it had, or 0 */
+	mode_t wrong; /* a mode that had other bits, or 0 */
 	pthread_t thread;
 };
 
@@ -94,7 +94,7 @@ static const struct {
 	{ " mode 0606 optional", 0606 },
 };
 
-/* It has its mode from the first moment. */
+/* The socket has its mode from the moment it exists. */
 TEST(test_mode)
 {
 	struct watch w = { .path = launch_path(server, "sock"),
@@ -111,7 +111,7 @@ TEST(test_mode)
 	server_stop(server);
 }
 
-/* A group that is not this process's own first one. */
+/* Finds a group other than the primary one that this process may use. */
 static bool
 find_group(gid_t *gid)
 {
@@ -152,7 +152,7 @@ TEST(test_group)
 	server_stop(server);
 }
 
-/* The own one, by its name. */
+/* The primary group is given by its name. */
 TEST(test_own_group)
 {
 	const struct group *group = getgrgid(getegid());
@@ -226,7 +226,9 @@ TEST(test_mode_changes)
 	server_stop(server);
 }
 
-/* Not a file of somebody's that has its name now. */
+/*
+ * kvd does not change the mode of another file that now has the socket's name.
+ */
 TEST(test_mode_of_another)
 {
 	char other[PATH_MAX];
@@ -253,7 +255,7 @@ lose_file(void)
 	ck_assert_int_eq(unlink(launch_path(server, "kvd.conf")), 0);
 }
 
-/* Its reader would wait for a writer. */
+/* A process that opens a FIFO to read would wait for a writer. */
 static void
 make_fifo(void)
 {
@@ -298,7 +300,7 @@ TEST(test_file)
 	server_stop(server);
 }
 
-/* Where a link leads is found out each time. */
+/* kvd follows a symbolic link each time it reads the file. */
 TEST(test_file_is_link)
 {
 	run_with_file(" mode 0660\n");
@@ -334,7 +336,10 @@ has_ipv6(void)
 	return found;
 }
 
-/* Starts on a port of its own choice, and reads it written like this. */
+/*
+ * Starts on a port that the kernel chooses, then reloads the address in another
+ * spelling.
+ */
 static void
 respell(const char *host, const char *before, const char *after)
 {
@@ -355,7 +360,7 @@ respell(const char *host, const char *before, const char *after)
 	    server->dir, after, server->port);
 	started_ms = now_ms();
 	launch_reload(server);
-	/* Longer would be the wait for an address that is in use. */
+	/* The wait for an address that is in use would be longer. */
 	ck_assert_int_lt(now_ms() - started_ms, 1000);
 	client_ask(fd, "PING\n", "OK\r\n");
 	(void)close(fd);
@@ -380,7 +385,7 @@ TEST(test_respelled_ipv6)
 	}
 }
 
-/* Other ways to the same file. */
+/* These are other spellings of the same path. */
 static const char *const unix_spellings[] = { "/./sock", "//sock",
 	"/run/../sock" };
 
@@ -400,7 +405,7 @@ TEST(test_respelled_path)
 	server_stop(server);
 }
 
-/* TEST-NET-1, RFC 5737: nobody's. */
+/* TEST-NET-1 (RFC 5737) is an address that no machine has. */
 TEST(test_optional)
 {
 	int fd;

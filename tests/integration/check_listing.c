@@ -1,6 +1,6 @@
 /*
- * check_listing: BUCKETS, KEYS and ENTRIES over the wire: what they say, that
- * it is of one moment, and what it costs others.
+ * check_listing: BUCKETS, KEYS and ENTRIES over the wire: the lines, that they
+ * show one moment, and how listings affect other clients.
  */
 
 #include <limits.h>
@@ -20,7 +20,7 @@
 
 #define UNKNOWN "UNKNOWN COMMAND\r\n"
 
-/* A conversation that may be had again and again. */
+/* This conversation has the same replies each time it is repeated. */
 static const struct line {
 	const char *request;
 	const char *reply;
@@ -97,7 +97,10 @@ static const struct line {
 	{ "BUCKETS PREFIX " X256 "\n", "ERROR bucket name too long\r\n" },
 	{ "BUCKETS AFTER " X256 "\n", "ERROR bucket name too long\r\n" },
 
-	/* what was written just before is listed, what comes after is not */
+	/*
+	 * a listing shows what was written just before it, and nothing that is
+	 * written after it
+	 */
 	{ "PUT b date 4\n", "OK\r\n" },
 	{ "KEYS b AFTER c\n", "cherry\r\ndate\r\nOK\r\n" },
 	{ "DELETE b date\n", "OK\r\n" },
@@ -116,7 +119,9 @@ static const struct line {
 	{ "BUCKETS\n", "b\r\nOK\r\n" },
 };
 
-/* Lines longer than this do not take part where every byte costs. */
+/*
+ * Tests that send single bytes leave out the lines that are longer than this.
+ */
 #define SHORT_LINE 24
 
 static struct server *server;
@@ -138,7 +143,7 @@ setup(void)
 	start(NULL);
 }
 
-/* A snapshot is soon let go of. */
+/* The server ends a listing, and frees its snapshot, after this short time. */
 #define LISTING_TIMEOUT_MS 300
 
 static void
@@ -147,14 +152,14 @@ setup_impatient(void)
 	start("listing-timeout 300ms");
 }
 
-/* The smallest there is. */
+/* The values are limited to the smallest size that can be configured. */
 static void
 setup_small(void)
 {
 	start("max-value 1");
 }
 
-/* As long as a registry may take while it dies. */
+/* The registry may be absent for long while it dies. */
 static void
 setup_patient(void)
 {
@@ -177,7 +182,7 @@ TEST(test_lines)
 	(void)close(fd);
 }
 
-/* All at once, among other commands. */
+/* All requests are sent in one write, among other commands. */
 TEST(test_one_write)
 {
 	int fd = client_connect(server), round;
@@ -217,7 +222,7 @@ TEST(test_cut_anywhere)
 			i++;
 		client_send(fd, buf_data(&out), cut);
 		client_await_read(fd);
-		/* What is complete is answered without the rest. */
+		/* The complete lines are answered before the rest has come. */
 		client_expect(fd, buf_data(&want), heard[i]);
 		client_exchange(fd, buf_data(&out) + cut, size - cut,
 		    buf_data(&want) + heard[i], buf_size(&want) - heard[i]);
@@ -228,7 +233,7 @@ TEST(test_cut_anywhere)
 }
 
 /*
- * Names of all bytes, in a model: a listing says what the model says.
+ * The names have all bytes.  A listing must show what a model of the store has.
  */
 
 #define NAMES 400
@@ -252,7 +257,10 @@ compare_names(const void *a, const void *b)
 	return bytes_compare(name_bytes(a), name_bytes(b));
 }
 
-/* Mostly of bytes at the ends of what a byte, and a character, can be. */
+/*
+ * Makes a name, mostly of bytes that are the first or the last of a range, of
+ * bytes or of characters.
+ */
 static void
 draw_name(unsigned int *seed, struct name *name)
 {
@@ -273,7 +281,7 @@ draw_names(unsigned int *seed)
 
 	for (i = 0; i < NAMES; i++)
 		draw_name(seed, &names[i]);
-	/* The very last. */
+	/* This name is the very last one in the order of bytes. */
 	memset(names[0].data, 0xff, NAME_MAX_SIZE);
 	names[0].size = NAME_MAX_SIZE;
 	qsort(names, NAMES, sizeof(names[0]), compare_names);
@@ -360,7 +368,7 @@ add_query(const struct query *q, const char *command, struct buf *out,
 	add(want, "OK\r\n");
 }
 
-/* In any order. */
+/* Puts the names in a scattered order. */
 static void
 put_names(int fd, unsigned int *seed, const char *command, const char *rest)
 {
@@ -369,7 +377,7 @@ put_names(int fd, unsigned int *seed, const char *command, const char *rest)
 
 	for (i = 0; i < n_names; i++) {
 		add(&out, "%s", command);
-		/* 401 is prime to it, and a prime. */
+		/* 401 is a prime that does not divide their number. */
 		add_name(&out, &names[(first + i * 401) % n_names]);
 		add(&out, "%s\n", rest);
 		add(&want, "OK\r\n");
@@ -418,7 +426,7 @@ TEST(test_model)
 	run_model(model_commands[_i], seed);
 }
 
-/* With values as small as they may be, names are still as long. */
+/* Even if the values are limited to the smallest size, names may be long. */
 TEST(test_small_values)
 {
 	int fd = client_connect(server);
@@ -466,8 +474,8 @@ TEST(test_large_values)
 }
 
 /*
- * Many keys.  Among those that stay as they are some change, in a way that
- * any one moment shows: the last key is always as the first is.
+ * There are many keys.  Most stay the same, and some change in a way that each
+ * moment shows: the last key always has the value of the first.
  */
 
 #define MANY_KEYS 200000
@@ -475,7 +483,7 @@ TEST(test_large_values)
 #define FIRST_KEY "a"
 #define LAST_KEY "z"
 
-/* KVD_TEST_KEYS=1000000 for those who have the time. */
+/* KVD_TEST_KEYS=1000000 makes a longer test. */
 static unsigned int
 many_keys(void)
 {
@@ -486,7 +494,7 @@ many_keys(void)
 	return is_sanitized() ? MANY_KEYS / 4 : MANY_KEYS;
 }
 
-/* Loads keys in order, and appends what ENTRIES has to say of them. */
+/* Puts keys in order, and appends what ENTRIES shows of them. */
 static void
 load(unsigned int n, struct buf *list)
 {
@@ -511,7 +519,7 @@ load(unsigned int n, struct buf *list)
 	(void)close(fd);
 }
 
-/* Changes the first key and the last; adds a key, and deletes another. */
+/* Changes the first key and the last one; adds a key, and deletes another. */
 static void
 write_pairs(struct job *job, int fd)
 {
@@ -540,13 +548,13 @@ write_pairs(struct job *job, int fd)
 
 #define WRITERS 2
 
-/* What one listing has shown of what changes. */
+/* This is what one listing has shown of the keys that change. */
 struct moment {
 	unsigned long first[WRITERS], last[WRITERS];
 	unsigned int moving[WRITERS];
 };
 
-/* "a1 7": of that writer, the value. */
+/* Parses a line such as "a1 7": the number of the writer, and the value. */
 static unsigned long
 parse_pair(const char *line, unsigned int *writer)
 {
@@ -589,7 +597,9 @@ check_moment(const struct moment *moment)
 	}
 }
 
-/* Reads up to so many lines of a listing of ENTRIES; false at its end. */
+/*
+ * Reads up to this many lines of ENTRIES; returns false at the end of the list.
+ */
 static bool
 read_some(struct stream *s, unsigned int *n, unsigned int max,
     struct moment *moment)
@@ -614,7 +624,7 @@ read_some(struct stream *s, unsigned int *n, unsigned int max,
 	return true;
 }
 
-/* A whole listing, by a reader that is fast. */
+/* Reads a whole listing as fast as it can. */
 static void
 read_whole(int fd, unsigned int keys)
 {
@@ -631,7 +641,7 @@ read_whole(int fd, unsigned int keys)
 	buf_clear(&s.in);
 }
 
-/* Waits until so many snapshots are held. */
+/* Waits until this many snapshots are held. */
 static void
 await_pins(int fd, unsigned int want)
 {
@@ -688,7 +698,7 @@ TEST(test_many_keys)
 	stream_init(&s, slow);
 	client_say(slow, "ENTRIES b\n");
 	ck_assert(read_some(&s, &n, 10, &moment));
-	/* Meanwhile others list, and write. */
+	/* Meanwhile other clients list and write. */
 	start_ms = now_ms();
 	read_whole(fast, keys);
 	took_ms = now_ms() - start_ms;
@@ -711,7 +721,7 @@ TEST(test_many_keys)
 	(void)close(fast);
 }
 
-/* Nobody waits for a listing: not those who read, nor those who write. */
+/* A listing delays no other client, whether it reads or writes. */
 TEST(test_not_held_up)
 {
 	int lister = client_connect(server), fd = client_connect(server);
@@ -737,17 +747,17 @@ TEST(test_not_held_up)
 			longest_ms = now_ms() - start_ms;
 	}
 	printf("a command took %ld ms at most\n", (long)longest_ms);
-	/* A whole listing takes hundreds of them. */
+	/* Hundreds of these requests are sent during one listing. */
 	ck_assert_int_lt(longest_ms, 2000);
 	buf_clear(&list);
 	stream_clear(&s);
 	(void)close(fd);
 }
 
-/* So many entries are far more than a Unix socket takes, and than a page. */
+/* This many entries are far more than a Unix socket takes, and than a page. */
 #define STALLED_KEYS 20000
 
-/* A listing whose first line was read, and no more. */
+/* Starts a listing, and reads only its first line. */
 static int
 stall(const char *first)
 {
@@ -758,7 +768,7 @@ stall(const char *first)
 	return fd;
 }
 
-/* What a listing that was stalled has still to say, to its status. */
+/* Reads the rest of a stalled listing, up to its status. */
 static void
 hear_rest(int fd, const struct buf *list, size_t heard)
 {
@@ -767,8 +777,10 @@ hear_rest(int fd, const struct buf *list, size_t heard)
 	client_hear(fd, "OK\r\n");
 }
 
-/* Reads lines as they are in the list until there is a status; returns how
- * many bytes came before that. */
+/*
+ * Reads lines that match the list until a status comes; returns how many bytes
+ * came before it.
+ */
 static size_t
 hear_until_lost(int fd, const struct buf *list, size_t heard, char *last,
     size_t size)
@@ -793,7 +805,7 @@ hear_until_lost(int fd, const struct buf *list, size_t heard, char *last,
 	return heard;
 }
 
-/* AFTER the last key that came the listing goes on. */
+/* Lists AFTER the last key that came, which continues the listing. */
 static void
 go_on_after(int fd, const struct buf *list, size_t heard, const char *last)
 {
@@ -818,7 +830,9 @@ first_line(const struct buf *list, char line[LINE_SIZE])
 	return size;
 }
 
-/* Nothing was committed: the listing does not notice. */
+/*
+ * If nothing was committed, the listing continues after the registry's death.
+ */
 TEST(test_registry_killed)
 {
 	struct buf list = { 0 };
@@ -849,7 +863,7 @@ TEST(test_registry_killed_changed)
 	load(STALLED_KEYS, &list);
 	heard = first_line(&list, line);
 	fd = stall(line);
-	/* It is not to ask for a page before there is a change. */
+	/* The worker must not request a page before there is a change. */
 	worker = server_worker_unix(server);
 	ck_assert_int_eq(kill(worker, SIGSTOP), 0);
 	process_kill(server_pid(server, "registry"));
@@ -863,7 +877,10 @@ TEST(test_registry_killed_changed)
 	buf_clear(&list);
 }
 
-/* While it is killed again and again each listing is whole or lost. */
+/*
+ * While the registry is killed again and again, each listing is either whole or
+ * lost.
+ */
 TEST(test_registry_killed_often)
 {
 	struct stream s;
@@ -897,7 +914,7 @@ TEST(test_registry_killed_often)
 	stream_clear(&s);
 }
 
-/* Time that a test has to let pass: there is nothing to wait for. */
+/* Sleeps: the test needs time to pass, and no event shows that it has. */
 static void
 let_pass(int64_t ms)
 {
@@ -915,7 +932,7 @@ TEST(test_listing_timeout)
 	size_t heard;
 
 	load(STALLED_KEYS, &list);
-	/* What is not changed meanwhile is not lost. */
+	/* If the data does not change meanwhile, the listing is not lost. */
 	heard = first_line(&list, line);
 	fd = stall(line);
 	let_pass(2 * LISTING_TIMEOUT_MS);
@@ -943,7 +960,7 @@ rewrite(int fd, unsigned int times)
 	unsigned int i, n;
 
 	for (n = 0; n < times; n++) {
-		/* Pages all over the store. */
+		/* The keys are on pages all over the store. */
 		for (i = 0; i < 500; i++) {
 			add(&out, "PUT c k%07u %u\n",
 			    (i * 7919 + n) % STALLED_KEYS, n);
@@ -958,8 +975,8 @@ rewrite(int fd, unsigned int times)
 #define REWRITES 100
 
 /*
- * The store grows while a snapshot is held; when it is not any more, because
- * of its age, or the client or worker has gone, it does not.
+ * The store grows while a snapshot is held.  It stops growing when the snapshot
+ * was released, because of its age, or because the client or worker has gone.
  */
 static void
 check_growth(void release(int fd))
@@ -979,14 +996,16 @@ check_growth(void release(int fd))
 	rewrite(writer, 10);
 	release(fd);
 	await_pins(writer, 0);
-	/* It makes use of what has become free. */
+	/* The store reuses the pages that have become free. */
 	rewrite(writer, 10);
 	held_kib = store_kib(server);
 	rewrite(writer, REWRITES);
 	after_kib = store_kib(server);
 	printf("the store takes %ld, %ld, %ld KiB\n", before_kib, held_kib,
 	    after_kib);
-	/* REWRITES with a snapshot that is held: 100 MiB and more. */
+	/*
+	 * If the snapshot were still held, REWRITES would take 100 MiB or more.
+	 */
 	ck_assert_int_le(after_kib, held_kib + 8192);
 	buf_clear(&list);
 	(void)close(writer);
@@ -1029,7 +1048,7 @@ TEST(test_growth_kill)
 	check_growth(release_by_kill);
 }
 
-/* What is dropped is in the listings that had begun, and in no other. */
+/* A dropped bucket is in the listings that had begun, and in no other. */
 TEST(test_dropped)
 {
 	int other = client_connect(server), fd;
@@ -1052,7 +1071,7 @@ TEST(test_dropped)
 	buf_clear(&list);
 }
 
-/* Different snapshots at a time. */
+/* This many different snapshots can be held at a time. */
 #define LISTINGS_MAX 128
 
 TEST(test_too_many)
@@ -1074,7 +1093,10 @@ TEST(test_too_many)
 	client_ask(fd, "ECHO x\nBUCKETS\n",
 	    "x\r\nOK\r\nERROR too many listings\r\n");
 	client_ask(fd, "GET b z\n", "127\r\nOK\r\n");
-	/* When one has ended there is room, and for more of the same. */
+	/*
+	 * When one listing has ended there is room for a new snapshot, which
+	 * several listings can share.
+	 */
 	hear_rest(fds[0], &list, heard);
 	client_ask(fd, "BUCKETS\n", "b\r\nOK\r\n");
 	(void)close(fds[0]);
@@ -1091,7 +1113,7 @@ TEST(test_too_many)
 	buf_clear(&list);
 }
 
-/* Told to stop in the midst of it. */
+/* kvd is stopped during a listing. */
 TEST(test_stop)
 {
 	struct server *s = server_new();

@@ -1,7 +1,6 @@
 /*
- * check_notify: kvd under an init, with the test as a stand-in for it: the
- * datagrams of sd_notify(3), the watchdog, s6's descriptor, inherited
- * sockets.
+ * check_notify: kvd under an init, which the test stands in for: the datagrams
+ * of sd_notify(3), the watchdog, s6's descriptor, and inherited sockets.
  */
 
 #include <sys/socket.h>
@@ -27,18 +26,21 @@
 #define FIRST_FD 3
 #define FDS_MAX 4
 
-/* How kvd is started.  Descriptors become FIRST_FD and following. */
+/*
+ * This is how kvd is started.  The descriptors become FIRST_FD and the next
+ * ones.
+ */
 struct launch {
 	const char *name; /* argv[0]; NULL: kvd */
 	const char *variables[6]; /* NAME=VALUE; ended by NULL */
 	const char *extra[3]; /* arguments */
 	int fds[FDS_MAX];
 	size_t n_fds;
-	bool says_pid; /* LISTEN_PID and WATCHDOG_PID are right */
+	bool says_pid; /* set LISTEN_PID and WATCHDOG_PID to kvd's pid */
 };
 
 static struct server *server;
-static int init_fd; /* what NOTIFY_SOCKET names */
+static int init_fd; /* the socket that NOTIFY_SOCKET names */
 static char notify_variable[128];
 
 static int
@@ -77,7 +79,7 @@ setup(void)
 	init_fd = bind_init(path);
 }
 
-/* Ends the server, and lets nothing of the test's own be found. */
+/* Ends the server, and removes the test's own socket. */
 static void
 stop(void)
 {
@@ -98,7 +100,7 @@ await_log(const char *text)
 		pause_until(deadline_ms, text);
 }
 
-/* The next datagram. */
+/* Reads the next datagram. */
 static void
 hear(char text[MESSAGE_SIZE])
 {
@@ -141,7 +143,7 @@ expect_reloading(void)
 	return usec / 1000;
 }
 
-/* Skips what comes before it. */
+/* Reads datagrams until the wanted one comes. */
 static void
 await(const char *wanted)
 {
@@ -152,7 +154,10 @@ await(const char *wanted)
 	while (strcmp(text, wanted) != 0);
 }
 
-/* Whatever still comes; is this line among it? */
+/*
+ * Reads all datagrams that are still to come; returns whether one of them has
+ * this line.
+ */
 static bool
 drain(const char *line)
 {
@@ -230,11 +235,8 @@ exec_kvd(const struct launch *l)
 static void
 launch(const struct launch *l)
 {
-	pid_t pid;
+	pid_t pid = test_fork();
 
-	fflush(NULL);
-	pid = fork();
-	ck_assert_int_ne(pid, -1);
 	if (pid == 0)
 		exec_kvd(l);
 	(void)setpgid(pid, pid);
@@ -263,7 +265,7 @@ TEST(test_life)
 	int fd;
 
 	launch_and_await(&l);
-	/* True when it was said. */
+	/* kvd serves clients when it says that it is ready. */
 	fd = client_connect(server);
 	client_ask(fd, "PING\n", "OK\r\n");
 	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
@@ -302,7 +304,7 @@ TEST(test_reload)
 	ck_assert_int_le(said_ms, now_ms());
 	expect("STATUS=Reading the configuration again\n");
 	expect_ready(server->pid);
-	/* Over means that the acceptors are new, too. */
+	/* When the reload is over, the acceptors are new, too. */
 	ck_assert_int_ne(server_pid(server, "acceptor"), acceptor);
 	expect("STATUS=Accepting connections\n");
 	stop();
@@ -330,7 +332,10 @@ TEST(test_failed_reload)
 	stop();
 }
 
-/* A daemon says who it is: another than the process that was started. */
+/*
+ * A daemon tells init its pid, which is not that of the process that init
+ * started.
+ */
 TEST(test_daemon)
 {
 	const char *args[2 * SERVER_OPTIONS_MAX + 2] = { "kvd" };
@@ -351,7 +356,10 @@ TEST(test_daemon)
 	stop();
 }
 
-/* One that does not read holds up nobody, and is told when it does. */
+/*
+ * An init that reads nothing blocks no process, and gets the datagrams when it
+ * reads again.
+ */
 TEST(test_full)
 {
 	struct launch l = { .variables = { notify_variable,
@@ -372,14 +380,14 @@ TEST(test_full)
 	await_log("Accepting connections");
 	ck_assert_int_eq(kill(server->pid, SIGHUP), 0);
 	await_log("was read again");
-	/* All of it is there, and in order. */
+	/* No datagram is missing, and they are in order. */
 	do
 		hear(text);
 	while (strstr(text, "READY=1") == NULL);
 	snprintf(wanted, sizeof(wanted),
 	    "STATUS=Starting\nREADY=1\nMAINPID=%ld\n", (long)server->pid);
 	ck_assert_int_eq(strncmp(text, wanted, strlen(wanted)), 0);
-	/* Stopping, too, does not wait: it is full again. */
+	/* kvd does not wait for a full socket when it stops, either. */
 	stop();
 }
 
@@ -406,7 +414,7 @@ TEST(test_nobody_listens)
 
 /* The watchdog */
 
-/* A registry that cannot be started while there is a file "broken". */
+/* This registry fails to start as long as there is a file "broken". */
 static void
 use_breakable_registry(void)
 {
@@ -448,7 +456,7 @@ TEST(test_watchdog)
 	ck_assert_int_eq(fclose(file), 0);
 	ck_assert_int_eq(kill(server_pid(server, "registry"), SIGKILL), 0);
 	await("STATUS=The registry is being restarted; clients wait\n");
-	/* A loop that turns is not enough. */
+	/* It is not enough that the master runs: the registry must, too. */
 	await_log("restarting it in 200ms");
 	ck_assert_int_eq(unlink(path), 0);
 	hear(text);
@@ -477,7 +485,7 @@ TEST(test_watchdog_of_another)
 	server_free(server);
 }
 
-/* No child is to think that it is the one. */
+/* No child process may inherit the variables. */
 TEST(test_environment)
 {
 	const struct launch l = {
@@ -507,7 +515,7 @@ TEST(test_environment)
 	stop();
 }
 
-/* Inits start it with its path: longer than the title. */
+/* Init starts kvd with its path, which is longer than the title. */
 TEST(test_title)
 {
 	const struct launch l = { .name = "/usr/local/sbin/kvd",
@@ -537,7 +545,7 @@ TEST(test_ready_descriptor)
 	ck_assert_int_eq(text[0], '\n');
 	server->port = server_port(server, "127.0.0.1");
 	(void)close(client_connect_to("127.0.0.1", server->port));
-	/* No child has it. */
+	/* No child process has inherited the descriptor. */
 	ck_assert_int_eq(poll(&pfd, 1, WAIT_MS), 1);
 	ck_assert_int_eq(read(fds[0], text, sizeof(text)), 0);
 	(void)close(fds[0]);
@@ -620,13 +628,13 @@ TEST(test_inherited)
 	in_dir(path, "inherited");
 	l.fds[0] = bind_inet(SOCK_STREAM, &port);
 	l.fds[1] = bind_unix(path);
-	/* Who came before kvd is served, too. */
+	/* A client that connected before kvd started is served, too. */
 	queued = client_connect_to("127.0.0.1", port);
 	launch_and_await(&l);
 	client_ask(queued, "PING\n", "OK\r\n");
 	(void)close(queued);
 	expect_served(port, path);
-	/* Not what the configuration says. */
+	/* kvd does not listen where the configuration says. */
 	ck_assert_ptr_null(
 	    strstr(strstr(server_log(server), "Accepting connections") + 1,
 		"127.0.0.1 port 0"));
@@ -637,7 +645,10 @@ TEST(test_inherited)
 	expect_served(port, path);
 	ck_assert_int_eq(kill(server->pid, SIGTERM), 0);
 	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
-	/* Its name is not kvd's, and the next kvd is given the same. */
+	/*
+	 * kvd does not remove the inherited socket's path, and the next kvd
+	 * inherits the same socket.
+	 */
 	ck_assert_int_eq(stat(path, &st), 0);
 	drain("");
 	launch_and_await(&l);
@@ -648,7 +659,7 @@ TEST(test_inherited)
 	stop();
 }
 
-/* A socket of IPv6 that takes IPv4 as well, or -1. */
+/* Returns an IPv6 socket that also accepts IPv4, or -1. */
 static int
 bind_both(int *port)
 {
@@ -676,7 +687,7 @@ expect_source_full(int port)
 	client_expect_end(fd);
 }
 
-/* A client of IPv4 is one, whichever socket it comes to. */
+/* An IPv4 client is treated as one, also if it comes to an IPv6 socket. */
 TEST(test_inherited_for_both)
 {
 	struct launch l = {
@@ -701,20 +712,22 @@ TEST(test_inherited_for_both)
 	client_ask(fds[0], "PING\n", "OK\r\n");
 	server->port = ports[1];
 	(void)strlcpy(server->host, "127.0.0.1", sizeof(server->host));
-	/* Bound first, so that it has not the other's port: the worker is found
-	 * by it. */
+	/*
+	 * This socket is bound first, so that it cannot get the port of the
+	 * other, by which the worker is found.
+	 */
 	fds[1] = client_connect_from(server, "127.0.0.1");
 	client_ask(fds[1], "PING\n", "OK\r\n");
 	expect_source_full(ports[0]);
 	expect_source_full(ports[1]);
-	/* But not all of IPv4 is one source. */
+	/* Different IPv4 addresses are different sources. */
 	fds[2] = client_connect_from(server, "127.0.0.2");
 	client_ask(fds[2], "PING\n", "OK\r\n");
 	(void)close(fds[2]);
 	fds[2] = client_connect_from(server, "127.0.0.3");
 	client_ask(fds[2], "PING\n", "OK\r\n");
 	(void)close(fds[2]);
-	/* It is named as one of IPv4. */
+	/* The title has the address in IPv4 form. */
 	worker = server_worker(server, fds[1]);
 	snprintf(client, sizeof(client), ", client 127.0.0.1:%d) died of ",
 	    client_port(fds[1]));
@@ -775,7 +788,7 @@ TEST(test_inherited_nonsense)
 	l.fds[0] = bind_inet(SOCK_DGRAM, &port);
 	expect_refused(&l, "descriptor 3: not a stream socket");
 	(void)close(l.fds[0]);
-	/* As with Accept=yes. */
+	/* systemd passes a connected socket with Accept=yes. */
 	ck_assert_int_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 	l.fds[0] = fds[0];

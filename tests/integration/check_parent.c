@@ -30,7 +30,7 @@ setup(void)
 
 /* Standard descriptors that are closed */
 
-#define DAEMON 8 /* beside bits 0 to 2, the descriptors */
+#define DAEMON 8 /* the bit after those of descriptors 0 to 2 */
 #define WAYS_TO_CLOSE 16
 
 static void
@@ -54,7 +54,7 @@ expect_locked(const char *name)
 	(void)close(fd);
 }
 
-/* What a line of the log in the wrong place would destroy. */
+/* Checks the files that a line of the log in the wrong place would destroy. */
 static void
 expect_intact(pid_t pid)
 {
@@ -90,7 +90,7 @@ TEST(test_closed)
 	launch_after(server, close_some, _i);
 	fd = launch_client(server);
 	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
-	/* All of them log something. */
+	/* Each of these events is logged. */
 	launch_crash(server);
 	launch_kill(server, "registry");
 	launch_kill(server, "acceptor");
@@ -103,7 +103,7 @@ TEST(test_closed)
 	server_stop(server);
 }
 
-/* Answered writes were lost when two served one store. */
+/* When two registries served one store, acknowledged writes were lost. */
 TEST(test_two_on_one_store)
 {
 	char other[PATH_MAX], sock[PATH_MAX], output[OUTPUT_SIZE];
@@ -167,6 +167,7 @@ static void
 leave_child(const struct server *s)
 {
 	pid_t pid = fork();
+	int fd;
 
 	if (pid == 0) {
 		(void)setpgid(0, 0);
@@ -174,9 +175,10 @@ leave_child(const struct server *s)
 			(void)usleep(1000);
 		_exit(0);
 	}
-	launch_write(s, "child", "");
-	if (truncate("child", (off_t)pid) == -1)
+	fd = open("child", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (pid == -1 || fd == -1 || ftruncate(fd, (off_t)pid) == -1)
 		_exit(126);
+	(void)close(fd);
 }
 
 static pid_t
@@ -188,7 +190,7 @@ find_child(void)
 	return (pid_t)st.st_size;
 }
 
-/* It is none of kvd's, and nobody waits for it. */
+/* The child is none of kvd's, and kvd does not wait for its end. */
 TEST(test_child)
 {
 	int64_t started_ms;
@@ -200,7 +202,7 @@ TEST(test_child)
 	launch_after(server, leave_child, 0);
 	child = find_child();
 	fd = launch_client(server);
-	/* Nor is it taken for a worker that nobody knows. */
+	/* kvd does not take it for an unknown worker, either. */
 	launch_kill(server, "acceptor");
 	launch_kill(server, "registry");
 	client_ask(fd, "CREATE b\n", "OK\r\n");
@@ -213,7 +215,7 @@ TEST(test_child)
 	ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 
-/* It ends, and is not left as a zombie. */
+/* The child ends, and does not stay a zombie. */
 TEST(test_child_ends)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
@@ -271,7 +273,9 @@ has_fd(pid_t pid, int fd)
 	return strstr(file, "/handed") != NULL;
 }
 
-/* Whoever starts a daemon waits for the end of such a pipe, or lock. */
+/*
+ * The program that starts a daemon waits until such a pipe, or lock, is closed.
+ */
 TEST(test_descriptor)
 {
 	server->daemon = _i;
@@ -313,7 +317,7 @@ hand_over_all(const struct server *s)
 	(void)setenv("LISTEN_FDS", "1", 1);
 }
 
-/* A daemon keeps what it was given on purpose. */
+/* A daemon keeps the descriptors that it was given on purpose. */
 TEST(test_given_descriptors)
 {
 	int fd;
@@ -326,7 +330,7 @@ TEST(test_given_descriptors)
 	fd = client_connect_unix(launch_path(server, "init.sock"));
 	client_ask(fd, "PING\n", "OK\r\n");
 	(void)close(fd);
-	/* It is init's to remove. */
+	/* Only init may remove this path. */
 	ck_assert_int_eq(unlink(launch_path(server, "init.sock")), 0);
 	server_stop(server);
 }
@@ -402,7 +406,7 @@ TEST(test_lost_directory)
 	server_stop(server);
 }
 
-/* A relative path cannot be made absolute there. */
+/* A relative path cannot be made absolute in a removed directory. */
 TEST(test_lost_directory_with_file)
 {
 	int status;

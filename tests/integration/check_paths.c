@@ -1,7 +1,6 @@
 /*
- * check_paths: a path is not the object.  What a running kvd has made stays
- * its own whatever is done to the names, and what is somebody else's stays
- * theirs.
+ * check_paths: kvd uses the objects that it has made, whatever happens to their
+ * paths, and leaves alone what other users have put at these paths.
  */
 
 #include <sys/socket.h>
@@ -111,7 +110,7 @@ TEST(test_socket_of_another)
 	server_free(server);
 }
 
-/* Somebody has put something in its place. */
+/* Another process has put a file at the path of the pid file. */
 TEST(test_pid_file_of_another)
 {
 	static const char precious[] = "precious\n";
@@ -172,7 +171,7 @@ sweep_all(void)
 	sweep_socket();
 }
 
-/* Somebody has restored a backup of kvd's directory. */
+/* An administrator has restored a backup of kvd's directory. */
 static void
 exchange_names(void)
 {
@@ -187,7 +186,7 @@ static void (*const sweeps[])(void) = { sweep_socket, sweep_pid_file,
 	sweep_registry_socket, sweep_worker_directory, sweep_runtime_directory,
 	sweep_all, exchange_names };
 
-/* Even numbers: SIGHUP; odd ones: the registry is restarted. */
+/* Even numbers use SIGHUP; with odd ones the registry is restarted. */
 #define SWEEPS (2 * (int)COUNT(sweeps))
 
 static void
@@ -215,7 +214,7 @@ TEST(test_swept)
 		launch_reload(server);
 	else
 		launch_kill(server, "registry");
-	/* Those who are connected go on, and those who come are served. */
+	/* The connected clients go on, and new clients are served. */
 	client_ask(linked, "GET b k\n", "v\r\nOK\r\n");
 	client_ask(idle, "GET b k\n", "v\r\nOK\r\n");
 	await_all_names();
@@ -230,7 +229,10 @@ TEST(test_swept)
 	server_stop(server);
 }
 
-/* Somebody else was quicker: workers do not take them for kvd's registry. */
+/*
+ * Another process has taken the paths first: the workers do not take its socket
+ * for kvd's registry.
+ */
 TEST(test_swept_and_forged)
 {
 	static const char *const forged[] = { "run", "run/worker",
@@ -266,13 +268,13 @@ TEST(test_swept_and_forged)
 	(void)close(forger);
 	signal_process(server->pid, SIGTERM);
 	ck_assert_int_eq(server_await_end(server, WAIT_MS), 0);
-	/* What is theirs stays. */
+	/* The other process's files stay. */
 	remove_name(forged[2]);
 	server_expect_clean(server);
 	server_free(server);
 }
 
-/* Nobody else can start where the directory was swept and made again. */
+/* After the directory was removed and made again, no second kvd can start. */
 TEST(test_lock_of_new_directory)
 {
 	static const char *const none[] = { NULL };
@@ -339,7 +341,10 @@ TEST(test_foreign_runtime)
 	ck_assert_int_eq(chown(launch_path(server, "other"), user, user), 0);
 	expect_refused("other", "belongs to user 12345");
 	expect_untouched("other");
-	/* Nor is what lies in one that others may write to. */
+	/*
+	 * A file in a directory that others may write to is not changed,
+	 * either.
+	 */
 	make_directory("shared", 01777);
 	make_directory("shared/run", 0755);
 	ck_assert_int_eq(chown(launch_path(server, "shared/run"), user, user),
@@ -362,7 +367,10 @@ TEST(test_linked_runtime)
 	server_free(server);
 }
 
-/* Links where kvd writes: nothing is written where they lead. */
+/*
+ * There are symbolic links where kvd writes: kvd does not write where they
+ * lead.
+ */
 
 static const struct {
 	const char *dir, *name;

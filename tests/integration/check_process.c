@@ -1,6 +1,6 @@
 /*
- * check_process: kvd as the administrator meets it: options, mistakes,
- * processes, signals, and what is left afterwards.
+ * check_process: kvd as the administrator sees it: options, mistakes,
+ * processes, signals, and what is left after the end.
  */
 
 #include <sys/socket.h>
@@ -21,7 +21,7 @@
 
 #define ARGS_MAX 24
 
-/* A directory for tests whose kvd does not start. */
+/* This is a directory for tests in which kvd does not start. */
 static struct server *server;
 
 static void
@@ -30,7 +30,10 @@ setup(void)
 	server = server_new();
 }
 
-/* Nothing is left, whatever failed: kvd_command looks for processes. */
+/*
+ * Leaves nothing behind, even if a test fails: kvd_command() looks for
+ * processes.
+ */
 static void
 teardown(void)
 {
@@ -62,7 +65,7 @@ write_text(const char *name, const char *text)
 	write_file(name, text, strlen(text));
 }
 
-/* Runs kvd with these options, and never on the port that is the default. */
+/* Runs kvd with these options, and never on the default port. */
 static int
 run_kvd(const char *flag, const char *const options[], char *output)
 {
@@ -85,7 +88,7 @@ run_kvd(const char *flag, const char *const options[], char *output)
 	return kvd_command(args, output);
 }
 
-/* Runs kvd, which is to fail with this status and say this. */
+/* Runs kvd, and expects it to fail with this status and this message. */
 static void
 expect_failure(const char *option, int status, const char *text)
 {
@@ -101,7 +104,7 @@ expect_failure(const char *option, int status, const char *text)
 	ck_assert_ptr_null(strstr(output, "runtime error"));
 }
 
-/* In the background: the command has to fail just the same. */
+/* Runs kvd in the background: the command must fail in the same way. */
 static void
 expect_daemon_failure(const char *option, int status, const char *text)
 {
@@ -199,7 +202,7 @@ TEST(test_missing_file)
 	in_dir(path, "none.conf");
 	ck_assert_int_eq(run_with_file("-d", path, output), EX_CONFIG);
 	ck_assert_ptr_nonnull(strstr(output, path));
-	/* A directory is no file. */
+	/* A directory is not accepted as a configuration file. */
 	ck_assert_int_eq(run_with_file("-d", server->dir, output), EX_CONFIG);
 	ck_assert_ptr_nonnull(strstr(output, server->dir));
 }
@@ -225,7 +228,7 @@ TEST(test_check_file)
 	in_dir(path, "kvd.conf");
 	write_good_file();
 	ck_assert_int_eq(run_with_file("-n", path, output), EX_OK);
-	/* It has only looked. */
+	/* This run has only checked, and has made nothing. */
 	in_dir(path, "run");
 	ck_assert_int_eq(stat(path, &st), -1);
 	in_dir(path, "data");
@@ -256,12 +259,12 @@ TEST(test_port_in_use)
 
 TEST(test_foreign_address)
 {
-	/* TEST-NET-1, RFC 5737: nobody's. */
+	/* TEST-NET-1 (RFC 5737) is an address that no machine has. */
 	expect_failure("listen 192.0.2.1:4040", EX_UNAVAILABLE,
 	    "192.0.2.1:4040");
 }
 
-/* Whatever is there and is no socket stays there. */
+/* kvd leaves a file that is not a socket where it is. */
 TEST(test_socket_is_file)
 {
 	char path[PATH_MAX], option[PATH_MAX + 16];
@@ -284,7 +287,7 @@ TEST(test_missing_helper)
 	expect_daemon_failure(option, EX_CONFIG, "kvd-registry");
 }
 
-/* As root nothing is unwritable, but a file is no directory. */
+/* For root no directory is unwritable, so the parent is a file. */
 static void
 expect_bad_parent(const char *keyword, const char *parent)
 {
@@ -312,7 +315,7 @@ TEST(test_missing_parent)
 	expect_bad_parent("runtime", "locked");
 }
 
-/* Others could exchange it, or what is in it. */
+/* Other users could exchange the data directory, or its files. */
 TEST(test_data_of_others)
 {
 	char path[PATH_MAX], link[PATH_MAX], option[PATH_MAX + 16];
@@ -335,7 +338,7 @@ TEST(test_data_of_others)
 	ck_assert_int_eq(symlink(path, link), 0);
 	snprintf(option, sizeof(option), "data %s", link);
 	expect_failure(option, EX_CONFIG, "symbolic link link");
-	/* Nothing was made there. */
+	/* kvd made nothing in the directory. */
 	ck_assert_int_eq(rmdir(path), 0);
 }
 
@@ -351,7 +354,7 @@ expect_garbage(const void *data, size_t size)
 	in_dir(path, "data/data.mdb");
 	expect_failure("sync never", EX_CONFIG, path);
 	expect_daemon_failure("sync never", EX_CONFIG, path);
-	/* It is not kvd's to change. */
+	/* kvd must not change the file. */
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq((size_t)st.st_size, size);
 	ck_assert_int_ne(fd = open(path, O_RDONLY | O_CLOEXEC), -1);
@@ -376,7 +379,7 @@ TEST(test_garbage)
 	expect_garbage(garbage, 10);
 }
 
-/* A file that a copy or a disk has not kept whole. */
+/* The file was cut short by a copy or by the disk. */
 TEST(test_cut_short)
 {
 	char path[PATH_MAX];
@@ -432,7 +435,10 @@ TEST(test_same_data)
 	snprintf(pid, sizeof(pid), "pid %ld", (long)first->pid);
 	expect_failure(option, EX_CONFIG, pid);
 	expect_serving(first);
-	/* A cleaner may have taken away what looks like a lock left behind. */
+	/*
+	 * An administrator may have deleted a file that looks like a stale
+	 * lock.
+	 */
 	snprintf(lock, sizeof(lock), "%s/data/lock", first->dir);
 	ck_assert_int_eq(unlink(lock), 0);
 	expect_failure(option, EX_CONFIG, "in use by another kvd");
@@ -482,7 +488,10 @@ TEST(test_titles)
 	server_stop(s);
 }
 
-/* Its mappings are copied for each client, and libbsd's were a third. */
+/*
+ * The acceptor's mappings are copied for each client; a third of them were
+ * libbsd's.
+ */
 TEST(test_acceptor_is_small)
 {
 	struct server *s = server_start(NULL);
@@ -499,7 +508,7 @@ TEST(test_acceptor_is_small)
 	server_stop(s);
 }
 
-/* No client's process holds what it does not need. */
+/* A worker has no descriptors that it does not need. */
 static size_t
 count_fds(pid_t pid)
 {
@@ -560,7 +569,7 @@ TEST(test_stop)
 	ck_assert(WIFEXITED(status));
 	ck_assert_int_eq(WEXITSTATUS(status), EX_OK);
 	server_expect_clean(s);
-	/* What was begun has not been done. */
+	/* The unfinished request was not executed. */
 	server_restart(s);
 	idle = client_connect(s);
 	client_ask(idle, "GET b k\n", "\r\nOK\r\n");
@@ -568,7 +577,7 @@ TEST(test_stop)
 	server_stop(s);
 }
 
-/* A client that never pauses is told as well. */
+/* A client that never pauses also gets the farewell. */
 TEST(test_stop_brisk)
 {
 	struct server *s = server_start(NULL);
@@ -593,7 +602,7 @@ TEST(test_stop_brisk)
 	server_free(s);
 }
 
-/* The moment is another each time, and that is what it is for. */
+/* The moment of the stop differs each time, so that the test covers many. */
 #define EARLY_STOPS 24
 #define EARLY_STEP_NS 500000
 
@@ -609,7 +618,7 @@ TEST(test_early_stop)
 		(void)nanosleep(&moment, NULL);
 		ck_assert_int_eq(kill(s->pid, SIGTERM), 0);
 		status = server_await_end(s, WAIT_MS);
-		/* Before it minds signals it has nothing to clean up. */
+		/* Until it handles signals, kvd has nothing to clean up. */
 		if (WIFSIGNALED(status)) {
 			ck_assert_int_eq(WTERMSIG(status), SIGTERM);
 			continue;
@@ -623,7 +632,9 @@ TEST(test_early_stop)
 	server_stop(s);
 }
 
-/* A registry that does not end must not keep the others from it. */
+/*
+ * A registry that does not end must not keep the other processes from ending.
+ */
 TEST(test_stop_hung)
 {
 	static const char *const options[] = { "shutdown-timeout 100ms", NULL };
@@ -641,7 +652,7 @@ TEST(test_stop_hung)
 	server_free(s);
 }
 
-/* Where all was killed at once, names are left that mean nothing. */
+/* When all processes were killed at once, they leave stale files. */
 TEST(test_stale)
 {
 	struct server *s = server_new();
@@ -704,7 +715,7 @@ stop_daemon(void)
 	ck_assert_int_eq(WEXITSTATUS(status), EX_OK);
 }
 
-/* kvd_command has returned: its output was closed, by everybody. */
+/* kvd_command() has returned, so all processes have closed the output. */
 TEST(test_daemon)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];
@@ -712,7 +723,7 @@ TEST(test_daemon)
 
 	in_dir(path, "kvd.conf");
 	write_good_file();
-	/* -v stands where -d stands elsewhere. */
+	/* Here -v takes the place of the -d of other runs. */
 	status = run_with_file("-v", path, output);
 	ck_assert_msg(status == EX_OK, "%d: %s", status, output);
 	server_adopt(server, read_pid_file());
@@ -732,7 +743,7 @@ TEST(test_daemon)
 	client_expect_end(fd);
 }
 
-/* What the command line says replaces what the file says. */
+/* The options of the command line replace those of the file. */
 TEST(test_overrides)
 {
 	char path[PATH_MAX], output[OUTPUT_SIZE];
@@ -744,7 +755,7 @@ TEST(test_overrides)
 	write_good_file();
 	ck_assert_int_eq(kvd_command(args, output), EX_OK);
 	server_adopt(server, read_pid_file());
-	/* The listeners of the file have been replaced. */
+	/* The listeners of the file were replaced. */
 	ck_assert_ptr_null(strstr(output, "/sock"));
 	fd = client_connect_to("127.0.0.1", daemon_port(output));
 	client_ask(fd, "PING\n", "OK\r\n");

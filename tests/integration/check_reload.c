@@ -1,6 +1,6 @@
 /*
- * check_reload: SIGHUP.  What can change does, what cannot is said, and
- * nobody is disconnected.
+ * check_reload: SIGHUP.  What can change changes, what cannot is reported, and
+ * no client is disconnected.
  */
 
 #include <sys/socket.h>
@@ -37,7 +37,7 @@ hang_up(const struct server *s)
 	ck_assert_int_eq(kill(s->pid, SIGHUP), 0);
 }
 
-/* SIGHUP, and waits until none of the acceptors that there were is left. */
+/* Sends SIGHUP, and waits until all of the old acceptors have ended. */
 static void
 reload(const struct server *s, size_t acceptors)
 {
@@ -51,7 +51,7 @@ reload(const struct server *s, size_t acceptors)
 		process_await_end(pids[i]);
 }
 
-/* SIGHUP, and it does not want to. */
+/* Sends SIGHUP, and expects kvd to refuse the configuration. */
 static void
 expect_refused(const struct server *s, const char *why)
 {
@@ -91,7 +91,7 @@ TEST(test_max_clients)
 	fds[2] = connect_and_ping(s);
 	fds[3] = connect_and_ping(s);
 	expect_refusal(s);
-	/* Fewer than there are: they stay. */
+	/* The limit is lower than the number of clients, who stay. */
 	server_file(s, "max-clients 1\n");
 	reload(s, 1);
 	expect_refusal(s);
@@ -104,7 +104,7 @@ TEST(test_max_clients)
 	server_stop(s);
 }
 
-/* A file with nothing in it: the defaults. */
+/* An empty file means the defaults. */
 TEST(test_back_to_default)
 {
 	struct server *s = start_with("max-clients 1\n");
@@ -119,7 +119,7 @@ TEST(test_back_to_default)
 	server_stop(s);
 }
 
-/* For those who come; those who are there keep what they know. */
+/* New clients get the new timeouts; connected clients keep the old ones. */
 TEST(test_timeouts)
 {
 	struct server *s = start_with("idle-timeout 1h\n");
@@ -137,7 +137,7 @@ TEST(test_timeouts)
 
 static const size_t acceptor_counts[] = { 1, 4, 2, 16, 3, 1 };
 
-/* Larger, smaller, none: what is read stays right. */
+/* The cache gets larger, smaller, or off: what is read stays right. */
 static const char *const cache_table[] = { "128M", "48k", "0" };
 
 TEST(test_cache)
@@ -190,8 +190,10 @@ TEST(test_acceptors)
 	server_stop(s);
 }
 
-/* One too many, which does not end as it is told: its end is no reason for
- * kvd to end. */
+/*
+ * A surplus acceptor does not end when it is told to.  If it then ends, kvd
+ * goes on.
+ */
 TEST(test_surplus_acceptor)
 {
 	struct server *s = start_with("acceptors 2\n");
@@ -242,8 +244,10 @@ TEST(test_listen)
 	tcp = connect_and_ping(s);
 	old = client_connect_unix(one);
 	client_ask(old, "CREATE b\n", "OK\r\n");
-	/* In another order; one is gone, one is new, and the one whose port
-	 * the kernel chose keeps it. */
+	/*
+	 * The order is different, one listener is gone, one is new, and the one
+	 * whose port the kernel chose keeps its port.
+	 */
 	server_file(s, "listen unix %s\nlisten 127.0.0.1:0\n", two);
 	reload(s, 1);
 	expect_no_socket(one);
@@ -252,7 +256,7 @@ TEST(test_listen)
 	client_ask(old, "GET b k\n", "1\r\nOK\r\n");
 	client_ask(tcp, "GET b k\n", "1\r\nOK\r\n");
 	(void)close(connect_and_ping(s));
-	/* Back again. */
+	/* The first configuration is used again. */
 	server_file(s, "listen unix %s\n", one);
 	reload(s, 1);
 	expect_no_socket(two);
@@ -267,7 +271,7 @@ TEST(test_listen)
 	server_stop(s);
 }
 
-/* Binds a port of an address that no other test uses, and listens. */
+/* Binds a port of an address that no other test uses, and listens on it. */
 static int
 bind_somewhere(char address[64])
 {
@@ -289,7 +293,7 @@ bind_somewhere(char address[64])
 	return fd;
 }
 
-/* All stays as it was, and what was new already goes. */
+/* If an address is in use, all listeners stay, and no new one is left open. */
 TEST(test_listen_in_use)
 {
 	struct server *s = start_with("listen 127.0.0.1:0\nmax-clients 1\n");
@@ -305,7 +309,7 @@ TEST(test_listen_in_use)
 	expect_no_socket(path);
 	client_ask(fd, "PING\n", "OK\r\n");
 	expect_refusal(s);
-	/* And then it can be had. */
+	/* When the address is free, the same file is accepted. */
 	(void)close(taken);
 	reload(s, 1);
 	(void)snprintf(host, sizeof(host), "%s", address);
@@ -323,7 +327,7 @@ TEST(test_listen_twice)
 	struct server *s = start_with("listen 127.0.0.1:0\n");
 	char path[128];
 
-	/* However they are written. */
+	/* The same address counts as one, however it is spelled. */
 	server_file(s, "listen 127.9.9.9:1\nlisten 127.9.9.9:01\n");
 	expect_refused(s,
 	    "listen: 127.9.9.9:1 and 127.9.9.9:01 are the same address");
@@ -357,7 +361,7 @@ TEST(test_broken_file)
 	expect_refused(s, broken_files[_i].what);
 	expect_refusal(s);
 	client_ask(fd, "PING\n", "OK\r\n");
-	/* It is mended. */
+	/* The administrator corrects the file. */
 	server_file(s, "max-clients 2\n");
 	reload(s, 1);
 	(void)close(connect_and_ping(s));
@@ -379,7 +383,7 @@ TEST(test_missing_file)
 	server_stop(s);
 }
 
-/* Named, and as they were; the rest changes. */
+/* Options that cannot change are reported and stay; the others change. */
 TEST(test_fixed)
 {
 	struct server *s =
@@ -390,7 +394,7 @@ TEST(test_fixed)
 	    "max-value 1M\nregistry-timeout 1ms\nmax-clients 2\n"
 	    "data /nowhere\nruntime /nowhere\nlibexec /nowhere\n");
 	reload(s, 1);
-	/* The command line still holds where it said something. */
+	/* The options of the command line still apply. */
 	server_await_log(s, "restart kvd to change max-value, registry-timeout",
 	    1);
 	ck_assert_ptr_null(strstr(server_log(s), "nowhere"));
@@ -421,7 +425,7 @@ TEST(test_command_line)
 	server_stop(s);
 }
 
-/* Before there is anything to reload: it must not do harm. */
+/* SIGHUP before kvd has started must not do harm. */
 TEST(test_early)
 {
 	struct server *s = server_new();
@@ -432,7 +436,7 @@ TEST(test_early)
 		server_kill_all(s);
 		server_spawn(s);
 		while (strstr(server_log(s), "Accepting") == NULL) {
-			/* Before it minds signals, SIGHUP kills. */
+			/* Until kvd handles signals, SIGHUP kills it. */
 			if (server_count(s, "kvd: registry") > 0)
 				hang_up(s);
 			pause_until(now_ms() + WAIT_MS, "");
@@ -454,7 +458,10 @@ pause_us(long us)
 #define HANGUPS 100
 #define ROOM 60
 
-/* Nobody is lost, whether connected or connecting, and nobody's count. */
+/*
+ * No client is lost, connected or connecting, and the count of clients stays
+ * right.
+ */
 TEST(test_storm)
 {
 	struct server *s = start_with("max-clients 60\nacceptors 2\n");
@@ -482,7 +489,9 @@ TEST(test_storm)
 	server_stop(s);
 }
 
-/* More of them and fewer again, before they have started or ended. */
+/*
+ * The number of acceptors goes up and down before they have started or ended.
+ */
 TEST(test_acceptors_storm)
 {
 	struct server *s = start_with("acceptors 1\n");
@@ -523,7 +532,7 @@ read_pid_file(const struct server *s)
 #define DAEMON_FILE \
 	"libexec %s\ndata %s/data\nruntime %s/run\nlisten 127.0.0.1:0\n"
 
-/* A relative path, and it is somewhere else by now. */
+/* The path is relative, and the daemon has changed its directory since. */
 TEST(test_daemon)
 {
 	static const char *const args[] = { "kvd", "-f", "kvd.conf", NULL };

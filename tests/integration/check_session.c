@@ -1,6 +1,6 @@
 /*
  * check_session: what the registry does for the session of a worker that
- * comes back (registry/session.c).  The worker is this test.
+ * reconnects (registry/session.c).  The test acts as the worker.
  */
 
 #include <signal.h>
@@ -16,7 +16,7 @@
 
 #define SESSION UINT64_C(77)
 
-/* What it says next. */
+/* This holds the message to be sent next. */
 static struct buf said;
 
 static void
@@ -32,7 +32,7 @@ say_hello(uint64_t session, const char *bucket)
 	message_end(&said, position);
 }
 
-/* One whose body is the bucket's name, or nothing. */
+/* Sends a message whose body is the name of the bucket, or empty. */
 static void
 say(enum message_type type, uint64_t sequence, const char *bucket)
 {
@@ -98,7 +98,7 @@ send_said(int fd)
 	buf_truncate(&said, 0);
 }
 
-/* The reply, of one data line unless that is NULL. */
+/* Expects a reply of one data line, or of none if `word` is NULL. */
 static void
 expect_reply(int fd, uint64_t sequence, const char *word)
 {
@@ -117,7 +117,7 @@ expect_reply(int fd, uint64_t sequence, const char *word)
 	buf_clear(&want);
 }
 
-/* An event that is only its kind; the revision may be any. */
+/* Expects an event that has only a kind; any revision is accepted. */
 static void
 expect_event(int fd, enum event_kind kind)
 {
@@ -132,7 +132,10 @@ expect_event(int fd, enum event_kind kind)
 	ck_assert_int_eq(frame[MESSAGE_HEADER_SIZE], kind);
 }
 
-/* The old connection's end is seen after the new one's greeting. */
+/*
+ * The registry sees the end of the old connection after the HELLO of the new
+ * one.
+ */
 TEST(test_two_connections)
 {
 	struct server *s = server_start(NULL);
@@ -167,8 +170,10 @@ TEST(test_two_connections)
 	server_stop(s);
 }
 
-/* The registry dies with a subscription, and what came after it, committed
- * and not answered. */
+/*
+ * The registry dies when a subscription, and a commit after it, are not
+ * answered yet.
+ */
 TEST(test_subscribe_again)
 {
 	struct server *s = server_start(NULL);
@@ -194,7 +199,7 @@ TEST(test_subscribe_again)
 
 #define WORKERS 40
 
-/* All workers come back at once, and each has something to write. */
+/* All workers reconnect at once, and each has something to write. */
 TEST(test_subscribers_return)
 {
 	struct server *s = server_start(NULL);
@@ -222,7 +227,10 @@ TEST(test_subscribers_return)
 	server_stop(s);
 }
 
-/* No worker has so many subscriptions, be there such buckets or not. */
+/*
+ * A worker may not have more subscriptions than this, whether the buckets exist
+ * or not.
+ */
 TEST(test_too_many_subscriptions)
 {
 	struct server *s = server_start(NULL);
@@ -256,7 +264,7 @@ say_list(uint64_t sequence, uint64_t revision, struct bytes after)
 	message_end(&said, position);
 }
 
-/* Waits for exactly so many bytes, and appends them. */
+/* Waits for exactly this many bytes, and appends them. */
 static void
 read_bytes(int fd, struct buf *b, size_t size)
 {
@@ -288,7 +296,7 @@ read_frame(int fd, struct buf *b)
 	return m;
 }
 
-/* Reads a page; returns how many lines it has. */
+/* Reads a page of a listing; returns how many lines it has. */
 static int
 read_page(int fd, struct buf *b, uint64_t *revision, struct bytes *last,
     uint8_t *more)
@@ -312,7 +320,7 @@ read_page(int fd, struct buf *b, uint64_t *revision, struct bytes *last,
 	return lines;
 }
 
-/* What expires while a listing is under way is in it. */
+/* A key that expires during a listing is in the listing. */
 TEST(test_listing_of_one_moment)
 {
 	struct server *s = server_start(NULL);
@@ -338,7 +346,10 @@ TEST(test_listing_of_one_moment)
 	send_said(worker);
 	lines = read_page(worker, &page, &revision, &last, &more);
 	ck_assert_int_eq(more, 1);
-	/* The clock is ahead of the keys; removed they may be or not. */
+	/*
+	 * The clock has passed the expiry of the keys, which may or may not be
+	 * removed.
+	 */
 	while (client_stat(fd, "expiring") > 0)
 		pause_until(deadline_ms, "expiry");
 	for (i = 2; more; i++) {
@@ -364,7 +375,10 @@ await_workers(int fd, long n)
 		pause_until(deadline_ms, "a worker's end");
 }
 
-/* Its connection ends, and somebody else commits, in either order. */
+/*
+ * Closes the worker's connection, and commits for another client, in either
+ * order.
+ */
 static void
 close_and_commit(int client, int worker, bool commit_first)
 {
@@ -386,7 +400,10 @@ worker_return(const struct server *s, int fd)
 	return fd;
 }
 
-/* The worker has all that is on record: the next commit deletes that. */
+/*
+ * The worker has had all replies on record, so the next commit deletes the
+ * record.
+ */
 TEST(test_record_deleted)
 {
 	struct server *s = server_start(NULL);
@@ -404,13 +421,15 @@ TEST(test_record_deleted)
 		expect_reply(worker, 1, "1");
 	}
 	close_and_commit(client, worker, _i / 2 == 1);
-	/* The client's own. */
+	/* This outcome is the client's own. */
 	ck_assert_int_eq(client_stat(client, "outcomes"), 1);
 	(void)close(client);
 	server_stop(s);
 }
 
-/* The worker has asked for one of two replies when its connection ends. */
+/*
+ * The worker has asked again for one of two replies when its connection ends.
+ */
 TEST(test_record_repeated_in_part)
 {
 	struct server *s = server_start(NULL);
@@ -440,7 +459,7 @@ TEST(test_record_repeated_in_part)
 	server_stop(s);
 }
 
-/* More than a socket takes of what nobody reads. */
+/* This is more than a socket takes when the other end reads nothing. */
 #define BIG ((size_t)900 << 10)
 
 static void
@@ -458,7 +477,7 @@ put_big(int client, size_t size)
 	buf_clear(&b);
 }
 
-/* INCR, and a reply that does not fit the socket. */
+/* Sends an INCR, and a read whose reply does not fit the socket. */
 static void
 say_big_transaction(uint64_t sequence)
 {
@@ -469,7 +488,7 @@ say_big_transaction(uint64_t sequence)
 	message_end(&said, position);
 }
 
-/* The connection ends with a part of the reply still in the registry. */
+/* The connection ends while a part of the reply is still in the registry. */
 TEST(test_record_of_unread_reply)
 {
 	struct server *s = server_start(NULL);
@@ -506,15 +525,17 @@ TEST(test_record_of_unread_reply)
 	server_stop(s);
 }
 
-/* What a turn may bring (registry/request.c). */
+/* What a turn of the registry may bring (registry/request.c) */
 
-/* Together less than a connection's output in a turn, and much more than
- * what may be on record. */
+/*
+ * The replies are together smaller than a connection's output in a turn, and
+ * much larger than what may be on record.
+ */
 #define READS 240
 #define READ_SIZE 1000
 #define RECORD_BYTES (64 << 10)
 
-/* Reads before a write, or behind it, do not make its record large. */
+/* Reads before or after a write do not make its record large. */
 TEST(test_record_size)
 {
 	struct server *s = server_start(NULL);
@@ -546,8 +567,10 @@ TEST(test_record_size)
 
 #define BATCH ((size_t)17 << 20)
 
-/* One write that is more than a batch may have; another comes with its end,
- * and has to wait for the next commit. */
+/*
+ * One write is larger than a batch may be; another write comes together with
+ * its end, and has to wait for the next commit.
+ */
 TEST(test_batch_size)
 {
 	struct server *s = server_start(
@@ -577,7 +600,7 @@ TEST(test_batch_size)
 	server_stop(s);
 }
 
-/* Replies that nobody takes yet are not made, but for some. */
+/* While the client reads nothing, the registry makes only some replies. */
 TEST(test_output_size)
 {
 	struct server *s = server_start(NULL);
@@ -605,7 +628,7 @@ TEST(test_output_size)
 	server_stop(s);
 }
 
-/* Connections that are no worker's, or one's of another version. */
+/* These connections are not a worker's, or a worker's of another version. */
 
 #define STRANGERS 40
 
@@ -632,7 +655,7 @@ say_other_version(int i)
 	message_end(&said, position);
 }
 
-/* They are counted, and only some of them are logged. */
+/* The registry counts these connections, and logs only some of them. */
 TEST(test_strangers)
 {
 	static const char line[] = "closing a worker's connection: ";
@@ -660,7 +683,7 @@ TEST(test_strangers)
 	server_stop(s);
 }
 
-/* What is said at the wrong time, to the wrong process, or amiss. */
+/* Sends a message at the wrong time, to the wrong process, or malformed. */
 static void
 say_amiss(int i)
 {
@@ -670,25 +693,25 @@ say_amiss(int i)
 	case 0: /* before HELLO */
 		say(MESSAGE_COUNT, 1, "b");
 		return;
-	case 1: /* HELLO again */
+	case 1: /* a second HELLO */
 		say_hello(SESSION, NULL);
 		say_hello(SESSION, NULL);
 		return;
-	case 2: /* what a registry says */
+	case 2: /* a message that only a registry sends */
 		say_hello(SESSION, NULL);
 		position = message_begin(&said, MESSAGE_REPLY, 1);
 		message_put_u8(&said, STATUS_OK);
 		message_end(&said, position);
 		return;
-	case 3: /* a field is missing */
+	case 3: /* a missing field */
 		say_hello(SESSION, NULL);
 		say(MESSAGE_GET, 1, "b");
 		return;
-	case 4: /* no fields are wanted */
+	case 4: /* a field where none is wanted */
 		say_hello(SESSION, NULL);
 		say(MESSAGE_PING, 1, "b");
 		return;
-	default: /* the keys of no bucket */
+	default: /* the keys of a bucket without a name */
 		say_hello(SESSION, NULL);
 		position = message_begin(&said, MESSAGE_LIST, 1);
 		message_put_u8(&said, LIST_KEYS);

@@ -1,6 +1,6 @@
 /*
- * check_shortages: what the system allows of descriptors, and whom it is to
- * take first when memory runs out.
+ * check_shortages: the limit of descriptors, and which processes the kernel
+ * kills first when memory runs out.
  */
 
 #include <sys/resource.h>
@@ -41,7 +41,7 @@ allow_few(const struct server *s)
 		_exit(126);
 }
 
-/* What the warning says. */
+/* Returns the number of clients that the warning names. */
 static int
 lowered_to(int limit)
 {
@@ -60,7 +60,7 @@ lowered_to(int limit)
 	return to;
 }
 
-/* Each is served by the registry, and not by its worker alone. */
+/* Checks that the registry serves each client, not only its worker. */
 static void
 serve_all(int *fds, int count)
 {
@@ -89,7 +89,7 @@ refuse_some(int in_all)
 	}
 }
 
-/* So many are served, and all others are refused at once. */
+/* This many clients are served, and all others are refused at once. */
 TEST(test_few_descriptors)
 {
 	int fds[CLIENTS_MAX], fd, count, i;
@@ -104,7 +104,7 @@ TEST(test_few_descriptors)
 	fds[0] = fd;
 	serve_all(fds + 1, count - 1);
 	refuse_some(REFUSED);
-	/* Nothing is short even then, for those who are there. */
+	/* The clients that are connected have enough descriptors even then. */
 	launch_kill(server, "registry");
 	for (i = 0; i < count; i++)
 		client_ask(fds[i], "GET b k\n", "v\r\nOK\r\n");
@@ -117,7 +117,7 @@ TEST(test_few_descriptors)
 	server_stop(server);
 }
 
-/* Not enough for kvd itself. */
+/* The descriptors are too few for kvd itself. */
 TEST(test_too_few_descriptors)
 {
 	int status;
@@ -133,7 +133,7 @@ TEST(test_too_few_descriptors)
 	server_free(server);
 }
 
-/* A reload does not raise what does not fit. */
+/* A reload does not raise max-clients beyond what the descriptors allow. */
 TEST(test_reload)
 {
 	server_file(server, "max-clients 5\n");
@@ -147,7 +147,7 @@ TEST(test_reload)
 	server_stop(server);
 }
 
-/* Refusals are logged once a while, and counted. */
+/* Refusals are counted, and logged once in a while. */
 TEST(test_refusals)
 {
 	int64_t started_ms = now_ms();
@@ -162,7 +162,7 @@ TEST(test_refusals)
 	lines = server_log_count(server,
 	    "refused a client: max-clients are connected");
 	ck_assert_uint_ge(lines, 1);
-	/* One in ten seconds. */
+	/* One line is logged in ten seconds. */
 	ck_assert_uint_le(lines, 1 + (size_t)(now_ms() - started_ms) / 10000);
 	(void)close(fd);
 	server_stop(server);
@@ -205,11 +205,14 @@ set_score(const struct server *s)
 		_exit(126);
 }
 
-/* Whoever may lower it does so with one that nobody has set. */
+/*
+ * Returns whether kvd may lower its score, which it does unless the score was
+ * set before.
+ */
 static bool
 may_lower_score(void)
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 	int status;
 
 	if (pid == 0)
@@ -218,7 +221,7 @@ may_lower_score(void)
 	return status == 0;
 }
 
-/* What is set before it is started; -1: as it is. */
+/* The score that is set before kvd starts; -1 leaves it as it is. */
 static const int scores[] = { -1, 200, 900, SCORE_MAX };
 
 static void
@@ -232,7 +235,7 @@ expect_scores(int master)
 	ck_assert_int_eq(read_score(server->pid), master);
 	ck_assert_int_eq(read_score(server_pid(server, "registry")), master);
 	ck_assert_int_eq(read_score(server_pid(server, "acceptor")), exposed);
-	/* Its own doing is check_worker's. */
+	/* check_worker tests what the worker does to its own score. */
 	ck_assert_int_ge(read_score(server_worker(server, fd)), exposed);
 	(void)close(fd);
 }

@@ -24,7 +24,7 @@ setup(void)
 	launch_listen(server);
 }
 
-/* Ignored and blocked ones */
+/* Ignored and blocked signals */
 
 #define IGNORE 1
 #define BLOCK 2
@@ -43,7 +43,7 @@ deafen(const struct server *s)
 		(void)sigprocmask(SIG_SETMASK, &all, NULL);
 }
 
-/* Blocked, ignored and caught ones, from proc(5). */
+/* Reads the masks of blocked, ignored and caught signals, from proc(5). */
 static void
 read_signals(pid_t pid, char text[256])
 {
@@ -76,7 +76,7 @@ read_all_signals(const struct server *s, char texts[PROCESSES][256])
 	(void)close(fd);
 }
 
-/* In each process they are as under a parent that leaves them alone. */
+/* In each process the signals are as they are under an orderly parent. */
 TEST(test_signals_restored)
 {
 	char want[PROCESSES][256], got[PROCESSES][256];
@@ -94,7 +94,7 @@ TEST(test_signals_restored)
 	server_stop(server);
 }
 
-/* They do what they are for. */
+/* The signals do what they are for. */
 TEST(test_signals_work)
 {
 	static const int signals[] = { SIGTERM, SIGINT };
@@ -116,7 +116,9 @@ TEST(test_signals_work)
 	server_free(server);
 }
 
-/* SIGPIPE and SIGXFSZ have their default action, and there is cause. */
+/*
+ * SIGPIPE and SIGXFSZ have their default action, and there is a cause for each.
+ */
 
 #define LOG_LIMIT (1 << 30)
 
@@ -176,7 +178,9 @@ set_timers(const struct server *s)
 	(void)s;
 	(void)setitimer(ITIMER_VIRTUAL, &soon, NULL);
 	(void)setitimer(ITIMER_PROF, &soon, NULL);
-	/* Not before kvd can be expected to have begun. */
+	/*
+	 * The timer must not fire before kvd can be expected to have started.
+	 */
 	(void)alarm(2 * ALARM_S);
 }
 

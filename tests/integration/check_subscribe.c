@@ -1,7 +1,7 @@
 /*
- * check_subscribe: subscriptions over the wire: every event once, in order,
- * between replies; and what becomes of those who are slow, or whose registry
- * dies.
+ * check_subscribe: subscriptions over the wire: every event comes once, in
+ * order, and between replies; and what happens to clients that are slow, and
+ * when the registry dies.
  */
 
 #include <sys/socket.h>
@@ -59,7 +59,7 @@ setup_impatient(void)
 	start(options);
 }
 
-/* As long as a registry may take while it dies again and again. */
+/* The registry may be absent for long while it dies again and again. */
 static void
 setup_patient(void)
 {
@@ -74,7 +74,7 @@ teardown(void)
 	server_stop(server);
 }
 
-/* A client with the bucket there. */
+/* Connects, and creates the bucket. */
 static int
 connect_with_bucket(void)
 {
@@ -84,7 +84,7 @@ connect_with_bucket(void)
 	return fd;
 }
 
-/* A subscription is accepted without a word: what comes next tells. */
+/* Subscribes; there is no reply, so the next request shows that it was done. */
 static void
 subscribe(int fd)
 {
@@ -100,7 +100,7 @@ connect_subscribed(void)
 	return fd;
 }
 
-/* What one client is told. */
+/* These are the lines that one client gets. */
 
 static const struct line {
 	const char *request;
@@ -120,7 +120,7 @@ static const struct line {
 	{ "CREATE c\n", "OK\r\n" },
 	{ "PUT b k 0\n", "OK\r\n" },
 	{ "SUBSCRIBE b\nECHO on\n", "on\r\nOK\r\n" },
-	/* its own commands, each with its event behind the reply */
+	/* its own commands, whose events follow the replies */
 	{ "PUT b k 1\n", "OK\r\nk SET TO 1\r\n" },
 	{ "PUT b k 1\n", "OK\r\nk SET TO 1\r\n" },
 	{ "INCR b k\n", "2\r\nOK\r\nk SET TO 2\r\n" },
@@ -139,7 +139,7 @@ static const struct line {
 	{ "CAS b n 1 2\n", "OK\r\nn SET TO 2\r\n" },
 	{ "PUT b n 3 EX 1000\n", "OK\r\nn SET TO 3\r\n" },
 	{ "INCR b n\n", "4\r\nOK\r\nn SET TO 4\r\n" },
-	/* what changes nothing, or something else */
+	/* commands that change nothing, or something else */
 	{ "EXPIRE b n 2000\n", "OK\r\n" },
 	{ "PERSIST b n\n", "OK\r\n" },
 	{ "ADD b n 1\n", "CONFLICT\r\n" },
@@ -155,7 +155,7 @@ static const struct line {
 	{ "GET b k\n", "x\r\nOK\r\n" },
 	{ "KEYS b\n", "k\r\nOK\r\n" },
 	{ "PUT b \"\" 1\n", "ERROR key empty\r\n" },
-	/* twice is once */
+	/* a second SUBSCRIBE has no effect */
 	{ "SUBSCRIBE b\nsubscribe b\nECHO on\n", "on\r\nOK\r\n" },
 	{ "PUT b k 2\n", "OK\r\nk SET TO 2\r\n" },
 	{ "SUBSCRIBE c\nECHO on\n", "on\r\nOK\r\n" },
@@ -170,7 +170,7 @@ static const struct line {
 	{ "SUBSCRIBE c\nUNSUBSCRIBE c\n", "OK\r\n" },
 	{ "PUT c k 8\nECHO end\n", "OK\r\nend\r\nOK\r\n" },
 
-	/* transactions: all events together, behind the reply */
+	/* transactions: all events come together, after the reply */
 	{ "SUBSCRIBE b\nSUBSCRIBE c\nECHO on\n", "on\r\nOK\r\n" },
 	{ "BEGIN\nPUT b k 1\nPUT c l 2\n", "OK\r\nQUEUED\r\nQUEUED\r\n" },
 	{ "SUBSCRIBE b\nUNSUBSCRIBE b\n",
@@ -188,7 +188,7 @@ static const struct line {
 	    "OK\r\nQUEUED\r\nQUEUED\r\nCONFLICT\r\n" },
 	{ "PUT b k 6\n", "OK\r\nk SET TO 6\r\n" },
 
-	/* DROP is the end */
+	/* DROP ends the subscription */
 	{ "DROP b\n", "OK\r\nDROPPED\r\n" },
 	{ "DROP b\n", "NOT FOUND\r\n" },
 	{ "UNSUBSCRIBE b\n", "OK\r\n" },
@@ -196,7 +196,7 @@ static const struct line {
 	{ "CREATE b\nPUT b k 1\nECHO none\n", "OK\r\nOK\r\nnone\r\nOK\r\n" },
 	{ "SUBSCRIBE b\nECHO on\n", "on\r\nOK\r\n" },
 	{ "PUT b k 2\n", "OK\r\nk SET TO 2\r\n" },
-	/* also when it is there again at once */
+	/* DROP does so even if the bucket is created again at once */
 	{ "BEGIN\nPUT b k 3\nDROP b\nCREATE b\nPUT b k 4\nCOMMIT\n",
 	    "OK\r\nQUEUED\r\nQUEUED\r\nQUEUED\r\nQUEUED\r\n"
 	    "OK\r\nOK\r\nOK\r\nOK\r\nOK\r\nk SET TO 3\r\nDROPPED\r\n" },
@@ -215,7 +215,7 @@ TEST(test_lines)
 	(void)close(fd);
 }
 
-/* Both lines of input and lines of output come in two halves. */
+/* The lines of requests and of replies come in two halves. */
 TEST(test_two_clients)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed();
@@ -233,7 +233,7 @@ TEST(test_two_clients)
 }
 
 #define SUBSCRIPTIONS_MAX 256
-/* Leaves room for a number. */
+/* The name leaves room for a number. */
 #define LONG_NAME X64 X64 X64 X16 X16 X16
 
 static void
@@ -253,7 +253,7 @@ subscribe_to_most(int fd)
 	buf_clear(&want);
 }
 
-/* And after the registry's death all of them are still there. */
+/* All subscriptions are kept when the registry has died. */
 TEST(test_most_subscriptions)
 {
 	int writer = connect_with_bucket(), fd = client_connect(server), i;
@@ -277,7 +277,7 @@ TEST(test_most_subscriptions)
 	(void)close(writer);
 }
 
-/* Events of what was written before it come before the reply. */
+/* Events of earlier writes come before the reply. */
 TEST(test_unsubscribe_behind_writes)
 {
 	int other = connect_with_bucket(), fd = connect_subscribed(), round;
@@ -307,8 +307,8 @@ TEST(test_unsubscribe_behind_writes)
 }
 
 /*
- * Several write, several listen.  A writer's values of a key are numbered;
- * every tenth is a DELETE.
+ * Several clients write, and several subscribe.  A writer's values of a key are
+ * numbered, and every tenth is a DELETE.
  */
 
 #define WRITERS 3
@@ -340,11 +340,11 @@ put_numbers(struct job *job, int fd)
 	}
 }
 
-/* What a subscriber knows of these keys. */
+/* This is what a subscriber knows about these keys. */
 struct follower {
 	struct stream s;
 	unsigned long last[WRITERS][KEYS];
-	bool missed[WRITERS][KEYS]; /* after that */
+	bool missed[WRITERS][KEYS]; /* MISSED since */
 	unsigned long events;
 	unsigned long gaps; /* lines MISSED */
 	uint64_t sum; /* of all lines in their order */
@@ -360,7 +360,7 @@ follow_missed(struct follower *f)
 		f->missed[i / KEYS][i % KEYS] = true;
 }
 
-/* An event of put_numbers(). */
+/* Handles an event that put_numbers() has caused. */
 static void
 follow(struct follower *f, const char *line)
 {
@@ -370,7 +370,7 @@ follow(struct follower *f, const char *line)
 	const char *p;
 	int n;
 
-	/* FNV-1a */
+	/* FNV-1a hash */
 	for (p = line; *p != '\0'; p++)
 		f->sum = (f->sum ^ (uint8_t)*p) * 1099511628211U;
 	if (strcmp(line, "MISSED") == 0) {
@@ -381,7 +381,7 @@ follow(struct follower *f, const char *line)
 	ck_assert_msg(n >= 3 && writer < WRITERS && key < KEYS, "%s", line);
 	if (n == 3) {
 		ck_assert_str_eq(what, "DELETED");
-		/* Of which number, the next one tells. */
+		/* The next event shows which number this one has. */
 		value = f->last[writer][key] + 1;
 		value += f->missed[writer][key] ? 9 - (value + 9) % 10 : 0;
 		ck_assert_uint_eq(value % 10, 0);
@@ -391,7 +391,7 @@ follow(struct follower *f, const char *line)
 		ck_assert_msg(value == f->last[writer][key] + 1, "%s after %lu",
 		    line, f->last[writer][key]);
 	f->last[writer][key] = value;
-	/* A DELETED after a gap may be of any number. */
+	/* After a gap, a DELETED may have any number. */
 	if (n != 3)
 		f->missed[writer][key] = false;
 	f->events++;
@@ -407,15 +407,17 @@ followers_start(struct follower *f, size_t n)
 		stream_init(&f[i].s, connect_subscribed());
 }
 
-/* Far fewer events than the registry queues, sockets not counted. */
+/*
+ * This is far fewer events than the registry queues, not counting the sockets.
+ */
 #define BEHIND_MAX 10000
 
-/* Rounds at a time. */
+/* The writers are allowed this many rounds at a time. */
 #define ALLOWED 50
 
 /*
- * Lets the writers go on, unless a follower is far behind.  They do not
- * without being let: nobody is to lag here, however slow this process is.
+ * Lets the writers go on, unless a follower is far behind.  Writers wait for
+ * this, so that no follower loses events however slow this process is.
  */
 static void
 pace(const struct follower *f, size_t n, struct job *jobs)
@@ -433,10 +435,10 @@ pace(const struct follower *f, size_t n, struct job *jobs)
 		jobs[i].allowed = jobs[i].done + ALLOWED;
 }
 
-/* Others have to be followed as well. */
+/* The other followers have to be served as well. */
 #define LINES_MAX 2000
 
-/* Takes of what has come. */
+/* Reads some of the lines that have come. */
 static void
 follow_some(struct follower *f)
 {
@@ -447,7 +449,7 @@ follow_some(struct follower *f)
 		follow(f, line);
 }
 
-/* For all of them. */
+/* Does this for all followers. */
 static void
 follow_all(struct follower *f, size_t n, struct job *jobs)
 {
@@ -469,7 +471,7 @@ rounds(const struct job *jobs)
 	return n;
 }
 
-/* Until the writers have done so much more. */
+/* Follows until the writers have done this many more rounds. */
 static void
 follow_rounds(struct follower *f, size_t n, struct job *jobs,
     unsigned long more)
@@ -483,14 +485,17 @@ follow_rounds(struct follower *f, size_t n, struct job *jobs,
 	}
 }
 
-/* All has been written: each has all of it, or knows that it has not. */
+/*
+ * After the last write, each follower has all events, or knows that it missed
+ * some.
+ */
 static void
 follow_to_end(struct follower *f, const struct job *jobs)
 {
 	unsigned int i;
 	char *line;
 
-	/* The registry's answer comes behind all that was committed. */
+	/* The registry's reply follows everything that was committed. */
 	client_say(f->s.fd, "PING\nECHO the end\n");
 	while (strcmp(line = stream_line(&f->s), "OK") != 0)
 		follow(f, line);
@@ -519,7 +524,7 @@ TEST(test_order)
 	for (i = 0; i < FOLLOWERS; i++) {
 		follow_to_end(&f[i], jobs);
 		ck_assert_uint_eq(f[i].gaps, 0);
-		/* The same order for all. */
+		/* All followers have the same order. */
 		ck_assert_uint_eq(f[i].sum, f[0].sum);
 	}
 	printf("%lu events\n", f[0].events);
@@ -527,7 +532,7 @@ TEST(test_order)
 	(void)close(fd);
 }
 
-/* A subscriber that has other things to do, too. */
+/* This subscriber sends other requests, too. */
 
 #define LISTED 5000
 
@@ -557,7 +562,7 @@ static const char *const answers[] = { "the echo\nOK\n", "value-7\nOK\n",
 	"OK\n", NULL, "", "NOT FOUND\n", "l00000\nl00001\nl00002\nOK\n",
 	"UNKNOWN COMMAND\n", NULL, "\nOK\n" };
 
-/* Commands, and the lines that are to come for them. */
+/* Appends requests, and the lines that are expected for them. */
 static void
 add_askings(unsigned int *seed, const struct buf *list, struct buf *out,
     struct buf *want)
@@ -595,7 +600,7 @@ is_status(const char *line)
 	    strcmp(line, "UNKNOWN COMMAND") == 0;
 }
 
-/* Between two replies there may be events; in a reply there may not. */
+/* There may be events between two replies, but not within one. */
 static void
 hear_among_events(struct follower f[2], struct job *jobs,
     const struct buf *want)
@@ -665,8 +670,8 @@ TEST(test_among_replies)
 }
 
 /*
- * The classic race: who subscribes, and then asks, knows all: what GET says,
- * and then the events, are without a gap.  One key, that is counted up.
+ * A client that subscribes and then reads must see no gap between the value of
+ * GET and the events that follow.  There is one key, whose value is counted up.
  */
 
 #define CHURNERS 8
@@ -696,10 +701,10 @@ count_up(struct job *job, int fd)
 struct churn {
 	struct job *job;
 	struct stream s;
-	unsigned long got; /* by GET; 0: has not come */
+	unsigned long got; /* by GET; 0: not yet */
 	unsigned long next; /* of the next event; 0: any */
-	unsigned int oks; /* how many have come */
-	unsigned int end; /* after so many there are to be no events */
+	unsigned int oks; /* replies OK so far */
+	unsigned int end; /* no event comes after this many OK */
 };
 
 static bool
@@ -707,7 +712,7 @@ churn_event(struct churn *c, const char *line)
 {
 	unsigned long value;
 
-	/* Of the bucket that is subscribed to for a moment. */
+	/* This bucket is subscribed to for a moment only. */
 	if (strncmp(line, "x SET TO ", 9) == 0)
 		return true;
 	if (sscanf(line, "k SET TO %lu", &value) != 1 || c->oks >= c->end) {
@@ -718,7 +723,10 @@ churn_event(struct churn *c, const char *line)
 		job_fail(c->job, "%lu came, where %lu was to", value, c->next);
 		return false;
 	}
-	/* The first: it must not be later than the one after GET's. */
+	/*
+	 * The first event must not be later than the one after the value of
+	 * GET.
+	 */
 	if (c->next == 0 && c->got != 0 && value > c->got + 1) {
 		job_fail(c->job, "GET said %lu, the first event %lu", c->got,
 		    value);
@@ -728,7 +736,7 @@ churn_event(struct churn *c, const char *line)
 	return true;
 }
 
-/* Reads lines until there were so many OK, and so many events. */
+/* Reads lines until this many OK and this many events have come. */
 static bool
 churn_read(struct churn *c, unsigned int oks, unsigned int events)
 {
@@ -741,7 +749,10 @@ churn_read(struct churn *c, unsigned int oks, unsigned int events)
 			c->oks++;
 		else if (isdigit((unsigned char)line[0])) {
 			c->got = strtoul(line, NULL, 10);
-			/* An event before it is not from after it. */
+			/*
+			 * An event before the reply must not be newer than the
+			 * reply.
+			 */
 			if (c->next > c->got + 1) {
 				job_fail(c->job, "event %lu, then GET %lu",
 				    c->next - 1, c->got);
@@ -757,7 +768,7 @@ churn_read(struct churn *c, unsigned int oks, unsigned int events)
 
 static const struct {
 	const char *text;
-	unsigned int oks; /* with GET's */
+	unsigned int oks; /* with that of GET */
 } openings[] = {
 	{ "SUBSCRIBE b\nGET b k\n", 1 },
 	{ "PUT o x 1\nSUBSCRIBE b\nGET b k\n", 2 },
@@ -785,7 +796,7 @@ churn_say(struct churn *c, const char *text)
 	return false;
 }
 
-/* Nothing comes after it but what was asked for. */
+/* Checks that only replies to requests come after it. */
 static bool
 churn_silence(struct churn *c)
 {
@@ -837,7 +848,10 @@ churn(struct job *job, int fd)
 	}
 }
 
-/* So many at a time, for so many rounds each; returns how many in all. */
+/*
+ * Runs this many clients at a time, for this many rounds each; returns the
+ * number of rounds in all.
+ */
 static unsigned long
 run_churn(unsigned int churners, unsigned long each)
 {
@@ -857,8 +871,10 @@ run_churn(unsigned int churners, unsigned long each)
 	return n;
 }
 
-/* Between two rounds there is nobody who has subscribed: the registry has
- * noted nothing of what is being written. */
+/*
+ * Between two rounds no client is subscribed, so the registry has recorded
+ * nothing of what is written then.
+ */
 static const unsigned int few_churners[] = { 1, 2 };
 
 TEST(test_churn_few)
@@ -878,7 +894,7 @@ TEST(test_churn)
 	struct stream s;
 
 	client_ask(fd, "CREATE o\nPUT b k 1\n", "OK\r\nOK\r\n");
-	/* One that stays, and in the end knows what is there. */
+	/* This subscriber stays, and in the end knows the last value. */
 	stream_init(&s, connect_subscribed());
 	n = run_churn(CHURNERS, 100);
 	client_say(s.fd, "GET b k\n");
@@ -896,7 +912,8 @@ TEST(test_churn)
 }
 
 /*
- * Transactions of two writers, of two keys each: their events come in pairs.
+ * Two writers have transactions that write two keys each, so their events come
+ * in pairs.
  */
 
 static void
@@ -924,7 +941,7 @@ put_pairs(struct job *job, int fd)
 
 #define PAIRERS 2
 
-/* An event, and the one that is to come right behind it. */
+/* Reads an event, and the one that must follow it directly. */
 static void
 hear_pair(struct stream *s, unsigned long last[PAIRERS])
 {
@@ -961,14 +978,15 @@ TEST(test_transactions)
 }
 
 /*
- * Buckets that come and go, while others subscribe to them: what is heard is
- * of one of them, to its end.  Its number is the value.
+ * Buckets are created and dropped while others subscribe to them.  A subscriber
+ * gets the events of one bucket only, until it is dropped.  The value is the
+ * number of the bucket.
  */
 
 #define DROP_ROUNDS 300
 #define LISTENERS 4
 
-/* False: wrong. */
+/* Returns false if an event is wrong. */
 static bool
 hear_generation(struct job *job, struct stream *s)
 {
@@ -989,7 +1007,10 @@ hear_generation(struct job *job, struct stream *s)
 	}
 }
 
-/* True: subscribed; without a bucket there is nothing to hear. */
+/*
+ * Returns true if the bucket exists, so that the client is subscribed; without
+ * a bucket no event is to be expected.
+ */
 static bool
 try_subscribe(struct job *job, struct stream *s)
 {
@@ -1050,7 +1071,10 @@ TEST(test_drop_churn)
 
 #define EXPIRING 500
 
-/* "kN ...": what comes for key N; false for the key that is written later. */
+/*
+ * Reads an event "kN ..." of key N; returns false for the key that is written
+ * later.
+ */
 static bool
 hear_expiring(struct stream *s, int64_t start_ms, const char *seen[EXPIRING])
 {
@@ -1073,7 +1097,7 @@ hear_expiring(struct stream *s, int64_t start_ms, const char *seen[EXPIRING])
 	return true;
 }
 
-/* Each is told once, and not before its time. */
+/* Each key has one event, and not before its time. */
 TEST(test_expiry)
 {
 	int fd = connect_with_bucket(), i;
@@ -1102,13 +1126,13 @@ TEST(test_expiry)
 	(void)close(fd);
 }
 
-/* Those who are slow */
+/* Slow subscribers */
 
 #define BIG_VALUE 1000
-/* Far more than waits for a subscriber anywhere. */
+/* This is far more than can be queued for a subscriber anywhere. */
 #define LAG_EVENTS 10000
 
-/* Numbered values of some size, pipelined. */
+/* Pipelines numbered values of some size. */
 static void
 put_big(int fd, unsigned int first, unsigned int n)
 {
@@ -1128,8 +1152,10 @@ put_big(int fd, unsigned int first, unsigned int n)
 	buf_clear(&want);
 }
 
-/* Takes numbered events that follow each other; returns the line that is
- * none, or NULL. */
+/*
+ * Reads numbered events that must be consecutive; returns the first line that
+ * is not such an event, or NULL.
+ */
 static char *
 take_big(struct stream *s, unsigned int *next)
 {
@@ -1159,7 +1185,10 @@ take_until(struct stream *s, unsigned int *next, unsigned int end)
 	}
 }
 
-/* Takes events to the last line that comes; the end is behind it. */
+/*
+ * Reads events up to the line that reports the loss; the end of the connection
+ * follows it.
+ */
 static void
 hear_lagged(struct stream *s, unsigned int *next)
 {
@@ -1176,7 +1205,7 @@ hear_lagged(struct stream *s, unsigned int *next)
 	ck_assert_msg(line == NULL, "\"%s\" came after it", line);
 }
 
-/* A queue of 1 MiB, twice, and what a turn brings. */
+/* The queue of 1 MiB may be held twice, and a turn adds to it. */
 #define REGISTRY_GROWTH_KIB (24 * 1024)
 
 TEST(test_lagged)
@@ -1214,7 +1243,7 @@ TEST(test_lagged)
 	(void)close(writer);
 }
 
-/* The same, for one that has asked for replies that it does not read. */
+/* The same is tested with a client that also does not read replies. */
 TEST(test_lagged_replies)
 {
 	int writer = connect_with_bucket(), i, replies = 0, lagged = 0;
@@ -1277,9 +1306,9 @@ load_slow(int fd)
 }
 
 /*
- * A listing that is read slowly, while there are events all the time: the
- * worker does not keep them all.  The listing comes whole, then the first
- * events, then the reason.
+ * A listing is read slowly while events come all the time, and the worker does
+ * not keep all of them.  The whole listing comes, then the first events, then
+ * the reason for the end.
  */
 TEST(test_lagged_listing)
 {
@@ -1297,7 +1326,7 @@ TEST(test_lagged_listing)
 	client_say(fd, "ENTRIES l\n");
 	while (strcmp(line = stream_line(&slow), "OK") != 0) {
 		ck_assert_int_eq(line[0], 'k');
-		/* For each page some events, and no end of them. */
+		/* Each page brings some events, without end. */
 		if (++listed % 500 == 0) {
 			put_big(writer, put, 500);
 			put += 500;
@@ -1316,7 +1345,7 @@ TEST(test_lagged_listing)
 
 /* The registry dies */
 
-/* Nothing was committed since: nobody has to be told. */
+/* If nothing was committed since, no subscriber has to be told. */
 TEST(test_killed_unnoticed)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed(), i;
@@ -1327,7 +1356,7 @@ TEST(test_killed_unnoticed)
 		snprintf(want, sizeof(want), "k SET TO %d\r\n", i);
 		client_ask(writer, text, "OK\r\n");
 		client_hear(fd, want);
-		/* The event's commit has been told whole as well. */
+		/* The event of the commit was sent whole as well. */
 		client_ask(fd, "PING\n", "OK\r\n");
 		process_kill(server_pid(server, "registry"));
 		client_ask(fd, "PING\n", "OK\r\n");
@@ -1339,7 +1368,10 @@ TEST(test_killed_unnoticed)
 	(void)close(writer);
 }
 
-/* Something was, while its worker could not be told: it is told that. */
+/*
+ * Something was committed while the worker could not be told: the client gets
+ * MISSED.
+ */
 TEST(test_killed_missed)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed();
@@ -1359,9 +1391,9 @@ TEST(test_killed_missed)
 }
 
 /*
- * With a request under way: the registry has it, and dies, and something is
- * committed before the worker comes back with it.  What was missed is told
- * before the reply: after UNSUBSCRIBE's OK nothing comes.
+ * A request is under way: the registry has it and dies, and something is
+ * committed before the worker repeats the request.  MISSED comes before the
+ * reply, because nothing may come after the OK of UNSUBSCRIBE.
  */
 TEST(test_killed_unsubscribing)
 {
@@ -1386,7 +1418,7 @@ TEST(test_killed_unsubscribing)
 	(void)close(writer);
 }
 
-/* It was dropped meanwhile: that is the end of the subscription. */
+/* The bucket was dropped meanwhile, which ends the subscription. */
 TEST(test_killed_dropped)
 {
 	int writer = connect_with_bucket(), fd = connect_subscribed();
@@ -1436,7 +1468,7 @@ TEST(test_killed_often)
 	(void)close(fd);
 }
 
-/* Nothing is left of a subscriber but its descriptor, and that goes. */
+/* Only the subscriber's descriptor is left, and it is closed. */
 TEST(test_worker_ends)
 {
 	int writer = connect_with_bucket(), fds[20];
@@ -1454,7 +1486,7 @@ TEST(test_worker_ends)
 	for (i = 0; i < COUNT(fds); i++) {
 		if (i % 2 == 0)
 			process_kill(server_worker(server, fds[i]));
-		/* Not all that has come was read: the end may be a reset. */
+		/* Not all data was read, so the end may be a reset. */
 		else
 			(void)shutdown(fds[i], SHUT_RDWR);
 		put_big(writer, 0, 10);
@@ -1469,7 +1501,7 @@ TEST(test_worker_ends)
 	(void)close(writer);
 }
 
-/* A subscriber may be silent. */
+/* A subscriber may be silent without limit. */
 TEST(test_idle)
 {
 	int writer, fd, quiet;
@@ -1487,7 +1519,7 @@ TEST(test_idle)
 	writer = client_connect(server);
 	client_ask(writer, "PUT b k 1\n", "OK\r\n");
 	client_hear(fd, "k SET TO 1\r\n");
-	/* When it is no subscriber any more it is as others are. */
+	/* After UNSUBSCRIBE the timeouts apply again. */
 	client_ask(fd, "UNSUBSCRIBE b\n", "OK\r\n");
 	client_hear(fd, "ERROR idle timeout\r\n");
 	client_expect_end(fd);

@@ -1,6 +1,5 @@
 /*
- * check_supervision: processes die, hang and are restarted, and what is said
- * about it.
+ * check_supervision: processes die, hang and are restarted, and kvd reports it.
  */
 
 #include <sys/resource.h>
@@ -16,14 +15,14 @@
 
 #include "crowd.h"
 
-/* Deaths are not to be punished here. */
+/* This avoids delays of restarts, which are not tested here. */
 #define UNTHROTTLED "restart-limit 1000 in 1s"
-/* How long a registry may take that hangs, or dies again and again. */
+/* This lets a registry hang, or die again and again, for long. */
 #define PATIENT "registry-timeout 60s"
 
 static const char farewell[] = "ERROR shutting down\r\n";
 
-/* The end of a test whose kvd is to end by itself. */
+/* Ends a test in which kvd ends by itself. */
 static void
 expect_end(struct server *s, int64_t ms, int exit_status)
 {
@@ -35,7 +34,10 @@ expect_end(struct server *s, int64_t ms, int exit_status)
 	server_free(s);
 }
 
-/* A process executes itself anew: its address space is another one. */
+/*
+ * This shows that a process has executed itself again: its address space
+ * differs.
+ */
 struct image {
 	char auxv[1024];
 	ssize_t size;
@@ -54,7 +56,10 @@ read_image(pid_t pid, struct image *image)
 	(void)close(fd);
 }
 
-/* Is it another one than before?  In the midst of it there is none. */
+/*
+ * Returns whether the image differs from the earlier one.  While the process
+ * executes itself, there is none.
+ */
 static bool
 image_changes(pid_t pid, struct image *before)
 {
@@ -68,12 +73,12 @@ image_changes(pid_t pid, struct image *before)
 	return true;
 }
 
-/* Where there is nothing random about addresses it cannot be seen. */
+/* Without randomized addresses the test cannot see a new image. */
 static bool
 images_differ(void)
 {
 	struct image ours, other;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
 	if (pid == 0) {
 		(void)execlp("sleep", "sleep", "60", NULL);
@@ -83,7 +88,7 @@ images_differ(void)
 	read_image(pid, &other);
 	signal_process(pid, SIGKILL);
 	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		(void)execlp("sleep", "sleep", "60", NULL);
 		_exit(127);
 	}
@@ -122,7 +127,10 @@ count_fds(pid_t pid)
 	return n;
 }
 
-/* Its first command that needs the registry is under way. */
+/*
+ * Waits until the worker connects to the registry for its first command that
+ * needs it.
+ */
 static void
 await_link(pid_t worker, size_t before)
 {
@@ -132,7 +140,7 @@ await_link(pid_t worker, size_t before)
 		pause_until(deadline_ms, "the worker does not connect");
 }
 
-/* There are numbers where there are numbers. */
+/* Checks that the line has all its numbers, and that they are plausible. */
 static void
 expect_use(const char *line)
 {
@@ -149,7 +157,7 @@ expect_use(const char *line)
 	ck_assert(ran < 600 && used < 600 && memory > 100);
 }
 
-/* Kills the worker of `fd`, which is gone then. */
+/* Kills the worker of `fd`, whose connection then ends. */
 static void
 crash_worker(const struct server *s, int fd)
 {
@@ -186,7 +194,7 @@ TEST(test_worker_crash)
 	expect_part(line, " during GET; ");
 	expect_use(line);
 	expect_part(line, "; its client is disconnected, no other is");
-	/* Between commands. */
+	/* The worker is idle, between two commands. */
 	worker = server_worker(s, idle);
 	port = client_port(idle);
 	signal_process(worker, SIGABRT);
@@ -203,7 +211,7 @@ TEST(test_worker_crash)
 	server_stop(s);
 }
 
-/* The acceptor executes itself anew, and keeps all that it has. */
+/* The acceptor executes itself again, and keeps all that it has. */
 TEST(test_renewal)
 {
 	static const char *const options[] = { "max-clients 3", NULL };
@@ -226,7 +234,7 @@ TEST(test_renewal)
 		client_ask(one, "PING\n", "OK\r\n");
 		client_ask(two, "PING\n", "OK\r\n");
 	}
-	/* The counts, too, and those who leave are still noticed. */
+	/* The counts are kept, and the clients that leave are still noticed. */
 	fd = connect_and_ping(s);
 	client_hear(client_connect(s), "ERROR too many clients\r\n");
 	(void)close(one);
@@ -242,7 +250,7 @@ TEST(test_renewal)
 
 #define STORM 100
 
-/* One crash after the other: at most one new image a second. */
+/* After many crashes, the acceptor executes itself at most once a second. */
 TEST(test_crash_storm)
 {
 	struct server *s = server_start(NULL);
@@ -265,7 +273,7 @@ TEST(test_crash_storm)
 	server_stop(s);
 }
 
-/* A crash while kvd stops: the acceptor goes on stopping. */
+/* A worker crashes while kvd stops: the acceptor goes on stopping. */
 TEST(test_crash_while_stopping)
 {
 	static const char *const options[] = { PATIENT, "shutdown-timeout 25s",
@@ -275,7 +283,7 @@ TEST(test_crash_while_stopping)
 	int fd = client_connect(s), other = client_connect(s);
 	size_t fds;
 
-	/* Late enough for the acceptor to renew itself at once. */
+	/* Enough time has passed for the acceptor to execute itself at once. */
 	pause_ms(1000);
 	worker = server_worker(s, other);
 	waiting = server_worker(s, fd);
@@ -286,7 +294,7 @@ TEST(test_crash_while_stopping)
 	await_link(worker, fds);
 	await_link(waiting, fds);
 	signal_process(s->pid, SIGTERM);
-	/* Until it listens no more. */
+	/* Wait until kvd has stopped listening. */
 	server_await_log(s, "stopping", 1);
 	pause_ms(100);
 	signal_process(worker, SIGSEGV);
@@ -325,7 +333,7 @@ TEST(test_report)
 	server_stop(s);
 }
 
-/* Four deaths are too many: by default it waits longer and longer. */
+/* After four deaths, restarts are delayed longer and longer, by default. */
 TEST(test_throttled)
 {
 	static const char *const options[] = { PATIENT, NULL };
@@ -387,9 +395,9 @@ TEST(test_gives_up)
 static const char *const patience[] = { PATIENT, "restart-limit 3 in 5s exit" };
 
 /*
- * Where there is not even a process to die, since no descriptor is left for
- * another channel: that is no death, whatever the limit of restarts.  It goes
- * on by itself when it can again.
+ * No process can be forked, because no descriptor is left for its channel.
+ * This does not count as a death, whatever the restart limit.  kvd goes on by
+ * itself as soon as it can fork.
  */
 TEST(test_cannot_fork)
 {
@@ -399,7 +407,7 @@ TEST(test_cannot_fork)
 	int i, fd;
 
 	server_option(s, "%s", patience[_i]);
-	/* poll(2) minds the limit as well, so there have to be many. */
+	/* poll(2) also minds the limit, so there must be many listeners. */
 	for (i = 1; i <= LISTENERS; i++)
 		server_option(s, "listen 127.0.0.%d:0", i);
 	server_run(s);
@@ -410,11 +418,11 @@ TEST(test_cannot_fork)
 		if (access(path, F_OK) == -1)
 			break;
 	}
-	/* Its channel's is free then. */
+	/* Killing the registry frees the descriptor of its channel. */
 	before = process_limit(s->pid, RLIMIT_NOFILE, fds);
 	signal_process(server_pid(s, "registry"), SIGKILL);
 	server_await_log(s, "cannot start the registry; trying again", 1);
-	/* More often than the limit of restarts allows. */
+	/* The failures come more often than restart-limit allows. */
 	pause_ms(5 * (int64_t)250);
 	client_say(fd, "PING\n");
 	(void)process_limit(s->pid, RLIMIT_NOFILE, before);
@@ -424,7 +432,7 @@ TEST(test_cannot_fork)
 	server_stop(s);
 }
 
-/* A store that a person has to look at is not tried again and again. */
+/* A store that an administrator has to repair is not opened again and again. */
 TEST(test_not_retried)
 {
 	struct server *s = server_start(NULL);
@@ -462,7 +470,9 @@ sleeps(pid_t pid)
 	    strncmp(rest, ") S", 3) == 0;
 }
 
-/* It has all its descriptors, and waits for events: it has started. */
+/*
+ * The process has all its descriptors and waits for events, so it has started.
+ */
 static void
 await_started(pid_t pid, size_t fds)
 {
@@ -472,7 +482,7 @@ await_started(pid_t pid, size_t fds)
 		pause_until(deadline_ms, "an acceptor does not start");
 }
 
-/* So soon has a tree without its master to be gone: design.md. */
+/* design.md requires that all processes end this soon after their master. */
 #define ORPHANS_MS 5000
 
 TEST(test_kill_master)
@@ -513,7 +523,7 @@ TEST(test_kill_master)
 #define CHAOS_MAX (CHAOS_CROWD + 10)
 #define SOON_MS 5000
 
-/* Returns whether the victim was a worker. */
+/* Kills one process at random; returns whether it was a worker. */
 static bool
 kill_somebody(const struct server *s)
 {
@@ -523,7 +533,9 @@ kill_somebody(const struct server *s)
 	size_t which = (size_t)random() % COUNT(titles);
 	size_t n = server_pids(s, titles[which], pids, COUNT(pids));
 
-	/* It may be dead already, and the next one not there yet. */
+	/*
+	 * The process may be dead already, and its successor may not exist yet.
+	 */
 	if (n == 0 || kill(pids[(size_t)random() % n], SIGKILL) == -1)
 		return false;
 	return which == 2;
@@ -549,13 +561,16 @@ TEST(test_chaos)
 	expect_new_client(s);
 	ck_assert_int_lt(now_ms() - before_ms, SOON_MS);
 	crowd_await(crowd, 2);
-	/* Those of killed workers, and, one for each process of the crowd,
-	 * those whom a killed acceptor had accepted and not served yet. */
+	/*
+	 * A connection is cut when its worker is killed, or when an acceptor is
+	 * killed that had accepted but not yet served it, which affects at most
+	 * one connection of each process of the crowd.
+	 */
 	ck_assert_uint_ge(crowd_cuts(crowd), worker_kills / 2);
 	ck_assert_uint_le(crowd_cuts(crowd),
 	    worker_kills + 4 * (kills - worker_kills));
 	crowd_end(crowd);
-	/* Nobody was lost count of. */
+	/* The count of clients is right. */
 	for (i = 0; i < CHAOS_MAX; i++)
 		fds[i] = client_await_room(s, client_connect);
 	client_hear(client_connect(s), "ERROR too many clients\r\n");
@@ -571,13 +586,16 @@ setup(void)
 	const char *asan = getenv("ASAN_OPTIONS");
 	char value[512];
 
-	/* The moment of a death is to be another in every run. */
+	/* The moment of each death must differ between runs. */
 	srandom((unsigned int)(time(NULL) ^ getpid() << 16));
-	/* Signals are to kill, and not to be reported by a sanitizer. */
+	/*
+	 * Signals must kill the process instead of being reported by a
+	 * sanitizer.
+	 */
 	snprintf(value, sizeof(value), "%s:handle_segv=0",
 	    asan == NULL ? "" : asan);
 	ck_assert_int_eq(setenv("ASAN_OPTIONS", value, 1), 0);
-	/* Nobody wants these cores. */
+	/* Core files are not needed. */
 	ck_assert_int_eq(setrlimit(RLIMIT_CORE, &none), 0);
 }
 

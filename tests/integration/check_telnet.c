@@ -16,7 +16,7 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-/* What follows an inner NUL counts. */
+/* The macro gives the size as well, because text after an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
 #define TM "\x06"
@@ -25,14 +25,17 @@
 #define UNKNOWN "UNKNOWN COMMAND\r\n"
 #define UNTERMINATED "ERROR unterminated line\r\n"
 
-/* Each is a whole connection: what is sent, and all that comes back. */
+/*
+ * Each of these is a whole connection: what the client sends, and all that
+ * comes back.
+ */
 static const struct {
 	const char *sent;
 	size_t sent_size;
 	const char *reply;
 	size_t reply_size;
 } talks[] = {
-	/* removed */
+	/* commands that kvd drops */
 	{ B("PI" NOP "NG" GA "\r" DM "\n" BRK), B(OK) },
 	{ B("PING\r" NOP "\0"), B(OK) },
 	{ B(SB "\x18\nPUT b k v\r\n" IAC IAC SE "PING\n"), B(OK) },
@@ -43,8 +46,10 @@ static const struct {
 	{ B("PUT b \"" IAC IAC "\" " IAC IAC "\nGET b \"\\xff\"\n"),
 	    B(OK "\"\\xff\"\r\n" OK) },
 	{ B("ECHO \"\\x08\\x7f\\xff\"\n"), B("\"\\x08\\x7f\\xff\"\r\n" OK) },
-	/* from a program that knows nothing of it: the line ends all the
-	 * same */
+	/*
+	 * from a program that does not speak telnet: the line ends at its
+	 * newline
+	 */
 	{ B("ECHO a" IAC "\nPING\n"), B("a\r\n" OK OK) },
 	{ B("ECHO " IAC "\xe9t" IAC "\xe9\n"), B("\"\\xe9t\\xe9\"\r\n" OK) },
 
@@ -69,7 +74,7 @@ static const struct {
 	{ B("PUT b" IP DO TM "PING\n"), B(WILL TM OK) },
 	{ B("PUT b" IP DM DO TM "PING\n"), B(WILL TM OK) },
 
-	/* answers, in order, behind what the registry has to say as well */
+	/* answers come in order, also after replies that need the registry */
 	{ B(AYT), B(YES) },
 	{ B("PING\n" AYT "PING\n"), B(OK YES OK) },
 	{ B("PUT b a 1\nGET b a\n" DO TM "GET b a\n" AYT "ECHO a\n" AO
@@ -88,7 +93,7 @@ static const struct {
 	    B(WONT "\n" DONT "\r" OK) },
 	{ B(DO TM DO TM DO TM), B(WILL TM WILL TM WILL TM) },
 
-	/* ends of input: an IAC is no line */
+	/* an IAC at the end of the input does not make a line */
 	{ B("PING\n" IAC), B(OK) },
 	{ B("PING\n" WILL), B(OK) },
 	{ B("PING\n" SB "PING\n"), B(OK) },
@@ -96,7 +101,7 @@ static const struct {
 	{ B("PING\nPING" EL), B(OK) },
 	{ B("PING\nP\x08"), B(OK) },
 
-	/* as much an HTTP request as without */
+	/* an HTTP request stays one in spite of line editing */
 	{ B("GET / HTTP/1.1x\x08\r\nPUT b k v\r\n"),
 	    B("HTTP/1.1 400 Bad Request\r\nConnection: close\r\n"
 	      "Content-Length: 0\r\n\r\n") },
@@ -126,7 +131,7 @@ teardown(void)
 	server_stop(server);
 }
 
-/* In pieces of this size. */
+/* Sends the bytes in pieces of this size. */
 static void
 talk(int fd, size_t i, size_t piece)
 {
@@ -163,7 +168,9 @@ TEST(test_talks_unix)
 	}
 }
 
-/* Its last byte is urgent (tcp(7)), as the mark of a Synch is. */
+/*
+ * Sends bytes of which the last is urgent (tcp(7)), as the mark of a Synch is.
+ */
 static void
 send_urgent(int fd, const char *data, size_t size)
 {
@@ -171,7 +178,7 @@ send_urgent(int fd, const char *data, size_t size)
 	    (ssize_t)size);
 }
 
-/* The urgent byte stays where it is in the stream. */
+/* The urgent byte keeps its place in the stream. */
 TEST(test_urgent)
 {
 	int fd = client_connect(server), i;
@@ -179,13 +186,13 @@ TEST(test_urgent)
 	client_say(fd, "PI");
 	send_urgent(fd, B(DM));
 	client_ask(fd, "NG\n", OK);
-	/* Ctrl-C, with a Synch */
+	/* Ctrl-C, followed by a Synch */
 	client_say(fd, "PUT b k v");
 	send_urgent(fd, B(IP DM));
 	client_send(fd, B(DO TM));
 	client_expect(fd, B(WILL TM));
 	client_ask(fd, "PING\n", OK);
-	/* an urgent byte of text is a byte of text */
+	/* an urgent byte of text counts as text */
 	send_urgent(fd, B("PING\n"));
 	client_hear(fd, OK);
 	for (i = 0; i < 100; i++) {
@@ -198,7 +205,7 @@ TEST(test_urgent)
 	(void)close(fd);
 }
 
-#define LINE_MAX_BYTES (4096 + 4 * KIB) /* of setup's max-value */
+#define LINE_MAX_BYTES (4096 + 4 * KIB) /* for the max-value of setup() */
 
 static void
 append_repeated(struct buf *b, const char *text, size_t times)
@@ -208,7 +215,7 @@ append_repeated(struct buf *b, const char *text, size_t times)
 	ck_assert(!buf_failed(b));
 }
 
-/* A line of so many blanks and no end, then this. */
+/* Sends a line of this many blanks without an end, and then these bytes. */
 static void
 say_long(int fd, size_t size, const void *rest, size_t rest_size,
     const char *reply)
@@ -223,7 +230,10 @@ say_long(int fd, size_t size, const void *rest, size_t rest_size,
 	buf_clear(&out);
 }
 
-/* A line that is too long is dropped like others; else it goes on. */
+/*
+ * A line that is too long gets one error.  The telnet commands that drop a line
+ * drop it as well; after others it goes on to its end.
+ */
 TEST(test_too_long)
 {
 	static const char too_long[] = "ERROR line too long\r\nthat\r\nOK\r\n";
@@ -236,7 +246,7 @@ TEST(test_too_long)
 	say_long(fd, MIB, B("\x08\x7f" EC IP "ECHO that\n"), too_long);
 	say_long(fd, MIB, B(AYT "PING\nECHO that\n"),
 	    "ERROR line too long\r\n" YES "that\r\nOK\r\n");
-	/* Edited, the line is one that may be. */
+	/* The line is short enough after it was edited. */
 	say_long(fd, LINE_MAX_BYTES - 9, B("ECHO thatxxx\x08\x7f" EC "\n"),
 	    "ERROR line too long\r\n");
 	say_long(fd, LINE_MAX_BYTES - 9, B("ECHO that\x08t\n"),
@@ -244,7 +254,10 @@ TEST(test_too_long)
 	(void)close(fd);
 }
 
-/* A line at its limit, whose CR LF comes in two: the CR is not its text. */
+/*
+ * A line has the greatest length, and its CR and LF come separately: the CR
+ * does not count as text.
+ */
 TEST(test_longest_line_cut)
 {
 	int fd = client_connect(server);
@@ -261,7 +274,7 @@ TEST(test_longest_line_cut)
 
 /* Floods */
 
-/* All 256 options of all verbs, twice over, in one write. */
+/* All 256 options are sent with all verbs, twice, in one write. */
 TEST(test_all_options)
 {
 	int fd = client_connect(server), verb, option, round;
@@ -294,7 +307,10 @@ TEST(test_all_options)
 	(void)close(fd);
 }
 
-/* What a process has allocated, in KiB (proc(5), status); 0: it has ended. */
+/*
+ * Returns the memory that a process has allocated, in KiB, from
+ * /proc/PID/status (proc(5)), or 0 if the process has ended.
+ */
 static long
 data_kib(pid_t pid)
 {
@@ -312,7 +328,7 @@ data_kib(pid_t pid)
 	return kib;
 }
 
-/* Some reads' worth of anything; sanitizers keep what is freed. */
+/* This allows for the buffers of some reads; sanitizers keep freed memory. */
 #ifdef KVD_INSTRUMENTED
 #define GROWTH_MAX_KIB LONG_MAX / 2
 #else
@@ -341,7 +357,9 @@ TEST(test_endless_sub)
 	(void)close(fd);
 }
 
-/* Sends what it can without waiting; false: the connection has ended. */
+/*
+ * Sends what it can without waiting; returns false if the connection has ended.
+ */
 static bool
 stuff(int fd, const void *data, size_t size)
 {
@@ -353,7 +371,10 @@ stuff(int fd, const void *data, size_t size)
 	return errno == EAGAIN || errno == EINTR;
 }
 
-/* Asks and asks, and takes no answer: the worker waits, then leaves. */
+/*
+ * Sends requests and reads no reply: the worker waits, and then closes the
+ * connection.
+ */
 static void
 flood(const char *request, size_t size)
 {
@@ -387,7 +408,7 @@ TEST(test_flood)
 	flood(B(DO TM));
 }
 
-/* Commands in great numbers, and nothing of them in the replies. */
+/* There are many telnet commands, and none of them shows in the replies. */
 TEST(test_dense)
 {
 	int fd = client_connect(server);
@@ -421,10 +442,10 @@ terminal_ask(struct terminal *t, const char *request, const char *reply)
 }
 
 /*
- * telnet(1) is as it was: the line is echoed, the reply comes.  The first
- * request, whose reply no echo can be taken for, is for it to get there: to
- * leave its prompt, and to hear that an option is refused.  The escape
- * character would be lost meanwhile.
+ * Checks that telnet(1) is still in line mode: it echoes the line, and the
+ * reply comes.  The first request has a reply that cannot be taken for an echo.
+ * It makes sure that telnet(1) has left its prompt and has read the refusal of
+ * an option, as it would lose the escape character until then.
  */
 static void
 terminal_settle(struct terminal *t)
@@ -442,7 +463,9 @@ terminal_start(struct terminal *t)
 	terminal_settle(t);
 }
 
-/* A command at its prompt, which the escape character brings. */
+/*
+ * Gives a command at the prompt of telnet(1), which the escape character opens.
+ */
 static void
 terminal_command(struct terminal *t, const char *command)
 {
@@ -461,8 +484,8 @@ terminal_end(struct terminal *t)
 }
 
 /*
- * telnet(1) discards what comes until its timing mark is answered: a server
- * that does not answer it is silent for ever after.
+ * telnet(1) discards its input until its timing mark is answered, so it would
+ * show nothing more from a server that does not answer.
  */
 TEST(test_interrupt)
 {
@@ -478,7 +501,7 @@ TEST(test_interrupt)
 		terminal_expect(&t, "^C");
 		terminal_settle(&t);
 	}
-	/* with a Synch, which is urgent */
+	/* with a Synch, whose last byte is urgent */
 	terminal_command(&t, "toggle autosynch");
 	terminal_settle(&t);
 	for (i = 0; i < 3; i++) {
@@ -511,7 +534,7 @@ TEST(test_send)
 	terminal_end(&t);
 }
 
-/* Options that are refused leave it as it is: a line at a time. */
+/* After kvd has refused its options, telnet(1) still sends a line at a time. */
 TEST(test_modes)
 {
 	static const char *const commands[] = { "mode character", "mode line",

@@ -1,7 +1,7 @@
 /*
- * check_waits: the master never waits, and neither do the others: whoever
- * reads the log or holds a path may be slow, stopped or dead, and kvd serves,
- * restarts and stops.
+ * check_waits: the master never blocks, and neither do the other processes.  If
+ * the reader of the log, or the owner of a path, is slow, stopped or dead, kvd
+ * still serves, restarts and stops.
  */
 
 #include <sys/mount.h>
@@ -47,8 +47,8 @@ setup(void)
 
 struct sink {
 	int write_fd, read_fd; /* what kvd gets; what the test reads */
-	void (*stop)(const struct sink *); /* nothing is taken any more */
-	void (*start)(const struct sink *); /* all is taken again */
+	void (*stop)(const struct sink *); /* stops reading */
+	void (*start)(const struct sink *); /* reads on */
 };
 
 static void
@@ -60,8 +60,10 @@ set_nonblocking(int fd)
 	ck_assert_int_eq(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
 }
 
-/* As another writer of the same pipe would, without changing what the others
- * see of its description. */
+/*
+ * Fills the pipe as another writer of it would, and does not change the flags
+ * that the other writers share.
+ */
 static void
 fill_pipe(const struct sink *sink)
 {
@@ -85,7 +87,7 @@ fill_socket(const struct sink *sink)
 	ck_assert_int_eq(errno, EAGAIN);
 }
 
-/* Reads what there is. */
+/* Reads all that has come. */
 static void
 drain(const struct sink *sink)
 {
@@ -145,7 +147,7 @@ static void (*const sinks[])(
 
 #define SINKS (int)COUNT(sinks)
 
-/* Reads until that has come. */
+/* Reads until this text has come. */
 static void
 await_text(const struct sink *sink, const char *text)
 {
@@ -181,7 +183,7 @@ close_sink(struct sink *sink)
 	(void)close(sink->write_fd);
 }
 
-/* What each of them logs, with more than one line. */
+/* Makes each of the processes log more than one line. */
 static void
 make_everybody_log(void)
 {
@@ -218,7 +220,7 @@ TEST(test_nobody_reads)
 	close_sink(&sink);
 }
 
-/* When it is read again, it says how much is missing. */
+/* When the log is read again, kvd logs how many lines are missing. */
 TEST(test_lines_lost)
 {
 	struct sink sink;
@@ -232,14 +234,14 @@ TEST(test_lines_lost)
 	launch_kill(server, "registry");
 	fd = client_await_room(server, server_connect_unix);
 	other = client_await_room(server, server_connect_unix);
-	/* The acceptor says so once. */
+	/* The acceptor logs this once. */
 	client_hear(server_connect_unix(server), too_many);
 	sink.start(&sink);
 	drain(&sink);
 	launch_kill(server, "registry");
 	await_text(&sink, lost);
 	drain(&sink);
-	/* Of the two, whichever is found. */
+	/* The worker of either client may be found. */
 	signal_process(server_worker_unix(server), SIGSEGV);
 	await_text(&sink, lost);
 	(void)close(fd);
@@ -248,7 +250,7 @@ TEST(test_lines_lost)
 	close_sink(&sink);
 }
 
-/* Others write to it, too, and expect to wait. */
+/* Other processes write to the same pipe, and rely on blocking writes. */
 TEST(test_description_unchanged)
 {
 	struct sink sink;
@@ -296,7 +298,7 @@ bind_log(void)
 	return fd;
 }
 
-/* More than a socket has room for. */
+/* This is more than a socket can hold. */
 #define DEATHS 15
 
 TEST(test_syslogd_hangs)
@@ -370,7 +372,7 @@ TEST(test_deaf_listener)
 	expect_part(server_log(server), "/deaf: Address already in use");
 	launch_kill(server, "registry");
 	launch_expect_served(server);
-	/* It is somebody else's, and stays. */
+	/* The socket belongs to another process, and stays. */
 	ck_assert(launch_exists(server, "deaf"));
 	(void)close(fd);
 	ck_assert_int_eq(unlink(launch_path(server, "deaf")), 0);
@@ -392,7 +394,7 @@ TEST(test_stopped_registry)
 	signal_process(registry, SIGSTOP);
 	for (i = 0; i < HANGUPS; i++)
 		launch_reload(server);
-	/* Who needs no registry is served by new acceptors. */
+	/* New acceptors serve clients that need no registry. */
 	fd = server_connect_unix(server);
 	client_ask(fd, "ECHO a\n", "a\r\nOK\r\n");
 	(void)close(fd);

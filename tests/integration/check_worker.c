@@ -1,6 +1,6 @@
 /*
- * check_worker: who is no client of kvd, who is told to leave, and what
- * becomes of a worker without memory.
+ * check_worker: clients that are refused, clients that are told to leave, and
+ * what a worker does without memory.
  */
 
 #include <sys/socket.h>
@@ -16,7 +16,7 @@
 #define KIB ((size_t)1 << 10)
 #define MIB ((size_t)1 << 20)
 
-/* What follows an inner NUL counts. */
+/* The macro gives the size as well, because text after an inner NUL counts. */
 #define B(text) text, sizeof(text) - 1
 
 #define BAD_REQUEST                    \
@@ -47,7 +47,10 @@ teardown(void)
 
 /* The first line */
 
-/* In pieces of this size; the server may have closed its half. */
+/*
+ * Sends the bytes in pieces of this size; the server may have closed its half
+ * already.
+ */
 static void
 send_pieces(int fd, const char *data, size_t size, size_t piece)
 {
@@ -62,7 +65,7 @@ send_pieces(int fd, const char *data, size_t size, size_t piece)
 
 static const size_t pieces[] = { SIZE_MAX, 1, 2, 3, 7 };
 
-/* What comes before it does not make it another line. */
+/* These bytes in front of a line are dropped or erased, and do not alter it. */
 static const struct {
 	const char *text;
 	size_t size;
@@ -77,13 +80,13 @@ static const struct {
 	{ B("\xc3\xa9\x08\t") },
 };
 
-/* Who begins so is no client. */
+/* A connection that begins with these bytes is not a client's. */
 static const struct {
 	const char *text;
 	size_t size;
 	const char *reply;
 } strangers[] = {
-	/* TLS, and a session ticket in it */
+	/* TLS, with a session ticket */
 	{ B("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03ticket"), "" },
 	/* SSL 2, SMB, AMQP, MQTT, SOCKS, BitTorrent, memcached, DNS, PROXY 2,
 	 * Java's RMI */
@@ -99,10 +102,10 @@ static const struct {
 	{ B("\0\x1d\x12\x34\x01"), "" },
 	{ B("\r\n\r\n\0\r\nQUIT\n\x21"), "" },
 	{ B("JRMI\0\x02K"), "" },
-	/* a key that no terminal edits a line with */
+	/* a key that a terminal does not use to edit a line */
 	{ B("\x1b[A"), "" },
 	{ B("PUT b k v\rPUT b k v"), "" },
-	/* erased, it was there all the same */
+	/* the character counts although it was erased */
 	{ B("\x01\x08"), "" },
 	{ B("PUT\x16" IAC "\xf8"), "" },
 	{ B("GET / HTTP/1.1\r\nHost: x\r\n\r"), BAD_REQUEST },
@@ -149,7 +152,10 @@ TEST(test_strangers)
 	(void)close(fd);
 }
 
-/* At once: no end of a line is waited for, nor the end of input. */
+/*
+ * kvd refuses at once, and waits neither for the end of the line nor for that
+ * of the input.
+ */
 TEST(test_at_once)
 {
 	int fd = client_connect(server);
@@ -159,7 +165,7 @@ TEST(test_at_once)
 	client_expect_end(fd);
 }
 
-/* A first line that is longer than any may be, and has it behind that. */
+/* The first line is too long, and the bytes come after its limit. */
 TEST(test_long)
 {
 	static const struct {
@@ -194,7 +200,7 @@ TEST(test_long)
 	(void)close(fd);
 }
 
-/* Each is a first line that may be; then anything may come. */
+/* Each of these is a valid first line, and any bytes may follow it. */
 static const struct {
 	const char *text;
 	size_t size;
@@ -240,7 +246,7 @@ TEST(test_clients)
 
 /* Told to leave */
 
-/* A worker that is killed says so; one whose kvd stops, that. */
+/* A worker that gets SIGTERM tells its client so, unless all of kvd stops. */
 TEST(test_dismissed)
 {
 	int other = connect_and_ping(server), fd, i;
@@ -257,7 +263,7 @@ TEST(test_dismissed)
 	(void)close(other);
 }
 
-/* The acceptor's descriptor for signals is the worker's as well. */
+/* The worker shares the acceptor's descriptor for signals. */
 TEST(test_other_signal)
 {
 	int fd = connect_and_ping(server), i;
@@ -276,7 +282,10 @@ TEST(test_other_signal)
 
 #define GETS 32
 
-/* In the middle of a reply: that comes whole, and then the rest. */
+/*
+ * The worker sends all replies to the requests that it has read, and then the
+ * farewell.
+ */
 TEST(test_dismissed_busy)
 {
 	static const char farewell[] = "\r\nOK\r\nERROR disconnected\r\n";
@@ -292,11 +301,14 @@ TEST(test_dismissed_busy)
 	client_say(fd, "PUT b k ");
 	client_send(fd, value, size);
 	client_ask(fd, "\n", "OK\r\n");
-	/* More than sockets hold; in one piece, so that all is read. */
+	/*
+	 * The replies are more than the sockets hold; one write has all
+	 * requests, so that the worker reads all of them.
+	 */
 	for (i = 0; i < GETS; i++)
 		memcpy(gets + i * strlen(get), get, strlen(get));
 	client_send(fd, gets, sizeof(gets));
-	/* It is in the midst of it when a part has come. */
+	/* The worker is in the middle of its replies when a part has come. */
 	client_expect(fd, value, size);
 	signal_process(worker, SIGTERM);
 	reply = client_read_all(fd, &got);
@@ -307,7 +319,7 @@ TEST(test_dismissed_busy)
 	free(value);
 }
 
-/* Whoever stops kvd may send SIGTERM to all of it. */
+/* An administrator may send SIGTERM to all processes of kvd. */
 TEST(test_stop_all)
 {
 	int fds[8];
@@ -350,7 +362,7 @@ await_expendable(pid_t worker, int score)
 		pause_until(deadline_ms, "the worker is like the acceptor");
 }
 
-/* Of those who wait, the kernel takes workers before all others. */
+/* Of kvd's processes, the kernel kills workers before all others. */
 TEST(test_expendable)
 {
 	int score = oom_score(server_pid(server, "acceptor"));
@@ -372,21 +384,21 @@ TEST(test_expendable)
 
 #ifndef KVD_INSTRUMENTED
 
-/* From here on, its worker gets no more memory. */
+/* From now on the client's worker gets no more memory. */
 static int
 connect_starved(void)
 {
 	int fd = connect_and_ping(server);
 
-	/* Linux takes 0 for no limit. */
+	/* On Linux a limit of 0 means no limit. */
 	(void)process_limit(server_worker(server, fd), RLIMIT_DATA, 4096);
 	return fd;
 }
 
 /*
- * Each needs memory in another place, for which there is none: for what the
- * client sends, what the registry answers, an event.  A value follows if it
- * ends in a blank.
+ * Each of these needs memory for something else, and cannot get it: for the
+ * client's input, for the registry's reply, or for an event.  A request that
+ * ends in a blank is followed by a value.
  */
 static const char *const hungry[] = {
 	"PUT b k ",
@@ -397,7 +409,7 @@ static const char *const hungry[] = {
 	"SUBSCRIBE b\nPING\n",
 };
 
-/* What it sends after that may not be taken any more. */
+/* The worker may no longer take what the client sends after that. */
 static void
 put_big(int fd, const char *head)
 {

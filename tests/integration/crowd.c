@@ -174,10 +174,7 @@ crowd_start(const struct server *s, enum crowd_kind kind, int processes,
 	c->addr.sin_port = htons((uint16_t)s->port);
 	ck_assert_int_eq(inet_pton(AF_INET, s->host, &c->addr.sin_addr), 1);
 	for (i = 0; i < processes; i++) {
-		fflush(NULL);
-		pid = fork();
-		ck_assert_int_ne(pid, -1);
-		if (pid == 0)
+		if ((pid = test_fork()) == 0)
 			be_member(c, &c->members[i]);
 		c->members[i].pid = pid;
 	}

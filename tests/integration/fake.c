@@ -144,10 +144,7 @@ fake_start(struct fake *f, const struct fake_step steps[], size_t n)
 	ck_assert_int_eq(listen(fd, 16), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&addr, &size), 0);
 	f->port = ntohs(addr.sin_port);
-	fflush(NULL);
-	f->pid = fork();
-	ck_assert_int_ne(f->pid, -1);
-	if (f->pid == 0)
+	if ((f->pid = test_fork()) == 0)
 		serve(fd, steps, n);
 	(void)close(fd);
 	kv_use_address("127.0.0.1:%d", f->port);

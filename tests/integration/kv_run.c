@@ -66,10 +66,7 @@ start(struct kv_process *p, const char *path, int out, const char *const args[])
 
 	ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
 	ck_assert_int_eq(pipe2(error, O_CLOEXEC), 0);
-	fflush(NULL);
-	p->pid = fork();
-	ck_assert_int_ne(p->pid, -1);
-	if (p->pid == 0)
+	if ((p->pid = test_fork()) == 0)
 		become(path, args, in[0], out, error[1]);
 	(void)close(in[0]);
 	(void)close(error[1]);

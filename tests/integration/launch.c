@@ -129,6 +129,8 @@ launch_expect_served(const struct server *s)
 	(void)close(launch_client(s));
 }
 
+static const char worker_title[] = "kvd: worker unix";
+
 static bool
 is_among(const pid_t *pids, size_t n, pid_t pid)
 {
@@ -138,23 +140,38 @@ is_among(const pid_t *pids, size_t n, pid_t pid)
 	return false;
 }
 
+/* Sets *worker to one that was not there before, and returns how many such
+ * there are. */
+static size_t
+find_new_workers(const struct server *s, const pid_t *before, size_t n,
+    pid_t *worker)
+{
+	pid_t after[WORKERS_MAX];
+	size_t m = server_pids(s, worker_title, after, WORKERS_MAX), count = 0;
+
+	while (m > 0)
+		if (!is_among(before, n, after[--m])) {
+			*worker = after[m];
+			count++;
+		}
+	return count;
+}
+
 /*
  * A worker has its title when it has served its client.  So the worker of a
- * new client is the one whose title was not there before.
+ * new client is among those whose title was not there before.  Others of them
+ * are of clients that have just left, and end.
  */
 int
 launch_client_of(const struct server *s, pid_t *worker)
 {
-	static const char title[] = "kvd: worker unix";
-	pid_t before[WORKERS_MAX], after[WORKERS_MAX];
-	size_t n = server_pids(s, title, before, WORKERS_MAX), m;
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	pid_t before[WORKERS_MAX];
+	size_t n = server_pids(s, worker_title, before, WORKERS_MAX);
 	int fd = launch_client(s);
 
-	m = server_pids(s, title, after, WORKERS_MAX);
-	while (m > 0 && is_among(before, n, after[m - 1]))
-		m--;
-	ck_assert_msg(m > 0, "the worker cannot be found");
-	*worker = after[m - 1];
+	while (find_new_workers(s, before, n, worker) != 1)
+		pause_until(deadline_ms, "the worker cannot be found");
 	return fd;
 }
 

@@ -34,7 +34,8 @@ struct server {
 	const char *name; /* argv[0]; NULL: kvd */
 	const char *ready; /* the value of -r; NULL: no -r */
 	int stderr_fd; /* becomes standard error; 0: the log becomes that */
-	/* Called in the child, right before it executes kvd; may be NULL. */
+	/* Called in the child, right before it executes kvd; asserts nothing
+	 * (test_fork()).  May be NULL. */
 	void (*before_exec)(const struct server *);
 	int how; /* for before_exec, which alone reads it */
 };

@@ -224,10 +224,7 @@ jobs_start(struct job *jobs, unsigned int n, const struct server *s,
 	for (i = 0; i < n; i++) {
 		jobs[i].stop = 0;
 		fd = client_connect(s);
-		fflush(NULL);
-		pid = fork();
-		ck_assert_int_ne(pid, -1);
-		if (pid == 0)
+		if ((pid = test_fork()) == 0)
 			run_job(&jobs[i], fd, function);
 		jobs[i].pid = pid;
 		(void)close(fd);

@@ -1,7 +1,8 @@
 /*
- * check_acceptor: who is refused and how, and which workers an acceptor finds
- * when it has executed itself again (acceptor/accept, acceptor/workers).  Each
- * client comes out of this program's own accept4(), so no IPv6 is needed.
+ * check_acceptor: these tests check which clients the acceptor refuses and how
+ * it does so, and which workers it finds after it has executed itself again
+ * (acceptor/accept, acceptor/workers).  Clients come from an accept4() that
+ * this program defines, so the tests need no IPv6.
  */
 
 #include "unit.h"
@@ -26,7 +27,8 @@ static struct config config;
 static struct acceptor acceptor;
 static int scoreboard_fd;
 
-/* The client that waits: the server's end, or -1; and its address. */
+/* These are the server's end of the waiting client's connection, or -1, and the
+ * address of the client. */
 static int waiting_fd;
 static struct sockaddr_storage waiting_addr;
 
@@ -103,7 +105,8 @@ take_slot(struct sockaddr_storage addr)
 	    SCOREBOARD_OK);
 }
 
-/* A client who has sent something is refused, with this line and the end. */
+/* A refused client that has sent data receives this line and then the end of
+ * the stream. */
 static void
 expect_refusal(struct sockaddr_storage addr, const char *line)
 {
@@ -119,7 +122,8 @@ expect_refusal(struct sockaddr_storage addr, const char *line)
 	ck_assert_int_eq(recv(fds[0], got, sizeof(got) - 1, MSG_DONTWAIT),
 	    (ssize_t)strlen(line));
 	ck_assert_str_eq(got, line);
-	/* Not a reset, which could have taken the line with it. */
+	/* A reset instead of the end of the stream could have discarded the
+	 * line. */
 	ck_assert_int_eq(recv(fds[0], got, sizeof(got), MSG_DONTWAIT), 0);
 	(void)close(fds[0]);
 }
@@ -131,7 +135,7 @@ TEST(test_too_many)
 	expect_refusal(ipv4_address("192.0.2.2"), "ERROR too many clients\r\n");
 }
 
-/* A socket for IPv6 and IPv4 has this address for a client of IPv4. */
+/* On a socket for both IPv6 and IPv4 an IPv4 client has a mapped address. */
 TEST(test_mapped)
 {
 	static const char line[] = "ERROR too many clients from your address"
@@ -145,7 +149,7 @@ TEST(test_mapped)
 	expect_refusal(ipv6_address("2001:db8::1"), line);
 }
 
-/* A worker that ends at once, or waits to be killed. */
+/* This forks a worker that ends at once, or waits to be killed. */
 static pid_t
 start_worker(bool ends)
 {
@@ -156,8 +160,7 @@ start_worker(bool ends)
 	ck_assert_int_eq(
 	    scoreboard_take(acceptor.scoreboard, &addr, 10, 10, &slot),
 	    SCOREBOARD_OK);
-	ck_assert_int_ne(pid = fork(), -1);
-	if (pid == 0) {
+	if ((pid = test_fork()) == 0) {
 		while (!ends)
 			(void)pause();
 		_exit(0);
@@ -166,7 +169,7 @@ start_worker(bool ends)
 	return pid;
 }
 
-/* Of this acceptor; 0: there is none. */
+/* This returns the pid of a worker of this acceptor, or 0 if it has none. */
 static pid_t
 first_worker(void)
 {
@@ -178,8 +181,8 @@ first_worker(void)
 }
 
 /*
- * While the acceptor executed itself one worker ended, of which no signal will
- * tell, and one is left.
+ * While the acceptor executed itself again one worker ended, so that no signal
+ * will report its end; another worker is still running.
  */
 TEST(test_after_exec)
 {

@@ -1,6 +1,7 @@
 /*
- * check_adopt: the workers of an acceptor that has died (master/adopt).  The
- * processes are real; only the loop around them is the test.
+ * check_adopt: these tests check how the master adopts the workers of an
+ * acceptor that has died (master/adopt).  The processes are real; only the
+ * master's event loop is replaced by the test.
  */
 
 #include "unit.h"
@@ -19,7 +20,7 @@
 static const struct child_spec spec = { .name = "acceptor" };
 
 static struct master master;
-static int held[2]; /* a process that waits here ends with the test */
+static int held[2]; /* A process that waits on this pipe ends with the test. */
 
 static void
 setup(void)
@@ -48,7 +49,8 @@ teardown(void)
 	(void)close(held[1]);
 }
 
-/* In a child: waits until it is told to end, or the test is over. */
+/* This runs in a child: it waits until it is told to end or the test is
+ * over. */
 __attribute__((noreturn)) static void
 linger(void)
 {
@@ -59,7 +61,7 @@ linger(void)
 	_exit(0);
 }
 
-/* In the acceptor: forks a worker that ends at once, or stays. */
+/* This runs in the acceptor: it forks a worker that ends at once or stays. */
 static pid_t
 fork_worker(bool stays)
 {
@@ -86,9 +88,9 @@ take(struct scoreboard *board)
 	return slot;
 }
 
-/* What an acceptor does until it dies. */
+/* These functions are what an acceptor may do before it dies. */
 
-/* One worker has ended and has been reaped, another one goes on. */
+/* One worker has ended and has been reaped; another one keeps running. */
 static void
 reap_but_not_release(struct scoreboard *board)
 {
@@ -115,7 +117,7 @@ take_but_not_fork(struct scoreboard *board)
 	(void)take(board);
 }
 
-/* Lives an acceptor's life, to its end, and returns its pid. */
+/* This forks an acceptor, waits until it has died, and returns its pid. */
 static pid_t
 run_acceptor(void (*live)(struct scoreboard *))
 {
@@ -123,20 +125,20 @@ run_acceptor(void (*live)(struct scoreboard *))
 	int status;
 	pid_t pid;
 
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		if ((board = scoreboard_open(master.scoreboard_fd)) == NULL)
 			_exit(1);
 		(void)prctl(PR_SET_NAME, "kvd-acceptor");
 		live(board);
 		_exit(0);
 	}
-	ck_assert_int_ne(pid, -1);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(status, 0);
 	return pid;
 }
 
-/* The worker that has the only slot; 0: there is none. */
+/* This returns the pid of the worker in the only slot, or 0 if the slot is
+ * free. */
 static pid_t
 only_worker(void)
 {
@@ -162,7 +164,7 @@ expect_no_clients(void)
 	scoreboard_release(master.scoreboard, slot);
 }
 
-/* The worker ends, and is reaped as the master does it. */
+/* The worker ends, and this reaps it as the master does. */
 static void
 end_worker(pid_t pid)
 {
@@ -176,7 +178,7 @@ end_worker(pid_t pid)
 	ck_assert(!adopt_knows(&master, pid));
 }
 
-/* A slot of a worker that nobody can reap any more would never be released. */
+/* If nobody can reap a worker any more, its slot would never be released. */
 TEST(test_reaped)
 {
 	pid_t acceptor = run_acceptor(reap_but_not_release), worker;
@@ -199,14 +201,14 @@ TEST(test_orphan)
 	expect_no_clients();
 }
 
-/* A child that whoever started kvd has left behind is not the worker. */
+/* A child that was inherited from the program that started kvd is not the
+ * worker. */
 TEST(test_not_forked)
 {
 	pid_t acceptor, stranger;
 
-	if ((stranger = fork()) == 0)
+	if ((stranger = test_fork()) == 0)
 		linger();
-	ck_assert_int_ne(stranger, -1);
 	acceptor = run_acceptor(take_but_not_fork);
 	adopt_workers(&master, acceptor);
 	ck_assert(!adopt_knows(&master, stranger));

@@ -1,5 +1,5 @@
 /*
- * check_buf: the growing byte queue of common/buf.
+ * check_buf: these tests check the growing byte queue (common/buf).
  */
 
 #include <sys/socket.h>
@@ -43,7 +43,7 @@ TEST(test_append)
 	buf_append_byte(&b, 0xff);
 	buf_append_text(&b, "xyz");
 	buf_append(&b, "ignored", 0);
-	unit_assert_bytes(unit_bytes(&b),
+	unit_assert_bytes(buf_bytes(&b),
 	    ((struct bytes)UNIT_BYTES("a\0b\xffxyz")));
 }
 
@@ -53,7 +53,7 @@ TEST(test_clear)
 	buf_clear(&b);
 	ck_assert_uint_eq(buf_size(&b), 0);
 	buf_append_text(&b, "de");
-	unit_assert_bytes(unit_bytes(&b), unit_text("de"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("de"));
 	buf_clear(&b);
 	buf_clear(&b);
 }
@@ -62,15 +62,15 @@ TEST(test_consume)
 {
 	buf_append_text(&b, "abcdef");
 	buf_consume(&b, 2);
-	unit_assert_bytes(unit_bytes(&b), unit_text("cdef"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("cdef"));
 	buf_consume(&b, 0);
-	unit_assert_bytes(unit_bytes(&b), unit_text("cdef"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("cdef"));
 	buf_append_text(&b, "gh");
-	unit_assert_bytes(unit_bytes(&b), unit_text("cdefgh"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("cdefgh"));
 	buf_consume(&b, 6);
 	ck_assert_uint_eq(buf_size(&b), 0);
 	buf_append_text(&b, "i");
-	unit_assert_bytes(unit_bytes(&b), unit_text("i"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("i"));
 }
 
 static const struct {
@@ -98,8 +98,9 @@ TEST(test_truncate)
 	buf_append_text(&b, "abcdef");
 	buf_consume(&b, truncate_table[_i].consume);
 	buf_truncate(&b, truncate_table[_i].truncate);
-	unit_assert_bytes(unit_bytes(&b), unit_text(truncate_table[_i].left));
-	/* What was removed does not appear again. */
+	unit_assert_bytes(buf_bytes(&b),
+	    bytes_from_text(truncate_table[_i].left));
+	/* Removed bytes must not reappear. */
 	buf_append_text(&b, "Z");
 	ck_assert_uint_eq(buf_size(&b), strlen(truncate_table[_i].left) + 1);
 	ck_assert_int_eq(buf_data(&b)[buf_size(&b) - 1], 'Z');
@@ -113,17 +114,17 @@ TEST(test_reserve_commit)
 	memcpy(to, "0123456789", 10);
 	ck_assert_uint_eq(buf_size(&b), 0);
 	buf_commit(&b, 4);
-	unit_assert_bytes(unit_bytes(&b), unit_text("0123"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("0123"));
 	to = buf_reserve(&b, 2);
 	ck_assert_ptr_eq(to, buf_data(&b) + 4);
 	memcpy(to, "ab", 2);
 	buf_commit(&b, 2);
-	unit_assert_bytes(unit_bytes(&b), unit_text("0123ab"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("0123ab"));
 	buf_commit(&b, 0);
 	ck_assert_uint_eq(buf_size(&b), 6);
 }
 
-/* Each is all of the space that was asked for, and one byte more. */
+/* Each test uses all of the requested space, and one byte more. */
 static const size_t size_table[] = { 1, 2, 511, 512, 513, 1023, 1024, 1025,
 	4096, 65536, 1 << 20, (1 << 20) + 1 };
 
@@ -148,7 +149,7 @@ TEST(test_shrink)
 {
 	buf_append_text(&b, "abc");
 	buf_shrink(&b, 0);
-	unit_assert_bytes(unit_bytes(&b), unit_text("abc"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("abc"));
 	ck_assert_uint_gt(b.cap, 0);
 	buf_consume(&b, 3);
 	buf_shrink(&b, SIZE_MAX);
@@ -157,10 +158,11 @@ TEST(test_shrink)
 	buf_shrink(&b, b.cap - 1);
 	ck_assert_uint_eq(b.cap, 0);
 	buf_append_text(&b, "de");
-	unit_assert_bytes(unit_bytes(&b), unit_text("de"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("de"));
 }
 
-/* Too much for any address space, with and without bytes in the buffer. */
+/* These sizes exceed any address space, with and without bytes in the
+ * buffer. */
 static const size_t too_much_table[] = { SIZE_MAX, SIZE_MAX - 1, SIZE_MAX / 2,
 	SIZE_MAX / 4 + 1, SIZE_MAX / 4 };
 
@@ -169,22 +171,22 @@ TEST(test_out_of_memory)
 	buf_append_text(&b, "abc");
 	ck_assert_ptr_null(buf_reserve(&b, too_much_table[_i]));
 	ck_assert(buf_failed(&b));
-	unit_assert_bytes(unit_bytes(&b), unit_text("abc"));
-	/* Later appends fail as well, or something would be missing between. */
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("abc"));
+	/* Later appends must fail as well, since bytes are missing between. */
 	buf_append_text(&b, "def");
 	buf_append_byte(&b, 'g');
 	ck_assert_ptr_null(buf_reserve(&b, 1));
-	unit_assert_bytes(unit_bytes(&b), unit_text("abc"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("abc"));
 	buf_consume(&b, 1);
-	unit_assert_bytes(unit_bytes(&b), unit_text("bc"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("bc"));
 	ck_assert(buf_failed(&b));
 	buf_clear(&b);
 	ck_assert(!buf_failed(&b));
 	buf_append_text(&b, "h");
-	unit_assert_bytes(unit_bytes(&b), unit_text("h"));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("h"));
 }
 
-/* A queue that is drained as it fills must not grow for ever. */
+/* A queue that is drained as fast as it fills must not grow for ever. */
 TEST(test_stays_small)
 {
 	size_t i;
@@ -200,7 +202,8 @@ TEST(test_stays_small)
 	ck_assert_uint_le(b.cap, 1024);
 }
 
-/* Borrowed memory is used while it is enough, and never freed. */
+/* The buffer uses borrowed memory while it is large enough, and never frees
+ * it. */
 TEST(test_borrowed)
 {
 	uint8_t memory[8];
@@ -216,11 +219,11 @@ TEST(test_borrowed)
 			ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
 		else
 			buf_append_text(&b, "8");
-		unit_assert_bytes(unit_bytes(&b),
-		    unit_text(i == 0 ? "234567" : "2345678"));
+		unit_assert_bytes(buf_bytes(&b),
+		    bytes_from_text(i == 0 ? "234567" : "2345678"));
 		if (i == 1)
 			ck_assert_ptr_ne(buf_data(&b), memory + 2);
-		/* This, or the next round's memory, would be a leak. */
+		/* Without this call the buffer's memory would leak. */
 		buf_clear(&b);
 		ck_assert_uint_eq(buf_size(&b), 0);
 		buf_append_text(&b, "x");
@@ -235,7 +238,7 @@ pass(int fd, const char *text, size_t size)
 	ck_assert_int_eq(write(fd, text, size), (ssize_t)size);
 }
 
-/* Reads end where the lent memory does, until one has filled it. */
+/* Reads stop at the end of the borrowed memory until a read has filled it. */
 TEST(test_read)
 {
 	uint8_t memory[1024];
@@ -255,16 +258,16 @@ TEST(test_read)
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 1024);
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 5000 - 1024);
 	whole.size = sizeof(text);
-	unit_assert_bytes(unit_bytes(&b), whole);
+	unit_assert_bytes(buf_bytes(&b), whole);
 	buf_clear(&b);
-	/* The space that is left is too small to read into. */
+	/* The remaining space is too small to read into. */
 	buf_init_with(&b, memory, sizeof(memory));
 	pass(fds[1], text, 900);
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 900);
 	pass(fds[1], text, 1000);
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), 1000);
 	whole.size = 1900;
-	unit_assert_bytes(unit_bytes(&b), whole);
+	unit_assert_bytes(buf_bytes(&b), whole);
 	(void)close(fds[1]);
 	ck_assert_int_eq(io_recv_buf(fds[0], &b, 0), IO_END);
 	b.failed = true;
@@ -272,7 +275,8 @@ TEST(test_read)
 	(void)close(fds[0]);
 }
 
-/* Against a model: the numbers of the bytes put in and taken out. */
+/* This compares the buffer with a model that counts the bytes put in and taken
+ * out. */
 TEST(test_random)
 {
 	uint64_t state = 1 + (uint64_t)_i, put = 0, got = 0;

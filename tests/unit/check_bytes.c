@@ -1,5 +1,6 @@
 /*
- * check_bytes: comparisons of byte strings, also of empty ones without data.
+ * check_bytes: these tests compare byte strings, including empty ones whose
+ * data pointer is NULL.
  */
 
 #include <stdbool.h>
@@ -14,8 +15,8 @@
 
 static const struct {
 	struct bytes a, b;
-	int order; /* of a against b */
-	bool begins; /* a begins with b */
+	int order; /* This is the order of a relative to b. */
+	bool begins; /* This is true if a begins with b. */
 } compare_table[] = {
 	{ NONE, NONE, 0, true },
 	{ UNIT_BYTES(""), NONE, 0, true },
@@ -29,7 +30,7 @@ static const struct {
 	{ UNIT_BYTES("a"), UNIT_BYTES("a\0"), -1, false },
 	{ UNIT_BYTES("a\0b"), UNIT_BYTES("a\0c"), -1, false },
 	{ UNIT_BYTES("a\0b"), UNIT_BYTES("a\0"), 1, true },
-	/* Bytes are unsigned. */
+	/* Bytes compare as unsigned numbers. */
 	{ UNIT_BYTES("\xff"), UNIT_BYTES("\x01"), 1, false },
 };
 

@@ -1,6 +1,7 @@
 /*
- * check_cache: the store's cache of records: what it finds is what was put
- * last and not dropped; what it does not find costs only time.
+ * check_cache: these tests check the store's cache of records.  The cache must
+ * only return the latest value that was put and not dropped since; a miss only
+ * costs time.
  */
 
 #include <sys/resource.h>
@@ -37,7 +38,7 @@ put(uint32_t number, const char *value)
 {
 	char text[32];
 
-	store_cache_put(cache, key(number, text), unit_text(value));
+	store_cache_put(cache, key(number, text), bytes_from_text(value));
 }
 
 static bool
@@ -48,7 +49,7 @@ has(uint32_t number, const char *value)
 
 	if (!store_cache_get(cache, key(number, text), &got))
 		return false;
-	unit_assert_bytes(got, unit_text(value));
+	unit_assert_bytes(got, bytes_from_text(value));
 	return true;
 }
 
@@ -79,7 +80,8 @@ TEST(test_few)
 	ck_assert(has(50, "another, longer"));
 }
 
-/* What is written may not be committed: it is not taken in before it is. */
+/* A value that the current batch wrote is not cached before the batch ends,
+ * since the batch may be aborted. */
 TEST(test_unsettled)
 {
 	char text[32];
@@ -101,7 +103,7 @@ TEST(test_unsettled)
 	}
 }
 
-/* No cache is one that finds nothing. */
+/* With these sizes the cache is off: it never finds anything. */
 static const size_t too_small_table[] = { 0, 1, 4096, 49151 };
 
 TEST(test_none)
@@ -111,9 +113,9 @@ TEST(test_none)
 
 	ck_assert_int_eq(store_cache_open(&none, too_small_table[_i]), 0);
 	ck_assert_ptr_null(none);
-	store_cache_put(none, unit_text("k"), unit_text("v"));
-	ck_assert(!store_cache_get(none, unit_text("k"), &got));
-	store_cache_invalidate(none, unit_text("k"));
+	store_cache_put(none, bytes_from_text("k"), bytes_from_text("v"));
+	ck_assert(!store_cache_get(none, bytes_from_text("k"), &got));
+	store_cache_invalidate(none, bytes_from_text("k"));
 	store_cache_end_batch(none);
 	store_cache_close(none);
 }
@@ -153,7 +155,7 @@ TEST(test_no_memory)
 }
 #endif
 
-/* Records of every size, up to the largest, and beyond. */
+/* The records have every size up to the largest allowed, and larger ones. */
 TEST(test_sizes)
 {
 	static uint8_t data[2 * STORE_CACHE_RECORD_MAX];
@@ -166,7 +168,7 @@ TEST(test_sizes)
 	for (size = 0; size < sizeof(data); size++) {
 		store_cache_invalidate(cache, k);
 		store_cache_end_batch(cache);
-		/* Once it is full, only some are taken. */
+		/* Once the cache is full it accepts only some records. */
 		for (i = 0; i < 100 && !store_cache_get(cache, k, &got); i++)
 			store_cache_put(cache, k, (struct bytes){ data, size });
 		if (i == 100)
@@ -180,7 +182,7 @@ TEST(test_sizes)
 	ck_assert_uint_le(kept, STORE_CACHE_RECORD_MAX);
 }
 
-/* What is read again and again stays, whatever walks by. */
+/* A record that is read often stays in the cache while others pass through. */
 TEST(test_walk)
 {
 	uint32_t i, found = 0, asked = 0;
@@ -198,12 +200,13 @@ TEST(test_walk)
 	ck_assert_uint_gt(found, asked / 2);
 }
 
-/* Against a model: the last value of each key, or none. */
+/* The model holds the last value of each key, or none. */
 #define KEYS 5000
 
 TEST(test_model)
 {
-	static uint32_t values[KEYS]; /* 0: must not be found */
+	/* A value of 0 means that the cache must not find the key. */
+	static uint32_t values[KEYS];
 	uint64_t state = 1 + (uint64_t)_i;
 	uint32_t i, n, hits = 0;
 	char value[700], text[32];
@@ -219,16 +222,16 @@ TEST(test_model)
 		}
 		if (store_cache_get(cache, key(n, text), &got)) {
 			hits++;
-			/* Of some of its sizes each. */
+			/* Each key gets values of several sizes. */
 			snprintf(value, sizeof(value), "%u %0*u", n,
 			    (int)(values[n] % 600), values[n]);
 			ck_assert_uint_ne(values[n], 0);
-			unit_assert_bytes(got, unit_text(value));
+			unit_assert_bytes(got, bytes_from_text(value));
 			continue;
 		}
 		values[n] = i;
 		snprintf(value, sizeof(value), "%u %0*u", n, (int)(i % 600), i);
-		store_cache_put(cache, key(n, text), unit_text(value));
+		store_cache_put(cache, key(n, text), bytes_from_text(value));
 	}
 	ck_assert_uint_gt(hits, 5000);
 }

@@ -1,7 +1,8 @@
 /*
- * check_calls: what requests do to a store (registry/calls), transactions
- * (registry/transaction), what is noted of it (registry/change), and what the
- * registry does unasked (registry/housekeeping); with the tests' own clock.
+ * check_calls: these tests check what requests do to a store (registry/calls),
+ * transactions (registry/transaction), the recorded changes (registry/change),
+ * and the periodic work of the registry (registry/housekeeping).  The tests set
+ * the clock themselves.
  */
 
 #include "unit.h"
@@ -16,7 +17,7 @@
 #include "registry/calls.h"
 #include "registry/change.h"
 #include "registry/conn.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 #include "registry/transaction.h"
 #include "store_fixture.h"
 
@@ -24,7 +25,7 @@
 
 static struct config config = { .max_value = VALUE_MAX };
 static struct registry r;
-static struct buf queued; /* frames of a transaction */
+static struct buf queued; /* This buffer holds the frames of a transaction. */
 
 static void
 set_now(int64_t now_ms)
@@ -50,7 +51,7 @@ end(void)
 	buf_clear(&queued);
 }
 
-/* Appends the request that a line makes. */
+/* This appends the request that a worker would make of the line. */
 static void
 encode(const char *line, struct buf *b)
 {
@@ -70,7 +71,8 @@ encode(const char *line, struct buf *b)
 	free(copy);
 }
 
-/* As the registry finds it; NULL: malformed. */
+/* This looks the call up as the registry does.  It returns NULL if the request
+ * is malformed. */
 static call_function *
 decode(uint16_t type, struct bytes body, struct fields *args)
 {
@@ -84,7 +86,8 @@ decode(uint16_t type, struct bytes body, struct fields *args)
 							  NULL;
 }
 
-/* Executes a request in the batch; the reply as a client reads it. */
+/* This executes a request in the batch, and formats the reply as a client reads
+ * it. */
 static enum store_result
 run_frame(const struct buf *request, struct buf *text)
 {
@@ -166,11 +169,11 @@ ask_commit(const char *want)
 	buf_clear(&request);
 }
 
-/* What was noted since the last look, as text. */
+/* This compares the changes recorded since the last call, as text. */
 static void
 assert_noted(const char *want)
 {
-	struct bytes noted = unit_bytes(&r.changes.noted);
+	struct bytes noted = buf_bytes(&r.changes.noted);
 	struct change c;
 	char text[1024] = "";
 	size_t size = 0;
@@ -186,7 +189,7 @@ assert_noted(const char *want)
 	change_undo(&r.changes, 0);
 }
 
-/* A step of a test; of an ask() without a reply, the clock is set. */
+/* This is a step of a test.  A step without a request sets the clock. */
 struct ask {
 	const char *request, *reply;
 	int64_t now_ms;
@@ -290,9 +293,9 @@ static const struct {
 	const struct ask *table;
 	size_t n;
 } ask_tables[] = {
-	{ put_table, UNIT_COUNT(put_table) },
-	{ condition_table, UNIT_COUNT(condition_table) },
-	{ incr_table, UNIT_COUNT(incr_table) },
+	{ put_table, COUNT(put_table) },
+	{ condition_table, COUNT(condition_table) },
+	{ incr_table, COUNT(incr_table) },
 };
 
 TEST(test_calls)
@@ -363,7 +366,8 @@ TEST(test_transaction)
 	end();
 }
 
-/* Each with something before and after it that must not happen. */
+/* Each transaction contains writes before and after the failing request that
+ * must not take effect. */
 static const struct {
 	const char *fails, *reply;
 } undo_table[] = {
@@ -402,7 +406,7 @@ TEST(test_transaction_undone)
 	ask("EXISTS c k", "NOT FOUND\r\n");
 	ask("COUNT b", "2\r\nOK\r\n");
 	ask("COUNT c", "NOT FOUND\r\n");
-	/* The batch is as good as before. */
+	/* The batch must still be usable. */
 	queue("PUT b new v");
 	ask_commit("OK\r\nOK\r\n");
 	commit();
@@ -410,7 +414,7 @@ TEST(test_transaction_undone)
 	end();
 }
 
-/* A bucket dropped and made anew inside. */
+/* The transaction drops a bucket and creates it again. */
 TEST(test_transaction_drop)
 {
 	int round;
@@ -436,7 +440,8 @@ TEST(test_transaction_drop)
 	end();
 }
 
-/* Replies are bounded: too much to read undoes what was written. */
+/* The size of a reply is bounded.  If the reads of a transaction exceed it, the
+ * writes of the transaction are undone. */
 TEST(test_transaction_reply_max)
 {
 	size_t size = 65536;
@@ -469,7 +474,8 @@ TEST(test_transaction_reply_max)
 	end();
 }
 
-/* No room: the batch is to be aborted, and goes when grown. */
+/* The store has no room, so the caller must abort the batch; the transaction
+ * succeeds after the store has grown. */
 TEST(test_transaction_full)
 {
 	struct buf request, reply;
@@ -505,7 +511,7 @@ TEST(test_transaction_full)
 	end();
 }
 
-/* What no worker of ours sends, and one that was taken over might. */
+/* Our workers never send these messages, but a compromised worker might. */
 static bool
 decodes(uint16_t type, const struct buf *body)
 {
@@ -538,8 +544,9 @@ TEST(test_malformed)
 	ck_assert(decodes(MESSAGE_STATS, &body));
 	message_put_u8(&body, 0);
 	ck_assert(!decodes(MESSAGE_STATS, &body));
-	ck_assert(!decodes(MESSAGE_COUNT, &body)); /* an empty name */
-	for (i = 0; i < UNIT_COUNT(seconds); i++) {
+	/* An empty name is malformed. */
+	ck_assert(!decodes(MESSAGE_COUNT, &body));
+	for (i = 0; i < COUNT(seconds); i++) {
 		buf_truncate(&body, 0);
 		message_put_name(&body, b);
 		message_put_name(&body, b);
@@ -560,7 +567,7 @@ TEST(test_malformed)
 	buf_clear(&body);
 }
 
-/* The same inside of a transaction, cut anywhere. */
+/* The same holds in a transaction that is truncated anywhere. */
 TEST(test_malformed_transaction)
 {
 	struct buf body;
@@ -585,7 +592,8 @@ TEST(test_malformed_transaction)
 		ck_assert_int_eq(decodes(MESSAGE_TRANSACTION, &body),
 		    i == MESSAGE_CREATE || i == MESSAGE_DROP ||
 			i == MESSAGE_COUNT);
-		/* PING, STATS and transactions: sound, and not in there */
+		/* PING, STATS and transactions are valid but not allowed in a
+		 * transaction. */
 		buf_truncate(&body, 0);
 		message_end(&body,
 		    message_begin(&body, (enum message_type)i, 0));
@@ -639,7 +647,8 @@ TEST(test_frees)
 	end();
 }
 
-/* Upkeep with real time: the entries' is some way behind it. */
+/* Housekeeping uses real time; the clock of the entries is some way behind
+ * it. */
 static void
 begin_housekeeping(void)
 {
@@ -679,7 +688,7 @@ TEST(test_housekeeping_expiry)
 	assert_ok(store_put(batch(), text("b"), text("k"), text("v"),
 	    r.wall_ms + 5000));
 	commit_housekeeping();
-	/* in steps, each soon after the last */
+	/* Housekeeping works in steps that follow each other soon. */
 	for (i = 0; housekeeping_is_due(&r); i++) {
 		assert_ok(housekeeping_run(&r));
 		commit_housekeeping();
@@ -691,7 +700,7 @@ TEST(test_housekeeping_expiry)
 	ck_assert_int_le(housekeeping_deadline(&r), now_ms + 5000);
 	ask("EXPIRE b k 10000000000", "OK\r\n");
 	commit_housekeeping();
-	/* It looks again, in case the machine was suspended. */
+	/* It checks the time again later, in case the machine was suspended. */
 	ck_assert_int_gt(housekeeping_deadline(&r), now_ms + 50000);
 	ck_assert_int_le(housekeeping_deadline(&r), now_ms + 70000);
 	ask("PERSIST b k", "OK\r\n");
@@ -715,13 +724,13 @@ TEST(test_housekeeping_purge)
 	ask("DROP b", "OK\r\n");
 	commit_housekeeping();
 	ck_assert(housekeeping_is_due(&r));
-	/* A batch that is aborted is done again. */
+	/* An aborted batch has to be done again. */
 	assert_ok(housekeeping_run(&r));
 	store_abort(fx.store);
 	ck_assert(housekeeping_is_due(&r));
 	assert_ok(housekeeping_run(&r));
 	commit_housekeeping();
-	/* after a restart */
+	/* These lines start the registry again. */
 	assert_ok(housekeeping_init(&r));
 	store_release(fx.store);
 	ck_assert(housekeeping_is_due(&r));
@@ -732,7 +741,7 @@ TEST(test_housekeeping_purge)
 	ck_assert_int_ge(i, 2);
 	ck_assert_int_le(i, 6);
 	ck_assert_int_eq(housekeeping_deadline(&r), CLOCK_NEVER);
-	/* no room: later */
+	/* The store has no room, so housekeeping tries again later. */
 	ask("CREATE b", "OK\r\n");
 	ask("DROP b", "OK\r\n");
 	housekeeping_pause(&r);
@@ -744,7 +753,7 @@ TEST(test_housekeeping_purge)
 	end();
 }
 
-/* Entries of dropped buckets that are not removed yet. */
+/* This counts the entries of dropped buckets that are not removed yet. */
 static uint64_t
 count_dropped(void)
 {
@@ -754,7 +763,7 @@ count_dropped(void)
 	return stats.dropped;
 }
 
-/* While workers want something a step of purging comes only now and then. */
+/* While workers send requests, purging takes a step only now and then. */
 TEST(test_housekeeping_busy)
 {
 	struct conn busy = { .fd = -1 };
@@ -779,7 +788,7 @@ TEST(test_housekeeping_busy)
 	ck_assert_uint_eq(count_dropped(), 1500);
 	ck_assert_int_gt(r.housekeeping.purge_at_ms, 0);
 	commit_housekeeping();
-	/* Without any it goes on at once. */
+	/* Without requests purging goes on at once. */
 	r.housekeeping.purge_at_ms = CLOCK_NEVER;
 	TAILQ_REMOVE(&r.ready, &busy, entry);
 	assert_ok(housekeeping_run(&r));

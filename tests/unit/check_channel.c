@@ -1,7 +1,7 @@
 /*
- * check_channel: what master and children say to each other (common/channel).
- * The test is the master; a child is a process of its own, for it has the
- * channel on descriptor 3.
+ * check_channel: these tests check the messages between the master and its
+ * children (common/channel).  The test acts as the master.  Each child is a
+ * process of its own because it needs the channel on descriptor 3.
  */
 
 #include "unit.h"
@@ -18,7 +18,7 @@
 #define MAX_VALUE 4711
 #define WALL_BASE_MS INT64_C(1234567890123)
 
-static int channel[2]; /* the master's end, and the child's */
+static int channel[2]; /* These are the master's end and the child's end. */
 static struct config config;
 static const struct startup_params params = { .log_where = LOG_TO_STDERR,
 	.verbose = true,
@@ -41,21 +41,20 @@ teardown(void)
 	(void)close(channel[1]);
 }
 
-/* Runs `child` in a process, and returns its exit status. */
+/* This runs `child` in a process of its own, and returns its exit status. */
 static int
 run_child(int (*child)(void))
 {
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 	int status;
 
 	if (pid == 0) {
 		if (dup2(channel[1], CHANNEL_FD) == -1)
 			_exit(99);
-		/* Neither the master's end nor Check's file of messages. */
+		/* This closes the master's end and Check's file of messages. */
 		closefrom(CHANNEL_FD + 1);
 		_exit(child());
 	}
-	ck_assert_int_ne(pid, -1);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));
 	return WEXITSTATUS(status);
@@ -85,8 +84,8 @@ TEST(test_config)
 	ck_assert_int_eq(run_child(receive_config), 0);
 }
 
-/* An acceptor that executes itself again may have been asked before it can be
- * sent its configuration: it reads over that. */
+/* If an acceptor executes itself again, a ping may precede its configuration.
+ * The acceptor must skip the ping. */
 TEST(test_ping_before_config)
 {
 	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PING), 0);
@@ -102,7 +101,7 @@ receive_nothing(void)
 	return receive_config();
 }
 
-/* Nothing that a master says first. */
+/* These bytes are not a valid first message of a master. */
 TEST(test_no_config)
 {
 	ck_assert_int_eq(run_child(receive_nothing), EX_USAGE);
@@ -124,7 +123,7 @@ serve(void)
 
 	if (config_init(&c) == -1)
 		return 97;
-	for (i = 0; i < UNIT_COUNT(want); i++)
+	for (i = 0; i < COUNT(want); i++)
 		if (channel_serve(&c, error) != want[i])
 			return (int)i + 1;
 	return c.max_value == MAX_VALUE ? 0 : 98;

@@ -1,7 +1,7 @@
 /*
- * check_child: how a child of the master is executed (master/child).  The child
- * is this program: called by the name of the child, it only says which
- * descriptors it has.
+ * check_child: these tests check how the master executes a child
+ * (master/child).  The child is this program itself: when it is started under
+ * the name of a child, it only reports which descriptors are open.
  */
 
 #include "unit.h"
@@ -19,13 +19,13 @@
 #include "master/child.h"
 
 #define TEXT_SIZE 512
-/* Far above the descriptors that the master places. */
+/* This number is far above the descriptors that the master assigns. */
 #define LEAKED_FD 100
 
 static const struct child_spec spec = { .name = "probe" };
 
-/* The descriptors of this process, in ascending order, with a blank before
- * each. */
+/* This writes the open descriptors of this process in ascending order, with a
+ * space before each. */
 static void
 list_fds(char text[TEXT_SIZE])
 {
@@ -50,7 +50,8 @@ probe(void)
 {
 	char text[TEXT_SIZE];
 
-	/* The configuration: unread, it would cost the master our answer. */
+	/* This reads the configuration.  If it stayed unread, the master might
+	 * lose our answer. */
 	if (recv(CHANNEL_FD, text, sizeof(text), 0) <= 0)
 		return 1;
 	list_fds(text);
@@ -85,8 +86,8 @@ start(struct child *c)
 	config_clear(&config);
 }
 
-/* A child has the descriptors that it is given, and no other one of the
- * master's, close-on-exec or not. */
+/* A child has only the descriptors that it is given.  It inherits no other
+ * descriptor of the master, whether close-on-exec is set or not. */
 TEST(test_descriptors)
 {
 	int fds[2], program_fd = open("/proc/self/exe", O_PATH | O_CLOEXEC);

@@ -1,5 +1,5 @@
 /*
- * check_clock: clocks and timeouts (common/clock).
+ * check_clock: these tests check clocks and timeouts (common/clock).
  */
 
 #include "unit.h"
@@ -35,7 +35,8 @@ TEST(test_monotonic)
 	}
 }
 
-/* By a fresh base it is the time of day; by another base it keeps to that. */
+/* With a fresh base the wall clock is the time of day; with another base it is
+ * computed from that base. */
 TEST(test_wall)
 {
 	int64_t base = clock_wall_base(), before, after;

@@ -1,6 +1,6 @@
 /*
- * check_command: the table of commands and the requests they become
- * (proto/command).
+ * check_command: these tests check the table of commands and the requests that
+ * are made of them (proto/command).
  */
 
 #include "unit.h"
@@ -32,7 +32,7 @@ teardown(void)
 
 static const struct {
 	const char *line;
-	const char *name; /* of the command, or NULL */
+	const char *name; /* This is the name of the command, or NULL. */
 	enum message_type request;
 	enum command_local local;
 } find_table[] = {
@@ -78,13 +78,13 @@ static const struct {
 	{ "\"PING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 	{ "\"\\x50ING\"", "PING", MESSAGE_PING, COMMAND_REMOTE },
 
-	/* only the number of the words matters */
+	/* Only the number of words matters. */
 	{ "GET \"\" \"\"", "GET", MESSAGE_GET, COMMAND_REMOTE },
 	{ "BUCKETS what ever this is", "BUCKETS", 0, COMMAND_BUCKETS },
 	{ "KEYS \"\" PREFIX", "KEYS", 0, COMMAND_KEYS },
 	{ "ENTRIES b \"\"", "ENTRIES", 0, COMMAND_ENTRIES },
 
-	/* wrong number of words */
+	/* These lines have the wrong number of words. */
 	{ "GET", NULL, 0, 0 },
 	{ "GET b", NULL, 0, 0 },
 	{ "GET b k x", NULL, 0, 0 },
@@ -140,7 +140,7 @@ static const struct {
 	{ "KEYS", NULL, 0, 0 },
 	{ "ENTRIES", NULL, 0, 0 },
 
-	/* no such word */
+	/* These lines begin with an unknown word. */
 	{ "\"\"", NULL, 0, 0 },
 	{ "\"\" b k", NULL, 0, 0 },
 	{ "G", NULL, 0, 0 },
@@ -160,7 +160,7 @@ static const struct {
 	{ "bk", NULL, 0, 0 },
 };
 
-/* The words of a line; `copy` is what they point into. */
+/* This splits a line into words; the words point into `copy`. */
 static void
 split(char *copy, size_t size, const char *line)
 {
@@ -198,7 +198,7 @@ TEST(test_find)
 	assert_found(find(), _i);
 }
 
-/* In lower case, and with letters of both. */
+/* Command names are found in lower case and in mixed case. */
 TEST(test_find_other_case)
 {
 	const struct bytes *word;
@@ -218,7 +218,7 @@ TEST(test_find_other_case)
 	}
 }
 
-/* Every one-letter change of GET is no command. */
+/* Changing any one letter of GET must not yield a command. */
 TEST(test_find_near_miss)
 {
 	char name[3];
@@ -235,7 +235,7 @@ TEST(test_find_near_miss)
 		}
 }
 
-/* A request of words with these sizes, filled with bytes of all kinds. */
+/* A request has words of these sizes, filled with bytes of all kinds. */
 struct request {
 	struct bytes words[5];
 	uint8_t *data[5];
@@ -248,7 +248,7 @@ request_init(struct request *r, const char *name, size_t n, const size_t *sizes)
 	size_t i, at;
 
 	r->n = n + 1;
-	r->words[0] = unit_text(name);
+	r->words[0] = bytes_from_text(name);
 	for (i = 1; i <= n; i++) {
 		r->data[i] = malloc(sizes[i - 1] + 1);
 		ck_assert_ptr_nonnull(r->data[i]);
@@ -267,7 +267,7 @@ request_clear(struct request *r)
 		free(r->data[i]);
 }
 
-/* The registry reads what the client has sent. */
+/* This checks that the registry reads what the client has sent. */
 static void
 assert_decodes(const struct request *r, const struct command *c,
     uint64_t sequence, size_t frame_max)
@@ -292,7 +292,8 @@ assert_decodes(const struct request *r, const struct command *c,
 	ck_assert_uint_eq(m.body.size, 0);
 }
 
-/* Encodes with words of these sizes; on success it has to decode. */
+/* This encodes words of these sizes.  If encoding succeeds, decoding must
+ * succeed. */
 static enum status
 encode(const char *name, size_t n, const size_t *sizes, size_t value_max)
 {
@@ -342,7 +343,7 @@ TEST(test_bucket_bounds)
 {
 	size_t sizes[4] = { name_table[_i].size, 3, 3, 3 }, i;
 
-	for (i = 0; i < UNIT_COUNT(with_names); i++)
+	for (i = 0; i < COUNT(with_names); i++)
 		ck_assert_int_eq(encode(with_names[i].name, with_names[i].n,
 				     sizes, VALUE_MAX),
 		    name_table[_i].bucket);
@@ -352,7 +353,7 @@ TEST(test_key_bounds)
 {
 	size_t sizes[4] = { 3, name_table[_i].size, 3, 3 }, i;
 
-	for (i = 0; i < UNIT_COUNT(with_names); i++)
+	for (i = 0; i < COUNT(with_names); i++)
 		if (with_names[i].n >= 2)
 			ck_assert_int_eq(encode(with_names[i].name,
 					     with_names[i].n, sizes, VALUE_MAX),
@@ -379,7 +380,7 @@ static const struct {
 	{ (1 << 20) + 1, 1 << 20, STATUS_VALUE_TOO_LONG },
 };
 
-/* The largest request fits into a frame, even with the longest names. */
+/* The largest request fits into a frame even with the longest names. */
 TEST(test_value_bounds)
 {
 	size_t sizes[4] = { 1, 1, value_table[_i].size, 0 };
@@ -419,7 +420,7 @@ TEST(test_first_error)
 	    STATUS_VALUE_TOO_LONG);
 }
 
-/* What numbers become: the last field of the request. */
+/* A number becomes the last field of the request. */
 static const struct {
 	const char *line;
 	enum status status;
@@ -475,7 +476,8 @@ TEST(test_numbers)
 	ck_assert_uint_eq(m.body.size, 0);
 }
 
-/* The value, then the seconds; EX itself is in the type. */
+/* The value precedes the seconds.  The word EX is not sent, since the type of
+ * the message implies it. */
 TEST(test_put_ex)
 {
 	struct message m;
@@ -494,13 +496,14 @@ TEST(test_put_ex)
 	ck_assert(message_get_name(&m.body, &word));
 	ck_assert(message_get_name(&m.body, &word));
 	ck_assert(message_get_value(&m.body, &word));
-	unit_assert_bytes(word, unit_text("EX"));
+	unit_assert_bytes(word, bytes_from_text("EX"));
 	ck_assert(message_get_u64(&m.body, &seconds));
 	ck_assert_uint_eq(seconds, 10);
 	ck_assert_uint_eq(m.body.size, 0);
 }
 
-/* Every command has its line, that of a name is the same, and it is bare. */
+/* Every command has a line of help, help about one command prints the same
+ * line, and the line needs no quotes. */
 TEST(test_help)
 {
 	struct buf all, one;
@@ -509,23 +512,24 @@ TEST(test_help)
 
 	buf_init(&all);
 	buf_init(&one);
-	command_help(unit_text(""), &all);
+	command_help(bytes_from_text(""), &all);
 	for (p = buf_data(&all), i = 0; i < buf_size(&all); i++)
 		lines += p[i] == '\n';
 	ck_assert_uint_ge(lines, 20);
 	ck_assert_ptr_null(memchr(p, '"', buf_size(&all)));
-	command_help(unit_text("ttl"), &one);
-	unit_assert_bytes(unit_bytes(&one),
-	    unit_text("TTL bucket key - the seconds left to live, or an empty "
-		      "line\r\n"));
+	command_help(bytes_from_text("ttl"), &one);
+	unit_assert_bytes(buf_bytes(&one),
+	    bytes_from_text(
+		"TTL bucket key - the seconds left to live, or an empty "
+		"line\r\n"));
 	ck_assert_ptr_nonnull(
 	    memmem(p, buf_size(&all), buf_data(&one), buf_size(&one)));
-	for (i = 0; i < UNIT_COUNT(find_table); i++)
+	for (i = 0; i < COUNT(find_table); i++)
 		if (find_table[i].name != NULL)
-			ck_assert(
-			    command_exists(unit_text(find_table[i].name)));
-	ck_assert(!command_exists(unit_text("NONE")));
-	ck_assert(!command_exists(unit_text("")));
+			ck_assert(command_exists(
+			    bytes_from_text(find_table[i].name)));
+	ck_assert(!command_exists(bytes_from_text("NONE")));
+	ck_assert(!command_exists(bytes_from_text("")));
 	buf_clear(&all);
 	buf_clear(&one);
 }
@@ -536,7 +540,7 @@ TEST(test_no_words)
 	ck_assert_uint_eq(buf_size(&b), MESSAGE_HEADER_SIZE);
 }
 
-/* An error between two requests appends nothing. */
+/* An encoding error between two requests appends nothing. */
 TEST(test_encode_appends)
 {
 	static const char *const lines[] = { "CREATE b", "PUT b \"\" v",
@@ -546,7 +550,7 @@ TEST(test_encode_appends)
 	struct message m;
 	uint64_t i;
 
-	for (i = 0; i < UNIT_COUNT(lines); i++) {
+	for (i = 0; i < COUNT(lines); i++) {
 		split(line, sizeof(line), lines[i]);
 		c = find();
 		ck_assert_ptr_nonnull(c);
@@ -554,7 +558,7 @@ TEST(test_encode_appends)
 				     words_count(&words), VALUE_MAX, i, &b),
 		    i == 1 ? STATUS_KEY_EMPTY : STATUS_OK);
 	}
-	for (i = 0; i < UNIT_COUNT(lines); i++) {
+	for (i = 0; i < COUNT(lines); i++) {
 		if (i == 1)
 			continue;
 		ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b),

@@ -1,6 +1,6 @@
 /*
- * check_config: the lines of a configuration, from the command line, from a
- * file and printed again (common/config).
+ * check_config: these tests read configuration lines from the command line and
+ * from a file, and read them again after they were printed (common/config).
  */
 
 #include "unit.h"
@@ -32,7 +32,7 @@ teardown(void)
 	config_clear(&config);
 }
 
-/* What config_print says, as a string; the caller frees it. */
+/* This returns the output of config_print as a string; the caller frees it. */
 static char *
 print(const struct config *c)
 {
@@ -65,7 +65,7 @@ accept_line(const char *line)
 	    line, CONFIG_ERROR_SIZE, error);
 }
 
-/* With this error, and with nothing changed. */
+/* The line must be refused with this error and must change nothing. */
 static void
 refuse_line(const char *line, const char *want)
 {
@@ -89,7 +89,8 @@ load_lines(const char *text)
 	return rc;
 }
 
-/* Prints, reads that into a new configuration, and prints it again. */
+/* This prints the configuration, reads the output into a new configuration, and
+ * prints that again. */
 static void
 assert_round_trip(void)
 {
@@ -106,7 +107,7 @@ assert_round_trip(void)
 	free(second);
 }
 
-/* The defaults. */
+/* These tests check the defaults. */
 
 #define DEFAULT_LISTEN "listen 127.0.0.1:4040\n"
 #define DEFAULT_REST                           \
@@ -162,7 +163,7 @@ TEST(test_clear_twice)
 	config_clear(&config);
 }
 
-/* Numbers: good values of every keyword. */
+/* This table has good values of every keyword that takes a number. */
 
 #define FIELD(name) offsetof(struct config, name)
 
@@ -237,7 +238,7 @@ static const struct {
 	{ "heartbeat-timeout 1ms", FIELD(heartbeat_timeout_ms), 1 },
 	{ "heartbeat-timeout 10080m", FIELD(heartbeat_timeout_ms), 604800000 },
 
-	/* blanks around */
+	/* These lines contain extra blanks. */
 	{ " max-clients 5", FIELD(max_clients), 5 },
 	{ "max-clients 5 ", FIELD(max_clients), 5 },
 	{ "max-clients\t5\r", FIELD(max_clients), 5 },
@@ -259,14 +260,14 @@ TEST(test_number)
 	ck_assert_int_eq(number(number_table[_i].offset),
 	    number_table[_i].want);
 	assert_round_trip();
-	/* Lines replace. */
+	/* A later line replaces an earlier one. */
 	accept_line("max-clients 77");
 	accept_line(number_table[_i].line);
 	ck_assert_int_eq(number(number_table[_i].offset),
 	    number_table[_i].want);
 }
 
-/* Every field has been set by its own keyword, and by no other. */
+/* Each field is set by its own keyword and by no other. */
 TEST(test_fields)
 {
 	static const char text[] = "restart-limit 12 in 13ms exit\n"
@@ -332,7 +333,8 @@ TEST(test_fields)
 	assert_round_trip();
 }
 
-/* restart-limit: a number, a time, and perhaps `exit`. */
+/* These tests check restart-limit, which takes a number, a time, and optionally
+ * `exit`. */
 
 static const struct {
 	const char *line;
@@ -348,7 +350,7 @@ static const struct {
 	{ "restart-limit 1000 in 604800000ms", 1000, 604800000, false,
 	    "1000 in 604800000ms" },
 	{ "restart-limit 010 in 01m", 10, 60000, false, "10 in 60000ms" },
-	/* blanks */
+	/* These lines contain extra blanks. */
 	{ "\trestart-limit \t3 \t in\t  5s\texit \r", 3, 5000, true,
 	    "3 in 5000ms exit" },
 	{ "restart-limit 3 in 5s \t", 3, 5000, false, "3 in 5000ms" },
@@ -398,7 +400,7 @@ TEST(test_bad_restart_limit)
 	refuse_line(line, want);
 }
 
-/* Lines that are refused, and with which words. */
+/* These lines are refused, with these error messages. */
 
 #define COUNT_ERROR(value) \
 	"max-clients: \"" value "\" is not a number from 1 to 100000"
@@ -432,7 +434,7 @@ TEST(test_bad_restart_limit)
 static const struct {
 	const char *line, *error;
 } error_table[] = {
-	/* keywords */
+	/* These lines have bad keywords. */
 	{ "junk", "unknown keyword \"junk\"" },
 	{ "junk 1", "unknown keyword \"junk\"" },
 	{ "  junk\t", "unknown keyword \"junk\"" },
@@ -443,7 +445,7 @@ static const struct {
 	{ "max-clients: 1", "unknown keyword \"max-clients:\"" },
 	{ "# comment", "unknown keyword \"#\"" },
 
-	/* no value */
+	/* These lines have no value. */
 	{ "listen", "listen: value missing" },
 	{ "data", "data: value missing" },
 	{ "runtime", "runtime: value missing" },
@@ -465,7 +467,7 @@ static const struct {
 	{ "acceptor 1", "unknown keyword \"acceptor\"" },
 	{ "\t data \t\r", "data: value missing" },
 
-	/* counts */
+	/* These counts are bad. */
 	{ "max-clients 0", COUNT_ERROR("0") },
 	{ "max-clients -1", COUNT_ERROR("-1") },
 	{ "max-clients 100001", COUNT_ERROR("100001") },
@@ -492,7 +494,7 @@ static const struct {
 	{ "max-clients-per-source 1k", SOURCE_ERROR("1k") },
 	{ "max-clients-per-source none", SOURCE_ERROR("none") },
 
-	/* sizes */
+	/* These sizes are bad. */
 	{ "max-value 0", SIZE_ERROR("0") },
 	{ "max-value 0k", SIZE_ERROR("0k") },
 	{ "max-value -1", SIZE_ERROR("-1") },
@@ -516,7 +518,7 @@ static const struct {
 	{ "max-value 1 M", SIZE_ERROR("1 M") },
 	{ "max-value always", SIZE_ERROR("always") },
 
-	/* times: limits, units, overflow */
+	/* These times have bad limits or bad units, or overflow. */
 	{ "idle-timeout -1", IDLE_ERROR("-1") },
 	{ "idle-timeout -1s", IDLE_ERROR("-1s") },
 	{ "idle-timeout -0", IDLE_ERROR("-0") },
@@ -576,7 +578,7 @@ static const struct {
 	{ "heartbeat-timeout off",
 	    ZERO_TIME_ERROR("heartbeat-timeout", "off") },
 
-	/* sync */
+	/* These values of sync are bad. */
 	{ "sync 0", SYNC_ERROR("0") },
 	{ "sync 0ms", SYNC_ERROR("0ms") },
 	{ "sync -1", SYNC_ERROR("-1") },
@@ -589,7 +591,7 @@ static const struct {
 	{ "sync always never", SYNC_ERROR("always never") },
 	{ "sync no", SYNC_ERROR("no") },
 
-	/* paths */
+	/* These paths are bad. */
 	{ "data a", PATH_ERROR("data", "a") },
 	{ "data ./a", PATH_ERROR("data", "./a") },
 	{ "runtime ~/a", PATH_ERROR("runtime", "~/a") },
@@ -601,7 +603,7 @@ static const struct {
 	{ "libexec /a\\", MARK_ERROR("libexec", "/a\\") },
 	{ "libexec /a\\#", MARK_ERROR("libexec", "/a\\#") },
 
-	/* listen */
+	/* These addresses are bad. */
 	{ "listen 127.0.0.1:65536", PORT_ERROR("65536") },
 	{ "listen 127.0.0.1:4294967296", PORT_ERROR("4294967296") },
 	{ "listen 127.0.0.1:99999999999999999999",
@@ -649,7 +651,8 @@ TEST(test_error)
 	refuse_line(error_table[_i].line, error_table[_i].error);
 }
 
-/* What expand_number(3), strtonum(3) and getaddrinfo(3) would let pass. */
+/* expand_number(3), strtonum(3) and getaddrinfo(3) would accept these
+ * values. */
 static const char *const junk_table[] = {
 	"max-value 1Mjunk",
 	"max-value 1MB",
@@ -672,7 +675,7 @@ TEST(test_nothing)
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
 
-/* Longer than any message: cut, and terminated. */
+/* An error that is longer than the buffer is truncated and terminated. */
 TEST(test_long_errors)
 {
 	static const char *const lines[] = { "", "data ", "max-value ",
@@ -680,20 +683,21 @@ TEST(test_long_errors)
 	char line[4 * CONFIG_ERROR_SIZE];
 	size_t i, n;
 
-	for (i = 0; i < UNIT_COUNT(lines); i++) {
+	for (i = 0; i < COUNT(lines); i++) {
 		memset(line, 'x', sizeof(line) - 1);
 		line[sizeof(line) - 1] = '\0';
 		memcpy(line, lines[i], strlen(lines[i]));
 		refuse_line(line, NULL);
 		n = strnlen(error, sizeof(error));
 		ck_assert_uint_lt(n, sizeof(error));
-		/* listen has a limit of its own, and says so. */
+		/* The keyword listen has a limit of length of its own, with its
+		 * own error. */
 		ck_assert(n == sizeof(error) - 1 ||
 		    strcmp(error, "listen: value too long") == 0);
 	}
 }
 
-/* Paths. */
+/* These tests check paths. */
 
 static const char *const path_table[] = { "/", "/a", "/a b", "/a  b", "//a",
 	"/a/../b/", "/a\tb", "/=:;\"'$*?[]{}!~", "/\xc3\xa4" };
@@ -706,7 +710,7 @@ TEST(test_path)
 	char line[64];
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(keywords); i++) {
+	for (i = 0; i < COUNT(keywords); i++) {
 		snprintf(line, sizeof(line), "\t%s \t%s \r", keywords[i],
 		    path_table[_i]);
 		accept_line(line);
@@ -728,12 +732,13 @@ TEST(test_long_path)
 	assert_round_trip();
 }
 
-/* Addresses. */
+/* These tests check addresses. */
 
 static const struct {
 	const char *value;
 	int family;
-	const char *host, *port; /* host: the path, port: NULL for AF_UNIX */
+	/* For AF_UNIX host is the path and port is NULL. */
+	const char *host, *port;
 } listen_table[] = {
 	{ "127.0.0.1:4040", AF_INET, "127.0.0.1", "4040" },
 	{ "127.0.0.1:0", AF_INET, "127.0.0.1", "0" },
@@ -781,7 +786,8 @@ static const struct {
 	{ "unix /a optional group x mode 0620", 0620, "x", true },
 };
 
-/* What stands behind the address, and what children are told of it. */
+/* This table has the options after the address, and how they are passed to
+ * children. */
 TEST(test_listen_options)
 {
 	const struct config_listen *l;
@@ -865,7 +871,7 @@ TEST(test_listen_path_bounds)
 	refuse_line(line, want);
 }
 
-/* The value as a whole, blanks inside it included. */
+/* The limit applies to the whole value, including inner blanks. */
 TEST(test_listen_text_bounds)
 {
 	char line[256] = "listen unix";
@@ -884,7 +890,7 @@ TEST(test_listen_text_bounds)
 	refuse_line(line, "listen: value too long");
 }
 
-/* The first replaces the default, the next ones add to it. */
+/* The first line replaces the default; further lines add to the list. */
 TEST(test_listen_accumulates)
 {
 	accept_line("listen 127.0.0.1:1");
@@ -902,7 +908,7 @@ TEST(test_listen_accumulates)
 
 TEST(test_listen_refused)
 {
-	/* does not count as the first */
+	/* A refused line does not count as the first. */
 	refuse_line("listen junk", NULL);
 	ck_assert(!config.listens_given);
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
@@ -934,20 +940,21 @@ TEST(test_override)
 	assert_round_trip();
 }
 
-/* Files, and texts: both are read the same way. */
+/* Files and texts are read in the same way. */
 
 static const struct {
 	const char *text;
-	const char *error; /* after the name, or NULL */
+	/* This is the error after the name of the file, or NULL. */
+	const char *error;
 	int64_t max_clients;
-	const char *data; /* NULL: the default */
+	const char *data; /* NULL stands for the default. */
 } file_table[] = {
 	{ "max-clients 5\n", NULL, 5, NULL },
 	{ "max-clients 5", NULL, 5, NULL },
 	{ "max-clients 5\r\ndata /a\r\n", NULL, 5, "/a" },
 	{ "max-clients 5\nmax-clients 6\n", NULL, 6, NULL },
 
-	/* nothing in it */
+	/* These files contain no settings. */
 	{ "\n", NULL, 1000, NULL },
 	{ " ", NULL, 1000, NULL },
 	{ "\r\n \t\n\n", NULL, 1000, NULL },
@@ -956,7 +963,7 @@ static const struct {
 	{ "\\", NULL, 1000, NULL },
 	{ "\\\n\\\n", NULL, 1000, NULL },
 
-	/* comments */
+	/* These lines have comments. */
 	{ "# data /a\nmax-clients 5\n#\n", NULL, 5, NULL },
 	{ "\t # data /a\n\tmax-clients 5\n", NULL, 5, NULL },
 	{ "max-clients 5 # clients", NULL, 5, NULL },
@@ -967,7 +974,7 @@ static const struct {
 	{ "max-clients # 5\n", ": line 1: max-clients: value missing", 1000,
 	    NULL },
 
-	/* continuation lines */
+	/* These lines have continuations. */
 	{ "max-clients\\\n 5\n", NULL, 5, NULL },
 	{ "max-clients \\\n5\n", NULL, 5, NULL },
 	{ "max-\\\nclients 5\\\n0", NULL, 50, NULL },
@@ -978,7 +985,8 @@ static const struct {
 	{ "max-clients 5 \\\n# comment\ndata /a\n", NULL, 5, "/a" },
 	{ "max-clients 5 \\\ndata /a\n", ": line 2: " COUNT_ERROR("5 data /a"),
 	    1000, NULL },
-	/* not with a blank or a carriage return behind it, nor escaped */
+	/* A backslash continues no line if a blank or a carriage return follows
+	 * it, or if another backslash precedes it. */
 	{ "max-clients 5\\ \ndata /a\n", ": line 1: " COUNT_ERROR("5\\"), 1000,
 	    "/a" },
 	{ "max-clients 5\\\r\ndata /a\n", ": line 1: " COUNT_ERROR("5\\"), 1000,
@@ -986,7 +994,7 @@ static const struct {
 	{ "max-clients 5\\\\\ndata /a\n", ": line 1: " COUNT_ERROR("5\\\\"),
 	    1000, "/a" },
 
-	/* an escaped mark is no comment, and stays escaped */
+	/* An escaped # does not begin a comment, and the backslash stays. */
 	{ "data /a\\#b\n", ": line 1: " MARK_ERROR("data", "/a\\#b"), 1000,
 	    NULL },
 	{ "max-clients 5\ndata /a\\b\n",
@@ -994,7 +1002,8 @@ static const struct {
 	{ "listen unix /a\\#b\n", ": line 1: " MARK_ERROR("listen", "/a\\#b"),
 	    1000, NULL },
 
-	/* the number of the line, its last if there are more */
+	/* The error names the number of the line, or of the last line of a
+	 * continued one. */
 	{ "junk", ": line 1: unknown keyword \"junk\"", 1000, NULL },
 	{ "\njunk\n", ": line 2: unknown keyword \"junk\"", 1000, NULL },
 	{ "# one\n\n  # three\n\t\njunk\n\n",
@@ -1030,7 +1039,7 @@ assert_loaded(int i, int rc, const char *name)
 	assert_round_trip();
 }
 
-/* What a file's first mistake is, or "", is left in `error`. */
+/* This stores the first mistake of a file, or "", in `error`. */
 static int
 read_file(const char *path)
 {
@@ -1048,7 +1057,7 @@ read_file(const char *path)
 	return rc;
 }
 
-/* Loads a new file, whose name it leaves behind; the file is gone. */
+/* This loads a new file and then removes it; the name stays available. */
 static int
 load_file(const void *data, size_t size, char *path, size_t path_size)
 {
@@ -1075,7 +1084,7 @@ TEST(test_file)
 	assert_loaded(_i, rc, path);
 }
 
-/* From the first that is wrong, nothing more is read. */
+/* Reading stops at the first line that is wrong. */
 TEST(test_lines)
 {
 	ck_assert_int_eq(load_lines(""), 0);
@@ -1087,7 +1096,7 @@ TEST(test_lines)
 	    -1);
 	ck_assert_str_eq(error, "unknown keyword \"junk\"");
 	ck_assert_int_eq(config.max_clients, 6);
-	/* Neither comments nor continuation lines. */
+	/* Comments and continuations are not allowed here. */
 	ck_assert_int_eq(load_lines("max-clients 8 # clients"), -1);
 	ck_assert_int_eq(load_lines("max-clients 8\\\n0"), -1);
 	ck_assert_int_eq(config.max_clients, 6);
@@ -1129,7 +1138,7 @@ TEST(test_file_directory)
 	assert_print(DEFAULT_LISTEN DEFAULT_REST);
 }
 
-/* All of them, and what is right is read. */
+/* All mistakes are reported, and all correct lines take effect. */
 TEST(test_file_mistakes)
 {
 	static const char text[] = "junk\nmax-clients 5\ncache x\n\n\ndata d\n";
@@ -1155,8 +1164,8 @@ TEST(test_file_mistakes)
 	buf_clear(&errors);
 }
 
-/* Again, it must not be something that is not there any more when it has been
- * read, or that its reader waits for. */
+/* A file that must be read again may not be one that vanishes when it has been
+ * read, or one whose reader would block. */
 TEST(test_file_again)
 {
 	char path[] = "/tmp/check_config.XXXXXXXXXX";
@@ -1206,7 +1215,7 @@ TEST(test_same)
 	buf_clear(&errors);
 }
 
-/* As many lines as one likes, and long ones. */
+/* A file may have any number of lines, including long ones. */
 TEST(test_file_large)
 {
 	char path[256], want[CONFIG_ERROR_SIZE];
@@ -1235,14 +1244,15 @@ TEST(test_file_large)
 	buf_clear(&b);
 }
 
-/* The file and the line are named however long the file's name is. */
+/* The error names the file and the line even if the name of the file is
+ * long. */
 TEST(test_file_long_name)
 {
 	char path[1024] = "/tmp/";
 	FILE *file;
 	int rc;
 
-	/* "/././" is as good as "/". */
+	/* Repeating "./" lengthens the path but does not change its meaning. */
 	while (strlen(path) < CONFIG_ERROR_SIZE)
 		strlcat(path, "./", sizeof(path));
 	strlcat(path, "check_config.XXXXXXXXXX", sizeof(path));
@@ -1256,7 +1266,7 @@ TEST(test_file_long_name)
 	ck_assert_msg(strstr(error, "line 2") != NULL, "%s", error);
 }
 
-/* Reading anew while kvd runs. */
+/* These tests read the configuration again, as kvd does while it runs. */
 
 static struct config fresh;
 
@@ -1281,7 +1291,7 @@ keep_fixed(const char *want_names)
 
 	buf_init(&names);
 	ck_assert_int_eq(config_keep_fixed(&fresh, &config, &names), 0);
-	unit_assert_bytes(unit_bytes(&names), unit_text(want_names));
+	unit_assert_bytes(buf_bytes(&names), bytes_from_text(want_names));
 	buf_clear(&names);
 }
 
@@ -1295,7 +1305,7 @@ assert_same(struct config *a, struct config *b)
 	free(text_b);
 }
 
-/* What may change does; nothing is named. */
+/* Values that may change do so, and no keyword is reported. */
 TEST(test_keep_nothing)
 {
 	static const char text[] = "listen 127.0.0.1:1\nlisten unix /a\n"
@@ -1337,14 +1347,14 @@ TEST(test_keep_one)
 	ck_assert_int_eq(config_line(&fresh, fixed_table[_i].line, error), 0);
 	keep_fixed(fixed_table[_i].names);
 	assert_same(&config, &fresh);
-	/* And the other way round. */
+	/* The same holds for the change in the opposite direction. */
 	accept_line(fixed_table[_i].line);
 	keep_fixed(fixed_table[_i].names);
 	assert_same(&config, &fresh);
 	keep_fixed("");
 }
 
-/* The same in other words is the same. */
+/* A value that is written differently but means the same is no change. */
 TEST(test_keep_same_words)
 {
 	static const char text[] = "max-value 1024k\nregistry-timeout 10000ms\n"
@@ -1365,7 +1375,7 @@ TEST(test_keep_all)
 	ck_assert_int_eq(config_lines(&fresh, text, error), 0);
 	buf_init(&names);
 	ck_assert_int_eq(config_keep_fixed(&fresh, &config, &names), 0);
-	for (i = 0; i < UNIT_COUNT(fixed_table); i++)
+	for (i = 0; i < COUNT(fixed_table); i++)
 		ck_assert_ptr_nonnull(memmem(buf_data(&names), buf_size(&names),
 		    fixed_table[i].names, strlen(fixed_table[i].names)));
 	buf_clear(&names);
@@ -1374,7 +1384,7 @@ TEST(test_keep_all)
 	assert_same(&config, &fresh);
 }
 
-/* A path as long as it may be. */
+/* The path has the greatest possible length. */
 TEST(test_keep_long_path)
 {
 	char line[5 + 4096] = "data /";
@@ -1386,7 +1396,7 @@ TEST(test_keep_long_path)
 	ck_assert_str_eq(fresh.data, line + 5);
 }
 
-/* Lists have heads that point into themselves. */
+/* The head of a list points into itself, so it cannot be copied as bytes. */
 static void
 move_listens(int n)
 {
@@ -1401,7 +1411,7 @@ move_listens(int n)
 	before = print(&fresh);
 	memset(&to, 0x5a, sizeof(to));
 	config_move(&to, &fresh);
-	/* It is not to be used again: what was there may be written over. */
+	/* `fresh` is not used again, so its bytes may be overwritten. */
 	memset(&fresh, 0x5a, sizeof(fresh));
 	after = print(&to);
 	ck_assert_str_eq(after, before);
@@ -1422,9 +1432,11 @@ TEST(test_move)
 	move_listens(_i);
 }
 
-/* The texts that the child reads are those that the master accepted. */
+/* These tests check that children read the same values that the master
+ * accepted. */
 
-/* Refused or not: what is accepted has to come back from its print. */
+/* Some lines are refused.  Those that are accepted must be read back from the
+ * printed form. */
 static const char *const again_table[] = {
 	"listen 127.0.0.1:\n80",
 	"listen 127.0.0.1:\v80",
@@ -1463,8 +1475,7 @@ TEST(test_random)
 		text[0] = '\0';
 		for (n = (int)(unit_random(&state) % 12) + 1; n > 0; n--)
 			strlcat(text,
-			    fragments[unit_random(&state) %
-				UNIT_COUNT(fragments)],
+			    fragments[unit_random(&state) % COUNT(fragments)],
 			    sizeof(text));
 		(void)load_lines(text);
 		assert_round_trip();

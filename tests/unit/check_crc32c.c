@@ -1,7 +1,8 @@
 /*
- * check_crc32c: CRC-32C against RFC 3720's vectors, in pieces, and the
- * table against the processor's instruction.  The source is included, so
- * that the table is tested also where crc32c() does not use it.
+ * check_crc32c: these tests compare CRC-32C with the test vectors of RFC 3720,
+ * for whole data and for data in pieces, and compare the table with the
+ * instruction of the processor.  This file includes the source, so that the
+ * table is tested even where crc32c() does not use it.
  */
 
 #include "unit.h"
@@ -19,7 +20,7 @@ static const uint8_t ascending[32] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,
 static const uint8_t descending[32] = { 31, 30, 29, 28, 27, 26, 25, 24, 23, 22,
 	21, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2,
 	1, 0 };
-/* An iSCSI SCSI Read (10) command PDU. */
+/* This is an iSCSI SCSI Read (10) command PDU. */
 static const uint8_t iscsi_read[48] = { 0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 	0, 0, 0, 0, 0, 0x14, 0, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0x14, 0, 0, 0,
 	0x18, 0x28, 0, 0, 0, 0, 0, 0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0 };
@@ -79,7 +80,7 @@ compare(uint32_t crc, const uint8_t *p, size_t size, size_t at)
 		ck_abort_msg("%zu bytes at %zu differ", size, at);
 }
 
-/* Each small size at each alignment, with a CRC to continue from. */
+/* This tries each small size at each alignment, continuing from another CRC. */
 TEST(test_implementations)
 {
 	uint8_t *p = malloc(16 + 300);
@@ -110,7 +111,7 @@ TEST(test_implementations_large)
 	free(p);
 }
 
-/* Any single flipped bit changes the sum. */
+/* Any single flipped bit changes the checksum. */
 TEST(test_flipped_bit)
 {
 	uint8_t data[64];

@@ -1,6 +1,6 @@
 /*
- * check_delivery: what the worker knows of its pending requests, and so what
- * it does when the registry dies (worker/delivery).
+ * check_delivery: these tests check what a worker knows about its pending
+ * requests, and so what it does when the registry dies (worker/delivery).
  */
 
 #include "unit.h"
@@ -9,13 +9,13 @@
 
 #define TIMEOUT_MS 100
 
-/* Each registry closes the connection without a word, then one answers. */
+/* Several registries close the connection without a reply, then one replies. */
 TEST(test_states)
 {
 	struct delivery d = { .state = DELIVERY_CLOSED };
 	int i;
 
-	/* An attempt to connect that fails changes nothing. */
+	/* A failed attempt to connect changes nothing. */
 	delivery_closed(&d);
 	ck_assert_int_eq(d.state, DELIVERY_CLOSED);
 	for (i = 0; i < 3; i++) {
@@ -39,7 +39,7 @@ TEST(test_states)
 	ck_assert_int_eq(d.state, DELIVERY_CLOSED);
 }
 
-/* Two requests of 30 and 20 bytes; the second is sent by half. */
+/* There are requests of 30 and 20 bytes; half of the second one is sent. */
 static void
 send_half(struct delivery *d)
 {
@@ -51,7 +51,7 @@ send_half(struct delivery *d)
 	delivery_received(d);
 }
 
-/* What is on its way is waited for, however long it has been. */
+/* A request that was sent is waited for without a limit of time. */
 TEST(test_no_repeat)
 {
 	struct delivery d;
@@ -63,7 +63,7 @@ TEST(test_no_repeat)
 	ck_assert(delivery_may_send(&d, 100000, TIMEOUT_MS));
 }
 
-/* It is repeated until the timeout, and not after it. */
+/* A request is repeated until the timeout but not after it. */
 TEST(test_repeat)
 {
 	struct delivery d;
@@ -74,19 +74,19 @@ TEST(test_repeat)
 	ck_assert(delivery_may_send(&d, 1000, TIMEOUT_MS));
 	ck_assert(delivery_may_send(&d, 1000 + TIMEOUT_MS, TIMEOUT_MS));
 	ck_assert(!delivery_may_send(&d, 1001 + TIMEOUT_MS, TIMEOUT_MS));
-	/* Nor the rest, if a part was. */
+	/* If part of the data was sent, the rest is not repeated either. */
 	delivery_connected(&d);
 	delivery_sent(&d, 39);
 	ck_assert(!delivery_may_send(&d, 1001 + TIMEOUT_MS, TIMEOUT_MS));
-	/* Now all is on its way again. */
+	/* Now all requests have been sent again. */
 	delivery_sent(&d, 1);
 	ck_assert(delivery_may_send(&d, 1001 + TIMEOUT_MS, TIMEOUT_MS));
-	/* Repeating it does not make it younger. */
+	/* Repeating a request does not restart its timeout. */
 	delivery_closed(&d);
 	ck_assert(!delivery_may_send(&d, 1001 + TIMEOUT_MS, TIMEOUT_MS));
 }
 
-/* One that was sent by half is repeated, too. */
+/* A request of which half was sent is repeated, too. */
 TEST(test_repeat_half)
 {
 	struct delivery d;
@@ -100,7 +100,7 @@ TEST(test_repeat_half)
 	ck_assert(delivery_may_send(&d, 1001 + TIMEOUT_MS, TIMEOUT_MS));
 }
 
-/* The time counts from the first sending of what is pending now. */
+/* The timeout counts from when the pending request was first sent. */
 TEST(test_anew)
 {
 	struct delivery d;
@@ -115,7 +115,7 @@ TEST(test_anew)
 	delivery_closed(&d);
 	ck_assert(delivery_may_send(&d, 5000 + TIMEOUT_MS, TIMEOUT_MS));
 	ck_assert(!delivery_may_send(&d, 5001 + TIMEOUT_MS, TIMEOUT_MS));
-	/* Given up; what comes next was never sent. */
+	/* The request is given up; the next request was never sent. */
 	delivery_removed(&d, 7);
 	ck_assert(delivery_may_send(&d, 9000, TIMEOUT_MS));
 	ck_assert_int_eq(d.first_sent_ms, 9000);

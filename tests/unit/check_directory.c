@@ -1,6 +1,6 @@
 /*
- * check_directory: opening a directory that a process is to own
- * (common/directory).
+ * check_directory: these tests check how a process opens a directory that it is
+ * to own (common/directory).
  */
 
 #include "unit.h"
@@ -16,13 +16,14 @@
 
 #include "common/directory.h"
 
-/* Some user that is not root. */
+/* This is a user other than root. */
 #define OTHER_UID 65534
 
 static char top[] = "/tmp/check_directory.XXXXXX";
 static char error[512];
 
-/* The path of `name` under the test's own directory; valid for four calls. */
+/* This returns the path of `name` in the test's directory.  The string stays
+ * valid for four calls. */
 static const char *
 path_of(const char *name)
 {
@@ -94,7 +95,7 @@ expect_open(const char *path, int mode, const char *real)
 	ck_assert_int_eq(directory_check(path, error, sizeof(error)), 0);
 }
 
-/* Both functions say the same. */
+/* Both functions must give the same result. */
 static void
 expect_refused(const char *path, int mode, int want, const char *text)
 {
@@ -129,7 +130,7 @@ TEST(test_create)
 
 	expect_open(path_of("safe/new"), 0700, path_of("safe/new"));
 	expect_open(path_of("safe/newer/"), 0755, path_of("safe/newer"));
-	/* A directory to which all may write is good enough to make one in. */
+	/* A new directory may be created in one that everybody can write to. */
 	expect_open(path_of("open/new"), 0711, path_of("open/new"));
 	(void)umask(old);
 	ck_assert_uint_eq(mode_of(path_of("safe/new")), 0700);
@@ -145,7 +146,7 @@ TEST(test_absent)
 	ck_assert_int_eq(errno, ENOENT);
 	ck_assert_int_eq(directory_check(path, error, sizeof(error)), 0);
 	ck_assert_int_eq(access(path, F_OK), -1);
-	/* Only the last component is ever made. */
+	/* Only the last component of a path is ever created. */
 	expect_refused(path_of("safe/absent/too"), 0700, ENOENT, "absent");
 	ck_assert_int_eq(access(path, F_OK), -1);
 }
@@ -182,7 +183,7 @@ TEST(test_owner)
 	expect_refused(path, 0700, EPERM, text);
 }
 
-/* As in a checkout of an ordinary user, in which kvd is run as root. */
+/* This is how root runs kvd in a source tree that an ordinary user owns. */
 TEST(test_owner_of_ancestor)
 {
 	if (geteuid() == 0)
@@ -205,7 +206,8 @@ TEST(test_link)
 	expect_open(path_of("safe/chain"), -1, path_of("safe/inside"));
 	expect_open(path_of("safe/chain/new"), 0700,
 	    path_of("safe/inside/new"));
-	/* First, in the middle, and behind another link. */
+	/* The link is the first component, a middle one, or follows another
+	 * link. */
 	expect_refused(path_of("open/link"), 0700, EPERM, "symbolic link link");
 	expect_refused(path_of("group/link"), 0700, EPERM,
 	    "symbolic link link");
@@ -215,7 +217,7 @@ TEST(test_link)
 	    "symbolic link link");
 }
 
-/* Nothing is made where such a link leads to. */
+/* No directory is created at the target of such a link. */
 TEST(test_dangling_link)
 {
 	make_link(path_of("safe/planted"), "open/link");
@@ -247,7 +249,7 @@ TEST(test_malformed)
 TEST(test_no_access)
 {
 	if (geteuid() == 0)
-		return; /* may do all */
+		return; /* Root may open every directory. */
 	make("closed", 0000);
 	make("read", 0500);
 	expect_refused(path_of("closed"), 0700, EACCES, "ermission");
@@ -258,7 +260,7 @@ TEST(test_no_access)
 	ck_assert_int_eq(errno, EACCES);
 }
 
-/* Whichever of the descriptors is the one too many. */
+/* The test runs out of descriptors at each place where one is opened. */
 TEST(test_shortage)
 {
 	struct rlimit old, limit;
@@ -280,7 +282,7 @@ TEST(test_shortage)
 	}
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
 	(void)close(got);
-	/* Nothing has been left open. */
+	/* No descriptor has been left open. */
 	ck_assert_int_eq(dup(STDERR_FILENO), fd);
 	(void)close(fd);
 }

@@ -1,5 +1,6 @@
 /*
- * check_exit: how a process has ended, in words (common/exit).
+ * check_exit: these tests check the description of how a process ended
+ * (common/exit).
  */
 
 #include "unit.h"
@@ -14,7 +15,7 @@
 
 #include "common/exit.h"
 
-/* Wait statuses, made as the kernel makes them. */
+/* These make wait statuses as the kernel does. */
 #define EXITED(code) ((code) << 8)
 #define KILLED(signal) (signal)
 #define DUMPED(signal) ((signal) | 0x80)
@@ -52,7 +53,7 @@ static const struct {
 	{ SIGSYS, "SYS" },
 };
 
-/* With and without sigabbrev_np(3). */
+/* This runs with and without sigabbrev_np(3). */
 static void
 expect_signal(int i, const char *core)
 {
@@ -77,7 +78,7 @@ TEST(test_signal)
 	expect_signal(_i, " (core dumped)");
 }
 
-/* Signals without a name of their own have a number. */
+/* A signal without a name is described by its number. */
 TEST(test_signal_number)
 {
 	char want[128];
@@ -89,7 +90,7 @@ TEST(test_signal_number)
 	ck_assert_str_eq(text, want);
 }
 
-/* Every status that wait(2) could give: something is said, and ended. */
+/* Every status that wait(2) could return gives a nonempty, terminated text. */
 TEST(test_any_status)
 {
 	int status;
@@ -105,7 +106,8 @@ TEST(test_any_status)
 	}
 }
 
-/* Cut, and ended, and nothing behind it written. */
+/* A text that is too long is truncated and terminated, and nothing is written
+ * after its end. */
 TEST(test_short_text)
 {
 	const int statuses[] = { EXITED(70), DUMPED(SIGSEGV),
@@ -113,7 +115,7 @@ TEST(test_short_text)
 	char whole[256];
 	size_t i, size;
 
-	for (i = 0; i < UNIT_COUNT(statuses); i++) {
+	for (i = 0; i < COUNT(statuses); i++) {
 		exit_describe(whole, sizeof(whole), statuses[i]);
 		for (size = 1; size <= strlen(whole); size++) {
 			memset(text, 'x', sizeof(text));
@@ -138,11 +140,11 @@ TEST(test_real)
 {
 	pid_t pid;
 
-	if ((pid = fork()) == 0)
+	if ((pid = test_fork()) == 0)
 		_exit(42);
 	exit_describe(text, sizeof(text), await(pid));
 	ck_assert_str_eq(text, "exited with status 42");
-	if ((pid = fork()) == 0)
+	if ((pid = test_fork()) == 0)
 		(void)raise(SIGKILL);
 	exit_describe(text, sizeof(text), await(pid));
 	ck_assert_ptr_nonnull(strstr(text, "died of "));
@@ -161,13 +163,14 @@ static const struct {
 		.ru_stime = { 0, 200000 },
 		.ru_maxrss = 5120 },
 	    "ran 12.0s, used 0.30s of processor time and 5120 KiB of memory" },
-	/* Both parts together make another second. */
+	/* The fractions of both times add up to another second. */
 	{ 1900,
 	    { .ru_utime = { 1, 990000 },
 		.ru_stime = { 2, 20000 },
 		.ru_maxrss = 1 },
 	    "ran 1.9s, used 4.01s of processor time and 1 KiB of memory" },
-	/* A year of both, and the most that a long has everywhere. */
+	/* Both times are a year, and the memory is the largest value that fits
+	 * in a long on every system. */
 	{ INT64_C(31536000000),
 	    { .ru_utime = { 31536000, 0 }, .ru_maxrss = INT32_MAX },
 	    "ran 31536000.0s, used 31536000.00s of processor time and "

@@ -1,6 +1,6 @@
 /*
- * check_expiry: entries that end by themselves, with the tests' own clock, and
- * buckets that are dropped.
+ * check_expiry: these tests check entries that expire, with a clock that the
+ * tests set, and buckets that are dropped.
  */
 
 #include "unit.h"
@@ -9,7 +9,7 @@
 
 #include "store_fixture.h"
 
-/* What store_expire() told, as "bucket/key ". */
+/* This is what store_expire() reported, as "bucket/key ". */
 static char told[1 << 16];
 
 static void
@@ -100,7 +100,7 @@ TEST(test_none)
 	    STORE_NO_BUCKET);
 }
 
-/* To the millisecond, by every read. */
+/* An entry expires at the exact millisecond for every kind of read. */
 TEST(test_due)
 {
 	open_with_bucket();
@@ -135,7 +135,8 @@ TEST(test_due)
 	assert_count(snapshot(), "b", 1);
 }
 
-/* The wall clock was set back: what was not removed is there again. */
+/* When the wall clock is set back, expired entries that were not removed are
+ * visible again. */
 TEST(test_clock_goes_back)
 {
 	open_with_bucket();
@@ -171,7 +172,7 @@ TEST(test_put_changes_expiry)
 	for (commits = 0; commits < 2; commits++) {
 		open_store();
 		assert_ok(store_create(batch(), text("b")));
-		for (i = 0; i < UNIT_COUNT(steps); i++) {
+		for (i = 0; i < COUNT(steps); i++) {
 			put("b", "k", steps[i]);
 			assert_next(batch(), steps[i]);
 			assert_expiry(batch(), "k", steps[i]);
@@ -184,7 +185,8 @@ TEST(test_put_changes_expiry)
 	}
 }
 
-/* Value and neighbours stay; in the same batch, and in another. */
+/* A new expiry changes neither the value nor the neighbours, in the same batch
+ * or in another. */
 TEST(test_set_expiry)
 {
 	size_t size = _i == 0 ? 3 : _i == 1 ? 0 : 100000, i;
@@ -196,7 +198,7 @@ TEST(test_set_expiry)
 	put("b", "j", 7);
 	assert_ok(store_put(batch(), b, k, value, 0));
 	put("b", "l", 0);
-	for (i = 0; i < 2 * UNIT_COUNT(steps); i++) {
+	for (i = 0; i < 2 * COUNT(steps); i++) {
 		assert_ok(store_set_expiry(batch(), b, k, steps[i / 2]));
 		assert_value(batch(), b, k, value);
 		ck_assert_uint_eq(stats().expiring, 1 + (steps[i / 2] != 0));
@@ -224,7 +226,7 @@ TEST(test_delete_removes_row)
 	ck_assert_int_eq(store_delete(batch(), text("b"), text("l")),
 	    STORE_ABSENT);
 	assert_next(batch(), 0);
-	/* One that has expired is deleted for good, and told once. */
+	/* An expired entry is deleted for good, and reported once. */
 	put("b", "k", 100);
 	commit();
 	store_set_now(fx.store, 100);
@@ -236,7 +238,7 @@ TEST(test_delete_removes_row)
 	assert_count(snapshot(), "b", 0);
 }
 
-/* Something new takes the place of what has expired and is not removed. */
+/* A new entry replaces one that has expired but is not removed yet. */
 TEST(test_put_over_due)
 {
 	open_with_bucket();
@@ -252,14 +254,15 @@ TEST(test_put_over_due)
 	assert_count(batch(), "b", 2);
 	assert_next(batch(), 300);
 	assert_expiry(batch(), "k", 0);
-	/* with a time that is over already */
+	/* The expiry of the new entry has passed already. */
 	put("b", "k", 150);
 	assert_get(batch(), "b", "k", STORE_ABSENT);
 	assert_count(batch(), "b", 1);
 	ck_assert(!expire(9, "b/k "));
 }
 
-/* In the order of time, over buckets; no more than asked for. */
+/* Entries expire in the order of time, across buckets, and no more than the
+ * caller asked for. */
 TEST(test_expire_in_order)
 {
 	open_with_bucket();
@@ -292,7 +295,8 @@ TEST(test_expire_in_order)
 	assert_next(snapshot(), 301);
 }
 
-/* More than pages, of names of every size, some in one bucket after another. */
+/* The entries fill several pages, with names of every size; some entries in a
+ * row are in the same bucket. */
 TEST(test_expire_many)
 {
 	char bucket[256], key[256];
@@ -389,7 +393,8 @@ TEST(test_drop)
 	assert_get(batch(), "b", "k", STORE_ABSENT);
 	put("b", "l", 60);
 	commit();
-	/* The old l goes without a word, whoever has the name. */
+	/* The old bucket l is removed without reports, even if a new one has
+	 * its name. */
 	store_set_now(fx.store, 55);
 	assert_count(snapshot(), "b", 1);
 	ck_assert(!expire(9, ""));
@@ -404,7 +409,7 @@ TEST(test_drop)
 	commit();
 }
 
-/* A bucket that was changed in the batch that drops it, and an empty one. */
+/* The batch drops a bucket that it changed before, and an empty one. */
 TEST(test_drop_after_put)
 {
 	open_with_bucket();
@@ -460,7 +465,7 @@ TEST(test_purge_by_steps)
 	assert_get(batch(), "stays", "k", STORE_OK);
 }
 
-/* A damaged record of a dropped bucket must not cost a living one. */
+/* A damaged record of a dropped bucket must not affect an existing bucket. */
 TEST(test_damaged_dropped)
 {
 	bool more;
@@ -472,7 +477,8 @@ TEST(test_damaged_dropped)
 	assert_ok(store_drop(batch(), text("b")));
 	commit();
 	close_store();
-	/* id 1, one entry: 8 bytes, then the checksum */
+	/* The pattern is id 1 and one entry, which take 8 bytes each; the
+	 * checksum follows. */
 	damage((struct bytes)B("\0\0\0\0\0\0\0\1\1\0\0\0\0\0\0\0"), 7, 1 ^ 2);
 	open_store();
 	ck_assert_int_eq(store_purge(fx.store, 9, &more), STORE_DAMAGED);
@@ -484,7 +490,8 @@ TEST(test_damaged_dropped)
 	ck_assert_uint_eq(stats().keys, 1);
 }
 
-/* The name in a row is damaged: the row goes, and others are not held up. */
+/* The name in a row of the expiry index is damaged: the row is removed, and
+ * other rows still expire. */
 TEST(test_damaged_row)
 {
 	struct bytes name = text("kvd-damage-test-bucket");
@@ -512,7 +519,7 @@ TEST(test_damaged_row)
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 }
 
-/* The bucket's record is damaged: the same. */
+/* A damaged record of a bucket has the same effect. */
 TEST(test_damaged_bucket)
 {
 	struct bytes name = text("kvd-damage-test-bucket");
@@ -536,7 +543,8 @@ TEST(test_damaged_bucket)
 	ck_assert_str_eq(told, "b/k ");
 }
 
-/* A damaged entry keeps its damage: a new expiry would hide it. */
+/* A damaged entry keeps its old checksum, since a new expiry would hide the
+ * damage. */
 TEST(test_damaged_entry)
 {
 	struct bytes value = text("kvd-damage-test-value");
@@ -556,10 +564,12 @@ TEST(test_damaged_entry)
 	commit();
 }
 
-/* What an earlier expiry of this key has left behind. */
+/* An earlier expiry of the key may have left rows in the index. */
 static const struct {
-	bool set, deleted; /* store_set_expiry(); deleted before the put */
-	int64_t expiry_ms; /* the one that counts */
+	/* These say whether the test calls store_set_expiry() and whether it
+	 * deletes the entry before the put. */
+	bool set, deleted;
+	int64_t expiry_ms; /* This is the expiry that counts. */
 } stale_table[] = {
 	{ false, false, 0 },
 	{ false, false, 60 },
@@ -569,7 +579,8 @@ static const struct {
 	{ true, false, 60 },
 };
 
-/* An expiry that was replaced removes nothing, committed or not meanwhile. */
+/* A replaced expiry removes nothing, whether the test commits in between or
+ * not. */
 TEST(test_replaced_expiry)
 {
 	size_t way = (size_t)_i / 2;
@@ -596,8 +607,9 @@ TEST(test_replaced_expiry)
 }
 
 /*
- * An entry is damaged somewhere in what stands before its value, maybe in its
- * expiry, and then put anew: whatever is left of the old one removes nothing.
+ * The test damages one byte in front of the value of an entry, perhaps in its
+ * expiry, and then puts the entry again.  The rest of the old entry must remove
+ * nothing.
  */
 TEST(test_damaged_then_put)
 {
@@ -622,7 +634,7 @@ TEST(test_damaged_then_put)
 	assert_get(snapshot(), "b", "k", STORE_OK);
 }
 
-/* Puts with an expiry until there is no room. */
+/* This puts entries with an expiry until the store has no room. */
 static unsigned int
 fill_with_expiry(void)
 {
@@ -643,7 +655,8 @@ fill_with_expiry(void)
 	return i - 1;
 }
 
-/* A full disk: what expires and what is dropped goes, by the reserve. */
+/* On a full disk the reserve still lets expired entries and dropped buckets be
+ * removed. */
 TEST(test_full_disk)
 {
 	unsigned int n, left;
@@ -699,8 +712,8 @@ static const struct test tests[] = {
 	ONCE(test_damaged_row),
 	ONCE(test_damaged_bucket),
 	ONCE(test_damaged_entry),
-	LOOP(test_replaced_expiry, (2 * UNIT_COUNT(stale_table))),
-	/* The record begins with 20 bytes of its own. */
+	LOOP(test_replaced_expiry, (2 * COUNT(stale_table))),
+	/* A record begins with a header of 20 bytes. */
 	LOOP(test_damaged_then_put, 20),
 	LOOP(test_full_disk, 2),
 };

@@ -1,5 +1,6 @@
 /*
- * check_first_line: other protocols are recognized (proto/first_line).
+ * check_first_line: these tests check how other protocols are recognized by
+ * their first line (proto/first_line).
  */
 
 #include "unit.h"
@@ -46,7 +47,7 @@ TEST(test_binary)
 	ck_assert_int_eq(
 	    first_line_is_binary(copy, text.size, 0, binary_table[_i].whole),
 	    binary_table[_i].binary);
-	/* The same when it comes in two pieces. */
+	/* The result is the same when the text arrives in two pieces. */
 	for (cut = 0; cut <= text.size; cut++)
 		ck_assert_int_eq(first_line_is_binary(copy, cut, 0, false) ||
 			first_line_is_binary(copy, text.size, cut,
@@ -55,7 +56,7 @@ TEST(test_binary)
 	free(copy);
 }
 
-/* Each byte, by itself. */
+/* Each byte is tried alone. */
 TEST(test_each_byte)
 {
 	uint8_t byte;

@@ -1,6 +1,6 @@
 /*
- * check_format: data lines and status lines (proto/format), and that
- * words_split() reads back what format_line() wrote.
+ * check_format: these tests check data lines and status lines (proto/format),
+ * and that words_split() reads back what format_line() wrote.
  */
 
 #include "unit.h"
@@ -33,7 +33,7 @@ teardown(void)
 struct line_case {
 	size_t n;
 	struct bytes words[LINE_WORDS];
-	struct bytes line; /* without its CR LF */
+	struct bytes line; /* The line is without its CR LF. */
 };
 
 static const struct line_case line_table[] = {
@@ -45,7 +45,7 @@ static const struct line_case line_table[] = {
 	{ 3, { B("a"), B("b"), B("c") }, B("a b c") },
 	{ 3, { B("a"), B(""), B("b c") }, B("a \"\" \"b c\"") },
 
-	/* a quote is special only at the beginning */
+	/* A quote is special only at the beginning of a word. */
 	{ 1, { B("\"") }, B("\"\\\"\"") },
 	{ 1, { B("\"a") }, B("\"\\\"a\"") },
 	{ 1, { B("a\"") }, B("a\"") },
@@ -56,7 +56,7 @@ static const struct line_case line_table[] = {
 	{ 1, { B(" \\n") }, B("\" \\\\n\"") },
 	{ 1, { B("'a'") }, B("'a'") },
 
-	/* blanks and control characters: C0, DEL, C1 */
+	/* These are blanks and control characters: C0, DEL and C1. */
 	{ 1, { B(" ") }, B("\" \"") },
 	{ 1, { B("a b") }, B("\"a b\"") },
 	{ 1, { B("a ") }, B("\"a \"") },
@@ -82,7 +82,8 @@ static const struct line_case line_table[] = {
 	{ 1, { B("\xc2\xa0") }, B("\xc2\xa0") },
 	{ 1, { B("\033[31m") }, B("\"\\x1b[31m\"") },
 
-	/* UTF-8: first and last of each length, on both sides of the gaps */
+	/* These are the first and last UTF-8 characters of each length, and
+	 * those on both sides of the gaps. */
 	{ 1, { B("\xdf\xbf") }, B("\xdf\xbf") },
 	{ 1, { B("\xe0\xa0\x80") }, B("\xe0\xa0\x80") },
 	{ 1, { B("\xe2\x82\xac") }, B("\xe2\x82\xac") },
@@ -92,11 +93,12 @@ static const struct line_case line_table[] = {
 	{ 1, { B("\xf0\x90\x80\x80") }, B("\xf0\x90\x80\x80") },
 	{ 1, { B("\xf4\x8f\xbf\xbf") }, B("\xf4\x8f\xbf\xbf") },
 	{ 1, { B("na\xc3\xafve") }, B("na\xc3\xafve") },
-	/* in a quoted word it stays as it is */
+	/* In a quoted word valid UTF-8 is not escaped. */
 	{ 1, { B("\xc3\xa9 \xf0\x9f\x98\x80") },
 	    B("\"\xc3\xa9 \xf0\x9f\x98\x80\"") },
 
-	/* lone continuation bytes, overlong, surrogates, too high, never valid */
+	/* These are lone continuation bytes, overlong forms, surrogates, code
+	 * points that are too high, and bytes that are never valid. */
 	{ 1, { B("\x80") }, B("\"\\x80\"") },
 	{ 1, { B("\xbf") }, B("\"\\xbf\"") },
 	{ 1, { B("\xc0\x80") }, B("\"\\xc0\\x80\"") },
@@ -113,7 +115,8 @@ static const struct line_case line_table[] = {
 	{ 1, { B("\xfe") }, B("\"\\xfe\"") },
 	{ 1, { B("\xff") }, B("\"\\xff\"") },
 
-	/* truncated, and cut off by another character */
+	/* These characters are truncated, at the end or by another
+	 * character. */
 	{ 1, { B("\xc2") }, B("\"\\xc2\"") },
 	{ 1, { B("\xc3") }, B("\"\\xc3\"") },
 	{ 1, { B("\xe2\x82") }, B("\"\\xe2\\x82\"") },
@@ -136,7 +139,7 @@ static const struct line_case line_table[] = {
 	      "b\"") },
 	{ 2, { B("\xe2\x82"), B("\xac") }, B("\"\\xe2\\x82\" \"\\xac\"") },
 
-	/* what would read like a status line without quotes */
+	/* Without quotes these words would read like a status line. */
 	{ 1, { B("OK") }, B("\"OK\"") },
 	{ 2, { B("OK"), B("a") }, B("OK a") },
 	{ 2, { B("OK"), B("") }, B("OK \"\"") },
@@ -174,13 +177,13 @@ static const struct line_case line_table[] = {
 	{ 2, { B("x"), B("ERROR") }, B("x ERROR") },
 };
 
-/* The line in `out`, without its CR LF, which has to be there. */
+/* This returns the line in `out` without its CR LF, which must be present. */
 static struct bytes
 line_of_out(void)
 {
 	size_t size = buf_size(&out);
 
-	/* Called too often for ck_assert, which writes to a file. */
+	/* This runs too often for ck_assert, which writes to a file. */
 	if (size < 2 || memcmp(buf_data(&out) + size - 2, "\r\n", 2) != 0)
 		ck_abort_msg("no CR LF at the end");
 	return (struct bytes){ buf_data(&out), size - 2 };
@@ -203,16 +206,17 @@ TEST(test_line)
 		free((void *)(uintptr_t)words[i].data);
 }
 
-/* A line is appended to what is in the buffer. */
+/* A line is appended to the bytes in the buffer. */
 TEST(test_line_appends)
 {
-	struct bytes word = unit_text("b");
+	struct bytes word = bytes_from_text("b");
 
 	buf_append_text(&out, "a\r\n");
 	format_line(&out, &word, 1);
 	format_line(&out, NULL, 0);
 	format_status(&out, STATUS_OK);
-	unit_assert_bytes(unit_bytes(&out), unit_text("a\r\nb\r\n\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("a\r\nb\r\n\r\nOK\r\n"));
 }
 
 static size_t
@@ -248,7 +252,8 @@ may_be_bare(uint32_t c)
 	return c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
 }
 
-/* All of the first plane, and a sample of the others and of what follows. */
+/* This tries all of the first plane, and a sample of the other planes and of
+ * the numbers above. */
 TEST(test_code_points)
 {
 	uint8_t text[4];
@@ -306,10 +311,12 @@ static const struct {
 TEST(test_status)
 {
 	format_status(&out, status_table[_i].status);
-	unit_assert_bytes(unit_bytes(&out), unit_text(status_table[_i].text));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text(status_table[_i].text));
 }
 
-/* The words of a status line, sent as data, are not that status line. */
+/* If the words of a status line are sent as data, the result differs from that
+ * line. */
 TEST(test_status_as_data)
 {
 	char *line = strdup(status_table[_i].text);
@@ -326,25 +333,25 @@ TEST(test_status_as_data)
 	free(line);
 }
 
-/* Every status has a text, and it is no other's. */
+/* Every status has a text that no other status has. */
 TEST(test_status_all)
 {
 	int a, b;
 
-	ck_assert_uint_eq(UNIT_COUNT(status_table), STATUS_END);
+	ck_assert_uint_eq(COUNT(status_table), STATUS_END);
 	for (a = 0; a < STATUS_END; a++) {
 		buf_truncate(&out, 0);
 		format_status(&out, (enum status)a);
 		(void)line_of_out();
 		for (b = 0; b < a; b++)
 			if (status_table[b].status != (enum status)a &&
-			    bytes_equal(unit_bytes(&out),
-				unit_text(status_table[b].text)))
+			    bytes_equal(buf_bytes(&out),
+				bytes_from_text(status_table[b].text)))
 				ck_abort_msg("%d and %d are the same", a, b);
 	}
 }
 
-/* The body of a reply as the registry would send it, made by hand. */
+/* This builds the body of a reply as the registry would send it. */
 static void
 put_line(struct buf *body, const struct bytes *words, uint16_t n)
 {
@@ -382,13 +389,13 @@ TEST(test_reply)
 	put_line(&body, &ok, 1);
 	put_line(&body, eight, 8);
 	ck_assert(reply(buf_data(&body), buf_size(&body)));
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("a \"\" \"b c\"\r\n\r\n\"OK\"\r\n"
-		      "1 2 3 4 5 6 7 8\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("a \"\" \"b c\"\r\n\r\n\"OK\"\r\n"
+			    "1 2 3 4 5 6 7 8\r\nOK\r\n"));
 	buf_clear(&body);
 }
 
-/* Replies of each status, and of each byte that is no status. */
+/* There is a reply for each status, and for each byte that is not a status. */
 TEST(test_reply_status)
 {
 	uint8_t status;
@@ -398,12 +405,12 @@ TEST(test_reply_status)
 		status = (uint8_t)i;
 		ck_assert_int_eq(reply(&status, 1), i < STATUS_END);
 		if (i < STATUS_END)
-			unit_assert_bytes(unit_bytes(&out),
-			    unit_text(status_table[i].text));
+			unit_assert_bytes(buf_bytes(&out),
+			    bytes_from_text(status_table[i].text));
 	}
 }
 
-/* Status lines between data lines, as in the reply to a transaction. */
+/* The reply to a transaction has status lines between data lines. */
 TEST(test_reply_status_lines)
 {
 	static const struct bytes word = B("OK");
@@ -416,8 +423,8 @@ TEST(test_reply_status_lines)
 	put_line(&body, &word, 1);
 	answer_put_status_line(&body, STATUS_NOT_FOUND);
 	ck_assert(reply(buf_data(&body), buf_size(&body)));
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("OK\r\n\"OK\"\r\nNOT FOUND\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("OK\r\n\"OK\"\r\nNOT FOUND\r\nOK\r\n"));
 	ck_assert(!reply(buf_data(&body), buf_size(&body) - 1));
 	for (i = 0; i < 256; i++) {
 		buf_truncate(&body, 1);
@@ -447,13 +454,15 @@ TEST(test_reply_truncated)
 	buf_clear(&body);
 }
 
-/* Status, u16 words, u32 size ...: host byte order, filled in below. */
+/* A body consists of a status, a u16 number of words and u32 sizes; the test
+ * adds them in host byte order. */
 static const struct {
 	uint16_t n;
 	uint32_t value_size;
 	bool good;
 } malformed_table[] = {
-	{ 0, UINT32_MAX, true }, /* no word: the size is not written */
+	/* There is no word, so the size is not written. */
+	{ 0, UINT32_MAX, true },
 	{ 1, 0, true },
 	{ 1, 1, false },
 	{ 1, 0x7fffffff, false },
@@ -479,7 +488,7 @@ TEST(test_reply_malformed)
 	buf_clear(&body);
 }
 
-/* One word more than a line may have; none is missing. */
+/* The line has one word more than the limit, and all nine words are present. */
 TEST(test_reply_too_many_words)
 {
 	static const struct bytes nine[9] = { B("1"), B("2"), B("3"), B("4"),
@@ -503,7 +512,7 @@ is_safe_line(struct bytes line)
 		if (p[i] < ' ' || p[i] == 0x7f ||
 		    (p[i] == 0xc2 && i + 1 < line.size && p[i + 1] < 0xa0))
 			return false;
-	for (i = 0; i < UNIT_COUNT(status_table); i++)
+	for (i = 0; i < COUNT(status_table); i++)
 		if (line.size + 2 == strlen(status_table[i].text) &&
 		    memcmp(p, status_table[i].text, line.size) == 0)
 			return false;
@@ -545,7 +554,8 @@ TEST(test_round_trip_table)
 	buf_clear(&split);
 }
 
-/* Each byte alone, after and before a letter, twice, and after a C3. */
+/* Each byte is tried alone, after and before a letter, twice, and after a
+ * C3. */
 TEST(test_round_trip_every_byte)
 {
 	uint8_t text[8];
@@ -572,7 +582,7 @@ TEST(test_round_trip_every_byte)
 	buf_clear(&split);
 }
 
-/* Pieces that are special to format_line() or to words_split(). */
+/* These pieces are special to format_line() or to words_split(). */
 static const struct bytes pieces[] = { B("\""), B("\\"), B(" "), B("\t"),
 	B("\r"), B("\n"), B("\0"), B("x"), B("41"), B("\\x"), B("\\x4"),
 	B("\\n"), B("OK"), B("ERROR"), B("ERROR x"), B("NOT"), B("FOUND"),
@@ -580,7 +590,7 @@ static const struct bytes pieces[] = { B("\""), B("\\"), B(" "), B("\t"),
 	B("\xe2\x82"), B("\xe2\x82\xac"), B("\xed\xa0\x80"), B("\xf0\x9f"),
 	B("\xf0\x9f\x98\x80"), B("\xff"), B("\xf4\x90\x80\x80") };
 
-/* Random bytes, or random pieces; returns the word's size. */
+/* This fills a word with random bytes or pieces and returns its size. */
 static size_t
 random_word(uint64_t *state, uint8_t *text, size_t max)
 {
@@ -590,8 +600,7 @@ random_word(uint64_t *state, uint8_t *text, size_t max)
 
 	for (; n > 0 && size + 8 < max; n--) {
 		if (whole) {
-			piece =
-			    &pieces[unit_random(state) % UNIT_COUNT(pieces)];
+			piece = &pieces[unit_random(state) % COUNT(pieces)];
 			memcpy(text + size, piece->data, piece->size);
 			size += piece->size;
 		} else
@@ -622,7 +631,7 @@ TEST(test_round_trip_random)
 	buf_clear(&split);
 }
 
-/* The largest value, of bytes that all need four. */
+/* The largest value consists of bytes that all need four characters. */
 TEST(test_round_trip_large)
 {
 	size_t size = (size_t)1 << 20;
@@ -657,7 +666,7 @@ static const struct test tests[] = {
 	EACH(test_round_trip_table, line_table),
 	ONCE(test_round_trip_every_byte),
 	LOOP(test_round_trip_random, 2),
-	/* NUL, a letter, and a byte that is not UTF-8 */
+	/* The bytes are NUL, a letter, and a byte that is not UTF-8. */
 	LOOP(test_round_trip_large, 1),
 	LOOP_FROM(test_round_trip_large, 'a', 'a' + 1),
 	LOOP_FROM(test_round_trip_large, 0xff, 0x100),

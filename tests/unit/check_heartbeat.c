@@ -1,5 +1,6 @@
 /*
- * check_heartbeat: is a child hung? (master/heartbeat).
+ * check_heartbeat: these tests check how the master detects that a child hangs
+ * (master/heartbeat).
  */
 
 #include "unit.h"
@@ -29,7 +30,7 @@ expect(int64_t timeout_ms, int64_t now_ms, enum heartbeat_result want)
 	    (long long)timeout_ms, (long long)(now_ms - START_MS), got, want);
 }
 
-/* What is asked when, and when it is too late. */
+/* This checks when a child is asked, and when its answer is too late. */
 TEST(test_hung)
 {
 	int64_t i;
@@ -42,19 +43,19 @@ TEST(test_hung)
 		expect(1000, START_MS + i * 200, HEARTBEAT_WAIT);
 		ck_assert_int_eq(heartbeat.due_ms, START_MS + (i + 1) * 200);
 	}
-	/* The first of them has not been answered for the whole timeout. */
+	/* The first ping has not been answered for the whole timeout. */
 	expect(1000, START_MS + 1199, HEARTBEAT_WAIT);
 	expect(1000, START_MS + 1200, HEARTBEAT_HUNG);
-	/* Once is enough. */
+	/* A child is reported as hung only once. */
 	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
 	expect(1000, START_MS + 100000, HEARTBEAT_WAIT);
-	/* The next child starts anew. */
+	/* The next child starts afresh. */
 	heartbeat_start(&heartbeat, 1000, START_MS + 100000);
 	expect(1000, START_MS + 100199, HEARTBEAT_WAIT);
 	expect(1000, START_MS + 100200, HEARTBEAT_PING);
 }
 
-/* At the last moment, and as often as one likes. */
+/* The child answers at the last moment, any number of times. */
 TEST(test_pong)
 {
 	int64_t at_ms = START_MS;
@@ -71,7 +72,7 @@ TEST(test_pong)
 	expect(1000, at_ms + 200, HEARTBEAT_HUNG);
 }
 
-/* One that is late counts for all that were asked. */
+/* A late pong answers all pings that were sent before it. */
 TEST(test_late_pong)
 {
 	heartbeat_start(&heartbeat, 1000, START_MS);
@@ -82,8 +83,8 @@ TEST(test_late_pong)
 	ck_assert_uint_eq(heartbeat.unanswered, 0);
 }
 
-/* The master sleeps, for as long as one likes, at any moment: no time passes
- * for the child. */
+/* The master may be suspended for any time at any moment.  That time does not
+ * count against the child. */
 TEST(test_pause)
 {
 	int64_t at_ms = START_MS;
@@ -111,12 +112,12 @@ TEST(test_off)
 	heartbeat_stop(&heartbeat);
 	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
 	expect(1000, START_MS + 1000000, HEARTBEAT_WAIT);
-	/* A pong after the end, from a pipe. */
+	/* This pong arrives after the end; it was still in the pipe. */
 	heartbeat_pong(&heartbeat);
 	expect(1000, START_MS + 1000000, HEARTBEAT_WAIT);
 }
 
-/* Reloaded with another timeout, or none. */
+/* A reload sets another timeout, or none. */
 TEST(test_timeout_changes)
 {
 	heartbeat_start(&heartbeat, 1000, START_MS);
@@ -127,7 +128,8 @@ TEST(test_timeout_changes)
 	ck_assert_int_eq(heartbeat.due_ms, CLOCK_NEVER);
 }
 
-/* Never twice in a millisecond, and due when it says so. */
+/* The heartbeat is never due twice in a millisecond, and it is due when it
+ * says. */
 static const int64_t timeout_table[] = { 1, 2, 4, 5, 6, 9, 10, 1000, 60000,
 	INT64_C(604800000) };
 
@@ -152,8 +154,8 @@ TEST(test_timeout)
 		ck_assert_int_eq(at_ms - START_MS, timeout_ms + timeout_ms / 5);
 }
 
-/* A master that is now and then late, and a child that always answers within
- * the timeout: it is never found hung. */
+/* The master is late now and then, and the child always answers within the
+ * timeout.  The child is never found hung. */
 TEST(test_random)
 {
 	uint64_t random = 88172645463325252ULL + (uint64_t)_i;
@@ -165,7 +167,8 @@ TEST(test_random)
 	for (i = 0; i < 100000; i++) {
 		at_ms += unit_random(&random) %
 		    (unit_random(&random) % 100 == 0 ? 100000 : 20);
-		/* What has come is read before anything is due. */
+		/* Pongs that have arrived are read before the heartbeat is
+		 * checked. */
 		if (answer_ms <= at_ms) {
 			heartbeat_pong(&heartbeat);
 			answer_ms = CLOCK_NEVER;

@@ -1,11 +1,12 @@
 /*
- * check_histogram: quantiles against those of the sorted numbers.
+ * check_histogram: these tests compare quantiles with those of the sorted
+ * numbers.
  */
 
 #include "kvbench/histogram.h"
 #include "unit.h"
 
-/* What is longer goes into the last slot, which has no end. */
+/* The last slot has no upper bound and holds all longer times. */
 #define LAST_SLOT                          \
 	((UINT64_C(1) << HISTOGRAM_BITS) - \
 	    (UINT64_C(1) << (HISTOGRAM_BITS - HISTOGRAM_PART_BITS - 1)))
@@ -19,7 +20,8 @@ histogram_new(void)
 	return h;
 }
 
-/* Not below what it is, and above by one part in 128 at most. */
+/* The result may not be below the number, and at most one part in 128 above
+ * it. */
 static void
 expect_about(uint64_t got, uint64_t want)
 {
@@ -38,7 +40,8 @@ TEST(test_empty)
 	free(h);
 }
 
-/* Around each power of two, and the largest: alone, each is its median. */
+/* The numbers are around each power of two, and the largest; alone, each number
+ * is its own median. */
 TEST(test_edges)
 {
 	struct histogram *h = histogram_new();
@@ -77,7 +80,8 @@ TEST(test_exact_below_256)
 	free(h);
 }
 
-/* 1 to 100000, in no order, in two histograms that are added. */
+/* The numbers 1 to 100000, in random order, are in two histograms that are
+ * added. */
 TEST(test_quantiles)
 {
 	static const unsigned int per_mille[] = { 1, 100, 500, 900, 990, 999 };
@@ -88,7 +92,7 @@ TEST(test_quantiles)
 		histogram_record(i % 3 == 0 ? a : b, i * 7919 % n + 1);
 	histogram_add(a, b);
 	ck_assert_uint_eq(a->count, n);
-	for (i = 0; i < UNIT_COUNT(per_mille); i++)
+	for (i = 0; i < COUNT(per_mille); i++)
 		expect_about(histogram_quantile(a, per_mille[i]),
 		    per_mille[i] * n / 1000);
 	ck_assert_uint_eq(histogram_quantile(a, 0), 1);
@@ -98,7 +102,8 @@ TEST(test_quantiles)
 	free(b);
 }
 
-/* More than a product with 1000 could hold, and one more than half of them. */
+/* The total overflows when it is multiplied by 1000; one slot has just over
+ * half of it. */
 TEST(test_many)
 {
 	struct histogram *h = histogram_new();
@@ -116,7 +121,7 @@ TEST(test_many)
 	free(h);
 }
 
-/* What is too long for the slots is still the maximum. */
+/* A number that is too long for the slots is still the maximum. */
 TEST(test_too_long)
 {
 	struct histogram *h = histogram_new();

@@ -1,5 +1,6 @@
 /*
- * check_json: strings, base64 and numbers of kv -j.
+ * check_json: these tests check the strings, base64 and numbers that kv -j
+ * prints.
  */
 
 #include "kv/json.h"
@@ -22,7 +23,8 @@ static const struct {
 	{ B("\xc2\x80\xc2\x9f\xc2\xa0"), "\"\\u0080\\u009f\xc2\xa0\"" },
 	{ B("caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"),
 	    "\"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\"" },
-	/* not UTF-8 as a whole; RFC 4648, section 10 for the padding */
+	/* Text that is not UTF-8 is printed in base64.  The padding is that of
+	 * RFC 4648, section 10. */
 	{ B("\xff"), "{\"base64\":\"/w==\"}" },
 	{ B("\xff\xfe"), "{\"base64\":\"//4=\"}" },
 	{ B("\xff\xfe\xfd"), "{\"base64\":\"//79\"}" },
@@ -42,7 +44,8 @@ TEST(test_string)
 	buf_init(&b);
 	text.data = copy;
 	json_string(&b, text);
-	unit_assert_bytes(unit_bytes(&b), unit_text(string_table[_i].json));
+	unit_assert_bytes(buf_bytes(&b),
+	    bytes_from_text(string_table[_i].json));
 	buf_clear(&b);
 	free(copy);
 }
@@ -69,8 +72,9 @@ TEST(test_number)
 	struct buf b;
 
 	buf_init(&b);
-	json_number(&b, unit_text(number_table[_i].text));
-	unit_assert_bytes(unit_bytes(&b), unit_text(number_table[_i].json));
+	json_number(&b, bytes_from_text(number_table[_i].text));
+	unit_assert_bytes(buf_bytes(&b),
+	    bytes_from_text(number_table[_i].json));
 	buf_clear(&b);
 }
 

@@ -1,5 +1,5 @@
 /*
- * check_keys: distributions against what they are said to be.
+ * check_keys: these tests compare distributions of keys with their definitions.
  */
 
 #include <math.h>
@@ -65,14 +65,15 @@ draw(struct keys *k, uint64_t counts[KEYS])
 	memset(counts, 0, KEYS * sizeof(*counts));
 	for (i = 0; i < DRAWS; i++) {
 		key = keys_next(k, &random);
-		/* An assertion for each would cost more than the draw. */
+		/* An assertion for each key would cost more than drawing the
+		 * key. */
 		if (key >= KEYS)
 			ck_abort_msg("a key beyond the last");
 		counts[key]++;
 	}
 }
 
-/* Within six standard deviations. */
+/* The count must be within six standard deviations. */
 static void
 expect_count(uint64_t count, double want)
 {
@@ -104,10 +105,11 @@ TEST(test_zipf)
 		sum += pow((double)i, -s);
 	keys_init(&k, KEYS_ZIPF, s, KEYS);
 	draw(&k, counts);
-	/* The most frequent are far from each other. */
+	/* The most frequent keys are not next to each other. */
 	ck_assert_uint_gt(counts[0], counts[1]);
 	qsort(counts, KEYS, sizeof(*counts), compare_counts);
-	/* Those that are told apart for certain, and all. */
+	/* Only the ranks that differ beyond doubt are compared, and the
+	 * total. */
 	for (i = 1; i <= 5; i++)
 		expect_count(counts[i - 1], DRAWS * pow((double)i, -s) / sum);
 	for (i = 0; i < KEYS; i++)
@@ -115,7 +117,7 @@ TEST(test_zipf)
 	ck_assert_uint_eq(total, DRAWS);
 }
 
-/* Each key once, by however many threads. */
+/* Each key is drawn once, however many threads there are. */
 TEST(test_sequential)
 {
 	uint64_t seen[KEYS] = { 0 }, thread, i, n = (uint64_t)_i;
@@ -145,7 +147,7 @@ TEST(test_range)
 	size_t o, i;
 
 	random_init(&random, 3);
-	for (o = 0; o < UNIT_COUNT(orders); o++) {
+	for (o = 0; o < COUNT(orders); o++) {
 		keys_init(&k, orders[o], 0.99, n);
 		keys_share(&k, 5, 3);
 		for (i = 0; i < 10000; i++)

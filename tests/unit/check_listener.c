@@ -1,6 +1,6 @@
 /*
- * check_listener: listening sockets (master/listener): the options that
- * accepted ones inherit, and the files of Unix sockets.
+ * check_listener: these tests check listening sockets (master/listener): the
+ * options that accepted sockets inherit, and the files of Unix sockets.
  */
 
 #include "unit.h"
@@ -47,7 +47,7 @@ teardown(void)
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
-/* Adds a line, which is about this address. */
+/* This adds a listen line for this address. */
 __attribute__((format(printf, 1, 2))) static const struct config_listen *
 address(const char *format, ...)
 {
@@ -79,7 +79,7 @@ option(int fd, int level, int name)
 	return value;
 }
 
-/* A client that has been accepted; -1: nobody can connect. */
+/* This returns a client's accepted socket, or -1 if nobody can connect. */
 static int
 accept_one(const struct listener *l, int *client)
 {
@@ -94,14 +94,14 @@ accept_one(const struct listener *l, int *client)
 	return accept(l->fd, NULL, NULL);
 }
 
-/* keepalive and write-timeout, and what the kernel is told */
+/* Each row has keepalive and write-timeout, and what the kernel is told. */
 static const struct {
 	int64_t keepalive_ms, write_timeout_ms;
 	int idle_s, interval_s, user_timeout_ms;
 } table[] = {
 	{ 5 * MINUTE_MS, MINUTE_MS, 150, 30, 5 * MINUTE_MS },
 	{ MINUTE_MS, MINUTE_MS, 30, 6, MINUTE_MS },
-	/* Whoever reads slowly is given the write timeout. */
+	/* A client that reads slowly gets the write timeout. */
 	{ MINUTE_MS, MINUTE_MS + 1, 30, 6, 0 },
 	{ 10000, 1, 5, 1, 10000 },
 	{ 1, 1, 1, 1, 1 },
@@ -140,7 +140,7 @@ TEST(test_keepalive)
 	listener_close(&l);
 }
 
-/* None, and as a reload changes it. */
+/* A reload can change keepalive, starting from none. */
 TEST(test_keepalive_changes)
 {
 	const struct config_listen *a = address("listen %s", "127.0.0.1:0");
@@ -168,7 +168,7 @@ TEST(test_keepalive_changes)
 	listener_close(&l);
 }
 
-/* Whoever started kvd has bound it. */
+/* The process that started kvd has bound this socket. */
 TEST(test_adopt)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET,
@@ -185,7 +185,7 @@ TEST(test_adopt)
 	listener_close(&l);
 }
 
-/* Files */
+/* These tests check the files of Unix sockets. */
 
 static bool
 exists(const char *file)
@@ -228,7 +228,7 @@ TEST(test_name_gone)
 	ck_assert(exists(path));
 }
 
-/* A path that is written differently, or links. */
+/* A path may be written differently or lead through links. */
 TEST(test_is_at)
 {
 	const struct config_listen *a = address("listen unix %s", path);
@@ -257,7 +257,8 @@ TEST(test_is_at_inet)
 	listener_close(&l);
 }
 
-/* Nobody listens there any more: it is replaced.  If somebody does, not. */
+/* A socket on which nobody listens is replaced.  If somebody listens it is
+ * not. */
 TEST(test_stale)
 {
 	const struct config_listen *a = address("listen unix %s", path);
@@ -268,7 +269,7 @@ TEST(test_stale)
 	ck_assert_int_eq(listener_open(&again, a, &config, false, error), -1);
 	ck_assert_ptr_nonnull(strstr(error, strerror(EADDRINUSE)));
 	ck_assert(listener_has_name(&l));
-	/* As a kvd that is killed leaves it. */
+	/* This is how a killed kvd leaves the socket. */
 	ck_assert_int_eq(stat(path, &before), 0);
 	ck_assert_int_eq(link(path, other_path), 0);
 	(void)close(l.fd);
@@ -278,7 +279,7 @@ TEST(test_stale)
 	listener_close(&again);
 }
 
-/* What is no socket is nobody's to remove. */
+/* A file that is not a socket must never be removed. */
 TEST(test_file_there)
 {
 	struct listener l;
@@ -305,7 +306,7 @@ TEST(test_change_mode)
 	    0);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_uint_eq(st.st_mode & 07777, 0666);
-	/* Another file has the name: its mode is not ours to change. */
+	/* Another file has the name now, so its mode must not be changed. */
 	ck_assert_int_eq(unlink(path), 0);
 	make_file(path);
 	ck_assert_int_eq(listener_change(&l,
@@ -324,7 +325,7 @@ TEST(test_registry)
 	struct stat st;
 
 	snprintf(socket_path, sizeof(socket_path), "%s/registry.sock", dir);
-	/* Whatever lies there: the directory is kvd's own. */
+	/* In kvd's own directory any file of this name may be replaced. */
 	make_file(socket_path);
 	ck_assert(listener_registry_fits(dir));
 	ck_assert_int_eq(listener_open_registry(&l, dir, error), 0);
@@ -339,7 +340,7 @@ TEST(test_registry)
 	ck_assert_int_eq(listener_open_registry(&l, long_dir, error), -1);
 }
 
-/* TEST-NET-1, RFC 5737: nobody's. */
+/* Nobody has this address of TEST-NET-1 (RFC 5737). */
 TEST(test_optional)
 {
 	struct listener l;

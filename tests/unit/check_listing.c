@@ -1,5 +1,6 @@
 /*
- * check_listing: a listing's requests and pages (proto/listing).
+ * check_listing: these tests check the requests and pages of listings
+ * (proto/listing).
  */
 
 #include "unit.h"
@@ -19,7 +20,7 @@
 
 static struct buf b, out, words;
 static struct listing listing;
-/* The words point into this until the test ends. */
+/* The words point into this buffer until the test ends. */
 static char line[2048];
 
 static void
@@ -28,7 +29,7 @@ setup(void)
 	buf_init(&b);
 	buf_init(&out);
 	buf_init(&words);
-	/* Parsing has to overwrite all of it. */
+	/* Parsing has to overwrite all of the struct. */
 	memset(&listing, 0xa5, sizeof(listing));
 }
 
@@ -61,7 +62,7 @@ static const struct {
 	{ LIST_KEYS, "KEYS b", B("b"), B(""), B(""), ALL },
 	{ LIST_ENTRIES, "ENTRIES b", B("b"), B(""), B(""), ALL },
 
-	/* each option alone */
+	/* Each option is alone. */
 	{ LIST_BUCKETS, "BUCKETS PREFIX p", B(""), B("p"), B(""), ALL },
 	{ LIST_BUCKETS, "BUCKETS AFTER a", B(""), B(""), B("a"), ALL },
 	{ LIST_BUCKETS, "BUCKETS LIMIT 7", B(""), B(""), B(""), 7 },
@@ -69,7 +70,7 @@ static const struct {
 	{ LIST_KEYS, "KEYS b AFTER a", B("b"), B(""), B("a"), ALL },
 	{ LIST_KEYS, "KEYS b LIMIT 7", B("b"), B(""), B(""), 7 },
 
-	/* in every order, and in either case */
+	/* The options come in every order, in lower and in upper case. */
 	{ LIST_KEYS, "KEYS b PREFIX p AFTER a LIMIT 7", B("b"), B("p"), B("a"),
 	    7 },
 	{ LIST_KEYS, "KEYS b PREFIX p LIMIT 7 AFTER a", B("b"), B("p"), B("a"),
@@ -85,14 +86,14 @@ static const struct {
 	{ LIST_ENTRIES, "entries b limit 7 After a pREFIX p", B("b"), B("p"),
 	    B("a"), 7 },
 
-	/* words that are named as options are */
+	/* These words have the same names as options. */
 	{ LIST_KEYS, "KEYS PREFIX", B("PREFIX"), B(""), B(""), ALL },
 	{ LIST_KEYS, "KEYS PREFIX PREFIX PREFIX AFTER AFTER", B("PREFIX"),
 	    B("PREFIX"), B("AFTER"), ALL },
 	{ LIST_BUCKETS, "BUCKETS AFTER LIMIT", B(""), B(""), B("LIMIT"), ALL },
 	{ LIST_KEYS, "KEYS b \"PREFIX\" p", B("b"), B("p"), B(""), ALL },
 
-	/* bounds */
+	/* These values are at the bounds. */
 	{ LIST_KEYS, "KEYS b PREFIX \"\" AFTER \"\"", B("b"), B(""), B(""),
 	    ALL },
 	{ LIST_KEYS, "KEYS " X255 " PREFIX " X255 " AFTER " X255, B(X255),
@@ -104,7 +105,7 @@ static const struct {
 	{ LIST_KEYS, "KEYS b LIMIT 9223372036854775807", B("b"), B(""), B(""),
 	    INT64_MAX },
 
-	/* any bytes */
+	/* Words may contain any bytes. */
 	{ LIST_KEYS, "KEYS \"\\0\" PREFIX \"\\xff\\xff\" AFTER \" \\n\"",
 	    B("\0"), B("\xff\xff"), B(" \n"), ALL },
 };
@@ -136,7 +137,7 @@ static const struct {
 	const char *line;
 	enum status status;
 } error_table[] = {
-	/* no pairs, no options */
+	/* The words after the bucket are not pairs or not options. */
 	{ LIST_BUCKETS, "BUCKETS b", STATUS_UNKNOWN_COMMAND },
 	{ LIST_BUCKETS, "BUCKETS PREFIX", STATUS_UNKNOWN_COMMAND },
 	{ LIST_BUCKETS, "BUCKETS PREFIX p AFTER", STATUS_UNKNOWN_COMMAND },
@@ -151,13 +152,13 @@ static const struct {
 	{ LIST_ENTRIES, "ENTRIES", STATUS_UNKNOWN_COMMAND },
 	{ LIST_ENTRIES, "ENTRIES b LIMIT", STATUS_UNKNOWN_COMMAND },
 
-	/* twice */
+	/* An option may not be given twice. */
 	{ LIST_KEYS, "KEYS b PREFIX p PREFIX p", STATUS_UNKNOWN_COMMAND },
 	{ LIST_KEYS, "KEYS b AFTER a LIMIT 7 after a", STATUS_UNKNOWN_COMMAND },
 	{ LIST_KEYS, "KEYS b LIMIT 7 limit 8", STATUS_UNKNOWN_COMMAND },
 	{ LIST_KEYS, "KEYS b PREFIX \"\" PREFIX p", STATUS_UNKNOWN_COMMAND },
 
-	/* names */
+	/* These names are bad. */
 	{ LIST_KEYS, "KEYS \"\"", STATUS_BUCKET_EMPTY },
 	{ LIST_ENTRIES, "ENTRIES \"\" LIMIT 7", STATUS_BUCKET_EMPTY },
 	{ LIST_KEYS, "KEYS " X256, STATUS_BUCKET_TOO_LONG },
@@ -167,7 +168,7 @@ static const struct {
 	{ LIST_KEYS, "KEYS b AFTER " X256, STATUS_KEY_TOO_LONG },
 	{ LIST_ENTRIES, "ENTRIES b AFTER " X256, STATUS_KEY_TOO_LONG },
 
-	/* numbers */
+	/* These numbers are bad. */
 	{ LIST_KEYS, "KEYS b LIMIT 0", STATUS_OUT_OF_RANGE },
 	{ LIST_KEYS, "KEYS b LIMIT 000", STATUS_OUT_OF_RANGE },
 	{ LIST_KEYS, "KEYS b LIMIT -1", STATUS_OUT_OF_RANGE },
@@ -182,7 +183,7 @@ static const struct {
 	{ LIST_KEYS, "KEYS b LIMIT \" 7\"", STATUS_NOT_A_NUMBER },
 	{ LIST_KEYS, "KEYS b LIMIT \"7\\0\"", STATUS_NOT_A_NUMBER },
 
-	/* of several the first */
+	/* The first of several errors is reported. */
 	{ LIST_KEYS, "KEYS \"\" PREFIX", STATUS_BUCKET_EMPTY },
 	{ LIST_KEYS, "KEYS b LIMIT 0 PREFIX " X256, STATUS_OUT_OF_RANGE },
 	{ LIST_KEYS, "KEYS b PREFIX " X256 " LIMIT 0", STATUS_KEY_TOO_LONG },
@@ -194,7 +195,7 @@ TEST(test_parse_error)
 	    error_table[_i].status);
 }
 
-/* Reads a request as the registry does. */
+/* This reads a request as the registry does. */
 static void
 assert_request(const struct message *m, const struct listing *l)
 {
@@ -225,7 +226,7 @@ TEST(test_put)
 	ck_assert_int_eq(parse(parse_table[_i].kind, parse_table[_i].line),
 	    STATUS_OK);
 	listing.revision = 0x0102030405060708;
-	/* Behind another message. */
+	/* The request follows another message. */
 	message_end(&b, message_begin(&b, MESSAGE_PING, 1));
 	listing_put(&listing, 77, &b);
 	buf_consume(&b, MESSAGE_HEADER_SIZE);
@@ -237,7 +238,7 @@ TEST(test_put)
 	assert_request(&m, &listing);
 }
 
-/* Pages as the registry would send them, made by hand. */
+/* These functions build pages as the registry would send them. */
 
 static void
 page_begin(uint64_t revision, uint8_t status, uint8_t more)
@@ -261,12 +262,12 @@ page_line(const struct bytes *line_words, uint16_t n)
 static void
 page_word(const char *word)
 {
-	struct bytes bytes = unit_text(word);
+	struct bytes bytes = bytes_from_text(word);
 
 	page_line(&bytes, 1);
 }
 
-/* The first `size` bytes of the page. */
+/* This takes only the first `size` bytes of the page. */
 static enum listing_result
 format_part(size_t size)
 {
@@ -275,7 +276,7 @@ format_part(size_t size)
 
 	buf_truncate(&out, 0);
 	result = listing_format(&listing, (struct bytes){ copy, size }, &out);
-	/* The listing must have copied what it keeps. */
+	/* The listing must have copied the data that it keeps. */
 	memset(copy, 0xa5, size);
 	free(copy);
 	return result;
@@ -299,15 +300,15 @@ TEST(test_format)
 
 	ck_assert_int_eq(parse(LIST_ENTRIES, "ENTRIES b"), STATUS_OK);
 	page_begin(5, STATUS_OK, 0);
-	for (i = 0; i < UNIT_COUNT(entries); i++)
+	for (i = 0; i < COUNT(entries); i++)
 		page_line(entries[i], 2);
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("key value\r\nOK \"\"\r\n\"NOT\" \"FOUND\"\r\n"
-		      "\"\\x00\" \"a b\"\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("key value\r\nOK \"\"\r\n\"NOT\" \"FOUND\"\r\n"
+			    "\"\\x00\" \"a b\"\r\nOK\r\n"));
 }
 
-/* Each request goes on where the page before it ended. */
+/* Each request continues where the previous page ended. */
 TEST(test_pages)
 {
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b PREFIX a LIMIT 5"),
@@ -316,11 +317,11 @@ TEST(test_pages)
 	page_word("aa");
 	page_word("ab");
 	ck_assert_int_eq(format(), LISTING_MORE);
-	unit_assert_bytes(unit_bytes(&out), unit_text("aa\r\nab\r\n"));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text("aa\r\nab\r\n"));
 	ck_assert_uint_eq(listing.revision, 9);
 	ck_assert_uint_eq(listing.limit, 3);
 	unit_assert_bytes(((struct bytes){ listing.after, listing.after_size }),
-	    unit_text("ab"));
+	    bytes_from_text("ab"));
 	/* An empty page does not end the listing. */
 	page_begin(9, STATUS_OK, 1);
 	ck_assert_int_eq(format(), LISTING_MORE);
@@ -331,11 +332,11 @@ TEST(test_pages)
 	ck_assert_int_eq(format(), LISTING_MORE);
 	ck_assert_uint_eq(listing.limit, 2);
 	unit_assert_bytes(((struct bytes){ listing.after, listing.after_size }),
-	    unit_text(X255));
+	    bytes_from_text(X255));
 	page_begin(9, STATUS_OK, 0);
 	page_word("OK");
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out), unit_text("\"OK\"\r\nOK\r\n"));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text("\"OK\"\r\nOK\r\n"));
 }
 
 static const struct {
@@ -354,7 +355,7 @@ TEST(test_end)
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b"), STATUS_OK);
 	page_begin(0, (uint8_t)end_table[_i].status, 0);
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out), unit_text(end_table[_i].text));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text(end_table[_i].text));
 }
 
 /* The lines before a damaged one are listed. */
@@ -364,8 +365,8 @@ TEST(test_end_after_lines)
 	page_begin(4, STATUS_DATA_DAMAGED, 0);
 	page_word("a");
 	ck_assert_int_eq(format(), LISTING_END);
-	unit_assert_bytes(unit_bytes(&out),
-	    unit_text("a\r\nERROR data damaged\r\n"));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text("a\r\nERROR data damaged\r\n"));
 }
 
 TEST(test_truncated)
@@ -390,7 +391,7 @@ TEST(test_truncated)
 
 static const struct {
 	uint16_t n;
-	uint32_t size; /* of each word, as it says */
+	uint32_t size; /* This is the size that each word claims to have. */
 	size_t really;
 	enum listing_result result;
 } malformed_table[] = {
@@ -399,11 +400,11 @@ static const struct {
 	{ 2, 1, 1, LISTING_END },
 	{ 3, 1, 1, LISTING_MALFORMED },
 	{ UINT16_MAX, 1, 1, LISTING_MALFORMED },
-	/* a name has 1 to 255 bytes */
+	/* A name has 1 to 255 bytes. */
 	{ 1, 0, 0, LISTING_MALFORMED },
 	{ 1, 255, 255, LISTING_END },
 	{ 1, 256, 256, LISTING_MALFORMED },
-	/* more than there is */
+	/* These claim more than the page holds. */
 	{ 1, 2, 1, LISTING_MALFORMED },
 	{ 1, 0x80000000, 1, LISTING_MALFORMED },
 	{ 1, UINT32_MAX, 1, LISTING_MALFORMED },
@@ -436,7 +437,7 @@ TEST(test_bad_status)
 	}
 }
 
-/* More lines than were asked for. */
+/* The page has more lines than the request asked for. */
 TEST(test_beyond_limit)
 {
 	ck_assert_int_eq(parse(LIST_KEYS, "KEYS b LIMIT 2"), STATUS_OK);
@@ -447,7 +448,8 @@ TEST(test_beyond_limit)
 	ck_assert_int_eq(format(), LISTING_MALFORMED);
 }
 
-/* Any bytes: nothing is read or written outside (sanitizers). */
+/* With random bytes nothing outside the buffers is read or written; sanitizers
+ * check that. */
 TEST(test_random_pages)
 {
 	uint64_t state = 88172645463325252;
@@ -459,7 +461,8 @@ TEST(test_random_pages)
 		page_begin(1, 0, 0);
 		size = unit_random(&state) % 40;
 		for (i = 0; i < size; i++)
-			/* Mostly small numbers, that are mostly good. */
+			/* Most numbers are small, so that most of them are
+			 * valid. */
 			message_put_u8(&b,
 			    (uint8_t)(unit_random(&state) % 8 == 0 ?
 				    unit_random(&state) :

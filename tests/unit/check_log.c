@@ -1,5 +1,5 @@
 /*
- * check_log: what a line of the log looks like (common/log).
+ * check_log: these tests check the format of log lines (common/log).
  */
 
 #include "unit.h"
@@ -15,9 +15,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/buf.h"
 #include "common/log.h"
 
-/* More than any line. */
+/* This is more than any line. */
 #define LINE_SIZE 8192
 
 static int line_fd, old_stderr;
@@ -43,7 +44,7 @@ teardown(void)
 	(void)close(line_fd);
 }
 
-/* One write(2), of this process and this role. */
+/* A line is one write(2) and names this process and this role. */
 static void
 expect_line(pid_t pid, const char *role, const char *text)
 {
@@ -68,7 +69,7 @@ static const struct {
 	{ "caf\xc3\xa9 \xe2\x82\xac", "caf\xc3\xa9 \xe2\x82\xac" },
 	{ "\xc2\x9b"
 	  "2J",
-	    "\\xc2\\x9b2J" }, /* C1, an escape sequence */
+	    "\\xc2\\x9b2J" }, /* C1 begins an escape. */
 	{ "\xff\xc3", "\\xff\\xc3" },
 };
 
@@ -88,7 +89,7 @@ TEST(test_error)
 	expect_line(getpid(), "tester", want);
 }
 
-/* All of it escaped is the most that a line can be. */
+/* The longest possible line is one in which every byte is escaped. */
 TEST(test_long)
 {
 	char text[2000], want[LINE_SIZE] = "";
@@ -103,6 +104,28 @@ TEST(test_long)
 	errno = ENOENT;
 	log_warn("%s", text);
 	expect_line(getpid(), "tester", want);
+}
+
+/* The last line may lack its newline. */
+TEST(test_lines)
+{
+	char got[LINE_SIZE], want[LINE_SIZE];
+	long pid = (long)getpid();
+	struct buf lines;
+	ssize_t n;
+
+	buf_init(&lines);
+	log_lines(&lines);
+	ck_assert_int_eq(read(line_fd, got, sizeof(got)), -1);
+	buf_append_text(&lines, "one\ntwo");
+	log_lines(&lines);
+	buf_clear(&lines);
+	n = read(line_fd, got, sizeof(got) - 1);
+	ck_assert_int_gt(n, 0);
+	got[n] = '\0';
+	snprintf(want, sizeof(want),
+	    "kvd[%ld]: tester: one\nkvd[%ld]: tester: two\n", pid, pid);
+	ck_assert_str_eq(got, want);
 }
 
 TEST(test_debug)
@@ -121,7 +144,7 @@ TEST(test_forked)
 	log_name_forks("fork");
 	log_info("before");
 	expect_line(getpid(), "tester", "before");
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		log_info("forked");
 		_exit(0);
 	}
@@ -131,7 +154,7 @@ TEST(test_forked)
 	expect_line(getpid(), "tester", "after");
 }
 
-/* Lines that nobody takes */
+/* These tests check lines that nobody reads. */
 
 static void
 fill_pipe(void)
@@ -151,7 +174,7 @@ drain_pipe(void)
 	ck_assert_int_eq(errno, EAGAIN);
 }
 
-/* The next two lines, which one read(2) may return together. */
+/* This reads the next two lines, which one read(2) may return together. */
 static void
 expect_lost(unsigned long lost, const char *text)
 {
@@ -178,7 +201,7 @@ TEST(test_lost)
 	drain_pipe();
 	log_info("four");
 	expect_lost(3, "four");
-	/* It counts anew. */
+	/* The counter starts again from zero. */
 	log_info("five");
 	expect_line(getpid(), "tester", "five");
 	fill_pipe();
@@ -188,8 +211,8 @@ TEST(test_lost)
 	expect_lost(1, "seven");
 }
 
-/* The length of a line does not decide whether it is lost: not the half of
- * one is written. */
+/* Whether a line is lost does not depend on its length: a line is never written
+ * in part. */
 TEST(test_not_in_part)
 {
 	char text[600], rest[PIPE_BUF];
@@ -198,7 +221,8 @@ TEST(test_not_in_part)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	fill_pipe();
-	/* A page of the pipe's, less what a line has before its text. */
+	/* This leaves room for 300 bytes in the pipe, which is less than the
+	 * line needs. */
 	ck_assert_int_eq(read(line_fd, rest, sizeof(rest)), sizeof(rest));
 	n = write(STDERR_FILENO, rest, sizeof(rest) - 300);
 	ck_assert_int_eq(n, sizeof(rest) - 300);
@@ -208,7 +232,7 @@ TEST(test_not_in_part)
 	expect_lost(1, "short");
 }
 
-/* Nobody is there to read. */
+/* Nobody reads from the pipe. */
 TEST(test_no_reader)
 {
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -218,7 +242,7 @@ TEST(test_no_reader)
 	line_fd = open("/dev/null", O_RDONLY);
 }
 
-/* A socket takes lines as a pipe does, and is not waited for. */
+/* A socket takes lines as a pipe does, and writing to it never blocks. */
 TEST(test_socket)
 {
 	int pair[2];
@@ -244,6 +268,7 @@ static const struct test tests[] = {
 	EACH(test_text, text_table),
 	ONCE(test_error),
 	ONCE(test_long),
+	ONCE(test_lines),
 	ONCE(test_debug),
 	ONCE(test_forked),
 	ONCE(test_lost),

@@ -1,5 +1,6 @@
 /*
- * check_log_limit: how often a message is let through (common/log_limit).
+ * check_log_limit: these tests check how often a message is logged
+ * (common/log_limit).
  */
 
 #include "unit.h"
@@ -31,7 +32,7 @@ TEST(test_interval)
 	ck_assert(!log_limit_allows(&limit, now_ms - 1, &skipped));
 	ck_assert(log_limit_allows(&limit, now_ms, &skipped));
 	ck_assert_uint_eq(skipped, 4);
-	/* Counted from the line, not from what came before. */
+	/* The interval begins at the logged line, not at those before it. */
 	ck_assert(!log_limit_allows(&limit, now_ms, &skipped));
 	now_ms += LOG_LIMIT_MS;
 	ck_assert(log_limit_allows(&limit, now_ms, &skipped));

@@ -1,7 +1,7 @@
 /*
- * check_log_sink: a syslogd that listens, hangs, goes and comes again
- * (common/log_sink).  connect(2) is diverted from /dev/log to a socket of the
- * test's (ld(1), --wrap).
+ * check_log_sink: these tests check a syslogd that listens, hangs, stops and
+ * starts again (common/log_sink).  The linker option --wrap diverts connect(2)
+ * from /dev/log to a socket of the test (see ld(1)).
  */
 
 #include "unit.h"
@@ -21,7 +21,7 @@
 
 #include "common/log_sink.h"
 
-/* More lines than a socket has room for. */
+/* This is more lines than a socket has room for. */
 #define MANY 10000
 
 static struct sockaddr_un syslogd = { .sun_family = AF_UNIX };
@@ -78,7 +78,7 @@ end_syslogd(int fd)
 	ck_assert_int_eq(unlink(syslogd.sun_path), 0);
 }
 
-/* "<28>Nov 25 19:44:04 kvd[123]: text" */
+/* A line looks like "<28>Nov 25 19:44:04 kvd[123]: text". */
 static void
 expect_line(int fd, int priority, const char *text, size_t extra)
 {
@@ -117,7 +117,7 @@ TEST(test_long)
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	/* Longer than any line of log.c's. */
+	/* This is longer than any line that log.c writes. */
 	ck_assert(!log_sink_syslog(LOG_INFO, text));
 	text[4100] = '\0';
 	ck_assert(log_sink_syslog(LOG_INFO, text));
@@ -125,7 +125,7 @@ TEST(test_long)
 	end_syslogd(fd);
 }
 
-/* Nobody there is no reason to wait, nor for ever. */
+/* If nobody listens, logging does not wait, and it works when somebody does. */
 TEST(test_none)
 {
 	int fd;
@@ -148,7 +148,7 @@ TEST(test_another)
 	fd = bind_syslogd(SOCK_DGRAM);
 	ck_assert(log_sink_syslog(LOG_INFO, "three"));
 	expect_line(fd, LOG_INFO, "three", 0);
-	/* Exchanged between two lines. */
+	/* The syslogd is replaced between two lines. */
 	end_syslogd(fd);
 	fd = bind_syslogd(SOCK_DGRAM);
 	ck_assert(log_sink_syslog(LOG_INFO, "four"));
@@ -156,7 +156,8 @@ TEST(test_another)
 	end_syslogd(fd);
 }
 
-/* It hangs: what it has no room for is refused at once. */
+/* The syslogd hangs: lines that do not fit in its socket are refused at
+ * once. */
 static void
 fill(void)
 {
@@ -180,7 +181,7 @@ TEST(test_hangs)
 	end_syslogd(fd);
 }
 
-/* The other kind of syslogd: a NUL byte ends a line. */
+/* This syslogd uses a stream socket, where a NUL byte ends a line. */
 TEST(test_stream)
 {
 	int fd = bind_syslogd(SOCK_STREAM), peer;
@@ -191,7 +192,7 @@ TEST(test_stream)
 	expect_line(peer, LOG_INFO, "one", 1);
 	fill();
 	(void)close(peer);
-	/* The next line finds that out, and connects. */
+	/* The next line detects the closed connection and connects again. */
 	ck_assert(log_sink_syslog(LOG_INFO, "two"));
 	peer = accept(fd, NULL, NULL);
 	ck_assert_int_ne(peer, -1);
@@ -200,24 +201,25 @@ TEST(test_stream)
 	end_syslogd(fd);
 }
 
-/* One that does not even accept. */
+/* This syslogd does not even accept connections. */
 TEST(test_stream_hangs)
 {
 	int fd = bind_syslogd(SOCK_STREAM), others[8];
 	size_t n;
 
-	for (n = 0; n < UNIT_COUNT(others); n++) {
+	for (n = 0; n < COUNT(others); n++) {
 		others[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 		if (__real_connect(others[n], (struct sockaddr *)&syslogd,
 			sizeof(syslogd)) == -1)
 			break;
 	}
-	ck_assert_uint_lt(n, UNIT_COUNT(others));
+	ck_assert_uint_lt(n, COUNT(others));
 	ck_assert(!log_sink_syslog(LOG_INFO, "lost"));
 	end_syslogd(fd);
 }
 
-/* Closed, as before a program is executed, it is opened by the next line. */
+/* The log is closed before a program is executed; the next line opens it
+ * again. */
 TEST(test_close)
 {
 	int fd = bind_syslogd(SOCK_DGRAM);

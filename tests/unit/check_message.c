@@ -1,5 +1,6 @@
 /*
- * check_message: frames between worker and registry (proto/message).
+ * check_message: these tests check the frames between worker and registry
+ * (proto/message).
  */
 
 #include "unit.h"
@@ -29,7 +30,7 @@ teardown(void)
 	buf_clear(&b);
 }
 
-/* message_get on a copy without a byte behind it; the body is not kept. */
+/* This is message_get on a copy with no byte after it; the body is not kept. */
 static int
 get(size_t size, size_t frame_max, struct message *m)
 {
@@ -81,12 +82,13 @@ TEST(test_frame)
 	ck_assert_uint_eq(m.sequence, frame_table[_i].sequence);
 	ck_assert_uint_eq(m.frame_size, frame_size);
 	unit_assert_bytes(m.body, body);
-	/* One byte larger than the reader takes, seen by the header alone. */
+	/* The frame is one byte larger than the limit, which the header alone
+	 * shows. */
 	ck_assert_int_eq(get(frame_size, frame_size - 1, &m), -1);
 	ck_assert_int_eq(get(MESSAGE_HEADER_SIZE, frame_size - 1, &m), -1);
 }
 
-/* The header as message.h has it: size, type, zero, sequence. */
+/* The header is as message.h defines it: size, type, zero, sequence. */
 TEST(test_frame_layout)
 {
 	uint32_t size;
@@ -108,8 +110,8 @@ TEST(test_frame_layout)
 }
 
 static const struct {
-	uint32_t size; /* what the header says */
-	size_t there; /* bytes that are there */
+	uint32_t size; /* This is the size that the header claims. */
+	size_t there; /* This many bytes are present. */
 	size_t frame_max;
 	int rc;
 } header_table[] = {
@@ -151,7 +153,7 @@ TEST(test_header)
 	    header_table[_i].rc);
 }
 
-/* A frame is refused for each bit of the field that has to be zero. */
+/* A frame is refused if any bit is set in the field that must be zero. */
 TEST(test_header_not_zero)
 {
 	uint16_t bad = (uint16_t)(1 << _i);
@@ -190,7 +192,7 @@ TEST(test_frames_back_to_back)
 	ck_assert_int_eq(message_get(buf_data(&b), 0, 64, &m), 0);
 }
 
-/* The frame before it is consumed before message_end() is called. */
+/* The previous frame is consumed before message_end() is called. */
 TEST(test_begin_after_consume)
 {
 	struct message m;
@@ -199,7 +201,7 @@ TEST(test_begin_after_consume)
 	message_end(&b, message_begin(&b, MESSAGE_PING, 1));
 	buf_consume(&b, MESSAGE_HEADER_SIZE);
 	position = message_begin(&b, MESSAGE_PING, 2);
-	message_put_name(&b, unit_text("x"));
+	message_put_name(&b, bytes_from_text("x"));
 	message_end(&b, position);
 	ck_assert_int_eq(get(buf_size(&b), 64, &m), 1);
 	ck_assert_uint_eq(m.sequence, 2);
@@ -218,14 +220,14 @@ TEST(test_numbers)
 	uint64_t u64;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(table); i++) {
+	for (i = 0; i < COUNT(table); i++) {
 		buf_truncate(&b, 0);
 		message_put_u8(&b, (uint8_t)table[i]);
 		message_put_u16(&b, (uint16_t)table[i]);
 		message_put_u32(&b, (uint32_t)table[i]);
 		message_put_u64(&b, table[i]);
 		ck_assert_uint_eq(buf_size(&b), 15);
-		body = unit_bytes(&b);
+		body = buf_bytes(&b);
 		ck_assert(message_get_u8(&body, &u8));
 		ck_assert(message_get_u16(&body, &u16));
 		ck_assert(message_get_u32(&body, &u32));
@@ -239,7 +241,7 @@ TEST(test_numbers)
 	}
 }
 
-/* Each kind of field in a body one byte too short, down to none. */
+/* Each kind of field is read from bodies that are too short, down to empty. */
 static bool
 get_field(char kind, struct bytes *body)
 {
@@ -277,9 +279,9 @@ TEST(test_field_truncated)
 	uint8_t *copy;
 
 	if (kind == 'n')
-		message_put_name(&b, unit_text("a name"));
+		message_put_name(&b, bytes_from_text("a name"));
 	else if (kind == 'v')
-		message_put_value(&b, unit_text("a value"));
+		message_put_value(&b, bytes_from_text("a value"));
 	else
 		buf_append(&b, "\1\2\3\4\5\6\7\10", (size_t)(kind - '0'));
 	whole = buf_size(&b);
@@ -287,7 +289,7 @@ TEST(test_field_truncated)
 		copy = unit_copy(buf_data(&b), size);
 		before = body = (struct bytes){ copy, size };
 		ck_assert_int_eq(get_field(kind, &body), size == whole);
-		/* What is too short stays as it was. */
+		/* A body that is too short is left as it was. */
 		ck_assert_uint_eq(body.size, size == whole ? 0 : size);
 		if (size < whole)
 			ck_assert_ptr_eq(body.data, before.data);
@@ -306,7 +308,7 @@ TEST(test_name)
 	message_put_name(&b, name);
 	message_put_u8(&b, 0xa5);
 	ck_assert_uint_eq(buf_size(&b), 1 + name.size + 1);
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert(message_get_name(&body, &got));
 	unit_assert_bytes(got, name);
 	ck_assert_uint_eq(body.size, 1);
@@ -328,7 +330,7 @@ TEST(test_value)
 	message_put_value(&b, value);
 	message_put_u8(&b, 0xa5);
 	ck_assert_uint_eq(buf_size(&b), 4 + size + 1);
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert(message_get_value(&body, &got));
 	unit_assert_bytes(got, value);
 	ck_assert_uint_eq(body.size, 1);
@@ -341,7 +343,7 @@ TEST(test_empty_without_data)
 
 	message_put_name(&b, none);
 	message_put_value(&b, none);
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert_uint_eq(body.size, 5);
 	ck_assert(message_get_name(&body, &got));
 	ck_assert_uint_eq(got.size, 0);
@@ -350,7 +352,7 @@ TEST(test_empty_without_data)
 	ck_assert_uint_eq(body.size, 0);
 }
 
-/* Sizes that claim more than there is, to the largest. */
+/* These sizes claim more than the body holds, up to the largest number. */
 static const uint32_t claim_table[] = { 4, 5, 255, 65536, 0x7fffffff,
 	0x80000000, UINT32_MAX - 4, UINT32_MAX - 3, UINT32_MAX };
 
@@ -360,7 +362,7 @@ TEST(test_value_claims_more)
 
 	message_put_u32(&b, claim_table[_i]);
 	buf_append_text(&b, "abc");
-	body = unit_bytes(&b);
+	body = buf_bytes(&b);
 	ck_assert(!message_get_value(&body, &got));
 	ck_assert_uint_eq(body.size, 7);
 	ck_assert_ptr_eq(body.data, buf_data(&b));
@@ -375,22 +377,22 @@ TEST(test_name_claims_more)
 		buf_truncate(&b, 0);
 		message_put_u8(&b, (uint8_t)size);
 		buf_append_text(&b, "abc");
-		body = unit_bytes(&b);
+		body = buf_bytes(&b);
 		ck_assert(!message_get_name(&body, &got));
 		ck_assert_uint_eq(body.size, 4);
 	}
 }
 
-/* A PUT cut at every byte: whole fields, then nothing. */
+/* A PUT is truncated at every byte: whole fields are read, and then none. */
 TEST(test_body_truncated)
 {
 	struct bytes body, bucket, key, value;
 	size_t size, whole;
 	uint8_t *copy;
 
-	message_put_name(&b, unit_text("bucket"));
-	message_put_name(&b, unit_text("k"));
-	message_put_value(&b, unit_text("value"));
+	message_put_name(&b, bytes_from_text("bucket"));
+	message_put_name(&b, bytes_from_text("k"));
+	message_put_value(&b, bytes_from_text("value"));
 	whole = buf_size(&b);
 	for (size = 0; size <= whole; size++) {
 		copy = unit_copy(buf_data(&b), size);
@@ -408,8 +410,8 @@ static const size_t value_max_table[] = { 0, 1, 1000, 1 << 20, 1 << 30 };
 #define NAME_SIZE (1 + 255)
 
 /*
- * The largest request has room alone and in a transaction, with others; so
- * has a greeting with all its subscriptions.
+ * The largest request fits in a frame, alone and together with others in a
+ * transaction.  A HELLO with all its subscriptions fits, too.
  */
 TEST(test_request_max)
 {
@@ -426,15 +428,16 @@ TEST(test_request_max)
 	ck_assert_uint_ge(message_request_max(value_max), hello);
 }
 
-/* Out of memory: nothing is written outside, and the buffer says so. */
+/* If memory runs out, nothing outside the buffer is written, and the buffer
+ * reports the failure. */
 TEST(test_out_of_memory)
 {
 	size_t position;
 
 	position = message_begin(&b, MESSAGE_PUT, 1);
 	ck_assert_ptr_null(buf_reserve(&b, SIZE_MAX));
-	message_put_name(&b, unit_text("a"));
-	message_put_value(&b, unit_text("b"));
+	message_put_name(&b, bytes_from_text("a"));
+	message_put_value(&b, bytes_from_text("b"));
 	message_end(&b, position);
 	position = message_begin(&b, MESSAGE_PUT, 2);
 	message_end(&b, position);
@@ -442,7 +445,7 @@ TEST(test_out_of_memory)
 	ck_assert_uint_eq(buf_size(&b), MESSAGE_HEADER_SIZE);
 }
 
-/* Random bytes as a frame's body: no field reads past the end. */
+/* The body of the frame is random bytes: no field is read past the end. */
 TEST(test_random_bodies)
 {
 	uint64_t state = 16;

@@ -1,5 +1,6 @@
 /*
- * check_mix: what is asked in which proportion, and the values that are put.
+ * check_mix: these tests check the proportions of requests, and the values that
+ * are put.
  */
 
 #include "kvbench/mix.h"
@@ -10,7 +11,7 @@
 
 static const struct {
 	const char *text;
-	const char *printed; /* NULL: refused */
+	const char *printed; /* NULL means that the mix is refused. */
 } mix_table[] = {
 	{ "get", "get=1" },
 	{ "get=90,put=10", "get=90,put=10" },
@@ -106,7 +107,7 @@ TEST(test_sizes)
 	ck_assert_uint_eq(max, size_table[_i].max);
 }
 
-/* A value is its key's, at each size allowed, and at no other. */
+/* A value matches its own key, at each allowed size and at no other size. */
 TEST(test_match)
 {
 	struct random random;

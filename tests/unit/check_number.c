@@ -1,5 +1,6 @@
 /*
- * check_number: numbers as clients write them (common/number).
+ * check_number: these tests check numbers as clients write them
+ * (common/number).
  */
 
 #include "unit.h"
@@ -48,7 +49,7 @@ static const struct {
 	{ UNIT_BYTES("/"), NUMBER_NONE, 0 },
 	{ UNIT_BYTES(":"), NUMBER_NONE, 0 },
 	{ UNIT_BYTES("\xb1"), NUMBER_NONE, 0 },
-	/* no number at all, however many digits come first */
+	/* These are not numbers, however many digits come first. */
 	{ UNIT_BYTES("99999999999999999999x"), NUMBER_NONE, 0 },
 };
 
@@ -77,14 +78,14 @@ TEST(test_format)
 	struct bytes got = { text, number_format(number, text) };
 
 	snprintf(want, sizeof(want), "%" PRId64, number);
-	unit_assert_bytes(got, unit_text(want));
+	unit_assert_bytes(got, bytes_from_text(want));
 	ck_assert_int_eq(number_parse(got, &again), NUMBER_OK);
 	ck_assert_int_eq(again, number);
 }
 
 static const struct {
 	const char *text;
-	bool good; /* a number from -5 to 100 */
+	bool good; /* The text is a number from -5 to 100. */
 	int64_t number;
 } range_table[] = {
 	{ "0", true, 0 },
@@ -115,7 +116,7 @@ TEST(test_in_range)
 
 static const struct {
 	const char *text;
-	bool good; /* a number from 0.5 to 100 */
+	bool good; /* The text is a number from 0.5 to 100. */
 	double number;
 } decimal_table[] = {
 	{ "0.5", true, 0.5 },
@@ -143,8 +144,8 @@ TEST(test_decimal_in_range)
 
 static const struct {
 	const char *text;
-	const char *rest; /* NULL: refused */
-	uint64_t number; /* up to 100 */
+	const char *rest; /* NULL means that the text is refused. */
+	uint64_t number; /* Numbers up to 100 are allowed. */
 } scan_table[] = {
 	{ "0", "", 0 },
 	{ "100", "", 100 },

@@ -1,6 +1,6 @@
 /*
- * check_outcome: the sessions that were left, and the replies recorded for
- * one of them (registry/outcome).
+ * check_outcome: these tests check the sessions whose connection is gone, and
+ * the replies that are recorded for one of them (registry/outcome).
  */
 
 #include "unit.h"
@@ -8,7 +8,7 @@
 #include "proto/message.h"
 #include "registry/outcome.h"
 
-/* A reply with nothing but its status. */
+/* This is the size of a reply with nothing but a status. */
 #define FRAME_SIZE (MESSAGE_HEADER_SIZE + 1)
 
 static struct outcome_list list;
@@ -46,7 +46,8 @@ count_list(void)
 	return n;
 }
 
-/* How many have expired; each is one that should. */
+/* This counts the expired sessions, and checks that each one should have
+ * expired. */
 static size_t
 count_expired(int64_t now_ms)
 {
@@ -87,25 +88,25 @@ TEST(test_leave)
 	ck_assert(TAILQ_EMPTY(&list));
 }
 
-/* Claiming one session leaves all others, near or far. */
+/* Claiming a session leaves all others, whatever their numbers. */
 TEST(test_claim)
 {
 	const struct outcome *o;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(session_table); i++)
+	for (i = 0; i < COUNT(session_table); i++)
 		leave(session_table[i], 5);
 	outcome_claim(&list, 2);
-	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table));
+	ck_assert_uint_eq(count_list(), COUNT(session_table));
 	outcome_claim(&list, session_table[_i]);
-	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table) - 1);
+	ck_assert_uint_eq(count_list(), COUNT(session_table) - 1);
 	TAILQ_FOREACH(o, &list, entry)
 		ck_assert_uint_ne(o->session, session_table[_i]);
 	outcome_claim(&list, session_table[_i]);
-	ck_assert_uint_eq(count_list(), UNIT_COUNT(session_table) - 1);
+	ck_assert_uint_eq(count_list(), COUNT(session_table) - 1);
 }
 
-/* A session that was left more than once is claimed once. */
+/* A session that was left several times is claimed once. */
 TEST(test_claim_several)
 {
 	leave(7, 1);
@@ -146,13 +147,13 @@ TEST(test_expire_boundary)
 	leave(1, expire_table[_i].expire_ms);
 	ck_assert_uint_eq(count_expired(expire_table[_i].now_ms),
 	    expire_table[_i].expired);
-	/* Asking takes nothing off. */
+	/* Asking removes nothing from the list. */
 	ck_assert_uint_eq(count_expired(expire_table[_i].now_ms),
 	    expire_table[_i].expired);
 	ck_assert_uint_eq(count_list(), 1);
 }
 
-/* They need not expire in the order in which they came. */
+/* Sessions need not expire in the order in which they were added. */
 TEST(test_expired_after)
 {
 	static const int64_t expire_ms[] = { 50, 10, 40, 20, 30, 60 };
@@ -160,9 +161,9 @@ TEST(test_expired_after)
 	struct outcome *o;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(expire_ms); i++)
+	for (i = 0; i < COUNT(expire_ms); i++)
 		leave(i, expire_ms[i]);
-	for (i = 0; i < UNIT_COUNT(due); i++)
+	for (i = 0; i < COUNT(due); i++)
 		ck_assert_uint_eq(count_expired((int64_t)i * 10 + 9), due[i]);
 
 	o = outcome_expired(&list, NULL, 30);
@@ -183,7 +184,7 @@ TEST(test_expired_after)
 	    outcome_expired(&list, TAILQ_LAST(&list, outcome_list), INT64_MAX));
 }
 
-/* The first, one amid and the last; then what is left. */
+/* This frees the first, a middle and the last one, and then the rest. */
 TEST(test_free)
 {
 	static const uint64_t order[] = { 1, 3, 5, 4, 2 };
@@ -193,7 +194,7 @@ TEST(test_free)
 
 	for (session = 1; session <= 5; session++)
 		leave(session, 10);
-	for (i = 0; i < UNIT_COUNT(order); i++) {
+	for (i = 0; i < COUNT(order); i++) {
 		o = outcome_expired(&list, NULL, 10);
 		while (o != NULL && o->session != order[i])
 			o = outcome_expired(&list, o, 10);
@@ -204,7 +205,7 @@ TEST(test_free)
 	ck_assert(TAILQ_EMPTY(&list));
 }
 
-/* A reply that says its sequence, so that no two are alike. */
+/* This makes a reply that contains its sequence, so that no two are alike. */
 static void
 put_reply(uint64_t sequence, size_t extra)
 {
@@ -227,7 +228,7 @@ put_replies(uint64_t first, size_t count)
 	ck_assert_uint_eq(buf_size(&frames), count * FRAME_SIZE);
 }
 
-/* On a copy with nothing behind its end. */
+/* This works on a copy with nothing after its end. */
 static bool
 check_bytes(size_t size, uint64_t *last)
 {
@@ -252,7 +253,7 @@ assert_found(uint64_t sequence, size_t at, size_t size)
 	struct bytes frame;
 	struct message m;
 
-	ck_assert(outcome_find(unit_bytes(&frames), sequence, &frame));
+	ck_assert(outcome_find(buf_bytes(&frames), sequence, &frame));
 	ck_assert_ptr_eq(frame.data, buf_data(&frames) + at);
 	ck_assert_uint_eq(frame.size, size);
 	ck_assert_int_eq(message_get(frame.data, frame.size, frame.size, &m),
@@ -267,8 +268,8 @@ assert_not_found(uint64_t sequence)
 {
 	struct bytes frame = UNIT_BYTES("as it was");
 
-	ck_assert(!outcome_find(unit_bytes(&frames), sequence, &frame));
-	unit_assert_bytes(frame, unit_text("as it was"));
+	ck_assert(!outcome_find(buf_bytes(&frames), sequence, &frame));
+	unit_assert_bytes(frame, bytes_from_text("as it was"));
 }
 
 TEST(test_no_frames)
@@ -308,7 +309,7 @@ TEST(test_check)
 	assert_found(last, (count - 1) * FRAME_SIZE, FRAME_SIZE);
 }
 
-/* Sequences ascend; they need not be without a gap. */
+/* Sequences ascend, but there may be gaps. */
 TEST(test_find)
 {
 	static const uint64_t absent[] = { 0, 40, 42, 44, 45, 47, 100,
@@ -326,11 +327,11 @@ TEST(test_find)
 	assert_found(43, FRAME_SIZE, FRAME_SIZE);
 	assert_found(46, 2 * FRAME_SIZE, FRAME_SIZE);
 	assert_found(UINT64_MAX, 3 * FRAME_SIZE, FRAME_SIZE);
-	for (i = 0; i < UNIT_COUNT(absent); i++)
+	for (i = 0; i < COUNT(absent); i++)
 		assert_not_found(absent[i]);
 }
 
-/* Frames of other sizes than the shortest, up to a value of 1M. */
+/* The frames have sizes from the shortest up to a value of 1 MiB. */
 TEST(test_find_large)
 {
 	size_t large = (size_t)1 << 20;
@@ -348,7 +349,8 @@ TEST(test_find_large)
 	assert_not_found(4);
 }
 
-/* Whole only where a frame ends; what is before the cut can be found. */
+/* A record is valid only if it ends with a frame; the frames before a cut can
+ * still be found. */
 TEST(test_truncated)
 {
 	size_t ends[4] = { 0 }, size, i, whole;
@@ -356,7 +358,7 @@ TEST(test_truncated)
 	uint64_t last;
 	uint8_t *copy;
 
-	for (i = 1; i < UNIT_COUNT(ends); i++) {
+	for (i = 1; i < COUNT(ends); i++) {
 		put_reply(i, 3 * i);
 		ends[i] = buf_size(&frames);
 	}
@@ -380,7 +382,8 @@ static const uint32_t bad_size_table[] = { 0, 1, MESSAGE_HEADER_SIZE - 1,
 	MESSAGE_HEADER_SIZE, FRAME_SIZE - 1, FRAME_SIZE + 1, 1 << 16, INT32_MAX,
 	UINT32_C(1) << 31, UINT32_MAX - 1, UINT32_MAX };
 
-/* The size that a frame says, of the first, the only and the last. */
+/* This changes the size in the header of the first, the only and the last
+ * frame. */
 TEST(test_frame_size)
 {
 	uint32_t bad = bad_size_table[_i];
@@ -400,7 +403,7 @@ TEST(test_frame_size)
 		}
 }
 
-/* The header's field that is to be zero. */
+/* This is the field of the header that must be zero. */
 TEST(test_frame_zero)
 {
 	put_replies(7, 2);
@@ -411,7 +414,7 @@ TEST(test_frame_zero)
 	assert_not_found(8);
 }
 
-/* One byte changed at random: no more is asked than to survive. */
+/* One byte is changed at random: the functions only have to survive. */
 TEST(test_random)
 {
 	uint64_t state = (uint64_t)_i + 1;

@@ -1,5 +1,6 @@
 /*
- * check_pid_index: from a process id to a slot (common/pid_index).
+ * check_pid_index: these tests check the mapping from a process id to a slot
+ * (common/pid_index).
  */
 
 #include "unit.h"
@@ -49,7 +50,7 @@ TEST(test_one)
 	ck_assert_uint_eq(pid_index_find(&pids, 1000), SCOREBOARD_NONE);
 }
 
-/* Slots are taken again by other processes, and pids come again elsewhere. */
+/* Other processes reuse slots, and pids return in other slots. */
 TEST(test_again)
 {
 	pid_index_add(&pids, 10, 0);
@@ -63,14 +64,14 @@ TEST(test_again)
 	ck_assert_uint_eq(pid_index_find(&pids, 10), SCOREBOARD_MAX - 1);
 }
 
-/* In every slot a pid; those of neighbours are far apart. */
+/* Every slot has a pid, and the pids of neighbouring slots are far apart. */
 static pid_t
 pid_of(uint32_t slot)
 {
 	return (pid_t)((uint64_t)slot * 7919 % SCOREBOARD_MAX) + 1;
 }
 
-/* How many of every step-th slot are found. */
+/* This counts how many of every step-th slot are found. */
 static uint32_t
 count_right(uint32_t first, uint32_t step)
 {
@@ -105,7 +106,7 @@ TEST(test_full)
 	ck_assert(pid_index_is_empty(&pids));
 }
 
-/* Any order of comings and goings, beside an array that is searched. */
+/* This compares any order of additions and removals with a linear search. */
 #define SLOTS 64
 #define STEPS 20000
 
@@ -133,15 +134,14 @@ TEST(test_random)
 	}
 }
 
-/* A process that is forked does not have it, whatever it costs. */
+/* A forked process does not inherit the index. */
 TEST(test_not_forked)
 {
 	int status;
 	pid_t pid;
 
 	pid_index_add(&pids, 1000, 7);
-	fflush(NULL);
-	if ((pid = fork()) == 0) {
+	if ((pid = test_fork()) == 0) {
 		(void)signal(SIGSEGV, SIG_DFL);
 		_exit(pids.entries[7].pid == 1000 ? 0 : 1);
 	}

@@ -1,5 +1,6 @@
 /*
- * check_policy: supervision of a child, state by event (master/policy).
+ * check_policy: these tests check the supervision of a child, for each state
+ * and event (master/policy).
  */
 
 #include "unit.h"
@@ -7,12 +8,12 @@
 #include "common/clock.h"
 #include "master/policy.h"
 
-/* The numbers below are meant for these. */
+/* The numbers in the tables below assume these values. */
 _Static_assert(POLICY_BACKOFF_MIN_MS == 100 && POLICY_BACKOFF_MAX_MS == 30000 &&
 	POLICY_HEALTHY_MS == 60000 && POLICY_STATES == 7 && POLICY_EVENTS == 9,
     "the tables know the limits");
 
-/* Times that nothing else could be taken for. */
+/* No other number in these tests has these values. */
 #define NOW_MS 1000000
 #define STARTED_MS 999000
 #define KEPT_MS 1000777
@@ -47,7 +48,7 @@ policy_in(enum policy_state state)
 	return p;
 }
 
-/* What is to become of the deadline. */
+/* These say what must become of the deadline. */
 enum {
 	KEPT,
 	OFF,
@@ -74,10 +75,10 @@ struct cell {
 	int deadline;
 };
 
-/* A first death; in the order of the enumerations. */
+/* This table is for a first death, in the order of the enumerations. */
 static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	{
-	    /* idle */
+	    /* These rows are for the state idle. */
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, KEPT },
@@ -89,7 +90,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	},
 	{
-	    /* waiting */
+	    /* These rows are for the state waiting. */
 	    { POLICY_DO_NOTHING, POLICY_WAITING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, KEPT },
@@ -101,7 +102,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	},
 	{
-	    /* starting */
+	    /* These rows are for the state starting. */
 	    { POLICY_DO_NOTHING, POLICY_STARTING, KEPT },
 	    { POLICY_DO_TERMINATE, POLICY_STOPPING, STOP },
 	    { POLICY_DO_TERMINATE, POLICY_REPLACING, STOP },
@@ -113,7 +114,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_KILL, POLICY_FAILING, OFF },
 	},
 	{
-	    /* ready */
+	    /* These rows are for the state ready. */
 	    { POLICY_DO_NOTHING, POLICY_READY, KEPT },
 	    { POLICY_DO_TERMINATE, POLICY_STOPPING, STOP },
 	    { POLICY_DO_TERMINATE, POLICY_REPLACING, STOP },
@@ -125,7 +126,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_COMPLAIN, POLICY_READY, KEPT },
 	},
 	{
-	    /* failing */
+	    /* These rows are for the state failing. */
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
 	    { POLICY_DO_KILL, POLICY_STOPPING, OFF },
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
@@ -137,7 +138,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_KILL, POLICY_FAILING, OFF },
 	},
 	{
-	    /* replacing */
+	    /* These rows are for the state replacing. */
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_TERMINATE, POLICY_STOPPING, STOP },
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
@@ -149,7 +150,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_KILL, POLICY_REPLACING, OFF },
 	},
 	{
-	    /* stopping */
+	    /* These rows are for the state stopping. */
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_KILL, POLICY_STOPPING, OFF },
 	    { POLICY_DO_NOTHING, POLICY_STOPPING, KEPT },
@@ -200,27 +201,27 @@ TEST(test_init)
 static const enum policy_state running[] = { POLICY_STARTING, POLICY_READY,
 	POLICY_FAILING };
 
-/* A restart would not help. */
+/* The exit status says that a restart would not help. */
 TEST(test_for_good)
 {
 	struct policy p;
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(running); i++) {
+	for (i = 0; i < COUNT(running); i++) {
 		p = policy_in(running[i]);
 		ck_assert_int_eq(
 		    policy_step(&p, &rules, POLICY_ENDED_FOR_GOOD, NOW_MS),
 		    POLICY_DO_GIVE_UP);
 		ck_assert_int_eq(p.state, POLICY_IDLE);
 	}
-	/* Unless it was to end anyway. */
+	/* A child that was told to end is an exception. */
 	p = policy_in(POLICY_STOPPING);
 	ck_assert_int_eq(policy_step(&p, &rules, POLICY_ENDED_FOR_GOOD, NOW_MS),
 	    POLICY_DO_NOTHING);
 }
 
-/* A child that is ready dies after `life_ms`, at `now_ms`.  Returns how much
- * later it is to be started again; -1: given up. */
+/* A child that is ready dies after `life_ms`, at `now_ms`.  This returns the
+ * delay before it is started again, or -1 if the master gives up. */
 static int64_t
 die(struct policy *p, const struct policy_rules *r, int64_t life_ms,
     int64_t now_ms)
@@ -243,14 +244,15 @@ die(struct policy *p, const struct policy_rules *r, int64_t life_ms,
 
 #define DEATHS_MAX 20
 
-/* Under `3 in 5s`. */
+/* The limit is `3 in 5s`. */
 static const struct {
 	const char *name;
 	size_t count;
 	struct {
-		int64_t now_ms; /* of the death, after the clock's base */
+		/* This is the time of death, relative to the clock's base. */
+		int64_t now_ms;
 		int64_t life_ms;
-		int64_t delay_ms; /* the answer */
+		int64_t delay_ms; /* This is the expected delay. */
 	} deaths[DEATHS_MAX];
 } scenario_table[] = {
 	{ "one", 1, { { 0, 0, 0 } } },
@@ -304,7 +306,8 @@ static const struct {
 		{ 0, 0, 3200 }, { 0, 0, 6400 }, { 0, 0, 12800 },
 		{ 0, 0, 25600 }, { 0, 0, 30000 }, { 90000, 60000, 0 } } },
 
-	/* A healthy child's death counts as the first of the next three. */
+	/* The death of a healthy child counts as the first of the next
+	 * three. */
 	{ "sick again, just within the period", 9,
 	    { { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 100 },
 		{ 60100, 60000, 0 }, { 60101, 1, 0 }, { 60102, 1, 0 },
@@ -318,7 +321,7 @@ static const struct {
 		{ 60000, 0, 0 }, { 60000, 0, 100 }, { 60100, 0, 200 } } },
 };
 
-/* Only differences of the clock matter. */
+/* Only differences between times matter. */
 static const int64_t base_table[] = { 0, 1, 4999, 5000, 5001, 60000,
 	INT64_C(1) << 31, INT64_C(1) << 62 };
 
@@ -345,11 +348,11 @@ TEST(test_scenario)
 {
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(base_table); i++)
+	for (i = 0; i < COUNT(base_table); i++)
 		run_scenario(_i, base_table[i]);
 }
 
-/* The same, but that kvd ends where it would wait. */
+/* With `exit` kvd ends instead of waiting. */
 TEST(test_gives_up)
 {
 	struct policy_rules strict = rules;
@@ -370,7 +373,7 @@ TEST(test_gives_up)
 	}
 }
 
-/* Throttled, and then reloaded with `exit`. */
+/* The child is throttled when a reload adds `exit`. */
 TEST(test_gives_up_later)
 {
 	struct policy_rules strict = rules;
@@ -384,7 +387,7 @@ TEST(test_gives_up_later)
 	ck_assert_int_eq(die(&p, &strict, 1, NOW_MS + 101), -1);
 }
 
-/* Deaths in a regular rhythm; three of the intervals make a period. */
+/* The child dies at regular intervals; three of them make a period. */
 static const struct {
 	int64_t every_ms;
 	bool throttled;
@@ -414,8 +417,8 @@ TEST(test_rhythm)
 	}
 }
 
-/* Of any intensity: N in the period, one more exactly at its end is too
- * many, and a millisecond later is not. */
+/* For any limit, one death too many counts exactly at the end of the period,
+ * and not a millisecond later. */
 static const unsigned int intensity_table[] = { 1, 2, 3, 10, 999,
 	POLICY_RESTARTS_MAX };
 static const int64_t period_table[] = { 1, 1000, 59000 };
@@ -438,7 +441,7 @@ TEST(test_intensity)
 	size_t i;
 
 	dense.restarts = n = intensity_table[_i];
-	for (i = 0; i < UNIT_COUNT(period_table); i++) {
+	for (i = 0; i < COUNT(period_table); i++) {
 		dense.period_ms = period_table[i];
 		fill_period(&p, &dense);
 		ck_assert_int_eq(die(&p, &dense, 1, NOW_MS), 100);
@@ -446,7 +449,7 @@ TEST(test_intensity)
 		ck_assert_int_eq(die(&p, &dense, 1, NOW_MS + dense.period_ms),
 		    100);
 		fill_period(&p, &dense);
-		/* Twice round the ring. */
+		/* This fills the ring of deaths twice. */
 		for (n = 0; n < 2 * dense.restarts; n++)
 			ck_assert_int_eq(die(&p, &dense, 1,
 					     NOW_MS +
@@ -459,7 +462,7 @@ TEST(test_intensity)
 	}
 }
 
-/* Against a ring that remembers everything. */
+/* The model is a ring that remembers every death. */
 TEST(test_intensity_model)
 {
 	static int64_t times[20000];
@@ -472,7 +475,7 @@ TEST(test_intensity_model)
 	policy_init(&p);
 	some.restarts = 1 + unit_random(&random) % 20;
 	some.period_ms = 1 + unit_random(&random) % 1000;
-	for (i = 0; i < UNIT_COUNT(times); i++) {
+	for (i = 0; i < COUNT(times); i++) {
 		at_ms += unit_random(&random) %
 		    (uint32_t)(3 * some.period_ms / some.restarts + 2);
 		for (recent = 0; recent < n &&
@@ -491,7 +494,7 @@ TEST(test_intensity_model)
 	}
 }
 
-/* Reloaded with another intensity: that counts from now on. */
+/* A reload sets another limit, which counts from now on. */
 TEST(test_intensity_changes)
 {
 	struct policy_rules more = rules, less = rules;
@@ -507,7 +510,7 @@ TEST(test_intensity_changes)
 		ck_assert_int_eq(die(&p, &more, 1, NOW_MS), 0);
 	ck_assert_int_eq(die(&p, &less, 1, NOW_MS), 0);
 	ck_assert_int_eq(die(&p, &less, 1, NOW_MS), 100);
-	/* Throttled is throttled, until it is healthy. */
+	/* A throttled child stays throttled until it is healthy. */
 	ck_assert_int_eq(die(&p, &more, 1, NOW_MS + 101), 200);
 	ck_assert_int_eq(die(&p, &more, 60000, NOW_MS + 60301), 0);
 }
@@ -526,7 +529,7 @@ TEST(test_period_changes)
 	ck_assert_int_eq(die(&p, &longer, 1, NOW_MS + 10002), 100);
 }
 
-/* Neither forgotten while the child stays sick, nor ever overflowing. */
+/* The delay stays while the child keeps failing, and it never overflows. */
 TEST(test_stays_at_maximum)
 {
 	int64_t at_ms = 0, delay_ms = 0, last_ms = 0;
@@ -570,7 +573,7 @@ TEST(test_children_apart)
 	ck_assert_int_eq(die(&other, &rules, 0, 0), 0);
 }
 
-/* What is replaced or stopped did not die: it does not count. */
+/* A child that was replaced or stopped did not die, so it does not count. */
 TEST(test_replaced_does_not_count)
 {
 	struct policy p;
@@ -587,7 +590,8 @@ TEST(test_replaced_does_not_count)
 		ck_assert_int_eq(die(&p, &rules, 0, NOW_MS), 0);
 }
 
-/* Lives as they are lived: what happens when, and what is done. */
+/* These tables list whole lives of a child: when events happen, and the
+ * actions. */
 struct moment {
 	int64_t at_ms;
 	enum policy_event event;
@@ -690,7 +694,8 @@ static const struct {
 		    12060 },
 		{ 61, POLICY_STOP, POLICY_DO_KILL, POLICY_STOPPING, NEVER },
 		{ 62, POLICY_ENDED, POLICY_DO_NOTHING, POLICY_IDLE, NEVER } } },
-	/* Fewer acceptors, and then more again, before one has ended. */
+	/* The number of acceptors is lowered and raised again before one has
+	 * ended. */
 	{ "is to run again before it has ended", 6,
 	    { { 0, POLICY_START, POLICY_DO_START, POLICY_STARTING, 30000 },
 		{ 10, POLICY_IS_READY, POLICY_DO_NOTHING, POLICY_READY, NEVER },
@@ -746,16 +751,16 @@ TEST(test_life)
 }
 
 /*
- * A child as the master sees it, in a world where anything happens in any
- * order that is possible.
+ * This simulates a child as the master sees it, where all events happen in any
+ * possible order.
  */
 struct world {
 	uint64_t random;
 	struct policy policy;
 	struct policy_rules rules;
 	int64_t now_ms;
-	bool lives; /* there is a process */
-	bool wanted; /* the last word was not to stop */
+	bool lives; /* The child has a process. */
+	bool wanted; /* The last command was not to stop. */
 	bool killed;
 };
 
@@ -837,8 +842,8 @@ check_world(const struct world *w)
 	ensure(w, p->backoff_ms >= 0 && p->backoff_ms <= POLICY_BACKOFF_MAX_MS,
 	    "back-off");
 	ensure(w, p->count <= p->size, "ring");
-	/* It has something to wait for: a deadline, or a process that is well
-	 * or about to die. */
+	/* The child is well, or it waits for a deadline or for the end of its
+	 * process. */
 	if (p->state == POLICY_IDLE || p->state == POLICY_READY)
 		ensure(w, p->deadline_ms == CLOCK_NEVER, "a deadline");
 	else
@@ -856,7 +861,7 @@ end_life(struct world *w)
 	step(w, dice(w, 100) == 0 ? POLICY_ENDED_FOR_GOOD : POLICY_ENDED);
 }
 
-/* It passes, up to the deadline at least. */
+/* Time passes, at least up to the deadline. */
 static void
 reach_deadline(struct world *w)
 {
@@ -879,7 +884,7 @@ static void
 happen(struct world *w)
 {
 	w->now_ms += dice(w, 10) == 0 ? dice(w, 100000) : dice(w, 10);
-	/* The master looks at deadlines before anything else. */
+	/* The master checks deadlines before anything else. */
 	if (w->policy.deadline_ms <= w->now_ms) {
 		step(w, POLICY_DEADLINE);
 		return;
@@ -916,7 +921,7 @@ happen(struct world *w)
 	}
 }
 
-/* Told to stop, with no help but its own deadlines and SIGKILL. */
+/* The child is told to stop; only its deadlines and SIGKILL can end it. */
 static void
 stop_for_good(struct world *w)
 {
@@ -950,8 +955,8 @@ TEST(test_walk)
 	stop_for_good(&w);
 }
 
-/* One that is ready whenever it runs, and dies again and again, is always
- * started again: nothing is lost between the states. */
+/* A child that is ready whenever it runs, and dies again and again, is always
+ * started again: no sequence of states loses it. */
 TEST(test_walk_recovers)
 {
 	struct world w = { .random = 88172645463325252ULL + (uint64_t)_i,

@@ -1,8 +1,7 @@
 /*
- * check_protocol: requests byte for byte, and replies however they are cut.
- *
- * Key 7 with values of 0 to 8 bytes; @ stands for its value of 4 bytes in
- * what is expected and what is said.
+ * check_protocol: these tests check the bytes of requests, and replies that
+ * arrive in pieces.  The key is number 7, with values of 0 to 8 bytes; in the
+ * tables @ stands for its value of 4 bytes.
  */
 
 #include <stdio.h>
@@ -42,7 +41,8 @@ static const struct {
 	{ "echo", OP_PING, 0, "*1\r\n$4\r\nPING\r\n" },
 };
 
-/* One reply: what it comes to, and that nothing of it is left. */
+/* Each row is a reply and its result.  No byte of the reply may be left
+ * over. */
 static const struct {
 	const char *protocol;
 	enum op op;
@@ -141,7 +141,7 @@ tear_down(void)
 	values_clear(&workload.values);
 }
 
-/* The text, with the value for each @. */
+/* This returns the text with the value in place of each @. */
 static void
 expand(const char *text, struct buf *b)
 {
@@ -166,7 +166,7 @@ TEST(test_encode)
 	ck_assert_uint_ne(workload.protocol->ops & 1u << r.op, 0);
 	workload.protocol->encode(&got, &workload, &r);
 	expand(encode_table[_i].text, &want);
-	unit_assert_bytes(unit_bytes(&got), unit_bytes(&want));
+	unit_assert_bytes(buf_bytes(&got), buf_bytes(&want));
 	buf_clear(&got);
 	buf_clear(&want);
 }
@@ -178,7 +178,7 @@ give(struct parser *p, const uint8_t *data, size_t size)
 	reply_commit(&p->in, size);
 }
 
-/* Twice on one connection, each cut in two at every place. */
+/* Each reply comes twice on one connection, split in two at every place. */
 TEST(test_reply)
 {
 	struct request r = request;
@@ -205,7 +205,7 @@ TEST(test_reply)
 			ck_assert_int_eq(verdict, reply_table[_i].verdict);
 			if (verdict == VERDICT_WRONG)
 				break;
-			/* All of it was taken. */
+			/* All bytes were consumed. */
 			ck_assert_uint_eq(p.stage, 0);
 			ck_assert(!reply_is_partial(&p.in));
 		}
@@ -215,7 +215,7 @@ TEST(test_reply)
 	buf_clear(&b);
 }
 
-/* Total: any bytes. */
+/* The parser must accept or refuse any bytes. */
 TEST(test_garbage)
 {
 	static const char *const names[] = { "kvd", "resp", "memcached",

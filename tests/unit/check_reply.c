@@ -1,5 +1,6 @@
 /*
- * check_reply: how clients read replies, in pieces of any size.
+ * check_reply: these tests check how clients read replies that arrive in pieces
+ * of any size.
  */
 
 #include <stdio.h>
@@ -13,9 +14,9 @@
 #define LINE_MAX_SMALL 64
 
 /*
- * What a stream says, in short: "=OK." a status, "!reason." an error,
- * "(word)(word)." a data line, "+", "-", "#" and "?" the events; at the end
- * "X" when it is malformed.
+ * `says' abbreviates what the stream contains: "=OK." is a status, "!reason."
+ * an error, "(word)(word)." a data line; "+", "-", "#" and "?" are events; "X"
+ * at the end means that the stream is malformed.
  */
 struct stream_case {
 	struct bytes data;
@@ -42,14 +43,14 @@ static const struct stream_case stream_table[] = {
 	{ B("\"a b\" \"\\\"\\\\\\n\\r\\t\"\r\n"), "(a b)(\"\\\n\r\t)." },
 	{ B("\"\\x1b\\xff\"\r\n"), "(\x1b\xff)." },
 	{ B("caf\xc3\xa9\r\n"), "(caf\xc3\xa9)." },
-	/* data lines that are not status lines */
+	/* These data lines resemble status lines. */
 	{ B("\"OK\"\r\nOK\r\n"), "(OK).=0." },
 	{ B("\"NOT\" \"FOUND\"\r\n"), "(NOT)(FOUND)." },
 	{ B("\"ERROR\" \"7\"\r\n"), "(ERROR)(7)." },
 	{ B("ok\r\nOK then\r\nERRORS\r\nNOT\r\nNOT FOUND !\r\n"),
 	    "(ok).(OK)(then).(ERRORS).(NOT).(NOT)(FOUND)(!)." },
 	{ B(" OK\r\n"), "(OK)." },
-	/* events */
+	/* These lines are events. */
 	{ B("milk SET TO 1\r\n"), "+milk:1." },
 	{ B("\"a b\" SET TO \"\"\r\n"), "+a b:." },
 	{ B("\"ERROR\" \"SET\" \"TO\" \"1\"\r\n"), "+ERROR:1." },
@@ -65,12 +66,12 @@ static const struct stream_case stream_table[] = {
 	    "(DELETED).(dropped).(milk)(deleted)." },
 	{ B("OK\r\na SET TO 1\r\nb DELETED\r\nERROR lagged\r\n"),
 	    "=0.+a:1.-b.=5lagged." },
-	/* malformed words: the lines behind them are read */
+	/* These words are malformed, but the lines after them are read. */
 	{ B("\"a\r\nOK\r\n"), "~.=0." },
 	{ B("\"a\"b\r\nOK\r\n"), "~.=0." },
 	{ B("\"\\q\"\r\nOK\r\n"), "~.=0." },
 	{ B("\"\\x1\"\r\nOK\r\n"), "~.=0." },
-	/* malformed lines: nothing behind them is read */
+	/* These lines are malformed, and nothing after them is read. */
 	{ B("\n"), "X" },
 	{ B("OK\n"), "X" },
 	{ B("OK\r\nOK\nOK\r\n"), "=0.X" },
@@ -117,7 +118,8 @@ say_line(struct reply_reader *r, enum reply_kind kind,
 	buf_append_text(said, ".");
 }
 
-/* Gives the reader bytes; returns false when it has had enough. */
+/* This gives the reader bytes; it returns false when the reader refuses
+ * more. */
 static bool
 feed(struct reply_reader *r, const uint8_t *data, size_t size, struct buf *said)
 {
@@ -143,13 +145,13 @@ feed(struct reply_reader *r, const uint8_t *data, size_t size, struct buf *said)
 static void
 expect_said(struct buf *said, const char *says)
 {
-	if (!bytes_equal(unit_bytes(said), unit_text(says)))
+	if (!bytes_equal(buf_bytes(said), bytes_from_text(says)))
 		ck_abort_msg("said %.*s, not %s", (int)buf_size(said),
 		    (const char *)buf_data(said), says);
 	buf_truncate(said, 0);
 }
 
-/* In three pieces, cut at every two places; the reader is used again. */
+/* The stream is split in three at every two places; the reader is reused. */
 TEST(test_cut)
 {
 	const struct stream_case *c = &stream_table[_i];
@@ -192,7 +194,8 @@ TEST(test_byte_by_byte)
 	buf_clear(&said);
 }
 
-/* Gives a line of this size in pieces.  Is it accepted? */
+/* This gives the reader a line of this size in pieces, and returns whether it
+ * was accepted. */
 static bool
 takes_line(size_t size, size_t piece, const char *end)
 {
@@ -209,7 +212,8 @@ takes_line(size_t size, size_t piece, const char *end)
 	for (at = 0; at < total && taken; at += piece)
 		taken = feed(&r, line + at,
 		    piece < total - at ? piece : total - at, &said);
-	/* It keeps no more than a line and what came together with its end. */
+	/* The reader keeps at most a line and the piece that contained its
+	 * end. */
 	ck_assert_uint_le(buf_size(&r.in), LINE_MAX_SMALL + 2 + piece);
 	reply_clear(&r);
 	buf_clear(&said);
@@ -230,7 +234,7 @@ TEST(test_line_max)
 	}
 }
 
-/* The longest line that a value of 1 MiB can need. */
+/* This is the longest line that a value of 1 MiB can need. */
 TEST(test_long_value)
 {
 	size_t n = (size_t)1 << 20, i;
@@ -263,7 +267,7 @@ TEST(test_long_value)
 	ck_assert(reply_words(&r, &words, &n));
 	ck_assert_uint_eq(n, 1);
 	unit_assert_bytes(words[0], value);
-	/* Called again, it returns the same. */
+	/* A second call returns the same words. */
 	ck_assert(reply_words(&r, &words, &n));
 	unit_assert_bytes(words[0], value);
 	/* An idle reader frees the memory. */
@@ -288,7 +292,7 @@ random_word(uint64_t *state, uint8_t *data, struct bytes *word)
 		    (uint8_t)unit_random(state);
 }
 
-/* What format_line writes is read as what it was. */
+/* A line that format_line wrote is read as the same words. */
 TEST(test_round_trip)
 {
 	struct bytes words[3];
@@ -322,7 +326,7 @@ TEST(test_round_trip)
 	buf_clear(&b);
 }
 
-/* Any bytes in any pieces: each call returns. */
+/* For any bytes in any pieces each call returns. */
 TEST(test_garbage)
 {
 	static const char likely[] = "\r\n\"\\xOKERROR NOTFUDSTG0";
@@ -353,7 +357,7 @@ TEST(test_garbage)
 	buf_clear(&said);
 }
 
-/* The same memory for each of many replies. */
+/* The reader uses the same memory for each of many replies. */
 TEST(test_no_growth)
 {
 	static const char reply[] = "\"a b\" c\r\nOK\r\n";

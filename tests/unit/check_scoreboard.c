@@ -1,6 +1,7 @@
 /*
- * check_scoreboard: who is connected, in memory that processes share and die
- * over (common/scoreboard).
+ * check_scoreboard: these tests check the table of connected clients.  The
+ * table is in memory that several processes share, and any of them may die
+ * while it changes the table (common/scoreboard).
  */
 
 #include "unit.h"
@@ -44,7 +45,7 @@ teardown(void)
 	(void)close(scoreboard_fd);
 }
 
-/* Addresses. */
+/* These functions make addresses. */
 
 static struct sockaddr_storage
 inet_address(const char *text, int port)
@@ -70,13 +71,15 @@ unix_address(void)
 {
 	struct sockaddr_storage addr;
 
-	/* What accept(2) leaves of it: nothing but the family is set. */
+	/* This is what accept(2) leaves for some clients: only the family is
+	 * set. */
 	memset(&addr, 0x5a, sizeof(addr));
 	addr.ss_family = AF_UNIX;
 	return addr;
 }
 
-/* The source of number n: half of them IPv6, all of them different. */
+/* This returns source address n.  Half of the sources are IPv6, and all
+ * differ. */
 static struct sockaddr_storage
 source(uint32_t n)
 {
@@ -91,7 +94,7 @@ source(uint32_t n)
 	return inet_address(text, (int)(n & 0xffff));
 }
 
-/* Takes a slot, which is there. */
+/* This takes a slot, which must be available. */
 static uint32_t
 take(const struct sockaddr_storage *addr)
 {
@@ -116,7 +119,7 @@ refuse(const struct sockaddr_storage *addr, int64_t max, int64_t max_per_source,
 	ck_assert_uint_eq(slot, 4711);
 }
 
-/* How many there are: as many as make one too many. */
+/* This checks the number of clients by testing which limit refuses one more. */
 static void
 expect_live(int64_t live)
 {
@@ -143,7 +146,7 @@ expect_live_from(const struct sockaddr_storage *addr, int64_t live)
 	scoreboard_release(scoreboard, slot);
 }
 
-/* The slot of a worker, or SCOREBOARD_NONE. */
+/* This returns the slot of a worker, or SCOREBOARD_NONE. */
 static uint32_t
 find(struct scoreboard *r, pid_t pid)
 {
@@ -156,7 +159,7 @@ find(struct scoreboard *r, pid_t pid)
 	return slot;
 }
 
-/* As the master does, if there is such a worker. */
+/* This releases a slot as the master does, if such a worker exists. */
 static pid_t
 release_soon(struct scoreboard *r, pid_t pid)
 {
@@ -165,7 +168,7 @@ release_soon(struct scoreboard *r, pid_t pid)
 	return slot == SCOREBOARD_NONE ? 0 : scoreboard_release_soon(r, slot);
 }
 
-/* As the worker of the slot has it. */
+/* This maps the text of a slot as the worker of the slot does. */
 static char *
 map_slot_text(uint32_t slot)
 {
@@ -176,7 +179,7 @@ map_slot_text(uint32_t slot)
 	return slot_text;
 }
 
-/* Counting */
+/* These tests check counting. */
 
 TEST(test_empty)
 {
@@ -212,7 +215,7 @@ TEST(test_max)
 	}
 	refuse(&addr, max, 0, SCOREBOARD_FULL);
 	refuse(&addr, SCOREBOARD_MAX > max ? 1 : max, 0, SCOREBOARD_FULL);
-	/* Nobody can have more than there are slots. */
+	/* No source can have more clients than there are slots. */
 	if (max == SCOREBOARD_MAX)
 		refuse(&addr, INT64_MAX, 0, SCOREBOARD_FULL);
 	scoreboard_release(scoreboard, last);
@@ -222,7 +225,7 @@ TEST(test_max)
 	refuse(&addr, max, 0, SCOREBOARD_FULL);
 }
 
-/* A limit that is lower now than it was. */
+/* The limit is lower now than before. */
 TEST(test_max_changes)
 {
 	struct sockaddr_storage addr = unix_address();
@@ -242,7 +245,7 @@ TEST(test_max_changes)
 	expect_live(5);
 }
 
-/* Slots are used again: the memory in use does not grow. */
+/* Slots are reused, so the memory in use does not grow. */
 TEST(test_reuse)
 {
 	struct sockaddr_storage addr;
@@ -264,7 +267,7 @@ TEST(test_reuse)
 	expect_live(8);
 }
 
-/* Sources */
+/* These tests check the limits for each source. */
 
 static const struct {
 	const char *a, *b;
@@ -310,7 +313,7 @@ TEST(test_unix)
 	struct sockaddr_storage addr = unix_address(), other;
 	int i;
 
-	memset(&other, 0, sizeof(other)); /* AF_UNSPEC */
+	memset(&other, 0, sizeof(other)); /* 0 is AF_UNSPEC. */
 	for (i = 0; i < 100; i++)
 		(void)take(&addr);
 	for (i = 0; i < 100; i++)
@@ -318,12 +321,12 @@ TEST(test_unix)
 	ck_assert_int_eq(
 	    scoreboard_take(scoreboard, &addr, 201, 1, &(uint32_t){ 0 }),
 	    SCOREBOARD_OK);
-	/* But they are clients. */
+	/* Clients without a source still count as clients. */
 	refuse(&addr, 201, 1, SCOREBOARD_FULL);
 	expect_live_from(&(struct sockaddr_storage){ .ss_family = AF_INET }, 0);
 }
 
-/* Where both limits are reached, the answer is that there are too many. */
+/* If both limits are reached, the result is that there are too many clients. */
 TEST(test_both_limits)
 {
 	struct sockaddr_storage addr = inet_address("::1", 1);
@@ -334,7 +337,7 @@ TEST(test_both_limits)
 	expect_live(1);
 }
 
-/* Thousands of sources, so that many share a list. */
+/* There are thousands of sources, so that many share a hash chain. */
 TEST(test_many_sources)
 {
 	struct sockaddr_storage addr;
@@ -355,7 +358,7 @@ TEST(test_many_sources)
 	expect_live(2 * 20000 - (20000 + 6) / 7);
 }
 
-/* Processes */
+/* These tests check the processes of clients. */
 
 TEST(test_names)
 {
@@ -388,7 +391,8 @@ TEST(test_names)
 	    scoreboard_next(scoreboard, getppid(), SCOREBOARD_NONE, &pid),
 	    SCOREBOARD_NONE);
 
-	/* By its pid, and once; who has left is nobody's. */
+	/* A slot is released once, by its pid; a client that has left has no
+	 * slot. */
 	ck_assert_int_eq(release_soon(scoreboard, 101), 0);
 	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
 	ck_assert_uint_eq(scoreboard_next(scoreboard, 0, slots[0], &pid),
@@ -399,7 +403,7 @@ TEST(test_names)
 	ck_assert_uint_eq(scoreboard_next(scoreboard, getpid(), slots[0], &pid),
 	    slots[2]);
 
-	/* A slot that is used again has no pid yet. */
+	/* A slot that is reused has no pid yet. */
 	ck_assert_uint_eq(take(&addr), slots[1]);
 	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
 	ck_assert(scoreboard_lacks_pid(scoreboard, getpid()));
@@ -411,13 +415,13 @@ TEST(test_adopt)
 	uint32_t named = take(&addr), slot;
 
 	scoreboard_set_pid(scoreboard, named, 100);
-	/* Nothing to be done. */
+	/* There is nothing to adopt. */
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 0), 0);
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 101), 0);
 	expect_live(1);
 	ck_assert_uint_eq(find(scoreboard, 101), SCOREBOARD_NONE);
 
-	/* It had not forked. */
+	/* The dead acceptor had not forked yet. */
 	(void)take(&addr);
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getppid(), 0), 0);
 	expect_live(2);
@@ -426,7 +430,7 @@ TEST(test_adopt)
 	expect_live_from(&addr, 1);
 	ck_assert(!scoreboard_lacks_pid(scoreboard, getpid()));
 
-	/* It had. */
+	/* The dead acceptor had forked. */
 	slot = take(&addr);
 	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 101), 0);
 	expect_live(2);
@@ -437,15 +441,14 @@ TEST(test_adopt)
 	expect_live(0);
 }
 
-/* Another acceptor with the dead one's pid has nothing of it. */
+/* A new acceptor that has the pid of a dead one does not own its slot. */
 TEST(test_adopt_owner)
 {
 	struct sockaddr_storage addr = inet_address("127.0.0.1", 1);
 	uint32_t slots[2], slot;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 	int status;
 
-	ck_assert_int_ne(pid, -1);
 	if (pid == 0) {
 		if ((scoreboard = scoreboard_open(scoreboard_fd)) == NULL ||
 		    scoreboard_take(scoreboard, &addr, 2, 0, &slots[0]) !=
@@ -472,7 +475,7 @@ TEST(test_adopt_owner)
 	expect_live(0);
 }
 
-/* Exhaustively, against a list. */
+/* This tests all operations against a list. */
 
 #define MODEL_SLOTS 64
 
@@ -480,8 +483,8 @@ struct model {
 	struct {
 		bool used;
 		uint32_t slot;
-		int source; /* -1: none */
-		pid_t pid; /* 0: not named */
+		int source; /* The source is -1 if the slot is free. */
+		pid_t pid; /* The pid is 0 if it is not set yet. */
 	} clients[MODEL_SLOTS];
 	int live;
 };
@@ -603,7 +606,7 @@ TEST(test_model)
 	expect_live(0);
 }
 
-/* The memory */
+/* These tests check the memory. */
 
 TEST(test_sealed)
 {
@@ -615,7 +618,7 @@ TEST(test_sealed)
 	ck_assert_int_eq(ftruncate(scoreboard_fd, st.st_size * 2), -1);
 	ck_assert_int_eq(errno, EPERM);
 	ck_assert(fcntl(scoreboard_fd, F_GETFD) & FD_CLOEXEC);
-	/* Untouched slots cost nothing: a thousandth of a MiB a client. */
+	/* Untouched slots use no memory, and each client uses about 1 KiB. */
 	ck_assert_int_lt(st.st_blocks, 256);
 }
 
@@ -629,7 +632,7 @@ TEST(test_open_bad)
 	(void)close(fd);
 }
 
-/* Two maps, as master and acceptor have them. */
+/* Master and acceptor each have a map of the same memory. */
 TEST(test_shared)
 {
 	struct sockaddr_storage addr = unix_address();
@@ -646,7 +649,7 @@ TEST(test_shared)
 	scoreboard_close(other);
 }
 
-/* Each is a page, and no other's. */
+/* Each slot has a page of text of its own. */
 TEST(test_slot_texts)
 {
 	static const uint32_t slots[] = { 0, 1, 2, SCOREBOARD_MAX - 1 };
@@ -662,12 +665,12 @@ TEST(test_slot_texts)
 		ck_assert_int_eq(slot_texts[i][0], '0' + i);
 		ck_assert_int_eq(slot_texts[i][page - 1], '0' + i);
 	}
-	/* The next worker of a slot begins with an empty one. */
+	/* The next worker of a slot begins with an empty text. */
 	ck_assert_int_eq(map_slot_text(1)[0], '\0');
 	expect_live(0);
 }
 
-/* A worker has nothing of it, not even what is read only. */
+/* A worker has no access to the scoreboard, not even to read it. */
 TEST(test_worker)
 {
 	struct sockaddr_storage addr = unix_address();
@@ -675,12 +678,11 @@ TEST(test_worker)
 	int status;
 	pid_t pid;
 
-	pid = fork();
-	ck_assert_int_ne(pid, -1);
-	if (pid == 0) {
+	if ((pid = test_fork()) == 0) {
 		if (scoreboard_map_text(scoreboard, slot) == NULL)
 			_exit(0);
-		(void)close(STDERR_FILENO); /* a sanitizer has much to say */
+		/* This discards the long report of a sanitizer. */
+		(void)close(STDERR_FILENO);
 		scoreboard_set_pid(scoreboard, slot, 4711);
 		_exit(0);
 	}
@@ -701,9 +703,7 @@ TEST(test_refused)
 	scoreboard_count_refused(scoreboard);
 	scoreboard_count_refused(scoreboard);
 	ck_assert_uint_eq(*refused, 2);
-	pid = fork();
-	ck_assert_int_ne(pid, -1);
-	if (pid == 0) {
+	if ((pid = test_fork()) == 0) {
 		(void)close(STDERR_FILENO);
 		*(volatile uint64_t *)(uintptr_t)refused = 0;
 		_exit(0);
@@ -713,7 +713,7 @@ TEST(test_refused)
 	ck_assert_uint_eq(*refused, 2);
 }
 
-/* Reports */
+/* These tests check reports. */
 
 #define STATUS_SEGV SIGSEGV
 #define STATUS_EXIT (70 << 8)
@@ -797,14 +797,14 @@ static const struct {
 	{ UNIT_BYTES("\xff\xfe"), "while idle;" },
 	{ UNIT_BYTES("\x1b[2J"), "while idle;" },
 	{ UNIT_BYTES("G\xc3\x84"), "during G;" },
-	/* More than any command has. */
+	/* This is longer than the name of any command. */
 	{ UNIT_BYTES("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
 	    "during AAAAAAAAAAAAAAA;" },
 	{ UNIT_BYTES("SUBSCRIBE"), "during SUBSCRIBE;" },
 	{ UNIT_BYTES("UNSUBSCRIBE"), "during UNSUBSCRIBE;" },
 };
 
-/* Where the worker has not ended it either. */
+/* The worker has not terminated its text either. */
 TEST(test_report_slot_text)
 {
 	struct sockaddr_storage addr = unix_address();
@@ -842,7 +842,7 @@ TEST(test_report_random)
 	}
 }
 
-/* Death */
+/* These tests kill processes. */
 
 #define HOLD_MAX 16
 #define SOURCES 4
@@ -859,7 +859,8 @@ setup_deaths(void)
 		sources[i] = source(i);
 }
 
-/* In a child, with a map of its own: takes and releases, forever. */
+/* This runs in a child that has its own map: it takes and releases slots for
+ * ever. */
 __attribute__((noreturn)) static void
 churn(uint32_t seed)
 {
@@ -868,7 +869,7 @@ churn(uint32_t seed)
 	pid_t name = getpid() << 8;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	/* Nothing here may write to Check's file of messages. */
+	/* The child may not write to Check's file of messages. */
 	if (dup2(scoreboard_fd, 3) == -1)
 		_exit(1);
 	closefrom(4);
@@ -895,10 +896,8 @@ start_churn(void)
 	pid_t pid;
 
 	seed++;
-	/* An assertion of the child would write to Check's file, too. */
-	if ((pid = fork()) == 0)
+	if ((pid = test_fork()) == 0)
 		churn(seed);
-	ck_assert_int_ne(pid, -1);
 	return pid;
 }
 
@@ -912,7 +911,7 @@ end_churn(pid_t pid)
 		ck_abort_msg("a child did not do what it was to");
 }
 
-/* What the master does about its workers' ends, and a dead acceptor. */
+/* This does what the master does when workers or an acceptor have died. */
 static void
 clean_up(pid_t dead)
 {
@@ -937,7 +936,7 @@ sleep_us(uint32_t us)
 }
 
 #define CHURNS 2
-/* Sanitizers make processes large, and their forks slow. */
+/* Sanitizers make processes large, and so fork(2) is slow. */
 #ifdef KVD_INSTRUMENTED
 #define KILLS 200
 #else
@@ -945,7 +944,7 @@ sleep_us(uint32_t us)
 #endif
 #define LIFE_US 300
 
-/* Processor by processor, at any instruction. */
+/* Child processes are killed one after another at random moments. */
 TEST(test_kill)
 {
 	uint64_t random = 88172645463325252ULL + (uint64_t)time(NULL);
@@ -963,7 +962,8 @@ TEST(test_kill)
 		pids[j] = start_churn();
 		if (i % 100 != 99)
 			continue;
-		/* All at once, one in the other's repair work. */
+		/* All children are killed at once, some while they repair what
+		 * another left. */
 		for (j = 0; j < CHURNS; j++)
 			(void)kill(pids[j], SIGKILL);
 		for (j = 0; j < CHURNS; j++)
@@ -980,7 +980,7 @@ TEST(test_kill)
 		end_churn(pids[j]);
 		clean_up(pids[j]);
 	}
-	/* Nothing was lost on the way, and nothing is in use. */
+	/* No slot was lost, and no slot is in use. */
 	expect_live(0);
 	for (i = 0; i < SCOREBOARD_MAX; i++)
 		if (scoreboard_take(scoreboard, &sources[0], SCOREBOARD_MAX, 0,
@@ -989,10 +989,10 @@ TEST(test_kill)
 	refuse(&sources[0], SCOREBOARD_MAX, 0, SCOREBOARD_FULL);
 }
 
-/* A stopped one holds the lock now and then. */
+/* A child is often stopped, and sometimes it holds the lock. */
 #define STOPS 20000
 
-/* One more slot for this process, named or not. */
+/* This takes one more slot for this process, and perhaps sets its pid. */
 static void
 take_own(bool named)
 {
@@ -1009,7 +1009,8 @@ has_own(bool named)
 		       scoreboard_lacks_pid(scoreboard, getpid());
 }
 
-/* What the master does: it is done, or somebody holds the lock. */
+/* This does what the master does: it succeeds, or it returns the holder of the
+ * lock. */
 static pid_t
 release_own(bool named)
 {

@@ -1,10 +1,11 @@
 /*
- * check_shortage: each system call that opening, using and closing a store
- * makes fails once, as it does when memory, descriptors, locks or the disk are
- * short.  The store must never ask for a person, nor lose what was committed.
+ * check_shortage: these tests let each system call fail once that opening,
+ * using and closing a store makes, as if memory, descriptors, locks or disk
+ * space were short.  The store must never report that a person must repair it,
+ * and must never lose committed data.
  */
 
-/* Its functions would get in the way of those here. */
+/* The checked variants of functions would conflict with those defined here. */
 #undef _FORTIFY_SOURCE
 
 #include "unit.h"
@@ -23,14 +24,16 @@
 
 #include "store_fixture.h"
 
-/* Opening makes fewer calls of each. */
+/* Opening a store makes fewer calls of each function. */
 #define CALLS 20
 
-/* Which call fails, once. */
+/* This names the function that fails once. */
 static const char *fault_name;
-static int fault_calls; /* of it, until it fails; 0: it has */
+/* This many calls remain until it fails; 0 means that it has failed. */
+static int fault_calls;
 static int fault_errno;
-static bool in_store; /* calls of the test's own do not count */
+/* Only calls inside the store count, not those of the test. */
+static bool in_store;
 
 static bool
 fails(const char *name)
@@ -42,7 +45,7 @@ fails(const char *name)
 	return true;
 }
 
-/* Stands in the place of the C library's, for LMDB and libbsd as well. */
+/* This replaces the C library's function, also for LMDB and libbsd. */
 #define FAULTY(type, name, params, args)                        \
 	type name params                                        \
 	{                                                       \
@@ -68,7 +71,7 @@ FAULTY(ssize_t, pread, (int fd, void *to, size_t size, off_t at),
     (fd, to, size, at))
 FAULTY(off_t, lseek, (int fd, off_t at, int from), (fd, at, from))
 
-/* Without an error it has room for half. */
+/* If fault_errno is 0, the call writes half of its data. */
 ssize_t
 pwrite(int fd, const void *from, size_t size, off_t at)
 {
@@ -138,7 +141,7 @@ fcntl(int fd, int command, ...)
 	return real(fd, command, arg);
 }
 
-/* This one returns what is wrong. */
+/* This function returns its error instead of setting errno. */
 int
 posix_fallocate(int fd, off_t at, off_t size)
 {
@@ -244,7 +247,8 @@ arm(int i, int calls)
 	fault_calls = calls;
 }
 
-/* Opens with a fault in it.  Returns whether the fault came about. */
+/* This opens the store with one fault, and returns whether the fault
+ * happened. */
 static bool
 open_with_fault(int i, int calls, bool create)
 {
@@ -298,7 +302,8 @@ TEST(test_create)
 	}
 }
 
-/* What a turn of the registry does.  True: the entry is committed. */
+/* This does what a turn of the registry does.  It returns true if the entry is
+ * committed. */
 static bool
 write_with_fault(unsigned int n)
 {
@@ -321,12 +326,12 @@ write_with_fault(unsigned int n)
 	return result == STORE_OK;
 }
 
-/* In service a failure ends the registry.  The next one has what was
- * committed. */
+/* During service a failure ends the registry.  The next registry has the
+ * committed data. */
 TEST(test_commit)
 {
 	unsigned int n = 0, i, end;
-	/* Faster without, where it is not what fails. */
+	/* Without syncing the test is faster, unless the syncing is to fail. */
 	int sync_ms =
 	    fault_table[_i].error == EIO ? STORE_SYNC_ALWAYS : STORE_SYNC_NEVER;
 	bool failed = true;
@@ -337,7 +342,7 @@ TEST(test_commit)
 	for (calls = 1; failed && calls <= CALLS; calls++) {
 		assert_ok(try_open(sync_ms));
 		arm(_i, calls);
-		/* As many as make the file grow. */
+		/* This writes enough entries to make the file grow. */
 		for (end = n + 600; n < end && fault_calls > 0;)
 			n += write_with_fault(n);
 		failed = fault_calls == 0;
@@ -349,11 +354,39 @@ TEST(test_commit)
 	}
 }
 
+/*
+ * A power cut while the store is created: what was not synced is lost.  The
+ * first sync fails, so that it protects nothing; then the file, if there is
+ * one, loses what LMDB wrote to it.  The next attempt must succeed.
+ */
+TEST(test_create_power_cut)
+{
+	off_t size;
+	int fd;
+
+	fault_name = "fdatasync";
+	fault_errno = EIO;
+	fault_calls = 1;
+	in_store = true;
+	ck_assert_int_eq(try_open(STORE_SYNC_ALWAYS), STORE_FAILED);
+	in_store = false;
+	ck_assert_int_eq(fault_calls, 0);
+	close_store();
+	if ((fd = open(fx.file, O_WRONLY | O_CLOEXEC)) != -1) {
+		size = file_size();
+		ck_assert_int_eq(ftruncate(fd, 0), 0);
+		ck_assert_int_eq(ftruncate(fd, size), 0);
+		(void)close(fd);
+	}
+	open_with_bucket();
+}
+
 static const struct test tests[] = {
 	STORE_CASE("shortage"),
 	EACH(test_open, fault_table),
 	EACH(test_create, fault_table),
 	EACH(test_commit, fault_table),
+	ONCE(test_create_power_cut),
 };
 
 SUITE("shortage", tests)

@@ -1,6 +1,7 @@
 /*
- * check_startup: what a process inherits, put in order (common/startup).
- * Each test is a process of its own, which has something to be put in order.
+ * check_startup: these tests check how a process puts in order what it inherits
+ * (common/startup).  Each test is a process of its own, whose inherited state
+ * is bad.
  */
 
 #include "unit.h"
@@ -21,7 +22,7 @@
 
 #include "common/startup.h"
 
-/* Check's own descriptors are not to be closed. */
+/* Check's own descriptors must stay open. */
 #define HIGH_FD 200
 
 static bool
@@ -30,7 +31,8 @@ is_open(int fd)
 	return fcntl(fd, F_GETFD) != -1;
 }
 
-/* Standard descriptors: bits 0 to 2 are those that are closed before. */
+/* These tests check standard descriptors: bits 0 to 2 say which are closed
+ * first. */
 TEST(test_descriptors)
 {
 	bool reads, writes, discards;
@@ -61,7 +63,7 @@ TEST(test_descriptors)
 	ck_assert(discards);
 }
 
-/* Signals: those that are blocked and ignored, and no others. */
+/* These tests check signals: which are blocked and ignored afterwards. */
 
 static void
 caught(int signo)
@@ -104,7 +106,7 @@ expect_signals(const int *blocked, const int *ignored)
 		    "signal %d is blocked", signo);
 		ck_assert(
 		    !is_in(blocked, signo) || sigismember(&mask, signo) == 1);
-		/* The C library keeps two for itself. */
+		/* The C library reserves two signals. */
 		if (sigaction(signo, NULL, &action) == -1)
 			continue;
 		ck_assert_msg(action.sa_handler ==
@@ -147,7 +149,7 @@ TEST(test_unblock)
 	expect_signals(none, ignored);
 }
 
-/* Of those that came before, only what can be told kvd is left. */
+/* Of the pending signals, only those stay pending that kvd handles. */
 TEST(test_pending)
 {
 	static const int signals[] = { SIGHUP, SIGINT, SIGTERM };
@@ -155,16 +157,16 @@ TEST(test_pending)
 	size_t i;
 
 	sigemptyset(&mask);
-	for (i = 0; i < UNIT_COUNT(signals); i++)
+	for (i = 0; i < COUNT(signals); i++)
 		sigaddset(&mask, signals[i]);
 	sigaddset(&mask, SIGALRM);
 	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &mask, NULL), 0);
 	ck_assert_int_eq(raise(SIGALRM), 0);
-	for (i = 0; i < UNIT_COUNT(signals); i++)
+	for (i = 0; i < COUNT(signals); i++)
 		ck_assert_int_eq(raise(signals[i]), 0);
 	startup_master();
 	ck_assert_int_eq(sigpending(&pending), 0);
-	for (i = 0; i < UNIT_COUNT(signals); i++)
+	for (i = 0; i < COUNT(signals); i++)
 		ck_assert_int_eq(sigismember(&pending, signals[i]), 1);
 	ck_assert_int_eq(sigismember(&pending, SIGALRM), 0);
 }
@@ -186,11 +188,11 @@ TEST(test_timers)
 		.it_interval.tv_sec = 1000 };
 	size_t i;
 
-	for (i = 0; i < UNIT_COUNT(timers); i++)
+	for (i = 0; i < COUNT(timers); i++)
 		ck_assert_int_eq(
 		    setitimer((enum __itimer_which)timers[i], &value, NULL), 0);
 	startup_master();
-	for (i = 0; i < UNIT_COUNT(timers); i++) {
+	for (i = 0; i < COUNT(timers); i++) {
 		ck_assert_int_eq(
 		    getitimer((enum __itimer_which)timers[i], &value), 0);
 		ck_assert_int_eq(value.it_value.tv_sec, 0);
@@ -199,7 +201,7 @@ TEST(test_timers)
 	}
 }
 
-/* Standard error gets a description of its own. */
+/* Standard error gets an open file description of its own. */
 
 static int saved_stderr;
 
@@ -236,7 +238,8 @@ TEST(test_stderr_pipe)
 	ck_assert_int_eq(read(fds[0], text, sizeof(text)), 4);
 }
 
-/* What never waits stays as it is: appended to, or not. */
+/* Files that never block are left as they are, whether opened to append or
+ * not. */
 TEST(test_stderr_others)
 {
 	FILE *file = tmpfile();
@@ -257,16 +260,16 @@ TEST(test_stderr_others)
 	ck_assert_int_eq(flags[1] & O_ACCMODE, O_RDWR);
 }
 
-/* Descriptors that a daemon was handed */
+/* These tests check descriptors that a daemon inherits. */
 
-/* In a process of its own, for Check has descriptors, too. */
+/* This runs in a process of its own because Check has descriptors, too. */
 static int
 close_others(void)
 {
 	const int keep[] = { HIGH_FD, -1, HIGH_FD + 2 };
 	int fd;
 
-	startup_close_others(keep, UNIT_COUNT(keep));
+	startup_close_others(keep, COUNT(keep));
 	for (fd = 0; fd <= STDERR_FILENO; fd++)
 		if (!is_open(fd))
 			return 1;
@@ -289,8 +292,7 @@ TEST(test_close_others)
 	for (fd = 3; fd < HIGH_FD; fd += 20)
 		if (!is_open(fd))
 			ck_assert_int_eq(dup2(STDIN_FILENO, fd), fd);
-	fflush(NULL);
-	if ((pid = fork()) == 0)
+	if ((pid = test_fork()) == 0)
 		_exit(close_others());
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status));

@@ -1,7 +1,7 @@
 /*
- * check_store: the durable store, on a directory of its own: what is read
- * back, what is kept, what happens when there is no room, and what it makes
- * of files that are damaged or are not its own.
+ * check_store: these tests check the durable store: what it reads back and
+ * keeps, how it behaves when space runs out, and how it handles files that are
+ * damaged or not its own.  Each store is in its own directory.
  */
 
 #include "unit.h"
@@ -31,7 +31,7 @@ assert_refused(const char *word)
 	ck_assert_ptr_null(strchr(store_error(fx.store), '\n'));
 }
 
-/* One bucket "b" with one key "k". */
+/* This makes one bucket "b" with one key "k". */
 static void
 make_store(const char *value)
 {
@@ -80,7 +80,7 @@ TEST(test_put_get_delete)
 	assert_value(batch(), b, k, text("one"));
 	commit();
 	assert_value(snapshot(), b, k, text("one"));
-	/* longer, shorter, the same size */
+	/* The new value is longer, shorter or of the same size. */
 	assert_ok(store_put(batch(), b, k, text("two, and more"), 0));
 	commit();
 	assert_value(snapshot(), b, k, text("two, and more"));
@@ -136,7 +136,7 @@ TEST(test_reopen)
 	}
 }
 
-/* What was not committed is not there: after an abort, and after a close. */
+/* Data that was not committed is gone after an abort and after closing. */
 TEST(test_abort)
 {
 	open_store();
@@ -165,7 +165,7 @@ TEST(test_abort)
 	assert_get(snapshot(), "c", "k", STORE_NO_BUCKET);
 }
 
-/* An id taken in an aborted batch is no other bucket's afterwards. */
+/* An id that an aborted batch took must not lead to another bucket later. */
 TEST(test_abort_create)
 {
 	open_store();
@@ -201,7 +201,7 @@ TEST(test_snapshot_isolation)
 	assert_value(s, text("b"), text("k"), text("old"));
 	assert_get(s, "b", "l", STORE_ABSENT);
 	assert_ok(store_commit(fx.store));
-	/* Until it is released it shows what it showed. */
+	/* A snapshot shows the same data until it is released. */
 	assert_value(s, text("b"), text("k"), text("old"));
 	assert_get(s, "c", "k", STORE_NO_BUCKET);
 	store_release(fx.store);
@@ -212,7 +212,8 @@ TEST(test_snapshot_isolation)
 	assert_get(s, "c", "k", STORE_ABSENT);
 }
 
-/* A snapshot from before a bucket was there, and the bucket it knew. */
+/* A snapshot that is older than a bucket does not show the bucket, even if the
+ * batch has created it and committed. */
 TEST(test_snapshot_known_bucket)
 {
 	open_store();
@@ -227,7 +228,7 @@ TEST(test_snapshot_known_bucket)
 static const size_t value_sizes[] = { 0, 1, 255, 256, 2000, 2040, 4000, 4076,
 	4077, 4096, 65536, (1 << 20) - 1, 1 << 20, (1 << 20) + 1 };
 
-/* Two neighbours, rewritten in each of the sizes. */
+/* Two neighbouring values are rewritten in each of the sizes. */
 TEST(test_value_size)
 {
 	size_t size = value_sizes[_i];
@@ -269,7 +270,7 @@ TEST(test_value_without_data)
 static const size_t name_sizes[] = { 1, 2, 254, 255 };
 static const uint8_t name_bytes[] = { 0, 1, ' ', 'a', 0x7f, 0x80, 0xff };
 
-/* Names of each size, of each byte, as bucket and key at once. */
+/* Names have each size and each byte, for bucket and key at once. */
 TEST(test_names)
 {
 	uint8_t name[255], value[2];
@@ -278,8 +279,8 @@ TEST(test_names)
 
 	open_store();
 	for (round = 0; round < 2; round++)
-		for (s = 0; s < UNIT_COUNT(name_sizes); s++)
-			for (c = 0; c < UNIT_COUNT(name_bytes); c++) {
+		for (s = 0; s < COUNT(name_sizes); s++)
+			for (c = 0; c < COUNT(name_bytes); c++) {
 				struct bytes n = { name, name_sizes[s] };
 				struct bytes v = { value, 2 };
 
@@ -317,7 +318,7 @@ static const struct {
 	{ B("next-bucket"), B("outcomes") },
 };
 
-/* Writing or deleting one changes no other. */
+/* Writing or deleting in one bucket changes no other. */
 TEST(test_buckets_do_not_mix)
 {
 	struct bytes value;
@@ -326,7 +327,7 @@ TEST(test_buckets_do_not_mix)
 	size_t i, gone;
 
 	open_store();
-	for (i = 0; i < UNIT_COUNT(mix_table); i++) {
+	for (i = 0; i < COUNT(mix_table); i++) {
 		byte = (uint8_t)i;
 		value = (struct bytes){ &byte, 1 };
 		assert_ok(store_create(batch(), mix_table[i].bucket));
@@ -334,11 +335,11 @@ TEST(test_buckets_do_not_mix)
 		    mix_table[i].key, value, 0));
 	}
 	commit();
-	for (gone = 0; gone < UNIT_COUNT(mix_table); gone++) {
+	for (gone = 0; gone < COUNT(mix_table); gone++) {
 		assert_ok(store_delete(batch(), mix_table[gone].bucket,
 		    mix_table[gone].key));
 		commit();
-		for (i = 0; i < UNIT_COUNT(mix_table); i++) {
+		for (i = 0; i < COUNT(mix_table); i++) {
 			byte = (uint8_t)i;
 			value = (struct bytes){ &byte, 1 };
 			if (i > gone)
@@ -370,7 +371,7 @@ assert_no_outcome(struct store_view *v, uint64_t session)
 	ck_assert_int_eq(store_get_outcome(v, session, &got), STORE_ABSENT);
 }
 
-/* The sessions above `*session` are these. */
+/* The sessions above `*session` must be these. */
 static void
 assert_sessions(struct store_view *v, uint64_t session, const uint64_t *want,
     size_t n)
@@ -400,7 +401,7 @@ TEST(test_outcome)
 	store_abort(fx.store);
 	assert_no_outcome(batch(), 5);
 
-	/* with the writes that it is about */
+	/* The outcome is in the same batch as the writes that it describes. */
 	assert_ok(store_put_outcome(batch(), 5, want));
 	assert_ok(store_create(batch(), text("b")));
 	commit();
@@ -411,12 +412,13 @@ TEST(test_outcome)
 	free(large);
 }
 
-/* Shorter, longer, the same size, nothing: twice in a batch, and in two. */
+/* The record gets longer, shorter, the same size and empty: twice in a batch,
+ * and in two batches. */
 TEST(test_outcome_overwrite)
 {
 	static const struct bytes records[] = { B("one"), B("the second"),
 		B("3"), B("4"), B(""), B("5\0 "), { NULL, 0 }, B("last") };
-	size_t i, n = UNIT_COUNT(records);
+	size_t i, n = COUNT(records);
 
 	open_store();
 	for (i = 0; i < 2 * n; i++) {
@@ -457,11 +459,11 @@ TEST(test_outcome_delete)
 	assert_outcome(snapshot(), 1, text("again"));
 }
 
-/* Numbers whose bytes order them otherwise on some machine. */
+/* In bytes of some machines these numbers would sort in another order. */
 static const uint64_t session_table[] = { 0, 1, 2, 255, 256, 257, UINT32_MAX,
 	(uint64_t)UINT32_MAX + 1, INT64_MAX, (uint64_t)1 << 63, UINT64_MAX - 1,
 	UINT64_MAX };
-#define N_SESSIONS UNIT_COUNT(session_table)
+#define N_SESSIONS COUNT(session_table)
 
 static void
 put_session(uint64_t session)
@@ -492,12 +494,12 @@ TEST(test_outcome_next)
 		assert_sessions(snapshot(), sessions[i], sessions + i + 1,
 		    N_SESSIONS - i - 1);
 	}
-	/* from numbers that have no record */
+	/* The search starts from numbers without a record. */
 	assert_sessions(snapshot(), 3, sessions + 3, N_SESSIONS - 3);
 	assert_sessions(snapshot(), 254, sessions + 3, N_SESSIONS - 3);
 	assert_sessions(snapshot(), 258, sessions + 6, N_SESSIONS - 6);
 
-	/* As a caller does that deletes on its way. */
+	/* A caller may delete records while it iterates. */
 	for (deleted = 0, i = 1; i < N_SESSIONS; i++) {
 		assert_ok(store_next_outcome(batch(), &deleted));
 		ck_assert_uint_eq(deleted, sessions[i]);
@@ -507,7 +509,7 @@ TEST(test_outcome_next)
 	assert_outcome(batch(), 0, (struct bytes){ sessions, 8 });
 }
 
-/* Where next ends, the number is as it was. */
+/* When there is no next session, the number is unchanged. */
 TEST(test_outcome_next_ends)
 {
 	uint64_t session;
@@ -523,7 +525,7 @@ TEST(test_outcome_next_ends)
 	ck_assert_uint_eq(session, UINT64_MAX);
 }
 
-/* More than a page has room for. */
+/* There are more records than fit in a page. */
 TEST(test_outcome_many)
 {
 	uint64_t session = 0, n = 5000, i;
@@ -567,7 +569,8 @@ TEST(test_sync)
 	ck_assert(!store_unsynced(fx.store));
 }
 
-/* Batches of 50, redone after growth, until the file has grown thrice. */
+/* Batches of 50 entries are repeated after growth until the file has grown
+ * three times. */
 TEST(test_grow)
 {
 	unsigned int i, n = 0, grown = 0;
@@ -602,7 +605,7 @@ TEST(test_grow)
 	ck_assert(filler_is_absent(snapshot(), n));
 }
 
-/* Growing ends batch and snapshot, and loses what was not committed. */
+/* Growing ends the batch and the snapshot, and drops uncommitted data. */
 TEST(test_grow_ends_views)
 {
 	open_with_bucket();
@@ -619,7 +622,7 @@ TEST(test_grow_ends_views)
 	ck_assert(!store_batch_open(fx.store));
 }
 
-/* A value that needs more than one step of growth. */
+/* One value needs more than one step of growth. */
 TEST(test_grow_for_large_value)
 {
 	size_t size = (size_t)12 << 20;
@@ -645,8 +648,8 @@ TEST(test_grow_for_large_value)
 static const size_t fill_sizes[] = { 10, 1000, 5000 };
 
 /*
- * A full disk: hundreds of deletes, a commit each, out of the reserve; then
- * puts again; then more disk.
+ * On a full disk the reserve allows hundreds of deletes with a commit each.
+ * After that there is room for puts, and then the disk gets larger.
  */
 TEST(test_full_disk)
 {
@@ -685,7 +688,7 @@ TEST(test_full_disk)
 		assert_filler(snapshot(), i, size);
 }
 
-/* Filled and emptied a little again and again: the reserve stays. */
+/* Filling and deleting a little again and again does not use up the reserve. */
 TEST(test_full_disk_again_and_again)
 {
 	size_t size = fill_sizes[_i];
@@ -708,7 +711,7 @@ TEST(test_full_disk_again_and_again)
 		assert_filler(snapshot(), i, size);
 }
 
-/* The same across a restart while the disk is full. */
+/* The same holds if the store is opened again while the disk is full. */
 TEST(test_full_disk_reopen)
 {
 	unsigned int n, i;
@@ -731,7 +734,7 @@ TEST(test_full_disk_reopen)
 	ck_assert_int_eq(commit_filler(n, 1000), STORE_OK);
 }
 
-/* A new store on a disk without room for the usual first step. */
+/* A new store is made on a disk without room for the usual first step. */
 TEST(test_full_disk_when_new)
 {
 	unsigned int n;
@@ -753,7 +756,7 @@ TEST(test_full_disk_when_new)
 }
 
 #define DAMAGE_VALUE "kvd-damage-test-value-0123456789-0123456789"
-/* The checksum, expiry and revision in front of a value. */
+/* The checksum, expiry and revision take these bytes in front of a value. */
 #define DAMAGE_HEADER 20
 
 TEST(test_damaged_value)
@@ -769,7 +772,7 @@ TEST(test_damaged_value)
 	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
 	ck_assert_int_eq(store_get(batch(), text("b"), text("k"), &got),
 	    STORE_DAMAGED);
-	/* It can be deleted, or written anew. */
+	/* The damaged entry can be deleted or written again. */
 	assert_ok(store_put(batch(), text("b"), text("k"), text("new"), 0));
 	commit();
 	assert_value(snapshot(), text("b"), text("k"), text("new"));
@@ -786,7 +789,8 @@ TEST(test_damaged_value_deleted)
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 }
 
-/* A value on pages of its own: its first byte, one amid, its last. */
+/* The value has its own pages; its first byte, a middle one or its last is
+ * damaged. */
 TEST(test_damaged_large_value)
 {
 	size_t size = 1 << 20;
@@ -808,7 +812,7 @@ TEST(test_damaged_large_value)
 	free(p);
 }
 
-/* An entry whose key changed is not found under either. */
+/* An entry whose key is damaged is found under neither key. */
 TEST(test_damaged_key)
 {
 	struct bytes key = text("kvd-damage-test-key"), other;
@@ -830,7 +834,7 @@ TEST(test_damaged_key)
 	    STORE_DAMAGED);
 }
 
-/* An entry that damage moved from bucket 1 to bucket 2. */
+/* Damage has moved this entry from bucket 1 to bucket 2. */
 TEST(test_damaged_bucket_id)
 {
 	struct bytes key = text("kvd-damage-test-key");
@@ -849,7 +853,7 @@ TEST(test_damaged_bucket_id)
 	    STORE_DAMAGED);
 }
 
-/* The bucket's record, 20 bytes behind its name. */
+/* The record of a bucket takes 20 bytes after its name. */
 TEST(test_damaged_bucket)
 {
 	struct bytes name = text("kvd-damage-test-bucket");
@@ -871,7 +875,7 @@ TEST(test_damaged_bucket)
 	ck_assert_int_eq(store_create(batch(), name), STORE_DAMAGED);
 }
 
-/* In front of an outcome: its key, and its checksum. */
+/* A recorded outcome is preceded by its key and its checksum. */
 #define DAMAGE_SUM 4
 #define DAMAGE_SESSION 8
 
@@ -897,7 +901,8 @@ TEST(test_damaged_outcome)
 	ck_assert_int_eq(store_get_outcome(snapshot(), 0, &got), STORE_DAMAGED);
 	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "checksum"));
 	ck_assert_int_eq(store_get_outcome(batch(), 0, &got), STORE_DAMAGED);
-	/* It is passed, and can be deleted or written anew. */
+	/* The search skips the damaged record, which can be deleted or written
+	 * again. */
 	assert_sessions(snapshot(), 0, &last, 1);
 	if (_i & 1)
 		assert_ok(store_delete_outcome(batch(), 0));
@@ -906,7 +911,7 @@ TEST(test_damaged_outcome)
 	assert_outcome(snapshot(), 0, text("new"));
 }
 
-/* A record that damage gave to another session. */
+/* Damage has given this record to another session. */
 TEST(test_damaged_outcome_session)
 {
 	uint64_t other = (uint64_t)1 << (8 * _i);
@@ -918,7 +923,7 @@ TEST(test_damaged_outcome_session)
 	    STORE_DAMAGED);
 }
 
-/* A child that owns the directory until it is killed. */
+/* This starts a child that owns the directory until it is killed. */
 static void
 fork_owner(void)
 {
@@ -926,9 +931,7 @@ fork_owner(void)
 	char c;
 
 	ck_assert_int_eq(pipe(ready), 0);
-	fx.owner = fork();
-	ck_assert_int_ge(fx.owner, 0);
-	if (fx.owner == 0) {
+	if ((fx.owner = test_fork()) == 0) {
 		(void)close(ready[0]);
 		if (try_open(STORE_SYNC_ALWAYS) != STORE_OK ||
 		    write(ready[1], "r", 1) != 1)
@@ -950,7 +953,7 @@ TEST(test_locked)
 	snprintf(owner, sizeof(owner), "(pid %ld)", (long)fx.owner);
 	assert_refused(owner);
 	assert_refused("in use");
-	/* The refused must not have disturbed the owner's record. */
+	/* The refused process must not have changed the owner's record. */
 	assert_refused(owner);
 	ck_assert_int_eq(kill(fx.owner, SIGKILL), 0);
 	ck_assert_int_eq(waitpid(fx.owner, NULL, 0), fx.owner);
@@ -959,7 +962,7 @@ TEST(test_locked)
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
 
-/* The owner was killed, and the kernel may not be done with it. */
+/* The owner was killed, and the kernel may still hold its lock. */
 TEST(test_locked_by_dying)
 {
 	make_store("v");
@@ -969,7 +972,7 @@ TEST(test_locked_by_dying)
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
 
-/* The same process is not two owners either. */
+/* The same process cannot own the directory twice. */
 TEST(test_locked_by_self)
 {
 	struct store_options o = { .dir = fx.dir, .create = true };
@@ -984,7 +987,7 @@ TEST(test_locked_by_self)
 	commit();
 }
 
-/* Another that wants the directory is told who has it. */
+/* A second process that wants the directory is told who owns it. */
 static void
 refuse_second(long owner_pid)
 {
@@ -999,7 +1002,7 @@ refuse_second(long owner_pid)
 	store_close(second);
 }
 
-/* An owner's pid is written over its predecessor's, in as many bytes. */
+/* Each owner writes its pid over the previous one in a field of fixed size. */
 static const long pid_table[] = { 1, 4711, 1234567, 42, LONG_MAX, 7 };
 
 TEST(test_lock_pid)
@@ -1012,7 +1015,7 @@ TEST(test_lock_pid)
 	size_t i;
 
 	snprintf(lock, sizeof(lock), "%s/lock", fx.dir);
-	for (i = 0; i < UNIT_COUNT(pid_table); i++) {
+	for (i = 0; i < COUNT(pid_table); i++) {
 		o.owner_pid = pid_table[i];
 		assert_ok(store_open(&fx.store, &o));
 		ck_assert_int_eq(stat(lock, &st), 0);
@@ -1023,8 +1026,8 @@ TEST(test_lock_pid)
 }
 
 static const struct {
-	struct bytes record; /* without data: no record */
-	const char *word; /* in the error */
+	struct bytes record; /* No data means that there is no record. */
+	const char *word; /* The error contains this word. */
 } format_table[] = {
 	{ B("\4\0\0\0"), "data format 4," },
 	{ B("\0\0\0\0"), "data format 0," },
@@ -1045,7 +1048,7 @@ TEST(test_other_format)
 	put_raw("meta", "format", record->data == NULL ? NULL : record);
 	assert_refused(format_table[_i].word);
 	close_store();
-	/* It was refused, and not touched. */
+	/* The refused store was not changed. */
 	put_raw("meta", "format", &good);
 	open_store();
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
@@ -1059,7 +1062,8 @@ TEST(test_other_program)
 	case 0:
 		put_raw(NULL, "key", &value);
 		break;
-	case 1: /* a plain record by the name of one of our databases */
+	/* This is a plain record with the name of one of our databases. */
+	case 1:
 		put_raw(NULL, "meta", &value);
 		break;
 	case 2:
@@ -1072,7 +1076,7 @@ TEST(test_other_program)
 	assert_refused("not a kvd store");
 }
 
-/* The format is ours, and a database is missing. */
+/* The format is correct, but a database is missing. */
 TEST(test_missing_database)
 {
 	struct bytes format = B("\3\0\0\0");
@@ -1105,7 +1109,7 @@ TEST(test_garbage)
 	write_file(p, size);
 	assert_refused("data.mdb");
 	close_store();
-	/* Somebody's file, perhaps: left as it was. */
+	/* The file may belong to another program, so it must be unchanged. */
 	after = read_file(&after_size);
 	unit_assert_bytes(((struct bytes){ after, after_size }),
 	    ((struct bytes){ p, size }));
@@ -1116,7 +1120,8 @@ TEST(test_garbage)
 	free(p);
 }
 
-/* Opens and reads in a child: a bad file must not be the death of it. */
+/* This opens and reads the store in a child, which must not be killed by a bad
+ * file. */
 static int
 open_in_child(void)
 {
@@ -1124,9 +1129,8 @@ open_in_child(void)
 	struct store_entry got;
 	enum store_result result;
 	int status;
-	pid_t pid = fork();
+	pid_t pid = test_fork();
 
-	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		(void)signal(SIGBUS, SIG_DFL);
 		(void)signal(SIGSEGV, SIG_DFL);
@@ -1143,8 +1147,8 @@ open_in_child(void)
 }
 
 /*
- * Cut short, as by a copy that was interrupted.  Pages that are gone must
- * not read as absent keys, nor be filled with zeros and used.
+ * The file is truncated, as by an interrupted copy.  Missing pages must not
+ * read as absent keys, and must not be filled with zeros and used.
  */
 static const off_t cut_pages[] = { 1, 2, 3, 4, 6, 10, 50, 700 };
 
@@ -1163,7 +1167,7 @@ TEST(test_cut_short)
 	ck_assert_int_eq(WEXITSTATUS(status), STORE_REFUSED);
 }
 
-/* Only what was allocated ahead is gone: nothing is lost. */
+/* Only space that was allocated in advance is missing, so nothing is lost. */
 TEST(test_cut_unused)
 {
 	unsigned int n, i;
@@ -1211,7 +1215,7 @@ TEST(test_lock_is_a_directory)
 
 TEST(test_no_rights)
 {
-	/* Root may all; then there is nothing to test. */
+	/* Root may access everything, so this test would prove nothing. */
 	if (geteuid() == 0)
 		return;
 	make_store("v");
@@ -1221,13 +1225,13 @@ TEST(test_no_rights)
 }
 
 /*
- * What goes away, is emptied or is exchanged while kvd runs: a registry that
- * is restarted finds it so.
+ * A directory or file is removed, emptied or exchanged while kvd runs, and the
+ * registry is restarted afterwards.
  */
 
 static uint64_t identity[2];
 
-/* Opens what is there, as the registry does when it is restarted. */
+/* This opens the existing store as a restarted registry does. */
 static enum store_result
 try_restart(void)
 {
@@ -1249,7 +1253,7 @@ refuse_restart(const char *word)
 	close_store();
 }
 
-/* A store with its identity; closed. */
+/* This makes a store with an identity, and closes it. */
 static void
 begin_store(void)
 {
@@ -1283,7 +1287,8 @@ TEST(test_directory_gone)
 	ck_assert_int_eq(rename(fx.dir, away), 0);
 	refuse_restart("has gone while kvd runs");
 	ck_assert_int_eq(access(fx.dir, F_OK), -1);
-	/* As the directory below a mount point: nothing is made there. */
+	/* The directory may be an empty mount point, so no store is created in
+	 * it. */
 	ck_assert_int_eq(mkdir(fx.dir, 0700), 0);
 	refuse_restart("data.mdb has gone while kvd runs");
 	ck_assert_int_eq(access(fx.file, F_OK), -1);
@@ -1301,7 +1306,7 @@ TEST(test_file_gone)
 	ck_assert_int_eq(access(fx.file, F_OK), -1);
 }
 
-/* No bytes, and no buckets: as an empty file, and as LMDB makes one. */
+/* The file is empty, or it is a new LMDB file without buckets. */
 TEST(test_file_emptied)
 {
 	begin_store();
@@ -1316,7 +1321,7 @@ TEST(test_file_emptied)
 	}
 }
 
-/* A store, but another than the one that kvd began with. */
+/* The store is not the one with which kvd began. */
 TEST(test_exchanged)
 {
 	char away[sizeof(fx.dir) + 8];
@@ -1337,7 +1342,8 @@ TEST(test_exchanged)
 	assert_value(snapshot(), text("b"), text("k"), text("another"));
 }
 
-/* Swept or exchanged, what a kvd has locked is locked. */
+/* If the lock file or the data file is removed or exchanged, the store stays
+ * locked. */
 TEST(test_lock_swept)
 {
 	int fd;
@@ -1355,7 +1361,7 @@ TEST(test_lock_swept)
 	assert_refused("in use");
 }
 
-/* As by a kvd that locks the file only. */
+/* An older kvd locks only the file. */
 TEST(test_lock_of_older)
 {
 	int fd;
@@ -1378,7 +1384,7 @@ TEST(test_writable_by_others)
 	open_store();
 }
 
-/* The store's name is made durable all the same. */
+/* The name of the store is made durable all the same. */
 TEST(test_parent_not_readable)
 {
 	char *slash;
@@ -1393,7 +1399,7 @@ TEST(test_parent_not_readable)
 	*slash = '/';
 }
 
-/* Descriptors that are short pass by; a person has nothing to mend. */
+/* A shortage of descriptors is temporary; nobody has to repair anything. */
 TEST(test_shortage)
 {
 	struct rlimit old, few;
@@ -1415,7 +1421,7 @@ TEST(test_shortage)
 	assert_value(snapshot(), text("b"), text("k"), text("v"));
 }
 
-/* The counters, over buckets in turn, aborts and reopening. */
+/* This checks the counters with several buckets, aborts and reopening. */
 TEST(test_count)
 {
 	static const char *const buckets[] = { "a", "b", "c" };
@@ -1492,8 +1498,8 @@ static const struct test tests[] = {
 	ONCE(test_grow),
 	ONCE(test_grow_ends_views),
 	ONCE(test_grow_for_large_value),
-	LOOP_FROM(test_full_disk, 1, UNIT_COUNT(fill_sizes)),
-	LOOP_FROM(test_full_disk_again_and_again, 1, UNIT_COUNT(fill_sizes)),
+	LOOP_FROM(test_full_disk, 1, COUNT(fill_sizes)),
+	LOOP_FROM(test_full_disk_again_and_again, 1, COUNT(fill_sizes)),
 	ONCE(test_full_disk_reopen),
 	ONCE(test_full_disk_when_new),
 	STORE_CASE("damage"),

@@ -71,7 +71,7 @@ static struct bytes
 pair_key(char side, unsigned int i, char key[16])
 {
 	snprintf(key, 16, "%c%06u", side, i);
-	return unit_text(key);
+	return bytes_from_text(key);
 }
 
 static enum store_result

@@ -1,7 +1,8 @@
 /*
- * check_store_model: random operations on the store and on a simple model of
- * it, which must always agree: over commits, aborts, savepoints, pins, growth
- * and reopening, with a clock that also goes back.
+ * check_store_model: these tests make random operations on the store and on a
+ * simple model of it, which must always agree: across commits, aborts,
+ * savepoints, pins, growth and reopening, with a clock that sometimes goes
+ * back.
  */
 
 #include "unit.h"
@@ -15,14 +16,14 @@
 #define PINS 3
 #define STEPS 6000
 
-/* Some are prefixes of others; in byte order. */
+/* The names are in byte order, and some are prefixes of others. */
 static const struct bytes bucket_names[BUCKETS] = { B("a"), B("a\0"), B("ab"),
 	B("\xff") };
 static const struct bytes key_names[KEYS] = { B("\0"), B("k"), B("k\0x"),
 	B("kk"), B("l"), B("\xfe"), B("\xff\xff\xff") };
 
 struct model_entry {
-	bool there; /* not yet removed: it may have expired */
+	bool there; /* The entry is not removed yet, but it may have expired. */
 	uint32_t value;
 	int64_t expiry_ms;
 };
@@ -34,7 +35,7 @@ struct model {
 
 static struct {
 	struct model committed, batch, saved;
-	bool dirty; /* a batch is open */
+	bool dirty; /* A batch is open. */
 	bool saving;
 	int64_t now_ms;
 	uint64_t random;
@@ -50,13 +51,13 @@ below(uint32_t n)
 	return unit_random(&m.random) % n;
 }
 
-/* The bytes of a value are told by its number. */
+/* The bytes of a value are computed from its number. */
 static struct bytes
 value_of(uint32_t number)
 {
 	static const size_t sizes[] = { 0, 1, 20, 300, 2500, 9000 };
 	static uint8_t bytes[9000];
-	size_t size = sizes[number % UNIT_COUNT(sizes)];
+	size_t size = sizes[number % COUNT(sizes)];
 
 	memset(bytes, (int)(number >> 8), sizeof(bytes));
 	memcpy(bytes, &number, sizeof(number));
@@ -103,7 +104,7 @@ check_get(struct store_view *v, const struct model *model, int b, int k)
 struct scan {
 	const struct model *model;
 	int bucket;
-	int at; /* the next to be visited */
+	int at; /* This is the next entry to be visited. */
 	int left;
 	bool values;
 };
@@ -229,7 +230,8 @@ lose_batch(void)
 	m.dirty = m.saving = false;
 }
 
-/* A write's result.  False: there was no room, and the batch is gone. */
+/* This checks the result of a write.  It returns false if there was no room and
+ * the batch was aborted. */
 static bool
 has_room(enum store_result result)
 {
@@ -457,7 +459,7 @@ step_reopen(void)
 	store_release(fx.store);
 }
 
-/* What happens less often. */
+/* These operations happen less often. */
 static void
 step_rarely(void)
 {

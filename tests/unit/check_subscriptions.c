@@ -1,5 +1,5 @@
 /*
- * check_subscriptions: subscriptions and events, as a worker has them
+ * check_subscriptions: these tests check subscriptions and events in a worker
  * (worker/subscriptions).
  */
 
@@ -29,18 +29,18 @@ teardown(void)
 	buf_clear(&out);
 }
 
-/* `buckets` as one text: names as in HELLO. */
+/* This checks `buckets`, which holds the names as one text, as in HELLO. */
 static void
 assert_buckets(struct bytes want)
 {
-	unit_assert_bytes(unit_bytes(&subscriptions.buckets), want);
+	unit_assert_bytes(buf_bytes(&subscriptions.buckets), want);
 	ck_assert_int_eq(subscriptions_exist(&subscriptions), want.size > 0);
 }
 
 TEST(test_none)
 {
 	ck_assert(!subscriptions_exist(&subscriptions));
-	subscriptions_remove(&subscriptions, unit_text("a"));
+	subscriptions_remove(&subscriptions, bytes_from_text("a"));
 	ck_assert(!subscriptions_exist(&subscriptions));
 	subscriptions_clear(&subscriptions);
 	ck_assert(!subscriptions_exist(&subscriptions));
@@ -48,18 +48,18 @@ TEST(test_none)
 
 TEST(test_add)
 {
-	subscriptions_add(&subscriptions, unit_text("a"));
-	assert_buckets(unit_text("\1a"));
-	subscriptions_add(&subscriptions, unit_text("bcd"));
-	assert_buckets(unit_text("\1a\3bcd"));
-	/* once is enough */
-	subscriptions_add(&subscriptions, unit_text("a"));
-	subscriptions_add(&subscriptions, unit_text("bcd"));
-	assert_buckets(unit_text("\1a\3bcd"));
-	/* names that are similar */
-	subscriptions_add(&subscriptions, unit_text("bc"));
-	subscriptions_add(&subscriptions, unit_text("bcde"));
-	assert_buckets(unit_text("\1a\3bcd\2bc\4bcde"));
+	subscriptions_add(&subscriptions, bytes_from_text("a"));
+	assert_buckets(bytes_from_text("\1a"));
+	subscriptions_add(&subscriptions, bytes_from_text("bcd"));
+	assert_buckets(bytes_from_text("\1a\3bcd"));
+	/* Adding a name twice has no further effect. */
+	subscriptions_add(&subscriptions, bytes_from_text("a"));
+	subscriptions_add(&subscriptions, bytes_from_text("bcd"));
+	assert_buckets(bytes_from_text("\1a\3bcd"));
+	/* These names are similar. */
+	subscriptions_add(&subscriptions, bytes_from_text("bc"));
+	subscriptions_add(&subscriptions, bytes_from_text("bcde"));
+	assert_buckets(bytes_from_text("\1a\3bcd\2bc\4bcde"));
 }
 
 static const struct {
@@ -78,20 +78,23 @@ static const struct {
 
 TEST(test_remove)
 {
-	subscriptions_add(&subscriptions, unit_text("a"));
-	subscriptions_add(&subscriptions, unit_text("bcd"));
-	subscriptions_add(&subscriptions, unit_text("ef"));
-	subscriptions_add(&subscriptions, unit_text("g"));
-	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
-	assert_buckets(unit_text(remove_table[_i].left));
-	/* It is not there any more. */
-	subscriptions_remove(&subscriptions, unit_text(remove_table[_i].name));
-	assert_buckets(unit_text(remove_table[_i].left));
-	subscriptions_add(&subscriptions, unit_text(remove_table[_i].name));
+	subscriptions_add(&subscriptions, bytes_from_text("a"));
+	subscriptions_add(&subscriptions, bytes_from_text("bcd"));
+	subscriptions_add(&subscriptions, bytes_from_text("ef"));
+	subscriptions_add(&subscriptions, bytes_from_text("g"));
+	subscriptions_remove(&subscriptions,
+	    bytes_from_text(remove_table[_i].name));
+	assert_buckets(bytes_from_text(remove_table[_i].left));
+	/* The name is not there any more. */
+	subscriptions_remove(&subscriptions,
+	    bytes_from_text(remove_table[_i].name));
+	assert_buckets(bytes_from_text(remove_table[_i].left));
+	subscriptions_add(&subscriptions,
+	    bytes_from_text(remove_table[_i].name));
 	ck_assert(subscriptions_exist(&subscriptions));
 }
 
-/* Names of all sizes and bytes, as many as there may be. */
+/* The names have all sizes and bytes, and there are as many as allowed. */
 TEST(test_many)
 {
 	uint8_t names[MESSAGE_SUBSCRIPTIONS_MAX][UINT8_MAX];
@@ -104,7 +107,7 @@ TEST(test_many)
 		subscriptions_add(&subscriptions,
 		    (struct bytes){ names[i], i == 0 ? 1 : i });
 	}
-	rest = unit_bytes(&subscriptions.buckets);
+	rest = buf_bytes(&subscriptions.buckets);
 	for (i = 0; i < MESSAGE_SUBSCRIPTIONS_MAX; i++) {
 		ck_assert(message_get_name(&rest, &name));
 		unit_assert_bytes(name,
@@ -119,7 +122,7 @@ TEST(test_many)
 	ck_assert(!subscriptions_exist(&subscriptions));
 }
 
-/* An event's body begins in `b`. */
+/* This begins the body of an event in `b`. */
 static void
 event_begin(enum event_kind kind)
 {
@@ -127,7 +130,7 @@ event_begin(enum event_kind kind)
 	message_put_u8(&b, (uint8_t)kind);
 }
 
-/* With the first `size` bytes of the body. */
+/* This uses only the first `size` bytes of the body. */
 static enum subscriptions_result
 format_part(uint64_t revision, size_t size)
 {
@@ -172,8 +175,8 @@ TEST(test_set)
 	message_put_value(&b, line_table[_i].value);
 	subscriptions.seen = 3;
 	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
-	unit_assert_bytes(unit_bytes(&out), unit_text(line_table[_i].set));
-	/* Of this commit the client was not told everything. */
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text(line_table[_i].set));
+	/* The client was not told everything about this commit. */
 	ck_assert_uint_eq(subscriptions.seen, 3);
 }
 
@@ -183,19 +186,20 @@ TEST(test_deleted)
 	message_put_name(&b, line_table[_i].key);
 	subscriptions.seen = 3;
 	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
-	unit_assert_bytes(unit_bytes(&out), unit_text(line_table[_i].deleted));
+	unit_assert_bytes(buf_bytes(&out),
+	    bytes_from_text(line_table[_i].deleted));
 	ck_assert_uint_eq(subscriptions.seen, 3);
 }
 
 TEST(test_dropped)
 {
-	subscriptions_add(&subscriptions, unit_text("a"));
-	subscriptions_add(&subscriptions, unit_text("b"));
+	subscriptions_add(&subscriptions, bytes_from_text("a"));
+	subscriptions_add(&subscriptions, bytes_from_text("b"));
 	event_begin(EVENT_DROPPED);
-	message_put_name(&b, unit_text("a"));
+	message_put_name(&b, bytes_from_text("a"));
 	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
-	unit_assert_bytes(unit_bytes(&out), unit_text("DROPPED\r\n"));
-	assert_buckets(unit_text("\1b"));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text("DROPPED\r\n"));
+	assert_buckets(bytes_from_text("\1b"));
 }
 
 TEST(test_commit)
@@ -206,7 +210,7 @@ TEST(test_commit)
 	ck_assert_uint_eq(subscriptions.seen, UINT64_MAX);
 	event_begin(EVENT_MISSED);
 	ck_assert_int_eq(format(7), SUBSCRIPTIONS_OK);
-	unit_assert_bytes(unit_bytes(&out), unit_text("MISSED\r\n"));
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text("MISSED\r\n"));
 	ck_assert_uint_eq(subscriptions.seen, 7);
 }
 
@@ -239,7 +243,7 @@ TEST(test_kinds)
 	}
 }
 
-/* Cut anywhere, an event is malformed, and no part of a line is appended. */
+/* A truncated event is malformed, and no part of a line is appended. */
 TEST(test_truncated)
 {
 	static const enum event_kind kinds[] = { EVENT_SET, EVENT_DELETED,
@@ -247,11 +251,11 @@ TEST(test_truncated)
 	enum event_kind kind = kinds[_i];
 	size_t size;
 
-	subscriptions_add(&subscriptions, unit_text("key"));
+	subscriptions_add(&subscriptions, bytes_from_text("key"));
 	event_begin(kind);
-	message_put_name(&b, unit_text("key"));
+	message_put_name(&b, bytes_from_text("key"));
 	if (kind == EVENT_SET)
-		message_put_value(&b, unit_text("value"));
+		message_put_value(&b, bytes_from_text("value"));
 	for (size = 0; size < buf_size(&b); size++) {
 		ck_assert_int_eq(format_part(0, size), SUBSCRIPTIONS_MALFORMED);
 		ck_assert_uint_eq(buf_size(&out), 0);

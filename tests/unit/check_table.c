@@ -76,7 +76,8 @@ put(enum table_db db, struct bytes key, size_t value_size, bool deleted)
 static void
 put_text(const char *key, const char *value)
 {
-	uint8_t *p = put(DB_ENTRIES, unit_text(key), strlen(value), false);
+	uint8_t *p =
+	    put(DB_ENTRIES, bytes_from_text(key), strlen(value), false);
 
 	ck_assert_ptr_nonnull(p);
 	memcpy(p, value, strlen(value));
@@ -87,13 +88,13 @@ assert_text(const char *key, uint64_t revision, const char *value)
 {
 	const struct table_record *r;
 
-	r = table_find(f.table, DB_ENTRIES, unit_text(key), revision);
+	r = table_find(f.table, DB_ENTRIES, bytes_from_text(key), revision);
 	if (value == NULL) {
 		ck_assert_ptr_null(r);
 		return;
 	}
 	ck_assert_ptr_nonnull(r);
-	unit_assert_bytes(table_record_value(r), unit_text(value));
+	unit_assert_bytes(table_record_value(r), bytes_from_text(value));
 }
 
 TEST(test_empty)
@@ -101,10 +102,10 @@ TEST(test_empty)
 	int db;
 
 	for (db = 0; db < DB_COUNT; db++) {
-		ck_assert_ptr_null(
-		    table_seek(f.table, (enum table_db)db, unit_text("")));
+		ck_assert_ptr_null(table_seek(f.table, (enum table_db)db,
+		    bytes_from_text("")));
 		ck_assert_ptr_null(table_find(f.table, (enum table_db)db,
-		    unit_text("a"), UINT64_MAX));
+		    bytes_from_text("a"), UINT64_MAX));
 	}
 	ck_assert_uint_eq(f.table->records, 0);
 	table_drop(NULL);
@@ -118,18 +119,19 @@ TEST(test_versions)
 	put_text("a", "two");
 	put_text("a", "");
 	end_commit();
-	ck_assert_ptr_nonnull(put(DB_ENTRIES, unit_text("a"), 0, true));
+	ck_assert_ptr_nonnull(put(DB_ENTRIES, bytes_from_text("a"), 0, true));
 	assert_text("a", 0, NULL);
 	assert_text("a", 1, "one");
 	assert_text("a", 2, "");
-	ck_assert(table_find(f.table, DB_ENTRIES, unit_text("a"), 3)->deleted);
-	ck_assert_uint_eq(
-	    table_revision(f.table,
-		table_find(f.table, DB_ENTRIES, unit_text("a"), UINT64_MAX)),
+	ck_assert(
+	    table_find(f.table, DB_ENTRIES, bytes_from_text("a"), 3)->deleted);
+	ck_assert_uint_eq(table_revision(f.table,
+			      table_find(f.table, DB_ENTRIES,
+				  bytes_from_text("a"), UINT64_MAX)),
 	    3);
 	/* Other databases have keys of their own. */
 	ck_assert_ptr_null(
-	    table_find(f.table, DB_BUCKETS, unit_text("a"), UINT64_MAX));
+	    table_find(f.table, DB_BUCKETS, bytes_from_text("a"), UINT64_MAX));
 	ck_assert_uint_eq(f.table->n_keys, 1);
 	ck_assert_uint_eq(f.table->records, 4);
 }
@@ -149,13 +151,14 @@ TEST(test_reset)
 	ck_assert_uint_eq(f.table->generation, 9);
 	ck_assert_uint_eq(f.table->end, SEGMENT_BLOCK);
 	assert_text("a", UINT64_MAX, NULL);
-	ck_assert_ptr_null(table_seek(f.table, DB_ENTRIES, unit_text("")));
+	ck_assert_ptr_null(
+	    table_seek(f.table, DB_ENTRIES, bytes_from_text("")));
 }
 
 /* The last byte of the room can be had, and no more. */
 TEST(test_limit)
 {
-	struct bytes key = unit_text("key");
+	struct bytes key = bytes_from_text("key");
 	size_t header = sizeof(struct table_record) + 3 + 7, end;
 
 	end = f.table->end;
@@ -405,13 +408,14 @@ TEST(test_replay)
 	put_text("a", "one");
 	put_text("b", "");
 	put_text("a", "two");
-	ck_assert_ptr_nonnull(put(DB_ENTRIES, unit_text("c"), 0, true));
+	ck_assert_ptr_nonnull(put(DB_ENTRIES, bytes_from_text("c"), 0, true));
 	ck_assert(replay_after(NULL));
 	ck_assert_uint_eq(f.table->records, 4);
 	ck_assert_uint_eq(f.table->n_keys, 3);
 	assert_text("a", 1, "two");
 	assert_text("b", 1, "");
-	ck_assert(table_find(f.table, DB_ENTRIES, unit_text("c"), 1)->deleted);
+	ck_assert(
+	    table_find(f.table, DB_ENTRIES, bytes_from_text("c"), 1)->deleted);
 }
 
 TEST(test_replay_nothing)

@@ -1,5 +1,5 @@
 /*
- * check_target: the server's address, as people write it.
+ * check_target: these tests check the server's address as people write it.
  */
 
 #include <stdbool.h>
@@ -13,7 +13,7 @@
 
 static const struct {
 	const char *text;
-	const char *print; /* NULL: refused */
+	const char *print; /* NULL means that the address is refused. */
 } parse_table[] = {
 	{ "host", "host:4040" },
 	{ "host:1", "host:1" },
@@ -66,8 +66,9 @@ TEST(test_parse)
 }
 
 static const struct {
-	const char *host, *port, *path; /* of options */
-	const char *print; /* NULL: refused */
+	/* These are the values of the options. */
+	const char *host, *port, *path;
+	const char *print; /* NULL means that the options are refused. */
 } set_table[] = {
 	{ NULL, NULL, NULL, "unix:/s" },
 	{ "::1", NULL, NULL, "[::1]:4040" },
@@ -86,7 +87,7 @@ static const struct {
 	{ NULL, "5", "/t", NULL },
 };
 
-/* Options replace parts of what was parsed before. */
+/* Options replace parts of the address that was parsed before. */
 TEST(test_set)
 {
 	char error[TARGET_ERROR_SIZE] = "", text[TARGET_TEXT_SIZE];

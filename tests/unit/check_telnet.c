@@ -1,6 +1,6 @@
 /*
- * check_telnet: telnet's commands are taken out of the text, or answered
- * (proto/telnet).
+ * check_telnet: these tests check that telnet commands are removed from the
+ * text, or answered (proto/telnet).
  */
 
 #include "unit.h"
@@ -14,8 +14,9 @@
 #define B(text) UNIT_BYTES(text)
 
 /*
- * What a worker does: lines are executed (copied to `done`, with their
- * ends), answers fall between them, editing is for the line that is left.
+ * This does what a worker does: it copies each complete line to `done`, with
+ * its end; answers go between the lines; editing applies to the incomplete
+ * line.
  */
 struct session {
 	struct telnet telnet;
@@ -86,15 +87,15 @@ feed(struct session *s, const uint8_t *data, size_t size)
 
 static const struct stream_case {
 	struct bytes raw;
-	struct bytes done; /* lines and answers */
-	struct bytes left; /* the line that has begun */
+	struct bytes done; /* These are the complete lines and the answers. */
+	struct bytes left; /* This is the incomplete line. */
 } streams[] = {
-	/* text alone */
+	/* These streams are text alone. */
 	{ B(""), B(""), B("") },
 	{ B("a b\r\nc\r\0d\ne"), B("a b\r\nc\r\0d\n"), B("e") },
 	{ B("\0\1\x15\x1b\x80\xfe\n"), B("\0\1\x15\x1b\x80\xfe\n"), B("") },
 
-	/* IAC */
+	/* These streams contain IAC. */
 	{ B(IAC), B(""), B("") },
 	{ B("a" IAC), B(""), B("a") },
 	{ B(IAC IAC), B(""), B("\xff") },
@@ -104,18 +105,19 @@ static const struct stream_case {
 	      "b\n"),
 	    B("") },
 
-	/* an IAC before a byte that is no command is dropped alone */
+	/* If an IAC precedes a byte that is not a command, only the IAC is
+	 * dropped. */
 	{ B("a" IAC "b" IAC "\n" IAC "\xeb" IAC "\0"), B("ab\n"), B("\xeb\0") },
 	{ B("ab" IAC "\x08"), B(""), B("a") },
 	{ B("a\r" IAC "\n"), B("a\r\n"), B("") },
 
-	/* ignored */
+	/* These commands are ignored. */
 	{ B("a" NOP DM BRK GA SE IAC "\xec" IAC "\xed" IAC "\xee" IAC "\xef"
 	    "b\n"),
 	    B("ab\n"), B("") },
 	{ B("a\r" NOP "\n" NOP "\r" GA "\0"), B("a\r\n\r\0"), B("") },
 
-	/* editing */
+	/* These commands edit the line. */
 	{ B("ab\x08"), B(""), B("a") },
 	{ B("ab\x7f"
 	    "c\n"),
@@ -138,12 +140,12 @@ static const struct stream_case {
 	{ B("a\xc3\xa9\x08"), B(""), B("a") },
 	{ B("a\xe2\x82\xac\x7f\xf0\x9f\x98\x80" EC), B(""), B("a") },
 	{ B("a\xc3" IAC IAC "\x08"), B(""), B("a\xc3") },
-	/* a line's end that was not one when it was typed */
+	/* Erasing removes a CR, or makes another byte follow the CR. */
 	{ B("a\r\x08\n"), B("a\n"), B("") },
 	{ B("a\rb\x08\0"), B("a\r\0"), B("") },
 	{ B("a\rb\x08\n"), B("a\r\n"), B("") },
 
-	/* answers come in the order of the commands */
+	/* Answers come in the order of the commands. */
 	{ B(AYT), B(YES), B("") },
 	{ B("a\nb" AYT "c\nd\n"), B("a\n" YES "bc\nd\n"), B("") },
 	{ B("a" AO "\n"), B(DM "a\n"), B("") },
@@ -152,7 +154,8 @@ static const struct stream_case {
 	    B("a\n" WILL "\x06"
 	      "b\n" WILL "\x06"),
 	    B("") },
-	/* Ctrl-C, from inetutils' telnet and from one with autosynch */
+	/* This is Ctrl-C from telnet of inetutils and from one with
+	 * autosynch. */
 	{ B("PUT b" IP DO "\x06"
 	    "PING\r\n"),
 	    B(WILL "\x06"
@@ -164,7 +167,7 @@ static const struct stream_case {
 		   "PING\r\n"),
 	    B("") },
 
-	/* options */
+	/* These streams negotiate options. */
 	{ B(WILL "\x01"), B(DONT "\x01"), B("") },
 	{ B(DO "\x01"), B(WONT "\x01"), B("") },
 	{ B(WONT "\x01" DONT "\x01" WONT "\x06" DONT "\x06"), B(""), B("") },
@@ -179,7 +182,7 @@ static const struct stream_case {
 	    B(WONT "\n" DONT "\x08"
 		   "ab\n"),
 	    B("") },
-	/* what telnet(1) sends first on port 23 */
+	/* telnet(1) sends this first on port 23. */
 	{ B(DO "\x03" WILL "\x18" WILL "\x1f" WILL "\x20" WILL "\x21" WILL
 	       "\x22" WILL "\x27" DO "\x05" WILL "\x23"
 	       "PING\r\n"),
@@ -190,7 +193,7 @@ static const struct stream_case {
 	{ B(DO), B(""), B("") },
 	{ B("a" WILL), B(""), B("a") },
 
-	/* subnegotiations */
+	/* These streams have subnegotiations. */
 	{ B("a" SB "\x1f\0P\0\x18" SE "b\n"), B("ab\n"), B("") },
 	{ B("a" SB SE "b\n"), B("ab\n"), B("") },
 	{ B("a" SB "\x18\n\r\0\x08\x7f\xf0\xfa" IAC IAC "\xf0" SE "b\n"),
@@ -198,7 +201,7 @@ static const struct stream_case {
 	{ B("a" SB "bc\n"), B(""), B("a") },
 	{ B("a" SB "bc\n" IAC), B(""), B("a") },
 	{ B("a" SB "bc\n" IAC IAC), B(""), B("a") },
-	/* not ended by SE but by another command */
+	/* Another command than SE ends the subnegotiation. */
 	{ B("a" SB "bc\n" AYT "d\n"), B(YES "ad\n"), B("") },
 	{ B("a" SB "bc\n" SB "de\n" SE "f\n"), B("af\n"), B("") },
 	{ B("a" SB "bc\n" DO "\x01"
@@ -208,11 +211,11 @@ static const struct stream_case {
 	    B("") },
 	{ B("a" SB "bc\n" IP "d\n"), B("d\n"), B("") },
 	{ B("a" SB "b\n" IAC "\n"), B("a\n"), B("") },
-	/* SE without SB */
+	/* There is an SE without an SB. */
 	{ B("a" SE "b\n"), B("ab\n"), B("") },
 };
 
-/* In one piece, in two, in three. */
+/* Each stream comes in one piece, in two and in three. */
 TEST(test_stream)
 {
 	const struct stream_case *c = &streams[_i];
@@ -226,8 +229,8 @@ TEST(test_stream)
 			feed(&s, data, one);
 			feed(&s, data + one, two - one);
 			feed(&s, data + two, c->raw.size - two);
-			unit_assert_bytes(unit_bytes(&s.done), c->done);
-			unit_assert_bytes(unit_bytes(&s.text), c->left);
+			unit_assert_bytes(buf_bytes(&s.done), c->done);
+			unit_assert_bytes(buf_bytes(&s.text), c->left);
 			session_clear(&s);
 		}
 }
@@ -241,12 +244,12 @@ TEST(test_stream_byte_by_byte)
 
 	for (i = 0; i < c->raw.size; i++)
 		feed(&s, data + i, 1);
-	unit_assert_bytes(unit_bytes(&s.done), c->done);
-	unit_assert_bytes(unit_bytes(&s.text), c->left);
+	unit_assert_bytes(buf_bytes(&s.done), c->done);
+	unit_assert_bytes(buf_bytes(&s.text), c->left);
 	session_clear(&s);
 }
 
-/* Every byte in every state */
+/* These tests try every byte in every state. */
 
 #define N TELNET_NOTHING
 #define E TELNET_ERASE
@@ -256,7 +259,7 @@ TEST(test_stream_byte_by_byte)
 struct transition {
 	enum telnet_event event;
 	enum telnet_state next;
-	bool text; /* the byte is appended to the text */
+	bool text; /* The byte is appended to the text. */
 };
 
 static const struct transition in_text[256] = {
@@ -275,11 +278,11 @@ static const struct transition in_iac[256] = {
 	[127] = { E, TELNET_TEXT, false },
 	[128 ... 235] = { N, TELNET_TEXT, true },
 	[236 ... 243] = { N, TELNET_TEXT, false },
-	[244] = { D, TELNET_TEXT, false }, /* IP */
-	[245] = { A, TELNET_TEXT, false }, /* AO */
-	[246] = { A, TELNET_TEXT, false }, /* AYT */
-	[247] = { E, TELNET_TEXT, false }, /* EC */
-	[248] = { D, TELNET_TEXT, false }, /* EL */
+	[244] = { D, TELNET_TEXT, false }, /* This is IP. */
+	[245] = { A, TELNET_TEXT, false }, /* This is AO. */
+	[246] = { A, TELNET_TEXT, false }, /* This is AYT. */
+	[247] = { E, TELNET_TEXT, false }, /* This is EC. */
+	[248] = { D, TELNET_TEXT, false }, /* This is EL. */
 	[249] = { N, TELNET_TEXT, false },
 	[250] = { N, TELNET_SUB, false },
 	[251 ... 254] = { N, TELNET_OPTION, false },
@@ -303,7 +306,7 @@ static const struct {
 	struct bytes before;
 	enum telnet_state state;
 	const struct transition *table;
-	bool sub; /* where a doubled IAC is the subnegotiation's */
+	bool sub; /* A doubled IAC belongs to the subnegotiation. */
 } states[] = {
 	{ B(""), TELNET_TEXT, in_text, false },
 	{ B(IAC), TELNET_IAC, in_iac, false },
@@ -336,13 +339,13 @@ TEST(test_transitions)
 		    want.event);
 		ck_assert_uint_eq(s.telnet.state, want.next);
 		ck_assert_uint_eq(raw.size, 0);
-		unit_assert_bytes(unit_bytes(&s.text),
+		unit_assert_bytes(buf_bytes(&s.text),
 		    ((struct bytes){ &byte, want.text ? 1 : 0 }));
 		session_clear(&s);
 	}
 }
 
-/* telnet_is_text(): true if telnet_filter() would change nothing. */
+/* telnet_is_text() is true if telnet_filter() would change nothing. */
 TEST(test_is_text)
 {
 	uint8_t data[40];
@@ -370,7 +373,7 @@ TEST(test_is_text)
 	}
 }
 
-/* Options */
+/* These tests check options. */
 
 static void
 feed_option(struct session *s, uint8_t verb, unsigned int option)
@@ -380,7 +383,7 @@ feed_option(struct session *s, uint8_t verb, unsigned int option)
 	feed(s, bytes, sizeof(bytes));
 }
 
-/* All options, of all verbs, again and again: each is refused once. */
+/* All options of all verbs come repeatedly, and each is refused once. */
 TEST(test_refuse_once)
 {
 	struct session s = { 0 };
@@ -390,7 +393,7 @@ TEST(test_refuse_once)
 		for (option = 0; option < 256; option++)
 			for (verb = 251; verb <= 254; verb++)
 				feed_option(&s, (uint8_t)verb, option);
-	/* 256 DONTs, 255 WONTs, and WILL TIMING-MARK every time. */
+	/* There are 256 DONTs, 255 WONTs, and a WILL TIMING-MARK every time. */
 	ck_assert_uint_eq(s.answers, 256 + 255 + 5);
 	ck_assert_uint_eq(buf_size(&s.done), 3 * s.answers);
 	ck_assert_uint_eq(buf_size(&s.text), 0);
@@ -398,7 +401,7 @@ TEST(test_refuse_once)
 	session_clear(&s);
 }
 
-/* Each option is its own. */
+/* Refusing one option does not affect another. */
 TEST(test_refuse_each)
 {
 	unsigned int first, second;
@@ -414,7 +417,7 @@ TEST(test_refuse_each)
 	}
 }
 
-/* Bounds */
+/* These tests check bounds. */
 
 TEST(test_endless_sub)
 {
@@ -429,7 +432,7 @@ TEST(test_endless_sub)
 	ck_assert_uint_eq(s.text.cap, 0);
 	ck_assert_uint_eq(s.done.cap, 0);
 	feed(&s, (const uint8_t *)SE "a\n", 4);
-	unit_assert_bytes(unit_bytes(&s.done), unit_text("a\n"));
+	unit_assert_bytes(buf_bytes(&s.done), bytes_from_text("a\n"));
 	session_clear(&s);
 }
 
@@ -451,7 +454,7 @@ TEST(test_erase_long)
 	session_clear(&s);
 }
 
-/* Erasing */
+/* These tests check erasing. */
 
 static const struct {
 	struct bytes line;
@@ -470,7 +473,7 @@ static const struct {
 	{ B("a\xf0\x9f\x98\x80"), 1 },
 	{ B("\xf0\x9f\x98\x80"), 0 },
 	{ B("\xf4\x8f\xbf\xbf"), 0 },
-	/* of what is not UTF-8, one byte */
+	/* One byte is erased if the text is not UTF-8. */
 	{ B("a\xff"), 1 },
 	{ B("a\xc3"), 1 },
 	{ B("a\xa9"), 1 },
@@ -491,7 +494,7 @@ TEST(test_erase)
 	buf_init(&b);
 	buf_append(&b, erase_table[_i].line.data, erase_table[_i].line.size);
 	telnet_erase(&b);
-	unit_assert_bytes(unit_bytes(&b),
+	unit_assert_bytes(buf_bytes(&b),
 	    ((struct bytes){ erase_table[_i].line.data,
 		erase_table[_i].left }));
 	buf_clear(&b);
@@ -524,11 +527,11 @@ TEST(test_no_answer)
 	buf_clear(&out);
 }
 
-/* Random bytes */
+/* These tests use random bytes. */
 
 #define FUZZ_SIZE 400
 
-/* Half of them have a meaning in telnet. */
+/* Half of the bytes have a meaning in telnet. */
 static uint8_t
 random_byte(uint64_t *state)
 {
@@ -557,14 +560,14 @@ TEST(test_random)
 			n = sizeof(data) - i;
 		feed(&pieces, data + i, n);
 	}
-	unit_assert_bytes(unit_bytes(&whole.done), unit_bytes(&pieces.done));
-	unit_assert_bytes(unit_bytes(&whole.text), unit_bytes(&pieces.text));
+	unit_assert_bytes(buf_bytes(&whole.done), buf_bytes(&pieces.done));
+	unit_assert_bytes(buf_bytes(&whole.text), buf_bytes(&pieces.text));
 	ck_assert_mem_eq(&whole.telnet, &pieces.telnet, sizeof(whole.telnet));
 	/* The longest answer is that to AYT, which has two bytes. */
 	ck_assert_uint_le(whole.answers, sizeof(data) / 2);
 	ck_assert_uint_le(buf_size(&whole.done) + buf_size(&whole.text),
 	    sizeof(data) / 2 * strlen(YES));
-	/* Whatever the state is, this ends it. */
+	/* These bytes end any state. */
 	feed(&whole, (const uint8_t *)IP "\n" SE "\n" IP, 8);
 	ck_assert_uint_eq(whole.telnet.state, TELNET_TEXT);
 	ck_assert_uint_eq(buf_size(&whole.text), 0);

@@ -1,6 +1,6 @@
 /*
- * check_views: scans, pins, savepoints, statistics, and what opening a store
- * of an older format makes of it.
+ * check_views: these tests check scans, pins, savepoints and statistics, and
+ * how a store of an older format is upgraded.
  */
 
 #include "unit.h"
@@ -15,10 +15,11 @@
 
 #define NONE ((struct bytes){ NULL, 0 })
 
-/* What a scan visited: each name in brackets, its value behind it. */
+/* This is what a scan visited: each name in brackets, followed by its value. */
 struct visited {
 	char text[1 << 16];
-	size_t left; /* return false at the last of these */
+	/* The callback returns false at the last of these visits. */
+	size_t left;
 	bool values;
 };
 static struct visited visited;
@@ -121,11 +122,11 @@ static const struct bytes ordered[] = { B("\0"), B("\0\0"), B("\1"), B(" "),
 	B("A"), B("a"), B("a\0"), B("aa"), B("ab"), B("abc"), B("ac"), B("b"),
 	B("\x7f"), B("\x80"), B("\xc3\xa9"), B("\xff"), B("\xff\0"),
 	B("\xff\xff") };
-#define N_ORDERED UNIT_COUNT(ordered)
+#define N_ORDERED COUNT(ordered)
 
 static const struct {
 	struct bytes prefix, after;
-	size_t first, n; /* of `ordered` */
+	size_t first, n; /* These are indexes into `ordered`. */
 } scan_table[] = {
 	{ { NULL, 0 }, { NULL, 0 }, 0, N_ORDERED },
 	{ B("a"), { NULL, 0 }, 5, 6 },
@@ -153,7 +154,8 @@ static const struct {
 	{ { NULL, 0 }, B("\xc3\xa8"), 14, 4 },
 };
 
-/* In byte order, whatever the order of writing; keys and names alike. */
+/* Keys and names are visited in byte order, in whatever order they were
+ * written. */
 TEST(test_scan_order)
 {
 	struct bytes prefix = scan_table[_i].prefix;
@@ -199,7 +201,7 @@ TEST(test_scan_stops)
 	assert_ok(store_create(batch(), text("c")));
 	assert_buckets(batch(), NONE, NONE, 1, "[b]");
 	assert_buckets(batch(), NONE, text("b"), 1, "[c]");
-	/* Writing between two steps of a scan. */
+	/* The test writes between two steps of a scan. */
 	assert_ok(store_delete(batch(), text("b"), text("b")));
 	assert_scan(batch(), NONE, text("b"), 9, "[c]");
 }
@@ -220,7 +222,7 @@ TEST(test_scan_skips_due)
 	assert_keys(batch(), "[a][b][c]");
 }
 
-/* Names and keys of the longest size, as prefix and as start. */
+/* Names and keys of the greatest size serve as prefix and as start. */
 TEST(test_scan_longest)
 {
 	char longest[255], shorter[254];
@@ -242,7 +244,7 @@ TEST(test_scan_longest)
 	ck_assert_uint_eq(visited.left, 5);
 }
 
-/* Damage ends a scan of values where it is, and not one of keys. */
+/* Damage ends a scan of values at the damaged entry, but not a scan of keys. */
 TEST(test_scan_damaged)
 {
 	open_with_bucket();
@@ -309,10 +311,11 @@ TEST(test_pin)
 	store_unpin(two);
 	one = pin();
 	ck_assert_uint_eq(store_revision(one), store_revision(snapshot()));
-	/* Closing ends those that are held. */
+	/* Closing ends the remaining pins. */
 }
 
-/* Many commits, each with its pin: all show their own, and there is an end. */
+/* There are many commits with a pin each.  Every pin shows its own data, and
+ * the number of pins is limited. */
 TEST(test_pin_max)
 {
 	struct store_view *pins[STORE_PINS_MAX], *v;
@@ -343,8 +346,8 @@ TEST(test_pin_max)
 }
 
 /*
- * The map moves under a pin, with its pages rewritten and freed meanwhile: it
- * shows what it showed, entry by entry and by scan.
+ * The map moves while the pin exists, and pages are rewritten and freed.  The
+ * pin still shows the same data, by single reads and by a scan.
  */
 TEST(test_pin_survives_growth)
 {
@@ -378,7 +381,8 @@ TEST(test_pin_survives_growth)
 	assert_filler(snapshot(), 0, 103);
 }
 
-/* With a full disk a pin keeps deletes from giving room; then it comes. */
+/* On a full disk a pin keeps deletes from freeing space; after its end they
+ * do. */
 TEST(test_pin_on_full_disk)
 {
 	unsigned int n, i;
@@ -406,8 +410,8 @@ TEST(test_pin_on_full_disk)
 }
 
 /*
- * What a pin shows is no room, nor is what was freed since the oldest one:
- * puts find the store full before a fold does.
+ * Pages that a pin shows are not free, nor are those freed since the oldest
+ * pin.  Puts must find the store full early enough to leave room for deletes.
  */
 TEST(test_pin_keeps_reserve)
 {
@@ -441,7 +445,7 @@ TEST(test_pin_keeps_reserve)
 	ck_assert_uint_gt(fill_for_good(next + 1, 5000), n + 100);
 }
 
-/* A program that has the file open, and may have a view of it. */
+/* This starts a program that has the file open and may have a view of it. */
 static pid_t
 fork_program(bool reads)
 {
@@ -452,9 +456,7 @@ fork_program(bool reads)
 	char c;
 
 	ck_assert_int_eq(pipe(ready), 0);
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
+	if ((pid = test_fork()) == 0) {
 		(void)close(ready[0]);
 		env = open_raw();
 		if ((reads &&
@@ -471,8 +473,8 @@ fork_program(bool reads)
 }
 
 /*
- * What a registry that was killed had in view is used again, also when
- * another program has the file open and LMDB does not clean up by itself.
+ * Pages in views of a killed registry are reused, even if another program has
+ * the file open and so LMDB does not clean up by itself.
  */
 TEST(test_killed_reader)
 {
@@ -505,7 +507,7 @@ TEST(test_savepoint)
 	store_undo(fx.store);
 	assert_scan(batch(), NONE, NONE, 9, "[before]1");
 	assert_get(batch(), "c", "k", STORE_NO_BUCKET);
-	store_undo(fx.store); /* there is none: nothing */
+	store_undo(fx.store); /* Without a savepoint this does nothing. */
 	store_keep(fx.store);
 
 	store_save(fx.store);
@@ -520,7 +522,8 @@ TEST(test_savepoint)
 	assert_scan(snapshot(), NONE, NONE, 9, "[after]6[before]1[kept]4");
 }
 
-/* A commit keeps what is open, an abort takes all back. */
+/* A commit keeps the changes made since an open savepoint; an abort reverts the
+ * whole batch. */
 TEST(test_savepoint_left_open)
 {
 	open_with_bucket();
@@ -554,7 +557,7 @@ assert_count(const char *bucket, uint64_t want)
 	ck_assert_uint_eq(count, want);
 }
 
-/* The counters, of the bucket that the batch knows and of others. */
+/* The counters are right for the bucket that the batch knows and for others. */
 TEST(test_savepoint_counts)
 {
 	struct bytes k = text("k"), l = text("l"), v = text("v");
@@ -580,7 +583,8 @@ TEST(test_savepoint_counts)
 	assert_count("c", 1);
 }
 
-/* No room inside: the whole batch goes. */
+/* The store becomes full while a savepoint is open, so the whole batch must be
+ * aborted. */
 TEST(test_savepoint_full)
 {
 	enum store_result result = STORE_OK;
@@ -652,7 +656,8 @@ TEST(test_set_sync)
 	assert_ok(store_create(batch(), text("b")));
 	commit();
 	ck_assert(store_unsynced(fx.store));
-	/* What was never to be synced is, as soon as it is to be. */
+	/* Commits that were made without syncing are synced as soon as syncing
+	 * is switched on. */
 	assert_ok(store_set_sync(fx.store, 50));
 	ck_assert(!store_unsynced(fx.store));
 	commit_put("0");
@@ -663,7 +668,7 @@ TEST(test_set_sync)
 	ck_assert(!store_unsynced(fx.store));
 	commit_put("1");
 	ck_assert(!store_unsynced(fx.store));
-	/* with a batch open */
+	/* A batch is open meanwhile. */
 	put("k", "2");
 	assert_ok(store_set_sync(fx.store, 1));
 	commit();
@@ -677,8 +682,8 @@ TEST(test_set_sync)
 }
 
 /*
- * A store as the first format has it: made by LMDB's own calls.  One bucket,
- * "b" with id 1, and its entries.
+ * This makes a store of the first format with LMDB's own calls.  It has one
+ * bucket, "b" with id 1, and the entries of the bucket.
  */
 static void
 put_format_1(MDB_txn *txn, const char *db, struct bytes key, struct bytes value)
@@ -694,7 +699,7 @@ put_format_1(MDB_txn *txn, const char *db, struct bytes key, struct bytes value)
 	free(v);
 }
 
-/* As kvd 0.1.0 wrote them, checksums included. */
+/* kvd 0.1.0 wrote these records, including the checksums. */
 static const struct {
 	const char *db;
 	struct bytes key, value;
@@ -724,7 +729,7 @@ make_format_1(void)
 	size_t i;
 
 	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
-	for (i = 0; i < UNIT_COUNT(format_1); i++)
+	for (i = 0; i < COUNT(format_1); i++)
 		put_format_1(txn, format_1[i].db, format_1[i].key,
 		    format_1[i].value);
 	ck_assert_int_eq(mdb_txn_commit(txn), 0);
@@ -758,7 +763,7 @@ TEST(test_upgrade)
 	assert_keys(snapshot(), "[l]");
 }
 
-/* On a full disk, and without any room at all. */
+/* The disk is full, or there is no room at all. */
 TEST(test_upgrade_full)
 {
 	struct bytes format = B("\1\0\0\0");

@@ -1,5 +1,6 @@
 /*
- * check_words: bytes are split into lines, and lines into words (proto/words).
+ * check_words: these tests check that bytes are split into lines, and lines
+ * into words (proto/words).
  */
 
 #include "unit.h"
@@ -21,7 +22,7 @@ struct split_case {
 #define B(text) UNIT_BYTES(text)
 
 static const struct split_case split_table[] = {
-	/* nothing, and blanks */
+	/* These lines are empty or contain only blanks. */
 	{ B(""), WORDS_OK, 0, { { 0 } } },
 	{ B(" "), WORDS_OK, 0, { { 0 } } },
 	{ B("\t"), WORDS_OK, 0, { { 0 } } },
@@ -35,7 +36,7 @@ static const struct split_case split_table[] = {
 	{ B("a b c d e f"), WORDS_OK, 6,
 	    { B("a"), B("b"), B("c"), B("d"), B("e"), B("f") } },
 
-	/* bare words: only blanks end them */
+	/* Only blanks end a bare word. */
 	{ B("a\"b"), WORDS_OK, 1, { B("a\"b") } },
 	{ B("a\""), WORDS_OK, 1, { B("a\"") } },
 	{ B("a\"b c\""), WORDS_OK, 2, { B("a\"b"), B("c\"") } },
@@ -54,7 +55,7 @@ static const struct split_case split_table[] = {
 	{ B("\xc2\xa0 \xc3\xa9"), WORDS_OK, 2,
 	    { B("\xc2\xa0"), B("\xc3\xa9") } },
 
-	/* quoted words */
+	/* These words are quoted. */
 	{ B("\"\""), WORDS_OK, 1, { B("") } },
 	{ B(" \"\"\t"), WORDS_OK, 1, { B("") } },
 	{ B("\"\" \"\""), WORDS_OK, 2, { B(""), B("") } },
@@ -67,7 +68,7 @@ static const struct split_case split_table[] = {
 	{ B("\"\x80\xff\""), WORDS_OK, 1, { B("\x80\xff") } },
 	{ B("\"'\""), WORDS_OK, 1, { B("'") } },
 
-	/* escapes */
+	/* These words contain escapes. */
 	{ B("\"\\\"\""), WORDS_OK, 1, { B("\"") } },
 	{ B("\"\\\\\""), WORDS_OK, 1, { B("\\") } },
 	{ B("\"\\n\""), WORDS_OK, 1, { B("\n") } },
@@ -91,7 +92,7 @@ static const struct split_case split_table[] = {
 	{ B("\"\\x5cn\""), WORDS_OK, 1, { B("\\n") } },
 	{ B("\"\\x20\" \"\\x22\""), WORDS_OK, 2, { B(" "), B("\"") } },
 
-	/* bad escapes */
+	/* These escapes are bad. */
 	{ B("\"\\a\""), WORDS_BAD_ESCAPE, 0, { { 0 } } },
 	{ B("\"\\N\""), WORDS_BAD_ESCAPE, 0, { { 0 } } },
 	{ B("\"\\1\""), WORDS_BAD_ESCAPE, 0, { { 0 } } },
@@ -116,7 +117,7 @@ static const struct split_case split_table[] = {
 	{ B("\"\\x4"), WORDS_BAD_ESCAPE, 0, { { 0 } } },
 	{ B("a \"b\" \"\\q\" c"), WORDS_BAD_ESCAPE, 0, { { 0 } } },
 
-	/* unbalanced quotes */
+	/* These quotes are unbalanced. */
 	{ B("\""), WORDS_UNBALANCED, 0, { { 0 } } },
 	{ B(" \" "), WORDS_UNBALANCED, 0, { { 0 } } },
 	{ B("\"a"), WORDS_UNBALANCED, 0, { { 0 } } },
@@ -182,7 +183,7 @@ TEST(test_split_nothing)
 	ck_assert_uint_eq(words_count(&words), 0);
 }
 
-/* No beginning of a line is read past its end (sanitizers). */
+/* No beginning of a line is read past its end; sanitizers check that. */
 TEST(test_split_cut)
 {
 	const struct split_case *c = &split_table[_i];
@@ -202,7 +203,8 @@ TEST(test_split_cut)
 	buf_clear(&words);
 }
 
-/* Splits a line with the byte between the texts; returns how many words. */
+/* This splits a line with the byte between the texts, and returns the number of
+ * words. */
 static size_t
 split_around(const char *before, uint8_t byte, const char *after,
     enum words_result want, struct buf *words)
@@ -219,7 +221,8 @@ split_around(const char *before, uint8_t byte, const char *after,
 	return words_count(words);
 }
 
-/* Each byte in a bare word, in a quoted one, and after a backslash. */
+/* Each byte is tried in a bare word, in a quoted word, and after a
+ * backslash. */
 TEST(test_split_every_byte)
 {
 	struct buf words;
@@ -235,7 +238,7 @@ TEST(test_split_every_byte)
 			split_around("\"", (uint8_t)c, "\"", WORDS_OK, &words);
 			ck_assert_uint_eq(words_get(&words)->size, 1);
 		}
-		/* \x wants its digits. */
+		/* \x needs its digits. */
 		known = c != '\0' && strchr("\"\\nrt0", c) != NULL;
 		split_around("\"\\", (uint8_t)c, "\"",
 		    known ? WORDS_OK : WORDS_BAD_ESCAPE, &words);
@@ -243,7 +246,7 @@ TEST(test_split_every_byte)
 	buf_clear(&words);
 }
 
-/* \xHH of each byte, in lower and in upper case. */
+/* \xHH is tried for each byte, in lower and in upper case. */
 TEST(test_split_every_hex)
 {
 	uint8_t line[8], byte;
@@ -267,7 +270,7 @@ TEST(test_split_every_hex)
 	buf_clear(&words);
 }
 
-/* The words 0, 1, ..., each of one byte and with a blank behind it. */
+/* This makes the words 0, 1, ..., each of one byte followed by a blank. */
 static uint8_t *
 make_words(size_t n)
 {
@@ -299,7 +302,7 @@ TEST(test_split_many_words)
 	free(line);
 }
 
-/* One word more is too many: bare, quoted, empty or not closed. */
+/* One word more is too many, whether bare, quoted, empty or unclosed. */
 static const struct bytes excess_table[] = { B("x"), B(" \t x"), B("\"x\""),
 	B("\"\""), B("\""), B("\"\\q\""), B("x y z") };
 
@@ -316,14 +319,14 @@ TEST(test_split_too_many_words)
 	buf_init(&words);
 	ck_assert_int_eq(words_split(line, 2 * n + more->size, &words),
 	    WORDS_TOO_MANY);
-	/* The count begins anew with the next line. */
+	/* The count starts again with the next line. */
 	ck_assert_int_eq(words_split(next, 3, &words), WORDS_OK);
 	ck_assert_uint_eq(words_count(&words), 2);
 	buf_clear(&words);
 	free(line);
 }
 
-/* The longest line a 1 MiB value can need: each byte as \xHH. */
+/* The longest line that a value of 1 MiB can need has each byte as \xHH. */
 TEST(test_split_long_word)
 {
 	size_t n = (size_t)1 << 20, i;
@@ -409,7 +412,7 @@ assert_line(const struct line_case *c, size_t size, bool found,
 	ck_assert_uint_eq(taken, found ? c->taken : size);
 }
 
-/* In two and in three pieces, cut at each place, with `seen`. */
+/* The line is split in two and three pieces at each place, with `seen`. */
 TEST(test_find_line)
 {
 	const struct line_case *c = &line_table[_i];
@@ -457,7 +460,7 @@ static const struct bytes stream = B(STREAM);
 static const struct bytes stream_lines[] = { B("a"), B("bb"), B(""), B("ccc"),
 	B(""), B("\r"), B("d\re"), B("f\0g"), B(""), B(""), B(""), B("\"h") };
 
-/* Takes the lines out of the buffer; returns the new `seen`. */
+/* This takes the lines out of the buffer; it returns the new `seen`. */
 static size_t
 take_lines(struct buf *b, size_t seen, size_t *n)
 {
@@ -465,7 +468,7 @@ take_lines(struct buf *b, size_t seen, size_t *n)
 
 	while (words_find_line(buf_data(b), buf_size(b), seen, &line_size,
 	    &taken)) {
-		ck_assert_uint_lt(*n, UNIT_COUNT(stream_lines));
+		ck_assert_uint_lt(*n, COUNT(stream_lines));
 		unit_assert_bytes(((struct bytes){ buf_data(b), line_size }),
 		    stream_lines[*n]);
 		(*n)++;
@@ -475,7 +478,7 @@ take_lines(struct buf *b, size_t seen, size_t *n)
 	return taken;
 }
 
-/* The stream in pieces of each size. */
+/* The stream comes in pieces of each size. */
 TEST(test_find_line_stream)
 {
 	const uint8_t *data = stream.data;
@@ -490,8 +493,8 @@ TEST(test_find_line_stream)
 		buf_append(&b, data + at, piece);
 		seen = take_lines(&b, seen, &n);
 	}
-	ck_assert_uint_eq(n, UNIT_COUNT(stream_lines));
-	unit_assert_bytes(unit_bytes(&b), unit_text("unfinished\r"));
+	ck_assert_uint_eq(n, COUNT(stream_lines));
+	unit_assert_bytes(buf_bytes(&b), bytes_from_text("unfinished\r"));
 	buf_clear(&b);
 }
 
@@ -516,7 +519,8 @@ static const struct {
 	{ B("GET "), "GET", false },
 	{ B("\0"), "", false },
 	{ B("G"), "", false },
-	/* one bit from a letter, but not letters */
+	/* These bytes differ from letters in one bit, but they are not
+	 * letters. */
 	{ B("\x07"
 	    "ET"),
 	    "GET", false },

@@ -1,5 +1,5 @@
 /*
- * What the unit tests share: byte strings for tables, and pseudo-random
+ * unit: what the unit tests share: byte strings for tables, and pseudo-random
  * numbers that are the same in every run.
  */
 
@@ -14,25 +14,20 @@
 #include "common/bytes.h"
 #include "suite.h"
 
-#define UNIT_COUNT(table) COUNT(table)
-
-/* A string literal as struct bytes: what follows an inner NUL counts. */
+/* This makes a struct bytes of a string literal; an inner NUL does not end
+ * it. */
 #define UNIT_BYTES(text)                 \
 	{                                \
 		(text), sizeof(text) - 1 \
 	}
 
-static inline struct bytes
-unit_text(const char *text)
-{
-	return bytes_from_text(text);
-}
-
-/* A copy with nothing behind its end, so that sanitizers see overruns. */
+/* This returns a copy whose memory ends with its last byte, so that sanitizers
+ * detect overruns. */
 static inline uint8_t *
 unit_copy(const void *data, size_t size)
 {
-	/* malloc(0) would be NULL on some systems, one byte more hides bugs. */
+	/* malloc(0) may return NULL, and always allocating a byte more would
+	 * hide overruns. */
 	uint8_t *copy = malloc(size == 0 ? 1 : size);
 
 	if (copy == NULL)
@@ -40,12 +35,6 @@ unit_copy(const void *data, size_t size)
 	if (size > 0)
 		memcpy(copy, data, size);
 	return copy;
-}
-
-static inline struct bytes
-unit_bytes(const struct buf *b)
-{
-	return (struct bytes){ buf_data(b), buf_size(b) };
 }
 
 #define unit_assert_bytes(got, want)                                         \
@@ -57,7 +46,7 @@ unit_bytes(const struct buf *b)
 			ck_assert_mem_eq(got_.data, want_.data, want_.size); \
 	} while (0)
 
-/* xorshift64*: the state is not 0. */
+/* This is xorshift64*; the state must not be 0. */
 static inline uint32_t
 unit_random(uint64_t *state)
 {

@@ -5,7 +5,7 @@
 #include <fcntl.h>
 
 #include "registry/conn.h"
-#include "registry/registry.h"
+#include "registry/state.h"
 
 void __real_conn_close(struct registry *, struct conn *);
 void __wrap_conn_close(struct registry *, struct conn *);
