@@ -20,6 +20,8 @@ enum channel_fd {
 	CHANNEL_PROGRAM_FD, /* its program: an acceptor executes it again, even
 			     * if another file has its name by then */
 	CHANNEL_SCOREBOARD_FD, /* common/scoreboard.h */
+	CHANNEL_CHECKPOINT_FD, /* registry, checkpointer: see
+				* common/checkpoint.h */
 	CHANNEL_LISTEN_FD, /* the first of the listening sockets */
 };
 

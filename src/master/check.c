@@ -178,7 +178,8 @@ check_listens(const struct config *config, struct buf *errors)
 static void
 check_programs(const struct config *config, struct buf *errors)
 {
-	static const char *const names[] = { "registry", "acceptor" };
+	static const char *const names[] = { "checkpointer", "registry",
+		"acceptor" };
 	char path[STATE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
 	size_t i;
 	int fd;

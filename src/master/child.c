@@ -57,6 +57,7 @@ list_fds(const struct child *c, int channel_fd, int *fds)
 	fds[CHANNEL_LIFELINE_FD - CHANNEL_FD] = c->lifeline_fd;
 	fds[CHANNEL_PROGRAM_FD - CHANNEL_FD] = c->program_fd;
 	fds[CHANNEL_SCOREBOARD_FD - CHANNEL_FD] = c->scoreboard_fd;
+	fds[CHANNEL_CHECKPOINT_FD - CHANNEL_FD] = c->checkpoint_fd;
 	for (i = 0; i < c->listens; i++)
 		fds[CHANNEL_LISTEN_FD - CHANNEL_FD + i] = c->listen_fds[i];
 }
@@ -122,6 +123,12 @@ child_rules(const struct child *c, const struct config *config)
 		.stop_ms = config->shutdown_timeout_ms + STOP_GRACE_MS,
 		.abort_ms = c->spec->abort_ms,
 	};
+}
+
+int64_t
+child_heartbeat_ms(const struct child *c, const struct config *config)
+{
+	return config->heartbeat_timeout_ms * c->spec->patience;
 }
 
 /* Returns 0, or -1 with errno when it has to be tried again. */

@@ -1,5 +1,6 @@
 /*
- * A long-lived child of the master: the registry or an acceptor.
+ * A long-lived child of the master: the checkpointer, the registry or an
+ * acceptor.
  */
 
 #ifndef MASTER_CHILD_H
@@ -23,6 +24,8 @@ struct child_spec {
 	int64_t start_ms; /* see struct policy_rules */
 	int64_t abort_ms;
 	bool expendable; /* the first to be killed when memory runs out */
+	/* It may hang for so many times the heartbeat-timeout. */
+	unsigned int patience;
 };
 
 struct child {
@@ -31,7 +34,8 @@ struct child {
 	 * name of the program or the directory by now. */
 	int program_fd;
 	const int *workdir_fd; /* its working directory; NULL: / */
-	int lifeline_fd, scoreboard_fd; /* -1: it does not get this one */
+	/* -1: it does not get this one. */
+	int lifeline_fd, scoreboard_fd, checkpoint_fd;
 	const int *listen_fds; /* from CHANNEL_LISTEN_FD on */
 	size_t listens; /* their number */
 
@@ -44,6 +48,8 @@ struct child {
 
 /* The rules of the child's supervision under this configuration. */
 struct policy_rules child_rules(const struct child *, const struct config *);
+/* How long it may answer no ping. */
+int64_t child_heartbeat_ms(const struct child *, const struct config *);
 /*
  * Forks and executes the child and sends it its configuration.  Returns 0,
  * or -1 with errno when it could not be forked.

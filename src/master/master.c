@@ -118,6 +118,7 @@ master_main(struct master_options *options, struct config *config)
 	m->runtime_fd = m->workdir_fd = -1;
 	m->registry_listener.fd = -1;
 	m->lifeline[0] = m->lifeline[1] = -1;
+	m->checkpoint[0] = m->checkpoint[1] = -1;
 	for (stage = 0; stage < STAGES; stage++)
 		m->program_fds[stage] = -1;
 	status = start(m);

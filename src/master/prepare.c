@@ -4,6 +4,7 @@
 
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <errno.h>
@@ -22,6 +23,16 @@
 #include "master/prepare.h"
 #include "master/runtime.h"
 
+/* The checkpointer may make a store, or upgrade one.  It answers no ping while
+ * it waits for a slow disk. */
+static const struct child_spec checkpointer_spec = {
+	.name = "checkpointer",
+	.stage = STAGE_CHECKPOINTER,
+	.start_ms = 60000,
+	.abort_ms = 5000,
+	.patience = 4,
+};
+
 /* A registry is ready soon, for the store needs no recovery, unless it has to
  * wait for the store's lock. */
 static const struct child_spec registry_spec = {
@@ -29,6 +40,7 @@ static const struct child_spec registry_spec = {
 	.stage = STAGE_REGISTRY,
 	.start_ms = 60000,
 	.abort_ms = 5000,
+	.patience = 1,
 };
 
 static const struct child_spec acceptor_spec = {
@@ -37,6 +49,7 @@ static const struct child_spec acceptor_spec = {
 	.start_ms = 30000,
 	.abort_ms = 5000,
 	.expendable = true,
+	.patience = 1,
 };
 
 /* access(2) alone would allow a directory. */
@@ -73,7 +86,8 @@ static void
 init_child(struct master *m, struct child *c, const struct child_spec *spec)
 {
 	c->spec = spec;
-	c->lifeline_fd = c->scoreboard_fd = c->channel_fd = -1;
+	c->lifeline_fd = c->scoreboard_fd = c->checkpoint_fd = -1;
+	c->channel_fd = -1;
 	c->program_fd = m->program_fds[spec->stage];
 	c->configure_at_ms = CLOCK_NEVER;
 	policy_init(&c->policy);
@@ -84,6 +98,7 @@ int
 prepare_children(struct master *m)
 {
 	static const struct child_spec *const specs[STAGES] = {
+		[STAGE_CHECKPOINTER] = &checkpointer_spec,
 		[STAGE_REGISTRY] = &registry_spec,
 		[STAGE_ACCEPTORS] = &acceptor_spec,
 	};
@@ -98,9 +113,10 @@ prepare_children(struct master *m)
 			return EX_CONFIG;
 		}
 	}
-	for (i = 0; i < CHILDREN; i++)
-		init_child(m, &m->children[i],
-		    i == REGISTRY ? &registry_spec : &acceptor_spec);
+	init_child(m, &m->children[CHECKPOINTER], &checkpointer_spec);
+	init_child(m, &m->children[REGISTRY], &registry_spec);
+	for (i = ACCEPTOR; i < CHILDREN; i++)
+		init_child(m, &m->children[i], &acceptor_spec);
 	return EX_OK;
 }
 
@@ -151,6 +167,8 @@ open_events(struct master *m)
 	if ((m->signal_fd =
 		    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    pipe2(m->lifeline, O_CLOEXEC) == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+		m->checkpoint) == -1 ||
 	    (m->scoreboard_fd = scoreboard_create()) == -1 ||
 	    (m->scoreboard = scoreboard_open(m->scoreboard_fd)) == NULL ||
 	    prctl(PR_SET_CHILD_SUBREAPER, 1) == -1 || adopt_init(m) == -1) {
@@ -166,6 +184,8 @@ connect_children(struct master *m)
 {
 	struct child *c = &m->children[REGISTRY];
 
+	m->children[CHECKPOINTER].checkpoint_fd = m->checkpoint[1];
+	c->checkpoint_fd = m->checkpoint[0];
 	c->listen_fds = &m->registry_listener.fd;
 	c->listens = 1;
 	c->scoreboard_fd = m->scoreboard_fd;
@@ -226,6 +246,8 @@ prepare_undo(struct master *m)
 	adopt_clear(m);
 	if (m->scoreboard != NULL)
 		scoreboard_close(m->scoreboard);
+	close_fd(&m->checkpoint[0]);
+	close_fd(&m->checkpoint[1]);
 	close_fd(&m->scoreboard_fd);
 	runtime_unlock(m);
 	for (stage = 0; stage < STAGES; stage++)

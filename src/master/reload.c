@@ -81,6 +81,15 @@ change_listeners(struct master *m, const struct config *fresh)
 	return 0;
 }
 
+static void
+restart_heartbeat(struct master *m, struct child *c)
+{
+	heartbeat_start(&c->heartbeat,
+	    c->policy.state == POLICY_READY ? child_heartbeat_ms(c, m->config) :
+					      0,
+	    clock_ms());
+}
+
 /* Sends the registry its configuration.  If somebody has removed its socket, no
  * new worker could connect: then it is killed, and its successor gets another
  * socket. */
@@ -89,10 +98,7 @@ tell_registry(struct master *m)
 {
 	struct child *c = &m->children[REGISTRY];
 
-	heartbeat_start(&c->heartbeat,
-	    c->policy.state == POLICY_READY ? m->config->heartbeat_timeout_ms :
-					      0,
-	    clock_ms());
+	restart_heartbeat(m, c);
 	if (prepare_repair(m)) {
 		children_event(m, c, POLICY_REPLACE);
 		child_signal(c, SIGKILL);
@@ -115,6 +121,7 @@ reload(struct master *m)
 	}
 	config_clear(m->config);
 	config_move(m->config, &fresh);
+	restart_heartbeat(m, &m->children[CHECKPOINTER]);
 	tell_registry(m);
 	children_replace_acceptors(m);
 	log_info("the configuration was read again");

@@ -24,15 +24,17 @@ struct scoreboard;
  * same time. */
 enum stage {
 	STAGE_OVER = -1, /* all children have ended */
+	STAGE_CHECKPOINTER,
 	STAGE_REGISTRY,
 	STAGE_ACCEPTORS,
 	STAGES
 };
 
-/* The indexes of the registry and of the first acceptor in `children`.  The
- * configuration says how many acceptors run. */
-#define REGISTRY 0
-#define ACCEPTOR 1
+/* The indexes of the checkpointer, the registry and the first acceptor in
+ * `children`.  The configuration says how many acceptors run. */
+#define CHECKPOINTER 0
+#define REGISTRY 1
+#define ACCEPTOR 2
 #define CHILDREN (ACCEPTOR + CONFIG_ACCEPTORS_MAX)
 
 /* The longest path of a directory or a program, NUL included. */
@@ -49,6 +51,7 @@ struct master {
 	int program_fds[STAGES]; /* the programs of the children */
 	int signal_fd;
 	int lifeline[2]; /* a pipe; closing [1] tells workers to end */
+	int checkpoint[2]; /* sockets of the registry and the checkpointer */
 	int scoreboard_fd;
 	struct scoreboard *scoreboard;
 	struct pid_index adopted; /* workers whose acceptor has died */

@@ -45,18 +45,28 @@ announce(struct master *m)
 		reload(m);
 }
 
-/* Starts the acceptors when the registry is ready; announces when they are. */
+static bool
+is_ready(const struct master *m, int i)
+{
+	return m->children[i].policy.state == POLICY_READY;
+}
+
+/* Starts the registry when the checkpointer is ready, and the acceptors when
+ * the registry is; announces when they are. */
 static void
 advance_start(struct master *m)
 {
 	int64_t i;
 
-	if (m->announced || m->stopping ||
-	    m->children[REGISTRY].policy.state != POLICY_READY)
+	if (m->announced || m->stopping || !is_ready(m, CHECKPOINTER))
+		return;
+	if (m->children[REGISTRY].policy.state == POLICY_IDLE)
+		children_event(m, &m->children[REGISTRY], POLICY_START);
+	if (!is_ready(m, REGISTRY))
 		return;
 	children_start_acceptors(m);
 	for (i = 0; i < m->config->acceptors; i++)
-		if (m->children[ACCEPTOR + i].policy.state != POLICY_READY)
+		if (!is_ready(m, ACCEPTOR + (int)i))
 			return;
 	announce(m);
 }
@@ -68,7 +78,7 @@ child_is_ready(struct master *m, struct child *c)
 	if (c->policy.state != POLICY_READY)
 		return;
 	log_debug("%s ready, pid %ld", c->spec->name, (long)c->pid);
-	heartbeat_start(&c->heartbeat, m->config->heartbeat_timeout_ms,
+	heartbeat_start(&c->heartbeat, child_heartbeat_ms(c, m->config),
 	    clock_ms());
 	advance_start(m);
 }
@@ -253,7 +263,7 @@ read_channel(struct master *m, struct child *c)
 static void
 beat(struct master *m, struct child *c, int64_t now_ms)
 {
-	int64_t timeout_ms = m->config->heartbeat_timeout_ms;
+	int64_t timeout_ms = child_heartbeat_ms(c, m->config);
 
 	switch (heartbeat_tick(&c->heartbeat, timeout_ms, now_ms)) {
 	case HEARTBEAT_WAIT:
@@ -316,7 +326,7 @@ await_events(struct master *m, int64_t deadline_ms)
 void
 supervise(struct master *m)
 {
-	children_event(m, &m->children[REGISTRY], POLICY_START);
+	children_event(m, &m->children[CHECKPOINTER], POLICY_START);
 	while (!m->stopping || m->stage != STAGE_OVER)
 		await_events(m, run_timers(m));
 }

@@ -8,6 +8,7 @@
 #include "proto/answer.h"
 #include "registry/calls.h"
 #include "registry/change.h"
+#include "registry/checkpoint.h"
 #include "registry/state.h"
 
 /* Replies with a data line of one word. */
@@ -133,8 +134,12 @@ call_put_ex(struct call_context *ctx, const struct fields *args)
 static enum store_result
 call_drop(struct call_context *ctx, const struct fields *args)
 {
-	housekeeping_set_purge(ctx->registry);
-	return change_drop(&ctx->registry->changes, ctx->view, args->bucket);
+	enum store_result result =
+	    change_drop(&ctx->registry->changes, ctx->view, args->bucket);
+
+	if (result == STORE_OK)
+		checkpoint_request_soon(ctx->registry);
+	return result;
 }
 
 static enum store_result

@@ -29,11 +29,20 @@
 static int
 watch(struct registry *r, struct conn *c, int op)
 {
-	struct epoll_event event = { .events =
-					 c->wants_out ? EPOLLOUT : EPOLLIN,
-		.data.ptr = c };
+	struct epoll_event event = { .data.ptr = c };
 
+	if (c->wants_out)
+		event.events = EPOLLOUT;
+	else if (!c->held)
+		event.events = EPOLLIN;
 	return epoll_ctl(r->epoll_fd, op, c->fd, &event);
+}
+
+static void
+watch_again(struct registry *r, struct conn *c)
+{
+	if (watch(r, c, EPOLL_CTL_MOD) == -1)
+		fatal(EX_OSERR, "epoll_ctl");
 }
 
 static int
@@ -86,14 +95,33 @@ conn_accept(struct registry *r)
 	}
 }
 
+static struct conn_list *
+list_of(struct registry *r, const struct conn *c)
+{
+	if (c->held)
+		return &r->held;
+	return c->ready ? &r->ready : &r->idle;
+}
+
 void
 conn_set_ready(struct registry *r, struct conn *c, bool ready)
 {
-	if (c->ready == ready)
+	if (c->held || c->ready == ready)
 		return;
-	TAILQ_REMOVE(c->ready ? &r->ready : &r->idle, c, entry);
+	TAILQ_REMOVE(list_of(r, c), c, entry);
 	c->ready = ready;
-	TAILQ_INSERT_TAIL(c->ready ? &r->ready : &r->idle, c, entry);
+	TAILQ_INSERT_TAIL(list_of(r, c), c, entry);
+}
+
+void
+conn_set_held(struct registry *r, struct conn *c, bool held)
+{
+	TAILQ_REMOVE(list_of(r, c), c, entry);
+	c->held = held;
+	/* With replies that are not yet sent nothing is executed. */
+	c->ready = !held && !c->wants_out;
+	TAILQ_INSERT_TAIL(list_of(r, c), c, entry);
+	watch_again(r, c);
 }
 
 void
@@ -111,7 +139,7 @@ conn_close(struct registry *r, struct conn *c)
 	listing_end(r, c);
 	if (c->events.notified)
 		TAILQ_REMOVE(&r->notified, c, notified_entry);
-	TAILQ_REMOVE(c->ready ? &r->ready : &r->idle, c, entry);
+	TAILQ_REMOVE(list_of(r, c), c, entry);
 	(void)close(c->fd);
 	buf_clear(&c->events.queue);
 	buf_clear(&c->in);
@@ -154,8 +182,7 @@ set_wants_out(struct registry *r, struct conn *c, bool wants_out)
 	if (c->wants_out == wants_out)
 		return;
 	c->wants_out = wants_out;
-	if (watch(r, c, EPOLL_CTL_MOD) == -1)
-		fatal(EX_OSERR, "epoll_ctl");
+	watch_again(r, c);
 }
 
 /* When all of `out` is sent the queued events follow.  False: there is nothing

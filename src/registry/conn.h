@@ -72,7 +72,7 @@ struct conn_listing {
  * output of one turn.
  */
 struct conn {
-	TAILQ_ENTRY(conn) entry; /* on the idle or the ready list */
+	TAILQ_ENTRY(conn) entry; /* on the idle, ready or held list */
 	TAILQ_ENTRY(conn) recorded_entry;
 	TAILQ_ENTRY(conn) notified_entry;
 	TAILQ_ENTRY(conn) listing_entry;
@@ -81,6 +81,9 @@ struct conn {
 	struct buf out; /* whole frames, kept until all of them are sent */
 	size_t sent; /* bytes of `out` that are sent */
 	bool ready; /* is on the ready list: `in` may have a whole request */
+	/* Is on the held list.  Nothing is read from it. */
+	bool held;
+	bool waited; /* its first request has been held for space on the disk */
 	/* epoll waits for the socket to take more of `out`, not for input. */
 	bool wants_out;
 	struct conn_turn turn;
@@ -100,8 +103,11 @@ void conn_read(struct registry *, struct conn *);
 /* Sends what is in `out`, then the queued events.  Closes the connection when
  * the worker has gone. */
 void conn_flush(struct registry *, struct conn *);
-/* Moves the connection to the ready or to the idle list. */
+/* Moves the connection to the ready or to the idle list, if it is not held. */
 void conn_set_ready(struct registry *, struct conn *, bool ready);
+/* Moves the connection to the held list, or, when it need not be held any more,
+ * to the ready list. */
+void conn_set_held(struct registry *, struct conn *, bool held);
 /* Moves a ready connection to the front, so that it comes first in the next
  * turn. */
 void conn_set_first(struct registry *, struct conn *);

@@ -3,6 +3,7 @@
  */
 
 #include "common/clock.h"
+#include "registry/checkpoint.h"
 #include "registry/commit.h"
 #include "registry/conn.h"
 #include "registry/full.h"
@@ -16,7 +17,7 @@ static void
 begin_again(struct registry *r, bool reserve)
 {
 	commit_rewind(r);
-	warning_check_store(r, store_use_reserve(r->store, reserve));
+	store_use_reserve(r->store, reserve);
 }
 
 /* Executes the next request of a connection, alone.  False: no space. */
@@ -24,9 +25,15 @@ static bool
 execute_alone(struct registry *r, struct conn *c, bool reserve)
 {
 	begin_again(r, reserve);
-	if (request_next(r, c) == REQUEST_FULL)
+	switch (request_next(r, c)) {
+	case REQUEST_FULL:
 		return false;
-	return !c->turn.wrote || commit_run(r);
+	case REQUEST_HOLD:
+		conn_set_held(r, c, true);
+		return true;
+	default:
+		return !c->turn.wrote || commit_run(r);
+	}
 }
 
 /* Pages that a listing's snapshot shows are not used again, however much is
@@ -67,12 +74,27 @@ remove_some(struct registry *r)
 	}
 }
 
+/* What was deleted leaves no space before it is folded.  A request waits for
+ * that once. */
+static bool
+wait_for_space(struct registry *r, struct conn *c)
+{
+	if (c->waited || !checkpoint_await(r))
+		return false;
+	c->waited = true;
+	conn_set_held(r, c, true);
+	return true;
+}
+
 static void
 serve(struct registry *r, struct conn *c)
 {
 	if (!execute_alone(r, c, false) && !execute_freeing(r, c)) {
 		commit_rewind(r);
-		request_refuse(c);
+		if (!wait_for_space(r, c)) {
+			request_refuse(c);
+			c->waited = false;
+		}
 	}
 	commit_finish(r, c);
 }
@@ -92,5 +114,5 @@ full_run(struct registry *r)
 		TAILQ_INSERT_TAIL(&r->ready, c, entry);
 		serve(r, c);
 	}
-	warning_check_store(r, store_use_reserve(r->store, false));
+	begin_again(r, false);
 }

@@ -1,7 +1,6 @@
 /*
  * Housekeeping: what the registry does unasked.  It removes entries that have
- * expired, and, in turns without requests or now and then, those of dropped
- * buckets: a bounded number in a turn.  Without any such entries it costs
+ * expired, a bounded number in a turn.  Without any such entries it costs
  * nothing.
  */
 
@@ -18,9 +17,7 @@ struct registry;
 /* Times are those of clock_ms(). */
 struct housekeeping {
 	int64_t expire_at_ms; /* the next entry expires; CLOCK_NEVER: none */
-	int64_t purge_at_ms; /* the next purge, even if workers are busy */
 	int64_t not_before_ms; /* no attempt until then: the store was full */
-	bool purges; /* there may be entries of dropped buckets */
 	/* housekeeping_skip_next() was called: housekeeping_run() does nothing
 	 * the next time, and moves this to `skipped`. */
 	bool skip;
@@ -49,7 +46,5 @@ enum store_result housekeeping_next_expiry(struct store_view *,
     int64_t *expiry_ms);
 /* After a commit: the answer of housekeeping_next_expiry() for its batch. */
 void housekeeping_set_expiry(struct registry *, int64_t expiry_ms);
-/* The batch drops a bucket, whose entries are to be purged. */
-void housekeeping_set_purge(struct registry *);
 
 #endif

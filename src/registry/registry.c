@@ -36,7 +36,8 @@
 #define ORPHAN_MS 3000
 
 /* epoll gives back a connection, or the address of one of these. */
-static const char source_listen, source_channel, source_signal;
+static const char source_listen, source_channel, source_checkpointer,
+    source_signal;
 
 static void
 watch_source(struct registry *r, int op, int fd, const char *source, int on)
@@ -65,6 +66,8 @@ open_events(struct registry *r)
 	r->listen_fd = CHANNEL_LISTEN_FD;
 	watch_source(r, EPOLL_CTL_ADD, r->listen_fd, &source_listen, 1);
 	watch_source(r, EPOLL_CTL_ADD, CHANNEL_FD, &source_channel, 1);
+	watch_source(r, EPOLL_CTL_ADD, CHANNEL_CHECKPOINT_FD,
+	    &source_checkpointer, 1);
 	watch_source(r, EPOLL_CTL_ADD, r->signal_fd, &source_signal, 1);
 }
 
@@ -83,8 +86,8 @@ set_cache(struct registry *r)
 static void
 open_store(struct registry *r, const struct channel_store *before)
 {
-	struct store_options options = { .dir = r->config->data,
-		.create = before->id[0] == 0 && before->id[1] == 0,
+	struct store_options options = { .role = STORE_REGISTRY,
+		.dir = r->config->data,
 		.identity = { before->id[0], before->id[1] },
 		.sync_ms = (int)r->config->sync_ms,
 		.log_size = (size_t)r->config->log_size,
@@ -169,6 +172,8 @@ handle_event(struct registry *r, const struct epoll_event *event)
 		r->accept_pending = true;
 	} else if (event->data.ptr == &source_channel) {
 		read_channel(r);
+	} else if (event->data.ptr == &source_checkpointer) {
+		checkpoint_read(r);
 	} else if (event->data.ptr == &source_signal) {
 		watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
 		stop_within(r, r->config->shutdown_timeout_ms);
@@ -193,6 +198,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = r->sync_at_ms;
 	if (housekeeping_deadline(r) < deadline_ms)
 		deadline_ms = housekeeping_deadline(r);
+	if (checkpoint_deadline(r) < deadline_ms)
+		deadline_ms = checkpoint_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
 	if (r->cache_at_ms < deadline_ms)
@@ -248,6 +255,7 @@ serve(struct registry *r)
 			handle_event(r, &events[i]);
 		if (!TAILQ_EMPTY(&r->ready) || housekeeping_is_due(r))
 			turn_run(r);
+		checkpoint_run(r);
 		/*
 		 * After the turn: a client whose worker has died may be back
 		 * with another worker.  What the dead one had asked has to be
@@ -267,7 +275,8 @@ registry_clear(struct registry *r)
 	struct conn *c;
 
 	while ((c = TAILQ_FIRST(&r->idle)) != NULL ||
-	    (c = TAILQ_FIRST(&r->ready)) != NULL)
+	    (c = TAILQ_FIRST(&r->ready)) != NULL ||
+	    (c = TAILQ_FIRST(&r->held)) != NULL)
 		conn_close(r, c);
 	while ((o = TAILQ_FIRST(&r->orphaned)) != NULL)
 		outcome_free(&r->orphaned, o);
@@ -289,6 +298,7 @@ registry_main(struct config *config, const struct startup_params *params)
 
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);
+	TAILQ_INIT(&r.held);
 	TAILQ_INIT(&r.recorded);
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
@@ -303,6 +313,7 @@ registry_main(struct config *config, const struct startup_params *params)
 	startup_unblock();
 	open_store(&r, &params->store);
 	open_events(&r);
+	checkpoint_init(&r);
 	store_identity(r.store, store.id);
 	if (channel_send_ready(&store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");

@@ -71,15 +71,16 @@ choose_view(struct registry *r, struct conn *c, bool writes,
 {
 	enum store_result result;
 
-	if (writes && !c->turn.wrote) {
+	if (!writes && !c->turn.wrote)
+		return store_snapshot(r->store, view);
+	if ((result = store_batch(r->store, view)) != STORE_OK)
+		return result;
+	if (!c->turn.wrote) {
 		session_writes(r, c);
 		/* What was read before is stored as well. */
 		r->turn.replies += buf_size(&c->out);
 	}
-	result = c->turn.wrote ? store_batch(r->store, view) :
-				 store_snapshot(r->store, view);
-	warning_check_store(r, result);
-	return result;
+	return STORE_OK;
 }
 
 /*
@@ -116,6 +117,8 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 	warning_check_store(r, result);
 	if (result == STORE_FULL)
 		return REQUEST_FULL;
+	if (result == STORE_BEHIND)
+		return REQUEST_HOLD;
 	if (c->turn.wrote && !writes && buf_size(&c->out) > RECORD_MAX) {
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
@@ -250,6 +253,7 @@ request_next(struct registry *r, struct conn *c)
 	result = execute(r, c, &m, schema);
 	if (result == REQUEST_DONE) {
 		r->requests++;
+		c->waited = false;
 		c->turn.executed += m.frame_size;
 		c->turn.last_sequence = m.sequence;
 	}

@@ -14,6 +14,7 @@ enum request_result {
 	REQUEST_DONE, /* executed; call again */
 	REQUEST_WAIT, /* not executed: needs more input, or the next turn */
 	REQUEST_FULL, /* not executed: the store has no space */
+	REQUEST_HOLD, /* not executed: writes wait for the checkpointer */
 };
 
 /*

@@ -14,6 +14,7 @@
 
 #include "common/config.h"
 #include "registry/change.h"
+#include "registry/checkpoint.h"
 #include "registry/events.h"
 #include "registry/housekeeping.h"
 #include "registry/outcome.h"
@@ -28,9 +29,10 @@ struct registry {
 	struct store *store;
 	int epoll_fd, signal_fd, listen_fd;
 
-	/* Every connection is on one of these two lists. */
+	/* Every connection is on one of these three lists. */
 	struct conn_list idle;
 	struct conn_list ready; /* may have whole requests in `in` */
+	struct conn_list held; /* wants to write, and may not yet */
 	unsigned int conns; /* how many connections there are */
 	/* Connections with a record of outcomes, or with a write in the batch,
 	 * which gets them one. */
@@ -46,6 +48,7 @@ struct registry {
 	int64_t wall_base_ms;
 	int64_t wall_ms; /* the time of day in this turn, for expiry */
 	struct housekeeping housekeeping;
+	struct checkpoint checkpoint;
 	struct warnings warnings;
 	/* For STATS. */
 	int64_t started_ms;

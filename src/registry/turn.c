@@ -49,6 +49,8 @@ execute(struct registry *r, struct conn *c)
 	while (result == REQUEST_DONE);
 	if (result == REQUEST_FULL)
 		r->turn.full = true;
+	else if (result == REQUEST_HOLD)
+		conn_set_held(r, c, true);
 }
 
 /* Steps 1 to 3.  Ends early, with turn.full set, when the store is full. */

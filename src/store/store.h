@@ -43,6 +43,9 @@ enum store_result {
 	STORE_TOO_LARGE,
 	STORE_DAMAGED, /* a checksum does not match */
 	STORE_BUSY, /* STORE_PINS_MAX pins of other commits are held */
+	/* The log has no room for a batch before more of it is folded; see
+	 * store_may_write(). */
+	STORE_BEHIND,
 	STORE_REFUSED, /* store_open: a person has to act; see store_error() */
 	STORE_FAILED, /* see store_error() */
 };
@@ -60,10 +63,25 @@ struct store_entry {
 	uint64_t revision; /* the commit that wrote it */
 };
 
+/*
+ * Who opens the store.  At one time there may be one registry, which has the
+ * log and reads data.mdb, and one checkpointer, which folds the log into
+ * data.mdb and writes nothing else; or one process that is both, for tools and
+ * tests.  The functions below say whose they are, if they are not the
+ * registry's.
+ */
+enum store_role {
+	STORE_BOTH,
+	STORE_REGISTRY,
+	STORE_CHECKPOINTER,
+};
+
 struct store_options {
+	enum store_role role;
 	const char *dir; /* only this user's: see common/directory.h */
 	/* If there is none, create the directory (with mode 0700) and a store.
-	 * Without this a missing store is STORE_REFUSED. */
+	 * Without this a missing store is STORE_REFUSED.  A registry never
+	 * creates one, nor upgrades one in an older format. */
 	bool create;
 	/* Refuse any store but the one for which store_identity() gave this;
 	 * zero: open any. */
@@ -97,7 +115,8 @@ const char *store_error(const struct store *);
 enum store_result store_snapshot(struct store *, struct store_view **);
 void store_release(struct store *);
 
-/* The view that collects writes.  Begins a batch if none is open. */
+/* The view that collects writes.  Begins a batch if none is open.
+ * STORE_BEHIND: it may not begin yet, see store_may_write(). */
 enum store_result store_batch(struct store *, struct store_view **);
 bool store_batch_open(const struct store *);
 /* What it has written so far, and how much it may at most, in bytes.  What is
@@ -161,27 +180,77 @@ bool store_unsynced(const struct store *);
 enum store_result store_set_sync(struct store *, int sync_ms);
 
 /*
- * Folding: what the log holds is brought into data.mdb, up to `max` keys at a
- * time, so that its segment can be used again.  Ends the batch.  *more: there is
- * more to do.  A batch that needs the segment folds all of it first.
+ * Folding: what the log holds is brought into data.mdb.  The log has two
+ * segments.  When the open one is used up, and the other one has been folded,
+ * they change places: the open one is sealed, and is then to be folded.
+ *
+ * These are the registry's.
  */
-bool store_fold_due(const struct store *);
-/* Is it so far behind that the log may be used up before it ends? */
-bool store_fold_lags(const struct store *);
+
+/* The generation of the sealed segment, which a checkpointer is to be told of;
+ * 0: there is none. */
+uint64_t store_sealed(const struct store *);
+/*
+ * May a batch begin?  While a segment is folded, batches are admitted in
+ * proportion to what is done of it, from the time on that the open segment is
+ * half full: so who writes is slowed down, and never stopped for long.
+ */
+bool store_may_write(const struct store *);
+/* What the checkpointer has said: of the sealed segment of this generation, if
+ * that is still the one, so many keys of so many are folded. */
+void store_set_progress(struct store *, uint64_t generation, uint64_t done,
+    uint64_t total);
+/* The checkpointer has said that all segments up to this generation are folded,
+ * durably.  Ends batch and snapshot. */
+enum store_result store_set_folded(struct store *, uint64_t generation);
+/*
+ * Has all that is committed folded, as soon as that can be.  Ends the batch.
+ * *generation: of the segment that it is over with; store_folded() says how far
+ * the folds are.
+ */
+enum store_result store_request_checkpoint(struct store *,
+    uint64_t *generation);
+uint64_t store_folded(const struct store *);
+
+/*
+ * These are the checkpointer's, or of who is both.
+ */
+
+/* Looks for a sealed segment, and reads it.  *found: there is one to fold.
+ * STORE_BEHIND: one is being sealed; look again in a moment.  STORE_FAILED: it
+ * could not be read, or is damaged. */
+enum store_result store_find_sealed(struct store *, bool *found);
+/* Folds up to `max` keys of it, in one transaction that is durable afterwards.
+ * Ends the batch.  *more: there are others.  STORE_FULL: the disk has no space
+ * for it; nothing is done. */
 enum store_result store_fold(struct store *, size_t max, bool *more);
-/* Folds all that has been committed. */
+/* How far that is. */
+struct store_progress {
+	uint64_t generation;
+	uint64_t done, total; /* keys */
+};
+struct store_progress store_progress(const struct store *);
+/* Folds all that has been committed; for who is both. */
 enum store_result store_checkpoint(struct store *);
+/*
+ * Removes up to `max` entries of dropped buckets from data.mdb, if there is no
+ * sealed segment.  Ends the batch.  *more: there are others.  STORE_DAMAGED as
+ * for store_expire().
+ */
+enum store_result store_purge(struct store *, size_t max, bool *more);
 
 /*
  * Counts the space that pins have given back, or takes more of the disk.  Ends
- * batch and snapshot.  Returns STORE_OK, or STORE_FULL when there is no more.
+ * batch and snapshot.  Returns STORE_OK, STORE_FULL when there is no more, or
+ * STORE_BEHIND when there is more of the log after a fold.
  */
 enum store_result store_grow(struct store *);
 /*
  * Lets the next batches use the reserve, space that is kept for deleting from a
- * full store, or no longer.  Aborts the batch and releases the snapshot.
+ * full store, or no longer.  Aborts the batch and releases the snapshot.  What
+ * is deleted has to be folded before its space can be used again.
  */
-enum store_result store_use_reserve(struct store *, bool use);
+void store_use_reserve(struct store *, bool use);
 
 /* No effect, and STORE_OK, if the bucket exists. */
 enum store_result store_create(struct store_view *, struct bytes bucket);
@@ -232,14 +301,6 @@ enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);
 typedef void store_removed(void *arg, struct bytes bucket, struct bytes key);
 enum store_result store_expire(struct store_view *, size_t max,
     store_removed *removed, void *arg, bool *more);
-/*
- * Removes up to `max` entries of dropped buckets from data.mdb, or does a step
- * of the fold that has to come before.  Ends the batch.  *more: there is more to
- * do.
- * STORE_DAMAGED as for store_expire().
- */
-enum store_result store_purge(struct store *, size_t max, bool *more);
-
 /* Statistics, as the view shows them.  They cost little. */
 struct store_stats {
 	uint64_t buckets;

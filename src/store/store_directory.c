@@ -1,14 +1,17 @@
 /*
  * store_directory: the data directory: found or made, locked, and known by
- * what it is instead of by its path.  Runs in the registry.
+ * what it is instead of by its path.  Runs in the registry and the
+ * checkpointer.
  */
 
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <libutil.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -72,13 +75,13 @@ open_directory(struct store *s, const struct store_options *o)
 }
 
 static enum store_result
-refuse_locked(struct store *s, const struct store_options *o)
+refuse_locked(struct store *s, const struct store_options *o, const char *name)
 {
 	char owner[32] = "";
 	ssize_t n;
 	int fd;
 
-	fd = openat(s->dirfd, "lock", O_RDONLY | O_CLOEXEC);
+	fd = openat(s->dirfd, name, O_RDONLY | O_CLOEXEC);
 	if (fd != -1) {
 		n = read(fd, owner, sizeof(owner) - 1);
 		owner[n < 0 ? 0 : n] = '\0';
@@ -87,49 +90,97 @@ refuse_locked(struct store *s, const struct store_options *o)
 	owner[strspn(owner, " 0123456789")] = '\0';
 	/* Of a store that was had before, somebody holds the lock for a while:
 	 * a backup, or another kvd, which will not have it for ever. */
-	return store_fail(s, o->create ? STORE_REFUSED : STORE_FAILED,
+	return store_fail(s, o->identity[1] == 0 ? STORE_REFUSED : STORE_FAILED,
 	    "%s: data directory in use by another kvd (pid %s)", s->dir,
 	    owner[0] == '\0' ? "unknown" : owner + strspn(owner, " "));
 }
 
 /*
- * Locks the directory, which nobody can put another in place of while it is
- * locked, and the file in it that kvd 0.1 locks, and that tells the owner.
- * Where the file system cannot lock a directory, the file has to do.
+ * The registry locks the directory, which nobody can put another in place of
+ * while it is locked, and the file in it that kvd 0.1 locks, and that tells the
+ * owner.  Where the file system cannot lock a directory, the file has to do.
  */
+static const char registry_lock[] = "lock";
+static const char checkpointer_lock[] = "checkpointer.lock";
+
+/* Returns the file's descriptor, or -1. */
 static int
-try_lock(struct store *s)
+try_lock(struct store *s, const char *name)
 {
-	if (flock(s->dirfd, LOCK_EX | LOCK_NB) == -1 && is_shortage(errno))
+	if (name == registry_lock && flock(s->dirfd, LOCK_EX | LOCK_NB) == -1 &&
+	    is_shortage(errno))
 		return -1;
-	s->lockfd = flopenat(s->dirfd, "lock",
+	return flopenat(s->dirfd, name,
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW, 0600);
-	return s->lockfd == -1 ? -1 : 0;
 }
 
 /* One owner at a time; a killed one's lock goes when the kernel is done. */
 static enum store_result
-lock_directory(struct store *s, const struct store_options *o)
+lock(struct store *s, const struct store_options *o, const char *name, int *fd)
 {
 	static const struct timespec pause = { .tv_nsec =
 						   LOCK_POLL_MS * 1000000 };
 	int64_t deadline_ms = clock_ms() + o->lock_wait_ms;
 	char owner[32];
 
-	while (try_lock(s) == -1) {
+	while ((*fd = try_lock(s, name)) == -1) {
 		if (is_shortage(errno) && clock_ms() < deadline_ms)
 			(void)nanosleep(&pause, NULL);
 		else if (errno == EWOULDBLOCK)
-			return refuse_locked(s, o);
+			return refuse_locked(s, o, name);
 		else
 			return refuse_errno(s, "cannot lock data directory");
 	}
 	/* For others to read; of one width, so that it needs no new room on a
 	 * full disk.  Without it they are told less, that is all. */
 	(void)snprintf(owner, sizeof(owner), "%20ld\n", o->owner_pid);
-	if (pwrite(s->lockfd, owner, strlen(owner), 0) == -1)
+	if (pwrite(*fd, owner, strlen(owner), 0) == -1)
 		return STORE_OK;
 	return STORE_OK;
+}
+
+enum store_result
+store_lock_registry(struct store *s, const struct store_options *o)
+{
+	return lock(s, o, registry_lock, &s->lockfd);
+}
+
+void
+store_unlock_registry(struct store *s)
+{
+	if (s->lockfd == -1)
+		return;
+	(void)close(s->lockfd);
+	s->lockfd = -1;
+	(void)flock(s->dirfd, LOCK_UN);
+}
+
+/* A checkpointer that is about to make the store locks out registries, too. */
+static enum store_result
+lock_for_role(struct store *s, const struct store_options *o)
+{
+	enum store_result result = STORE_OK;
+
+	if (s->role != STORE_REGISTRY)
+		result = lock(s, o, checkpointer_lock, &s->checkpointer_lockfd);
+	if (result == STORE_OK &&
+	    (s->role != STORE_CHECKPOINTER || s->allocated == 0))
+		result = store_lock_registry(s, o);
+	return result;
+}
+
+/* Where writing copies, space that is allocated is not kept for who writes
+ * over it.  Where that can be switched off, the directory's files inherit it. */
+static void
+avoid_copies(struct store *s)
+{
+	int flags;
+
+	if (ioctl(s->dirfd, FS_IOC_GETFLAGS, &flags) == 0 &&
+	    (flags & FS_NOCOW_FL) == 0) {
+		flags |= FS_NOCOW_FL;
+		(void)ioctl(s->dirfd, FS_IOC_SETFLAGS, &flags);
+	}
 }
 
 /* A new store begins with no file, or with an empty one. */
@@ -154,8 +205,11 @@ store_open_directory(struct store *s, const struct store_options *o)
 	/* Before anything is made in a directory that is another one; and
 	 * when there is no other owner who could make the file grow. */
 	if ((result = open_directory(s, o)) != STORE_OK ||
-	    (result = find_file(s, o)) != STORE_OK ||
-	    (result = lock_directory(s, o)) != STORE_OK)
+	    (result = find_file(s, o)) != STORE_OK)
+		return result;
+	if (s->allocated == 0)
+		avoid_copies(s);
+	if ((result = lock_for_role(s, o)) != STORE_OK)
 		return result;
 	return find_file(s, o);
 }

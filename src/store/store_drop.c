@@ -1,6 +1,7 @@
 /*
  * store_drop: buckets that go: by name at once, their entries little by
- * little, in data.mdb alone.  Runs in the registry.
+ * little, in data.mdb alone.  Runs in the registry, and purging in the
+ * checkpointer.
  *
  * An id is never used again: what the log has of a dropped bucket comes before
  * its drop, and is folded before that is.
@@ -104,16 +105,6 @@ first_dropped(struct purge *p, struct dropped *d)
 	return rc;
 }
 
-/* Is the row one that has expired, and is no longer counted? */
-static bool
-is_removed(const struct store *s, struct bytes key)
-{
-	const struct table_record *r =
-	    table_find(s->table, DB_EXPIRIES, key, UINT64_MAX);
-
-	return r != NULL && r->deleted;
-}
-
 /* Removes the entry under the cursor, and its row of `expiries`. */
 static int
 purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
@@ -131,7 +122,7 @@ purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
 		    (struct bytes){ name + ID_SIZE, key.mv_size - ID_SIZE });
 		row = record_val(k.bytes);
 		rc = mdb_del(p->txn, p->store->dbi[DB_EXPIRIES], &row, NULL);
-		p->purged.expiring += rc == 0 && !is_removed(p->store, k.bytes);
+		p->purged.expiring += rc == 0;
 		if (rc == MDB_NOTFOUND)
 			rc = 0;
 	}
@@ -198,14 +189,8 @@ purge_all(struct purge *p)
 	return fold_put_purged(p->store, p->txn, &p->purged);
 }
 
-/* Is there a drop that is not yet folded? */
-static bool
-wants_fold(const struct store *s, const struct fold_purged *purged)
-{
-	return s->table->records > 0 &&
-	    s->counts.totals.dropped > purged->buckets;
-}
-
+/* What a sealed segment has may be entries of buckets that are dropped in
+ * data.mdb already. */
 enum store_result
 store_purge(struct store *s, size_t max, bool *more)
 {
@@ -215,27 +200,25 @@ store_purge(struct store *s, size_t max, bool *more)
 
 	*more = false;
 	store_abort(s);
-	/* What is still sealed may have entries of what is folded of it. */
-	if (s->sealed != NULL) {
-		result = store_fold(s, max, more);
-		*more = true;
+	if (s->sealed != NULL)
+		return STORE_OK;
+	if ((result = store_use_file(s)) != STORE_OK)
 		return result;
-	}
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &p.txn)) != 0)
 		return store_lmdb_result(s, "purge", rc);
 	if ((rc = purge_all(&p)) == 0)
 		rc = mdb_txn_commit(p.txn);
 	else
 		mdb_txn_abort(p.txn);
+	if (store_is_full(rc))
+		return STORE_FULL;
 	if (rc != 0)
 		return store_lmdb_result(s, "purge", rc);
-	*more = p.max == 0 || wants_fold(s, &p.purged);
+	*more = p.max == 0;
 	if (p.damaged)
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: checksum of a dropped bucket's record does not match",
 		    s->dir);
-	/* Nothing is left that is folded. */
-	if (p.max > 0 && *more)
-		return store_log_seal(s);
-	return store_measure_space(s);
+	return s->role == STORE_CHECKPOINTER ? STORE_OK :
+					       store_measure_space(s);
 }

@@ -1,11 +1,12 @@
 /*
  * store_fold: brings what a sealed segment holds into data.mdb.  Runs in the
- * registry.
+ * checkpointer.
  *
  * A fold goes through the table in order, in durable transactions of LMDB's.
  * Each stores where the next one has to go on, and the last that the
- * generation is folded; so a fold that was cut off is continued, and one that
- * is repeated would write the same again.
+ * generation is folded; so a fold that was cut off is continued.  Each checks
+ * first that it finds what the one before it stored: a process that was stopped
+ * for a while, and that another one has taken the place of, changes nothing.
  */
 
 #include <errno.h>
@@ -15,6 +16,10 @@
 
 /* When nobody else can do anything meanwhile. */
 #define FOLD_ALL_MAX 10000
+/* Of values, in a transaction, which keeps them in memory. */
+#define FOLD_BYTES_MAX ((size_t)16 << 20)
+/* An error besides LMDB's own. */
+#define FOLD_BY_ANOTHER (-1)
 
 /* Rows of `meta`. */
 static const char log_row[] = "log", place_row[] = "folding",
@@ -22,14 +27,6 @@ static const char log_row[] = "log", place_row[] = "folding",
 
 #define STATE_NUMBERS 8
 #define PLACE_HEADER (sizeof(uint64_t) + 1)
-
-/* The first key that is not yet folded. */
-struct place {
-	uint64_t generation; /* 0: no fold has begun */
-	uint8_t db;
-	uint8_t key[TABLE_KEY_MAX];
-	size_t key_size;
-};
 
 static MDB_val
 row(const char *name)
@@ -111,13 +108,13 @@ fold_get_purged(struct store *s, MDB_txn *txn, struct fold_purged *p)
 }
 
 static int
-get_place(struct store *s, MDB_txn *txn, struct place *p)
+get_place(struct store *s, MDB_txn *txn, struct fold_place *p)
 {
 	MDB_val key = row(place_row), val;
 	const uint8_t *data;
 	int rc;
 
-	*p = (struct place){ .generation = 0 };
+	*p = (struct fold_place){ .generation = 0 };
 	rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
 	if (rc == MDB_NOTFOUND)
 		return 0;
@@ -136,7 +133,7 @@ get_place(struct store *s, MDB_txn *txn, struct place *p)
 }
 
 static int
-put_place(struct store *s, MDB_txn *txn, const struct place *p)
+put_place(struct store *s, MDB_txn *txn, const struct fold_place *p)
 {
 	uint8_t data[PLACE_HEADER + sizeof(p->key)];
 	MDB_val key = row(place_row),
@@ -151,15 +148,21 @@ put_place(struct store *s, MDB_txn *txn, const struct place *p)
 int
 fold_is_begun(struct store *s, MDB_txn *txn, bool *begun)
 {
-	struct place place;
+	struct fold_place place;
 	int rc = get_place(s, txn, &place);
 
 	*begun = rc == 0 && place.generation != 0;
 	return rc;
 }
 
+/*
+ * A row of `expiries` that is to be deleted, that an earlier segment has put,
+ * and that is not there, was purged, and counted then as well as when it was
+ * deleted.
+ */
 static int
-fold_record(struct store *s, MDB_txn *txn, const struct table_record *r)
+fold_record(struct store *s, MDB_txn *txn, const struct table_record *r,
+    struct fold_purged *purged)
 {
 	MDB_val key = record_val(table_record_key(r));
 	MDB_val val = record_val(table_record_value(r));
@@ -168,35 +171,49 @@ fold_record(struct store *s, MDB_txn *txn, const struct table_record *r)
 	if (!r->deleted)
 		return mdb_put(txn, s->dbi[r->db], &key, &val, 0);
 	rc = mdb_del(txn, s->dbi[r->db], &key, NULL);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	if (r->db == DB_EXPIRIES && r->older == 0 && purged->expiring > 0)
+		purged->expiring--;
+	return 0;
 }
 
-/* Folds up to `max` keys.  *done: there are no more. */
-static int
-fold_keys(struct store *s, MDB_txn *txn, struct place *p, size_t max,
-    bool *done)
+static void
+set_place(struct fold_place *p, struct bytes key)
 {
+	p->key_size = key.size;
+	memcpy(p->key, key.data, key.size);
+}
+
+/* Folds up to `max` keys, and sets *folded to their number and *place behind
+ * them.  When there are no more its db is DB_COUNT. */
+static int
+fold_keys(struct store *s, MDB_txn *txn, struct fold_place *place, size_t max,
+    size_t *folded)
+{
+	struct fold_purged purged;
 	struct table_key *k;
-	struct bytes key;
+	size_t bytes = 0;
 	int rc;
 
-	*done = false;
-	for (; p->db < DB_COUNT; p->db++, p->key_size = 0) {
-		k = table_seek(s->sealed, p->db,
-		    (struct bytes){ p->key, p->key_size });
-		for (; k != NULL; k = table_after(s->sealed, k), max--) {
-			if (max == 0) {
-				key = table_record_key(k->newest);
-				p->key_size = key.size;
-				memcpy(p->key, key.data, key.size);
-				return 0;
+	*folded = 0;
+	if ((rc = fold_get_purged(s, txn, &purged)) != 0)
+		return rc;
+	for (; place->db < DB_COUNT; place->db++, place->key_size = 0) {
+		k = table_seek(s->sealed, place->db,
+		    (struct bytes){ place->key, place->key_size });
+		for (; k != NULL; k = table_after(s->sealed, k), ++*folded) {
+			if (*folded == max || bytes > FOLD_BYTES_MAX) {
+				set_place(place, table_record_key(k->newest));
+				return fold_put_purged(s, txn, &purged);
 			}
-			if ((rc = fold_record(s, txn, k->newest)) != 0)
+			rc = fold_record(s, txn, k->newest, &purged);
+			if (rc != 0)
 				return rc;
+			bytes += k->newest->value_size;
 		}
 	}
-	*done = true;
-	return 0;
+	return fold_put_purged(s, txn, &purged);
 }
 
 static int
@@ -204,7 +221,7 @@ end_fold(struct store *s, MDB_txn *txn)
 {
 	const struct fold_state state = { .store_id = s->store_id,
 		.folded = s->sealed->generation,
-		.revision = store_log_segment(s)->previous_revision,
+		.revision = s->sealed_revision,
 		.totals = s->sealed_counts.totals };
 	MDB_val key = row(place_row);
 	int rc = mdb_del(txn, s->dbi[DB_META], &key, NULL);
@@ -214,96 +231,111 @@ end_fold(struct store *s, MDB_txn *txn)
 	return fold_put_state(s, txn, &state);
 }
 
-static int
-fold_step(struct store *s, size_t max, bool *done)
+static bool
+is_same_place(const struct fold_place *a, const struct fold_place *b)
 {
-	struct place place;
+	return a->generation == b->generation && a->db == b->db &&
+	    bytes_equal((struct bytes){ a->key, a->key_size },
+		(struct bytes){ b->key, b->key_size });
+}
+
+/* Where the fold has to go on, as data.mdb says.  Only the first time that may
+ * be anywhere. */
+static int
+find_place(struct store *s, MDB_txn *txn, struct fold_place *place)
+{
+	struct fold_state state;
+	int rc;
+
+	if ((rc = fold_get_state(s, txn, &state)) != 0 ||
+	    (rc = get_place(s, txn, place)) != 0)
+		return rc;
+	if (state.store_id != s->store_id ||
+	    state.folded + 1 != s->sealed->generation ||
+	    (s->place.generation != 0 && !is_same_place(place, &s->place)))
+		return FOLD_BY_ANOTHER;
+	if (place->generation != 0 &&
+	    place->generation != s->sealed->generation)
+		return MDB_CORRUPTED;
+	place->generation = s->sealed->generation;
+	return 0;
+}
+
+/* On success, s->place is where the next one goes on. */
+static int
+fold_step(struct store *s, size_t max, size_t *folded)
+{
+	struct fold_place place;
 	MDB_txn *txn;
 	int rc;
 
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) != 0)
 		return rc;
-	rc = get_place(s, txn, &place);
-	if (rc == 0 && place.generation != 0 &&
-	    place.generation != s->sealed->generation)
-		rc = MDB_CORRUPTED;
-	if (rc == 0) {
-		place.generation = s->sealed->generation;
-		rc = fold_keys(s, txn, &place, max, done);
-	}
+	if ((rc = find_place(s, txn, &place)) == 0)
+		rc = fold_keys(s, txn, &place, max, folded);
 	if (rc == 0)
-		rc = *done ? end_fold(s, txn) : put_place(s, txn, &place);
+		rc = place.db == DB_COUNT ? end_fold(s, txn) :
+					    put_place(s, txn, &place);
 	if (rc != 0) {
 		mdb_txn_abort(txn);
 		return rc;
 	}
-	return mdb_txn_commit(txn);
+	if ((rc = mdb_txn_commit(txn)) == 0)
+		s->place = place;
+	return rc;
 }
 
 /* With no space for a step, a smaller one may do: the pages that it replaces
  * are free for the one after the next. */
 static enum store_result
-fold_within_space(struct store *s, size_t max, bool *done)
+fold_within_space(struct store *s, size_t max, size_t *folded)
 {
 	int rc;
 
-	while ((rc = fold_step(s, max, done)) == MDB_MAP_FULL) {
-		if (store_extend(s) == STORE_OK)
+	while (store_is_full(rc = fold_step(s, max, folded))) {
+		if (rc == MDB_MAP_FULL && store_extend(s) == STORE_OK)
 			continue;
 		if (max <= 1)
-			break;
+			return STORE_FULL;
 		max /= 2;
 	}
+	if (rc == FOLD_BY_ANOTHER)
+		return store_fail(s, STORE_FAILED,
+		    "%s: another process has folded the log meanwhile", s->dir);
 	return store_lmdb_result(s, "fold", rc);
 }
 
-bool
-store_fold_due(const struct store *s)
+/* data.mdb must not have what the log may lose. */
+static enum store_result
+make_sealed_durable(struct store *s)
 {
-	return s->sealed != NULL;
-}
-
-/* It has to be over by the time that the open segment is half full. */
-bool
-store_fold_lags(const struct store *s)
-{
-	double bytes = (double)s->table->end / (double)s->log_size;
-	double records = (double)s->table->records / STORE_RECORDS_MAX;
-
-	return s->sealed != NULL &&
-	    (double)s->folded_keys <
-	    2 * (bytes > records ? bytes : records) * s->sealed->n_keys;
+	return s->durable < s->sealed_revision ? store_log_sync(s) : STORE_OK;
 }
 
 enum store_result
 store_fold(struct store *s, size_t max, bool *more)
 {
 	enum store_result result;
-	bool done;
+	size_t folded;
 
 	*more = false;
 	store_abort(s);
 	if (s->sealed == NULL)
 		return STORE_OK;
-	/* data.mdb must not have what the log may lose. */
-	if (s->durable < store_log_segment(s)->previous_revision &&
-	    (result = store_log_sync(s)) != STORE_OK)
+	if ((result = store_use_file(s)) != STORE_OK ||
+	    (result = make_sealed_durable(s)) != STORE_OK ||
+	    (result = fold_within_space(s, max, &folded)) != STORE_OK)
 		return result;
-	if ((result = fold_within_space(s, max, &done)) != STORE_OK)
-		return result;
-	*more = !done;
-	s->folded_keys += max;
-	if (!done)
+	s->progress = (struct store_progress){ s->sealed->generation,
+		s->progress.done + folded, s->sealed->n_keys };
+	*more = s->place.db < DB_COUNT;
+	if (*more)
 		return STORE_OK;
-	s->folded = s->sealed->generation;
-	s->folded_keys = 0;
-	s->sealed_counts.reserved = 0;
-	table_drop(s->sealed);
-	s->sealed = NULL;
-	return store_measure_space(s);
+	s->reported = s->sealed->generation;
+	return store_forget_sealed(s);
 }
 
-enum store_result
+static enum store_result
 fold_all(struct store *s)
 {
 	enum store_result result = STORE_OK;

@@ -80,7 +80,16 @@ enum store_shortage {
 	SHORT_OF_LOG, /* in the open segment, which cannot grow */
 };
 
+/* The first key that is not yet folded. */
+struct fold_place {
+	uint64_t generation; /* 0: no fold has begun */
+	uint8_t db; /* enum table_db */
+	uint8_t key[TABLE_KEY_MAX];
+	size_t key_size;
+};
+
 struct store {
+	enum store_role role;
 	MDB_env *env;
 	MDB_dbi dbi[DB_COUNT];
 	struct store_view snapshot, batch;
@@ -98,10 +107,17 @@ struct store {
 	uint64_t durable; /* revision that is so */
 	enum segment_write how; /* the batch is going to be appended */
 	bool log_open; /* the log was read, and nothing of it has failed */
-	uint64_t folded; /* generation */
 	struct store_counts counts;
 	struct store_counts sealed_counts; /* when the sealed table was */
-	size_t folded_keys; /* of the sealed table, about */
+	uint64_t sealed_revision; /* the last of the sealed table */
+	uint64_t folded; /* generation, as data.mdb has it */
+	/* The same, but certainly durable: this one's segment may be begun
+	 * anew. */
+	uint64_t reported;
+	bool wants_checkpoint; /* the open segment is to be sealed soon */
+	struct store_progress progress; /* of the sealed segment's fold */
+	/* The checkpointer's: where its last transaction ended. */
+	struct fold_place place;
 
 	struct store_cache *cache; /* of records of `entries`; or NULL */
 	size_t cache_size;
@@ -110,11 +126,13 @@ struct store {
 	unsigned int n_pins;
 	int64_t now_ms;
 	int fd; /* of data.mdb, and owned by LMDB; -1: not open */
-	int dirfd, lockfd;
+	int dirfd;
+	int lockfd; /* of the registry's lock; -1: not held */
+	int checkpointer_lockfd; /* the same of the checkpointer's */
 	size_t allocated; /* bytes of data.mdb that have disk space */
 	size_t page_size;
 	size_t space; /* bytes of these that can be had without the reserve */
-	bool pin_ended; /* since `space` was measured, which it may add to */
+	bool space_is_old; /* there may be more: it was not measured since */
 	bool use_reserve;
 	enum store_shortage shortage;
 	int sync_ms;
@@ -142,9 +160,14 @@ store_view_totals(const struct store_view *v)
 /* STORE_FAILED if the error, an errno or one of LMDB's codes, may go away by
  * itself, else STORE_REFUSED. */
 enum store_result store_refusal(int rc);
-/* Opens and locks the data directory, and says how large data.mdb is. */
+/* Opens the data directory, takes the role's lock of it, and says how large
+ * data.mdb is. */
 enum store_result store_open_directory(struct store *,
     const struct store_options *);
+/* Takes the registry's lock besides the checkpointer's, or gives it back. */
+enum store_result store_lock_registry(struct store *,
+    const struct store_options *);
+void store_unlock_registry(struct store *);
 /* Checks that the data.mdb that was opened is the one of options.identity. */
 enum store_result store_identify(struct store *, const struct store_options *);
 /* Makes the names in the data directory, and that of the directory, durable. */
@@ -156,22 +179,31 @@ enum store_result store_sync_directory(struct store *);
  * read again in a moment when the store is opened. */
 #define STORE_RECORDS_MAX 300000
 
-/* Makes the segments of a new log, durably. */
-enum store_result store_log_create(struct store *);
-/* Opens the log and reads what is not folded. */
-enum store_result store_log_open(struct store *);
 /* Marks the end of the log, if it can, and frees all. */
 void store_log_close(struct store *);
 /* Makes a table ready for a batch.  STORE_FULL: the log has no space. */
 enum store_result store_log_begin(struct store *);
 enum store_result store_log_append(struct store *);
 enum store_result store_log_sync(struct store *);
-/* Begins the other segment.  The sealed one has to be folded. */
+/* Has the open segment no room for another batch? */
+bool store_log_is_used_up(const struct store *);
+/* Has the other segment been folded, durably? */
+bool store_log_may_seal(const struct store *);
+/* Begins the other segment, which has to be folded. */
 enum store_result store_log_seal(struct store *);
+const char *store_log_name(const struct store *, const struct segment *);
+/* Something of a segment has failed, with errno. */
+enum store_result store_log_fail(struct store *, const struct segment *,
+    const char *what);
 static inline struct segment *
 store_log_segment(struct store *s)
 {
 	return &s->segments[s->current];
+}
+static inline struct segment *
+store_log_other(struct store *s)
+{
+	return &s->segments[1 - s->current];
 }
 /* How much a commit may have. */
 static inline size_t
@@ -179,6 +211,13 @@ store_log_commit_max(const struct store *s)
 {
 	return s->log_size / 4;
 }
+
+/* store_recover.c */
+
+/* Makes the segments of a new log, durably. */
+enum store_result store_log_create(struct store *);
+/* Opens the log and reads what is not folded. */
+enum store_result store_log_open(struct store *);
 
 /* store_fold.c: what LMDB's `meta` has of the log; LMDB's codes. */
 struct fold_state {
@@ -197,8 +236,11 @@ struct fold_purged {
 };
 int fold_get_purged(struct store *, MDB_txn *, struct fold_purged *);
 int fold_put_purged(struct store *, MDB_txn *, const struct fold_purged *);
-/* Folds all, so that nothing is sealed. */
-enum store_result fold_all(struct store *);
+
+/* store_checkpoint.c */
+
+/* The sealed segment has been folded. */
+enum store_result store_forget_sealed(struct store *);
 
 /* store_layer.c */
 
@@ -243,8 +285,12 @@ store_fold_cost(const struct store *s, size_t size)
 	    2 * (size + 16) :
 	    (size / s->page_size + 1) * s->page_size + 512;
 }
+/* Does one of LMDB's codes, or errno, say that the disk has no space? */
+bool store_is_full(int rc);
 /* Takes `size` bytes of the disk for data.mdb.  False: there are none. */
 bool store_allocate(const struct store *, size_t from, size_t size);
+/* Another process may have made the file longer: uses all of it. */
+enum store_result store_use_file(struct store *);
 /* One past the last page that has ever been used. */
 size_t store_used_pages(const struct store *);
 /* Sets `space`.  No view may be open that is not a pin. */

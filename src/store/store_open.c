@@ -1,6 +1,6 @@
 /*
  * store_open: the data file: made, opened, and refused when it is not what it
- * should be.  Runs in the registry.
+ * should be.  Runs in the registry, which only reads it, and the checkpointer.
  */
 
 #include <sys/random.h>
@@ -18,6 +18,14 @@
 /* LMDB's own default, for the snapshot and for other programs that read the
  * file, and the pins. */
 #define READERS_MAX (126 + STORE_PINS_MAX)
+/* Of lock.mdb: more than so many readers need. */
+#define LOCK_SIZE (32 * 1024)
+/* How much of data.mdb a registry can read. */
+#if SIZE_MAX > UINT32_MAX
+#define MAP_MAX ((size_t)1 << 42)
+#else
+#define MAP_MAX ((size_t)1 << 30)
+#endif
 /* Format 1 had no databases `expiries` and `dropped`, and no expiry; formats 1
  * and 2 had no log. */
 #define FORMAT_FIRST 1
@@ -77,23 +85,79 @@ make_file(struct store *s)
 	return rc;
 }
 
+/*
+ * LMDB writes lock.mdb through a mapping of it.  On a full disk the process
+ * would die of SIGBUS there, so the file is given its space before.
+ * posix_fallocate(3) might write to what other processes have mapped.
+ */
 static int
-open_lmdb(struct store *s)
+allocate_lock(struct store *s)
+{
+	int fd, rc;
+
+	fd = openat(s->dirfd, "lock.mdb",
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd == -1)
+		return errno;
+	do
+		rc = fallocate(fd, 0, 0, LOCK_SIZE);
+	while (rc == -1 && errno == EINTR);
+	rc = rc == -1 && errno != EOPNOTSUPP && errno != ENOSYS ? errno : 0;
+	(void)close(fd);
+	return rc;
+}
+
+static int
+set_limits(struct store *s, size_t map_size)
+{
+	int rc;
+
+	if ((rc = mdb_env_create(&s->env)) != 0 ||
+	    (rc = mdb_env_set_maxdbs(s->env, 8)) != 0 ||
+	    (rc = mdb_env_set_maxreaders(s->env, READERS_MAX)) != 0)
+		return rc;
+	return mdb_env_set_mapsize(s->env, map_size);
+}
+
+/* The registry maps more than the file will ever have, so that it never has to
+ * map it anew; or as much as there are addresses for. */
+static int
+open_for_reading(struct store *s)
+{
+	size_t size = MAP_MAX;
+	int rc;
+
+	for (;; size /= 2) {
+		if ((rc = set_limits(s, size)) == 0)
+			rc = mdb_env_open(s->env, s->dir,
+			    MDB_NOTLS | MDB_RDONLY, 0600);
+		if (rc != ENOMEM || size / 2 < s->allocated)
+			return rc;
+		mdb_env_close(s->env);
+		s->env = NULL;
+	}
+}
+
+static int
+open_for_writing(struct store *s)
 {
 	int rc = s->allocated == 0 ? make_file(s) : 0;
 
 	if (rc == 0)
-		rc = mdb_env_create(&s->env);
-	if (rc == 0)
-		rc = mdb_env_set_maxdbs(s->env, 8);
-	if (rc == 0)
-		rc = mdb_env_set_maxreaders(s->env, READERS_MAX);
-	if (rc == 0)
-		rc = mdb_env_set_mapsize(s->env,
+		rc = set_limits(s,
 		    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN :
 						    s->allocated);
-	if (rc == 0)
-		rc = mdb_env_open(s->env, s->dir, MDB_NOTLS, 0600);
+	return rc == 0 ? mdb_env_open(s->env, s->dir, MDB_NOTLS, 0600) : rc;
+}
+
+static int
+open_lmdb(struct store *s)
+{
+	int rc;
+
+	if ((rc = allocate_lock(s)) == 0)
+		rc = s->role == STORE_REGISTRY ? open_for_reading(s) :
+						 open_for_writing(s);
 	/* LMDB does this by itself, unless another program has it open: the
 	 * views of a registry that was killed would keep their pages. */
 	if (rc == 0)
@@ -111,7 +175,7 @@ open_environment(struct store *s)
 	rc = open_lmdb(s);
 	/* A lock that cannot be had for a moment LMDB takes for another
 	 * process's, and finds that one's lock.mdb empty. */
-	if (rc == EINVAL) {
+	if (rc == EINVAL || rc == MDB_INVALID) {
 		mdb_env_close(s->env);
 		s->env = NULL;
 		rc = open_lmdb(s);
@@ -235,6 +299,22 @@ make_format(struct store *s, const char *what)
 	return STORE_OK;
 }
 
+/* The registry of a kvd that is about to end may still write to it. */
+static enum store_result
+upgrade_format(struct store *s, const struct store_options *o)
+{
+	enum store_result result;
+
+	if (s->role == STORE_REGISTRY)
+		return store_fail(s, STORE_FAILED,
+		    "%s/data.mdb: in an older format, which the checkpointer "
+		    "has not upgraded yet",
+		    s->dir);
+	if (s->lockfd == -1 && (result = store_lock_registry(s, o)) != STORE_OK)
+		return result;
+	return make_format(s, "cannot upgrade");
+}
+
 /*
  * A name in a directory is durable when the directory is; LMDB leaves that to
  * its caller.  Before there is a store: what fails is done again.
@@ -242,7 +322,7 @@ make_format(struct store *s, const char *what)
 static enum store_result
 create_format(struct store *s, const struct store_options *o)
 {
-	if (!o->create)
+	if (!o->create || s->role == STORE_REGISTRY)
 		return store_fail(s, STORE_REFUSED,
 		    "%s/data.mdb: all that it held has gone while kvd runs: "
 		    "restore it from a backup",
@@ -278,7 +358,7 @@ open_format(struct store *s, const struct store_options *o)
 							"not a kvd store",
 		    mdb_strerror(rc));
 	if (format >= FORMAT_FIRST && format < STORE_FORMAT)
-		return make_format(s, "cannot upgrade");
+		return upgrade_format(s, o);
 	if (format != STORE_FORMAT)
 		return store_fail(s, STORE_REFUSED,
 		    "%s: data format %lu, this kvd reads format %d; "
@@ -303,16 +383,37 @@ take_back_file(struct store *s)
 static enum store_result
 allocate_map(struct store *s)
 {
-	enum store_result result;
 	size_t want =
 	    s->allocated < STORE_SIZE_MIN ? STORE_SIZE_MIN : s->allocated;
 
-	if (store_allocate(s, 0, want))
-		s->allocated = want;
-	else if ((result = store_data_size(s, &s->allocated)) != STORE_OK)
+	(void)store_allocate(s, 0, want);
+	s->allocated = 0;
+	return store_use_file(s);
+}
+
+/* What the checkpointer that was here before has committed may not be durable
+ * yet. */
+static enum store_result
+sync_file(struct store *s)
+{
+	int rc = mdb_env_sync(s->env, 1);
+
+	return rc == 0 ? STORE_OK :
+			 store_fail(s, STORE_FAILED, "%s/data.mdb: sync: %s",
+			     s->dir, mdb_strerror(rc));
+}
+
+/* The registry's part. */
+static enum store_result
+open_log(struct store *s)
+{
+	enum store_result result;
+
+	if ((result = store_log_open(s)) != STORE_OK)
 		return result;
-	return store_lmdb_result(s, "map",
-	    mdb_env_set_mapsize(s->env, s->allocated));
+	if (s->role == STORE_BOTH)
+		s->reported = s->folded;
+	return store_measure_space(s);
 }
 
 enum store_result
@@ -324,7 +425,8 @@ store_open(struct store **store, const struct store_options *o)
 	*store = s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return STORE_FAILED;
-	s->dirfd = s->lockfd = s->fd = -1;
+	s->role = o->role;
+	s->dirfd = s->lockfd = s->checkpointer_lockfd = s->fd = -1;
 	s->sync_ms = o->sync_ms;
 	s->snapshot.store = s->batch.store = s;
 	s->batch.writes = true;
@@ -344,11 +446,15 @@ store_open(struct store **store, const struct store_options *o)
 	if ((result = store_identify(s, o)) != STORE_OK ||
 	    (result = check_size(s)) != STORE_OK ||
 	    (result = open_format(s, o)) != STORE_OK ||
-	    (result = allocate_map(s)) != STORE_OK ||
-	    (result = store_log_open(s)) != STORE_OK ||
-	    (result = store_measure_space(s)) != STORE_OK)
+	    (result = allocate_map(s)) != STORE_OK)
 		return result == STORE_FULL ? STORE_FAILED : result;
-	return STORE_OK;
+	if (s->role != STORE_REGISTRY && (result = sync_file(s)) != STORE_OK)
+		return result;
+	if (s->role == STORE_CHECKPOINTER)
+		store_unlock_registry(s);
+	else
+		result = open_log(s);
+	return result == STORE_FULL ? STORE_FAILED : result;
 }
 
 void
@@ -369,6 +475,8 @@ store_close(struct store *s)
 		mdb_env_close(s->env);
 	if (s->lockfd != -1)
 		(void)close(s->lockfd);
+	if (s->checkpointer_lockfd != -1)
+		(void)close(s->checkpointer_lockfd);
 	if (s->dirfd != -1)
 		(void)close(s->dirfd);
 	free(s->dir);

@@ -70,7 +70,7 @@ lose(struct store_pin *pin)
 	store_view_close(&pin->view);
 	mdb_txn_abort(pin->view.txn);
 	pin->view.txn = NULL;
-	pin->view.store->pin_ended = true;
+	pin->view.store->space_is_old = true;
 }
 
 static void

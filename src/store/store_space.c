@@ -1,6 +1,6 @@
 /*
  * store_space: how much of the disk data.mdb has and may take.  Runs in the
- * registry.
+ * registry and the checkpointer.
  *
  * The file is allocated ahead (posix_fallocate), and a write is refused when
  * the file might have no room for what the write will have folded into it: so
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/store_lmdb.h"
 
@@ -39,15 +40,50 @@ store_data_size(struct store *s, size_t *size)
 	return STORE_OK;
 }
 
+/* Where "allocated" is worth nothing, as on a file system that copies on write,
+ * the disk may be full for a write, too. */
+bool
+store_is_full(int rc)
+{
+	return rc == MDB_MAP_FULL || rc == ENOSPC || rc == EDQUOT ||
+	    rc == EFBIG;
+}
+
+/* LMDB's own descriptor is for reading alone in the registry. */
 bool
 store_allocate(const struct store *s, size_t from, size_t size)
 {
-	int rc;
+	int fd, rc;
 
+	if ((fd = openat(s->dirfd, "data.mdb",
+		 O_WRONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
+		return false;
 	do
-		rc = posix_fallocate(s->fd, (off_t)from, (off_t)size);
+		rc = posix_fallocate(fd, (off_t)from, (off_t)size);
 	while (rc == EINTR);
+	(void)close(fd);
 	return rc == 0;
+}
+
+/* A registry's map is larger than the file will ever be. */
+static enum store_result
+use_size(struct store *s, size_t size)
+{
+	s->allocated = size;
+	return s->role == STORE_REGISTRY ?
+	    STORE_OK :
+	    store_lmdb_result(s, "map", mdb_env_set_mapsize(s->env, size));
+}
+
+enum store_result
+store_use_file(struct store *s)
+{
+	enum store_result result;
+	size_t size = 0;
+
+	if ((result = store_data_size(s, &size)) != STORE_OK)
+		return result;
+	return size > s->allocated ? use_size(s, size) : STORE_OK;
 }
 
 /* One past the last page that has ever been used. */
@@ -92,10 +128,14 @@ count_free_pages(MDB_txn *txn, uint64_t oldest_pin, size_t *pages)
 enum store_result
 store_measure_space(struct store *s)
 {
-	size_t used = store_used_pages(s), free_pages;
+	enum store_result result;
+	size_t used, free_pages;
 	MDB_txn *txn;
 	int rc;
 
+	if ((result = store_use_file(s)) != STORE_OK)
+		return result;
+	used = store_used_pages(s);
 	/* LMDB shows the free list to readers only. */
 	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
 		return store_lmdb_result(s, "count pages", rc);
@@ -105,7 +145,7 @@ store_measure_space(struct store *s)
 		return store_lmdb_result(s, "count pages", rc);
 	free_pages += s->allocated / s->page_size - used;
 	s->space = free_pages * s->page_size;
-	s->pin_ended = false;
+	s->space_is_old = false;
 	return STORE_OK;
 }
 
@@ -150,10 +190,8 @@ store_extend(struct store *s)
 		if (!disk_has_room(s, step) ||
 		    !store_allocate(s, s->allocated, step))
 			continue;
-		s->allocated += step;
 		s->space += step;
-		return store_lmdb_result(s, "map",
-		    mdb_env_set_mapsize(s->env, s->allocated));
+		return use_size(s, s->allocated + step);
 	}
 	return STORE_FULL;
 }
@@ -162,13 +200,9 @@ store_extend(struct store *s)
 static enum store_result
 change_segment(struct store *s)
 {
-	enum store_result result;
-
 	if (s->table->records == 0)
 		return STORE_FULL;
-	if ((result = fold_all(s)) != STORE_OK)
-		return result;
-	return store_log_seal(s);
+	return store_log_may_seal(s) ? store_log_seal(s) : STORE_BEHIND;
 }
 
 enum store_result
@@ -178,22 +212,13 @@ store_grow(struct store *s)
 	store_release(s);
 	if (s->shortage == SHORT_OF_LOG)
 		return change_segment(s);
-	return s->pin_ended ? store_measure_space(s) : store_extend(s);
+	return s->space_is_old ? store_measure_space(s) : store_extend(s);
 }
 
-/*
- * What was deleted from a full store has to be folded before its space can be
- * used.
- */
-enum store_result
+void
 store_use_reserve(struct store *s, bool use)
 {
-	enum store_result result = STORE_OK;
-
 	store_abort(s);
 	store_release(s);
-	if (use != s->use_reserve)
-		result = store_checkpoint(s);
 	s->use_reserve = use;
-	return result == STORE_FULL ? STORE_OK : result;
 }

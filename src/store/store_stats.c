@@ -54,14 +54,20 @@ store_stats(struct store_view *v, struct store_stats *stats)
 	const struct segment_totals *totals = store_view_totals(v);
 	struct fold_purged purged;
 	enum store_result result;
+	uint64_t expiring;
 	int rc;
 
 	if ((rc = fold_get_purged(s, v->txn, &purged)) != 0)
 		return store_lmdb_result(s, "stat", rc);
+	/* An expiry that was deleted in the log, and has been purged before that
+	 * is folded, is counted twice until then. */
+	expiring = totals->expiring > purged.expiring ?
+	    totals->expiring - purged.expiring :
+	    0;
 	*stats = (struct store_stats){ .revision = v->revision,
 		.buckets = totals->buckets,
 		.keys = totals->keys,
-		.expiring = totals->expiring - purged.expiring,
+		.expiring = expiring,
 		.dropped_buckets = totals->dropped - purged.buckets,
 		.outcomes = totals->outcomes,
 		.file_bytes = s->allocated + s->segments[0].file_size +

@@ -65,17 +65,25 @@ store_revision(const struct store_view *v)
 	return v->revision;
 }
 
+/* The first begins a transaction, the others reuse its reader slot. */
+static int
+begin(struct store *s, MDB_txn **txn)
+{
+	return *txn == NULL ? mdb_txn_begin(s->env, NULL, MDB_RDONLY, txn) :
+			      mdb_txn_renew(*txn);
+}
+
+/* Where addresses are scarce the map may be smaller than the file has become
+ * (store_open.c); it is then made as large as the checkpointer's. */
 enum store_result
 store_view_open(struct store_view *v, uint64_t revision)
 {
 	struct store *s = v->store;
 	int rc;
 
-	/* The first begins a transaction, the others reuse its reader slot. */
-	if (v->txn == NULL)
-		rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &v->txn);
-	else
-		rc = mdb_txn_renew(v->txn);
+	if ((rc = begin(s, &v->txn)) == MDB_MAP_RESIZED &&
+	    (rc = mdb_env_set_mapsize(s->env, 0)) == 0)
+		rc = begin(s, &v->txn);
 	if (rc != 0)
 		return store_lmdb_result(s, "snapshot", rc);
 	v->tables[0] = table_hold(s->table);
@@ -120,6 +128,8 @@ store_batch(struct store *s, struct store_view **view)
 	*view = &s->batch;
 	if (s->batch.open)
 		return STORE_OK;
+	if (!store_may_write(s))
+		return STORE_BEHIND;
 	if ((result = store_log_begin(s)) != STORE_OK ||
 	    (result = store_view_open(&s->batch, s->revision + 1)) != STORE_OK)
 		return result;

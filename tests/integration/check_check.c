@@ -125,7 +125,9 @@ TEST(test_unusable)
 {
 	static const char *const parts[] = { "data: ", "/none/data",
 		"runtime: ", "/shared/run", "/none/sock", "/file", "no group",
-		"no-such-group", "cannot execute /none/libexec/kvd-registry",
+		"no-such-group",
+		"cannot execute /none/libexec/kvd-checkpointer",
+		"cannot execute /none/libexec/kvd-registry",
 		"cannot execute /none/libexec/kvd-acceptor" };
 	const char *shared = launch_path(server, "shared");
 
@@ -138,7 +140,7 @@ TEST(test_unusable)
 	    "listen unix %s/none/sock\nlisten unix %s/file\n"
 	    "listen unix %s/sock group no-such-group\n",
 	    server->dir, server->dir, server->dir, server->dir, server->dir);
-	expect_mistakes(parts, COUNT(parts), 7);
+	expect_mistakes(parts, COUNT(parts), 8);
 }
 
 /* The path of the registry's socket is the longest path that kvd needs. */

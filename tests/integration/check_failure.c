@@ -508,6 +508,15 @@ data_size(const struct server *s)
 	return st.st_size;
 }
 
+/* Who writes to the data directory finds the disk full where a file has this
+ * size.  Returns the limit that there was before. */
+static rlim_t
+limit_disk(const struct server *s, rlim_t limit)
+{
+	(void)process_limit(server_pid(s, "checkpointer"), RLIMIT_FSIZE, limit);
+	return process_limit(server_pid(s, "registry"), RLIMIT_FSIZE, limit);
+}
+
 /* Values of these sizes fill the file, down to its smallest gaps. */
 static const size_t sizes[] = { 64 << 10, 16 << 10, 2 << 10, 256, 1 };
 
@@ -607,7 +616,7 @@ TEST(test_storage_full)
 	rlim_t before;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	before = process_limit(registry, RLIMIT_FSIZE, (rlim_t)data_size(s));
+	before = limit_disk(s, (rlim_t)data_size(s));
 	fill(fd, counts);
 	ck_assert_int_gt(counts[0], 1);
 	client_ask(other, "PING\nEXISTS b k0.0\n", "OK\r\nOK\r\n");
@@ -621,7 +630,7 @@ TEST(test_storage_full)
 	fill(other, counts);
 	get_all(fd, counts);
 	/* A larger disk makes room as well. */
-	(void)process_limit(registry, RLIMIT_FSIZE, before);
+	(void)limit_disk(s, before);
 	ck_assert(put_sized(fd, 0, counts[0]++));
 	/* No process has died, and the data is right after a restart. */
 	ck_assert_int_eq(server_pid(s, "registry"), registry);
@@ -646,7 +655,7 @@ TEST(test_storage_full_restart)
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	/* The next registry inherits the limit of the master. */
 	before = process_limit(s->pid, RLIMIT_FSIZE, limit);
-	(void)process_limit(registry, RLIMIT_FSIZE, limit);
+	(void)limit_disk(s, limit);
 	fill(fd, counts);
 	process_kill(registry);
 	get_all(fd, counts);
@@ -654,7 +663,7 @@ TEST(test_storage_full_restart)
 	counts[0] = delete_sized(fd, 0, counts[0], 1);
 	get_all(fd, counts);
 	(void)process_limit(s->pid, RLIMIT_FSIZE, before);
-	(void)process_limit(server_pid(s, "registry"), RLIMIT_FSIZE, before);
+	(void)limit_disk(s, before);
 	ck_assert(put_sized(fd, 0, counts[0]++));
 	get_all(fd, counts);
 	(void)close(fd);

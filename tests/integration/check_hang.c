@@ -47,6 +47,27 @@ TEST(test_hung)
 	server_stop(s);
 }
 
+/* The checkpointer may take longer, and nobody notices that it hangs. */
+TEST(test_hung_checkpointer)
+{
+	static const char *const options[] = { WATCHFUL, NULL };
+	struct server *s = server_start(options);
+	pid_t pid = server_pid(s, "checkpointer");
+	int fd = connect_and_ping(s);
+	char line[LOG_LINE_SIZE];
+
+	signal_process(pid, SIGSTOP);
+	client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
+	server_await_line(s, "checkpointer", pid, line);
+	expect_part(line, "has not answered for 8s: it hangs; aborting it");
+	signal_process(pid, SIGCONT);
+	process_await_end(pid);
+	ck_assert_int_ne(server_pid(s, "checkpointer"), pid);
+	client_ask(fd, "GET b k\n", "v\r\nOK\r\n");
+	(void)close(fd);
+	server_stop(s);
+}
+
 /*
  * A process that ignores SIGABRT is killed; both are hung at once, to save
  * time.
@@ -156,6 +177,7 @@ setup(void)
 static const struct test tests[] = {
 	CASE("hangs", setup, NULL),
 	EACH(test_hung, roles),
+	ONCE(test_hung_checkpointer),
 	ONCE(test_hung_killed),
 	ONCE(test_pause),
 };

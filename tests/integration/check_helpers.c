@@ -16,7 +16,7 @@
 
 #define AUXV_SIZE 512
 
-static const char *const helpers[] = { "registry", "acceptor" };
+static const char *const helpers[] = { "checkpointer", "registry", "acceptor" };
 
 static struct server *server;
 

@@ -284,7 +284,7 @@ TEST(test_missing_helper)
 
 	snprintf(option, sizeof(option), "libexec %s", server->dir);
 	expect_failure(option, EX_CONFIG, server->dir);
-	expect_daemon_failure(option, EX_CONFIG, "kvd-registry");
+	expect_daemon_failure(option, EX_CONFIG, "kvd-checkpointer");
 }
 
 /* For root no directory is unwritable, so the parent is a file. */
@@ -469,21 +469,24 @@ TEST(test_titles)
 	struct server *s = server_start(NULL);
 	pid_t registry = server_pid(s, "registry"), worker;
 	pid_t acceptor = server_pid(s, "acceptor");
+	pid_t checkpointer = server_pid(s, "checkpointer");
 	int fd = client_connect(s);
 	char title[64];
 
 	client_ask(fd, "PING\n", "OK\r\n");
 	worker = server_worker(s, fd);
 	process_expect_title(s->pid, "kvd: master");
+	process_expect_title(checkpointer, "kvd: checkpointer");
 	process_expect_title(registry, "kvd: registry");
 	process_expect_title(acceptor, "kvd: acceptor");
 	snprintf(title, sizeof(title), "kvd: worker 127.0.0.1:%d",
 	    client_port(fd));
 	process_expect_title(worker, title);
+	ck_assert_int_eq(process_parent(checkpointer), s->pid);
 	ck_assert_int_eq(process_parent(registry), s->pid);
 	ck_assert_int_eq(process_parent(acceptor), s->pid);
 	ck_assert_int_eq(process_parent(worker), acceptor);
-	ck_assert_uint_eq(server_count(s, "kvd: "), 4);
+	ck_assert_uint_eq(server_count(s, "kvd: "), 5);
 	(void)close(fd);
 	server_stop(s);
 }

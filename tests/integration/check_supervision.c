@@ -309,7 +309,7 @@ TEST(test_crash_while_stopping)
 
 /* Others die */
 
-static const char *const roles[] = { "registry", "acceptor" };
+static const char *const roles[] = { "checkpointer", "registry", "acceptor" };
 
 TEST(test_report)
 {

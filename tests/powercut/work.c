@@ -370,7 +370,7 @@ fold(struct work *w)
 	record_phase(PHASE_FOLD);
 	if (dice_hit(&w->dice, 4))
 		must(w, store_purge(w->store, max, &more), "purge");
-	else if (store_fold_due(w->store))
+	else if (store_sealed(w->store) != 0)
 		must(w, store_fold(w->store, max, &more), "fold");
 }
 

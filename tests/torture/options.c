@@ -15,6 +15,7 @@
 #include "torture/options.h"
 
 const struct name role_names[ROLES] = {
+	[ROLE_CHECKPOINTER] = { "checkpointer", 0 },
 	[ROLE_REGISTRY] = { "registry", 0 },
 	[ROLE_ACCEPTOR] = { "acceptor", 0 },
 	[ROLE_WORKER] = { "worker", 0 },
@@ -117,8 +118,8 @@ set_defaults(struct options *o)
 		.churn = 200,
 		/* Short enough to type. */
 		.seed = seed % 1000000000,
-		.roles = 1U << ROLE_REGISTRY | 1U << ROLE_ACCEPTOR |
-		    1U << ROLE_WORKER,
+		.roles = 1U << ROLE_CHECKPOINTER | 1U << ROLE_REGISTRY |
+		    1U << ROLE_ACCEPTOR | 1U << ROLE_WORKER,
 		.blows = (1U << BLOWS) - 1 };
 	set_build(o, build == NULL ? "." : build);
 }

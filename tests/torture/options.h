@@ -10,7 +10,11 @@
 #include <stdint.h>
 
 /* Which process is hit ... */
+/* Of the name of a process the kernel keeps 15 bytes. */
+#define CHECKPOINTER_NAME "kvd-checkpointe"
+
 enum role {
+	ROLE_CHECKPOINTER,
 	ROLE_REGISTRY,
 	ROLE_ACCEPTOR,
 	ROLE_WORKER,

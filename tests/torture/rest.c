@@ -30,6 +30,8 @@ role_of(const struct proc *p, pid_t master)
 {
 	if (p->pid == master)
 		return ROLE_MASTER;
+	if (strcmp(p->name, CHECKPOINTER_NAME) == 0)
+		return ROLE_CHECKPOINTER;
 	if (strcmp(p->name, "kvd-registry") == 0)
 		return ROLE_REGISTRY;
 	if (strcmp(p->name, "kvd-acceptor") == 0 && p->executed)

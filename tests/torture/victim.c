@@ -106,6 +106,8 @@ is_role(const struct proc *p, enum role role)
 {
 	if (proc_is_dead(p))
 		return false;
+	if (role == ROLE_CHECKPOINTER)
+		return strcmp(p->name, CHECKPOINTER_NAME) == 0;
 	if (role == ROLE_REGISTRY)
 		return strcmp(p->name, "kvd-registry") == 0;
 	/* A worker is forked from the acceptor, and executes no program. */

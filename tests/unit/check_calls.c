@@ -709,91 +709,37 @@ TEST(test_housekeeping_expiry)
 	end();
 }
 
-TEST(test_housekeeping_purge)
+/* The store has no room, so housekeeping tries again later. */
+TEST(test_housekeeping_pause)
 {
-	char key[16];
-	int i;
-
 	begin_housekeeping();
-	for (i = 0; i < 1200; i++) {
-		snprintf(key, sizeof(key), "%d", i);
-		assert_ok(
-		    store_put(batch(), text("b"), text(key), text("v"), 0));
-	}
-	commit_housekeeping();
-	ask("DROP b", "OK\r\n");
-	commit_housekeeping();
+	r.housekeeping.expire_at_ms = 0;
 	ck_assert(housekeeping_is_due(&r));
-	/* An aborted batch has to be done again. */
-	assert_ok(housekeeping_run(&r));
-	store_abort(fx.store);
-	ck_assert(housekeeping_is_due(&r));
-	assert_ok(housekeeping_run(&r));
-	commit_housekeeping();
-	/* These lines start the registry again. */
-	assert_ok(housekeeping_init(&r));
-	store_release(fx.store);
-	ck_assert(housekeeping_is_due(&r));
-	for (i = 0; housekeeping_is_due(&r); i++) {
-		assert_ok(housekeeping_run(&r));
-		commit_housekeeping();
-	}
-	ck_assert_int_ge(i, 2);
-	ck_assert_int_le(i, 6);
-	ck_assert_int_eq(housekeeping_deadline(&r), CLOCK_NEVER);
-	/* The store has no room, so housekeeping tries again later. */
-	ask("CREATE b", "OK\r\n");
-	ask("DROP b", "OK\r\n");
 	housekeeping_pause(&r);
 	ck_assert(!housekeeping_is_due(&r));
 	ck_assert_int_gt(housekeeping_deadline(&r), clock_ms());
 	ck_assert_int_le(housekeeping_deadline(&r), clock_ms() + 10000);
 	assert_ok(housekeeping_run(&r));
-	ck_assert(r.housekeeping.purges);
+	ck_assert(!store_batch_open(fx.store));
 	end();
 }
 
-/* This counts the entries of dropped buckets that are not removed yet. */
-static uint64_t
-count_dropped(void)
+/* One checkpoint, in a while, is for all buckets that are dropped until then. */
+TEST(test_drop_requests_checkpoint)
 {
-	struct store_stats stats;
-
-	assert_ok(store_stats(batch(), &stats));
-	return stats.dropped;
-}
-
-/* While workers send requests, purging takes a step only now and then. */
-TEST(test_housekeeping_busy)
-{
-	struct conn busy = { .fd = -1 };
-	char key[16];
-	int i;
+	int64_t at_ms;
 
 	begin_housekeeping();
-	for (i = 0; i < 2000; i++) {
-		snprintf(key, sizeof(key), "%d", i);
-		assert_ok(
-		    store_put(batch(), text("b"), text(key), text("v"), 0));
-	}
+	r.checkpoint.request_at_ms = CLOCK_NEVER;
+	ask("DROP none", "NOT FOUND\r\n");
+	ck_assert_int_eq(r.checkpoint.request_at_ms, CLOCK_NEVER);
 	ask("DROP b", "OK\r\n");
-	commit_housekeeping();
-	assert_ok(store_checkpoint(fx.store));
-	TAILQ_INSERT_TAIL(&r.ready, &busy, entry);
-	r.housekeeping.purge_at_ms = CLOCK_NEVER;
-	assert_ok(housekeeping_run(&r));
-	ck_assert_uint_eq(count_dropped(), 2000);
-	r.housekeeping.purge_at_ms = 0;
-	assert_ok(housekeeping_run(&r));
-	ck_assert_uint_eq(count_dropped(), 1500);
-	ck_assert_int_gt(r.housekeeping.purge_at_ms, 0);
-	commit_housekeeping();
-	/* Without requests purging goes on at once. */
-	r.housekeeping.purge_at_ms = CLOCK_NEVER;
-	TAILQ_REMOVE(&r.ready, &busy, entry);
-	assert_ok(housekeeping_run(&r));
-	ck_assert_uint_eq(count_dropped(), 1000);
-	commit_housekeeping();
+	at_ms = r.checkpoint.request_at_ms;
+	ck_assert_int_gt(at_ms, clock_ms());
+	ck_assert_int_le(at_ms, clock_ms() + 10000);
+	ask("CREATE b", "OK\r\n");
+	ask("DROP b", "OK\r\n");
+	ck_assert_int_eq(r.checkpoint.request_at_ms, at_ms);
 	end();
 }
 
@@ -810,8 +756,8 @@ static const struct test tests[] = {
 	ONCE(test_malformed_transaction),
 	ONCE(test_frees),
 	ONCE(test_housekeeping_expiry),
-	ONCE(test_housekeeping_purge),
-	ONCE(test_housekeeping_busy),
+	ONCE(test_housekeeping_pause),
+	ONCE(test_drop_requests_checkpoint),
 };
 
 SUITE("calls", tests)

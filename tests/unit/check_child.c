@@ -95,6 +95,7 @@ TEST(test_descriptors)
 		.program_fd = program_fd,
 		.lifeline_fd = -1,
 		.scoreboard_fd = program_fd,
+		.checkpoint_fd = -1,
 		.listen_fds = fds,
 		.listens = _i == 0 ? 0 : 2,
 		.channel_fd = -1,
@@ -104,7 +105,7 @@ TEST(test_descriptors)
 	ck_assert_int_eq(pipe(fds), 0);
 	ck_assert_int_eq(dup2(fds[0], LEAKED_FD), LEAKED_FD);
 	start(&c);
-	expect_fds(&c, _i == 0 ? " 0 1 2 3 5 6" : " 0 1 2 3 5 6 7 8");
+	expect_fds(&c, _i == 0 ? " 0 1 2 3 5 6" : " 0 1 2 3 5 6 8 9");
 	child_forget(&c);
 	ck_assert_int_eq(c.channel_fd, -1);
 	ck_assert_int_eq(c.pid, 0);

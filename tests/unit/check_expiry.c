@@ -366,6 +366,7 @@ purge_all(void)
 {
 	bool more = true;
 
+	assert_ok(store_checkpoint(fx.store));
 	while (more)
 		assert_ok(store_purge(fx.store, 100, &more));
 }
@@ -669,10 +670,11 @@ TEST(test_full_disk)
 	limit_disk(file_size());
 	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
 	store_set_now(fx.store, 1000 + n - n / 16);
-	assert_ok(store_use_reserve(fx.store, true));
+	use_reserve(true);
 	if (_i == 1) {
 		assert_ok(store_drop(batch(), text("b")));
 		commit();
+		assert_ok(store_checkpoint(fx.store));
 	}
 	for (; more; steps++) {
 		told[0] = '\0';
@@ -683,7 +685,7 @@ TEST(test_full_disk)
 		commit();
 	}
 	ck_assert_int_gt(steps, 2);
-	assert_ok(store_use_reserve(fx.store, false));
+	use_reserve(false);
 	left = (unsigned int)stats().keys;
 	store_abort(fx.store);
 	ck_assert_uint_eq(left, _i == 0 ? n / 16 - 1 : 0);

@@ -615,10 +615,10 @@ TEST(test_grow_ends_views)
 	ck_assert(!store_batch_open(fx.store));
 	assert_get(snapshot(), "b", "k", STORE_ABSENT);
 	assert_ok(store_put(batch(), text("b"), text("k"), text("v"), 0));
-	assert_ok(store_use_reserve(fx.store, true));
+	use_reserve(true);
 	ck_assert(!store_batch_open(fx.store));
 	assert_get(batch(), "b", "k", STORE_ABSENT);
-	assert_ok(store_use_reserve(fx.store, false));
+	use_reserve(false);
 	ck_assert(!store_batch_open(fx.store));
 }
 
@@ -663,12 +663,12 @@ TEST(test_full_disk)
 	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
 	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
 	ck_assert_int_eq(commit_filler(n, size), STORE_FULL);
-	assert_ok(store_use_reserve(fx.store, true));
+	use_reserve(true);
 	deleted = n < 900 ? n * 2 / 3 : 600;
 	for (i = 0; i < deleted; i++)
 		if (commit_delete(i) != STORE_OK)
 			ck_abort_msg("delete %u of %u: full", i, n);
-	assert_ok(store_use_reserve(fx.store, false));
+	use_reserve(false);
 	more = deleted / 4;
 	for (i = n; i < n + more; i++)
 		if (commit_filler(i, size) != STORE_OK)
@@ -699,12 +699,12 @@ TEST(test_full_disk_again_and_again)
 	limit_disk(file_size());
 	for (round = 0; round < 200; round++) {
 		ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
-		assert_ok(store_use_reserve(fx.store, true));
+		use_reserve(true);
 		for (i = 0; i < 8; i++)
 			if (commit_delete(first++) != STORE_OK)
 				ck_abort_msg("round %u, delete %u: full", round,
 				    i);
-		assert_ok(store_use_reserve(fx.store, false));
+		use_reserve(false);
 		last = fill_store(last, size);
 	}
 	for (i = first; i < last; i++)
@@ -723,7 +723,7 @@ TEST(test_full_disk_reopen)
 	open_store();
 	n = fill_for_good(n, 1000);
 	ck_assert_int_eq(store_grow(fx.store), STORE_FULL);
-	assert_ok(store_use_reserve(fx.store, true));
+	use_reserve(true);
 	for (i = 0; i < 300; i++)
 		ck_assert_int_eq(commit_delete(i), STORE_OK);
 	close_store();

@@ -393,19 +393,19 @@ TEST(test_pin_on_full_disk)
 	limit_disk(file_size());
 	n = fill_for_good(n, 1000);
 	v = pin();
-	assert_ok(store_use_reserve(fx.store, true));
+	use_reserve(true);
 	for (i = 0; i < 20; i++)
 		assert_ok(commit_delete(i));
-	assert_ok(store_use_reserve(fx.store, false));
+	use_reserve(false);
 	/* Of what 20 took, next to nothing can be had again. */
 	ck_assert_uint_lt(fill_store(n, 1000), n + 8);
 	for (i = 0; i < n; i++)
 		assert_filler(v, i, 1000);
 	store_unpin(v);
-	assert_ok(store_use_reserve(fx.store, true));
+	use_reserve(true);
 	for (i = 20; i < 200; i++)
 		assert_ok(commit_delete(i));
-	assert_ok(store_use_reserve(fx.store, false));
+	use_reserve(false);
 	assert_ok(commit_filler(n + 8, 1000));
 }
 

@@ -133,13 +133,31 @@ close_store(void)
 	fx.open = false;
 }
 
+/* The store is the checkpointer's, too, so nobody else folds. */
 struct store_view *
 batch(void)
 {
+	enum store_result result;
 	struct store_view *v;
+	bool more = true;
 
-	assert_ok(store_batch(fx.store, &v));
+	while ((result = store_batch(fx.store, &v)) == STORE_BEHIND) {
+		ck_assert(more);
+		assert_ok(store_fold(fx.store, 1000, &more));
+	}
+	assert_ok(result);
 	return v;
+}
+
+void
+use_reserve(bool use)
+{
+	enum store_result result;
+
+	store_use_reserve(fx.store, use);
+	result = store_checkpoint(fx.store);
+	if (result != STORE_FULL)
+		assert_ok(result);
 }
 
 struct store_view *

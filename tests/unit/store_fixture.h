@@ -63,6 +63,8 @@ void open_with_bucket(void);
 void close_store(void);
 
 struct store_view *batch(void);
+/* store_use_reserve(), and as much as possible is folded. */
+void use_reserve(bool use);
 struct store_view *snapshot(void);
 /* This commits the batch and releases the snapshot. */
 void commit(void);

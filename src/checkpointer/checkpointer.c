@@ -1,0 +1,277 @@
+/*
+ * checkpointer: the event loop.  Trusts the master and the registry.
+ */
+
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+
+#include <poll.h>
+#include <signal.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "checkpointer/checkpointer.h"
+#include "common/channel.h"
+#include "common/checkpoint.h"
+#include "common/clock.h"
+#include "common/io.h"
+#include "common/log.h"
+#include "common/log_limit.h"
+#include "common/startup.h"
+#include "store/store.h"
+
+/* How long a checkpointer that was killed may still hold its lock. */
+#define LOCK_WAIT_MS 5000
+/* A transaction takes about so long: whoever writes waits for it, if the log is
+ * used up. */
+#define STEP_MS 100
+/* Keys of a transaction. */
+#define STEP_FIRST 500
+#define STEP_LEAST 16
+#define STEP_MOST 20000
+/* Until a segment that is being sealed is looked at again, */
+#define LOOK_AGAIN_MS 20
+/* and until there may be space on the disk again. */
+#define RETRY_MS 1000
+
+enum {
+	PFD_CHANNEL,
+	PFD_SIGNAL,
+	PFD_REGISTRY,
+	PFDS
+};
+
+struct checkpointer {
+	struct config *config;
+	struct store *store;
+	struct pollfd pfds[PFDS];
+	size_t step; /* keys of the next transaction */
+	/* There may be something to do, from this time on; CLOCK_NEVER: there
+	 * is nothing until the registry asks. */
+	int64_t work_at_ms;
+	bool stopping;
+	struct log_limit full, damage;
+};
+
+static void
+open_store(struct checkpointer *c, const struct channel_store *before)
+{
+	bool first = before->id[0] == 0 && before->id[1] == 0;
+	struct store_options options = { .role = STORE_CHECKPOINTER,
+		.dir = c->config->data,
+		.create = first,
+		.identity = { before->id[0], before->id[1] },
+		.log_size = (size_t)c->config->log_size,
+		.lock_wait_ms = LOCK_WAIT_MS,
+		.owner_pid = (long)getppid() };
+
+	switch (store_open(&c->store, &options)) {
+	case STORE_OK:
+		return;
+	case STORE_REFUSED:
+		/* Another attempt is no use until a person mends it; but what
+		 * serves already goes on. */
+		fatalx(first ? EX_CONFIG : EX_IOERR, "%s",
+		    store_error(c->store));
+	default:
+		fatalx(EX_IOERR, "%s", store_error(c->store));
+	}
+}
+
+static void
+open_events(struct checkpointer *c)
+{
+	sigset_t signals;
+	int fd;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &signals, NULL) == -1 ||
+	    (fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
+		fatal(EX_OSERR, "cannot wait for events");
+	c->pfds[PFD_CHANNEL] = (struct pollfd){ CHANNEL_FD, POLLIN, 0 };
+	c->pfds[PFD_SIGNAL] = (struct pollfd){ fd, POLLIN, 0 };
+	c->pfds[PFD_REGISTRY] =
+	    (struct pollfd){ CHANNEL_CHECKPOINT_FD, POLLIN, 0 };
+}
+
+static void
+tell_folded(struct checkpointer *c)
+{
+	struct checkpoint_message m = { .type = CHECKPOINT_FOLDED,
+		.generation = store_folded(c->store) };
+
+	checkpoint_send(CHANNEL_CHECKPOINT_FD, &m);
+}
+
+static void
+tell_progress(struct checkpointer *c)
+{
+	struct store_progress p = store_progress(c->store);
+	struct checkpoint_message m = { CHECKPOINT_PROGRESS, p.generation,
+		p.done, p.total };
+
+	checkpoint_send(CHANNEL_CHECKPOINT_FD, &m);
+}
+
+static void
+warn_full(struct checkpointer *c)
+{
+	unsigned long skipped;
+
+	if (log_limit_allows(&c->full, clock_ms(), &skipped))
+		log_warnx("no space on the disk to fold the log into "
+			  "data.mdb; writes wait: make room in %s",
+		    c->config->data);
+	c->work_at_ms = clock_ms() + RETRY_MS;
+}
+
+/* Twice as many keys, or half as many, the next time. */
+static void
+adapt(struct checkpointer *c, int64_t took_ms)
+{
+	if (took_ms < STEP_MS / 2 && c->step < STEP_MOST)
+		c->step *= 2;
+	else if (took_ms > STEP_MS && c->step > STEP_LEAST)
+		c->step /= 2;
+}
+
+static void
+check(struct checkpointer *c, enum store_result result)
+{
+	unsigned long skipped;
+
+	if (result == STORE_FAILED)
+		fatalx(EX_IOERR, "%s", store_error(c->store));
+	if (result == STORE_DAMAGED &&
+	    log_limit_allows(&c->damage, clock_ms(), &skipped))
+		log_warnx("data damaged: %s", store_error(c->store));
+}
+
+/* One transaction of a fold.  False: there is no segment to fold. */
+static bool
+fold(struct checkpointer *c)
+{
+	int64_t begin_ms = clock_ms();
+	enum store_result result;
+	bool found, more;
+
+	if ((result = store_find_sealed(c->store, &found)) == STORE_BEHIND) {
+		c->work_at_ms = clock_ms() + LOOK_AGAIN_MS;
+		return true;
+	}
+	check(c, result);
+	if (!found)
+		return false;
+	if ((result = store_fold(c->store, c->step, &more)) == STORE_FULL) {
+		warn_full(c);
+		return true;
+	}
+	check(c, result);
+	adapt(c, clock_ms() - begin_ms);
+	if (more)
+		tell_progress(c);
+	else
+		tell_folded(c);
+	return true;
+}
+
+/* Removes some entries of dropped buckets.  False: there are none. */
+static bool
+purge(struct checkpointer *c)
+{
+	int64_t begin_ms = clock_ms();
+	enum store_result result;
+	bool more;
+
+	if ((result = store_purge(c->store, c->step, &more)) == STORE_FULL) {
+		warn_full(c);
+		return true;
+	}
+	check(c, result);
+	adapt(c, clock_ms() - begin_ms);
+	return more;
+}
+
+static void
+work(struct checkpointer *c)
+{
+	c->work_at_ms = clock_ms();
+	if (fold(c) || purge(c))
+		return;
+	c->work_at_ms = CLOCK_NEVER;
+	tell_folded(c);
+}
+
+static void
+read_channel(struct checkpointer *c)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	switch (channel_serve(c->config, error)) {
+	case CHANNEL_NOTHING:
+	case CHANNEL_NEW_CONFIG:
+		return;
+	case CHANNEL_BAD_CONFIG:
+		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_UNKNOWN:
+		log_warnx("unknown message from the master");
+		return;
+	case CHANNEL_END:
+		c->stopping = true;
+		return;
+	}
+}
+
+static void
+read_registry(struct checkpointer *c)
+{
+	struct checkpoint_message m;
+	int rc;
+
+	while ((rc = checkpoint_recv(CHANNEL_CHECKPOINT_FD, &m)) == 1)
+		if (c->work_at_ms == CLOCK_NEVER)
+			c->work_at_ms = clock_ms();
+	if (rc == -1)
+		c->pfds[PFD_REGISTRY].fd = -1;
+}
+
+static void
+serve(struct checkpointer *c)
+{
+	while (!c->stopping) {
+		if (io_poll(c->pfds, PFDS, c->work_at_ms) == IO_FAILED)
+			fatal(EX_OSERR, "cannot wait for events");
+		if (c->pfds[PFD_CHANNEL].revents != 0)
+			read_channel(c);
+		if (c->pfds[PFD_SIGNAL].revents != 0)
+			c->stopping = true;
+		if (c->pfds[PFD_REGISTRY].revents != 0)
+			read_registry(c);
+		if (!c->stopping && c->work_at_ms <= clock_ms())
+			work(c);
+	}
+}
+
+int
+checkpointer_main(struct config *config, const struct startup_params *params)
+{
+	static const struct channel_store none;
+	struct checkpointer c = { .config = config, .step = STEP_FIRST };
+
+	/* If the master has died before, the channel says so. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
+		fatal(EX_OSERR, "cannot ask to be killed with the master");
+	/* Until there is a store SIGTERM has its default action. */
+	startup_unblock();
+	open_store(&c, &params->store);
+	open_events(&c);
+	if (channel_send_ready(&none) == -1)
+		fatal(EX_OSERR, "cannot report to the master");
+	log_detach();
+	c.work_at_ms = clock_ms();
+	serve(&c);
+	store_close(c.store);
+	log_debug("stopped");
+	return EX_OK;
+}

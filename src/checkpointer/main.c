@@ -1,0 +1,34 @@
+/*
+ * kvd-checkpointer: started by kvd(8).
+ */
+
+#include <stdlib.h>
+#include <sysexits.h>
+
+#include "common/channel.h"
+#include "common/log.h"
+#include "common/startup.h"
+#include "common/title.h"
+#include "checkpointer/checkpointer.h"
+
+int
+main(int argc, char *argv[])
+{
+	char error[CONFIG_ERROR_SIZE];
+	struct startup_params params;
+	struct config config;
+	struct title title;
+	int status;
+
+	startup_child("kvd-checkpointer");
+	log_init("checkpointer", LOG_TO_STDERR, false);
+	status = channel_recv_config(&config, &params, error);
+	if (status != EX_OK)
+		fatalx(status, "%s", error);
+	log_init("checkpointer", params.log_where, params.verbose);
+	title_init(&title, argc, argv);
+	title_set(&title, "kvd: checkpointer");
+	status = checkpointer_main(&config, &params);
+	config_clear(&config);
+	return status;
+}

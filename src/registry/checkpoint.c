@@ -1,0 +1,134 @@
+/*
+ * checkpoint: talks to the checkpointer.  Runs in the registry.
+ */
+
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/channel.h"
+#include "common/checkpoint.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "registry/checkpoint.h"
+#include "registry/conn.h"
+#include "registry/state.h"
+#include "store/store.h"
+
+/* As long as there is a sealed segment, for a message may have been lost. */
+#define TELL_AGAIN_MS 1000
+/* One checkpoint for all buckets that are dropped meanwhile. */
+#define REQUEST_DELAY_MS 1000
+
+static void
+tell(struct registry *r)
+{
+	struct checkpoint_message m = { .type = CHECKPOINT_LOOK };
+
+	r->checkpoint.told = store_sealed(r->store);
+	r->checkpoint.tell_at_ms = clock_ms() + TELL_AGAIN_MS;
+	checkpoint_send(CHANNEL_CHECKPOINT_FD, &m);
+}
+
+void
+checkpoint_init(struct registry *r)
+{
+	struct store_view *view;
+	struct store_stats stats;
+
+	r->checkpoint = (struct checkpoint){ .request_at_ms = CLOCK_NEVER };
+	if (store_snapshot(r->store, &view) != STORE_OK ||
+	    store_stats(view, &stats) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	store_release(r->store);
+	if (stats.dropped_buckets > 0)
+		checkpoint_request_soon(r);
+	tell(r);
+}
+
+static void
+take(struct registry *r, const struct checkpoint_message *m)
+{
+	switch (m->type) {
+	case CHECKPOINT_PROGRESS:
+		store_set_progress(r->store, m->generation, m->done, m->total);
+		return;
+	case CHECKPOINT_FOLDED:
+		warning_check_store(r,
+		    store_set_folded(r->store, m->generation));
+		r->checkpoint.tell_at_ms = CLOCK_NEVER;
+		return;
+	default:
+		log_warnx("unknown message from the checkpointer");
+	}
+}
+
+static void
+release_held(struct registry *r)
+{
+	struct conn *c;
+
+	if (store_folded(r->store) < r->checkpoint.awaited)
+		return;
+	while (store_may_write(r->store) && (c = TAILQ_FIRST(&r->held)) != NULL)
+		conn_set_held(r, c, false);
+}
+
+void
+checkpoint_read(struct registry *r)
+{
+	struct checkpoint_message m;
+	int rc;
+
+	while ((rc = checkpoint_recv(CHANNEL_CHECKPOINT_FD, &m)) == 1)
+		take(r, &m);
+	/* Master and checkpointer are gone. */
+	if (rc == -1)
+		(void)close(CHANNEL_CHECKPOINT_FD);
+}
+
+/* Returns the generation with which all that is committed will be folded. */
+static uint64_t
+request(struct registry *r)
+{
+	uint64_t generation;
+
+	r->checkpoint.request_at_ms = CLOCK_NEVER;
+	warning_check_store(r, store_request_checkpoint(r->store, &generation));
+	return generation;
+}
+
+void
+checkpoint_run(struct registry *r)
+{
+	struct checkpoint *k = &r->checkpoint;
+
+	if (k->request_at_ms != CLOCK_NEVER && k->request_at_ms <= clock_ms())
+		(void)request(r);
+	if (store_sealed(r->store) != k->told ||
+	    (k->tell_at_ms != CLOCK_NEVER && k->tell_at_ms <= clock_ms()))
+		tell(r);
+	release_held(r);
+}
+
+int64_t
+checkpoint_deadline(const struct registry *r)
+{
+	const struct checkpoint *k = &r->checkpoint;
+
+	return k->request_at_ms < k->tell_at_ms ? k->request_at_ms :
+						  k->tell_at_ms;
+}
+
+void
+checkpoint_request_soon(struct registry *r)
+{
+	if (r->checkpoint.request_at_ms == CLOCK_NEVER)
+		r->checkpoint.request_at_ms = clock_ms() + REQUEST_DELAY_MS;
+}
+
+bool
+checkpoint_await(struct registry *r)
+{
+	r->checkpoint.awaited = request(r);
+	return r->checkpoint.awaited > store_folded(r->store);
+}

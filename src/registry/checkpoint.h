@@ -1,0 +1,41 @@
+/*
+ * The registry's end of the checkpointer.  While a fold is behind, no batch may
+ * begin; connections that want to write are held until it may.
+ */
+
+#ifndef REGISTRY_CHECKPOINT_H
+#define REGISTRY_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct registry;
+
+struct checkpoint {
+	uint64_t
+	    told; /* generation of the sealed segment that it was told of */
+	int64_t tell_at_ms; /* it is told again; CLOCK_NEVER: need not be */
+	/* What is committed is to be folded then; CLOCK_NEVER: it need not
+	 * be. */
+	int64_t request_at_ms;
+	/* Connections are held until this generation is folded, for the space
+	 * that it may leave. */
+	uint64_t awaited;
+};
+
+/* After the start: asks how far it is. */
+void checkpoint_init(struct registry *);
+/* The checkpointer has sent something. */
+void checkpoint_read(struct registry *);
+/* After each turn: tells it of a segment that was sealed, and does what is
+ * due. */
+void checkpoint_run(struct registry *);
+/* When checkpoint_run() is due; CLOCK_NEVER: after the next turn. */
+int64_t checkpoint_deadline(const struct registry *);
+/* A bucket was dropped, whose entries are only removed after a fold. */
+void checkpoint_request_soon(struct registry *);
+/* The disk is full: has all that is committed folded, and holds the held
+ * connections until it is.  Ends the batch.  False: it is folded already. */
+bool checkpoint_await(struct registry *);
+
+#endif

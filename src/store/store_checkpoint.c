@@ -1,0 +1,134 @@
+/*
+ * store_checkpoint: what the registry knows of the folds, and how it keeps
+ * behind them.  Runs in the registry; the checkpointer folds.
+ */
+
+#include <string.h>
+
+#include "store/store_lmdb.h"
+
+uint64_t
+store_sealed(const struct store *s)
+{
+	return s->sealed == NULL ? 0 : s->sealed->generation;
+}
+
+uint64_t
+store_folded(const struct store *s)
+{
+	return s->folded;
+}
+
+struct store_progress
+store_progress(const struct store *s)
+{
+	return s->progress;
+}
+
+/* How much of the open segment is used; 1 and more: it is used up. */
+static double
+used_part(const struct store *s)
+{
+	double capacity =
+	    (double)(s->log_size - store_log_commit_max(s) - SEGMENT_BLOCK);
+	double bytes = (double)s->table->end / capacity;
+	double records = (double)s->table->records / STORE_RECORDS_MAX;
+
+	return bytes > records ? bytes : records;
+}
+
+static double
+folded_part(const struct store *s)
+{
+	return s->progress.total == 0 ?
+	    0 :
+	    (double)s->progress.done / (double)s->progress.total;
+}
+
+bool
+store_may_write(const struct store *s)
+{
+	if (s->sealed == NULL)
+		return !store_log_is_used_up(s) || store_log_may_seal(s);
+	return !store_log_is_used_up(s) &&
+	    used_part(s) < 0.5 + 0.5 * folded_part(s);
+}
+
+void
+store_set_progress(struct store *s, uint64_t generation, uint64_t done,
+    uint64_t total)
+{
+	if (s->sealed != NULL && s->sealed->generation == generation)
+		s->progress =
+		    (struct store_progress){ generation, done, total };
+}
+
+enum store_result
+store_forget_sealed(struct store *s)
+{
+	s->folded = s->sealed->generation;
+	s->sealed_counts.reserved = 0;
+	s->progress = (struct store_progress){ 0, 0, 0 };
+	s->place = (struct fold_place){ .generation = 0 };
+	table_drop(s->sealed);
+	s->sealed = NULL;
+	return s->role == STORE_CHECKPOINTER ? STORE_OK :
+					       store_measure_space(s);
+}
+
+/* Nothing is forgotten before data.mdb itself says that it has it. */
+static enum store_result
+read_folded(struct store *s, uint64_t *folded)
+{
+	struct fold_state state;
+	MDB_txn *txn;
+	int rc;
+
+	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
+		return store_lmdb_result(s, "begin", rc);
+	rc = fold_get_state(s, txn, &state);
+	mdb_txn_abort(txn);
+	*folded = state.folded;
+	return store_lmdb_result(s, "folded", rc);
+}
+
+enum store_result
+store_set_folded(struct store *s, uint64_t generation)
+{
+	enum store_result result;
+	uint64_t folded = 0;
+
+	store_abort(s);
+	store_release(s);
+	if ((result = read_folded(s, &folded)) != STORE_OK)
+		return result;
+	if (generation > folded)
+		return store_fail(s, STORE_FAILED,
+		    "%s: the checkpointer says that it has folded segment "
+		    "%llu, and data.mdb has %llu",
+		    s->dir, (unsigned long long)generation,
+		    (unsigned long long)folded);
+	if (generation > s->reported)
+		s->reported = generation;
+	s->space_is_old = true;
+	if (s->sealed != NULL && s->sealed->generation <= generation &&
+	    (result = store_forget_sealed(s)) != STORE_OK)
+		return result;
+	if (s->wants_checkpoint && s->table->records > 0 &&
+	    store_log_may_seal(s))
+		return store_log_seal(s);
+	return STORE_OK;
+}
+
+enum store_result
+store_request_checkpoint(struct store *s, uint64_t *generation)
+{
+	store_abort(s);
+	*generation = store_log_segment(s)->generation;
+	if (s->table->records == 0) {
+		--*generation;
+		return STORE_OK;
+	}
+	s->wants_checkpoint = true;
+	return store_log_may_seal(s) ? store_log_seal(s) : STORE_OK;
+}
