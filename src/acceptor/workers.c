@@ -60,7 +60,9 @@ close_descriptors(const struct acceptor *a)
 	int fd;
 
 	(void)close(CHANNEL_FD);
-	for (fd = CHANNEL_PROGRAM_FD; fd < end; fd++)
+	(void)close(CHANNEL_PROGRAM_FD);
+	(void)close(CHANNEL_SCOREBOARD_FD);
+	for (fd = CHANNEL_LISTEN_FD; fd < end; fd++)
 		(void)close(fd);
 	if (a->spare_fd != -1)
 		(void)close(a->spare_fd);
