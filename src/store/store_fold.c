@@ -176,6 +176,7 @@ static int
 fold_keys(struct store *s, MDB_txn *txn, struct place *p, size_t max,
     bool *done)
 {
+	const struct table_record *r;
 	struct table_key *k;
 	struct bytes key;
 	int rc;
@@ -185,13 +186,14 @@ fold_keys(struct store *s, MDB_txn *txn, struct place *p, size_t max,
 		k = table_seek(s->sealed, p->db,
 		    (struct bytes){ p->key, p->key_size });
 		for (; k != NULL; k = table_after(s->sealed, k), max--) {
+			r = table_newest(s->sealed, k);
 			if (max == 0) {
-				key = table_record_key(k->newest);
+				key = table_record_key(r);
 				p->key_size = key.size;
 				memcpy(p->key, key.data, key.size);
 				return 0;
 			}
-			if ((rc = fold_record(s, txn, k->newest)) != 0)
+			if ((rc = fold_record(s, txn, r)) != 0)
 				return rc;
 		}
 	}

@@ -204,12 +204,21 @@ enum store_result fold_all(struct store *);
 /* What the view sees of a key; STORE_ABSENT: nothing. */
 enum store_result layer_get(struct store_view *, enum table_db,
     struct bytes key, struct bytes *value);
+/* The same; and, in a view that writes, where the key is to be put: until
+ * another is. */
+enum store_result layer_find(struct store_view *, enum table_db,
+    struct bytes key, struct table_place *, struct bytes *value);
 /* Puts a record, whose value the caller is to fill in. */
 enum store_result layer_put(struct store_view *, enum table_db,
     struct bytes key, size_t value_size, uint8_t **value);
 /* The key may have no record. */
 enum store_result layer_delete(struct store_view *, enum table_db,
     struct bytes key);
+/* The same for a key that was looked up. */
+enum store_result layer_put_at(struct store_view *, const struct table_place *,
+    size_t value_size, uint8_t **value);
+enum store_result layer_delete_at(struct store_view *,
+    const struct table_place *);
 
 /* Goes through a database in order.  What is put meanwhile may be missed, and
  * what is deleted is not. */
