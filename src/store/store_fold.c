@@ -300,7 +300,7 @@ store_fold(struct store *s, size_t max, bool *more)
 	s->folded = s->sealed->generation;
 	s->folded_keys = 0;
 	s->sealed_counts.reserved = 0;
-	table_drop(s->sealed);
+	s->spare = s->sealed;
 	s->sealed = NULL;
 	return store_measure_space(s);
 }

@@ -92,6 +92,7 @@ struct store {
 	struct table *table; /* of the open segment */
 	struct table
 	    *sealed; /* of the other one, until it is folded; or NULL */
+	struct table *spare; /* that was sealed last, and is folded; or NULL */
 	size_t log_size;
 	uint64_t store_id;
 	uint64_t revision; /* of the last commit */
