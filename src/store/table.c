@@ -28,8 +28,7 @@
 struct table_sorted {
 	uint64_t words[2]; /* the first bytes of the key */
 	const struct table_record *record;
-	uint32_t number;
-	uint8_t db;
+	struct table_ordered key;
 };
 
 /* Pages that are not used are not taken. */
@@ -222,12 +221,13 @@ word_of(struct bytes key, size_t n)
 }
 
 static struct table_sorted
-sorted_of(const struct table_record *r, uint32_t number)
+sorted_of(const struct table *t, struct table_ordered k)
 {
+	const struct table_record *r = table_record_at(t, k.first);
 	struct bytes key = table_record_key(r);
 
-	return (struct table_sorted){ { word_of(key, 0), word_of(key, 1) }, r,
-		number, r->db };
+	return (
+	    struct table_sorted){ { word_of(key, 0), word_of(key, 1) }, r, k };
 }
 
 static int
@@ -236,8 +236,8 @@ compare_sorted(const void *left, const void *right)
 	const struct table_sorted *a = left, *b = right;
 	size_t i;
 
-	if (a->db != b->db)
-		return a->db < b->db ? -1 : 1;
+	if (a->record->db != b->record->db)
+		return a->record->db < b->record->db ? -1 : 1;
 	for (i = 0; i < 2; i++)
 		if (a->words[i] != b->words[i])
 			return a->words[i] < b->words[i] ? -1 : 1;
@@ -245,11 +245,11 @@ compare_sorted(const void *left, const void *right)
 	    table_record_key(b->record));
 }
 
-/* The record of the key that is in this place of the order. */
+/* The first record of the key that is in this place of the order. */
 static const struct table_record *
 ordered_at(const struct table *t, uint32_t at)
 {
-	return table_newest(t, &t->keys[t->order[at]]);
+	return table_record_at(t, t->order[at].first);
 }
 
 /* The first place from `from` to `end`, which are in one run, that is not
@@ -294,11 +294,11 @@ merge(struct table *t, uint32_t n)
 	t->n_ordered += n;
 	while (n-- > 0) {
 		s = &t->sorted[n];
-		at = search(t, from, end, (enum table_db)s->db,
+		at = search(t, from, end, (enum table_db)s->record->db,
 		    table_record_key(s->record));
 		memmove(t->order + at + n + 1, t->order + at,
 		    (end - at) * sizeof(t->order[0]));
-		t->order[at + n] = s->number;
+		t->order[at + n] = s->key;
 		end = at;
 	}
 }
@@ -312,9 +312,7 @@ make_order(struct table *t)
 	if (n == 0)
 		return;
 	for (i = 0; i < n; i++)
-		t->sorted[i] =
-		    sorted_of(table_newest(t, &t->keys[t->n_ordered + i]),
-			t->n_ordered + i);
+		t->sorted[i] = sorted_of(t, t->order[t->n_ordered + i]);
 	qsort(t->sorted, n, sizeof(t->sorted[0]), compare_sorted);
 	merge(t, n);
 	t->n_walk = 0;
@@ -329,19 +327,20 @@ cut_order(struct table *t, uint32_t n_keys)
 	if (t->n_ordered <= n_keys)
 		return;
 	for (end = run_end(t, at); at < end; at++)
-		if (t->order[at] < n_keys)
+		if (t->order[at].number < n_keys)
 			t->order[to++] = t->order[at];
 	t->n_ordered = n_keys;
 	t->n_walk = 0;
 }
 
 static void
-add_key(struct table *t, uint32_t newest, uint32_t sum)
+add_key(struct table *t, uint32_t first, uint32_t sum)
 {
-	uint32_t *head = &t->heads[sum & t->mask];
+	uint32_t *head = &t->heads[sum & t->mask], number = t->n_keys++;
 
-	t->keys[t->n_keys++] = (struct table_key){ newest, *head, sum };
-	*head = t->n_keys;
+	t->keys[number] = (struct table_key){ first, *head, sum };
+	t->order[number] = (struct table_ordered){ number, first };
+	*head = number + 1;
 	if (t->n_keys % RUN == 0)
 		make_order(t);
 }
@@ -501,7 +500,7 @@ sift_down(struct table *t, uint32_t i)
 static struct table_key *
 walk_top(const struct table *t)
 {
-	return t->n_walk == 0 ? NULL : &t->keys[t->order[t->walk[0].at]];
+	return t->n_walk == 0 ? NULL : &t->keys[t->order[t->walk[0].at].number];
 }
 
 /* Each run has a rest that begins with the first key that is not less. */

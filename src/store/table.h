@@ -49,6 +49,11 @@ struct table_key {
 	uint32_t hash;
 };
 
+struct table_ordered {
+	uint32_t number; /* of the key */
+	uint32_t first; /* where its first version is: to read the key there */
+};
+
 /* The rest of a run of ordered keys, while somebody goes through them. */
 struct table_rest {
 	uint32_t at, end; /* in `order` */
@@ -66,8 +71,8 @@ struct table {
 	struct table_key *keys; /* as they came; room for keys_max */
 	uint32_t n_keys, keys_max;
 	uint64_t records;
-	/* Numbers of the first n_ordered keys; each run of them is in order. */
-	uint32_t *order;
+	/* All keys; of the first n_ordered each run is in order. */
+	struct table_ordered *order;
 	uint32_t n_ordered;
 	struct table_sorted *sorted; /* what is sorted to become part of it */
 	struct table_rest *walk; /* a heap; its top is where the walk is */
