@@ -124,6 +124,7 @@ static void
 put_records(struct table *t, struct bytes piece)
 {
 	const uint8_t *p = piece.data, *end = p + piece.size;
+	struct table_place place;
 	struct bytes key;
 	uint8_t *value;
 	size_t value_size;
@@ -138,8 +139,8 @@ put_records(struct table *t, struct bytes piece)
 		if (key.size == 0 || key.size > (size_t)(end - p))
 			return;
 		key.data = p;
-		value = table_put(t, (enum table_db)db, key, value_size,
-		    deleted, t->capacity);
+		place = table_place(t, (enum table_db)db, key);
+		value = table_put(t, &place, value_size, deleted, t->capacity);
 		if (value == NULL)
 			return;
 		memset(value, 'v', value_size);
@@ -300,12 +301,12 @@ check_order(struct table *t)
 	for (db = 0; db < DB_COUNT; db++) {
 		k = table_seek(t, (enum table_db)db, (struct bytes){ NULL, 0 });
 		for (; k != NULL; k = next, n++) {
-			key = table_record_key(k->newest);
+			key = table_record_key(table_newest(t, k));
 			FUZZ_ASSERT(table_seek(t, (enum table_db)db, key) == k);
 			next = table_after(t, k);
 			FUZZ_ASSERT(next == NULL ||
-			    bytes_compare(key, table_record_key(next->newest)) <
-				0);
+			    bytes_compare(key,
+				table_record_key(table_newest(t, next))) < 0);
 		}
 	}
 	FUZZ_ASSERT(n == t->n_keys);

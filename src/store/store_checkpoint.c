@@ -70,10 +70,14 @@ store_forget_sealed(struct store *s)
 	s->sealed_counts.reserved = 0;
 	s->progress = (struct store_progress){ 0, 0, 0 };
 	s->place = (struct fold_place){ .generation = 0 };
-	table_drop(s->sealed);
+	table_drop(s->spare);
+	s->spare = s->sealed;
 	s->sealed = NULL;
-	return s->role == STORE_CHECKPOINTER ? STORE_OK :
-					       store_measure_space(s);
+	if (s->role != STORE_CHECKPOINTER)
+		return store_measure_space(s);
+	table_drop(s->spare);
+	s->spare = NULL;
+	return STORE_OK;
 }
 
 /* Nothing is forgotten before data.mdb itself says that it has it. */

@@ -121,12 +121,13 @@ put_entry(struct store_view *v, struct bytes key, struct bytes value,
 	struct store *s = v->store;
 	enum store_result result, found;
 	struct bytes old = { NULL, 0 };
+	struct table_place place;
 	struct entry_key k;
 	uint64_t old_expiry = 0;
 	uint8_t *record;
 
 	entry_key_make(&k, v->id, key);
-	found = layer_get(v, DB_ENTRIES, k.bytes, &old);
+	found = layer_find(v, DB_ENTRIES, k.bytes, &place, &old);
 	if (found != STORE_OK && found != STORE_ABSENT)
 		return found;
 	if (found == STORE_OK)
@@ -134,8 +135,8 @@ put_entry(struct store_view *v, struct bytes key, struct bytes value,
 	result = store_take_space(s, ENTRY_HEADER + k.bytes.size + value.size,
 	    found == STORE_OK ? k.bytes.size + old.size : 0);
 	if (result == STORE_OK)
-		result = layer_put(v, DB_ENTRIES, k.bytes,
-		    ENTRY_HEADER + value.size, &record);
+		result =
+		    layer_put_at(v, &place, ENTRY_HEADER + value.size, &record);
 	if (result != STORE_OK)
 		return result;
 	store_cache_invalidate(s->cache, k.bytes);
@@ -178,14 +179,16 @@ store_delete(struct store_view *v, struct bytes bucket, struct bytes key)
 {
 	struct store *s = v->store;
 	enum store_result result;
+	struct table_place place;
 	struct entry_key k;
 	struct bytes old;
 
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
 	entry_key_make(&k, v->id, key);
-	if ((result = layer_get(v, DB_ENTRIES, k.bytes, &old)) != STORE_OK ||
-	    (result = layer_delete(v, DB_ENTRIES, k.bytes)) != STORE_OK)
+	result = layer_find(v, DB_ENTRIES, k.bytes, &place, &old);
+	if (result != STORE_OK ||
+	    (result = layer_delete_at(v, &place)) != STORE_OK)
 		return result;
 	store_cache_invalidate(s->cache, k.bytes);
 	v->count--;

@@ -191,6 +191,7 @@ static int
 fold_keys(struct store *s, MDB_txn *txn, struct fold_place *place, size_t max,
     size_t *folded)
 {
+	const struct table_record *r;
 	struct fold_purged purged;
 	struct table_key *k;
 	size_t bytes = 0;
@@ -203,14 +204,14 @@ fold_keys(struct store *s, MDB_txn *txn, struct fold_place *place, size_t max,
 		k = table_seek(s->sealed, place->db,
 		    (struct bytes){ place->key, place->key_size });
 		for (; k != NULL; k = table_after(s->sealed, k), ++*folded) {
+			r = table_newest(s->sealed, k);
 			if (*folded == max || bytes > FOLD_BYTES_MAX) {
-				set_place(place, table_record_key(k->newest));
+				set_place(place, table_record_key(r));
 				return fold_put_purged(s, txn, &purged);
 			}
-			rc = fold_record(s, txn, k->newest, &purged);
-			if (rc != 0)
+			if ((rc = fold_record(s, txn, r, &purged)) != 0)
 				return rc;
-			bytes += k->newest->value_size;
+			bytes += r->value_size;
 		}
 	}
 	return fold_put_purged(s, txn, &purged);

@@ -22,23 +22,25 @@ bytes_of(MDB_val val)
 	return (struct bytes){ val.mv_data, val.mv_size };
 }
 
-/* What a table has of the key, or NULL. */
+/* What a table has of the key, or NULL; and its place in the first. */
 static const struct table_record *
-find_in_tables(const struct store_view *v, enum table_db db, struct bytes key)
+find_in_tables(const struct store_view *v, enum table_db db, struct bytes key,
+    struct table_place *place)
 {
-	const struct table_record *r = NULL;
-	size_t i;
+	const struct table_record *r;
 
-	for (i = 0; i < 2 && v->tables[i] != NULL && r == NULL; i++)
-		r = table_find(v->tables[i], db, key, v->revision);
+	*place = table_place(v->tables[0], db, key);
+	r = table_get(v->tables[0], place, v->revision);
+	if (r == NULL && v->tables[1] != NULL)
+		r = table_find(v->tables[1], db, key, v->revision);
 	return r;
 }
 
 enum store_result
-layer_get(struct store_view *v, enum table_db db, struct bytes key,
-    struct bytes *value)
+layer_find(struct store_view *v, enum table_db db, struct bytes key,
+    struct table_place *place, struct bytes *value)
 {
-	const struct table_record *r = find_in_tables(v, db, key);
+	const struct table_record *r = find_in_tables(v, db, key, place);
 	struct store *s = v->store;
 	MDB_val k, val = { 0, NULL };
 	int rc;
@@ -55,8 +57,17 @@ layer_get(struct store_view *v, enum table_db db, struct bytes key,
 	return store_lmdb_result(s, "get", rc);
 }
 
+enum store_result
+layer_get(struct store_view *v, enum table_db db, struct bytes key,
+    struct bytes *value)
+{
+	struct table_place place;
+
+	return layer_find(v, db, key, &place, value);
+}
+
 static enum store_result
-put(struct store_view *v, enum table_db db, struct bytes key, size_t value_size,
+put(struct store_view *v, const struct table_place *place, size_t value_size,
     bool deleted, uint8_t **value)
 {
 	struct store *s = v->store;
@@ -66,23 +77,40 @@ put(struct store_view *v, enum table_db db, struct bytes key, size_t value_size,
 		limit = s->savepoint.table.end + store_log_commit_max(s) / 2;
 	if (limit > s->table->capacity)
 		limit = s->table->capacity;
-	*value = table_put(s->table, db, key, value_size, deleted, limit);
+	*value = table_put(s->table, place, value_size, deleted, limit);
 	return *value == NULL ? STORE_TOO_LARGE : STORE_OK;
+}
+
+enum store_result
+layer_put_at(struct store_view *v, const struct table_place *place,
+    size_t value_size, uint8_t **value)
+{
+	return put(v, place, value_size, false, value);
+}
+
+enum store_result
+layer_delete_at(struct store_view *v, const struct table_place *place)
+{
+	uint8_t *none;
+
+	return put(v, place, 0, true, &none);
 }
 
 enum store_result
 layer_put(struct store_view *v, enum table_db db, struct bytes key,
     size_t value_size, uint8_t **value)
 {
-	return put(v, db, key, value_size, false, value);
+	const struct table_place place = table_place(v->tables[0], db, key);
+
+	return layer_put_at(v, &place, value_size, value);
 }
 
 enum store_result
 layer_delete(struct store_view *v, enum table_db db, struct bytes key)
 {
-	uint8_t *none;
+	const struct table_place place = table_place(v->tables[0], db, key);
 
-	return put(v, db, key, 0, true, &none);
+	return layer_delete_at(v, &place);
 }
 
 /* Leaves out the keys that the table has only later versions of. */
@@ -123,6 +151,12 @@ seek_lmdb(struct layer_cursor *c, struct bytes from)
 		from.size == 0 ? MDB_FIRST : MDB_SET_RANGE));
 }
 
+static struct bytes
+key_at(const struct layer_cursor *c, size_t i)
+{
+	return table_record_key(table_newest(c->view->tables[i], c->at[i]));
+}
+
 /* The lowest key of all; false: there is none. */
 static bool
 lowest_key(struct layer_cursor *c)
@@ -136,7 +170,7 @@ lowest_key(struct layer_cursor *c)
 	for (i = 0; i < 2; i++) {
 		if (c->at[i] == NULL)
 			continue;
-		key = table_record_key(c->at[i]->newest);
+		key = key_at(c, i);
 		if (!found || bytes_compare(key, c->key) < 0)
 			c->key = key;
 		found = true;
@@ -156,8 +190,7 @@ take_key(struct layer_cursor *c, bool *absent)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		if (c->at[i] == NULL ||
-		    !bytes_equal(table_record_key(c->at[i]->newest), c->key))
+		if (c->at[i] == NULL || !bytes_equal(key_at(c, i), c->key))
 			continue;
 		t = c->view->tables[i];
 		r = table_version(t, c->at[i], c->view->revision);

@@ -101,6 +101,7 @@ struct store {
 	struct table *table; /* of the open segment */
 	struct table
 	    *sealed; /* of the other one, until it is folded; or NULL */
+	struct table *spare; /* that was sealed last, and is folded; or NULL */
 	size_t log_size;
 	uint64_t store_id;
 	uint64_t revision; /* of the last commit */
@@ -247,12 +248,21 @@ enum store_result store_forget_sealed(struct store *);
 /* What the view sees of a key; STORE_ABSENT: nothing. */
 enum store_result layer_get(struct store_view *, enum table_db,
     struct bytes key, struct bytes *value);
+/* The same; and, in a view that writes, where the key is to be put: until
+ * another is. */
+enum store_result layer_find(struct store_view *, enum table_db,
+    struct bytes key, struct table_place *, struct bytes *value);
 /* Puts a record, whose value the caller is to fill in. */
 enum store_result layer_put(struct store_view *, enum table_db,
     struct bytes key, size_t value_size, uint8_t **value);
 /* The key may have no record. */
 enum store_result layer_delete(struct store_view *, enum table_db,
     struct bytes key);
+/* The same for a key that was looked up. */
+enum store_result layer_put_at(struct store_view *, const struct table_place *,
+    size_t value_size, uint8_t **value);
+enum store_result layer_delete_at(struct store_view *,
+    const struct table_place *);
 
 /* Goes through a database in order.  What is put meanwhile may be missed, and
  * what is deleted is not. */

@@ -71,8 +71,23 @@ store_log_close(struct store *s)
 		mark_end(s);
 	table_drop(s->table);
 	table_drop(s->sealed);
+	table_drop(s->spare);
 	segment_close(&s->segments[0]);
 	segment_close(&s->segments[1]);
+}
+
+/* An empty table.  One that has been used has its memory. */
+static struct table *
+take_table(struct store *s)
+{
+	struct table *t = s->spare;
+
+	s->spare = NULL;
+	if (t != NULL && t->holders == 1)
+		return t;
+	/* Pins still read it. */
+	table_drop(t);
+	return table_new(s->log_size);
 }
 
 enum store_result
@@ -81,14 +96,14 @@ store_log_seal(struct store *s)
 	struct segment *g = store_log_segment(s), *next = store_log_other(s);
 	struct table *t;
 
-	if ((t = table_new(s->log_size)) == NULL)
+	if ((t = take_table(s)) == NULL)
 		return store_fail(s, STORE_FAILED, "no memory for the log");
 	if (segment_begin(next, s->store_id, g->generation + 1, g, s->revision,
 		s->durable) == -1) {
-		table_drop(t);
+		s->spare = t;
 		return store_log_fail(s, next, "cannot begin");
 	}
-	t->generation = next->generation;
+	table_reset(t, next->generation);
 	s->sealed = s->table;
 	s->table = t;
 	s->current = 1 - s->current;

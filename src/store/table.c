@@ -1,13 +1,16 @@
 /*
  * table: what a segment of the log holds.  Runs in the registry.
  *
- * A key is found by a hash.  The order is made only when somebody asks for
- * it: most keys are folded and forgotten before.
+ * A key is found by a hash.  The order of keys is kept in runs: whenever so
+ * many have come, they are sorted.  A walk merges the runs.  So no put and no
+ * walk has to sort more than one run, and it costs less than a tree, in which
+ * each key that is put is some cache misses.
  */
 
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,16 +19,17 @@
 
 /* Bytes of the image for each chain: the smallest entries take as much. */
 #define CHAIN_BYTES 64
+/* A segment ends at some 300,000 records, however large it may be. */
+#define CHAINS_MAX ((uint32_t)1 << 20)
+/* Sorting a run takes 1 to 2 ms; a walk begins with a search in each. */
+#define RUN 8192
 
-static int
-compare(struct table_key *a, struct table_key *b)
-{
-	return bytes_compare(table_record_key(a->newest),
-	    table_record_key(b->newest));
-}
-
-RB_GENERATE_INTERNAL(table_order, table_key, entry, compare,
-    __attribute__((unused)) static)
+/* A key that is sorted, and what decides most comparisons. */
+struct table_sorted {
+	uint64_t words[2]; /* the first bytes of the key */
+	const struct table_record *record;
+	struct table_ordered key;
+};
 
 /* Pages that are not used are not taken. */
 static void *
@@ -49,17 +53,30 @@ keys_size(const struct table *t)
 	return (size_t)t->keys_max * sizeof(t->keys[0]);
 }
 
+static size_t
+order_size(const struct table *t)
+{
+	return (size_t)t->keys_max * sizeof(t->order[0]);
+}
+
+static size_t
+sorted_size(void)
+{
+	return RUN * sizeof(struct table_sorted);
+}
+
+static size_t
+walk_size(const struct table *t)
+{
+	return (t->keys_max / RUN + 1) * sizeof(t->walk[0]);
+}
+
 static void
 forget(struct table *t)
 {
-	int db;
-
-	for (db = 0; db < DB_COUNT; db++) {
-		RB_INIT(&t->order[db]);
-		t->unordered[db] = 0;
-	}
-	t->n_keys = 0;
+	t->n_keys = t->n_ordered = t->n_walk = 0;
 	t->records = 0;
+	t->revision = 0;
 	t->end = SEGMENT_BLOCK;
 }
 
@@ -73,13 +90,17 @@ table_new(size_t capacity)
 	t->holders = 1;
 	t->capacity = capacity;
 	t->keys_max = (uint32_t)(capacity / sizeof(struct table_record));
-	while (t->mask < capacity / CHAIN_BYTES - 1)
+	while (t->mask < capacity / CHAIN_BYTES - 1 && t->mask < CHAINS_MAX - 1)
 		t->mask = t->mask * 2 + 1;
 	t->image = reserve(capacity);
 	t->keys = reserve(keys_size(t));
 	t->heads = reserve(heads_size(t));
+	t->order = reserve(order_size(t));
+	t->sorted = reserve(sorted_size());
+	t->walk = reserve(walk_size(t));
 	forget(t);
 	if (t->image == NULL || t->keys == NULL || t->heads == NULL ||
+	    t->order == NULL || t->sorted == NULL || t->walk == NULL ||
 	    getrandom(t->hash_key, sizeof(t->hash_key), 0) !=
 		sizeof(t->hash_key)) {
 		table_drop(t);
@@ -95,17 +116,24 @@ table_hold(struct table *t)
 	return t;
 }
 
+static void
+give_back(void *memory, size_t size)
+{
+	if (memory != NULL)
+		(void)munmap(memory, size);
+}
+
 void
 table_drop(struct table *t)
 {
 	if (t == NULL || --t->holders > 0)
 		return;
-	if (t->image != NULL)
-		(void)munmap(t->image, t->capacity);
-	if (t->keys != NULL)
-		(void)munmap(t->keys, keys_size(t));
-	if (t->heads != NULL)
-		(void)munmap(t->heads, heads_size(t));
+	give_back(t->image, t->capacity);
+	give_back(t->keys, keys_size(t));
+	give_back(t->heads, heads_size(t));
+	give_back(t->order, order_size(t));
+	give_back(t->sorted, sorted_size());
+	give_back(t->walk, walk_size(t));
 	free(t);
 }
 
@@ -124,21 +152,22 @@ hash(const struct table *t, enum table_db db, struct bytes key)
 	    (uint32_t)db;
 }
 
-/* NULL: there is no such key. */
-static struct table_key *
-find_key(const struct table *t, enum table_db db, struct bytes key,
-    uint32_t sum)
+struct table_place
+table_place(const struct table *t, enum table_db db, struct bytes key)
 {
-	uint32_t n = t->heads[sum & t->mask];
-	struct table_key *k;
+	uint32_t sum = hash(t, db, key), n = t->heads[sum & t->mask];
+	const struct table_record *r;
+	const struct table_key *k;
 
 	for (; n != 0; n = k->chain) {
 		k = &t->keys[n - 1];
-		if (k->hash == sum && k->newest->db == db &&
-		    bytes_equal(table_record_key(k->newest), key))
-			return k;
+		if (k->hash != sum)
+			continue;
+		r = table_newest(t, k);
+		if (r->db == db && bytes_equal(table_record_key(r), key))
+			break;
 	}
-	return NULL;
+	return (struct table_place){ db, key, sum, n };
 }
 
 uint64_t
@@ -153,8 +182,10 @@ const struct table_record *
 table_version(const struct table *t, const struct table_key *k,
     uint64_t revision)
 {
-	const struct table_record *r = k->newest;
+	const struct table_record *r = table_newest(t, k);
 
+	if (revision >= t->revision)
+		return r;
 	while (table_revision(t, r) > revision) {
 		if (r->older == 0)
 			return NULL;
@@ -164,59 +195,175 @@ table_version(const struct table *t, const struct table_key *k,
 }
 
 const struct table_record *
-table_find(const struct table *t, enum table_db db, struct bytes key,
-    uint64_t revision)
+table_get(const struct table *t, const struct table_place *p, uint64_t revision)
 {
-	const struct table_key *k = find_key(t, db, key, hash(t, db, key));
-
-	return k == NULL ? NULL : table_version(t, k, revision);
+	return p->number == 0 ?
+	    NULL :
+	    table_version(t, &t->keys[p->number - 1], revision);
 }
 
-static uint32_t
-number_of(const struct table *t, const struct table_key *k)
+/* The order */
+
+/* The n-th word of a key; with zeros behind its end, which are not greater than
+ * what a longer key has there. */
+static uint64_t
+word_of(struct bytes key, size_t n)
 {
-	return (uint32_t)(k - t->keys) + 1;
+	uint64_t word = 0;
+	size_t at = n * sizeof(word), size;
+
+	if (key.size > at) {
+		size = key.size - at;
+		memcpy(&word, (const uint8_t *)key.data + at,
+		    size < sizeof(word) ? size : sizeof(word));
+	}
+	return be64toh(word);
+}
+
+static struct table_sorted
+sorted_of(const struct table *t, struct table_ordered k)
+{
+	const struct table_record *r = table_record_at(t, k.first);
+	struct bytes key = table_record_key(r);
+
+	return (
+	    struct table_sorted){ { word_of(key, 0), word_of(key, 1) }, r, k };
+}
+
+static int
+compare_sorted(const void *left, const void *right)
+{
+	const struct table_sorted *a = left, *b = right;
+	size_t i;
+
+	if (a->record->db != b->record->db)
+		return a->record->db < b->record->db ? -1 : 1;
+	for (i = 0; i < 2; i++)
+		if (a->words[i] != b->words[i])
+			return a->words[i] < b->words[i] ? -1 : 1;
+	return bytes_compare(table_record_key(a->record),
+	    table_record_key(b->record));
+}
+
+/* The first record of the key that is in this place of the order. */
+static const struct table_record *
+ordered_at(const struct table *t, uint32_t at)
+{
+	return table_record_at(t, t->order[at].first);
+}
+
+/* The first place from `from` to `end`, which are in one run, that is not
+ * less; or `end`. */
+static uint32_t
+search(const struct table *t, uint32_t from, uint32_t end, enum table_db db,
+    struct bytes key)
+{
+	const struct table_record *r;
+	uint32_t middle;
+
+	while (from < end) {
+		middle = from + (end - from) / 2;
+		r = ordered_at(t, middle);
+		if (r->db < db ||
+		    (r->db == db &&
+			bytes_compare(table_record_key(r), key) < 0))
+			from = middle + 1;
+		else
+			end = middle;
+	}
+	return from;
+}
+
+/* Where the run ends that this place belongs to. */
+static uint32_t
+run_end(const struct table *t, uint32_t at)
+{
+	uint32_t left = t->n_ordered - at, rest = RUN - at % RUN;
+
+	return at + (left < rest ? left : rest);
+}
+
+/* Brings `n` sorted keys into the last run.  From the last on, each moves what
+ * is greater than it to where that stays. */
+static void
+merge(struct table *t, uint32_t n)
+{
+	uint32_t from = t->n_ordered / RUN * RUN, end = t->n_ordered, at;
+	const struct table_sorted *s;
+
+	t->n_ordered += n;
+	while (n-- > 0) {
+		s = &t->sorted[n];
+		at = search(t, from, end, (enum table_db)s->record->db,
+		    table_record_key(s->record));
+		memmove(t->order + at + n + 1, t->order + at,
+		    (end - at) * sizeof(t->order[0]));
+		t->order[at + n] = s->key;
+		end = at;
+	}
+}
+
+/* What is not in order yet belongs to the last run. */
+static void
+make_order(struct table *t)
+{
+	uint32_t n = t->n_keys - t->n_ordered, i;
+
+	if (n == 0)
+		return;
+	for (i = 0; i < n; i++)
+		t->sorted[i] = sorted_of(t, t->order[t->n_ordered + i]);
+	qsort(t->sorted, n, sizeof(t->sorted[0]), compare_sorted);
+	merge(t, n);
+	t->n_walk = 0;
+}
+
+/* Of the last run that stays, the first keys stay. */
+static void
+cut_order(struct table *t, uint32_t n_keys)
+{
+	uint32_t at = n_keys / RUN * RUN, to = at, end;
+
+	if (t->n_ordered <= n_keys)
+		return;
+	for (end = run_end(t, at); at < end; at++)
+		if (t->order[at].number < n_keys)
+			t->order[to++] = t->order[at];
+	t->n_ordered = n_keys;
+	t->n_walk = 0;
 }
 
 static void
-add_key(struct table *t, const struct table_record *r, uint32_t sum)
+add_key(struct table *t, uint32_t first, uint32_t sum)
 {
-	struct table_key *k = &t->keys[t->n_keys++];
-	uint32_t *head = &t->heads[sum & t->mask];
+	uint32_t *head = &t->heads[sum & t->mask], number = t->n_keys++;
 
-	*k = (struct table_key){ .newest = r,
-		.chain = *head,
-		.next = t->unordered[r->db],
-		.hash = sum };
-	*head = t->unordered[r->db] = number_of(t, k);
+	t->keys[number] = (struct table_key){ first, *head, sum };
+	t->order[number] = (struct table_ordered){ number, first };
+	*head = number + 1;
+	if (t->n_keys % RUN == 0)
+		make_order(t);
 }
 
 /* Makes the record the newest version of its key.  False: too many keys. */
 static bool
-add_version(struct table *t, struct table_record *r)
+add_version(struct table *t, const struct table_place *p, uint32_t at)
 {
-	struct bytes key = table_record_key(r);
-	uint32_t sum = hash(t, r->db, key);
-	struct table_key *k = find_key(t, r->db, key, sum);
-
-	if (k == NULL && t->n_keys == t->keys_max)
+	if (p->number == 0 && t->n_keys == t->keys_max)
 		return false;
-	if (k == NULL)
-		add_key(t, r, sum);
+	if (p->number == 0)
+		add_key(t, at, p->hash);
 	else
-		k->newest = r;
+		t->keys[p->number - 1].newest = at;
 	t->records++;
 	return true;
 }
 
 /* Where the newest version of the key is; 0: there is none. */
 static uint32_t
-newest_at(const struct table *t, enum table_db db, struct bytes key)
+newest_at(const struct table *t, const struct table_place *p)
 {
-	const struct table_key *k = find_key(t, db, key, hash(t, db, key));
-
-	return k == NULL ? 0 :
-			   (uint32_t)((const uint8_t *)k->newest - t->image);
+	return p->number == 0 ? 0 : t->keys[p->number - 1].newest;
 }
 
 void
@@ -226,29 +373,44 @@ table_begin(struct table *t, size_t start, uint64_t revision)
 
 	c->revision = revision;
 	t->commit = (uint32_t)start;
+	t->revision = revision;
 	t->end = start + sizeof(*c);
 }
 
 uint8_t *
-table_put(struct table *t, enum table_db db, struct bytes key,
-    size_t value_size, bool deleted, size_t limit)
+table_put(struct table *t, const struct table_place *p, size_t value_size,
+    bool deleted, size_t limit)
 {
 	struct table_record *r = (void *)(t->image + t->end);
-	size_t size = sizeof(*r) + key.size + value_size + 7;
+	size_t size = sizeof(*r) + p->key.size + value_size + 7;
 
 	if (size > limit || t->end > limit - size)
 		return NULL;
-	*r = (struct table_record){ .older = newest_at(t, db, key),
+	*r = (struct table_record){ .older = newest_at(t, p),
 		.commit = t->commit,
 		.value_size = (uint32_t)value_size,
-		.key_size = (uint16_t)key.size,
-		.db = (uint8_t)db,
+		.key_size = (uint16_t)p->key.size,
+		.db = (uint8_t)p->db,
 		.deleted = deleted };
-	memcpy(r + 1, key.data, key.size);
-	if (!add_version(t, r))
+	memcpy(r + 1, p->key.data, p->key.size);
+	if (!add_version(t, p, (uint32_t)t->end))
 		return NULL;
 	t->end += table_record_size(r);
-	return (uint8_t *)(r + 1) + key.size;
+	return (uint8_t *)(r + 1) + p->key.size;
+}
+
+static bool
+replay_record(struct table *t, const struct table_record *r)
+{
+	struct table_place p;
+
+	if (r->db >= DB_COUNT || r->commit != t->commit || r->key_size == 0 ||
+	    r->key_size > TABLE_KEY_MAX || r->deleted > 1 ||
+	    (r->deleted && r->value_size > 0))
+		return false;
+	p = table_place(t, (enum table_db)r->db, table_record_key(r));
+	return r->older == newest_at(t, &p) &&
+	    add_version(t, &p, (uint32_t)((const uint8_t *)r - t->image));
 }
 
 bool
@@ -256,16 +418,14 @@ table_replay(struct table *t, const struct segment_commit *c)
 {
 	size_t start = (size_t)((const uint8_t *)c - t->image);
 	size_t at = start + sizeof(*c), end = start + c->size;
-	struct table_record *r;
+	const struct table_record *r;
 
+	t->commit = (uint32_t)start;
+	t->revision = c->revision;
 	for (; at < end; at += table_record_size(r)) {
-		r = (void *)(t->image + at);
+		r = table_record_at(t, at);
 		if (end - at < sizeof(*r) || end - at < table_record_size(r) ||
-		    r->db >= DB_COUNT || r->commit != start ||
-		    r->key_size == 0 || r->key_size > TABLE_KEY_MAX ||
-		    r->deleted > 1 || (r->deleted && r->value_size > 0) ||
-		    r->older != newest_at(t, r->db, table_record_key(r)) ||
-		    !add_version(t, r))
+		    !replay_record(t, r))
 			return false;
 	}
 	t->end = end;
@@ -278,74 +438,109 @@ table_mark(const struct table *t)
 	return (struct table_mark){ t->end, t->n_keys, t->records };
 }
 
-/* The last of all keys: so it is the first of the lists that it is on. */
+/* The last of all keys: so it is the first of its chain. */
 static void
 remove_last_key(struct table *t)
 {
-	struct table_key *k = &t->keys[--t->n_keys];
+	const struct table_key *k = &t->keys[--t->n_keys];
 
 	t->heads[k->hash & t->mask] = k->chain;
-	if (k->ordered)
-		RB_REMOVE(table_order, &t->order[k->newest->db], k);
-	else
-		t->unordered[k->newest->db] = k->next;
 }
 
 void
 table_cut(struct table *t, struct table_mark mark)
 {
-	struct table_record *r;
-	struct table_key *k;
-	struct bytes key;
+	const struct table_record *r;
+	struct table_place p;
 	size_t at;
 
+	cut_order(t, mark.n_keys);
 	while (t->n_keys > mark.n_keys)
 		remove_last_key(t);
 	for (at = mark.end; at < t->end; at += table_record_size(r)) {
-		r = (void *)(t->image + at);
+		r = table_record_at(t, at);
 		/* Of the key's versions that go, the first knows what stays. */
 		if (r->older == 0 || r->older >= mark.end)
 			continue;
-		key = table_record_key(r);
-		k = find_key(t, r->db, key, hash(t, r->db, key));
-		k->newest = table_record_at(t, r->older);
+		p = table_place(t, (enum table_db)r->db, table_record_key(r));
+		t->keys[p.number - 1].newest = r->older;
 	}
 	t->end = mark.end;
 	t->records = mark.records;
 }
 
-static void
-make_order(struct table *t, enum table_db db)
-{
-	struct table_key *k;
+/* Walks */
 
-	while (t->unordered[db] != 0) {
-		k = &t->keys[t->unordered[db] - 1];
-		t->unordered[db] = k->next;
-		RB_INSERT(table_order, &t->order[db], k);
-		k->ordered = true;
+static bool
+is_less(const struct table *t, struct table_rest a, struct table_rest b)
+{
+	return bytes_compare(table_record_key(ordered_at(t, a.at)),
+		   table_record_key(ordered_at(t, b.at))) < 0;
+}
+
+/* What is at `i` may be greater than what is below it in the heap. */
+static void
+sift_down(struct table *t, uint32_t i)
+{
+	struct table_rest moved = t->walk[i];
+	uint32_t child;
+
+	while ((child = 2 * i + 1) < t->n_walk) {
+		if (child + 1 < t->n_walk &&
+		    is_less(t, t->walk[child + 1], t->walk[child]))
+			child++;
+		if (!is_less(t, t->walk[child], moved))
+			break;
+		t->walk[i] = t->walk[child];
+		i = child;
 	}
+	t->walk[i] = moved;
+}
+
+static struct table_key *
+walk_top(const struct table *t)
+{
+	return t->n_walk == 0 ? NULL : &t->keys[t->order[t->walk[0].at].number];
+}
+
+/* Each run has a rest that begins with the first key that is not less. */
+static void
+begin_walk(struct table *t, enum table_db db, struct bytes key)
+{
+	uint32_t from, end, at, i;
+
+	t->n_walk = 0;
+	for (from = 0; from < t->n_ordered; from = end) {
+		end = run_end(t, from);
+		at = search(t, from, end, db, key);
+		if (at < end && ordered_at(t, at)->db == db)
+			t->walk[t->n_walk++] = (struct table_rest){ at, end };
+	}
+	for (i = t->n_walk / 2; i-- > 0;)
+		sift_down(t, i);
 }
 
 struct table_key *
 table_seek(struct table *t, enum table_db db, struct bytes key)
 {
-	struct {
-		struct table_record record;
-		uint8_t key[TABLE_KEY_MAX];
-	} wanted = { .record = { .key_size = (uint16_t)key.size } };
-	struct table_key from = { .newest = &wanted.record };
-
-	make_order(t, db);
-	if (key.size == 0)
-		return RB_MIN(table_order, &t->order[db]);
-	memcpy(&wanted.record + 1, key.data, key.size);
-	return RB_NFIND(table_order, &t->order[db], &from);
+	make_order(t);
+	begin_walk(t, db, key);
+	return walk_top(t);
 }
 
 struct table_key *
 table_after(struct table *t, struct table_key *k)
 {
-	(void)t;
-	return RB_NEXT(table_order, &t->order[k->newest->db], k);
+	const struct table_record *r = table_newest(t, k);
+	struct table_rest *top = &t->walk[0];
+
+	/* Somebody else has begun one, or there are more keys in order. */
+	if (walk_top(t) != k)
+		begin_walk(t, (enum table_db)r->db, table_record_key(r));
+	top->at++;
+	if (top->at == top->end || ordered_at(t, top->at)->db != r->db)
+		*top = t->walk[--t->n_walk];
+	if (t->n_walk > 0)
+		sift_down(t, 0);
+	return walk_top(t);
 }

@@ -12,8 +12,6 @@
 #ifndef STORE_TABLE_H
 #define STORE_TABLE_H
 
-#include <sys/tree.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,28 +44,39 @@ struct table_record {
 };
 
 struct table_key {
-	RB_ENTRY(table_key) entry; /* of the order, if it is ordered */
-	const struct table_record *newest; /* its last version */
+	uint32_t newest; /* where its last version is */
 	uint32_t chain; /* the next key in its chain: 1 + its number; 0: none */
-	uint32_t next; /* the same, of those not yet ordered */
 	uint32_t hash;
-	bool ordered;
 };
-RB_HEAD(table_order, table_key);
+
+struct table_ordered {
+	uint32_t number; /* of the key */
+	uint32_t first; /* where its first version is: to read the key there */
+};
+
+/* The rest of a run of ordered keys, while somebody goes through them. */
+struct table_rest {
+	uint32_t at, end; /* in `order` */
+};
 
 struct table {
 	uint8_t *image;
 	size_t capacity; /* of the image, in bytes */
 	size_t end; /* of the last record */
 	uint32_t commit; /* where the commit under way is */
+	uint64_t revision; /* no record is of a later one */
 	uint64_t hash_key[2];
 	uint32_t *heads; /* of the chains: 1 + number of a key; 0: none */
 	uint32_t mask; /* the chains are a power of two */
 	struct table_key *keys; /* as they came; room for keys_max */
 	uint32_t n_keys, keys_max;
 	uint64_t records;
-	struct table_order order[DB_COUNT];
-	uint32_t unordered[DB_COUNT]; /* 1 + number of the last of them */
+	/* All keys; of the first n_ordered each run is in order. */
+	struct table_ordered *order;
+	uint32_t n_ordered;
+	struct table_sorted *sorted; /* what is sorted to become part of it */
+	struct table_rest *walk; /* a heap; its top is where the walk is */
+	uint32_t n_walk; /* 0: nobody goes through the keys */
 	uint64_t generation; /* of the segment */
 	unsigned int holders; /* the store, and pins */
 };
@@ -91,6 +100,13 @@ static inline const struct table_record *
 table_record_at(const struct table *t, size_t at)
 {
 	return (const void *)(t->image + at);
+}
+
+/* The last version of the key. */
+static inline const struct table_record *
+table_newest(const struct table *t, const struct table_key *k)
+{
+	return table_record_at(t, k->newest);
 }
 
 static inline struct bytes
@@ -117,9 +133,27 @@ uint64_t table_revision(const struct table *, const struct table_record *);
 /* The version of the key that a view of this revision sees, or NULL. */
 const struct table_record *table_version(const struct table *,
     const struct table_key *, uint64_t revision);
-/* The same for a key by its name.  NULL: the table does not know. */
-const struct table_record *table_find(const struct table *, enum table_db,
-    struct bytes key, uint64_t revision);
+/* Where a key is, or would be.  Holds until something is put or cut off. */
+struct table_place {
+	enum table_db db;
+	struct bytes key;
+	uint32_t hash;
+	uint32_t number; /* 1 + that of the key; 0: it is not there */
+};
+struct table_place table_place(const struct table *, enum table_db,
+    struct bytes key);
+/* As table_version().  NULL: the table does not know. */
+const struct table_record *table_get(const struct table *,
+    const struct table_place *, uint64_t revision);
+
+static inline const struct table_record *
+table_find(const struct table *t, enum table_db db, struct bytes key,
+    uint64_t revision)
+{
+	const struct table_place place = table_place(t, db, key);
+
+	return table_get(t, &place, revision);
+}
 
 /*
  * Begins a commit at `start` of the image, with this revision.  Records are
@@ -130,7 +164,7 @@ void table_begin(struct table *, size_t start, uint64_t revision);
  * Puts a record; the caller fills in its value.  NULL: it does not fit in
  * front of `limit`, or there are too many keys.
  */
-uint8_t *table_put(struct table *, enum table_db, struct bytes key,
+uint8_t *table_put(struct table *, const struct table_place *,
     size_t value_size, bool deleted, size_t limit);
 /* Takes in a commit that the segment has read.  False: it is malformed. */
 bool table_replay(struct table *, const struct segment_commit *);

@@ -68,9 +68,18 @@ name_of(unsigned int name, char buffer[32])
 }
 
 static uint8_t *
+put_below(size_t limit, enum table_db db, struct bytes key, size_t value_size,
+    bool deleted)
+{
+	const struct table_place place = table_place(f.table, db, key);
+
+	return table_put(f.table, &place, value_size, deleted, limit);
+}
+
+static uint8_t *
 put(enum table_db db, struct bytes key, size_t value_size, bool deleted)
 {
-	return table_put(f.table, db, key, value_size, deleted, CAPACITY);
+	return put_below(CAPACITY, db, key, value_size, deleted);
 }
 
 static void
@@ -163,13 +172,13 @@ TEST(test_limit)
 
 	end = f.table->end;
 	ck_assert_ptr_null(
-	    table_put(f.table, DB_ENTRIES, key, 100, false, end + header + 99));
+	    put_below(end + header + 99, DB_ENTRIES, key, 100, false));
 	ck_assert_ptr_null(
-	    table_put(f.table, DB_ENTRIES, key, SIZE_MAX / 2, false, CAPACITY));
+	    put_below(CAPACITY, DB_ENTRIES, key, SIZE_MAX / 2, false));
 	ck_assert_uint_eq(f.table->end, end);
 	ck_assert_uint_eq(f.table->n_keys, 0);
-	ck_assert_ptr_nonnull(table_put(f.table, DB_ENTRIES, key, 100, false,
-	    end + header + 100));
+	ck_assert_ptr_nonnull(
+	    put_below(end + header + 100, DB_ENTRIES, key, 100, false));
 	ck_assert_uint_le(f.table->end, end + header + 100);
 }
 
@@ -184,7 +193,7 @@ TEST(test_longest_key)
 	ck_assert_ptr_nonnull(table_find(f.table, DB_EXPIRIES, key, 1));
 	k = table_seek(f.table, DB_EXPIRIES, key);
 	ck_assert_ptr_nonnull(k);
-	unit_assert_bytes(table_record_key(k->newest), key);
+	unit_assert_bytes(table_record_key(table_newest(f.table, k)), key);
 }
 
 /* The model */
@@ -292,7 +301,8 @@ assert_key(const struct table_key *k, unsigned int name, enum table_db db)
 		return;
 	}
 	ck_assert_ptr_nonnull(k);
-	unit_assert_bytes(table_record_key(k->newest), name_of(name, buffer));
+	unit_assert_bytes(table_record_key(table_newest(f.table, k)),
+	    name_of(name, buffer));
 	assert_put(table_version(f.table, k, UINT64_MAX),
 	    model_find(db, name, UINT64_MAX));
 }
@@ -377,6 +387,153 @@ TEST(test_model)
 			put_random();
 		}
 	check_all();
+}
+
+/* The order of more keys than one run has */
+
+#define KEYS 20000
+#define PREFIX_MAX 100
+
+/* How keys come: each has a prefix, a number and up to two NULs. */
+struct pattern {
+	uint32_t first, step; /* of the numbers; an odd step repeats none */
+	size_t prefix_size;
+};
+
+static const struct pattern pattern_table[] = {
+	{ 0, 1, 0 }, /* ascending */
+	{ UINT32_MAX, UINT32_MAX, 0 }, /* descending */
+	{ 7, 2654435769U, 0 }, /* as at random */
+	{ 7, 2654435769U, 5 },
+	{ 7, 2654435769U, 12 },
+	{ 7, 2654435769U, PREFIX_MAX },
+};
+
+static struct bytes
+pattern_key(const struct pattern *p, uint32_t number,
+    uint8_t buffer[PREFIX_MAX + 6])
+{
+	size_t size = p->prefix_size;
+	int shift;
+
+	memset(buffer, 'p', size);
+	for (shift = 24; shift >= 0; shift -= 8)
+		buffer[size++] = (uint8_t)(number >> shift);
+	memset(buffer + size, 0, 2);
+	return (struct bytes){ buffer, size + number % 3 };
+}
+
+/* Numbers are put into two databases in turn. */
+static enum table_db
+pattern_db(uint32_t i)
+{
+	return i % 2 == 0 ? DB_ENTRIES : DB_OUTCOMES;
+}
+
+static void
+put_pattern(const struct pattern *p, uint32_t from, uint32_t to)
+{
+	uint8_t buffer[PREFIX_MAX + 6];
+	struct bytes key;
+
+	for (; from < to; from++) {
+		key = pattern_key(p, p->first + from * p->step, buffer);
+		ck_assert_ptr_nonnull(put_below(f.table->capacity,
+		    pattern_db(from), key, 0, false));
+	}
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+
+	return left < right ? -1 : left > right;
+}
+
+/* The numbers below `n` that are in this database, in their order. */
+static size_t
+sort_pattern(const struct pattern *p, enum table_db db, uint32_t n,
+    uint32_t *sorted)
+{
+	size_t size = 0;
+	uint32_t i;
+
+	for (i = 0; i < n; i++)
+		if (pattern_db(i) == db)
+			sorted[size++] = p->first + i * p->step;
+	qsort(sorted, size, sizeof(sorted[0]), compare_numbers);
+	return size;
+}
+
+/* Walks over up to `max` keys, beginning with one of them. */
+static void
+assert_walk(const struct pattern *p, enum table_db db, uint32_t n, uint32_t max)
+{
+	static uint32_t sorted[KEYS];
+	size_t size = sort_pattern(p, db, n, sorted), at;
+	uint8_t buffer[PREFIX_MAX + 6];
+	struct table_key *k;
+
+	at = max < n ? random_below((unsigned int)size) : 0;
+	k = table_seek(f.table, db, pattern_key(p, sorted[at], buffer));
+	for (; at < size && max > 0; at++, max--) {
+		ck_assert_ptr_nonnull(k);
+		unit_assert_bytes(table_record_key(table_newest(f.table, k)),
+		    pattern_key(p, sorted[at], buffer));
+		k = table_after(f.table, k);
+	}
+	if (at == size)
+		ck_assert_ptr_null(k);
+}
+
+/* Keys come in batches; some are walked over, some batches are taken back. */
+TEST(test_runs)
+{
+	const struct pattern *p = &pattern_table[_i];
+	struct table_mark mark;
+	uint32_t n, next;
+
+	table_drop(f.table);
+	f.table = table_new(8 * CAPACITY);
+	ck_assert_ptr_nonnull(f.table);
+	table_begin(f.table, SEGMENT_BLOCK, f.revision);
+	f.random = 1;
+	for (n = 0; n < KEYS; n = next) {
+		mark = table_mark(f.table);
+		next = n + 1 + random_below(random_below(4) == 0 ? 12000 : 50);
+		next = next < KEYS ? next : KEYS;
+		put_pattern(p, n, next);
+		if (next > 1 && random_below(4) == 0)
+			assert_walk(p, DB_OUTCOMES, next, 100);
+		if (random_below(3) == 0) {
+			table_cut(f.table, mark);
+			next = n;
+		}
+	}
+	assert_walk(p, DB_ENTRIES, n, n);
+	assert_walk(p, DB_OUTCOMES, n, n);
+}
+
+/* Two who walk in turn, and one who goes on after more has been put. */
+TEST(test_walks_in_turn)
+{
+	struct bytes a = bytes_from_text("a"), c = bytes_from_text("c");
+	struct table_key *first, *second;
+
+	put_text("a", "");
+	put_text("c", "");
+	put_text("e", "");
+	first = table_seek(f.table, DB_ENTRIES, a);
+	second = table_seek(f.table, DB_ENTRIES, c);
+	first = table_after(f.table, first);
+	ck_assert_ptr_eq(first, second);
+	put_text("d", "");
+	ck_assert_ptr_null(
+	    table_seek(f.table, DB_OUTCOMES, bytes_from_text("")));
+	second = table_after(f.table, second);
+	unit_assert_bytes(table_record_key(table_newest(f.table, second)),
+	    bytes_from_text("d"));
 }
 
 /* Commits that are read */
@@ -535,6 +692,9 @@ static const struct test tests[] = {
 	ONCE(test_longest_key),
 	CASE("model", setup, teardown),
 	LOOP(test_model, 40),
+	CASE("order", setup, teardown),
+	EACH(test_runs, pattern_table),
+	ONCE(test_walks_in_turn),
 	CASE("replay", setup, teardown),
 	ONCE(test_replay),
 	ONCE(test_replay_nothing),

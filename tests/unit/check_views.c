@@ -314,6 +314,28 @@ TEST(test_pin)
 	/* Closing ends the remaining pins. */
 }
 
+/* What a pin reads was folded meanwhile, and the memory of what was folded is
+ * used again. */
+TEST(test_pin_survives_folds)
+{
+	struct store_view *v;
+	char value[16];
+	int i;
+
+	open_with_bucket();
+	commit_put("1");
+	v = pin();
+	for (i = 2; i < 8; i++) {
+		snprintf(value, sizeof(value), "%d", i);
+		commit_put(value);
+		assert_ok(store_checkpoint(fx.store));
+		assert_value(v, text("b"), text("k"), text("1"));
+		assert_value(snapshot(), text("b"), text("k"), text(value));
+		store_release(fx.store);
+	}
+	store_unpin(v);
+}
+
 /* There are many commits with a pin each.  Every pin shows its own data, and
  * the number of pins is limited. */
 TEST(test_pin_max)
@@ -791,6 +813,7 @@ static const struct test tests[] = {
 	ONCE(test_scan_longest),
 	ONCE(test_scan_damaged),
 	ONCE(test_pin),
+	ONCE(test_pin_survives_folds),
 	ONCE(test_pin_max),
 	LOOP(test_pin_survives_growth, 2),
 	ONCE(test_pin_on_full_disk),
