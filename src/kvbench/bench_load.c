@@ -288,7 +288,7 @@ note(struct bench_load *l, struct bench_conn *c, enum verdict verdict)
 	const struct request *request = bench_conn_peek(c);
 	struct tally *t = &l->tally;
 
-	t->done++;
+	tally_note_done(t, l->now_ns);
 	if (verdict == VERDICT_ABSENT) {
 		t->absent++;
 		if (l->shared->must_exist) {

@@ -2,6 +2,7 @@
  * bench_report: results in words and in JSON.  Runs in kvbench.
  */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "kvbench/bench_load.h"
@@ -99,6 +100,29 @@ print_all_times(FILE *f, const struct tally *t)
 	}
 }
 
+static int
+compare_seconds(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* How evenly the server has worked. */
+static void
+print_seconds(FILE *f, const struct tally *t)
+{
+	uint32_t sorted[TALLY_SECONDS_MAX];
+	size_t n = tally_whole_seconds(t);
+
+	if (n < 2)
+		return;
+	memcpy(sorted, t->by_second, n * sizeof(sorted[0]));
+	qsort(sorted, n, sizeof(sorted[0]), compare_seconds);
+	fprintf(f, "second by second: %u at least, %u in the median\n",
+	    sorted[0], sorted[n / 2]);
+}
+
 void
 bench_report_text(FILE *f, const struct bench_options *o,
     const struct bench_result *r)
@@ -121,6 +145,7 @@ bench_report_text(FILE *f, const struct bench_options *o,
 		fprintf(f, "; %llu due but not sent in time",
 		    (unsigned long long)t->unsent);
 	fprintf(f, "\n");
+	print_seconds(f, t);
 	if (t->errors + r->fill.errors > 0)
 		fprintf(f, "%llu errors, the first: %s\n",
 		    (unsigned long long)(t->errors + r->fill.errors),
@@ -183,6 +208,17 @@ json_setting(FILE *f, const struct bench_options *o,
 }
 
 static void
+json_seconds(FILE *f, const struct tally *t)
+{
+	size_t i, n = tally_whole_seconds(t);
+
+	fprintf(f, ",\"by_second\":[");
+	for (i = 0; i < n; i++)
+		fprintf(f, "%s%u", i == 0 ? "" : ",", t->by_second[i]);
+	fprintf(f, "]");
+}
+
+static void
 json_tally(FILE *f, const struct tally *t)
 {
 	struct histogram all;
@@ -196,6 +232,7 @@ json_tally(FILE *f, const struct tally *t)
 	    (unsigned long long)t->absent, (unsigned long long)t->errors,
 	    (unsigned long long)t->unsent);
 	json_string(f, t->error);
+	json_seconds(f, t);
 	sum_times(t, &all);
 	fprintf(f, ",\"latency\":");
 	json_times(f, &all);

@@ -10,6 +10,8 @@
 
 #include "kvbench/tally.h"
 
+#define NS_PER_S INT64_C(1000000000)
+
 void
 tally_add(struct tally *to, const struct tally *t)
 {
@@ -23,6 +25,8 @@ tally_add(struct tally *to, const struct tally *t)
 	to->absent += t->absent;
 	to->errors += t->errors;
 	to->unsent += t->unsent;
+	for (i = 0; i < TALLY_SECONDS_MAX; i++)
+		to->by_second[i] += t->by_second[i];
 	if (to->error[0] == '\0')
 		memcpy(to->error, t->error, sizeof(to->error));
 	for (i = 0; i < OP_COUNT; i++)
@@ -53,4 +57,23 @@ double
 tally_rate(const struct tally *t)
 {
 	return t->end_ns > t->begin_ns ? (double)t->done / tally_seconds(t) : 0;
+}
+
+void
+tally_note_done(struct tally *t, int64_t now_ns)
+{
+	int64_t second = (now_ns - t->begin_ns) / NS_PER_S;
+
+	t->done++;
+	if (second < TALLY_SECONDS_MAX)
+		t->by_second[second]++;
+}
+
+size_t
+tally_whole_seconds(const struct tally *t)
+{
+	int64_t seconds = (t->end_ns - t->begin_ns) / NS_PER_S;
+
+	return (
+	    size_t)(seconds < TALLY_SECONDS_MAX ? seconds : TALLY_SECONDS_MAX);
 }

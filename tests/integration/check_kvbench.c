@@ -199,6 +199,15 @@ TEST(test_text)
 	expect_output("p99.9");
 }
 
+/* A run of two seconds or more is reported second by second. */
+TEST(test_seconds)
+{
+	expect_status(bench(s->port, "-r 100 -t 2.1"), EX_OK);
+	expect_output("\nsecond by second: ");
+	expect_status(bench(s->port, "-j -r 100 -t 1.1"), EX_OK);
+	ck_assert_double_ge(RUN("\"by_second\":["), 1);
+}
+
 /* A run that only fills the store leaves the keys for another run. */
 TEST(test_fill)
 {
@@ -633,6 +642,7 @@ static const struct test tests[] = {
 	LOOP(test_closed, 6),
 	ONCE(test_all_requests),
 	ONCE(test_text),
+	ONCE(test_seconds),
 	ONCE(test_fill),
 	ONCE(test_open),
 	ONCE(test_churn),
