@@ -277,7 +277,7 @@ enum store_result store_count(struct store_view *, struct bytes bucket,
  * Ordered scans.  `visit` is called for each entry (or name) that comes after
  * `after` (empty: from the start) and begins with `prefix` (empty: any), until
  * it returns false.  It must not write to the view.  To begin a scan takes
- * O(log n).  Damage ends it with STORE_DAMAGED.  store_scan_keys() does not
+ * some 50 us if the log is full, and the logarithm of n.  Damage ends it with STORE_DAMAGED.  store_scan_keys() does not
  * read the values, so it passes none and does not notice their damage.
  */
 typedef bool store_visit(void *arg, const struct store_entry *);

@@ -47,8 +47,10 @@ expiry_put(struct store_view *v, struct bytes key, uint64_t expiry)
 	memcpy(data + NAME_SUM, v->name, v->name_size);
 	record_put_le32(data, record_sum(k.bytes, data, size, 0));
 	counts->totals.expiring++;
-	if (expiry < counts->expiry_from)
+	if (expiry < counts->expiry_from) {
 		counts->expiry_from = expiry;
+		counts->expiry_known = true;
+	}
 	return STORE_OK;
 }
 
@@ -56,10 +58,13 @@ enum store_result
 expiry_delete(struct store_view *v, uint64_t expiry, uint64_t id,
     struct bytes key)
 {
+	struct store_counts *counts = &v->store->counts;
 	struct expiry_key k;
 
 	expiry_key_make(&k, expiry, id, key);
-	v->store->counts.totals.expiring--;
+	counts->totals.expiring--;
+	if (expiry == counts->expiry_from)
+		counts->expiry_known = false;
 	return layer_delete(v, DB_EXPIRIES, k.bytes);
 }
 
@@ -119,24 +124,40 @@ expiry_count_due(struct store_view *v, uint64_t id, uint64_t *count)
 	return result == STORE_ABSENT ? STORE_OK : result;
 }
 
-enum store_result
-store_next_expiry(struct store_view *v, int64_t *expiry_ms)
+/* UINT64_MAX: there is no row. */
+static enum store_result
+find_next(struct store_view *v, uint64_t *expiry)
 {
 	enum store_result result;
 	struct layer_cursor c;
-	uint64_t expiry;
+
+	result = seek_first(&c, v);
+	*expiry = result == STORE_OK ? record_get_be64(c.key.data) : UINT64_MAX;
+	layer_end(&c);
+	return result == STORE_ABSENT ? STORE_OK : result;
+}
+
+/* Each commit asks, so it is looked for only when it may have changed. */
+enum store_result
+store_next_expiry(struct store_view *v, int64_t *expiry_ms)
+{
+	struct store_counts *counts = &v->store->counts;
+	bool current = is_current(v);
+	enum store_result result;
+	uint64_t expiry = counts->expiry_from;
 
 	if (store_view_totals(v)->expiring == 0)
 		return STORE_ABSENT;
-	result = seek_first(&c, v);
-	if (result == STORE_OK) {
-		expiry = record_get_be64(c.key.data);
-		*expiry_ms = (int64_t)expiry;
-		if (is_current(v))
-			v->store->counts.expiry_from = expiry;
+	if (!current || !counts->expiry_known) {
+		if ((result = find_next(v, &expiry)) != STORE_OK)
+			return result;
+		if (current) {
+			counts->expiry_from = expiry;
+			counts->expiry_known = true;
+		}
 	}
-	layer_end(&c);
-	return result;
+	*expiry_ms = (int64_t)expiry;
+	return expiry == UINT64_MAX ? STORE_ABSENT : STORE_OK;
 }
 
 static struct row
@@ -237,5 +258,7 @@ store_expire(struct store_view *v, size_t max, store_removed *removed,
 	}
 	*more = result == STORE_OK && is_due(&c);
 	layer_end(&c);
+	/* Rows of dropped buckets may have been purged. */
+	v->store->counts.expiry_known = false;
 	return result == STORE_OK || result == STORE_ABSENT ? damage : result;
 }

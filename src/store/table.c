@@ -21,7 +21,7 @@
 #define CHAIN_BYTES 64
 /* A segment ends at some 300,000 records, however large it may be. */
 #define CHAINS_MAX ((uint32_t)1 << 20)
-/* Sorting a run takes 1 to 2 ms; a walk begins with a search in each. */
+/* Sorting a run takes 2 to 3 ms; a walk begins with a search in each. */
 #define RUN 8192
 
 /* A key that is sorted, and what decides most comparisons. */
