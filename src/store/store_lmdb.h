@@ -66,7 +66,8 @@ struct store_counts {
 	struct segment_totals totals;
 	size_t reserved; /* bytes of data.mdb that folding may need */
 	uint64_t expiry_from; /* there is no row of `expiries` before it */
-	bool expiry_known; /* it is the first row's; UINT64_MAX: there is none */
+	bool
+	    expiry_known; /* it is the first row's; UINT64_MAX: there is none */
 };
 
 /* Where the batch, or the savepoint, began. */
