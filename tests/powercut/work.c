@@ -72,10 +72,14 @@ is_live(const struct work *w, const struct work_entry *e)
 static struct store_view *
 view(struct work *w)
 {
+	enum store_result result;
 	struct store_view *v;
+	bool more;
 
 	record_phase(PHASE_BEGIN);
-	must(w, store_batch(w->store, &v), "begin");
+	while ((result = store_batch(w->store, &v)) == STORE_BEHIND)
+		must(w, store_fold(w->store, 100, &more), "fold");
+	must(w, result, "begin");
 	return v;
 }
 

@@ -1,0 +1,369 @@
+/*
+ * check_checkpoint: the checkpointer dies, is stopped or falls behind, and
+ * nobody notices more than that writes wait.
+ */
+
+#include "fixture.h"
+
+#include <sys/stat.h>
+
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+#include "common/buf.h"
+
+/* The least that max-value allows, so that the log is soon used up. */
+#define SMALL_LOG "max-value 4K", "log-size 9M"
+/* A PUT of so many bytes; of these a segment holds some 1,600. */
+#define VALUE_SIZE 4000
+#define KEYS 500
+
+struct writer {
+	struct server *server;
+	int fd;
+	int sent, answered;
+};
+
+static char
+letter_of(int n)
+{
+	return (char)('a' + n % 26);
+}
+
+static void
+add_put(struct buf *out, int n)
+{
+	char value[VALUE_SIZE];
+
+	memset(value, letter_of(n), sizeof(value));
+	add(out, "PUT b k%d ", n % KEYS);
+	buf_append(out, value, sizeof(value));
+	add(out, "\n");
+	ck_assert(!buf_failed(out));
+}
+
+/* Sends as many PUTs, all of them at once. */
+static void
+send_puts(struct writer *w, int count)
+{
+	struct buf out;
+
+	buf_init(&out);
+	for (; count > 0; count--)
+		add_put(&out, w->sent++);
+	client_send(w->fd, buf_data(&out), buf_size(&out));
+	buf_clear(&out);
+}
+
+static void
+await_answers(struct writer *w)
+{
+	for (; w->answered < w->sent; w->answered++)
+		client_hear(w->fd, "OK\r\n");
+}
+
+static void
+put_many(struct writer *w, int count)
+{
+	for (; count > 0; count -= 50) {
+		send_puts(w, 50);
+		await_answers(w);
+	}
+}
+
+/* Each key has the value that was put last. */
+static void
+expect_values(const struct writer *w, int fd)
+{
+	char want[VALUE_SIZE + 6], request[32];
+	int key, last = w->sent - 1;
+
+	memcpy(want + VALUE_SIZE, "\r\nOK\r\n", 6);
+	for (key = 0; key < KEYS && key <= last; key++) {
+		snprintf(request, sizeof(request), "GET b k%d\n", key);
+		memset(want, letter_of(last - (last - key) % KEYS), VALUE_SIZE);
+		client_exchange(fd, request, strlen(request), want,
+		    sizeof(want));
+	}
+	snprintf(request, sizeof(request), "%d\r\nOK\r\n",
+	    last + 1 < KEYS ? last + 1 : KEYS);
+	client_ask(fd, "COUNT b\n", request);
+}
+
+static void
+begin(struct writer *w)
+{
+	static const char *const options[] = { SMALL_LOG,
+		"restart-limit 1000 in 1s", "sync never", NULL };
+
+	*w = (struct writer){ .server = server_start(options) };
+	w->fd = client_connect(w->server);
+	client_ask(w->fd, "CREATE b\n", "OK\r\n");
+}
+
+static void
+restart_all(struct writer *w)
+{
+	(void)close(w->fd);
+	server_kill_all(w->server);
+	server_restart(w->server);
+	w->fd = client_connect(w->server);
+}
+
+static void
+end(struct writer *w)
+{
+	(void)close(w->fd);
+	server_stop(w->server);
+}
+
+/* So many PUTs that the log is used up several times. */
+#define ROUNDS 40
+#define ROUND_PUTS 300
+
+/* At the start of a fold, in its middle, at its end, and while nothing is to be
+ * folded: whatever the checkpointer is doing when a round of PUTs ends. */
+TEST(test_killed)
+{
+	struct writer w;
+	int i;
+
+	begin(&w);
+	for (i = 0; i < ROUNDS; i++) {
+		put_many(&w, ROUND_PUTS);
+		process_kill(server_pid(w.server, "checkpointer"));
+	}
+	expect_values(&w, w.fd);
+	restart_all(&w);
+	expect_values(&w, w.fd);
+	end(&w);
+}
+
+/* The same for the registry, and for both, one after the other. */
+TEST(test_killed_with_registry)
+{
+	struct writer w;
+	int i;
+
+	begin(&w);
+	for (i = 0; i < ROUNDS; i++) {
+		put_many(&w, ROUND_PUTS);
+		send_puts(&w, 20);
+		if (i % 2 == 0)
+			process_kill(server_pid(w.server, "checkpointer"));
+		process_kill(server_pid(w.server, "registry"));
+		await_answers(&w);
+	}
+	expect_values(&w, w.fd);
+	restart_all(&w);
+	expect_values(&w, w.fd);
+	end(&w);
+}
+
+/* Returns how many PUTs are answered until one waits for so long. */
+static void
+put_until_held(struct writer *w)
+{
+	struct pollfd pfd = { .fd = w->fd, .events = POLLIN };
+
+	do {
+		ck_assert_int_lt(w->sent, 20000);
+		send_puts(w, 1);
+		if (poll(&pfd, 1, 1000) == 0)
+			return;
+		await_answers(w);
+	} while (true);
+}
+
+/* Reads go on, and writes when it does, or when the next one has started. */
+TEST(test_stopped)
+{
+	struct writer w;
+	pid_t pid;
+	int other;
+
+	begin(&w);
+	pid = server_pid(w.server, "checkpointer");
+	signal_process(pid, SIGSTOP);
+	put_until_held(&w);
+	/* More than what was open when it stopped. */
+	ck_assert_int_gt(w.answered, 2000);
+	other = connect_and_ping(w.server);
+	client_ask(other, "EXISTS b k0\nCOUNT b\n", "OK\r\n500\r\nOK\r\n");
+	client_say(other, "PUT b other v\nGET b other\n");
+	/* The registry has nothing to do meanwhile. */
+	process_expect_idle(server_pid(w.server, "registry"));
+	switch (_i) {
+	case 0:
+		signal_process(pid, SIGCONT);
+		break;
+	case 1:
+		process_kill(pid);
+		break;
+	default:
+		process_kill(server_pid(w.server, "registry"));
+		signal_process(pid, SIGCONT);
+	}
+	await_answers(&w);
+	client_hear(other, "OK\r\nv\r\nOK\r\n");
+	client_ask(other, "DELETE b other\n", "OK\r\n");
+	(void)close(other);
+	expect_values(&w, w.fd);
+	restart_all(&w);
+	expect_values(&w, w.fd);
+	end(&w);
+}
+
+/* A client that leaves while its write waits: its worker waits on, and then
+ * ends. */
+TEST(test_held_client_leaves)
+{
+	struct writer w;
+	pid_t pid, worker;
+	int fd;
+
+	begin(&w);
+	pid = server_pid(w.server, "checkpointer");
+	signal_process(pid, SIGSTOP);
+	put_until_held(&w);
+	fd = connect_and_ping(w.server);
+	worker = server_worker(w.server, fd);
+	client_say(fd, "PUT b other v\n");
+	(void)close(fd);
+	signal_process(pid, SIGCONT);
+	await_answers(&w);
+	process_await_end(worker);
+	client_ask(w.fd, "GET b other\nDELETE b other\n", "v\r\nOK\r\nOK\r\n");
+	expect_values(&w, w.fd);
+	end(&w);
+}
+
+/* A write that waits longer than registry-timeout is not done. */
+TEST(test_held_too_long)
+{
+	static const char *const options[] = { SMALL_LOG, "sync never",
+		"registry-timeout 1500ms", NULL };
+	struct writer w = { .server = server_start(options) };
+	pid_t pid = server_pid(w.server, "checkpointer");
+
+	w.fd = client_connect(w.server);
+	client_ask(w.fd, "CREATE b\n", "OK\r\n");
+	signal_process(pid, SIGSTOP);
+	put_until_held(&w);
+	client_hear(w.fd, "ERROR registry unavailable\r\n");
+	w.sent--;
+	signal_process(pid, SIGCONT);
+	expect_values(&w, w.fd);
+	put_many(&w, 1000);
+	expect_values(&w, w.fd);
+	end(&w);
+}
+
+/*
+ * A checkpointer that is stopped in the middle of a fold must not write to
+ * data.mdb after another kvd has.
+ */
+TEST(test_orphan)
+{
+	struct writer w;
+	pid_t pid;
+
+	begin(&w);
+	put_many(&w, 3000);
+	pid = server_pid(w.server, "checkpointer");
+	signal_process(pid, SIGSTOP);
+	put_until_held(&w);
+	(void)close(w.fd);
+	ck_assert_int_eq(kill(w.server->pid, SIGKILL), 0);
+	process_await_end(pid);
+	(void)server_await_end(w.server, WAIT_MS);
+	server_restart(w.server);
+	w.fd = client_connect(w.server);
+	/* The last PUT may have been executed or not. */
+	w.sent--;
+	put_many(&w, 6000);
+	expect_values(&w, w.fd);
+	end(&w);
+}
+
+static void
+await_stat(int fd, const char *name, long want)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (client_stat(fd, name) != want)
+		pause_until(deadline_ms, name);
+}
+
+/* What was dropped is removed without another write, and without a wake-up when
+ * that is done. */
+TEST(test_drop)
+{
+	struct writer w;
+
+	begin(&w);
+	put_many(&w, 1000);
+	client_ask(w.fd, "DROP b\n", "OK\r\n");
+	await_stat(w.fd, "dropped", 0);
+	process_expect_idle(server_pid(w.server, "checkpointer"));
+	process_expect_idle(server_pid(w.server, "registry"));
+	client_ask(w.fd, "CREATE b\nCOUNT b\n", "OK\r\n0\r\nOK\r\n");
+	/* After a restart the rest of what was dropped is removed. */
+	put_many(&w, 1000);
+	client_ask(w.fd, "DROP b\n", "OK\r\n");
+	restart_all(&w);
+	await_stat(w.fd, "dropped", 0);
+	end(&w);
+}
+
+/* LMDB writes it through a mapping: on a full disk that would be a SIGBUS. */
+TEST(test_lock_is_allocated)
+{
+	struct server *s = server_start(NULL);
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/data/lock.mdb", s->dir);
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_gt(st.st_size, 0);
+	ck_assert_int_ge((int64_t)st.st_blocks * 512, st.st_size);
+	server_stop(s);
+}
+
+/* One kvd has the data directory, and another one is told whose it is. */
+TEST(test_second_kvd)
+{
+	struct server *first = server_start(NULL), *second = server_new();
+	char pid[32];
+
+	server_option(second, "data %s/data", first->dir);
+	server_spawn(second);
+	ck_assert_int_ne(server_await_end(second, WAIT_MS), 0);
+	snprintf(pid, sizeof(pid), "(pid %ld)", (long)first->pid);
+	expect_part(server_log(second), pid);
+	expect_part(server_log(second), "in use by another kvd");
+	expect_new_client(first);
+	server_free(second);
+	server_stop(first);
+}
+
+static const struct test tests[] = {
+	CASE("deaths", NULL, NULL),
+	ONCE(test_killed),
+	ONCE(test_killed_with_registry),
+	ONCE(test_orphan),
+	CASE("waits", NULL, NULL),
+	LOOP(test_stopped, 3),
+	ONCE(test_held_client_leaves),
+	ONCE(test_held_too_long),
+	CASE("rest", NULL, NULL),
+	ONCE(test_drop),
+	ONCE(test_lock_is_allocated),
+	ONCE(test_second_kvd),
+};
+
+SUITE("checkpoint", tests)
