@@ -214,6 +214,7 @@ read_channel(struct checkpointer *c)
 		return;
 	case CHANNEL_BAD_CONFIG:
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_CHECKPOINT:
 	case CHANNEL_UNKNOWN:
 		log_warnx("unknown message from the master");
 		return;

@@ -1,6 +1,6 @@
 /*
  * check_early: signals for a kvd that has not started yet.  The test holds the
- * lock on the data directory, for which the registry waits, so that kvd stays
+ * lock on the data directory, for which the checkpointer waits, so that kvd stays
  * in this state.
  */
 
