@@ -28,7 +28,7 @@
 /* Keys of a transaction. */
 #define STEP_FIRST 500
 #define STEP_LEAST 16
-#define STEP_MOST 20000
+#define STEP_MOST 8000
 /* Until a segment that is being sealed is looked at again, */
 #define LOOK_AGAIN_MS 20
 /* and until there may be space on the disk again. */
