@@ -55,7 +55,8 @@ take(struct registry *r, const struct checkpoint_message *m)
 	case CHECKPOINT_FOLDED:
 		warning_check_store(r,
 		    store_set_folded(r->store, m->generation));
-		r->checkpoint.tell_at_ms = CLOCK_NEVER;
+		if (store_sealed(r->store) == 0)
+			r->checkpoint.tell_at_ms = CLOCK_NEVER;
 		return;
 	default:
 		log_warnx("unknown message from the checkpointer");
