@@ -49,6 +49,12 @@ keys_size(const struct table *t)
 	return (size_t)t->keys_max * sizeof(t->keys[0]);
 }
 
+static size_t
+commits_size(const struct table *t)
+{
+	return (size_t)t->commits_max * sizeof(t->commits[0]);
+}
+
 static void
 forget(struct table *t)
 {
@@ -59,6 +65,7 @@ forget(struct table *t)
 		t->unordered[db] = 0;
 	}
 	t->n_keys = 0;
+	t->n_commits = 0;
 	t->records = 0;
 	t->end = SEGMENT_BLOCK;
 }
@@ -73,13 +80,16 @@ table_new(size_t capacity)
 	t->holders = 1;
 	t->capacity = capacity;
 	t->keys_max = (uint32_t)(capacity / sizeof(struct table_record));
+	t->commits_max = (uint32_t)(capacity / sizeof(struct segment_commit));
 	while (t->mask < capacity / CHAIN_BYTES - 1)
 		t->mask = t->mask * 2 + 1;
 	t->image = reserve(capacity);
 	t->keys = reserve(keys_size(t));
 	t->heads = reserve(heads_size(t));
+	t->commits = reserve(commits_size(t));
 	forget(t);
 	if (t->image == NULL || t->keys == NULL || t->heads == NULL ||
+	    t->commits == NULL ||
 	    getrandom(t->hash_key, sizeof(t->hash_key), 0) !=
 		sizeof(t->hash_key)) {
 		table_drop(t);
@@ -106,6 +116,8 @@ table_drop(struct table *t)
 		(void)munmap(t->keys, keys_size(t));
 	if (t->heads != NULL)
 		(void)munmap(t->heads, heads_size(t));
+	if (t->commits != NULL)
+		(void)munmap(t->commits, commits_size(t));
 	free(t);
 }
 
@@ -263,13 +275,36 @@ table_replay(struct table *t, const struct segment_commit *c)
 		if (end - at < sizeof(*r) || end - at < table_record_size(r) ||
 		    r->db >= DB_COUNT || r->commit != start ||
 		    r->key_size == 0 || r->key_size > TABLE_KEY_MAX ||
-		    r->deleted > 1 || (r->deleted && r->value_size > 0) ||
+		    r->zero != 0 || (r->deleted && r->value_size > 0) ||
+		    (r->deleted && r->quiet) ||
 		    r->older != newest_at(t, r->db, table_record_key(r)) ||
 		    !add_version(t, r))
 			return false;
 	}
 	t->end = end;
-	return at == end;
+	if (at != end)
+		return false;
+	if (c->size > sizeof(*c))
+		table_add_commit(t, c);
+	return true;
+}
+
+void
+table_add_commit(struct table *t, const struct segment_commit *c)
+{
+	if (t->n_commits == 0)
+		t->first_revision = c->revision;
+	t->commits[t->n_commits++] = (uint32_t)((const uint8_t *)c - t->image);
+}
+
+const struct segment_commit *
+table_commit(const struct table *t, uint64_t revision)
+{
+	uint64_t n = revision - t->first_revision;
+
+	if (n >= t->n_commits)
+		return NULL;
+	return (const void *)(t->image + t->commits[n]);
 }
 
 struct table_mark
