@@ -12,6 +12,9 @@
 
 #include "stream.h"
 
+/* A registry that is killed often is started again at once. */
+#define UNTHROTTLED "restart-limit 1000 in 1s"
+#define PATIENT "registry-timeout 60s"
 /* The least that there is. */
 #define MAX_VALUE "16k"
 #define SMALL_LOG "9M"
@@ -34,8 +37,8 @@ start(const char *const options[])
 static void
 setup(void)
 {
-	static const char *const options[] = { "sync never",
-		"registry-timeout 60s", NULL };
+	static const char *const options[] = { "sync never", PATIENT,
+		UNTHROTTLED, NULL };
 
 	start(options);
 }
@@ -43,9 +46,9 @@ setup(void)
 static void
 setup_small_log(void)
 {
-	static const char *const options[] = { "sync never",
-		"registry-timeout 60s", "max-value " MAX_VALUE,
-		"log-size " SMALL_LOG, NULL };
+	static const char *const options[] = { "sync never", PATIENT,
+		UNTHROTTLED, "max-value " MAX_VALUE, "log-size " SMALL_LOG,
+		NULL };
 
 	start(options);
 }
@@ -364,7 +367,7 @@ TEST(test_missed)
 
 #define WRITERS 2
 #define SUBSCRIBERS 4
-#define KILLS 12
+#define KILLS 30
 
 static void
 put_triples(struct job *job, int fd)
