@@ -273,7 +273,6 @@ registry_clear(struct registry *r)
 		conn_close(r, c);
 	while ((o = TAILQ_FIRST(&r->orphaned)) != NULL)
 		outcome_free(&r->orphaned, o);
-	resume_clear(r);
 	change_clear(&r->changes);
 	store_close(r->store);
 }

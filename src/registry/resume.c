@@ -42,6 +42,15 @@ resume_begin(struct registry *r, struct conn *c, const struct hello *hello)
 	return buckets.size == 0;
 }
 
+/* Nobody is behind any more. */
+static void
+end_pass(struct registry *r)
+{
+	store_changes_close(r->resume.changes);
+	r->resume.changes = NULL;
+	r->resume.under_way = false;
+}
+
 static void
 leave_pass(struct registry *r, struct conn *c)
 {
@@ -59,6 +68,8 @@ resume_leave(struct registry *r, struct conn *c)
 	leave_pass(r, c);
 	c->events.behind = false;
 	TAILQ_REMOVE(&r->behind, c, behind_entry);
+	if (TAILQ_EMPTY(&r->behind))
+		end_pass(r);
 }
 
 /* The subscription goes on with the next commit, or has ended meanwhile. */
@@ -157,22 +168,17 @@ begin_pass(struct registry *r)
 	struct resume *p = &r->resume;
 
 	give_up_lost(r);
-	if (p->changes == NULL) {
+	if (!p->under_way) {
 		if (!find_start(r, &p->revision))
 			return false;
-		p->changes = store_changes_open(r->store, p->revision);
-		if (p->changes == NULL)
+		if (p->changes == NULL &&
+		    (p->changes = store_changes_open(r->store)) == NULL)
 			fatal(EX_OSERR, "events");
+		store_changes_seek(p->changes, p->revision);
+		p->under_way = true;
 	}
 	join_pass(r);
 	return true;
-}
-
-static void
-end_pass(struct registry *r)
-{
-	store_changes_close(r->resume.changes);
-	r->resume.changes = NULL;
 }
 
 /* Nothing more is committed, or the log has gone on without those who take
@@ -185,7 +191,7 @@ finish_pass(struct registry *r, enum event_kind kind)
 	TAILQ_FOREACH_SAFE(c, &r->behind, behind_entry, next)
 		if (c->events.joined)
 			catch_up(r, c, kind);
-	end_pass(r);
+	r->resume.under_way = false;
 }
 
 /* Ends a commit for those who were told something of it. */
@@ -297,7 +303,7 @@ go_on(struct registry *r)
 		cost += take_change(r, &change);
 	}
 	if (r->resume.joined == 0)
-		end_pass(r);
+		r->resume.under_way = false;
 }
 
 bool
@@ -305,7 +311,7 @@ resume_is_due(const struct registry *r)
 {
 	uint64_t revision;
 
-	return r->resume.changes != NULL || find_start(r, &revision);
+	return r->resume.under_way || find_start(r, &revision);
 }
 
 void
@@ -316,10 +322,4 @@ resume_run(struct registry *r)
 	if (begin_pass(r))
 		go_on(r);
 	events_flush(r);
-}
-
-void
-resume_clear(struct registry *r)
-{
-	end_pass(r);
 }

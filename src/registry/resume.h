@@ -25,7 +25,8 @@ struct store_changes;
 
 /* The pass. */
 struct resume {
-	struct store_changes *changes; /* NULL: there is none under way */
+	struct store_changes *changes; /* NULL: nobody is behind */
+	bool under_way;
 	uint64_t revision; /* nothing of a later commit has been read */
 	unsigned int joined; /* connections that take part */
 	bool told; /* somebody was told of the commit that is being read */
@@ -43,7 +44,5 @@ bool resume_is_due(const struct registry *);
 /* Goes on with the pass, and sends what those who take part are told.  May be
  * called while no batch is open. */
 void resume_run(struct registry *);
-/* Ends the pass, with the store. */
-void resume_clear(struct registry *);
 
 #endif

@@ -266,8 +266,10 @@ uint64_t store_reach(const struct store *);
 enum store_result store_bucket_number(struct store_view *, struct bytes bucket,
     uint64_t *number);
 struct store_changes;
-/* Begins behind this revision.  NULL: there is no memory. */
-struct store_changes *store_changes_open(struct store *, uint64_t revision);
+/* NULL: there is no memory. */
+struct store_changes *store_changes_open(struct store *);
+/* The next change is to be the first one after this revision. */
+void store_changes_seek(struct store_changes *, uint64_t revision);
 /*
  * The next change.  Its bytes are valid until the next call, or the next write
  * to the store.  STORE_ABSENT: nothing more is committed; there may be later.

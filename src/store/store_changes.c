@@ -52,16 +52,30 @@ store_bucket_number(struct store_view *v, struct bytes bucket, uint64_t *number)
 }
 
 struct store_changes *
-store_changes_open(struct store *s, uint64_t revision)
+store_changes_open(struct store *s)
 {
-	struct store_changes *ch;
+	struct store_changes *ch = calloc(1, sizeof(*ch));
 
-	if ((ch = calloc(1, sizeof(*ch))) == NULL)
-		return NULL;
-	ch->store = s;
-	ch->revision = revision + 1;
-	ch->at = sizeof(struct segment_commit);
+	if (ch != NULL) {
+		ch->store = s;
+		store_changes_seek(ch, s->revision);
+	}
 	return ch;
+}
+
+/* Goes to the beginning of a commit. */
+static void
+go_to(struct store_changes *ch, uint64_t revision)
+{
+	ch->revision = revision;
+	ch->number = 0;
+	ch->at = sizeof(struct segment_commit);
+}
+
+void
+store_changes_seek(struct store_changes *ch, uint64_t revision)
+{
+	go_to(ch, revision + 1);
 }
 
 void
@@ -181,9 +195,7 @@ next_of_commit(struct store_changes *ch, const struct segment_commit *c,
 		}
 	}
 	change->type = STORE_CHANGE_COMMIT;
-	ch->revision++;
-	ch->number = 0;
-	ch->at = sizeof(*c);
+	go_to(ch, ch->revision + 1);
 }
 
 enum store_result

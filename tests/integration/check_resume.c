@@ -194,9 +194,12 @@ TEST(test_slow)
 	kill_registry();
 	for (i = 0; i < 10; i++)
 		put_large(fd, 100 * (unsigned int)i, 100, i % 2 == 0);
+	/* The reply comes behind what was committed before the request. */
+	client_say(fast.s.fd, "PING\n");
 	signal_process(slow.worker, SIGCONT);
 	signal_process(fast.worker, SIGCONT);
 	hear_large(&fast, 0, 1000);
+	stream_hear(&fast.s, "OK");
 	leave(&fast);
 	put_large(fd, 1000, 10, false);
 	/* It dies again, when the slow one has taken a part. */
@@ -205,6 +208,43 @@ TEST(test_slow)
 	put_large(fd, 1010, 10, false);
 	hear_large(&slow, 100, 920);
 	leave(&slow);
+	(void)close(fd);
+}
+
+/*
+ * Many come back: at once or one after the other.  Every other one takes nothing
+ * and leaves, while it is told.
+ */
+#define MANY 30
+
+TEST(test_many)
+{
+	int fd = connect_writer(), i;
+	struct subscriber sub[MANY];
+
+	for (i = 0; i < MANY; i++)
+		subscribe(&sub[i], "b");
+	for (i = 0; i < MANY; i++)
+		signal_process(sub[i].worker, SIGSTOP);
+	kill_registry();
+	put_large(fd, 0, 200, false);
+	put_large(fd, 200, 100, true);
+	for (i = 0; i < MANY; i++) {
+		signal_process(sub[i].worker, SIGCONT);
+		if (_i == 1 && i % 3 == 0)
+			hear_large(&sub[i], 0, 1);
+	}
+	for (i = 0; i < MANY; i++) {
+		if (i % 2 == 1)
+			stream_clear(&sub[i].s);
+		else if (_i == 1 && i % 3 == 0)
+			hear_large(&sub[i], 1, 299);
+		else
+			hear_large(&sub[i], 0, 300);
+	}
+	for (i = 0; i < MANY; i += 2)
+		leave(&sub[i]);
+	client_ask(fd, "PUT b k 1\n", "OK\r\n");
 	(void)close(fd);
 }
 
@@ -498,6 +538,7 @@ static const struct test tests[] = {
 	CASE("resume", setup, teardown),
 	LOOP(test_killed_with_queue, 2),
 	ONCE(test_slow),
+	LOOP(test_many, 2),
 	ONCE(test_kinds),
 	ONCE(test_expired),
 	ONCE(test_dropped),

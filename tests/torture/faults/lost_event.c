@@ -5,11 +5,11 @@
 
 #include "store/store.h"
 
-struct store_changes *__real_store_changes_open(struct store *, uint64_t);
-struct store_changes *__wrap_store_changes_open(struct store *, uint64_t);
+void __real_store_changes_seek(struct store_changes *, uint64_t);
+void __wrap_store_changes_seek(struct store_changes *, uint64_t);
 
-struct store_changes *
-__wrap_store_changes_open(struct store *s, uint64_t revision)
+void
+__wrap_store_changes_seek(struct store_changes *changes, uint64_t revision)
 {
-	return __real_store_changes_open(s, revision + 1);
+	__real_store_changes_seek(changes, revision + 1);
 }
