@@ -156,7 +156,7 @@ drop(struct registry *r, struct topic *t)
 	struct subscription *s, *next;
 
 	LIST_FOREACH_SAFE(s, &t->subscriptions, topic_entry, next)
-	topic_unsubscribe(r, s);
+		topic_unsubscribe(r, s);
 }
 
 static bool

@@ -101,8 +101,7 @@ catch_up(struct registry *r, struct conn *c, enum event_kind kind)
 	resume_leave(r, c);
 	events_queue_revision(r, c, kind, revision);
 	/* The new ones are put in front. */
-	LIST_FOREACH_SAFE(s, &c->events.subscriptions, conn_entry, next)
-	{
+	LIST_FOREACH_SAFE(s, &c->events.subscriptions, conn_entry, next) {
 		make_live(r, c, s->topic, revision);
 		topic_unsubscribe(r, s);
 	}
@@ -254,8 +253,7 @@ tell(struct registry *r, struct topic *t, const struct store_change *change)
 	buf_init(&frame);
 	encode(&frame, t, change);
 	/* With the last subscription the topic ends. */
-	LIST_FOREACH_SAFE(s, &t->subscriptions, topic_entry, next)
-	{
+	LIST_FOREACH_SAFE(s, &t->subscriptions, topic_entry, next) {
 		if (!wants(s->conn, change))
 			continue;
 		events_queue(r, s->conn, buf_bytes(&frame));
@@ -321,5 +319,6 @@ resume_run(struct registry *r)
 		return;
 	if (begin_pass(r))
 		go_on(r);
+	store_release(r->store);
 	events_flush(r);
 }
