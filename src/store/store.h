@@ -174,8 +174,8 @@ enum store_result store_fold(struct store *, size_t max, bool *more);
 enum store_result store_checkpoint(struct store *);
 
 /*
- * Takes more of the disk.  Ends batch and snapshot.  Returns STORE_OK, or
- * STORE_FULL when the disk has no more.
+ * Counts the space that pins have given back, or takes more of the disk.  Ends
+ * batch and snapshot.  Returns STORE_OK, or STORE_FULL when there is no more.
  */
 enum store_result store_grow(struct store *);
 /*

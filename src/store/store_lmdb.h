@@ -114,6 +114,7 @@ struct store {
 	size_t allocated; /* bytes of data.mdb that have disk space */
 	size_t page_size;
 	size_t space; /* bytes of these that can be had without the reserve */
+	bool pin_ended; /* since `space` was measured, which it may add to */
 	bool use_reserve;
 	enum store_shortage shortage;
 	int sync_ms;

@@ -70,6 +70,7 @@ lose(struct store_pin *pin)
 	store_view_close(&pin->view);
 	mdb_txn_abort(pin->view.txn);
 	pin->view.txn = NULL;
+	pin->view.store->pin_ended = true;
 }
 
 static void

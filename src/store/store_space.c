@@ -105,6 +105,7 @@ store_measure_space(struct store *s)
 		return store_lmdb_result(s, "count pages", rc);
 	free_pages += s->allocated / s->page_size - used;
 	s->space = free_pages * s->page_size;
+	s->pin_ended = false;
 	return STORE_OK;
 }
 
@@ -175,8 +176,9 @@ store_grow(struct store *s)
 {
 	store_abort(s);
 	store_release(s);
-	return s->shortage == SHORT_OF_LOG ? change_segment(s) :
-					     store_extend(s);
+	if (s->shortage == SHORT_OF_LOG)
+		return change_segment(s);
+	return s->pin_ended ? store_measure_space(s) : store_extend(s);
 }
 
 /*

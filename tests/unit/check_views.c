@@ -440,9 +440,9 @@ TEST(test_pin_keeps_reserve)
 	assert_filler(newer, 150, 5000);
 	store_unpin(v);
 	store_unpin(newer);
-	assert_ok(store_checkpoint(fx.store));
-	assert_ok(commit_filler(next, 5000));
-	ck_assert_uint_gt(fill_for_good(next + 1, 5000), n + 100);
+	/* Their pages are counted as free when a put finds too few. */
+	assert_ok(store_grow(fx.store));
+	ck_assert_uint_gt(fill_for_good(next, 5000), n + 100);
 }
 
 /* This starts a program that has the file open and may have a view of it. */
