@@ -17,6 +17,9 @@
 
 /* Of the log and of what is queued, in a turn: about a millisecond's work. */
 #define STEP_MAX ((size_t)512 << 10)
+/* With more in its queue at the end of a commit a connection leaves the pass.
+ * The other half is for what is committed when it is no longer behind. */
+#define QUEUE_MAX (EVENTS_QUEUE_MAX / 2)
 /* What a change costs besides its bytes. */
 #define CHANGE_COST 64
 
@@ -206,7 +209,7 @@ end_commit(struct registry *r, uint64_t revision)
 		if (!c->events.joined || c->events.last_told != revision)
 			continue;
 		events_queue_revision(r, c, EVENT_COMMIT, revision);
-		if (buf_size(&c->events.queue) <= EVENTS_QUEUE_MAX)
+		if (buf_size(&c->events.queue) <= QUEUE_MAX)
 			continue;
 		c->events.seen = revision;
 		c->events.told = 0;

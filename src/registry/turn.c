@@ -4,8 +4,8 @@
 
 #include "common/clock.h"
 #include "registry/commit.h"
-#include "registry/events.h"
 #include "registry/conn.h"
+#include "registry/events.h"
 #include "registry/full.h"
 #include "registry/state.h"
 #include "registry/request.h"
