@@ -16,9 +16,9 @@
  *
  * A worker's first message on each connection is HELLO.  All others are
  * requests.  Each is answered by exactly one REPLY, in the same order; LIST by
- * PAGE, and SUBSCRIBE by SUBSCRIBED.  A worker whose registry has died connects to the next one,
- * sends HELLO with the same session, and repeats what was not answered with the
- * same sequence numbers.
+ * PAGE, and SUBSCRIBE by SUBSCRIBED.  A worker whose registry has died connects
+ * to the next one, sends HELLO with the same session, and repeats what was not
+ * answered with the same sequence numbers.
  */
 
 #ifndef PROTO_MESSAGE_H
@@ -124,8 +124,8 @@ enum list_kind {
 	LIST_KINDS /* the number of kinds */
 };
 
-/* What an EVENT tells, and the fields that it has.  Its sequence is the revision
- * of its commit. */
+/* What an EVENT tells, and the fields that it has.  Its sequence is the
+ * revision of its commit. */
 enum event_kind {
 	EVENT_SET, /* change, key, value */
 	EVENT_DELETED, /* change, key */

@@ -148,8 +148,8 @@ deliver(struct registry *r, struct topic *t, struct buf *frames)
 	buf_truncate(frames, 0);
 }
 
-/* The bucket is gone; a later one of this name is another bucket.  With the last
- * subscription the topic ends. */
+/* The bucket is gone; a later one of this name is another bucket.  With the
+ * last subscription the topic ends. */
 static void
 drop(struct registry *r, struct topic *t)
 {
@@ -193,9 +193,9 @@ publish_changes(struct registry *r, struct bytes noted, uint64_t revision,
 		deliver(r, t, frames);
 }
 
-/* Queues the last frame of a commit, unless the connection has yet to be told of
- * earlier ones.  For a subscriber that is too slow this is LAGGED, and it gets
- * nothing more. */
+/* Queues the last frame of a commit, unless the connection has yet to be told
+ * of earlier ones.  For a subscriber that is too slow this is LAGGED, and it
+ * gets nothing more. */
 static void
 end_commit(struct registry *r, struct conn *c, uint64_t revision)
 {
@@ -222,8 +222,8 @@ notify_all(struct registry *r, const struct conn_list *list)
 
 /*
  * Subscribers to a bucket that nobody changes are told nothing, and what they
- * have seen is soon so old that the log does not reach back to it.  So each time
- * that the log begins anew everybody is told the revision.
+ * have seen is soon so old that the log does not reach back to it.  So each
+ * time that the log begins anew everybody is told the revision.
  */
 static void
 follow_log(struct registry *r)

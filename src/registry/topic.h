@@ -1,7 +1,7 @@
 /*
- * Topics: the buckets that have subscribers, and their subscriptions.  A topic is
- * live, and its subscribers are told of each commit; or it is behind, and its
- * subscribers have yet to be told what they missed (registry/resume.h).
+ * Topics: the buckets that have subscribers, and their subscriptions.  A topic
+ * is live, and its subscribers are told of each commit; or it is behind, and
+ * its subscribers have yet to be told what they missed (registry/resume.h).
  */
 
 #ifndef REGISTRY_TOPIC_H
