@@ -10,6 +10,7 @@
 
 #include "fuzz/fuzz.h"
 #include "proto/format.h"
+#include "proto/hello.h"
 #include "proto/listing.h"
 #include "proto/reply.h"
 #include "worker/subscriptions.h"
@@ -73,12 +74,13 @@ static void
 print_event(struct bytes body)
 {
 	struct message m = { .type = MESSAGE_EVENT, .body = body };
+	struct hello_bucket bucket = { bytes_from_text("bucket"), 1 };
 	struct subscriptions subscriptions;
 	struct buf text;
 
 	memset(&subscriptions, 0, sizeof(subscriptions));
 	buf_init(&text);
-	subscriptions_add(&subscriptions, bytes_from_text("bucket"));
+	subscriptions_add(&subscriptions, &bucket, 0);
 	if (subscriptions_format(&subscriptions, &m, &text) == SUBSCRIPTIONS_OK)
 		FUZZ_ASSERT(read_text(&text) != REPLY_STATUS);
 	subscriptions_clear(&subscriptions);

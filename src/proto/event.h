@@ -15,9 +15,8 @@
 struct fields;
 
 /*
- * Appends the frame of an event, whose kind is event->kind.  `revision` is that
- * of the commit for COMMIT, MISSED and LAGGED, and 0 for the others.  It takes
- * the place of the sequence number in the frame.
+ * Appends the frame of an event, whose kind is event->kind.  The revision is
+ * that of the commit, and takes the place of the sequence number in the frame.
  */
 void event_put(struct buf *, uint64_t revision, const struct fields *event);
 /* Reads the kind and the fields that this kind has.  False: it is malformed. */

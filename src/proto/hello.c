@@ -12,6 +12,7 @@ hello_put(struct buf *b, const struct hello *h)
 	struct fields f = { .version = MESSAGE_VERSION,
 		.session = h->session,
 		.seen = h->seen,
+		.told = h->told,
 		.rest = h->buckets };
 
 	schema_put(b, MESSAGE_HELLO, 0, &f);
@@ -31,18 +32,25 @@ hello_get(const struct message *m, struct hello *h)
 		return HELLO_OTHER_VERSION;
 	if (!schema_get(schema_find(m->type), m->body, 0, &f))
 		return HELLO_MALFORMED;
-	*h = (struct hello){ f.session, f.seen, f.rest };
+	*h = (struct hello){ f.session, f.seen, f.told, f.rest };
 	return HELLO_OK;
 }
 
 void
-hello_put_bucket(struct buf *b, struct bytes name)
+hello_put_bucket(struct buf *b, const struct hello_bucket *bucket)
 {
-	message_put_name(b, name);
+	message_put_name(b, bucket->name);
+	message_put_u64(b, bucket->id);
 }
 
 bool
-hello_next_bucket(struct bytes *buckets, struct bytes *name)
+hello_next_bucket(struct bytes *buckets, struct hello_bucket *bucket)
 {
-	return message_get_name(buckets, name);
+	struct bytes rest = *buckets;
+
+	if (!message_get_name(&rest, &bucket->name) ||
+	    !message_get_u64(&rest, &bucket->id))
+		return false;
+	*buckets = rest;
+	return true;
 }

@@ -15,9 +15,11 @@
 
 struct hello {
 	uint64_t session; /* random; the same on all connections of a worker */
-	/* Revision of the last commit of which the client was told all events. */
-	uint64_t seen;
-	/* What it has subscribed to: each name by hello_put_bucket(). */
+	/* Revision of the last commit of which the client was told all events,
+	 * and how far it was told those of the next: the number of the last
+	 * change of that commit of which it was told, or 0. */
+	uint64_t seen, told;
+	/* What it has subscribed to: each by hello_put_bucket(). */
 	struct bytes buckets;
 };
 
@@ -33,10 +35,15 @@ void hello_put(struct buf *, const struct hello *);
 /* Reads it.  The buckets are borrowed, and not yet checked. */
 enum hello_result hello_get(const struct message *, struct hello *);
 
-/* Appends a name to the buckets of a HELLO. */
-void hello_put_bucket(struct buf *, struct bytes name);
-/* Removes the first name from the buckets.  False: there is none; or it is
- * malformed, and then `buckets` is not empty. */
-bool hello_next_bucket(struct bytes *buckets, struct bytes *name);
+struct hello_bucket {
+	struct bytes name;
+	uint64_t id; /* from SUBSCRIBED */
+};
+
+/* Appends one to the buckets of a HELLO. */
+void hello_put_bucket(struct buf *, const struct hello_bucket *);
+/* Removes the first of the buckets.  False: there is none; or it is malformed,
+ * and then `buckets` is not empty. */
+bool hello_next_bucket(struct bytes *buckets, struct hello_bucket *);
 
 #endif

@@ -15,10 +15,10 @@
  * message.
  *
  * A worker's first message on each connection is HELLO.  All others are
- * requests.  Each is answered by exactly one REPLY, or PAGE if it is LIST, in
- * the same order.  A worker whose registry has died connects to the next one,
- * sends HELLO with the same session, and repeats what was not answered with the
- * same sequence numbers.
+ * requests.  Each is answered by exactly one REPLY, in the same order; LIST by
+ * PAGE, and SUBSCRIBE by SUBSCRIBED.  A worker whose registry has died connects
+ * to the next one, sends HELLO with the same session, and repeats what was not
+ * answered with the same sequence numbers.
  */
 
 #ifndef PROTO_MESSAGE_H
@@ -32,7 +32,7 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 4
+#define MESSAGE_VERSION 5
 #define MESSAGE_HEADER_SIZE 16
 /* Most buckets that a client can subscribe to.  HELLO names them all. */
 #define MESSAGE_SUBSCRIPTIONS_MAX 256
@@ -67,6 +67,7 @@ enum message_type {
 	MESSAGE_REPLY = 128,
 	MESSAGE_PAGE,
 	MESSAGE_EVENT, /* sent between replies, without being asked for */
+	MESSAGE_SUBSCRIBED, /* the reply to SUBSCRIBE */
 	MESSAGE_END /* one past the last */
 };
 
@@ -123,11 +124,12 @@ enum list_kind {
 	LIST_KINDS /* the number of kinds */
 };
 
-/* What an EVENT tells, and the fields that it has. */
+/* What an EVENT tells, and the fields that it has.  Its sequence is the
+ * revision of its commit. */
 enum event_kind {
-	EVENT_SET, /* key, value */
-	EVENT_DELETED, /* key */
-	EVENT_DROPPED, /* bucket: the subscription has ended */
+	EVENT_SET, /* change, key, value */
+	EVENT_DELETED, /* change, key */
+	EVENT_DROPPED, /* change, bucket: the subscription has ended */
 	EVENT_COMMIT, /* no field: all events of this commit were sent */
 	EVENT_MISSED, /* no field: events before this one may be missing */
 	EVENT_LAGGED, /* no field: the subscriber is too slow; this is the last

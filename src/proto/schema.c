@@ -26,7 +26,9 @@ static const struct schema_field fields[FIELD_COUNT] = {
 	[FIELD_VERSION] = { "version", WIRE_U16, AT(version), 0, UINT16_MAX },
 	[FIELD_SESSION] = { "session", WIRE_U64, AT(session), 0, UINT64_MAX },
 	[FIELD_SEEN] = { "seen", WIRE_U64, AT(seen), 0, UINT64_MAX },
+	[FIELD_TOLD] = { "told", WIRE_U64, AT(told), 0, UINT64_MAX },
 	[FIELD_BUCKETS] = { "buckets", WIRE_REST, AT(rest), 0, 0 },
+	[FIELD_ID] = { "id", WIRE_U64, AT(id), 0, UINT64_MAX },
 	[FIELD_LIST_KIND] = { "list-kind", WIRE_U8, AT(kind), 0,
 	    LIST_KINDS - 1 },
 	[FIELD_REVISION] = { "revision", WIRE_U64, AT(revision), 0,
@@ -39,6 +41,7 @@ static const struct schema_field fields[FIELD_COUNT] = {
 	[FIELD_MORE] = { "more", WIRE_U8, AT(more), 0, 1 },
 	[FIELD_STATUS] = { "status", WIRE_U8, AT(status), 0, STATUS_END - 1 },
 	[FIELD_LINES] = { "lines", WIRE_REST, AT(rest), 0, 0 },
+	[FIELD_CHANGE] = { "change", WIRE_U64, AT(change), 0, UINT64_MAX },
 	[FIELD_EVENT_KIND] = { "event-kind", WIRE_U8, AT(kind), 0,
 	    EVENT_KINDS - 1 },
 	[FIELD_EVENT] = { "event", WIRE_REST, AT(rest), 0, 0 },
@@ -51,8 +54,9 @@ static const struct schema_field fields[FIELD_COUNT] = {
 const struct schema schema_messages[MESSAGE_END] = {
 	/* worker -> registry */
 	[MESSAGE_HELLO] = { "HELLO",
-	    { FIELD_VERSION, FIELD_SESSION, FIELD_SEEN, FIELD_BUCKETS }, 0,
-	    SCHEMA_BEFORE_HELLO },
+	    { FIELD_VERSION, FIELD_SESSION, FIELD_SEEN, FIELD_TOLD,
+		FIELD_BUCKETS },
+	    0, SCHEMA_BEFORE_HELLO },
 	[MESSAGE_PING] = { "PING", { FIELD_END }, MESSAGE_REPLY, 0 },
 	[MESSAGE_CREATE] = { "CREATE", { FIELD_BUCKET }, MESSAGE_REPLY,
 	    QUEUED | WRITES },
@@ -91,8 +95,8 @@ const struct schema schema_messages[MESSAGE_END] = {
 	    { FIELD_LIST_KIND, FIELD_REVISION, FIELD_LIMIT, FIELD_LIST_BUCKET,
 		FIELD_PREFIX, FIELD_AFTER },
 	    MESSAGE_PAGE, 0 },
-	[MESSAGE_SUBSCRIBE] = { "SUBSCRIBE", { FIELD_BUCKET }, MESSAGE_REPLY,
-	    0 },
+	[MESSAGE_SUBSCRIBE] = { "SUBSCRIBE", { FIELD_BUCKET },
+	    MESSAGE_SUBSCRIBED, 0 },
 	[MESSAGE_UNSUBSCRIBE] = { "UNSUBSCRIBE", { FIELD_BUCKET },
 	    MESSAGE_REPLY, 0 },
 
@@ -101,12 +105,14 @@ const struct schema schema_messages[MESSAGE_END] = {
 	[MESSAGE_PAGE] = { "PAGE",
 	    { FIELD_REVISION, FIELD_STATUS, FIELD_MORE, FIELD_LINES }, 0, 0 },
 	[MESSAGE_EVENT] = { "EVENT", { FIELD_EVENT_KIND, FIELD_EVENT }, 0, 0 },
+	[MESSAGE_SUBSCRIBED] = { "SUBSCRIBED",
+	    { FIELD_STATUS, FIELD_REVISION, FIELD_ID }, 0, 0 },
 };
 
 static const struct schema events[EVENT_KINDS] = {
-	[EVENT_SET] = { "SET", { FIELD_KEY, FIELD_VALUE }, 0, 0 },
-	[EVENT_DELETED] = { "DELETED", { FIELD_KEY }, 0, 0 },
-	[EVENT_DROPPED] = { "DROPPED", { FIELD_BUCKET }, 0, 0 },
+	[EVENT_SET] = { "SET", { FIELD_CHANGE, FIELD_KEY, FIELD_VALUE }, 0, 0 },
+	[EVENT_DELETED] = { "DELETED", { FIELD_CHANGE, FIELD_KEY }, 0, 0 },
+	[EVENT_DROPPED] = { "DROPPED", { FIELD_CHANGE, FIELD_BUCKET }, 0, 0 },
 	[EVENT_COMMIT] = { "COMMIT", { FIELD_END }, 0, 0 },
 	[EVENT_MISSED] = { "MISSED", { FIELD_END }, 0, 0 },
 	[EVENT_LAGGED] = { "LAGGED", { FIELD_END }, 0, 0 },

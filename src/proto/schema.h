@@ -35,7 +35,11 @@ enum field {
 	FIELD_SESSION,
 	FIELD_SEEN, /* revision of the last commit of which the client was told
 		     * all events */
-	FIELD_BUCKETS, /* names of those that it has subscribed to */
+	FIELD_TOLD, /* how many changes of the commit after that one have been
+		     * gone through for it */
+	FIELD_BUCKETS, /* those that it has subscribed to: proto/hello.h */
+	/* of SUBSCRIBED, which has FIELD_STATUS and FIELD_REVISION as well */
+	FIELD_ID, /* a number that no later bucket of this name has */
 	/* of LIST and PAGE */
 	FIELD_LIST_KIND, /* enum list_kind */
 	FIELD_REVISION, /* of the snapshot; 0 in LIST: of the last commit */
@@ -48,6 +52,7 @@ enum field {
 	FIELD_STATUS, /* enum status */
 	FIELD_LINES, /* proto/answer.h */
 	/* of EVENT */
+	FIELD_CHANGE, /* its number among all changes of its commit; from 1 */
 	FIELD_EVENT_KIND, /* enum event_kind */
 	FIELD_EVENT, /* the fields of that kind: schema_event() */
 	FIELD_COUNT /* how many there are */
@@ -68,7 +73,7 @@ struct fields {
 	struct bytes bucket, key, value, old, prefix, after;
 	struct bytes rest; /* of a field that is WIRE_REST */
 	int64_t number; /* FIELD_NUMBER or FIELD_SECONDS */
-	uint64_t session, seen, revision, limit;
+	uint64_t session, seen, told, revision, limit, id, change;
 	uint16_t version;
 	uint8_t kind; /* enum list_kind or enum event_kind */
 	uint8_t status; /* enum status */

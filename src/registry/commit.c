@@ -10,6 +10,7 @@
 #include "registry/change.h"
 #include "registry/commit.h"
 #include "registry/conn.h"
+#include "registry/events.h"
 #include "registry/state.h"
 #include "registry/session.h"
 #include "store/store.h"
@@ -88,7 +89,7 @@ commit_finish(struct registry *r, struct conn *c)
 {
 	buf_consume(&c->in, c->turn.executed);
 	c->turn.executed = 0;
-	c->turn.wrote = false;
+	c->turn.wrote = c->turn.subscribed = false;
 	c->turn.start_sequence = c->turn.last_sequence;
 	session_finish(c);
 	if (c->turn.broken)

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "proto/message.h"
 #include "registry/conn.h"
+#include "registry/events.h"
 #include "registry/listing.h"
 #include "registry/state.h"
 #include "registry/session.h"
@@ -156,7 +157,7 @@ conn_read(struct registry *r, struct conn *c)
 	ssize_t n;
 
 	/* `in` has more than a turn executes: let the worker wait. */
-	if (c->ready &&
+	if ((c->ready || c->events.behind) &&
 	    buf_size(&c->in) >
 		message_request_max((size_t)r->config->max_value) + READ_SIZE)
 		return;

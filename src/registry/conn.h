@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
-#include "registry/events.h"
+#include "registry/topic.h"
 
 struct registry;
 struct store_view;
@@ -31,6 +31,10 @@ struct conn_turn {
 	 * session_writes() sets it; the connection is then on the recorded
 	 * list, too, where commit.c looks for it. */
 	bool wrote;
+	/* It has subscribed, or ended a subscription.  The reply, which says
+	 * from which commit on, has to be sent before it writes: the record of
+	 * a write would keep it, and nobody knows then whether it was sent. */
+	bool subscribed;
 	/* It said what no worker says: commit_finish() closes it. */
 	bool broken;
 };
@@ -49,7 +53,7 @@ struct conn_session {
 	uint64_t outcome_last; /* highest sequence among these frames */
 };
 
-/* The subscriptions of the worker (events.c). */
+/* The subscriptions of the worker (events.c, resume.c). */
 struct conn_events {
 	struct buf queue; /* EVENT frames: sent when `out` has been sent */
 	struct subscription_list subscriptions;
@@ -57,6 +61,12 @@ struct conn_events {
 	bool notified; /* is on the notified list: got events in this turn */
 	bool slow; /* `queue` was over its limit before this turn */
 	bool lagged; /* was told that it is too slow, and gets no more */
+	/* It is on the behind list: it has yet to be told what came after the
+	 * commit `seen` and the change `told` of the next (proto/hello.h). */
+	bool behind;
+	uint64_t seen, told;
+	bool joined; /* takes part in the pass */
+	uint64_t last_told; /* the commit of which the pass has told it last */
 };
 
 /* The snapshot of the listing that the worker reads (listing.c). */
@@ -76,6 +86,7 @@ struct conn {
 	TAILQ_ENTRY(conn) recorded_entry;
 	TAILQ_ENTRY(conn) notified_entry;
 	TAILQ_ENTRY(conn) listing_entry;
+	TAILQ_ENTRY(conn) behind_entry;
 	int fd;
 	struct buf in; /* what the worker sent and is not executed yet */
 	struct buf out; /* whole frames, kept until all of them are sent */

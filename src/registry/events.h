@@ -5,20 +5,22 @@
  * The changes of a turn are noted (registry/change.h), published after the
  * commit, which copies them as whole frames to the queues of the subscribers,
  * and sent at the end of the turn.
+ *
+ * A worker whose registry has died subscribes again with its HELLO, and is told
+ * what it missed from the store's log (registry/resume.h).
  */
 
 #ifndef REGISTRY_EVENTS_H
 #define REGISTRY_EVENTS_H
 
-#include <sys/queue.h>
-#include <sys/tree.h>
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buf.h"
 #include "common/bytes.h"
 #include "proto/message.h"
+#include "store/store.h"
 
 /*
  * A subscriber whose queue has more bytes than this when a turn begins is too
@@ -27,35 +29,17 @@
 #define EVENTS_QUEUE_MAX ((size_t)1 << 20)
 
 struct conn;
-struct hello;
+struct fields;
 struct registry;
-struct topic;
-RB_HEAD(topic_tree, topic); /* the buckets that have subscribers */
-
-struct subscription {
-	LIST_ENTRY(subscription) topic_entry;
-	LIST_ENTRY(subscription) conn_entry;
-	struct topic *topic;
-	struct conn *conn;
-};
-LIST_HEAD(subscription_list, subscription);
 
 /*
- * Subscribes to a bucket, from the next commit on.  May be called only while no
- * batch is open: its earlier changes may not have been noted.  `again`: an
- * earlier registry granted the request, and events may have been lost when it
- * died, so the subscriber is sent MISSED.
+ * Executes SUBSCRIBE, and puts its reply: the subscription begins with the next
+ * commit.  May be called only while no batch is open: its earlier changes may
+ * not have been noted.
  */
-enum status events_subscribe(struct registry *, struct conn *,
-    struct bytes bucket, bool again);
+void events_subscribe(struct registry *, struct conn *, uint64_t sequence,
+    struct bytes bucket);
 void events_unsubscribe(struct registry *, struct conn *, struct bytes bucket);
-/*
- * Resumes the subscriptions that a worker names in its HELLO, which an earlier
- * registry had.  The worker is sent DROPPED for a bucket that is gone, and
- * MISSED if there were commits after the revision that it has seen.  May be
- * called only while no batch is open.  False: the HELLO is malformed.
- */
-bool events_resume(struct registry *, struct conn *, const struct hello *);
 /* The connection ends, and with it its subscriptions. */
 void events_leave(struct registry *, struct conn *);
 
@@ -63,5 +47,17 @@ void events_leave(struct registry *, struct conn *);
 void events_publish(struct registry *);
 /* At the end of the turn: sends what was queued in it. */
 void events_flush(struct registry *);
+
+/* For registry/resume.c, which queues events too. */
+
+/* The snapshot of the last commit.  May be called while no batch is open. */
+struct store_view *events_last_commit(struct registry *);
+/* Queues a frame, or COMMIT, MISSED or LAGGED, which have no other fields. */
+void events_queue(struct registry *, struct conn *, struct bytes frame);
+void events_queue_revision(struct registry *, struct conn *, enum event_kind,
+    uint64_t revision);
+/* Appends the frame of a change.  Exits without memory. */
+void events_encode(struct buf *frames, uint64_t revision,
+    const struct fields *event);
 
 #endif

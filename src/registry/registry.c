@@ -107,6 +107,7 @@ open_store(struct registry *r, const struct channel_store *before)
 	session_list(r);
 	if (housekeeping_init(r) != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
+	r->reach = store_reach(r->store);
 	store_release(r->store);
 }
 
@@ -195,7 +196,7 @@ next_deadline(const struct registry *r)
 {
 	int64_t deadline_ms = r->stop_at_ms;
 
-	if (!TAILQ_EMPTY(&r->ready))
+	if (!TAILQ_EMPTY(&r->ready) || resume_is_due(r))
 		return 0;
 	if (r->sync_at_ms < deadline_ms)
 		deadline_ms = r->sync_at_ms;
@@ -256,7 +257,8 @@ serve(struct registry *r)
 			fatal(EX_OSERR, "epoll_wait");
 		for (i = 0; i < n; i++)
 			handle_event(r, &events[i]);
-		if (!TAILQ_EMPTY(&r->ready) || housekeeping_is_due(r))
+		if (!TAILQ_EMPTY(&r->ready) || resume_is_due(r) ||
+		    housekeeping_is_due(r))
 			turn_run(r);
 		checkpoint_run(r);
 		/*
@@ -306,7 +308,9 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
-	RB_INIT(&r.topics);
+	TAILQ_INIT(&r.behind);
+	RB_INIT(&r.topics.live);
+	RB_INIT(&r.topics.behind);
 	/* Without the scoreboard STATS says 0. */
 	if ((r.refused_clients =
 		    scoreboard_map_refused(CHANNEL_SCOREBOARD_FD)) == NULL)

@@ -17,6 +17,7 @@
 #include "proto/schema.h"
 #include "registry/calls.h"
 #include "registry/conn.h"
+#include "registry/events.h"
 #include "registry/listing.h"
 #include "registry/state.h"
 #include "registry/request.h"
@@ -56,7 +57,7 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 		return break_conn(r, c, "malformed greeting");
 	}
 	c->session.id = hello.session;
-	if (!events_resume(r, c, &hello))
+	if (!resume_begin(r, c, &hello))
 		return break_conn(r, c, "malformed greeting");
 	c->session.greeted = true;
 	session_claim(r, c);
@@ -109,7 +110,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		buf_append(&c->out, reply.data, reply.size);
 		return REQUEST_DONE;
 	}
-	if (writes && before > RECORD_MAX)
+	if (writes && (before > RECORD_MAX || c->turn.subscribed))
 		return REQUEST_WAIT;
 	result = choose_view(r, c, writes, &view);
 	if (result == STORE_OK)
@@ -142,11 +143,14 @@ execute_transaction(struct registry *r, struct conn *c, const struct message *m,
  * subscribed changes are not noted, so one that began within a batch would lack
  * the earlier changes of that batch, and one that ended there would lose them.
  * With a batch open the request therefore waits, and comes first in the next
- * turn.
+ * turn.  It also waits until the events of earlier commits are sent, which its
+ * reply must not overtake.
  */
 static bool
 may_subscribe(struct registry *r, struct conn *c)
 {
+	if (buf_size(&c->events.queue) > 0)
+		return false;
 	if (!store_batch_open(r->store))
 		return true;
 	conn_set_first(r, c);
@@ -158,17 +162,15 @@ static enum request_result
 execute_subscribe(struct registry *r, struct conn *c, const struct message *m,
     struct bytes bucket)
 {
-	enum status status = STATUS_OK;
-	struct bytes reply;
-
 	if (!may_subscribe(r, c))
 		return REQUEST_WAIT;
-	if (m->type == MESSAGE_UNSUBSCRIBE)
+	c->turn.subscribed = true;
+	if (m->type == MESSAGE_SUBSCRIBE) {
+		events_subscribe(r, c, m->sequence, bucket);
+	} else {
 		events_unsubscribe(r, c, bucket);
-	else
-		status = events_subscribe(r, c, bucket,
-		    session_answer(c, m->sequence, &reply));
-	answer_put(&c->out, m->sequence, status);
+		answer_put(&c->out, m->sequence, STATUS_OK);
+	}
 	return REQUEST_DONE;
 }
 
@@ -250,6 +252,10 @@ request_next(struct registry *r, struct conn *c)
 		    c->session.greeted ? "malformed request" : "no greeting");
 	if (!c->session.greeted)
 		return greet(r, c, &m);
+	if (c->events.behind) { /* catch_up() makes it ready again */
+		conn_set_ready(r, c, false);
+		return REQUEST_WAIT;
+	}
 	result = execute(r, c, &m, schema);
 	if (result == REQUEST_DONE) {
 		r->requests++;

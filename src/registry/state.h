@@ -15,9 +15,10 @@
 #include "common/config.h"
 #include "registry/change.h"
 #include "registry/checkpoint.h"
-#include "registry/events.h"
 #include "registry/housekeeping.h"
 #include "registry/outcome.h"
+#include "registry/resume.h"
+#include "registry/topic.h"
 #include "registry/warning.h"
 
 struct conn;
@@ -38,9 +39,13 @@ struct registry {
 	 * which gets them one. */
 	struct conn_list recorded;
 	struct outcome_list orphaned; /* records without a connection */
-	struct topic_tree topics; /* buckets that have subscribers */
+	struct topics topics; /* buckets that have subscribers */
 	struct conn_list notified; /* connections that got events this turn */
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
+	/* Subscribers that have not yet been told what they missed. */
+	struct conn_list behind;
+	struct resume resume; /* the pass that tells them */
+	uint64_t reach; /* store_reach(), as subscribers know it */
 
 	int64_t now_ms; /* clock_ms() at the commit under way */
 	struct changes changes; /* noted of the batch */

@@ -5,6 +5,7 @@
 #include "common/clock.h"
 #include "registry/commit.h"
 #include "registry/conn.h"
+#include "registry/events.h"
 #include "registry/full.h"
 #include "registry/state.h"
 #include "registry/request.h"
@@ -12,8 +13,8 @@
 #include "store/store.h"
 
 /*
- * All at once and before anything is written: subscriptions are resumed between
- * two commits, and after a restart of the registry every worker comes back.
+ * All at once and before anything is written: after a restart of the registry
+ * every worker comes back.
  */
 static void
 greet_all(struct registry *r)
@@ -24,7 +25,6 @@ greet_all(struct registry *r)
 		if (c->session.greeted)
 			continue;
 		(void)request_next(r, c);
-		/* Sends MISSED before any reply. */
 		commit_finish(r, c);
 	}
 }
@@ -60,6 +60,7 @@ execute_ready(struct registry *r)
 	struct conn *c, *next;
 
 	greet_all(r);
+	resume_run(r);
 	run_housekeeping(r);
 	TAILQ_FOREACH_SAFE(c, &r->ready, entry, next) {
 		if (r->turn.full)

@@ -4,8 +4,9 @@
  *
  * Its steps, which have to come in this order:
  *
- * 1. Workers that have just connected are greeted, while there is no batch:
- *    their subscriptions resume between two commits.
+ * 1. Workers that have just connected are greeted, and subscribers told what
+ *    they missed, while there is no batch: their subscriptions resume between
+ *    two commits.
  * 2. Housekeeping, so that its events come before those of the requests.
  * 3. Requests.  A connection that only read is answered at once.
  * 4. One commit for all connections that wrote.  If the store has no space,

@@ -46,6 +46,7 @@ enum store_result {
 	/* The log has no room for a batch before more of it is folded; see
 	 * store_may_write(). */
 	STORE_BEHIND,
+	STORE_LOST, /* the log does not reach back so far */
 	STORE_REFUSED, /* store_open: a person has to act; see store_error() */
 	STORE_FAILED, /* see store_error() */
 };
@@ -301,6 +302,45 @@ enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);
 typedef void store_removed(void *arg, struct bytes bucket, struct bytes key);
 enum store_result store_expire(struct store_view *, size_t max,
     store_removed *removed, void *arg, bool *more);
+/*
+ * Changes: what has been committed after a revision, in order, as long as the
+ * log reaches back so far.  A bucket has a number here that no other one of
+ * this store has, or has had.
+ */
+enum store_change_type {
+	STORE_CHANGE_PUT,
+	STORE_CHANGE_DELETED, /* or expired */
+	STORE_CHANGE_DROPPED, /* the bucket, and all that was in it */
+	STORE_CHANGE_COMMIT, /* that was all of this commit */
+};
+
+struct store_change {
+	enum store_change_type type;
+	uint64_t revision; /* of the commit */
+	uint64_t number; /* in the commit: the first change is 1 */
+	uint64_t bucket;
+	struct bytes key, value; /* those that the type has */
+};
+
+/* What the log has goes on from this revision: it has all commits after it. */
+uint64_t store_reach(const struct store *);
+enum store_result store_bucket_number(struct store_view *, struct bytes bucket,
+    uint64_t *number);
+struct store_changes;
+/* NULL: there is no memory. */
+struct store_changes *store_changes_open(struct store *);
+/* The next change is to be the first one after this revision. */
+void store_changes_seek(struct store_changes *, uint64_t revision);
+/*
+ * The next change.  Its bytes are valid until the next call, or the next write
+ * to the store.  STORE_ABSENT: nothing more is committed; there may be later.
+ * STORE_LOST: the log does not reach back, or no longer does.
+ */
+enum store_result store_changes_next(struct store_changes *,
+    struct store_change *);
+/* NULL is fine. */
+void store_changes_close(struct store_changes *);
+
 /* Statistics, as the view shows them.  They cost little. */
 struct store_stats {
 	uint64_t buckets;

@@ -113,10 +113,11 @@ move_expiry(struct store_view *v, struct bytes key, uint64_t from, uint64_t to)
 	return result;
 }
 
-/* Puts an entry of the known bucket. */
+/* Puts an entry of the known bucket.  `quiet`: its value stays as it is, so
+ * that store_changes_next() leaves it out. */
 static enum store_result
 put_entry(struct store_view *v, struct bytes key, struct bytes value,
-    uint64_t expiry)
+    uint64_t expiry, bool quiet)
 {
 	struct store *s = v->store;
 	enum store_result result, found;
@@ -139,6 +140,8 @@ put_entry(struct store_view *v, struct bytes key, struct bytes value,
 		    layer_put_at(v, &place, ENTRY_HEADER + value.size, &record);
 	if (result != STORE_OK)
 		return result;
+	if (quiet)
+		table_set_quiet(record, k.bytes);
 	store_cache_invalidate(s->cache, k.bytes);
 	fill_entry(k.bytes, record, v->revision, expiry, value);
 	if (found == STORE_ABSENT) {
@@ -157,7 +160,7 @@ store_put(struct store_view *v, struct bytes bucket, struct bytes key,
 
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
-	return put_entry(v, key, value, (uint64_t)expiry_ms);
+	return put_entry(v, key, value, (uint64_t)expiry_ms, false);
 }
 
 enum store_result
@@ -171,7 +174,7 @@ store_set_expiry(struct store_view *v, struct bytes bucket, struct bytes key,
 	    e.expiry_ms == expiry_ms)
 		return result;
 	/* The header is part of the record, which is written anew. */
-	return put_entry(v, key, e.value, (uint64_t)expiry_ms);
+	return put_entry(v, key, e.value, (uint64_t)expiry_ms, true);
 }
 
 enum store_result

@@ -160,6 +160,7 @@ store_log_append(struct store *s)
 		s->revision + 1, s->durable, s->table->capacity,
 		late ? SEGMENT_PACKED : how) == -1)
 		return store_log_fail(s, g, "commit");
+	table_add_commit(s->table, c);
 	s->revision++;
 	if (late)
 		return store_log_sync(s);

@@ -71,10 +71,17 @@ walk_size(const struct table *t)
 	return (t->keys_max / RUN + 1) * sizeof(t->walk[0]);
 }
 
+static size_t
+commits_size(const struct table *t)
+{
+	return (size_t)t->commits_max * sizeof(t->commits[0]);
+}
+
 static void
 forget(struct table *t)
 {
 	t->n_keys = t->n_ordered = t->n_walk = 0;
+	t->n_commits = 0;
 	t->records = 0;
 	t->revision = 0;
 	t->end = SEGMENT_BLOCK;
@@ -90,6 +97,7 @@ table_new(size_t capacity)
 	t->holders = 1;
 	t->capacity = capacity;
 	t->keys_max = (uint32_t)(capacity / sizeof(struct table_record));
+	t->commits_max = (uint32_t)(capacity / sizeof(struct segment_commit));
 	while (t->mask < capacity / CHAIN_BYTES - 1 && t->mask < CHAINS_MAX - 1)
 		t->mask = t->mask * 2 + 1;
 	t->image = reserve(capacity);
@@ -98,9 +106,11 @@ table_new(size_t capacity)
 	t->order = reserve(order_size(t));
 	t->sorted = reserve(sorted_size());
 	t->walk = reserve(walk_size(t));
+	t->commits = reserve(commits_size(t));
 	forget(t);
 	if (t->image == NULL || t->keys == NULL || t->heads == NULL ||
 	    t->order == NULL || t->sorted == NULL || t->walk == NULL ||
+	    t->commits == NULL ||
 	    getrandom(t->hash_key, sizeof(t->hash_key), 0) !=
 		sizeof(t->hash_key)) {
 		table_drop(t);
@@ -134,6 +144,7 @@ table_drop(struct table *t)
 	give_back(t->order, order_size(t));
 	give_back(t->sorted, sorted_size());
 	give_back(t->walk, walk_size(t));
+	give_back(t->commits, commits_size(t));
 	free(t);
 }
 
@@ -405,8 +416,8 @@ replay_record(struct table *t, const struct table_record *r)
 	struct table_place p;
 
 	if (r->db >= DB_COUNT || r->commit != t->commit || r->key_size == 0 ||
-	    r->key_size > TABLE_KEY_MAX || r->deleted > 1 ||
-	    (r->deleted && r->value_size > 0))
+	    r->key_size > TABLE_KEY_MAX || r->zero != 0 ||
+	    (r->deleted && (r->quiet || r->value_size > 0)))
 		return false;
 	p = table_place(t, (enum table_db)r->db, table_record_key(r));
 	return r->older == newest_at(t, &p) &&
@@ -429,7 +440,29 @@ table_replay(struct table *t, const struct segment_commit *c)
 			return false;
 	}
 	t->end = end;
-	return at == end;
+	if (at != end)
+		return false;
+	if (c->size > sizeof(*c))
+		table_add_commit(t, c);
+	return true;
+}
+
+void
+table_add_commit(struct table *t, const struct segment_commit *c)
+{
+	if (t->n_commits == 0)
+		t->first_revision = c->revision;
+	t->commits[t->n_commits++] = (uint32_t)((const uint8_t *)c - t->image);
+}
+
+const struct segment_commit *
+table_commit(const struct table *t, uint64_t revision)
+{
+	uint64_t n = revision - t->first_revision;
+
+	if (n >= t->n_commits)
+		return NULL;
+	return (const void *)(t->image + t->commits[n]);
 }
 
 struct table_mark

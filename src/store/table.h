@@ -40,7 +40,9 @@ struct table_record {
 	uint32_t value_size;
 	uint16_t key_size;
 	uint8_t db; /* enum table_db */
-	uint8_t deleted; /* the key has no value from here on */
+	uint8_t deleted : 1; /* the key has no value from here on */
+	uint8_t quiet : 1; /* no change that subscribers are told of */
+	uint8_t zero : 6;
 };
 
 struct table_key {
@@ -79,6 +81,11 @@ struct table {
 	uint32_t n_walk; /* 0: nobody goes through the keys */
 	uint64_t generation; /* of the segment */
 	unsigned int holders; /* the store, and pins */
+	/* Where the commits are that have records.  Their revisions follow one
+	 * another from the first on. */
+	uint32_t *commits;
+	uint32_t n_commits, commits_max;
+	uint64_t first_revision;
 };
 
 /* A place to which a table can be cut off. */
@@ -166,8 +173,21 @@ void table_begin(struct table *, size_t start, uint64_t revision);
  */
 uint8_t *table_put(struct table *, const struct table_place *,
     size_t value_size, bool deleted, size_t limit);
+/* Marks the record as quiet whose value table_put() has returned. */
+static inline void
+table_set_quiet(uint8_t *value, struct bytes key)
+{
+	struct table_record *r = (void *)(value - key.size);
+
+	r[-1].quiet = true;
+}
 /* Takes in a commit that the segment has read.  False: it is malformed. */
 bool table_replay(struct table *, const struct segment_commit *);
+/* A commit that has records is complete: table_commit() finds it from now on. */
+void table_add_commit(struct table *, const struct segment_commit *);
+/* NULL: the table has no such commit. */
+const struct segment_commit *table_commit(const struct table *,
+    uint64_t revision);
 
 struct table_mark table_mark(const struct table *);
 /* Takes back what was put since. */

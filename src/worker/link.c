@@ -72,9 +72,9 @@ link_lacks_memory(const struct link *l)
 static int
 send_hello(struct link *l)
 {
-	struct hello hello = { l->session, l->subscriptions.seen,
-		{ buf_data(&l->subscriptions.buckets),
-		    buf_size(&l->subscriptions.buckets) } };
+	const struct subscriptions *s = &l->subscriptions;
+	struct hello hello = { l->session, s->seen, s->told,
+		{ buf_data(&s->buckets), buf_size(&s->buckets) } };
 	uint8_t memory[256];
 	struct buf b;
 	size_t hello_size;

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "proto/format.h"
+#include "proto/hello.h"
 #include "proto/schema.h"
 #include "worker/subscriptions.h"
 #include "worker/replies.h"
@@ -30,24 +31,36 @@ replies_malformed(const char *what)
 	return false;
 }
 
-/* Formats a reply.  That to SUBSCRIBE is no line, if it is accepted. */
+/* A reply to SUBSCRIBE is no line, if it is accepted. */
+static bool
+take_subscribed(struct worker *w, struct bytes bucket,
+    const struct message *reply)
+{
+	struct hello_bucket b = { .name = bucket };
+	struct fields answer;
+
+	if (!schema_get(schema_find(reply->type), reply->body, 0, &answer))
+		return replies_malformed("reply");
+	b.id = answer.id;
+	if (answer.status == STATUS_OK)
+		subscriptions_add(&w->link.subscriptions, &b, answer.revision);
+	else
+		format_status(&w->client.out, (enum status)answer.status);
+	return true;
+}
+
 static bool
 take_reply(struct worker *w, const struct message *reply)
 {
 	const struct message *request = &w->link.request;
-	struct fields asked, answer;
+	struct fields asked;
 
 	if ((request->type == MESSAGE_SUBSCRIBE ||
 		request->type == MESSAGE_UNSUBSCRIBE) &&
-	    schema_get(schema_find(request->type), request->body, 0, &asked) &&
-	    schema_get(schema_find(reply->type), reply->body, 0, &answer)) {
-		if (request->type == MESSAGE_UNSUBSCRIBE)
-			subscriptions_remove(&w->link.subscriptions,
-			    asked.bucket);
-		else if (answer.status == STATUS_OK) {
-			subscriptions_add(&w->link.subscriptions, asked.bucket);
-			return true;
-		}
+	    schema_get(schema_find(request->type), request->body, 0, &asked)) {
+		if (request->type == MESSAGE_SUBSCRIBE)
+			return take_subscribed(w, asked.bucket, reply);
+		subscriptions_remove(&w->link.subscriptions, asked.bucket);
 	}
 	return format_reply(&w->client.out, reply->body) ||
 	    replies_malformed("reply");

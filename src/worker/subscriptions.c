@@ -17,28 +17,38 @@ subscriptions_clear(struct subscriptions *s)
 	buf_clear(&s->buckets);
 }
 
-/* Finds a name: sets where it begins, and returns how many bytes it takes up,
- * with its size; 0 if it is not there. */
+/* Finds a bucket: sets where it begins, and returns how many bytes it takes up;
+ * 0 if it is not there. */
 static size_t
 find(const struct subscriptions *s, struct bytes bucket, size_t *position)
 {
 	struct bytes rest = buf_bytes(&s->buckets);
-	struct bytes name;
+	struct hello_bucket b;
 
 	while (*position = buf_size(&s->buckets) - rest.size,
-	    hello_next_bucket(&rest, &name))
-		if (bytes_equal(name, bucket))
-			return 1 + name.size;
+	    hello_next_bucket(&rest, &b))
+		if (bytes_equal(b.name, bucket))
+			return buf_size(&s->buckets) - rest.size - *position;
 	return 0;
 }
 
+/* The client has been told of all commits up to this one. */
+static void
+pass_commit(struct subscriptions *s, uint64_t revision)
+{
+	s->seen = revision;
+	s->told = 0;
+}
+
 void
-subscriptions_add(struct subscriptions *s, struct bytes bucket)
+subscriptions_add(struct subscriptions *s, const struct hello_bucket *bucket,
+    uint64_t revision)
 {
 	size_t position;
 
-	if (find(s, bucket, &position) == 0)
+	if (find(s, bucket->name, &position) == 0)
 		hello_put_bucket(&s->buckets, bucket);
+	pass_commit(s, revision);
 }
 
 void
@@ -71,6 +81,16 @@ format_deleted(const struct fields *event, struct buf *out)
 	format_line(out, words, 2);
 }
 
+/* The client has been told of this change, and those before it. */
+static void
+pass_change(struct subscriptions *s, uint64_t revision, uint64_t change)
+{
+	if (revision <= s->seen) /* it follows MISSED */
+		return;
+	s->seen = revision - 1;
+	s->told = change;
+}
+
 enum subscriptions_result
 subscriptions_format(struct subscriptions *s, const struct message *m,
     struct buf *out)
@@ -79,6 +99,8 @@ subscriptions_format(struct subscriptions *s, const struct message *m,
 
 	if (!event_get(m, &event))
 		return SUBSCRIPTIONS_MALFORMED;
+	if (event.kind <= EVENT_DROPPED)
+		pass_change(s, m->sequence, event.change);
 	switch (event.kind) {
 	case EVENT_SET:
 		format_set(&event, out);
@@ -92,10 +114,10 @@ subscriptions_format(struct subscriptions *s, const struct message *m,
 		break;
 	case EVENT_MISSED:
 		buf_append_text(out, "MISSED\r\n");
-		s->seen = m->sequence;
+		pass_commit(s, m->sequence);
 		break;
 	case EVENT_COMMIT:
-		s->seen = m->sequence;
+		pass_commit(s, m->sequence);
 		break;
 	default: /* EVENT_LAGGED */
 		return SUBSCRIPTIONS_LAGGED;

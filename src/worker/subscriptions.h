@@ -13,10 +13,12 @@
 #include "common/bytes.h"
 #include "proto/message.h"
 
+struct hello_bucket;
+
 struct subscriptions {
-	struct buf buckets; /* names, each by hello_put_bucket() */
-	uint64_t seen; /* revision of the last commit of which the client was
-			* told everything */
+	struct buf buckets; /* each by hello_put_bucket() */
+	/* How far the client was told of changes: as in struct hello. */
+	uint64_t seen, told;
 };
 
 enum subscriptions_result {
@@ -26,9 +28,10 @@ enum subscriptions_result {
 };
 
 void subscriptions_clear(struct subscriptions *);
-/* To be called when the registry has accepted a subscription, and when one has
- * ended. */
-void subscriptions_add(struct subscriptions *, struct bytes bucket);
+/* To be called when the registry has accepted a subscription, from this revision
+ * on, and when one has ended. */
+void subscriptions_add(struct subscriptions *, const struct hello_bucket *,
+    uint64_t revision);
 void subscriptions_remove(struct subscriptions *, struct bytes bucket);
 /* Takes a MESSAGE_EVENT: appends its line, if it has one, and notes in `events`
  * what it says of them. */

@@ -12,6 +12,7 @@
 #include "proto/event.h"
 #include "proto/listing.h"
 #include "proto/message.h"
+#include "proto/schema.h"
 #include "stream.h"
 
 #define SESSION UINT64_C(77)
@@ -19,17 +20,28 @@
 /* This holds the message to be sent next. */
 static struct buf said;
 
+/* The worker has subscribed to the bucket "b" with this number, unless it is 0,
+ * and was told so much. */
 static void
-say_hello(uint64_t session, const char *bucket)
+say_hello_again(uint64_t session, uint64_t seen, uint64_t told, uint64_t id)
 {
 	size_t position = message_begin(&said, MESSAGE_HELLO, 0);
 
 	message_put_u16(&said, MESSAGE_VERSION);
 	message_put_u64(&said, session);
-	message_put_u64(&said, 1); /* the last commit that it was told of */
-	if (bucket != NULL)
-		message_put_name(&said, bytes_from_text(bucket));
+	message_put_u64(&said, seen);
+	message_put_u64(&said, told);
+	if (id != 0) {
+		message_put_name(&said, bytes_from_text("b"));
+		message_put_u64(&said, id);
+	}
 	message_end(&said, position);
+}
+
+static void
+say_hello(uint64_t session)
+{
+	say_hello_again(session, 0, 0, 0);
 }
 
 /* Sends a message whose body is the name of the bucket, or empty. */
@@ -117,19 +129,59 @@ expect_reply(int fd, uint64_t sequence, const char *word)
 	buf_clear(&want);
 }
 
+/* Receives a frame of this size. */
+static void
+receive(int fd, uint8_t *frame, size_t size, struct message *m)
+{
+	size_t n;
+
+	for (n = 0; n < size; n++)
+		ck_assert_int_eq(read(fd, frame + n, 1), 1);
+	ck_assert_int_eq(message_get(frame, size, size, m), 1);
+}
+
 /* Expects an event that has only a kind; any revision is accepted. */
 static void
 expect_event(int fd, enum event_kind kind)
 {
 	uint8_t frame[MESSAGE_HEADER_SIZE + 1];
 	struct message m;
-	size_t n;
 
-	for (n = 0; n < sizeof(frame); n++)
-		ck_assert_int_eq(read(fd, frame + n, 1), 1);
-	ck_assert_int_eq(message_get(frame, n, n, &m), 1);
+	receive(fd, frame, sizeof(frame), &m);
 	ck_assert_int_eq(m.type, MESSAGE_EVENT);
 	ck_assert_int_eq(frame[MESSAGE_HEADER_SIZE], kind);
+}
+
+/* Expects the event of say_put(), the only change of its commit. */
+static void
+expect_set(int fd, uint64_t revision)
+{
+	struct fields event = { .kind = EVENT_SET,
+		.change = 1,
+		.key = bytes_from_text("k"),
+		.value = bytes_from_text("v") };
+	struct buf want;
+
+	buf_init(&want);
+	event_put(&want, revision, &event);
+	client_expect(fd, buf_data(&want), buf_size(&want));
+	buf_clear(&want);
+}
+
+static void
+expect_subscribed(int fd, uint64_t sequence, uint64_t *revision, uint64_t *id)
+{
+	uint8_t frame[MESSAGE_HEADER_SIZE + 17];
+	struct message m;
+	struct fields f;
+
+	receive(fd, frame, sizeof(frame), &m);
+	ck_assert_int_eq(m.type, MESSAGE_SUBSCRIBED);
+	ck_assert_uint_eq(m.sequence, sequence);
+	ck_assert(schema_get(schema_find(m.type), m.body, 0, &f));
+	ck_assert_int_eq(f.status, STATUS_OK);
+	*revision = f.revision;
+	*id = f.id;
 }
 
 /*
@@ -142,12 +194,12 @@ TEST(test_two_connections)
 	int fd = client_connect(s), old = worker_connect(s), new;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_put(1);
 	send_said(old);
 	expect_reply(old, 1, NULL);
 	new = worker_connect(s);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say(MESSAGE_PING, 2, NULL);
 	send_said(new);
 	expect_reply(new, 2, NULL);
@@ -159,7 +211,7 @@ TEST(test_two_connections)
 	process_kill(server_pid(s, "registry"));
 	(void)close(new);
 	new = worker_connect(s);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_incr(3);
 	say_incr(4);
 	send_said(new);
@@ -171,27 +223,59 @@ TEST(test_two_connections)
 }
 
 /*
- * The registry dies when a subscription, and a commit after it, are not
- * answered yet.
+ * The registry dies when a subscription and a commit after it are executed.  The
+ * worker is told of the commit from where it was told before, and not again
+ * when it repeats both.
  */
 TEST(test_subscribe_again)
 {
 	struct server *s = server_start(NULL);
 	int fd = client_connect(s), worker = worker_connect(s), i;
+	uint64_t revision, id;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	for (i = 0; i < 2; i++) {
-		say_hello(SESSION, NULL);
-		say(MESSAGE_SUBSCRIBE, 1, "b");
-		say_put(2);
-		send_said(worker);
-		expect_reply(worker, 1, NULL);
-		expect_reply(worker, 2, NULL);
-		expect_event(worker, i == 0 ? EVENT_COMMIT : EVENT_MISSED);
+	say_hello(SESSION);
+	say(MESSAGE_SUBSCRIBE, 1, "b");
+	say_put(2);
+	send_said(worker);
+	expect_subscribed(worker, 1, &revision, &id);
+	expect_reply(worker, 2, NULL);
+	for (i = 0; i < 3; i++) {
 		process_kill(server_pid(s, "registry"));
 		(void)close(worker);
 		worker = worker_connect(s);
+		/* It was told nothing, the event, or that it was all. */
+		say_hello_again(SESSION, revision + (i == 2), i == 1, id);
+		say_put(2);
+		send_said(worker);
+		if (i == 0)
+			expect_set(worker, revision + 1);
+		expect_event(worker, EVENT_COMMIT);
+		if (i == 0)
+			expect_event(worker, EVENT_COMMIT);
+		expect_reply(worker, 2, NULL);
 	}
+	say(MESSAGE_SUBSCRIBE, 1, "b");
+	send_said(worker);
+	expect_subscribed(worker, 1, &revision, &id);
+	(void)close(worker);
+	(void)close(fd);
+	server_stop(s);
+}
+
+/* The log does not reach back so far, or the worker knows another store's. */
+TEST(test_subscribe_lost)
+{
+	struct server *s = server_start(NULL);
+	int fd = client_connect(s), worker;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	worker = worker_connect(s);
+	say_hello_again(SESSION, _i == 0 ? 0 : 1000, 0, 1);
+	say(MESSAGE_PING, 1, NULL);
+	send_said(worker);
+	expect_event(worker, EVENT_MISSED);
+	expect_reply(worker, 1, NULL);
 	(void)close(worker);
 	(void)close(fd);
 	server_stop(s);
@@ -212,7 +296,7 @@ TEST(test_subscribers_return)
 	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
 	for (i = 0; i < WORKERS; i++) {
 		fds[i] = worker_connect(s);
-		say_hello((uint64_t)i + 1, "b");
+		say_hello_again((uint64_t)i + 1, 0, 0, 1);
 		say_put(1);
 		send_said(fds[i]);
 	}
@@ -240,8 +324,11 @@ TEST(test_too_many_subscriptions)
 	message_put_u16(&said, MESSAGE_VERSION);
 	message_put_u64(&said, SESSION);
 	message_put_u64(&said, 1);
-	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++)
+	message_put_u64(&said, 0);
+	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++) {
 		message_put_name(&said, bytes_from_text("x"));
+		message_put_u64(&said, 1);
+	}
 	message_end(&said, position);
 	send_said(fd);
 	client_expect_gone(fd);
@@ -341,7 +428,7 @@ TEST(test_listing_of_one_moment)
 	for (i = 0; i <= KEYS; i++)
 		client_hear(fd, "OK\r\n");
 	buf_init(&page);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_list(1, 0, bytes_from_text(""));
 	send_said(worker);
 	lines = read_page(worker, &page, &revision, &last, &more);
@@ -396,7 +483,7 @@ worker_return(const struct server *s, int fd)
 	process_kill(server_pid(s, "registry"));
 	(void)close(fd);
 	fd = worker_connect(s);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	return fd;
 }
 
@@ -410,7 +497,7 @@ TEST(test_record_deleted)
 	int client = client_connect(s), worker = worker_connect(s);
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_incr(1);
 	send_said(worker);
 	expect_reply(worker, 1, "1");
@@ -436,7 +523,7 @@ TEST(test_record_repeated_in_part)
 	int client = client_connect(s), worker = worker_connect(s);
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_incr(1);
 	say_incr(2);
 	send_said(worker);
@@ -448,7 +535,7 @@ TEST(test_record_repeated_in_part)
 	expect_reply(worker, 1, "1");
 	close_and_commit(client, worker, _i == 1);
 	worker = worker_connect(s);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_incr(2);
 	say_incr(3);
 	send_said(worker);
@@ -500,13 +587,13 @@ TEST(test_record_of_unread_reply)
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	put_big(client, BIG);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_big_transaction(1);
 	send_said(worker);
 	ck_assert_int_eq(read(worker, &first, 1), 1);
 	close_and_commit(client, worker, _i == 1);
 	worker = worker_connect(s);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_big_transaction(1);
 	say_incr(2);
 	send_said(worker);
@@ -546,7 +633,7 @@ TEST(test_record_size)
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	put_big(client, READ_SIZE);
 	before = client_stat(client, "used-bytes");
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	if (_i == 1)
 		say_put(1);
 	for (i = 2; i < 2 + READS; i++)
@@ -596,7 +683,7 @@ TEST(test_batch_size)
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	before = client_stat(client, "commits");
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	say_big_puts(1);
 	large = buf_size(&said) - 1;
 	say_put(2);
@@ -626,7 +713,7 @@ TEST(test_output_size)
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	put_big(client, BIG);
 	before_kib = process_private_kib(registry);
-	say_hello(SESSION, NULL);
+	say_hello(SESSION);
 	for (i = 1; i <= 100; i++)
 		say_get((uint64_t)i, "big");
 	send_said(worker);
@@ -708,25 +795,25 @@ say_amiss(int i)
 		say(MESSAGE_COUNT, 1, "b");
 		return;
 	case 1: /* a second HELLO */
-		say_hello(SESSION, NULL);
-		say_hello(SESSION, NULL);
+		say_hello(SESSION);
+		say_hello(SESSION);
 		return;
 	case 2: /* a message that only a registry sends */
-		say_hello(SESSION, NULL);
+		say_hello(SESSION);
 		position = message_begin(&said, MESSAGE_REPLY, 1);
 		message_put_u8(&said, STATUS_OK);
 		message_end(&said, position);
 		return;
 	case 3: /* a missing field */
-		say_hello(SESSION, NULL);
+		say_hello(SESSION);
 		say(MESSAGE_GET, 1, "b");
 		return;
 	case 4: /* a field where none is wanted */
-		say_hello(SESSION, NULL);
+		say_hello(SESSION);
 		say(MESSAGE_PING, 1, "b");
 		return;
 	default: /* the keys of a bucket without a name */
-		say_hello(SESSION, NULL);
+		say_hello(SESSION);
 		position = message_begin(&said, MESSAGE_LIST, 1);
 		message_put_u8(&said, LIST_KEYS);
 		message_put_u64(&said, 0);
@@ -759,6 +846,7 @@ static const struct test tests[] = {
 	CASE("session", NULL, NULL),
 	ONCE(test_two_connections),
 	ONCE(test_subscribe_again),
+	LOOP(test_subscribe_lost, 2),
 	ONCE(test_subscribers_return),
 	ONCE(test_too_many_subscriptions),
 	ONCE(test_listing_of_one_moment),

@@ -35,6 +35,8 @@ load_open(struct load *l, const struct options *o, struct report *r,
 		err(EX_OSERR, NULL);
 	for (i = 0; i < l->n; i++)
 		client_init(&l->clients[i], l, i);
+	for (i = 0; i < WATCHERS; i++)
+		watcher_init(&l->watchers[i], l);
 }
 
 void
@@ -44,6 +46,8 @@ load_close(struct load *l)
 
 	for (i = 0; i < l->n; i++)
 		client_clear(&l->clients[i]);
+	for (i = 0; i < WATCHERS; i++)
+		watcher_clear(&l->watchers[i]);
 	(void)close(l->epoll_fd);
 	free(l->clients);
 }
@@ -52,6 +56,15 @@ void
 load_begin(struct load *l, enum load_stage stage)
 {
 	l->stage = stage;
+}
+
+void
+load_finish_watchers(struct load *l)
+{
+	unsigned int i;
+
+	for (i = 0; i < WATCHERS; i++)
+		watcher_finish(&l->watchers[i]);
 }
 
 bool
@@ -90,6 +103,8 @@ look_around(struct load *l)
 		if (may_come(l, c, now_ms))
 			client_connect(c);
 	}
+	for (i = 0; i < WATCHERS; i++)
+		watcher_look(&l->watchers[i]);
 }
 
 void

@@ -12,6 +12,9 @@
 
 #include "torture/options.h"
 #include "torture/report.h"
+#include "torture/watcher.h"
+
+#define WATCHERS 2
 
 enum load_stage {
 	LOAD_RUN, /* clients ask, leave and come again */
@@ -28,6 +31,7 @@ struct load {
 	int epoll_fd;
 	struct client *clients;
 	unsigned int n;
+	struct watcher watchers[WATCHERS];
 	unsigned int busy; /* clients that are not away */
 	enum load_stage stage;
 	bool down; /* there is no server */
@@ -40,6 +44,8 @@ void load_open(struct load *, const struct options *, struct report *,
     const struct sockaddr_in *address);
 void load_close(struct load *);
 void load_begin(struct load *, enum load_stage);
+/* All clients have left: have the watchers heard everything?  They leave. */
+void load_finish_watchers(struct load *);
 /* Have all clients done what this stage is for? */
 bool load_is_over(const struct load *);
 /* Handles what clients receive, for at most so long. */

@@ -129,6 +129,9 @@ report_print(const struct report *r)
 	print_count("answered", r->requests);
 	print_count("writes", r->writes);
 	print_count("connections", r->connections);
+	print_count("events", r->events);
+	print_count("events-missed", r->missed);
+	print_count("events-lagged", r->lagged);
 	print_count("cut-off", r->cut_off);
 	print_count("reset-connecting", r->resets);
 	print_count("longest-stall-ms", (uint64_t)r->stall_ms);

@@ -22,6 +22,9 @@ struct report {
 	uint64_t writes; /* acknowledged */
 	uint64_t connections;
 	uint64_t cut_off; /* disconnected by a blow to a worker or master */
+	uint64_t events; /* that watchers have heard */
+	uint64_t missed; /* times that they were told MISSED */
+	uint64_t lagged; /* times that they were too slow */
 	uint64_t resets; /* while connecting: an acceptor was killed */
 	int64_t stall_ms; /* the longest wait for a reply */
 	int64_t fresh_ms; /* how long a new client waited at the end */

@@ -217,6 +217,8 @@ torture(struct torture *t)
 		serve_new_client(t);
 	finish_stage(t, LOAD_VERIFY);
 	if (may_go_on(t))
+		load_finish_watchers(&t->load);
+	if (may_go_on(t))
 		check_rest(t);
 	stop(t);
 	if (interrupted)

@@ -89,11 +89,12 @@ describe_statuses(void)
  * test prints.
  */
 static const char recorded[] =
-    "version 4\n"
+    "version 5\n"
     "header 16, transaction 1000, subscriptions 256\n"
     "message 1 HELLO version:u16[0,65535] "
     "session:u64[0,18446744073709551615] "
-    "seen:u64[0,18446744073709551615] buckets:rest\n"
+    "seen:u64[0,18446744073709551615] "
+    "told:u64[0,18446744073709551615] buckets:rest\n"
     "message 2 PING -> 128\n"
     "message 3 CREATE bucket:name[1,255] -> 128\n"
     "message 4 PUT bucket:name[1,255] key:name[1,255] value:value -> "
@@ -121,15 +122,19 @@ static const char recorded[] =
     "revision:u64[0,18446744073709551615] "
     "limit:u64[1,18446744073709551615] list-bucket:name[0,255] "
     "prefix:name[0,255] after:name[0,255] -> 129\n"
-    "message 20 SUBSCRIBE bucket:name[1,255] -> 128\n"
+    "message 20 SUBSCRIBE bucket:name[1,255] -> 131\n"
     "message 21 UNSUBSCRIBE bucket:name[1,255] -> 128\n"
     "message 128 REPLY status:u8[0,32] lines:rest\n"
     "message 129 PAGE revision:u64[0,18446744073709551615] "
     "status:u8[0,32] more:u8[0,1] lines:rest\n"
     "message 130 EVENT event-kind:u8[0,5] event:rest\n"
-    "event 0 SET key:name[1,255] value:value\n"
-    "event 1 DELETED key:name[1,255]\n"
-    "event 2 DROPPED bucket:name[1,255]\n"
+    "message 131 SUBSCRIBED status:u8[0,32] "
+    "revision:u64[0,18446744073709551615] id:u64[0,18446744073709551615]\n"
+    "event 0 SET change:u64[0,18446744073709551615] key:name[1,255] "
+    "value:value\n"
+    "event 1 DELETED change:u64[0,18446744073709551615] key:name[1,255]\n"
+    "event 2 DROPPED change:u64[0,18446744073709551615] "
+    "bucket:name[1,255]\n"
     "event 3 COMMIT\n"
     "event 4 MISSED\n"
     "event 5 LAGGED\n"
@@ -203,6 +208,9 @@ static const struct fields sample = {
 	.number = INT64_C(0x0102030405),
 	.session = UINT64_C(0x1112131415161718),
 	.seen = UINT64_C(0x2122232425262728),
+	.told = UINT64_C(0x6162636465666768),
+	.id = UINT64_C(0x7172737475767778),
+	.change = UINT64_C(0x8182838485868788),
 	.revision = UINT64_C(0x3132333435363738),
 	.limit = UINT64_C(0x4142434445464748),
 	.version = MESSAGE_VERSION,
@@ -223,8 +231,8 @@ static const struct {
 	const char *frame;
 } message_frames[] = {
 	{ MESSAGE_HELLO,
-	    "24000000010000005857565554535251"
-	    "0400181716151413121128272625242322210172" },
+	    "2c000000010000005857565554535251"
+	    "05001817161514131211282726252423222168676665646362610172" },
 	{ MESSAGE_PING, "10000000020000005857565554535251" },
 	{ MESSAGE_CREATE,
 	    "13000000030000005857565554535251"
@@ -290,15 +298,18 @@ static const struct {
 	{ MESSAGE_EVENT,
 	    "13000000820000005857565554535251"
 	    "010172" },
+	{ MESSAGE_SUBSCRIBED,
+	    "21000000830000005857565554535251"
+	    "0338373635343332317877767574737271" },
 };
 
 static const char *const event_frames[EVENT_KINDS] = {
-	[EVENT_SET] = "1e000000820000005857565554535251"
-		      "00036b65790500000076616c7565",
-	[EVENT_DELETED] = "15000000820000005857565554535251"
-			  "01036b6579",
-	[EVENT_DROPPED] = "14000000820000005857565554535251"
-			  "02026275",
+	[EVENT_SET] = "26000000820000005857565554535251"
+		      "008887868584838281036b65790500000076616c7565",
+	[EVENT_DELETED] = "1d000000820000005857565554535251"
+			  "018887868584838281036b6579",
+	[EVENT_DROPPED] = "1c000000820000005857565554535251"
+			  "028887868584838281026275",
 	[EVENT_COMMIT] = "11000000820000005857565554535251"
 			 "03",
 	[EVENT_MISSED] = "11000000820000005857565554535251"
@@ -375,7 +386,7 @@ TEST(test_composed_frames)
 {
 	static const struct bytes words[2] = { B("a"), B("bc") };
 	struct listing_page page = { 5, STATUS_NOT_FOUND, true };
-	struct hello hello = { 6, 7, { NULL, 0 } };
+	struct hello hello = { 6, 7, 8, { NULL, 0 } };
 	struct buf buckets;
 	size_t position;
 
@@ -407,14 +418,14 @@ TEST(test_composed_frames)
 	    "01000100000061");
 	buf_truncate(&b, 0);
 	buf_init(&buckets);
-	hello_put_bucket(&buckets, words[0]);
-	hello_put_bucket(&buckets, words[1]);
+	hello_put_bucket(&buckets, &(struct hello_bucket){ words[0], 1 });
+	hello_put_bucket(&buckets, &(struct hello_bucket){ words[1], 2 });
 	hello.buckets = buf_bytes(&buckets);
 	hello_put(&b, &hello);
 	ck_assert_str_eq(hex(),
-	    "27000000010000000000000000000000"
-	    "040006000000000000000700000000000000"
-	    "0161026263");
+	    "3f000000010000000000000000000000"
+	    "0500060000000000000007000000000000000800000000000000"
+	    "016101000000000000000262630200000000000000");
 	buf_clear(&buckets);
 }
 
@@ -563,18 +574,40 @@ get_hello(size_t size, struct hello *hello)
 	return hello_get(&m, hello);
 }
 
+/* A bucket of which a part is missing is not taken. */
+TEST(test_hello_buckets)
+{
+	struct hello_bucket got;
+	struct bytes rest;
+	size_t size;
+
+	hello_put_bucket(&b,
+	    &(struct hello_bucket){ bytes_from_text("bu"), 7 });
+	for (size = 0; size < buf_size(&b); size++) {
+		rest = (struct bytes){ buf_data(&b), size };
+		ck_assert(!hello_next_bucket(&rest, &got));
+		ck_assert_uint_eq(rest.size, size);
+	}
+	rest = buf_bytes(&b);
+	ck_assert(hello_next_bucket(&rest, &got));
+	ck_assert_uint_eq(rest.size, 0);
+	unit_assert_bytes(got.name, bytes_from_text("bu"));
+	ck_assert_uint_eq(got.id, 7);
+}
+
 TEST(test_hello)
 {
-	struct hello hello = { 1, 2, B("\1b") }, got;
+	struct hello hello = { 1, 2, 3, B("\1b") }, got;
 	uint16_t version = MESSAGE_VERSION + 1;
 	size_t size;
 
 	hello_put(&b, &hello);
-	for (size = 0; size < 2 + 8 + 8; size++)
+	for (size = 0; size < 2 + 8 + 8 + 8; size++)
 		ck_assert_int_eq(get_hello(size, &got), HELLO_MALFORMED);
-	ck_assert_int_eq(get_hello(18 + 2, &got), HELLO_OK);
+	ck_assert_int_eq(get_hello(26 + 2, &got), HELLO_OK);
 	ck_assert_uint_eq(got.session, 1);
 	ck_assert_uint_eq(got.seen, 2);
+	ck_assert_uint_eq(got.told, 3);
 	unit_assert_bytes(got.buckets, hello.buckets);
 	/* Only the version is read of a HELLO of another version. */
 	memcpy(buf_data(&b) + MESSAGE_HEADER_SIZE, &version, sizeof(version));
@@ -623,6 +656,7 @@ static const struct test tests[] = {
 	EACH(test_bounds, bound_table),
 	ONCE(test_flags),
 	ONCE(test_hello),
+	ONCE(test_hello_buckets),
 	ONCE(test_listing_sound),
 	ONCE(test_out_of_memory),
 };

@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include "proto/event.h"
+#include "proto/hello.h"
 #include "worker/subscriptions.h"
 
 #define B(text) UNIT_BYTES(text)
@@ -29,12 +30,39 @@ teardown(void)
 	buf_clear(&out);
 }
 
-/* This checks `buckets`, which holds the names as one text, as in HELLO. */
+/* The number of a bucket, which its name gives. */
+static uint64_t
+id_of(struct bytes name)
+{
+	return name.size * 1000 + *(const uint8_t *)name.data;
+}
+
+static void
+subscribe(struct bytes name)
+{
+	struct hello_bucket bucket = { name, id_of(name) };
+
+	subscriptions_add(&subscriptions, &bucket, 5);
+	ck_assert_uint_eq(subscriptions.seen, 5);
+	ck_assert_uint_eq(subscriptions.told, 0);
+}
+
+/* This compares the buckets with these names, as HELLO had them without
+ * numbers. */
 static void
 assert_buckets(struct bytes want)
 {
-	unit_assert_bytes(buf_bytes(&subscriptions.buckets), want);
-	ck_assert_int_eq(subscriptions_exist(&subscriptions), want.size > 0);
+	struct bytes rest = buf_bytes(&subscriptions.buckets), name;
+	struct hello_bucket bucket;
+
+	while (message_get_name(&want, &name)) {
+		ck_assert(hello_next_bucket(&rest, &bucket));
+		unit_assert_bytes(bucket.name, name);
+		ck_assert_uint_eq(bucket.id, id_of(name));
+	}
+	ck_assert_uint_eq(rest.size, 0);
+	ck_assert_int_eq(subscriptions_exist(&subscriptions),
+	    buf_size(&subscriptions.buckets) > 0);
 }
 
 TEST(test_none)
@@ -48,17 +76,17 @@ TEST(test_none)
 
 TEST(test_add)
 {
-	subscriptions_add(&subscriptions, bytes_from_text("a"));
+	subscribe(bytes_from_text("a"));
 	assert_buckets(bytes_from_text("\1a"));
-	subscriptions_add(&subscriptions, bytes_from_text("bcd"));
+	subscribe(bytes_from_text("bcd"));
 	assert_buckets(bytes_from_text("\1a\3bcd"));
 	/* Adding a name twice has no further effect. */
-	subscriptions_add(&subscriptions, bytes_from_text("a"));
-	subscriptions_add(&subscriptions, bytes_from_text("bcd"));
+	subscribe(bytes_from_text("a"));
+	subscribe(bytes_from_text("bcd"));
 	assert_buckets(bytes_from_text("\1a\3bcd"));
 	/* These names are similar. */
-	subscriptions_add(&subscriptions, bytes_from_text("bc"));
-	subscriptions_add(&subscriptions, bytes_from_text("bcde"));
+	subscribe(bytes_from_text("bc"));
+	subscribe(bytes_from_text("bcde"));
 	assert_buckets(bytes_from_text("\1a\3bcd\2bc\4bcde"));
 }
 
@@ -78,10 +106,10 @@ static const struct {
 
 TEST(test_remove)
 {
-	subscriptions_add(&subscriptions, bytes_from_text("a"));
-	subscriptions_add(&subscriptions, bytes_from_text("bcd"));
-	subscriptions_add(&subscriptions, bytes_from_text("ef"));
-	subscriptions_add(&subscriptions, bytes_from_text("g"));
+	subscribe(bytes_from_text("a"));
+	subscribe(bytes_from_text("bcd"));
+	subscribe(bytes_from_text("ef"));
+	subscribe(bytes_from_text("g"));
 	subscriptions_remove(&subscriptions,
 	    bytes_from_text(remove_table[_i].name));
 	assert_buckets(bytes_from_text(remove_table[_i].left));
@@ -89,8 +117,7 @@ TEST(test_remove)
 	subscriptions_remove(&subscriptions,
 	    bytes_from_text(remove_table[_i].name));
 	assert_buckets(bytes_from_text(remove_table[_i].left));
-	subscriptions_add(&subscriptions,
-	    bytes_from_text(remove_table[_i].name));
+	subscribe(bytes_from_text(remove_table[_i].name));
 	ck_assert(subscriptions_exist(&subscriptions));
 }
 
@@ -98,19 +125,19 @@ TEST(test_remove)
 TEST(test_many)
 {
 	uint8_t names[MESSAGE_SUBSCRIPTIONS_MAX][UINT8_MAX];
-	struct bytes rest, name;
+	struct hello_bucket bucket;
+	struct bytes rest;
 	size_t i;
 
 	memset(names, 0, sizeof(names));
 	for (i = 0; i < MESSAGE_SUBSCRIPTIONS_MAX; i++) {
 		names[i][0] = (uint8_t)i;
-		subscriptions_add(&subscriptions,
-		    (struct bytes){ names[i], i == 0 ? 1 : i });
+		subscribe((struct bytes){ names[i], i == 0 ? 1 : i });
 	}
 	rest = buf_bytes(&subscriptions.buckets);
 	for (i = 0; i < MESSAGE_SUBSCRIPTIONS_MAX; i++) {
-		ck_assert(message_get_name(&rest, &name));
-		unit_assert_bytes(name,
+		ck_assert(hello_next_bucket(&rest, &bucket));
+		unit_assert_bytes(bucket.name,
 		    ((struct bytes){ names[i], i == 0 ? 1 : i }));
 	}
 	ck_assert_uint_eq(rest.size, 0);
@@ -122,12 +149,16 @@ TEST(test_many)
 	ck_assert(!subscriptions_exist(&subscriptions));
 }
 
+#define CHANGE 9
+
 /* This begins the body of an event in `b`. */
 static void
 event_begin(enum event_kind kind)
 {
 	buf_truncate(&b, 0);
 	message_put_u8(&b, (uint8_t)kind);
+	if (kind <= EVENT_DROPPED)
+		message_put_u64(&b, CHANGE);
 }
 
 /* This uses only the first `size` bytes of the body. */
@@ -174,10 +205,15 @@ TEST(test_set)
 	message_put_name(&b, line_table[_i].key);
 	message_put_value(&b, line_table[_i].value);
 	subscriptions.seen = 3;
-	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
+	ck_assert_int_eq(format(3), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(buf_bytes(&out), bytes_from_text(line_table[_i].set));
-	/* The client was not told everything about this commit. */
+	/* It follows MISSED, which stood for all of this commit. */
 	ck_assert_uint_eq(subscriptions.seen, 3);
+	ck_assert_uint_eq(subscriptions.told, 0);
+	/* The client was not told everything about this commit. */
+	ck_assert_int_eq(format(8), SUBSCRIPTIONS_OK);
+	ck_assert_uint_eq(subscriptions.seen, 7);
+	ck_assert_uint_eq(subscriptions.told, CHANGE);
 }
 
 TEST(test_deleted)
@@ -185,16 +221,17 @@ TEST(test_deleted)
 	event_begin(EVENT_DELETED);
 	message_put_name(&b, line_table[_i].key);
 	subscriptions.seen = 3;
-	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
+	ck_assert_int_eq(format(4), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(buf_bytes(&out),
 	    bytes_from_text(line_table[_i].deleted));
 	ck_assert_uint_eq(subscriptions.seen, 3);
+	ck_assert_uint_eq(subscriptions.told, CHANGE);
 }
 
 TEST(test_dropped)
 {
-	subscriptions_add(&subscriptions, bytes_from_text("a"));
-	subscriptions_add(&subscriptions, bytes_from_text("b"));
+	subscribe(bytes_from_text("a"));
+	subscribe(bytes_from_text("b"));
 	event_begin(EVENT_DROPPED);
 	message_put_name(&b, bytes_from_text("a"));
 	ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
@@ -205,13 +242,17 @@ TEST(test_dropped)
 TEST(test_commit)
 {
 	event_begin(EVENT_COMMIT);
+	subscriptions.told = 1;
 	ck_assert_int_eq(format(UINT64_MAX), SUBSCRIPTIONS_OK);
 	ck_assert_uint_eq(buf_size(&out), 0);
 	ck_assert_uint_eq(subscriptions.seen, UINT64_MAX);
+	ck_assert_uint_eq(subscriptions.told, 0);
 	event_begin(EVENT_MISSED);
+	subscriptions.told = 1;
 	ck_assert_int_eq(format(7), SUBSCRIPTIONS_OK);
 	unit_assert_bytes(buf_bytes(&out), bytes_from_text("MISSED\r\n"));
 	ck_assert_uint_eq(subscriptions.seen, 7);
+	ck_assert_uint_eq(subscriptions.told, 0);
 }
 
 TEST(test_lagged)
@@ -251,7 +292,7 @@ TEST(test_truncated)
 	enum event_kind kind = kinds[_i];
 	size_t size;
 
-	subscriptions_add(&subscriptions, bytes_from_text("key"));
+	subscribe(bytes_from_text("key"));
 	event_begin(kind);
 	message_put_name(&b, bytes_from_text("key"));
 	if (kind == EVENT_SET)

@@ -628,7 +628,7 @@ static void
 flag(struct segment_commit *c, struct table_record *r)
 {
 	(void)c;
-	r->deleted = 2;
+	r->zero = 1;
 }
 
 static void
@@ -636,6 +636,15 @@ deleted_value(struct segment_commit *c, struct table_record *r)
 {
 	(void)c;
 	r->deleted = 1;
+}
+
+static void
+quiet_delete(struct segment_commit *c, struct table_record *r)
+{
+	(void)c;
+	r->key_size += r->value_size;
+	r->value_size = 0;
+	r->deleted = r->quiet = 1;
 }
 
 static void
@@ -670,6 +679,7 @@ static const struct {
 	{ value_too_long },
 	{ flag },
 	{ deleted_value },
+	{ quiet_delete },
 	{ no_older },
 	{ cut_header },
 	{ cut_second },

@@ -1,0 +1,48 @@
+/*
+ * Resuming: after a restart the registry tells each subscriber that comes back
+ * what was committed since the commit up to which it was told, from the store's
+ * log: all of it, once, in order.  Until then the subscriber is behind, and its
+ * requests wait.
+ *
+ * All who are behind are told in one pass through the log, a bounded part of it
+ * in each turn.  Those who come when the pass has gone further than where they
+ * are wait for the next pass.  So does a subscriber that takes its events more
+ * slowly than the pass goes: it leaves the pass at the end of a commit.
+ *
+ * A subscriber of whom the log does not know all that it missed is told MISSED.
+ */
+
+#ifndef REGISTRY_RESUME_H
+#define REGISTRY_RESUME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct conn;
+struct hello;
+struct registry;
+struct store_changes;
+
+/* The pass. */
+struct resume {
+	struct store_changes *changes; /* NULL: nobody is behind */
+	bool under_way;
+	uint64_t revision; /* nothing of a later commit has been read */
+	unsigned int joined; /* connections that take part */
+	bool told; /* somebody was told of the commit that is being read */
+};
+
+/*
+ * Takes the subscriptions that a worker names in its HELLO, which an earlier
+ * registry had.  False: the HELLO is malformed.
+ */
+bool resume_begin(struct registry *, struct conn *, const struct hello *);
+/* The connection ends. */
+void resume_leave(struct registry *, struct conn *);
+/* Is somebody behind who can be told something now? */
+bool resume_is_due(const struct registry *);
+/* Goes on with the pass, and sends what those who take part are told.  May be
+ * called while no batch is open. */
+void resume_run(struct registry *);
+
+#endif
