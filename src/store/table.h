@@ -74,7 +74,7 @@ struct table {
 	/* All keys; of the first n_ordered each run is in order. */
 	struct table_ordered *order;
 	uint32_t n_ordered;
-	struct table_sorted *sorted; /* what is sorted to become part of it */
+	struct table_sorted *sorted; /* room to sort the next run in */
 	struct table_rest *walk; /* a heap; its top is where the walk is */
 	uint32_t n_walk; /* 0: nobody goes through the keys */
 	uint64_t generation; /* of the segment */
@@ -142,7 +142,7 @@ struct table_place {
 };
 struct table_place table_place(const struct table *, enum table_db,
     struct bytes key);
-/* As table_version().  NULL: the table does not know. */
+/* As table_version(), for a place.  NULL also if the key is not there. */
 const struct table_record *table_get(const struct table *,
     const struct table_place *, uint64_t revision);
 
@@ -166,7 +166,8 @@ void table_begin(struct table *, size_t start, uint64_t revision);
  */
 uint8_t *table_put(struct table *, const struct table_place *,
     size_t value_size, bool deleted, size_t limit);
-/* Takes in a commit that the segment has read.  False: it is malformed. */
+/* Adds the records of a commit that the segment has read.  False: they are
+ * malformed. */
 bool table_replay(struct table *, const struct segment_commit *);
 
 struct table_mark table_mark(const struct table *);
