@@ -3,14 +3,14 @@
  *
  * LMDB wants no transaction to be active when its map is changed, as
  * store_extend() does in a process that is both registry and checkpointer, and
- * store_view_open() where addresses are scarce.  What it wants that for are the
- * pointers into the old map that a transaction's user may hold: read
+ * store_view_open() where addresses are scarce.  What it wants that for are
+ * the pointers into the old map that a transaction's user may hold: read
  * transactions themselves hold none.  In all of 0.9 a page is found anew each
- * time as env->me_map + number * size (mdb_page_get in mdb.c); a transaction has
- * copies of its databases' roots (mt_dbs) and the number of its last page, which
- * the new map includes (mdb_env_set_mapsize never makes it smaller than the last
- * page of all); the reader's slot lies in lock.mdb, which is another map.  Only
- * cursors keep pointers to pages, and none outlives a call of ours.
+ * time as env->me_map + number * size (mdb_page_get in mdb.c); a transaction
+ * has copies of its databases' roots (mt_dbs) and the number of its last page,
+ * which the new map includes (mdb_env_set_mapsize never makes it smaller than
+ * the last page of all); the reader's slot lies in lock.mdb, which is another
+ * map.  Only cursors keep pointers to pages, and none outlives a call of ours.
  * check_store.c tests it.
  */
 
