@@ -151,6 +151,7 @@ read_channel(struct acceptor *a)
 		 * again, and then it is the same as before. */
 		log_warnx("%s", error);
 		return;
+	case CHANNEL_WANTS_CHECKPOINT:
 	case CHANNEL_UNKNOWN:
 		log_warnx("unknown message from the master");
 		return;

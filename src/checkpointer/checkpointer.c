@@ -28,7 +28,7 @@
 /* Keys of a transaction. */
 #define STEP_FIRST 500
 #define STEP_LEAST 16
-#define STEP_MOST 20000
+#define STEP_MOST 8000
 /* Until a segment that is being sealed is looked at again, */
 #define LOOK_AGAIN_MS 20
 /* and until there may be space on the disk again. */
@@ -214,6 +214,7 @@ read_channel(struct checkpointer *c)
 		return;
 	case CHANNEL_BAD_CONFIG:
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_CHECKPOINT:
 	case CHANNEL_UNKNOWN:
 		log_warnx("unknown message from the master");
 		return;

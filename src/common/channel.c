@@ -61,12 +61,12 @@ channel_send(int fd, enum channel_type type)
 	    -1;
 }
 
-int
-channel_send_ready(const struct channel_store *store)
+static int
+send_numbers(enum channel_type type, const uint64_t numbers[2])
 {
-	uint8_t packet[1 + sizeof(*store)] = { CHANNEL_READY };
+	uint8_t packet[1 + 2 * sizeof(numbers[0])] = { (uint8_t)type };
 
-	memcpy(packet + 1, store, sizeof(*store));
+	memcpy(packet + 1, numbers, sizeof(packet) - 1);
 	return io_send(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT) ==
 		sizeof(packet) ?
 	    0 :
@@ -74,12 +74,26 @@ channel_send_ready(const struct channel_store *store)
 }
 
 int
-channel_recv(int fd, struct channel_store *store)
+channel_send_ready(const struct channel_store *store)
 {
-	uint8_t packet[1 + sizeof(*store)] = { 0 };
+	return send_numbers(CHANNEL_READY, store->id);
+}
+
+int
+channel_send_checkpointed(uint64_t revision)
+{
+	const uint64_t numbers[2] = { revision, 0 };
+
+	return send_numbers(CHANNEL_CHECKPOINTED, numbers);
+}
+
+int
+channel_recv(int fd, uint64_t numbers[2])
+{
+	uint8_t packet[1 + 2 * sizeof(numbers[0])] = { 0 };
 	ssize_t n = io_recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
 
-	memcpy(store, packet + 1, sizeof(*store));
+	memcpy(numbers, packet + 1, sizeof(packet) - 1);
 	return n > 0 ? packet[0] : (int)n;
 }
 
@@ -210,6 +224,8 @@ channel_serve(struct config *config, char *error)
 		return CHANNEL_END;
 	if (is_config(packet, n))
 		return replace_config(config, packet, error);
+	if (packet[0] == CHANNEL_CHECKPOINT)
+		return CHANNEL_WANTS_CHECKPOINT;
 	if (packet[0] != CHANNEL_PING)
 		return CHANNEL_UNKNOWN;
 	/* Only the child's event loop calls this, so PONG proves that the loop

@@ -38,11 +38,15 @@ enum channel_type {
 			     * the first message, sent again when the
 			     * configuration has changed */
 	CHANNEL_PING, /* no payload; a child that does not answer hangs */
+	CHANNEL_CHECKPOINT, /* to the registry, no payload: what is committed is
+			     * to be brought into data.mdb */
 
 	/* child -> master */
 	CHANNEL_READY, /* 2 u64: from the registry the store's identity, from
 			* the others 0 */
 	CHANNEL_PONG, /* no payload; answers PING */
+	CHANNEL_CHECKPOINTED, /* 2 u64: the revision up to which data.mdb has
+			       * everything, and 0; answers CHECKPOINT */
 	CHANNEL_RENEW, /* no payload; the child executes itself again and needs
 			* CONFIG again */
 };
@@ -66,6 +70,7 @@ enum channel_event {
 	CHANNEL_NOTHING,
 	CHANNEL_NEW_CONFIG,
 	CHANNEL_BAD_CONFIG, /* `error` says why; the old one is kept */
+	CHANNEL_WANTS_CHECKPOINT, /* CHECKPOINT has come */
 	CHANNEL_UNKNOWN, /* a packet that the master never sends */
 	CHANNEL_END, /* the master has ended */
 };
@@ -78,9 +83,11 @@ int channel_send_config(int fd, const struct config *,
 int channel_send(int fd, enum channel_type);
 /* Child: sends READY.  Returns 0, or -1 with errno. */
 int channel_send_ready(const struct channel_store *);
-/* Master: reads a packet, and sets *store from that of READY.  Returns its
+/* Registry: sends CHECKPOINTED.  Returns 0, or -1 with errno. */
+int channel_send_checkpointed(uint64_t revision);
+/* Master: reads a packet, and what READY or CHECKPOINTED has.  Returns its
  * type, or an io_result (common/io.h). */
-int channel_recv(int fd, struct channel_store *);
+int channel_recv(int fd, uint64_t numbers[2]);
 
 /*
  * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or the

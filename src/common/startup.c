@@ -88,7 +88,8 @@ stop_timers(void)
 void
 startup_master(void)
 {
-	static const int blocked[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0 };
+	static const int blocked[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM,
+		SIGUSR1, 0 };
 	static const int ignored[] = { SIGPIPE, SIGTTOU, SIGXFSZ, 0 };
 
 	stop_timers();
@@ -102,7 +103,7 @@ startup_child(const char *name)
 {
 	static const int blocked[] = { SIGCHLD, SIGTERM, 0 };
 	static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGTTOU,
-		SIGXFSZ, 0 };
+		SIGUSR1, SIGXFSZ, 0 };
 
 	set_signals(blocked, ignored);
 	startup_descriptors();

@@ -164,6 +164,7 @@ open_events(struct master *m)
 	sigaddset(&signals, SIGHUP);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGUSR1);
 	if ((m->signal_fd =
 		    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)) == -1 ||
 	    pipe2(m->lifeline, O_CLOEXEC) == -1 ||

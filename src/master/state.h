@@ -63,6 +63,7 @@ struct master {
 	bool announced; /* clients have been able to connect once */
 	struct log_limit shortages; /* messages that a fork has failed */
 	bool reload_wanted; /* SIGHUP came before kvd was announced */
+	bool checkpoint_wanted; /* SIGUSR1 came, and is not answered yet */
 	bool reloading; /* init knows of a reload, and not of its end */
 	bool reload_failed; /* the last reload */
 	char reported[64]; /* the last status that init was told */

@@ -71,6 +71,15 @@ advance_start(struct master *m)
 	announce(m);
 }
 
+/* A registry that dies before it has answered leaves it to its successor. */
+static void
+demand_checkpoint(struct master *m)
+{
+	if (m->checkpoint_wanted && is_ready(m, REGISTRY))
+		(void)channel_send(m->children[REGISTRY].channel_fd,
+		    CHANNEL_CHECKPOINT);
+}
+
 static void
 child_is_ready(struct master *m, struct child *c)
 {
@@ -80,6 +89,8 @@ child_is_ready(struct master *m, struct child *c)
 	log_debug("%s ready, pid %ld", c->spec->name, (long)c->pid);
 	heartbeat_start(&c->heartbeat, child_heartbeat_ms(c, m->config),
 	    clock_ms());
+	if (c->spec->stage == STAGE_REGISTRY)
+		demand_checkpoint(m);
 	advance_start(m);
 }
 
@@ -223,6 +234,10 @@ read_signals(struct master *m)
 			else if (!m->stopping)
 				reload(m);
 			break;
+		case SIGUSR1:
+			m->checkpoint_wanted = true;
+			demand_checkpoint(m);
+			break;
 		default:
 			log_info("stopping");
 			children_stop(m, m->announced ? EX_OK : EX_TEMPFAIL);
@@ -234,19 +249,25 @@ read_signals(struct master *m)
 static void
 read_channel(struct master *m, struct child *c)
 {
-	struct channel_store store;
-	int type = channel_recv(c->channel_fd, &store);
+	uint64_t numbers[2];
+	int type = channel_recv(c->channel_fd, numbers);
 
 	switch (type) {
 	case IO_AGAIN:
 		return;
 	case CHANNEL_READY:
 		if (c->spec->stage == STAGE_REGISTRY)
-			m->params.store = store;
+			memcpy(m->params.store.id, numbers, sizeof(numbers));
 		child_is_ready(m, c);
 		return;
 	case CHANNEL_PONG:
 		heartbeat_pong(&c->heartbeat);
+		return;
+	case CHANNEL_CHECKPOINTED:
+		m->checkpoint_wanted = false;
+		log_info("checkpoint: data.mdb has everything up to revision "
+			 "%llu",
+		    (unsigned long long)numbers[0]);
 		return;
 	case CHANNEL_RENEW:
 		child_configure(c, m->config, &m->params);

@@ -55,7 +55,8 @@ take(struct registry *r, const struct checkpoint_message *m)
 	case CHECKPOINT_FOLDED:
 		warning_check_store(r,
 		    store_set_folded(r->store, m->generation));
-		r->checkpoint.tell_at_ms = CLOCK_NEVER;
+		if (store_sealed(r->store) == 0)
+			r->checkpoint.tell_at_ms = CLOCK_NEVER;
 		return;
 	default:
 		log_warnx("unknown message from the checkpointer");
@@ -97,6 +98,30 @@ request(struct registry *r)
 	return generation;
 }
 
+static void
+answer_demand(struct registry *r)
+{
+	struct checkpoint *k = &r->checkpoint;
+
+	if (k->demanded_revision == 0 || store_folded(r->store) < k->demanded)
+		return;
+	if (channel_send_checkpointed(k->demanded_revision) == 0)
+		k->demanded_revision = 0;
+}
+
+void
+checkpoint_demand(struct registry *r)
+{
+	struct store_view *view;
+
+	r->checkpoint.demanded = request(r);
+	store_release(r->store);
+	if (store_snapshot(r->store, &view) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	r->checkpoint.demanded_revision = store_revision(view);
+	store_release(r->store);
+}
+
 void
 checkpoint_run(struct registry *r)
 {
@@ -108,6 +133,7 @@ checkpoint_run(struct registry *r)
 	    (k->tell_at_ms != CLOCK_NEVER && k->tell_at_ms <= clock_ms()))
 		tell(r);
 	release_held(r);
+	answer_demand(r);
 }
 
 int64_t

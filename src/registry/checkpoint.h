@@ -21,6 +21,9 @@ struct checkpoint {
 	/* Connections are held until this generation is folded, for the space
 	 * that it may leave. */
 	uint64_t awaited;
+	/* The master is told when this generation is folded, and that data.mdb
+	 * has everything up to this revision; 0: it has not asked. */
+	uint64_t demanded, demanded_revision;
 };
 
 /* After the start: asks the checkpointer how far it is. */
@@ -34,6 +37,8 @@ void checkpoint_run(struct registry *);
 int64_t checkpoint_deadline(const struct registry *);
 /* A bucket was dropped, whose entries are only removed after a fold. */
 void checkpoint_request_soon(struct registry *);
+/* The master wants to be told when all that is committed is in data.mdb. */
+void checkpoint_demand(struct registry *);
 /* The disk is full: has all that is committed folded, and holds the held
  * connections until it is.  Ends the batch.  False: it is folded already. */
 bool checkpoint_await(struct registry *);

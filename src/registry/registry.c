@@ -151,6 +151,9 @@ read_channel(struct registry *r)
 	case CHANNEL_BAD_CONFIG:
 		/* The next registry begins with the new one. */
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_CHECKPOINT:
+		checkpoint_demand(r);
+		return;
 	case CHANNEL_UNKNOWN:
 		log_warnx("unknown message from the master");
 		return;

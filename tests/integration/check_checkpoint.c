@@ -10,6 +10,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "stream.h"
@@ -320,6 +322,50 @@ TEST(test_drop)
 	end(&w);
 }
 
+/* The next line of the log about a checkpoint, from the `nth` on. */
+static long
+await_revision(const struct server *s, size_t nth)
+{
+	static const char text[] = "data.mdb has everything up to revision ";
+	const char *log;
+
+	server_await_log(s, text, nth);
+	for (log = server_log(s); nth > 0; nth--)
+		log = strstr(log, text) + strlen(text);
+	return atol(log);
+}
+
+/* Whoever asks the master is told when all is in data.mdb. */
+TEST(test_demand)
+{
+	struct writer w;
+	pid_t pid;
+
+	begin(&w);
+	put_many(&w, 100);
+	signal_process(w.server->pid, SIGUSR1);
+	ck_assert_int_eq(await_revision(w.server, 1),
+	    client_stat(w.fd, "revision"));
+	/* There is nothing to do, and it is said again. */
+	signal_process(w.server->pid, SIGUSR1);
+	ck_assert_int_eq(await_revision(w.server, 2),
+	    client_stat(w.fd, "revision"));
+	/* The registry that was told to has died. */
+	pid = server_pid(w.server, "checkpointer");
+	put_many(&w, 100);
+	signal_process(pid, SIGSTOP);
+	signal_process(w.server->pid, SIGUSR1);
+	client_ask(w.fd, "PING\n", "OK\r\n");
+	process_kill(server_pid(w.server, "registry"));
+	client_ask(w.fd, "PUT b more v\n", "OK\r\n");
+	signal_process(pid, SIGCONT);
+	ck_assert_int_ge(await_revision(w.server, 3),
+	    client_stat(w.fd, "revision") - 1);
+	client_ask(w.fd, "DELETE b more\n", "OK\r\n");
+	expect_values(&w, w.fd);
+	end(&w);
+}
+
 /* LMDB writes it through a mapping: on a full disk that would be a SIGBUS. */
 TEST(test_lock_is_allocated)
 {
@@ -362,6 +408,7 @@ static const struct test tests[] = {
 	ONCE(test_held_too_long),
 	CASE("rest", NULL, NULL),
 	ONCE(test_drop),
+	ONCE(test_demand),
 	ONCE(test_lock_is_allocated),
 	ONCE(test_second_kvd),
 };

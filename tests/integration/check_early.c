@@ -1,6 +1,6 @@
 /*
  * check_early: signals for a kvd that has not started yet.  The test holds the
- * lock on the data directory, for which the registry waits, so that kvd stays
+ * lock on the data directory, for which the checkpointer waits, so that kvd stays
  * in this state.
  */
 
@@ -43,13 +43,13 @@ unlock_data(void)
 }
 
 /*
- * Waits until the master supervises its processes and the registry waits for
- * the lock.
+ * Waits until the master supervises its processes and the checkpointer, which
+ * is to make the store, waits for the lock.
  */
 static void
-await_registry(void)
+await_checkpointer(void)
 {
-	(void)server_pid(server, "registry");
+	(void)server_pid(server, "checkpointer");
 }
 
 static void
@@ -59,7 +59,7 @@ expect_end(int want)
 
 	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == want,
 	    "wait status %#x, not exit status %d", (unsigned int)status, want);
-	/* The registry has not given up waiting for the lock. */
+	/* The checkpointer has not given up waiting for the lock. */
 	ck_assert_uint_eq(server_log_count(server, "in use by another"), 0);
 	ck_assert_uint_eq(server_log_count(server, "died of"), 0);
 	server_expect_clean(server);
@@ -72,7 +72,7 @@ TEST(test_hang_up)
 	lock_data();
 	server_file(server, "listen unix %s/first\n", server->dir);
 	server_spawn(server);
-	await_registry();
+	await_checkpointer();
 	server_file(server, "listen unix %s/sock\n", server->dir);
 	signal_process(server->pid, SIGHUP);
 	signal_process(server->pid, SIGHUP);
@@ -90,7 +90,7 @@ TEST(test_stop)
 	lock_data();
 	launch_listen(server);
 	server_spawn(server);
-	await_registry();
+	await_checkpointer();
 	signal_process(server->pid, stop_signals[_i]);
 	expect_end(EX_TEMPFAIL);
 	unlock_data();
@@ -142,7 +142,7 @@ TEST(test_command_stop)
 	launch_listen(server);
 	command = launch_command(server);
 	launch_adopt(server);
-	await_registry();
+	await_checkpointer();
 	signal_process(command, stop_signals[_i]);
 	ck_assert_int_eq(launch_await_command(command), EX_TEMPFAIL);
 	/*
@@ -186,7 +186,7 @@ TEST(test_command_hang_up)
 	server_file(server, "listen unix %s/first\n", server->dir);
 	command = launch_command(server);
 	launch_adopt(server);
-	await_registry();
+	await_checkpointer();
 	server_file(server, "listen unix %s/sock\n", server->dir);
 	signal_process(command, SIGHUP);
 	unlock_data();
@@ -204,7 +204,7 @@ TEST(test_command_killed)
 	launch_listen(server);
 	command = launch_command(server);
 	launch_adopt(server);
-	await_registry();
+	await_checkpointer();
 	signal_process(command, SIGKILL);
 	ck_assert_int_eq(launch_await_command(command), 128 + SIGKILL);
 	unlock_data();

@@ -414,19 +414,30 @@ TEST(test_nobody_listens)
 
 /* The watchdog */
 
+/* In the server's directory, so that another one can take its place. */
+static void
+link_helper(const char *name)
+{
+	char path[PATH_MAX], target[PATH_MAX + 32];
+
+	snprintf(target, sizeof(target), "libexec/%s", name);
+	in_dir(path, target);
+	snprintf(target, sizeof(target), "%s/%s", build_dir(), name);
+	ck_assert_int_eq(symlink(target, path), 0);
+}
+
 /* This registry fails to start as long as there is a file "broken". */
 static void
 use_breakable_registry(void)
 {
-	char path[PATH_MAX], target[PATH_MAX + 32];
+	char path[PATH_MAX];
 	FILE *file;
 
 	in_dir(path, "libexec");
 	ck_assert_int_eq(mkdir(path, 0755), 0);
 	server_option(server, "libexec %s", path);
-	in_dir(path, "libexec/kvd-acceptor");
-	snprintf(target, sizeof(target), "%s/kvd-acceptor", build_dir());
-	ck_assert_int_eq(symlink(target, path), 0);
+	link_helper("kvd-checkpointer");
+	link_helper("kvd-acceptor");
 	in_dir(path, "libexec/kvd-registry");
 	ck_assert_ptr_nonnull(file = fopen(path, "we"));
 	fprintf(file,
