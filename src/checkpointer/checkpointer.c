@@ -22,8 +22,8 @@
 
 /* How long a checkpointer that was killed may still hold its lock. */
 #define LOCK_WAIT_MS 5000
-/* A transaction takes about so long: whoever writes waits for it, if the log is
- * used up. */
+/* A transaction is to take about so long.  If the log is used up, writers wait
+ * until it says how far it has come. */
 #define STEP_MS 100
 /* Keys of a transaction. */
 #define STEP_FIRST 500
@@ -46,8 +46,8 @@ struct checkpointer {
 	struct store *store;
 	struct pollfd pfds[PFDS];
 	size_t step; /* keys of the next transaction */
-	/* There may be something to do, from this time on; CLOCK_NEVER: there
-	 * is nothing until the registry asks. */
+	/* From this time on there may be something to do; CLOCK_NEVER: nothing
+	 * until the registry says so. */
 	int64_t work_at_ms;
 	bool stopping;
 	struct log_limit full, damage;
@@ -69,8 +69,8 @@ open_store(struct checkpointer *c, const struct channel_store *before)
 	case STORE_OK:
 		return;
 	case STORE_REFUSED:
-		/* Another attempt is no use until a person mends it; but what
-		 * serves already goes on. */
+		/* Another attempt is no use until a person mends it.  But what
+		 * serves already is not ended for that. */
 		fatalx(first ? EX_CONFIG : EX_IOERR, "%s",
 		    store_error(c->store));
 	default:

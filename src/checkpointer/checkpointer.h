@@ -4,13 +4,12 @@
  *
  * What happens when a process ends, at whatever moment:
  *
- * - The checkpointer: what its last transaction stored is where the next one
- *   goes on.  The open segment fills meanwhile, and when it is used up, who
- *   writes waits.
- * - The registry: nothing here.  Its successor reads what is not yet folded,
- *   and asks.
- * - The master: the kernel kills this process, even if it is stopped.  For
- *   while it holds LMDB's lock no other could write data.mdb.
+ * - The checkpointer: the next one goes on where its last transaction ended.
+ *   The open segment fills up meanwhile, and when it is used up writers wait.
+ * - The registry: nothing happens here.  Its successor reads what is not yet
+ *   folded, and asks how far the folds are.
+ * - The master: the kernel kills this process, even if it is stopped.  While it
+ *   held its locks, the checkpointer of another kvd could not start.
  */
 
 #ifndef CHECKPOINTER_CHECKPOINTER_H

@@ -43,7 +43,7 @@ enum channel_type {
 
 	/* child -> master */
 	CHANNEL_READY, /* 2 u64: from the registry the store's identity, from
-			* an acceptor 0 */
+			* the others 0 */
 	CHANNEL_PONG, /* no payload; answers PING */
 	CHANNEL_CHECKPOINTED, /* 2 u64: the revision up to which data.mdb has
 			       * everything, and 0; answers CHECKPOINT */
@@ -52,8 +52,8 @@ enum channel_type {
 };
 
 /* The store that the first registry has opened (store_identity(), in
- * store/store.h).  Later registries must find the same store, and must not make
- * another one.  All 0: no registry has been ready yet. */
+ * store/store.h).  Later registries and checkpointers must find the same store,
+ * and must not make another one.  All 0: no registry has been ready yet. */
 struct channel_store {
 	uint64_t id[2];
 };

@@ -1,11 +1,11 @@
 /*
  * What the registry and the checkpointer tell each other, over a pair of
  * SOCK_SEQPACKET sockets.  The master makes the pair and keeps both ends, so
- * that it outlives either of them; what one has sent waits for the next of the
- * other.
+ * that it outlives either process, and what was sent to one that has died waits
+ * for its successor.
  *
  * Nothing depends on a message: the state of a fold is in the log and in
- * data.mdb.  One that is lost, or that comes late, costs time only.
+ * data.mdb.  A message that is lost, or that comes late, costs only time.
  */
 
 #ifndef COMMON_CHECKPOINT_H
@@ -20,9 +20,10 @@ enum checkpoint_type {
 	/* checkpointer -> registry */
 	CHECKPOINT_PROGRESS, /* of the segment `generation`, `done` keys of
 			      * `total` are folded */
-	CHECKPOINT_FOLDED, /* all segments up to this one are folded, durably;
-			    * the answer to LOOK when there is nothing to do,
-			    * and said again when there is more space */
+	CHECKPOINT_FOLDED, /* all segments up to this one are folded, durably.
+			    * Sent after each fold; after a purge, because
+			    * data.mdb has more space then; and when LOOK finds
+			    * nothing to do */
 };
 
 struct checkpoint_message {
@@ -31,8 +32,8 @@ struct checkpoint_message {
 	uint64_t done, total;
 };
 
-/* Sends a message, unless so many wait that it would be no use, or the other
- * end is gone. */
+/* Sends a message, or drops it if the socket takes no more or the other end is
+ * gone. */
 void checkpoint_send(int fd, const struct checkpoint_message *);
 /* Reads the next message.  1: there was one, 0: none waits, -1: the other end
  * is gone, and the master with it. */

@@ -33,8 +33,8 @@ static const struct child_spec checkpointer_spec = {
 	.patience = 4,
 };
 
-/* A registry is ready soon, for the store needs no recovery, unless it has to
- * wait for the store's lock. */
+/* A registry reads the log, which has a bounded size, and may have to wait for
+ * the store's lock. */
 static const struct child_spec registry_spec = {
 	.name = "registry",
 	.stage = STAGE_REGISTRY,

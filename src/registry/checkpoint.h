@@ -1,6 +1,6 @@
 /*
- * The registry's end of the checkpointer.  While a fold is behind, no batch may
- * begin; connections that want to write are held until it may.
+ * What the registry has to do with the checkpointer.  While folding is behind,
+ * no batch may begin; connections that want to write are held until one may.
  */
 
 #ifndef REGISTRY_CHECKPOINT_H
@@ -12,8 +12,8 @@
 struct registry;
 
 struct checkpoint {
-	uint64_t
-	    told; /* generation of the sealed segment that it was told of */
+	/* The generation of the sealed segment that it was told of. */
+	uint64_t told;
 	int64_t tell_at_ms; /* it is told again; CLOCK_NEVER: need not be */
 	/* What is committed is to be folded then; CLOCK_NEVER: it need not
 	 * be. */
@@ -26,12 +26,12 @@ struct checkpoint {
 	uint64_t demanded, demanded_revision;
 };
 
-/* After the start: asks how far it is. */
+/* After the start: asks the checkpointer how far it is. */
 void checkpoint_init(struct registry *);
 /* The checkpointer has sent something. */
 void checkpoint_read(struct registry *);
-/* After each turn: tells it of a segment that was sealed, and does what is
- * due. */
+/* After each turn: tells the checkpointer of a segment that was sealed, does
+ * what is due, and releases connections that may write again. */
 void checkpoint_run(struct registry *);
 /* When checkpoint_run() is due; CLOCK_NEVER: after the next turn. */
 int64_t checkpoint_deadline(const struct registry *);

@@ -10,8 +10,9 @@ struct registry;
 /*
  * Called when store_grow() has failed.  Executes the next request of each ready
  * connection in a commit of its own.  A request that frees space may use the
- * store's reserve (store_use_reserve()); one that takes space and finds none is
- * answered with `storage full`.
+ * store's reserve (store_use_reserve()).  One that finds no space is held once,
+ * until all that is committed is folded; if that does not help it is answered
+ * with `storage full`.
  */
 void full_run(struct registry *);
 

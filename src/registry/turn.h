@@ -8,7 +8,8 @@
  *    they missed, while there is no batch: their subscriptions resume between
  *    two commits.
  * 2. Housekeeping, so that its events come before those of the requests.
- * 3. Requests.  A connection that only read is answered at once.
+ * 3. Requests.  A connection that only read is answered at once; one that wants
+ *    to write while no batch may begin is held (registry/checkpoint.h).
  * 4. One commit for all connections that wrote.  If the store has no space,
  *    what they did is taken back and the file grows, and steps 1 to 4 are
  *    repeated; if it cannot grow, registry/full.h takes over.

@@ -1,5 +1,5 @@
 /*
- * segment: a file of the log.  Runs in the registry, and in who recovers.
+ * segment: a file of the log.  Runs in the registry and the checkpointer.
  */
 
 #include <sys/random.h>
@@ -35,7 +35,7 @@ static const char header_magic[8] = "kvdlog3";
 #define LENGTH_AT 512
 struct length {
 	uint64_t bytes;
-	uint32_t salt; /* not zero, so that zeros are none */
+	uint32_t salt; /* a constant, so that a sector of zeros is no length */
 	uint32_t sum; /* CRC-32C of the fields above */
 };
 
@@ -121,8 +121,8 @@ segment_close(struct segment *s)
 	s->fd = s->direct_fd = -1;
 }
 
-/* Zeros that are written are space that is taken, and a durable append to it
- * needs no change of the file system's own records. */
+/* Where zeros have been written there is disk space, and a durable append does
+ * not have to change any metadata of the file system. */
 int
 segment_extend(struct segment *s, size_t size)
 {
@@ -156,7 +156,7 @@ header_sum(const struct header *h)
 	return crc32c(0, h, offsetof(struct header, sum));
 }
 
-/* What follows the header is nothing yet. */
+/* What lies behind the header does not count yet. */
 static void
 take_header(struct segment *s, const struct header *h)
 {
@@ -231,7 +231,7 @@ segment_erase(struct segment *s)
 	return s->file_size == 0 ? 0 : write_header(s, &none);
 }
 
-/* It is there from the beginning, and whatever the segment holds. */
+/* A file that was made has a length, even if the segment holds nothing. */
 static enum segment_state
 check_length(const struct segment *s, const uint8_t *block)
 {
@@ -420,8 +420,8 @@ fill_header(const struct segment *s, struct segment_commit *c, size_t size,
 	c->sum = commit_sum(s, c);
 }
 
-/* Whole blocks, so that they can go past the kernel's cache; what the image
- * has behind the end may be of a commit that was taken back. */
+/* Writes whole blocks, as O_DIRECT wants them.  What the image has behind the
+ * end may be left from a commit that was taken back, so it is zeroed. */
 static int
 write_durably(struct segment *s, uint8_t *image, size_t start, size_t end)
 {
@@ -446,7 +446,7 @@ write_durably(struct segment *s, uint8_t *image, size_t start, size_t end)
 	return 0;
 }
 
-/* Half a commit may be in the file.  Its first block must not be. */
+/* A part of the commit may be in the file.  Without its header it is none. */
 static int
 take_back(struct segment *s, size_t start)
 {
@@ -460,8 +460,8 @@ take_back(struct segment *s, size_t start)
 	return -1;
 }
 
-/* Doubles, so that this is rare.  Before anything relies on it, the length is
- * stored. */
+/* The file doubles, so that this is rare.  Its new length is stored before any
+ * commit lies behind the old one. */
 static int
 make_room(struct segment *s, size_t end, size_t size_max)
 {

@@ -5,13 +5,13 @@
  * The file begins with a header, in a block of its own.  Behind it come the
  * commits, in order: a header (struct segment_commit) and its records.  A
  * commit begins at a multiple of 8, and in a block of its own if it has to be
- * durable, so that no later write can tear what is already so.
+ * durable, so that a later write that is cut off cannot damage it.
  *
- * What the segment has and where it ends is told by checksums alone.  Each
- * commit's continues the one before it, so that what a recycled segment still
- * holds of an earlier generation never seems to follow; and each has the
- * segment's salt, a random number, so that a client cannot make a value that
- * looks like a commit.
+ * Only checksums tell what the segment holds, and where it ends.  That of a
+ * commit continues that of the commit before, so that what a recycled segment
+ * still holds of an earlier generation never seems to follow.  And each commit
+ * has the segment's salt, a random number, so that a client cannot make a value
+ * that looks like a commit.
  *
  * Numbers are in the machine's byte order, as in LMDB's file: neither can be
  * carried to another kind of machine.
@@ -37,9 +37,10 @@
 struct segment_totals {
 	uint64_t buckets;
 	uint64_t keys; /* of buckets that are not dropped */
-	uint64_t
-	    expiring; /* rows of `expiries` ever made, less those removed */
-	uint64_t dropped; /* rows of `dropped` */
+	/* Rows of `expiries` and of `dropped`, with those that purging has
+	 * removed: the log does not know of that (struct fold_purged). */
+	uint64_t expiring;
+	uint64_t dropped;
 	uint64_t outcomes;
 };
 
@@ -49,7 +50,8 @@ struct segment_commit {
 	uint32_t size; /* of this and the records */
 	uint64_t salt;
 	uint64_t revision;
-	uint64_t durable; /* the last revision known to be so, at this time */
+	uint64_t durable; /* the last revision that was known to be durable when
+			   * this was written */
 	struct segment_totals totals;
 	uint32_t header_sum; /* CRC-32C of the fields above */
 	uint32_t sum; /* CRC-32C of those and the records, continued */
@@ -57,7 +59,8 @@ struct segment_commit {
 
 struct segment {
 	int fd;
-	int direct_fd; /* writes are durable when they return; -1: cannot */
+	int direct_fd; /* for writes that are durable when they return; -1: the
+			* file system has none */
 	size_t file_size;
 	uint64_t store_id;
 	uint64_t generation; /* 0: it holds nothing */
@@ -72,29 +75,31 @@ struct segment {
 	uint64_t revision; /* of its last commit, or previous_revision */
 	uint32_t sum; /* of its last commit, or of its header */
 	size_t end; /* of its last commit, or of its header's block */
-	bool marked; /* its last commit says that all are durable */
+	bool marked; /* its last commit says that all up to it are durable */
 	bool unsynced; /* has been written to since it was synced */
 };
 
 /* How an append is to be done. */
 enum segment_write {
-	SEGMENT_PACKED, /* behind the one before; when to write is the kernel's */
-	SEGMENT_APART, /* the same, in a block of its own */
-	SEGMENT_DURABLE, /* in a block of its own, durable when it returns */
+	SEGMENT_PACKED, /* right behind the commit before; the kernel decides
+			 * when it reaches the disk */
+	SEGMENT_APART, /* the same, but in a block of its own */
+	SEGMENT_DURABLE, /* in a block of its own; durable when it returns */
 };
 
 /* Opens the file, or makes it.  Its descriptors are -1 in *s if that fails. */
 int segment_open(struct segment *s, int dirfd, const char *name, bool create);
 void segment_close(struct segment *);
 
-/* Makes the file at least `size` bytes long, of zeros.  It takes the space of
- * the disk, so that no append can fail for want of it. */
+/* Appends zeros until the file has `size` bytes, durably.  This takes the space
+ * on the disk, so that no append within it can find the disk full. */
 int segment_extend(struct segment *, size_t size);
 
 /*
  * Begins a generation, durably: from here on the segment holds no commit.
- * Of the segment before it only the last revision, what is durable and the
- * checksum are looked at; NULL: there is none, and `revision` is the last.
+ * `revision` is the last before it, and `durable` the last that is known to be
+ * durable.  It continues the checksum of `before`; NULL: there is no segment
+ * before it.
  */
 int segment_begin(struct segment *, uint64_t store_id, uint64_t generation,
     const struct segment *before, uint64_t revision, uint64_t durable);
@@ -108,7 +113,7 @@ enum segment_state {
 	SEGMENT_UNREADABLE, /* see errno */
 };
 enum segment_state segment_read_header(struct segment *);
-/* As when the header has just been read. */
+/* Back to the state in which only the header has been read. */
 void segment_rewind(struct segment *);
 /* Does a commit follow the header?  1: yes, 0: no, or -1. */
 int segment_has_commits(const struct segment *);
@@ -127,12 +132,14 @@ void segment_accept(struct segment *, const uint8_t *image,
  * the end is damage, and not where a write was cut off.
  */
 bool segment_is_cut(const struct segment *, const uint8_t *image);
-/* Does any of its commits, sound or not, say that this revision is durable? */
+/* Does its header or any of its commits, whole or not, say that this revision
+ * is durable? */
 bool segment_vouches(const struct segment *, const uint8_t *image,
     uint64_t revision);
 /*
- * Removes what seems to be commits behind the end, durably: when what a power
- * cut took away is done again, they might seem to follow.
+ * Overwrites, durably, what looks like a commit behind the end.  When the
+ * revisions that a power cut has taken away are used again, such a commit might
+ * seem to follow.
  */
 int segment_wipe_rest(struct segment *, uint8_t *image);
 
@@ -146,7 +153,7 @@ size_t segment_start(const struct segment *, enum segment_write);
  */
 int segment_append(struct segment *, uint8_t *image, size_t start, size_t end,
     uint64_t revision, uint64_t durable, size_t size_max, enum segment_write);
-/* Writes again what the segment holds behind `from`, and syncs it. */
+/* Writes the commits behind `from` again, and syncs them. */
 int segment_rewrite(struct segment *, const uint8_t *image, size_t from);
 /* Makes all that was appended durable. */
 int segment_sync(struct segment *);

@@ -2,8 +2,8 @@
  * The durable store: buckets of ordered keys and values, some of which expire,
  * and the outcomes of requests, whose replies may not have arrived yet.
  *
- * For one process with one thread.  Reads go through the snapshot or, to see
- * what is about to be committed, through the batch; there is at most one of
+ * An open store is used by one thread.  Reads go through the snapshot or, to
+ * see what is about to be committed, through the batch; there is at most one of
  * each.  Reads that take longer than a turn go through a pin; there may be
  * several.  Bytes that a read returns are borrowed: they are valid until the
  * next store_get(), store_set_cache() or write to their view, or the end of the
@@ -52,7 +52,7 @@ enum store_result {
 };
 
 /* Pins of different commits at a time.  Each takes a slot in LMDB's table of
- * readers, which every commit reads, and keeps pages from being used again. */
+ * readers, which every fold reads, and keeps pages from being used again. */
 #define STORE_PINS_MAX 128
 
 struct store;
@@ -67,9 +67,9 @@ struct store_entry {
 /*
  * Who opens the store.  At one time there may be one registry, which has the
  * log and reads data.mdb, and one checkpointer, which folds the log into
- * data.mdb and writes nothing else; or one process that is both, for tools and
- * tests.  The functions below say whose they are, if they are not the
- * registry's.
+ * data.mdb and writes nothing else, once there is a store; or one process that
+ * is both, for tools and tests.  Functions that are not for the registry say
+ * whose they are.
  */
 enum store_role {
 	STORE_BOTH,
@@ -88,7 +88,8 @@ struct store_options {
 	 * zero: open any. */
 	uint64_t identity[2];
 	int sync_ms; /* STORE_SYNC_ALWAYS, STORE_SYNC_NEVER or an interval */
-	size_t log_size; /* bytes that each of two segments may have */
+	size_t log_size; /* bytes that each of two segments may have; what is
+			  * larger already stays so */
 	int lock_wait_ms; /* how long to wait for a dying owner of `dir` */
 	long owner_pid; /* written to `lock`, for others to name as the owner */
 };
@@ -120,8 +121,8 @@ void store_release(struct store *);
  * STORE_BEHIND: it may not begin yet, see store_may_write(). */
 enum store_result store_batch(struct store *, struct store_view **);
 bool store_batch_open(const struct store *);
-/* What it has written so far, and how much it may at most, in bytes.  What is
- * behind a savepoint may have half of that. */
+/* How much the batch has written so far, and how much a batch may write, in
+ * bytes.  What comes after a savepoint may have half of that. */
 size_t store_batch_size(const struct store *);
 size_t store_batch_max(const struct store *);
 /*
@@ -148,8 +149,8 @@ void store_set_now(struct store *, int64_t now_ms);
  */
 enum store_result store_pin(struct store *, struct store_view **);
 void store_unpin(struct store_view *);
-/* Was it taken away, because too much has been written since?  Then nothing
- * but store_unpin() may be done with it. */
+/* Was the pin's view taken away, because too much has been written since?  Then
+ * nothing but store_unpin() may be done with it. */
 bool store_pin_is_lost(const struct store_view *);
 /* The number of the commit that a view shows; the batch's own is the next. */
 uint64_t store_revision(const struct store_view *);
@@ -194,27 +195,29 @@ uint64_t store_sealed(const struct store *);
 /*
  * May a batch begin?  While a segment is folded, batches are admitted in
  * proportion to what is done of it, from the time on that the open segment is
- * half full: so who writes is slowed down, and never stopped for long.
+ * half full.  So writers are slowed down evenly, instead of being stopped when
+ * it is full.
  */
 bool store_may_write(const struct store *);
-/* What the checkpointer has said: of the sealed segment of this generation, if
- * that is still the one, so many keys of so many are folded. */
+/* The checkpointer has said that `done` keys of `total` are folded of the
+ * segment of this generation.  No effect if another one is sealed by now. */
 void store_set_progress(struct store *, uint64_t generation, uint64_t done,
     uint64_t total);
 /* The checkpointer has said that all segments up to this generation are folded,
  * durably.  Ends batch and snapshot. */
 enum store_result store_set_folded(struct store *, uint64_t generation);
 /*
- * Has all that is committed folded, as soon as that can be.  Ends the batch.
- * *generation: of the segment that it is over with; store_folded() says how far
- * the folds are.
+ * Asks for all that is committed to be folded: seals the open segment, now or
+ * as soon as the other one is folded.  Ends the batch.  It is done when
+ * store_folded() has reached *generation.
  */
 enum store_result store_request_checkpoint(struct store *,
     uint64_t *generation);
+/* The generation of the last segment that is folded. */
 uint64_t store_folded(const struct store *);
 
 /*
- * These are the checkpointer's, or of who is both.
+ * These are for the checkpointer, or for a process that is both.
  */
 
 /* Looks for a sealed segment, and reads it.  *found: there is one to fold.
@@ -231,7 +234,7 @@ struct store_progress {
 	uint64_t done, total; /* keys */
 };
 struct store_progress store_progress(const struct store *);
-/* Folds all that has been committed; for who is both. */
+/* Folds all that has been committed; only for a process that is both. */
 enum store_result store_checkpoint(struct store *);
 /*
  * Removes up to `max` entries of dropped buckets from data.mdb, if there is no
@@ -241,9 +244,11 @@ enum store_result store_checkpoint(struct store *);
 enum store_result store_purge(struct store *, size_t max, bool *more);
 
 /*
- * Counts the space that pins have given back, or takes more of the disk.  Ends
- * batch and snapshot.  Returns STORE_OK, STORE_FULL when there is no more, or
- * STORE_BEHIND when there is more of the log after a fold.
+ * After STORE_FULL: counts the space that pins and folds have given back, or
+ * takes more of the disk; or begins the other segment, if it was the log that
+ * had no space.  Ends batch and snapshot.  Returns STORE_OK, STORE_FULL when
+ * there is no more, or STORE_BEHIND when the other segment has to be folded
+ * first.
  */
 enum store_result store_grow(struct store *);
 /*
@@ -278,8 +283,9 @@ enum store_result store_count(struct store_view *, struct bytes bucket,
  * Ordered scans.  `visit` is called for each entry (or name) that comes after
  * `after` (empty: from the start) and begins with `prefix` (empty: any), until
  * it returns false.  It must not write to the view.  To begin a scan takes
- * some 50 us if the log is full, and the logarithm of n.  Damage ends it with STORE_DAMAGED.  store_scan_keys() does not
- * read the values, so it passes none and does not notice their damage.
+ * longer the more keys are in the log, some 50 us if that is full.  Damage ends
+ * it with STORE_DAMAGED.  store_scan_keys() does not read the values, so it
+ * passes none and does not notice their damage.
  */
 typedef bool store_visit(void *arg, const struct store_entry *);
 typedef bool store_visit_bucket(void *arg, struct bytes name);

@@ -1,6 +1,6 @@
 /*
- * store_checkpoint: what the registry knows of the folds, and how it keeps
- * behind them.  Runs in the registry; the checkpointer folds.
+ * store_checkpoint: what the registry knows of the folds, and how it slows
+ * writers down to their speed.  Runs in the registry; the checkpointer folds.
  */
 
 #include <string.h>

@@ -14,9 +14,10 @@
 
 #include "store/store_record.h"
 
-/* When nobody else can do anything meanwhile. */
+/* Keys of a transaction in store_checkpoint(): nobody is served meanwhile. */
 #define FOLD_ALL_MAX 10000
-/* Of values, in a transaction, which keeps them in memory. */
+/* Bytes of values in a transaction, which LMDB keeps in memory until it
+ * commits. */
 #define FOLD_BYTES_MAX ((size_t)16 << 20)
 /* An error besides LMDB's own. */
 #define FOLD_BY_ANOTHER (-1)
@@ -156,9 +157,9 @@ fold_is_begun(struct store *s, MDB_txn *txn, bool *begun)
 }
 
 /*
- * A row of `expiries` that is to be deleted, that an earlier segment has put,
- * and that is not there, was purged, and counted then as well as when it was
- * deleted.
+ * If a row of `expiries` that an earlier segment has put is to be deleted, and
+ * is not there, it was purged.  Then both the log and `purged` have counted its
+ * removal, and `purged` takes it back.
  */
 static int
 fold_record(struct store *s, MDB_txn *txn, const struct table_record *r,
@@ -240,8 +241,8 @@ is_same_place(const struct fold_place *a, const struct fold_place *b)
 		(struct bytes){ b->key, b->key_size });
 }
 
-/* Where the fold has to go on, as data.mdb says.  Only the first time that may
- * be anywhere. */
+/* Where the fold has to go on, as data.mdb says.  In the first transaction of
+ * this process that may be anywhere; later, only where the one before ended. */
 static int
 find_place(struct store *s, MDB_txn *txn, struct fold_place *place)
 {

@@ -65,9 +65,10 @@ TAILQ_HEAD(store_pins, store_pin);
 struct store_counts {
 	struct segment_totals totals;
 	size_t reserved; /* bytes of data.mdb that folding may need */
-	uint64_t expiry_from; /* there is no row of `expiries` before it */
-	bool
-	    expiry_known; /* it is the first row's; UINT64_MAX: there is none */
+	uint64_t expiry_from; /* no row of `expiries` has an earlier one */
+	/* The first row has just this expiry; or, with UINT64_MAX, there is
+	 * no row. */
+	bool expiry_known;
 };
 
 /* Where the batch, or the savepoint, began. */
@@ -103,19 +104,20 @@ struct store {
 	struct table *table; /* of the open segment */
 	struct table
 	    *sealed; /* of the other one, until it is folded; or NULL */
-	struct table *spare; /* that was sealed last, and is folded; or NULL */
+	/* The table that was folded last, kept for its memory; or NULL. */
+	struct table *spare;
 	size_t log_size;
 	uint64_t store_id;
 	uint64_t revision; /* of the last commit */
-	uint64_t durable; /* revision that is so */
-	enum segment_write how; /* the batch is going to be appended */
+	uint64_t durable; /* the last revision that is certainly durable */
+	enum segment_write how; /* in which way the batch was begun */
 	bool log_open; /* the log was read, and nothing of it has failed */
 	struct store_counts counts;
 	struct store_counts sealed_counts; /* when the sealed table was */
 	uint64_t sealed_revision; /* the last of the sealed table */
 	uint64_t folded; /* generation, as data.mdb has it */
-	/* The same, but certainly durable: this one's segment may be begun
-	 * anew. */
+	/* The same, as the checkpointer has reported it.  Then it is certainly
+	 * durable, and the segment may be used again. */
 	uint64_t reported;
 	bool wants_checkpoint; /* the open segment is to be sealed soon */
 	struct store_progress progress; /* of the sealed segment's fold */
@@ -178,8 +180,8 @@ enum store_result store_sync_directory(struct store *);
 
 /* store_log.c */
 
-/* Of a segment: a table's index is made for about as many, and so many can be
- * read again in a moment when the store is opened. */
+/* Records of a segment.  A table's index is made for about as many, and as many
+ * are read in a moment when the store is opened. */
 #define STORE_RECORDS_MAX 300000
 
 /* Marks the end of the log, if it can, and frees all. */
@@ -222,7 +224,8 @@ enum store_result store_log_create(struct store *);
 /* Opens the log and reads what is not folded. */
 enum store_result store_log_open(struct store *);
 
-/* store_fold.c: what LMDB's `meta` has of the log; LMDB's codes. */
+/* store_fold.c: what `meta` in data.mdb says of the log.  The functions return
+ * LMDB's codes. */
 struct fold_state {
 	uint64_t store_id;
 	uint64_t folded; /* generation */
@@ -233,7 +236,8 @@ int fold_get_state(struct store *, MDB_txn *, struct fold_state *);
 int fold_put_state(struct store *, MDB_txn *, const struct fold_state *);
 /* Has the fold of a generation begun, and not ended? */
 int fold_is_begun(struct store *, MDB_txn *, bool *begun);
-/* Rows of `dropped` and of `expiries` that purging has removed. */
+/* Rows of `dropped` and of `expiries` that purging has removed, and that the
+ * totals in the log still count. */
 struct fold_purged {
 	uint64_t buckets, expiring;
 };
@@ -250,8 +254,8 @@ enum store_result store_forget_sealed(struct store *);
 /* What the view sees of a key; STORE_ABSENT: nothing. */
 enum store_result layer_get(struct store_view *, enum table_db,
     struct bytes key, struct bytes *value);
-/* The same; and, in a view that writes, where the key is to be put: until
- * another is. */
+/* The same.  In a view that writes, *place is where the key is to be put; it is
+ * valid until another key is put. */
 enum store_result layer_find(struct store_view *, enum table_db,
     struct bytes key, struct table_place *, struct bytes *value);
 /* Puts a record, whose value the caller is to fill in. */

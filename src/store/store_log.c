@@ -2,8 +2,8 @@
  * store_log: the two segments of the log, which take turns.  Runs in the
  * registry.
  *
- * A segment that is sealed has a successor whose header is durable.  It is
- * folded, and may then be begun anew, as its successor's.
+ * To seal the open segment is to begin the other one, durably.  The sealed one
+ * is then folded, after which it can be begun again itself.
  */
 
 #include <errno.h>
@@ -46,8 +46,8 @@ how_to_write(const struct store *s)
 	}
 }
 
-/* An empty commit says that all that is before it is durable.  It is not
- * worth taking space of the disk. */
+/* Appends an empty commit, which says that all before it is durable.  No file
+ * grows for that. */
 static void
 mark_end(struct store *s)
 {
@@ -76,7 +76,7 @@ store_log_close(struct store *s)
 	segment_close(&s->segments[1]);
 }
 
-/* An empty table.  One that has been used has its memory. */
+/* A table for the next segment.  The spare one has its memory already. */
 static struct table *
 take_table(struct store *s)
 {

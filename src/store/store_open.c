@@ -20,7 +20,7 @@
 #define READERS_MAX (126 + STORE_PINS_MAX)
 /* Of lock.mdb: more than so many readers need. */
 #define LOCK_SIZE (32 * 1024)
-/* How much of data.mdb a registry can read. */
+/* How much of data.mdb a registry can map. */
 #if SIZE_MAX > UINT32_MAX
 #define MAP_MAX ((size_t)1 << 42)
 #else
@@ -299,7 +299,8 @@ make_format(struct store *s, const char *what)
 	return STORE_OK;
 }
 
-/* The registry of a kvd that is about to end may still write to it. */
+/* The registry of a kvd that is about to end may still write to the store, so
+ * its lock is needed, too. */
 static enum store_result
 upgrade_format(struct store *s, const struct store_options *o)
 {

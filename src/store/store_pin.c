@@ -2,14 +2,16 @@
  * store_pin: views that outlive a turn.  Runs in the registry.
  *
  * LMDB wants no transaction to be active when its map is changed, as
- * store_extend() does.  What it wants that for are the pointers into the old
- * map that a transaction's user may hold: read transactions themselves hold
- * none.  In all of 0.9 a page is found anew each time as env->me_map + number *
- * size (mdb_page_get in mdb.c); a transaction has copies of its databases'
- * roots (mt_dbs) and the number of its last page, which the new map includes
- * (mdb_env_set_mapsize never makes it smaller than the last page of all); the
- * reader's slot lies in lock.mdb, which is another map.  Only cursors keep
- * pointers to pages, and none outlives a call of ours.  check_store.c tests it.
+ * store_extend() does in a process that is both registry and checkpointer, and
+ * store_view_open() where addresses are scarce.  What it wants that for are
+ * the pointers into the old map that a transaction's user may hold: read
+ * transactions themselves hold none.  In all of 0.9 a page is found anew each
+ * time as env->me_map + number * size (mdb_page_get in mdb.c); a transaction
+ * has copies of its databases' roots (mt_dbs) and the number of its last page,
+ * which the new map includes (mdb_env_set_mapsize never makes it smaller than
+ * the last page of all); the reader's slot lies in lock.mdb, which is another
+ * map.  Only cursors keep pointers to pages, and none outlives a call of ours.
+ * check_store.c tests it.
  */
 
 #include <stdlib.h>
@@ -120,8 +122,8 @@ oldest_pin(const struct store *s)
 	return pin;
 }
 
-/* What tables have that are there for pins alone.  Of those of later pins none
- * is older. */
+/* The bytes of the tables that only pins keep.  A later pin has no older table
+ * than an earlier pin, so each table is counted once. */
 static size_t
 pinned_bytes(const struct store *s)
 {

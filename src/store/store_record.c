@@ -1,6 +1,6 @@
 /*
  * store_record: bytes of a record, whatever machine reads them.  Runs in the
- * registry.
+ * registry and the checkpointer.
  */
 
 #include <endian.h>

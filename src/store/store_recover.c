@@ -1,7 +1,7 @@
 /*
  * store_recover: makes the log, and reads what is in it when the store is
- * opened.  Runs in the registry; the checkpointer makes it, and reads the sealed
- * segment.
+ * opened.  Runs in the registry; the checkpointer makes the log, and reads the
+ * sealed segment.
  */
 
 #include <errno.h>
@@ -58,7 +58,8 @@ open_segments(struct store *s, bool create)
 	return STORE_OK;
 }
 
-/* Nothing of it is known yet to data.mdb. */
+/* Called while data.mdb does not know of a log.  What an attempt that was cut
+ * off has made is made again, but a segment with commits is somebody's data. */
 enum store_result
 store_log_create(struct store *s)
 {
@@ -140,7 +141,8 @@ refuse_foreign(struct store *s)
 	return STORE_OK;
 }
 
-/* As store_take_space() has it, as far as the segment knows the key. */
+/* What store_take_space() reserved for a record, as far as this segment tells
+ * what the key had before. */
 static size_t
 replay_cost(const struct store *s, const struct table *t,
     const struct table_record *r)
@@ -199,8 +201,9 @@ load(struct store *s, struct segment *g, struct table **table)
 }
 
 /*
- * A segment that does not follow: what it has came after what a power cut took
- * away, and goes too, unless it knows that this was durable.
+ * The next segment does not continue the first, so a power cut has taken away
+ * the end of the first.  What came after that is erased, too; but if anything
+ * says that the end was durable, it is damage.
  */
 static enum store_result
 erase_next(struct store *s, const struct segment *first, struct segment *next,
@@ -278,8 +281,9 @@ durable_end(const struct segment *g, const struct table *t, uint64_t durable)
 }
 
 /*
- * What was read may be in the kernel's cache alone; and of a write that failed
- * there, who opens the file later is not told.
+ * What was read may be in the kernel's cache alone.  If the kernel fails to
+ * write it, only those are told who had the file open then: so it is written
+ * again.
  */
 static enum store_result
 rewrite(struct store *s, struct segment *g, const struct table *t)

@@ -3,8 +3,8 @@
  * registry and the checkpointer.
  *
  * The file is allocated ahead (posix_fallocate), and a write is refused when
- * the file might have no room for what the write will have folded into it: so
- * that a full disk is found by who fills it, and not by a fold.
+ * the file might not have the space that folding the write will take.  So a
+ * full disk is noticed by the request that fills it, and not by a fold.
  */
 
 #include <sys/stat.h>
@@ -40,8 +40,8 @@ store_data_size(struct store *s, size_t *size)
 	return STORE_OK;
 }
 
-/* Where "allocated" is worth nothing, as on a file system that copies on write,
- * the disk may be full for a write, too. */
+/* On a file system that copies on write, a write may find the disk full even
+ * where space was allocated. */
 bool
 store_is_full(int rc)
 {

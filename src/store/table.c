@@ -1,5 +1,6 @@
 /*
- * table: what a segment of the log holds.  Runs in the registry.
+ * table: what a segment of the log holds.  Runs in the registry and the
+ * checkpointer.
  *
  * A key is found by a hash.  The order of keys is kept in runs: whenever so
  * many have come, they are sorted.  A walk merges the runs.  So no put and no
@@ -294,8 +295,8 @@ run_end(const struct table *t, uint32_t at)
 	return at + (left < rest ? left : rest);
 }
 
-/* Brings `n` sorted keys into the last run.  From the last on, each moves what
- * is greater than it to where that stays. */
+/* Merges `n` sorted keys into the last run.  The greatest key comes first: what
+ * is greater than it is moved to where it stays. */
 static void
 merge(struct table *t, uint32_t n)
 {

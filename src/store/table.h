@@ -76,7 +76,7 @@ struct table {
 	/* All keys; of the first n_ordered each run is in order. */
 	struct table_ordered *order;
 	uint32_t n_ordered;
-	struct table_sorted *sorted; /* what is sorted to become part of it */
+	struct table_sorted *sorted; /* room to sort the next run in */
 	struct table_rest *walk; /* a heap; its top is where the walk is */
 	uint32_t n_walk; /* 0: nobody goes through the keys */
 	uint64_t generation; /* of the segment */
@@ -149,7 +149,7 @@ struct table_place {
 };
 struct table_place table_place(const struct table *, enum table_db,
     struct bytes key);
-/* As table_version().  NULL: the table does not know. */
+/* As table_version(), for a place.  NULL also if the key is not there. */
 const struct table_record *table_get(const struct table *,
     const struct table_place *, uint64_t revision);
 
@@ -181,7 +181,8 @@ table_set_quiet(uint8_t *value, struct bytes key)
 
 	r[-1].quiet = true;
 }
-/* Takes in a commit that the segment has read.  False: it is malformed. */
+/* Adds the records of a commit that the segment has read.  False: they are
+ * malformed. */
 bool table_replay(struct table *, const struct segment_commit *);
 /* A commit that has records is complete: table_commit() finds it from now on. */
 void table_add_commit(struct table *, const struct segment_commit *);

@@ -1,7 +1,8 @@
 /*
- * check_helpers: the files of kvd-registry and kvd-acceptor are replaced, or
- * removed, under a running kvd.  kvd goes on with the files that it has started
- * with, so that programs of two versions never talk to each other.
+ * check_helpers: the files of kvd-checkpointer, kvd-registry and kvd-acceptor
+ * are replaced, or removed, under a running kvd.  kvd goes on with the files
+ * that it has started with, so that programs of two versions never talk to each
+ * other.
  */
 
 #include <sys/stat.h>
