@@ -4,6 +4,7 @@
  */
 
 #include <sys/random.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -93,16 +94,23 @@ make_file(struct store *s)
 static int
 allocate_lock(struct store *s)
 {
+	struct stat st;
 	int fd, rc;
 
 	fd = openat(s->dirfd, "lock.mdb",
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd == -1)
 		return errno;
-	do
-		rc = fallocate(fd, 0, 0, LOCK_SIZE);
-	while (rc == -1 && errno == EINTR);
-	rc = rc == -1 && errno != EOPNOTSUPP && errno != ENOSYS ? errno : 0;
+	rc = fstat(fd, &st) == -1 ? errno : 0;
+	/* A full XFS does not even give a file what it has. */
+	if (rc == 0 && (int64_t)st.st_blocks * 512 < LOCK_SIZE) {
+		do
+			rc = fallocate(fd, 0, 0, LOCK_SIZE);
+		while (rc == -1 && errno == EINTR);
+		rc = rc == -1 && errno != EOPNOTSUPP && errno != ENOSYS ?
+		    errno :
+		    0;
+	}
 	(void)close(fd);
 	return rc;
 }
@@ -392,13 +400,21 @@ allocate_map(struct store *s)
 	return store_use_file(s);
 }
 
-/* What the checkpointer that was here before has committed may not be durable
- * yet. */
+/*
+ * What the checkpointer that was here before has committed may not be durable
+ * yet.  And if it was killed between the two steps of LMDB's commit, those who
+ * read see that commit only after the next who writes has begun to.
+ */
 static enum store_result
 sync_file(struct store *s)
 {
-	int rc = mdb_env_sync(s->env, 1);
+	MDB_txn *txn;
+	int rc;
 
+	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) == 0) {
+		mdb_txn_abort(txn);
+		rc = mdb_env_sync(s->env, 1);
+	}
 	return rc == 0 ? STORE_OK :
 			 store_fail(s, STORE_FAILED, "%s/data.mdb: sync: %s",
 			     s->dir, mdb_strerror(rc));

@@ -8,10 +8,12 @@
 #include "unit.h"
 
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -48,6 +50,21 @@ __wrap_fdatasync(int fd)
 	syncs_since = 0;
 	errno = EIO;
 	return -1;
+}
+
+/* LMDB's pwrite(2): when it is to, the process dies after LMDB has written a
+ * meta page, and before it tells the others of the commit. */
+static bool dies_at_commit;
+#define META_SIZE_MAX 1024
+
+ssize_t
+pwrite(int fd, const void *data, size_t size, off_t at)
+{
+	ssize_t n = syscall(SYS_pwrite64, fd, data, size, at);
+
+	if (dies_at_commit && size < META_SIZE_MAX)
+		(void)raise(SIGKILL);
+	return n;
 }
 
 static void
@@ -782,6 +799,83 @@ TEST(test_expired_and_dropped)
 	ck_assert_uint_eq(stats.dropped_buckets, 0);
 }
 
+static enum store_result
+try_open_role(enum store_role role)
+{
+	struct store_options o = { .role = role,
+		.dir = fx.dir,
+		.log_size = fx.log_size,
+		.owner_pid = (long)getpid() };
+
+	return store_open(&fx.store, &o);
+}
+
+/* Folds what is sealed, `max` keys at a time.  False: there was nothing. */
+static bool
+fold_as_checkpointer(size_t max, bool die)
+{
+	bool found = false, more;
+
+	assert_ok(try_open_role(STORE_CHECKPOINTER));
+	assert_ok(store_find_sealed(fx.store, &found));
+	dies_at_commit = die;
+	more = found;
+	while (more)
+		assert_ok(store_fold(fx.store, max, &more));
+	return found;
+}
+
+/* A process that has the store open, so that lock.mdb stays as it is, and that
+ * ends with the write end of this pipe. */
+static int
+fork_registry(void)
+{
+	int ready[2], ends[2];
+	char c;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	ck_assert_int_eq(pipe(ends), 0);
+	if ((fx.owner = test_fork()) == 0) {
+		(void)close(ends[1]);
+		if (try_open_role(STORE_REGISTRY) != STORE_OK ||
+		    write(ready[1], "r", 1) != 1)
+			_exit(1);
+		_exit(read(ends[0], &c, 1) == 0 ? 0 : 1);
+	}
+	(void)close(ready[1]);
+	(void)close(ends[0]);
+	ck_assert_int_eq(read(ready[0], &c, 1), 1);
+	(void)close(ready[0]);
+	return ends[1];
+}
+
+/* A checkpointer that is killed when LMDB has written a commit, and not yet
+ * told of it: the next one goes on from that commit. */
+TEST(test_killed_in_commit)
+{
+	int status, fd;
+	pid_t pid;
+
+	die_after(write_many, STORE_SYNC_NEVER);
+	fd = fork_registry();
+	if ((pid = test_fork()) == 0) {
+		/* The first transaction of several, or the only one. */
+		(void)fold_as_checkpointer(_i == 0 ? 10 : SIZE_MAX, true);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	ck_assert_int_eq(fold_as_checkpointer(10, false), _i == 0);
+	ck_assert_uint_ne(store_folded(fx.store), 0);
+	stop();
+	(void)close(fd);
+	ck_assert_int_eq(waitpid(fx.owner, &status, 0), fx.owner);
+	ck_assert_int_eq(status, 0);
+	fx.owner = 0;
+	open_store();
+	assert_pairs(MANY);
+}
+
 static const struct test tests[] = {
 	LOG_CASE("kill"),
 	LOOP(test_killed, 9),
@@ -802,6 +896,7 @@ static const struct test tests[] = {
 	EACH(test_torn_commits_in_value, sync_modes),
 	LOG_CASE("errors"),
 	ONCE(test_failed_sync),
+	LOOP(test_killed_in_commit, 2),
 	ONCE(test_expired_and_dropped),
 };
 
