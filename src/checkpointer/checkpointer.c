@@ -270,7 +270,9 @@ checkpointer_main(struct config *config, const struct startup_params *params)
 	if (channel_send_ready(&none) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
-	c.work_at_ms = clock_ms();
+	/* The first registry may have to mend the log after a power cut; it asks
+	 * when it has.  Later there may be something to go on with. */
+	c.work_at_ms = params->store.id[1] == 0 ? CLOCK_NEVER : clock_ms();
 	serve(&c);
 	store_close(c.store);
 	log_debug("stopped");

@@ -2,8 +2,9 @@
  * checkpoint: talks to the checkpointer.  Runs in the registry.
  */
 
+#include <sys/epoll.h>
+
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "common/channel.h"
 #include "common/checkpoint.h"
@@ -84,7 +85,8 @@ checkpoint_read(struct registry *r)
 		take(r, &m);
 	/* Master and checkpointer are gone. */
 	if (rc == -1)
-		(void)close(CHANNEL_CHECKPOINT_FD);
+		(void)epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL,
+		    CHANNEL_CHECKPOINT_FD, NULL);
 }
 
 /* Returns the generation with which all that is committed will be folded. */

@@ -46,6 +46,7 @@ commit_run(struct registry *r)
 	if (result == STORE_OK)
 		result = store_commit(r->store);
 	warning_check_store(r, result);
+	r->turn.too_large = result == STORE_TOO_LARGE;
 	if (result == STORE_FULL || result == STORE_TOO_LARGE)
 		return false;
 	r->commits++;
@@ -75,7 +76,7 @@ commit_rewind(struct registry *r)
 	store_abort(r->store);
 	store_release(r->store);
 	change_undo(&r->changes, 0);
-	r->turn.full = false;
+	r->turn.full = r->turn.too_large = false;
 	r->turn.replies = 0;
 	session_rewind(r);
 	/* Every connection that wrote is on this list: session_writes(). */

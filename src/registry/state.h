@@ -66,6 +66,8 @@ struct registry {
 		 * commit_run() then does nothing, and commit_rewind() clears
 		 * it. */
 		bool full;
+		/* The same of a commit that would be too large for the log. */
+		bool too_large;
 	} turn;
 
 	/* Deadlines, of clock_ms(); CLOCK_NEVER: there is none. */

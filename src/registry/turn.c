@@ -74,13 +74,16 @@ execute_ready(struct registry *r)
 void
 turn_run(struct registry *r)
 {
+	bool too_large;
+
 	r->turn.replies = 0;
 	r->wall_ms = clock_wall_ms(r->wall_base_ms);
 	store_set_now(r->store, r->wall_ms);
 	execute_ready(r);
 	while ((r->turn.full || store_batch_open(r->store)) && !commit_run(r)) {
+		too_large = r->turn.too_large;
 		commit_rewind(r);
-		if (store_grow(r->store) != STORE_OK) {
+		if (too_large || store_grow(r->store) != STORE_OK) {
 			full_run(r);
 			break;
 		}

@@ -221,7 +221,8 @@ uint64_t store_folded(const struct store *);
  */
 
 /* Looks for a sealed segment, and reads it.  *found: there is one to fold.
- * STORE_BEHIND: one is being sealed; look again in a moment.  STORE_FAILED: it
+ * STORE_BEHIND: one is being sealed; look again in a moment.
+ * STORE_DAMAGED: it lacks its end, and is not folded.  STORE_FAILED: it
  * could not be read, or is damaged. */
 enum store_result store_find_sealed(struct store *, bool *found);
 /* Folds up to `max` keys of it, in one transaction that is durable afterwards.

@@ -121,8 +121,10 @@ struct store {
 	uint64_t reported;
 	bool wants_checkpoint; /* the open segment is to be sealed soon */
 	struct store_progress progress; /* of the sealed segment's fold */
-	/* The checkpointer's: where its last transaction ended. */
+	/* The checkpointer's: where its last transaction ended, and whether it
+	 * has made a segment durable. */
 	struct fold_place place;
+	bool syncs_log;
 
 	struct store_cache *cache; /* of records of `entries`; or NULL */
 	size_t cache_size;
@@ -223,6 +225,8 @@ store_log_commit_max(const struct store *s)
 enum store_result store_log_create(struct store *);
 /* Opens the log and reads what is not folded. */
 enum store_result store_log_open(struct store *);
+/* The checkpointer's: are its files there? */
+enum store_result store_log_find(struct store *);
 
 /* store_fold.c: what `meta` in data.mdb says of the log.  The functions return
  * LMDB's codes. */

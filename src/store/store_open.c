@@ -467,9 +467,10 @@ store_open(struct store **store, const struct store_options *o)
 		return result == STORE_FULL ? STORE_FAILED : result;
 	if (s->role != STORE_REGISTRY && (result = sync_file(s)) != STORE_OK)
 		return result;
-	if (s->role == STORE_CHECKPOINTER)
+	if (s->role == STORE_CHECKPOINTER) {
 		store_unlock_registry(s);
-	else
+		result = store_log_find(s);
+	} else
 		result = open_log(s);
 	return result == STORE_FULL ? STORE_FAILED : result;
 }

@@ -32,6 +32,25 @@ check_header(struct store *s, struct segment *g)
 }
 
 static enum store_result
+refuse_missing(struct store *s)
+{
+	return store_fail(s, STORE_REFUSED,
+	    "%s: the log that belongs to data.mdb is not there: restore "
+	    "data.mdb, log.1 and log.2 from one backup",
+	    s->dir);
+}
+
+/* The segment could not be opened: errno says why. */
+static enum store_result
+refuse_unopened(struct store *s, const struct segment *g)
+{
+	if (errno == ENOENT)
+		return refuse_missing(s);
+	return store_fail(s, store_refusal(errno), "%s/%s: cannot open: %s",
+	    s->dir, store_log_name(s, g), strerror(errno));
+}
+
+static enum store_result
 open_segments(struct store *s, bool create)
 {
 	enum store_result result;
@@ -42,9 +61,7 @@ open_segments(struct store *s, bool create)
 		g = &s->segments[i];
 		if (segment_open(g, s->dirfd, store_log_name(s, g), create) ==
 		    -1)
-			return store_fail(s, store_refusal(errno),
-			    "%s/%s: cannot open: %s", s->dir,
-			    store_log_name(s, g), strerror(errno));
+			return refuse_unopened(s, g);
 		if (g->file_size > SEGMENT_SIZE_MAX)
 			return store_fail(s, STORE_REFUSED,
 			    "%s/%s: has %zu bytes, and no segment of the log "
@@ -242,10 +259,7 @@ load_segments(struct store *s, bool folding)
 	enum store_result result;
 
 	if (first == NULL || (folding && next == NULL))
-		return store_fail(s, STORE_REFUSED,
-		    "%s: the log that belongs to data.mdb is not there: "
-		    "restore data.mdb, log.1 and log.2 from one backup",
-		    s->dir);
+		return refuse_missing(s);
 	if ((result = load(s, first, &s->table)) != STORE_OK)
 		return result;
 	s->current = (unsigned int)(first - s->segments);
@@ -283,12 +297,15 @@ durable_end(const struct segment *g, const struct table *t, uint64_t durable)
 /*
  * What was read may be in the kernel's cache alone.  If the kernel fails to
  * write it, only those are told who had the file open then: so it is written
- * again.
+ * again.  Where no commit is certainly durable, the header may not be either.
  */
 static enum store_result
 rewrite(struct store *s, struct segment *g, const struct table *t)
 {
-	if (segment_rewrite(g, t->image, durable_end(g, t, s->durable)) == -1)
+	size_t from = durable_end(g, t, s->durable);
+
+	if (segment_rewrite(g, t->image, from == SEGMENT_BLOCK ? 0 : from) ==
+	    -1)
 		return store_log_fail(s, g, "cannot write");
 	return STORE_OK;
 }
@@ -370,7 +387,7 @@ open_again(struct store *s, bool *sound)
 		segment_close(g);
 		if (segment_open(g, s->dirfd, store_log_name(s, g), false) ==
 		    -1)
-			return store_log_fail(s, g, "cannot open");
+			return refuse_unopened(s, g);
 		*sound = *sound && segment_read_header(g) == SEGMENT_SOUND;
 		if (g->file_size > s->log_size)
 			s->log_size = g->file_size;
@@ -378,23 +395,52 @@ open_again(struct store *s, bool *sound)
 	return STORE_OK;
 }
 
-/* Reads the sealed segment, and makes it durable: data.mdb must not have what
- * the log may lose. */
+enum store_result
+store_log_find(struct store *s)
+{
+	bool sound;
+
+	return open_again(s, &sound);
+}
+
+/*
+ * Makes the sealed segment durable: data.mdb must not have what the log may
+ * lose.  A checkpointer that has just started does not know whether the one
+ * before it was told that this had failed.
+ */
+static enum store_result
+sync_sealed(struct store *s, struct segment *g)
+{
+	enum store_result result;
+
+	if (!s->syncs_log && (result = rewrite(s, g, s->sealed)) != STORE_OK)
+		return result;
+	s->syncs_log = true;
+	return fdatasync(g->fd) == -1 ? store_log_fail(s, g, "sync") : STORE_OK;
+}
+
+/*
+ * Reads the sealed segment.  After a power cut it may lack its end, and the
+ * registry, which has not started yet, will know what to do about it: so that is
+ * no reason to end.
+ */
 static enum store_result
 load_sealed(struct store *s, struct segment *first, const struct segment *next)
 {
 	enum store_result result;
 
 	s->current = (unsigned int)(next - s->segments);
-	if (fdatasync(first->fd) == -1)
-		return store_log_fail(s, first, "sync");
 	if ((result = load(s, first, &s->sealed)) != STORE_OK)
 		return result;
-	if (!follows(next, first))
-		return refuse_damaged(s, first);
+	if (!follows(next, first)) {
+		(void)refuse_damaged(s, first);
+		return STORE_DAMAGED;
+	}
 	s->sealed_counts = s->counts;
-	s->sealed_revision = s->durable = s->revision;
-	return STORE_OK;
+	s->sealed_revision = s->revision;
+	if ((result = sync_sealed(s, first)) == STORE_OK)
+		s->durable = s->revision;
+	return result;
 }
 
 enum store_result

@@ -2,7 +2,7 @@
  * store_space: how much of the disk data.mdb has and may take.  Runs in the
  * registry and the checkpointer.
  *
- * The file is allocated ahead (posix_fallocate), and a write is refused when
+ * The file is allocated ahead (fallocate), and a write is refused when
  * the file might not have the space that folding the write will take.  So a
  * full disk is noticed by the request that fills it, and not by a fold.
  */
@@ -49,7 +49,12 @@ store_is_full(int rc)
 	    rc == EFBIG;
 }
 
-/* LMDB's own descriptor is for reading alone in the registry. */
+/*
+ * LMDB's own descriptor is for reading alone in the registry.  Where the file
+ * system cannot allocate, LMDB's writes have to find the space: to write zeros
+ * instead, as posix_fallocate(3) does, could hit a page that the checkpointer
+ * has just written.
+ */
 bool
 store_allocate(const struct store *s, size_t from, size_t size)
 {
@@ -59,8 +64,10 @@ store_allocate(const struct store *s, size_t from, size_t size)
 		 O_WRONLY | O_CLOEXEC | O_NOFOLLOW)) == -1)
 		return false;
 	do
-		rc = posix_fallocate(fd, (off_t)from, (off_t)size);
-	while (rc == EINTR);
+		rc = fallocate(fd, 0, (off_t)from, (off_t)size);
+	while (rc == -1 && errno == EINTR);
+	if (rc == -1 && (errno == EOPNOTSUPP || errno == ENOSYS))
+		rc = 0;
 	(void)close(fd);
 	return rc == 0;
 }
@@ -166,7 +173,7 @@ store_take_space(struct store *s, size_t size, size_t old)
 	return STORE_OK;
 }
 
-/* Has the disk room for `step` bytes more?  A failing posix_fallocate(3)
+/* Has the disk room for `step` bytes more?  A failing fallocate(2)
  * may have eaten what there was. */
 static bool
 disk_has_room(const struct store *s, size_t step)

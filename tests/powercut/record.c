@@ -412,12 +412,12 @@ ftruncate(int fd, off_t size)
 }
 
 int
-posix_fallocate(int fd, off_t at, off_t size)
+fallocate(int fd, int mode, off_t at, off_t size)
 {
-	REAL("posix_fallocate", int(int, off_t, off_t))
+	REAL("fallocate", int(int, int, off_t, off_t))
 
 	note_grow(fd, (uint64_t)(at + size));
-	return real(fd, at, size);
+	return real(fd, mode, at, size);
 }
 
 int

@@ -141,20 +141,19 @@ fcntl(int fd, int command, ...)
 	return real(fd, command, arg);
 }
 
-/* This function returns its error instead of setting errno. */
 int
-posix_fallocate(int fd, off_t at, off_t size)
+fallocate(int fd, int mode, off_t at, off_t size)
 {
-	static int (*real)(int, off_t, off_t);
+	static int (*real)(int, int, off_t, off_t);
 	void *symbol;
 
-	if (fails("posix_fallocate"))
-		return fault_errno;
+	if (fails("fallocate"))
+		return -1;
 	if (real == NULL) {
-		symbol = dlsym(RTLD_NEXT, "posix_fallocate");
+		symbol = dlsym(RTLD_NEXT, "fallocate");
 		memcpy(&real, &symbol, sizeof(symbol));
 	}
-	return real(fd, at, size);
+	return real(fd, mode, at, size);
 }
 
 /* Sanitizers have their own allocator. */
@@ -220,8 +219,9 @@ static const struct {
 	{ "fdatasync", EIO },
 	{ "syncfs", EIO },
 	{ "ftruncate", ENOSPC },
-	{ "posix_fallocate", ENOSPC },
-	{ "posix_fallocate", EINTR },
+	{ "fallocate", ENOSPC },
+	{ "fallocate", EINTR },
+	{ "fallocate", EOPNOTSUPP },
 	{ "lseek", EIO },
 #ifdef FAULTY_MEMORY
 	{ "malloc", ENOMEM },

@@ -876,6 +876,35 @@ TEST(test_killed_in_commit)
 	assert_pairs(MANY);
 }
 
+/* After a power cut the sealed segment lacks its last commit.  A checkpointer
+ * that comes before the registry leaves it alone. */
+TEST(test_checkpointer_first)
+{
+	static const uint8_t zeros[sizeof(struct segment_commit)];
+	size_t starts[MANY], n;
+	bool found;
+	int which;
+
+	die_after(write_many, STORE_SYNC_NEVER);
+	which = 1 - open_log();
+	n = find_commits(which, starts, MANY);
+	write_log(which, zeros, sizeof(zeros), starts[n - 1]);
+	assert_ok(try_open_role(STORE_CHECKPOINTER));
+	ck_assert_int_eq(store_find_sealed(fx.store, &found), STORE_DAMAGED);
+	ck_assert(!found);
+	stop();
+	open_store();
+	ck_assert_uint_eq(store_sealed(fx.store), 0);
+}
+
+TEST(test_checkpointer_without_log)
+{
+	die_after(write_few, STORE_SYNC_NEVER);
+	remove_file(_i);
+	ck_assert_int_eq(try_open_role(STORE_CHECKPOINTER), STORE_REFUSED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "from one backup"));
+}
+
 static const struct test tests[] = {
 	LOG_CASE("kill"),
 	LOOP(test_killed, 9),
@@ -897,6 +926,8 @@ static const struct test tests[] = {
 	LOG_CASE("errors"),
 	ONCE(test_failed_sync),
 	LOOP(test_killed_in_commit, 2),
+	ONCE(test_checkpointer_first),
+	LOOP(test_checkpointer_without_log, 2),
 	ONCE(test_expired_and_dropped),
 };
 
