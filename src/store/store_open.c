@@ -449,8 +449,9 @@ store_open(struct store **store, const struct store_options *o)
 	s->batch.writes = true;
 	s->segments[0] = s->segments[1] =
 	    (struct segment){ .fd = -1, .direct_fd = -1 };
-	s->log_size =
-	    o->log_size < SEGMENT_SIZE_MIN ? SEGMENT_SIZE_MIN : o->log_size;
+	s->log_size = o->log_size < SEGMENT_SIZE_MIN ?
+	    SEGMENT_SIZE_MIN :
+	    o->log_size / SEGMENT_BLOCK * SEGMENT_BLOCK;
 	TAILQ_INIT(&s->pins);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");

@@ -227,6 +227,11 @@ erase_next(struct store *s, const struct segment *first, struct segment *next,
     bool folding)
 {
 	enum store_result result = STORE_OK;
+	/* Of the first commit that is lost; where that is only the mark of a
+	 * stop, of the one before it. */
+	uint64_t lost = first->revision < next->previous_revision ?
+	    first->revision + 1 :
+	    next->previous_revision;
 	struct table *t;
 
 	if ((t = table_new(s->log_size)) == NULL)
@@ -234,8 +239,7 @@ erase_next(struct store *s, const struct segment *first, struct segment *next,
 	if (segment_read(next, t->image) == -1)
 		result = store_log_fail(s, next, "cannot read");
 	/* Before anything is folded the whole segment is made durable. */
-	else if (folding ||
-	    segment_vouches(next, t->image, first->revision + 1))
+	else if (folding || segment_vouches(next, t->image, lost))
 		result = refuse_damaged(s, first);
 	else if (segment_erase(next) == -1)
 		result = store_log_fail(s, next, "cannot erase");

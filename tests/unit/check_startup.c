@@ -117,7 +117,8 @@ expect_signals(const int *blocked, const int *ignored)
 
 TEST(test_master_signals)
 {
-	static const int blocked[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM, 0 };
+	static const int blocked[] = { SIGCHLD, SIGHUP, SIGINT, SIGTERM,
+		SIGUSR1, 0 };
 	static const int ignored[] = { SIGPIPE, SIGTTOU, SIGXFSZ, 0 };
 
 	disturb_signals();
@@ -129,7 +130,7 @@ TEST(test_child_signals)
 {
 	static const int blocked[] = { SIGCHLD, SIGTERM, 0 };
 	static const int ignored[] = { SIGHUP, SIGINT, SIGPIPE, SIGTTOU,
-		SIGXFSZ, 0 };
+		SIGUSR1, SIGXFSZ, 0 };
 	char name[16];
 
 	disturb_signals();
