@@ -70,6 +70,7 @@ store_forget_sealed(struct store *s)
 	s->sealed_counts.reserved = 0;
 	s->progress = (struct store_progress){ 0, 0, 0 };
 	s->place = (struct fold_place){ .generation = 0 };
+	fold_list_clear(&s->fold);
 	table_drop(s->spare);
 	s->spare = s->sealed;
 	s->sealed = NULL;

@@ -19,6 +19,8 @@
 /* Bytes of values in a transaction, which LMDB keeps in memory until it
  * commits. */
 #define FOLD_BYTES_MAX ((size_t)16 << 20)
+/* Of items: how much earlier a record is fetched into the processor's cache. */
+#define AHEAD 8
 /* An error besides LMDB's own. */
 #define FOLD_BY_ANOTHER (-1)
 
@@ -162,7 +164,7 @@ fold_is_begun(struct store *s, MDB_txn *txn, bool *begun)
  * removal, and `purged` takes it back.
  */
 static int
-fold_record(struct store *s, MDB_txn *txn, const struct table_record *r,
+fold_record(MDB_cursor *cursor, const struct table_record *r,
     struct fold_purged *purged)
 {
 	MDB_val key = record_val(table_record_key(r));
@@ -170,8 +172,9 @@ fold_record(struct store *s, MDB_txn *txn, const struct table_record *r,
 	int rc;
 
 	if (!r->deleted)
-		return mdb_put(txn, s->dbi[r->db], &key, &val, 0);
-	rc = mdb_del(txn, s->dbi[r->db], &key, NULL);
+		return mdb_cursor_put(cursor, &key, &val, 0);
+	if ((rc = mdb_cursor_get(cursor, &key, &val, MDB_SET)) == 0)
+		rc = mdb_cursor_del(cursor, 0);
 	if (rc != MDB_NOTFOUND)
 		return rc;
 	if (r->db == DB_EXPIRIES && r->older == 0 && purged->expiring > 0)
@@ -179,42 +182,78 @@ fold_record(struct store *s, MDB_txn *txn, const struct table_record *r,
 	return 0;
 }
 
+/* Behind all items the place is that of no database. */
 static void
-set_place(struct fold_place *p, struct bytes key)
+set_place(struct fold_place *p, const struct fold_list *l, size_t i)
 {
+	struct bytes key = { NULL, 0 };
+
+	p->db = DB_COUNT;
+	if (i < l->count) {
+		p->db = l->items[i].record->db;
+		key = table_record_key(l->items[i].record);
+	}
 	p->key_size = key.size;
-	memcpy(p->key, key.data, key.size);
+	if (key.size > 0)
+		memcpy(p->key, key.data, key.size);
 }
 
-/* Folds up to `max` keys, and sets *folded to their number and *place behind
- * them.  When there are no more its db is DB_COUNT. */
+/* A cursor of the record's database.  It finds a key that is near the one
+ * before sooner than from the root. */
+static int
+use_cursor(struct store *s, MDB_txn *txn, const struct table_record *r,
+    MDB_cursor **cursor)
+{
+	if (*cursor != NULL && mdb_cursor_dbi(*cursor) == s->dbi[r->db])
+		return 0;
+	if (*cursor != NULL)
+		mdb_cursor_close(*cursor);
+	*cursor = NULL;
+	return mdb_cursor_open(txn, s->dbi[r->db], cursor);
+}
+
+/* Folds up to `max` items from *i on. */
+static int
+fold_items(struct store *s, MDB_txn *txn, size_t max, size_t *i,
+    struct fold_purged *purged)
+{
+	const struct fold_list *l = &s->fold;
+	const struct table_record *r;
+	MDB_cursor *cursor = NULL;
+	size_t bytes = 0;
+	int rc = 0;
+
+	for (; rc == 0 && *i < l->count && max > 0; ++*i, max--) {
+		r = l->items[*i].record;
+		/* In the order of keys they lie anywhere in the segment. */
+		if (*i + AHEAD < l->count)
+			__builtin_prefetch(l->items[*i + AHEAD].record);
+		if (bytes > FOLD_BYTES_MAX)
+			break;
+		bytes += r->value_size;
+		rc = use_cursor(s, txn, r, &cursor);
+		if (rc == 0)
+			rc = fold_record(cursor, r, purged);
+	}
+	if (cursor != NULL)
+		mdb_cursor_close(cursor);
+	return rc;
+}
+
+/* Goes on at the place, and moves it behind what was folded. */
 static int
 fold_keys(struct store *s, MDB_txn *txn, struct fold_place *place, size_t max,
-    size_t *folded)
+    size_t *done)
 {
-	const struct table_record *r;
 	struct fold_purged purged;
-	struct table_key *k;
-	size_t bytes = 0;
 	int rc;
 
-	*folded = 0;
-	if ((rc = fold_get_purged(s, txn, &purged)) != 0)
+	*done = fold_list_find(&s->fold, place->db,
+	    (struct bytes){ place->key, place->key_size });
+	if ((rc = fold_get_purged(s, txn, &purged)) != 0 ||
+	    (rc = fold_items(s, txn, max, done, &purged)) != 0)
 		return rc;
-	for (; place->db < DB_COUNT; place->db++, place->key_size = 0) {
-		k = table_seek(s->sealed, place->db,
-		    (struct bytes){ place->key, place->key_size });
-		for (; k != NULL; k = table_after(s->sealed, k), ++*folded) {
-			r = table_newest(s->sealed, k);
-			if (*folded == max || bytes > FOLD_BYTES_MAX) {
-				set_place(place, table_record_key(r));
-				return fold_put_purged(s, txn, &purged);
-			}
-			if ((rc = fold_record(s, txn, r, &purged)) != 0)
-				return rc;
-			bytes += r->value_size;
-		}
-	}
+	set_place(place, &s->fold, *done);
 	return fold_put_purged(s, txn, &purged);
 }
 
@@ -265,7 +304,7 @@ find_place(struct store *s, MDB_txn *txn, struct fold_place *place)
 
 /* On success, s->place is where the next one goes on. */
 static int
-fold_step(struct store *s, size_t max, size_t *folded)
+fold_step(struct store *s, size_t max, size_t *done)
 {
 	struct fold_place place;
 	MDB_txn *txn;
@@ -274,7 +313,7 @@ fold_step(struct store *s, size_t max, size_t *folded)
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) != 0)
 		return rc;
 	if ((rc = find_place(s, txn, &place)) == 0)
-		rc = fold_keys(s, txn, &place, max, folded);
+		rc = fold_keys(s, txn, &place, max, done);
 	if (rc == 0)
 		rc = place.db == DB_COUNT ? end_fold(s, txn) :
 					    put_place(s, txn, &place);
@@ -290,11 +329,11 @@ fold_step(struct store *s, size_t max, size_t *folded)
 /* With no space for a step, a smaller one may do: the pages that it replaces
  * are free for the one after the next. */
 static enum store_result
-fold_within_space(struct store *s, size_t max, size_t *folded)
+fold_within_space(struct store *s, size_t max, size_t *done)
 {
 	int rc;
 
-	while (store_is_full(rc = fold_step(s, max, folded))) {
+	while (store_is_full(rc = fold_step(s, max, done))) {
 		if (rc == MDB_MAP_FULL && store_extend(s) == STORE_OK)
 			continue;
 		if (max <= 1)
@@ -314,11 +353,20 @@ make_sealed_durable(struct store *s)
 	return s->durable < s->sealed_revision ? store_log_sync(s) : STORE_OK;
 }
 
+static enum store_result
+make_list(struct store *s)
+{
+	if (s->fold.generation == s->sealed->generation ||
+	    fold_list_make(&s->fold, s->sealed) == 0)
+		return STORE_OK;
+	return store_fail(s, STORE_FAILED, "no memory to fold the log");
+}
+
 enum store_result
 store_fold(struct store *s, size_t max, bool *more)
 {
 	enum store_result result;
-	size_t folded;
+	size_t done;
 
 	*more = false;
 	store_abort(s);
@@ -326,11 +374,12 @@ store_fold(struct store *s, size_t max, bool *more)
 		return STORE_OK;
 	if ((result = store_use_file(s)) != STORE_OK ||
 	    (result = make_sealed_durable(s)) != STORE_OK ||
-	    (result = fold_within_space(s, max, &folded)) != STORE_OK)
+	    (result = make_list(s)) != STORE_OK ||
+	    (result = fold_within_space(s, max, &done)) != STORE_OK)
 		return result;
-	s->progress = (struct store_progress){ s->sealed->generation,
-		s->progress.done + folded, s->sealed->n_keys };
-	*more = s->place.db < DB_COUNT;
+	s->progress = (struct store_progress){ s->sealed->generation, done,
+		s->fold.count };
+	*more = done < s->fold.count;
 	if (*more)
 		return STORE_OK;
 	s->reported = s->sealed->generation;

@@ -15,6 +15,7 @@
 
 #include <lmdb.h>
 
+#include "store/fold_list.h"
 #include "store/segment.h"
 #include "store/store.h"
 #include "store/store_cache.h"
@@ -124,6 +125,7 @@ struct store {
 	/* The checkpointer's: where its last transaction ended, and whether it
 	 * has made a segment durable. */
 	struct fold_place place;
+	struct fold_list fold; /* what there is to fold, once it was made */
 	bool syncs_log;
 
 	struct store_cache *cache; /* of records of `entries`; or NULL */

@@ -490,6 +490,7 @@ store_close(struct store *s)
 	if (s->batch.txn != NULL)
 		mdb_txn_abort(s->batch.txn);
 	store_log_close(s);
+	fold_list_clear(&s->fold);
 	if (s->env != NULL)
 		mdb_env_close(s->env);
 	if (s->lockfd != -1)

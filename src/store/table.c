@@ -412,21 +412,25 @@ table_put(struct table *t, const struct table_place *p, size_t value_size,
 }
 
 static bool
-replay_record(struct table *t, const struct table_record *r)
+is_sound(const struct table *t, const struct table_record *r)
+{
+	return r->db < DB_COUNT && r->commit == t->commit && r->key_size > 0 &&
+	    r->key_size <= TABLE_KEY_MAX && r->zero == 0 &&
+	    !(r->deleted && (r->quiet || r->value_size > 0));
+}
+
+static bool
+index_record(struct table *t, const struct table_record *r)
 {
 	struct table_place p;
 
-	if (r->db >= DB_COUNT || r->commit != t->commit || r->key_size == 0 ||
-	    r->key_size > TABLE_KEY_MAX || r->zero != 0 ||
-	    (r->deleted && (r->quiet || r->value_size > 0)))
-		return false;
 	p = table_place(t, (enum table_db)r->db, table_record_key(r));
 	return r->older == newest_at(t, &p) &&
 	    add_version(t, &p, (uint32_t)((const uint8_t *)r - t->image));
 }
 
-bool
-table_replay(struct table *t, const struct segment_commit *c)
+static bool
+take_commit(struct table *t, const struct segment_commit *c, bool index)
 {
 	size_t start = (size_t)((const uint8_t *)c - t->image);
 	size_t at = start + sizeof(*c), end = start + c->size;
@@ -437,8 +441,9 @@ table_replay(struct table *t, const struct segment_commit *c)
 	for (; at < end; at += table_record_size(r)) {
 		r = table_record_at(t, at);
 		if (end - at < sizeof(*r) || end - at < table_record_size(r) ||
-		    !replay_record(t, r))
+		    !is_sound(t, r) || (index && !index_record(t, r)))
 			return false;
+		t->records += !index;
 	}
 	t->end = end;
 	if (at != end)
@@ -446,6 +451,18 @@ table_replay(struct table *t, const struct segment_commit *c)
 	if (c->size > sizeof(*c))
 		table_add_commit(t, c);
 	return true;
+}
+
+bool
+table_replay(struct table *t, const struct segment_commit *c)
+{
+	return take_commit(t, c, true);
+}
+
+bool
+table_append(struct table *t, const struct segment_commit *c)
+{
+	return take_commit(t, c, false);
 }
 
 void

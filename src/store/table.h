@@ -184,6 +184,8 @@ table_set_quiet(uint8_t *value, struct bytes key)
 /* Adds the records of a commit that the segment has read.  False: they are
  * malformed. */
 bool table_replay(struct table *, const struct segment_commit *);
+/* The same without an index, for who only goes through all of it. */
+bool table_append(struct table *, const struct segment_commit *);
 /* A commit that has records is complete: table_commit() finds it from now on. */
 void table_add_commit(struct table *, const struct segment_commit *);
 /* NULL: the table has no such commit. */

@@ -1,0 +1,34 @@
+/*
+ * The newest version of each key of a sealed segment, in the order in which
+ * data.mdb gets them: by database, and then by key.
+ */
+
+#ifndef STORE_FOLD_LIST_H
+#define STORE_FOLD_LIST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/table.h"
+
+struct fold_item {
+	uint64_t words[3]; /* database and first bytes of the key: these decide
+			    * most comparisons */
+	const struct table_record *record;
+};
+
+struct fold_list {
+	struct fold_item *items;
+	size_t count;
+	uint64_t generation; /* of the segment; 0: the list is empty */
+};
+
+/* Makes the list of a table, which has to stay as it is.  Returns 0, or -1 when
+ * there is no memory. */
+int fold_list_make(struct fold_list *, const struct table *);
+void fold_list_clear(struct fold_list *);
+/* The number of the first item that is not less. */
+size_t fold_list_find(const struct fold_list *, unsigned int db,
+    struct bytes key);
+
+#endif
