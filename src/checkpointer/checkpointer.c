@@ -53,10 +53,11 @@ struct checkpointer {
 	struct log_limit full, damage;
 };
 
+/* `first`: no registry of this kvd has opened the store yet. */
 static void
-open_store(struct checkpointer *c, const struct channel_store *before)
+open_store(struct checkpointer *c, const struct channel_store *before,
+    bool first)
 {
-	bool first = before->id[0] == 0 && before->id[1] == 0;
 	struct store_options options = { .role = STORE_CHECKPOINTER,
 		.dir = c->config->data,
 		.create = first,
@@ -154,16 +155,19 @@ fold(struct checkpointer *c)
 {
 	int64_t begin_ms = clock_ms();
 	enum store_result result;
-	bool found, more;
+	bool found, more = false;
 
 	if ((result = store_find_sealed(c->store, &found)) == STORE_BEHIND) {
 		c->work_at_ms = clock_ms() + LOOK_AGAIN_MS;
 		return true;
 	}
 	check(c, result);
-	if (!found)
+	/* What is damaged is looked at again when the registry asks again. */
+	if (result == STORE_DAMAGED || (result == STORE_OK && !found))
 		return false;
-	if ((result = store_fold(c->store, c->step, &more)) == STORE_FULL) {
+	if (result == STORE_OK)
+		result = store_fold(c->store, c->step, &more);
+	if (result == STORE_FULL) {
 		warn_full(c);
 		return true;
 	}
@@ -259,20 +263,21 @@ checkpointer_main(struct config *config, const struct startup_params *params)
 {
 	static const struct channel_store none;
 	struct checkpointer c = { .config = config, .step = STEP_FIRST };
+	bool first = params->store.id[0] == 0 && params->store.id[1] == 0;
 
 	/* If the master has died before, the channel says so. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1)
 		fatal(EX_OSERR, "cannot ask to be killed with the master");
 	/* Until there is a store SIGTERM has its default action. */
 	startup_unblock();
-	open_store(&c, &params->store);
+	open_store(&c, &params->store, first);
 	open_events(&c);
 	if (channel_send_ready(&none) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
-	/* The first registry may have to mend the log after a power cut; it asks
-	 * when it has.  Later there may be something to go on with. */
-	c.work_at_ms = params->store.id[1] == 0 ? CLOCK_NEVER : clock_ms();
+	/* After a power cut the registry has to recover the log first, and then
+	 * asks for the rest. */
+	c.work_at_ms = first ? CLOCK_NEVER : clock_ms();
 	serve(&c);
 	store_close(c.store);
 	log_debug("stopped");

@@ -7,6 +7,7 @@
 
 #include <sys/stat.h>
 
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -292,6 +293,74 @@ TEST(test_orphan)
 	end(&w);
 }
 
+/* The generation that a segment's header has. */
+#define GENERATION_AT 16
+
+static int
+open_segment(const struct server *s, int which, uint64_t *generation)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/data/log.%d", s->dir, which);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(
+	    pread(fd, generation, sizeof(*generation), GENERATION_AT),
+	    sizeof(*generation));
+	return fd;
+}
+
+/* Takes the end of the sealed segment away: from this value on. */
+static void
+cut_sealed(const struct server *s, const char *value)
+{
+	uint64_t generation[2];
+	int fd[2] = { open_segment(s, 1, &generation[0]),
+		open_segment(s, 2, &generation[1]) };
+	int sealed = generation[0] < generation[1] ? 0 : 1;
+	off_t size = lseek(fd[sealed], 0, SEEK_END);
+	char *image = malloc((size_t)size), *at;
+
+	ck_assert_ptr_nonnull(image);
+	ck_assert_int_eq(pread(fd[sealed], image, (size_t)size, 0), size);
+	at = memmem(image, (size_t)size, value, strlen(value));
+	ck_assert_ptr_nonnull(at);
+	memset(at, 0, (size_t)(image + size - at));
+	ck_assert_int_eq(pwrite(fd[sealed], image, (size_t)size, 0), size);
+	free(image);
+	(void)close(fd[0]);
+	(void)close(fd[1]);
+}
+
+/*
+ * A power cut may leave the header of a segment, and not the end of the one
+ * before it, of which the checkpointer was not told yet.  The registry takes
+ * that for the end of the log, and the checkpointer waits for it.
+ */
+TEST(test_power_cut)
+{
+	struct writer w;
+
+	begin(&w);
+	put_many(&w, 500);
+	signal_process(server_pid(w.server, "checkpointer"), SIGSTOP);
+	client_ask(w.fd, "PUT b last before-the-cut\n", "OK\r\n");
+	put_until_held(&w);
+	(void)close(w.fd);
+	server_kill_all(w.server);
+	cut_sealed(w.server, "before-the-cut");
+	server_restart(w.server);
+	w.fd = client_connect(w.server);
+	client_ask(w.fd, "GET b last\n", "\r\nOK\r\n");
+	w.sent = w.answered = 500;
+	expect_values(&w, w.fd);
+	put_many(&w, 3000);
+	expect_values(&w, w.fd);
+	ck_assert_ptr_null(strstr(server_log(w.server), "damaged"));
+	end(&w);
+}
+
 static void
 await_stat(int fd, const char *name, long want)
 {
@@ -402,6 +471,7 @@ static const struct test tests[] = {
 	ONCE(test_killed),
 	ONCE(test_killed_with_registry),
 	ONCE(test_orphan),
+	ONCE(test_power_cut),
 	CASE("waits", NULL, NULL),
 	LOOP(test_stopped, 3),
 	ONCE(test_held_client_leaves),
