@@ -170,7 +170,8 @@ lock_for_role(struct store *s, const struct store_options *o)
 }
 
 /* Where writing copies, space that is allocated is not kept for who writes
- * over it.  Where that can be switched off, the directory's files inherit it. */
+ * over it.  Where that can be switched off, the directory's new files inherit
+ * it. */
 static void
 avoid_copies(struct store *s)
 {
@@ -181,6 +182,22 @@ avoid_copies(struct store *s)
 		flags |= FS_NOCOW_FL;
 		(void)ioctl(s->dirfd, FS_IOC_SETFLAGS, &flags);
 	}
+}
+
+bool
+store_file_is_copied(const struct store *s, const char *name)
+{
+	int fd, flags = 0, dir_flags = 0;
+	bool known;
+
+	fd = openat(s->dirfd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd == -1)
+		return false;
+	known = ioctl(s->dirfd, FS_IOC_GETFLAGS, &dir_flags) == 0 &&
+	    ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0;
+	(void)close(fd);
+	return known && (dir_flags & FS_NOCOW_FL) != 0 &&
+	    (flags & FS_NOCOW_FL) == 0;
 }
 
 /* A new store begins with no file, or with an empty one. */
@@ -207,7 +224,7 @@ store_open_directory(struct store *s, const struct store_options *o)
 	if ((result = open_directory(s, o)) != STORE_OK ||
 	    (result = find_file(s, o)) != STORE_OK)
 		return result;
-	if (s->allocated == 0)
+	if (o->create)
 		avoid_copies(s);
 	if ((result = lock_for_role(s, o)) != STORE_OK)
 		return result;

@@ -177,6 +177,9 @@ enum store_result store_open_directory(struct store *,
 enum store_result store_lock_registry(struct store *,
     const struct store_options *);
 void store_unlock_registry(struct store *);
+/* Was the file there before copying on write was switched off for the others of
+ * the directory? */
+bool store_file_is_copied(const struct store *, const char *name);
 /* Checks that the data.mdb that was opened is the one of options.identity. */
 enum store_result store_identify(struct store *, const struct store_options *);
 /* Makes the names in the data directory, and that of the directory, durable. */

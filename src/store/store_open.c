@@ -92,12 +92,12 @@ make_file(struct store *s)
  * posix_fallocate(3) might write to what other processes have mapped.
  */
 static int
-allocate_lock(struct store *s)
+allocate_lock(struct store *s, const char *name)
 {
 	struct stat st;
 	int fd, rc;
 
-	fd = openat(s->dirfd, "lock.mdb",
+	fd = openat(s->dirfd, name,
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd == -1)
 		return errno;
@@ -113,6 +113,29 @@ allocate_lock(struct store *s)
 	}
 	(void)close(fd);
 	return rc;
+}
+
+/*
+ * An earlier kvd made lock.mdb where writing copies: on a full disk its space
+ * is worth nothing.  Whoever has the registry's lock and the checkpointer's may
+ * put another in its place; when there is no space for that, or a registry is
+ * about to end, the next start may.
+ */
+static void
+renew_lock(struct store *s, const struct store_options *o)
+{
+	bool locked = s->lockfd != -1;
+
+	if (!store_file_is_copied(s, "lock.mdb") ||
+	    (!locked && store_lock_registry(s, o) != STORE_OK))
+		return;
+	/* A kvd that was killed may have left one. */
+	(void)unlinkat(s->dirfd, "lock.new", 0);
+	if (allocate_lock(s, "lock.new") != 0 ||
+	    renameat(s->dirfd, "lock.new", s->dirfd, "lock.mdb") == -1)
+		(void)unlinkat(s->dirfd, "lock.new", 0);
+	if (!locked)
+		store_unlock_registry(s);
 }
 
 static int
@@ -163,7 +186,7 @@ open_lmdb(struct store *s)
 {
 	int rc;
 
-	if ((rc = allocate_lock(s)) == 0)
+	if ((rc = allocate_lock(s, "lock.mdb")) == 0)
 		rc = s->role == STORE_REGISTRY ? open_for_reading(s) :
 						 open_for_writing(s);
 	/* LMDB does this by itself, unless another program has it open: the
@@ -457,6 +480,8 @@ store_open(struct store **store, const struct store_options *o)
 		return store_fail(s, STORE_FAILED, "out of memory");
 	if ((result = store_open_directory(s, o)) != STORE_OK)
 		return result;
+	if (o->create && s->role != STORE_REGISTRY)
+		renew_lock(s, o);
 	if ((result = open_environment(s)) != STORE_OK) {
 		take_back_file(s);
 		return result;
