@@ -221,9 +221,9 @@ uint64_t store_folded(const struct store *);
  */
 
 /* Looks for a sealed segment, and reads it.  *found: there is one to fold.
- * STORE_BEHIND: one is being sealed; look again in a moment.
- * STORE_DAMAGED: it lacks its end, and is not folded.  STORE_FAILED: it
- * could not be read, or is damaged. */
+ * STORE_BEHIND: one is being sealed; look again in a moment.  STORE_FULL: it
+ * could not be made durable.  STORE_DAMAGED: it lacks its end, and is not
+ * folded.  STORE_FAILED: it could not be read. */
 enum store_result store_find_sealed(struct store *, bool *found);
 /* Folds up to `max` keys of it, in one transaction that is durable afterwards.
  * Ends the batch.  *more: there are others.  STORE_FULL: the disk has no space

@@ -122,11 +122,9 @@ struct store {
 	uint64_t reported;
 	bool wants_checkpoint; /* the open segment is to be sealed soon */
 	struct store_progress progress; /* of the sealed segment's fold */
-	/* The checkpointer's: where its last transaction ended, and whether it
-	 * has made a segment durable. */
+	/* The checkpointer's: where its last transaction ended. */
 	struct fold_place place;
 	struct fold_list fold; /* what there is to fold, once it was made */
-	bool syncs_log;
 
 	struct store_cache *cache; /* of records of `entries`; or NULL */
 	size_t cache_size;

@@ -422,17 +422,14 @@ store_log_find(struct store *s)
 
 /*
  * Makes the sealed segment durable: data.mdb must not have what the log may
- * lose.  A checkpointer that has just started does not know whether the one
- * before it was told that this had failed.
+ * lose.  A checkpointer that was here before may have tried, and been told that
+ * it failed.
  */
 static enum store_result
 sync_sealed(struct store *s, struct segment *g)
 {
-	enum store_result result;
-
-	if (!s->syncs_log && (result = rewrite(s, g, s->sealed)) != STORE_OK)
-		return result;
-	s->syncs_log = true;
+	if (s->reported == 0)
+		return rewrite(s, g, s->sealed);
 	return fdatasync(g->fd) == -1 ? store_log_fail(s, g, "sync") : STORE_OK;
 }
 

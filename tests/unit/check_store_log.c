@@ -52,9 +52,10 @@ __wrap_fdatasync(int fd)
 	return -1;
 }
 
-/* LMDB's pwrite(2): when it is to, the process dies after LMDB has written a
- * meta page, and before it tells the others of the commit. */
+/* This pwrite(2) is LMDB's, too.  When it is to, the process dies after LMDB has
+ * written a meta page, and before it tells the others of the commit. */
 static bool dies_at_commit;
+static int headers_written; /* of segments */
 #define META_SIZE_MAX 1024
 
 ssize_t
@@ -64,6 +65,8 @@ pwrite(int fd, const void *data, size_t size, off_t at)
 
 	if (dies_at_commit && size < META_SIZE_MAX)
 		(void)raise(SIGKILL);
+	if (at == 0 && size >= SEGMENT_BLOCK)
+		headers_written++;
 	return n;
 }
 
@@ -766,6 +769,27 @@ TEST(test_failed_sync)
 	ck_assert_uint_eq(find_commits(0, starts, FEW + 2), FEW);
 }
 
+/* The header of a segment that was begun, which the kernel may have, and the
+ * disk may not: it is written again before anything relies on it. */
+TEST(test_failed_sync_of_header)
+{
+	uint64_t generation;
+
+	assert_ok(try_open(STORE_SYNC_NEVER));
+	put_pairs(0, FEW);
+	sync_fails = true;
+	ck_assert_int_eq(store_request_checkpoint(fx.store, &generation),
+	    STORE_FAILED);
+	ck_assert_ptr_nonnull(
+	    strstr(store_error(fx.store), "log.2: cannot begin"));
+	stop();
+	headers_written = 0;
+	open_store();
+	/* That of log.1 as well, of which nothing was durable either. */
+	ck_assert_int_eq(headers_written, 2);
+	assert_pairs(FEW);
+}
+
 /* An entry that expires after its bucket was dropped is counted once. */
 static void
 ignore_removed(void *arg, struct bytes bucket, struct bytes key)
@@ -849,6 +873,26 @@ fork_registry(void)
 	return ends[1];
 }
 
+/* A checkpointer that could not make the sealed segment durable: for the next
+ * one a sync would succeed, whatever has become of the segment. */
+TEST(test_failed_sync_of_sealed)
+{
+	bool found;
+
+	die_after(write_many, STORE_SYNC_NEVER);
+	assert_ok(try_open_role(STORE_CHECKPOINTER));
+	sync_fails = true;
+	ck_assert_int_eq(store_find_sealed(fx.store, &found), STORE_FAILED);
+	ck_assert(!found && !sync_fails);
+	stop();
+	headers_written = 0;
+	ck_assert(fold_as_checkpointer(SIZE_MAX, false));
+	ck_assert_int_eq(headers_written, 1);
+	stop();
+	open_store();
+	assert_pairs(MANY);
+}
+
 /* A checkpointer that is killed when LMDB has written a commit, and not yet
  * told of it: the next one goes on from that commit. */
 TEST(test_killed_in_commit)
@@ -925,6 +969,8 @@ static const struct test tests[] = {
 	EACH(test_torn_commits_in_value, sync_modes),
 	LOG_CASE("errors"),
 	ONCE(test_failed_sync),
+	ONCE(test_failed_sync_of_header),
+	ONCE(test_failed_sync_of_sealed),
 	LOOP(test_killed_in_commit, 2),
 	ONCE(test_checkpointer_first),
 	LOOP(test_checkpointer_without_log, 2),
