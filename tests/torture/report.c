@@ -105,7 +105,7 @@ print_role(const struct report *r, enum role role)
 	for (i = 0; i < BLOWS; i++)
 		if (i != BLOW_STOP)
 			killed += r->blows[role][i];
-	printf("killed-%-12s%" PRIu64 " (", role_names[role].text, killed);
+	printf("killed-%-13s%" PRIu64 " (", role_names[role].text, killed);
 	for (i = 0; i < BLOWS; i++)
 		printf("%s%s %" PRIu64, i == 0 ? "" : ", ", blow_names[i].text,
 		    r->blows[role][i]);
@@ -115,7 +115,7 @@ print_role(const struct report *r, enum role role)
 static void
 print_count(const char *name, uint64_t count)
 {
-	printf("%-19s%" PRIu64 "\n", name, count);
+	printf("%-20s%" PRIu64 "\n", name, count);
 }
 
 void
@@ -137,10 +137,10 @@ report_print(const struct report *r)
 	print_count("longest-stall-ms", (uint64_t)r->stall_ms);
 	print_count("new-client-ms", (uint64_t)r->fresh_ms);
 	print_count("longest-restart-ms", (uint64_t)r->restart_ms);
-	printf("%-19s%s\n", "counters",
+	printf("%-20s%s\n", "counters",
 	    r->counters ? "yes" : "no: kvd has no INCR");
 	for (i = 0; i < COUNT(failures); i++)
 		print_count(failures[i].name, failure_count(r, i));
-	printf("%-19s%s\n", "verdict", r->failed ? "FAILED" : "good");
+	printf("%-20s%s\n", "verdict", r->failed ? "FAILED" : "good");
 	(void)fflush(stdout);
 }
