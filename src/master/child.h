@@ -46,6 +46,13 @@ struct child {
 	int64_t configure_at_ms; /* the next attempt; CLOCK_NEVER: none */
 };
 
+/* Has it said that it is ready, and not been told to end since? */
+static inline bool
+child_answers(const struct child *c)
+{
+	return c->policy.state == POLICY_READY;
+}
+
 /* The rules of the child's supervision under this configuration. */
 struct policy_rules child_rules(const struct child *, const struct config *);
 /* How long it may answer no ping. */

@@ -8,18 +8,12 @@
 #include "master/report.h"
 
 static bool
-is_ready(const struct child *c)
-{
-	return c->policy.state == POLICY_READY;
-}
-
-static bool
 acceptors_are_ready(const struct master *m)
 {
 	int64_t i;
 
 	for (i = 0; i < m->config->acceptors; i++)
-		if (!is_ready(&m->children[ACCEPTOR + i]))
+		if (!child_answers(&m->children[ACCEPTOR + i]))
 			return false;
 	return true;
 }
@@ -32,7 +26,7 @@ describe(const struct master *m)
 		return "Stopping";
 	if (!m->announced)
 		return "Starting";
-	if (!is_ready(&m->children[REGISTRY]))
+	if (!child_answers(&m->children[REGISTRY]))
 		return "The registry is being restarted; clients wait";
 	if (m->reloading)
 		return "Reading the configuration again";
@@ -79,7 +73,7 @@ report_stop(struct master *m)
 int64_t
 report_turn(struct master *m, int64_t now_ms)
 {
-	bool serving = is_ready(&m->children[REGISTRY]);
+	bool serving = child_answers(&m->children[REGISTRY]);
 
 	/* A reload is over when all children have the new configuration. */
 	if (m->reloading && !m->stopping && serving && acceptors_are_ready(m)) {

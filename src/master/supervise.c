@@ -45,12 +45,6 @@ announce(struct master *m)
 		reload(m);
 }
 
-static bool
-is_ready(const struct master *m, int i)
-{
-	return m->children[i].policy.state == POLICY_READY;
-}
-
 /* Starts the registry when the checkpointer is ready, and the acceptors when
  * the registry is; announces when they are. */
 static void
@@ -58,15 +52,16 @@ advance_start(struct master *m)
 {
 	int64_t i;
 
-	if (m->announced || m->stopping || !is_ready(m, CHECKPOINTER))
+	if (m->announced || m->stopping ||
+	    !child_answers(&m->children[CHECKPOINTER]))
 		return;
 	if (m->children[REGISTRY].policy.state == POLICY_IDLE)
 		children_event(m, &m->children[REGISTRY], POLICY_START);
-	if (!is_ready(m, REGISTRY))
+	if (!child_answers(&m->children[REGISTRY]))
 		return;
 	children_start_acceptors(m);
 	for (i = 0; i < m->config->acceptors; i++)
-		if (!is_ready(m, ACCEPTOR + (int)i))
+		if (!child_answers(&m->children[ACCEPTOR + i]))
 			return;
 	announce(m);
 }
@@ -75,7 +70,7 @@ advance_start(struct master *m)
 static void
 demand_checkpoint(struct master *m)
 {
-	if (m->checkpoint_wanted && is_ready(m, REGISTRY))
+	if (m->checkpoint_wanted && child_answers(&m->children[REGISTRY]))
 		(void)channel_send(m->children[REGISTRY].channel_fd,
 		    CHANNEL_CHECKPOINT);
 }

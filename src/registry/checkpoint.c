@@ -49,13 +49,17 @@ checkpoint_init(struct registry *r)
 static void
 take(struct registry *r, const struct checkpoint_message *m)
 {
+	enum store_result result;
+
 	switch (m->type) {
 	case CHECKPOINT_PROGRESS:
 		store_set_progress(r->store, m->generation, m->done, m->total);
 		return;
 	case CHECKPOINT_FOLDED:
-		warning_check_store(r,
-		    store_set_folded(r->store, m->generation));
+		result = store_set_folded(r->store, m->generation);
+		warning_check_store(r, result);
+		if (result == STORE_FULL)
+			checkpoint_request_soon(r);
 		if (store_sealed(r->store) == 0)
 			r->checkpoint.tell_at_ms = CLOCK_NEVER;
 		return;
@@ -89,15 +93,19 @@ checkpoint_read(struct registry *r)
 		    CHANNEL_CHECKPOINT_FD, NULL);
 }
 
-/* Returns the generation with which all that is committed will be folded. */
-static uint64_t
-request(struct registry *r)
+/* Sets the generation with which all that is committed will be folded.  False:
+ * the disk has no space to begin that; it is tried again. */
+static bool
+request(struct registry *r, uint64_t *generation)
 {
-	uint64_t generation;
+	enum store_result result;
 
 	r->checkpoint.request_at_ms = CLOCK_NEVER;
-	warning_check_store(r, store_request_checkpoint(r->store, &generation));
-	return generation;
+	result = store_request_checkpoint(r->store, generation);
+	warning_check_store(r, result);
+	if (result == STORE_FULL)
+		checkpoint_request_soon(r);
+	return result != STORE_FULL;
 }
 
 static void
@@ -116,7 +124,7 @@ checkpoint_demand(struct registry *r)
 {
 	struct store_view *view;
 
-	r->checkpoint.demanded = request(r);
+	(void)request(r, &r->checkpoint.demanded);
 	store_release(r->store);
 	if (store_snapshot(r->store, &view) != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
@@ -128,9 +136,10 @@ void
 checkpoint_run(struct registry *r)
 {
 	struct checkpoint *k = &r->checkpoint;
+	uint64_t generation;
 
 	if (k->request_at_ms != CLOCK_NEVER && k->request_at_ms <= clock_ms())
-		(void)request(r);
+		(void)request(r, &generation);
 	if (store_sealed(r->store) != k->told ||
 	    (k->tell_at_ms != CLOCK_NEVER && k->tell_at_ms <= clock_ms()))
 		tell(r);
@@ -157,6 +166,10 @@ checkpoint_request_soon(struct registry *r)
 bool
 checkpoint_await(struct registry *r)
 {
-	r->checkpoint.awaited = request(r);
-	return r->checkpoint.awaited > store_folded(r->store);
+	uint64_t generation;
+
+	if (!request(r, &generation) || generation <= store_folded(r->store))
+		return false;
+	r->checkpoint.awaited = generation;
+	return true;
 }

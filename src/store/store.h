@@ -209,7 +209,8 @@ enum store_result store_set_folded(struct store *, uint64_t generation);
 /*
  * Asks for all that is committed to be folded: seals the open segment, now or
  * as soon as the other one is folded.  Ends the batch.  It is done when
- * store_folded() has reached *generation.
+ * store_folded() has reached *generation.  STORE_FULL: the disk has no space to
+ * seal it; ask again.
  */
 enum store_result store_request_checkpoint(struct store *,
     uint64_t *generation);

@@ -82,37 +82,23 @@ store_forget_sealed(struct store *s)
 }
 
 /* Nothing is forgotten before data.mdb itself says that it has it. */
-static enum store_result
-read_folded(struct store *s, uint64_t *folded)
-{
-	struct fold_state state;
-	MDB_txn *txn;
-	int rc;
-
-	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
-		return store_lmdb_result(s, "begin", rc);
-	rc = fold_get_state(s, txn, &state);
-	mdb_txn_abort(txn);
-	*folded = state.folded;
-	return store_lmdb_result(s, "folded", rc);
-}
-
 enum store_result
 store_set_folded(struct store *s, uint64_t generation)
 {
 	enum store_result result;
-	uint64_t folded = 0;
+	struct fold_state state;
+	bool folding;
 
 	store_abort(s);
 	store_release(s);
-	if ((result = read_folded(s, &folded)) != STORE_OK)
+	if ((result = fold_read_state(s, &state, &folding)) != STORE_OK)
 		return result;
-	if (generation > folded)
+	if (generation > state.folded)
 		return store_fail(s, STORE_FAILED,
 		    "%s: the checkpointer says that it has folded segment "
 		    "%llu, and data.mdb has %llu",
 		    s->dir, (unsigned long long)generation,
-		    (unsigned long long)folded);
+		    (unsigned long long)state.folded);
 	if (generation > s->reported)
 		s->reported = generation;
 	s->space_is_old = true;

@@ -148,14 +148,24 @@ put_place(struct store *s, MDB_txn *txn, const struct fold_place *p)
 	return mdb_put(txn, s->dbi[DB_META], &key, &val, 0);
 }
 
-int
-fold_is_begun(struct store *s, MDB_txn *txn, bool *begun)
+enum store_result
+fold_read_state(struct store *s, struct fold_state *state, bool *folding)
 {
 	struct fold_place place;
-	int rc = get_place(s, txn, &place);
+	MDB_txn *txn = NULL;
+	int rc;
 
-	*begun = rc == 0 && place.generation != 0;
-	return rc;
+	if ((rc = store_begin_reading(s, &txn)) != 0)
+		return store_lmdb_result(s, "begin", rc);
+	if ((rc = fold_get_state(s, txn, state)) == 0)
+		rc = get_place(s, txn, &place);
+	mdb_txn_abort(txn);
+	if (rc != 0)
+		return store_fail(s, store_refusal(rc),
+		    "%s/data.mdb: cannot read the log's state: %s", s->dir,
+		    mdb_strerror(rc));
+	*folding = place.generation != 0;
+	return STORE_OK;
 }
 
 /*

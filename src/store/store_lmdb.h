@@ -151,6 +151,9 @@ struct store {
 enum store_result store_fail(struct store *, enum store_result,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 enum store_result store_lmdb_result(struct store *, const char *what, int rc);
+/* Begins a transaction that reads, or renews one that was reset, if *txn is not
+ * NULL.  Returns LMDB's code. */
+int store_begin_reading(struct store *, MDB_txn **txn);
 /* Opens a view of the last commit, or of the one that is being made. */
 enum store_result store_view_open(struct store_view *, uint64_t revision);
 /* Its transaction, reset, is kept for the next time. */
@@ -241,8 +244,10 @@ struct fold_state {
 };
 int fold_get_state(struct store *, MDB_txn *, struct fold_state *);
 int fold_put_state(struct store *, MDB_txn *, const struct fold_state *);
-/* Has the fold of a generation begun, and not ended? */
-int fold_is_begun(struct store *, MDB_txn *, bool *begun);
+/* Reads it as it is now.  *folding: the fold of a generation has begun, and not
+ * ended. */
+enum store_result fold_read_state(struct store *, struct fold_state *,
+    bool *folding);
 /* Rows of `dropped` and of `expiries` that purging has removed, and that the
  * totals in the log still count. */
 struct fold_purged {

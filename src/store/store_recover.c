@@ -349,20 +349,11 @@ make_durable(struct store *s)
 static enum store_result
 read_state(struct store *s, bool *folding)
 {
+	enum store_result result;
 	struct fold_state state;
-	MDB_txn *txn;
-	int rc;
 
-	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
-		return store_lmdb_result(s, "begin", rc);
-	rc = fold_get_state(s, txn, &state);
-	if (rc == 0)
-		rc = fold_is_begun(s, txn, folding);
-	mdb_txn_abort(txn);
-	if (rc != 0)
-		return store_fail(s, store_refusal(rc),
-		    "%s/data.mdb: cannot read the log's state: %s", s->dir,
-		    mdb_strerror(rc));
+	if ((result = fold_read_state(s, &state, folding)) != STORE_OK)
+		return result;
 	s->folded = state.folded;
 	s->store_id = state.store_id;
 	s->revision = state.revision;

@@ -137,14 +137,14 @@ store_measure_space(struct store *s)
 {
 	enum store_result result;
 	size_t used, free_pages;
-	MDB_txn *txn;
+	MDB_txn *txn = NULL;
 	int rc;
 
 	if ((result = store_use_file(s)) != STORE_OK)
 		return result;
 	used = store_used_pages(s);
 	/* LMDB shows the free list to readers only. */
-	if ((rc = mdb_txn_begin(s->env, NULL, MDB_RDONLY, &txn)) != 0)
+	if ((rc = store_begin_reading(s, &txn)) != 0)
 		return store_lmdb_result(s, "count pages", rc);
 	rc = count_free_pages(txn, store_oldest_pin(s), &free_pages);
 	mdb_txn_abort(txn);

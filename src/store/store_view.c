@@ -75,16 +75,24 @@ begin(struct store *s, MDB_txn **txn)
 
 /* Where addresses are scarce the map may be smaller than the file has become
  * (store_open.c); it is then made as large as the checkpointer's. */
+int
+store_begin_reading(struct store *s, MDB_txn **txn)
+{
+	int rc;
+
+	if ((rc = begin(s, txn)) == MDB_MAP_RESIZED &&
+	    (rc = mdb_env_set_mapsize(s->env, 0)) == 0)
+		rc = begin(s, txn);
+	return rc;
+}
+
 enum store_result
 store_view_open(struct store_view *v, uint64_t revision)
 {
 	struct store *s = v->store;
 	int rc;
 
-	if ((rc = begin(s, &v->txn)) == MDB_MAP_RESIZED &&
-	    (rc = mdb_env_set_mapsize(s->env, 0)) == 0)
-		rc = begin(s, &v->txn);
-	if (rc != 0)
+	if ((rc = store_begin_reading(s, &v->txn)) != 0)
 		return store_lmdb_result(s, "snapshot", rc);
 	v->tables[0] = table_hold(s->table);
 	v->tables[1] = s->sealed == NULL ? NULL : table_hold(s->sealed);

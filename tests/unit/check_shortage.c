@@ -381,11 +381,40 @@ TEST(test_create_power_cut)
 	open_with_bucket();
 }
 
+/* On a full disk that copies on write there is no space to seal a segment: what
+ * is committed stays, and sealing succeeds later. */
+TEST(test_seal)
+{
+	uint64_t generation;
+	bool more = true;
+
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("k"), text("v"), 0));
+	commit();
+	fault_name = "pwrite";
+	fault_errno = ENOSPC;
+	fault_calls = 1;
+	in_store = true;
+	ck_assert_int_eq(store_request_checkpoint(fx.store, &generation),
+	    STORE_FULL);
+	in_store = false;
+	ck_assert_uint_eq(store_sealed(fx.store), 0);
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+	store_release(fx.store);
+	assert_ok(store_request_checkpoint(fx.store, &generation));
+	ck_assert_uint_eq(store_sealed(fx.store), generation);
+	while (more)
+		assert_ok(store_fold(fx.store, 10, &more));
+	ck_assert_uint_eq(store_folded(fx.store), generation);
+	assert_value(snapshot(), text("b"), text("k"), text("v"));
+}
+
 static const struct test tests[] = {
 	STORE_CASE("shortage"),
 	EACH(test_open, fault_table),
 	EACH(test_create, fault_table),
 	EACH(test_commit, fault_table),
+	ONCE(test_seal),
 	ONCE(test_create_power_cut),
 };
 
