@@ -62,6 +62,7 @@ struct registry {
 	const uint64_t *refused_clients; /* counted by acceptors; or NULL */
 	struct {
 		size_t replies; /* bytes of those that the commit stores */
+		size_t settle; /* keys that may still be looked up for COUNT */
 		/* A request or housekeeping found no space.  turn.c sets it;
 		 * commit_run() then does nothing, and commit_rewind() clears
 		 * it. */
