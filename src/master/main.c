@@ -13,6 +13,7 @@
 #include "master/check.h"
 #include "master/master.h"
 #include "master/options.h"
+#include "master/run_maintain.h"
 
 /* kvd -n: reports all mistakes and returns the exit status. */
 static int
@@ -47,6 +48,8 @@ main(int argc, char *argv[], char *envp[])
 	status = master_options_config(&options, &config, false, &errors);
 	if (options.check)
 		status = check(&config, status, &errors);
+	else if (status == EX_OK && options.maintain != NULL)
+		status = run_maintain(&options, &config);
 	else if (status == EX_OK)
 		status = master_main(&options, &config);
 	else

@@ -18,9 +18,10 @@
 #define DEFAULT_FILE KVD_SYSCONFDIR "/kvd.conf"
 
 static const char usage_text[] =
-    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port] [-r fd]";
+    "usage: kvd [-dnvV] [-f file] [-o 'keyword value'] [-p port] [-r fd]\n"
+    "       kvd -c | -C | -R backup [-f file] [-o 'keyword value']";
 
-static const char flags[] = "df:hno:p:r:vV";
+static const char flags[] = "cCdf:hno:p:r:R:vV";
 
 static const struct option long_flags[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -86,6 +87,17 @@ ready_descriptor(const char *value)
 	return fd;
 }
 
+static void
+set_maintain(struct master_options *o, const char *command, const char *file)
+{
+	if (o->maintain != NULL) {
+		fprintf(stderr, "kvd: only one of -c, -C and -R\n");
+		usage();
+	}
+	o->maintain = command;
+	o->maintain_file = file;
+}
+
 void
 master_options_parse(struct master_options *o, int argc, char *argv[])
 {
@@ -98,6 +110,12 @@ master_options_parse(struct master_options *o, int argc, char *argv[])
 
 	while ((c = next_flag(argc, argv)) != -1) {
 		switch (c) {
+		case 'c':
+			set_maintain(o, "check", NULL);
+			break;
+		case 'C':
+			set_maintain(o, "compact", NULL);
+			break;
 		case 'd':
 			o->foreground = true;
 			break;
@@ -116,6 +134,9 @@ master_options_parse(struct master_options *o, int argc, char *argv[])
 			break; /* master_options_config() reads these */
 		case 'r':
 			o->ready_fd = ready_descriptor(optarg);
+			break;
+		case 'R':
+			set_maintain(o, "restore", optarg);
 			break;
 		case 'v':
 			o->verbose = true;

@@ -12,6 +12,10 @@
 struct master_options {
 	bool foreground; /* -d */
 	bool check; /* -n */
+	/* What kvd-maintain is to do instead (-c, -C, -R): its command; or
+	 * NULL.  And its file. */
+	const char *maintain;
+	const char *maintain_file;
 	bool verbose; /* -v */
 	int ready_fd; /* -r, or -1 */
 	char *file; /* -f, absolute; NULL: the default one */

@@ -185,6 +185,11 @@ store_view_totals(const struct store_view *v)
 	return v->writes ? &v->store->counts.totals : &v->totals;
 }
 
+/* store_open.c */
+
+/* A store whose directory is not opened yet; otherwise as store_open(). */
+enum store_result store_begin(struct store **, const struct store_options *);
+
 /* store_directory.c */
 
 /* STORE_FAILED if the error, an errno or one of LMDB's codes, may go away by

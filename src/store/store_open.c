@@ -457,9 +457,8 @@ open_log(struct store *s)
 }
 
 enum store_result
-store_open(struct store **store, const struct store_options *o)
+store_begin(struct store **store, const struct store_options *o)
 {
-	enum store_result result;
 	struct store *s;
 
 	*store = s = calloc(1, sizeof(*s));
@@ -479,6 +478,18 @@ store_open(struct store **store, const struct store_options *o)
 	count_init(s);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
+	return STORE_OK;
+}
+
+enum store_result
+store_open(struct store **store, const struct store_options *o)
+{
+	enum store_result result;
+	struct store *s;
+
+	if ((result = store_begin(store, o)) != STORE_OK)
+		return result;
+	s = *store;
 	if ((result = store_open_directory(s, o)) != STORE_OK)
 		return result;
 	if (o->create && s->role != STORE_REGISTRY)

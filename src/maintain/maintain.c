@@ -1,0 +1,262 @@
+/*
+ * maintain: see maintain.h.
+ */
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "maintain/backup_file.h"
+#include "maintain/maintain.h"
+#include "maintain/pace.h"
+#include "store/store_copy.h"
+#include "store/store_verify.h"
+
+/* Of what was found, so many lines are printed. */
+#define LINES_MAX 1000
+
+/* A command under way. */
+struct run {
+	struct pace pace;
+	struct backup_file file; /* of a backup */
+	int in; /* of a restore */
+	uint64_t lines;
+};
+
+static int
+status_of(enum store_result result)
+{
+	switch (result) {
+	case STORE_OK:
+		return EX_OK;
+	case STORE_REFUSED:
+		return EX_CONFIG;
+	case STORE_DAMAGED:
+		return EX_DATAERR;
+	case STORE_LOST:
+	case STORE_BEHIND:
+		return EX_TEMPFAIL;
+	default:
+		return EX_IOERR;
+	}
+}
+
+static void
+found(void *arg, const char *line)
+{
+	struct run *r = arg;
+
+	progress_clear(&r->pace.progress);
+	if (r->lines++ < LINES_MAX)
+		(void)puts(line);
+}
+
+static bool
+check_goes_on(void *arg, uint64_t entries)
+{
+	struct run *r = arg;
+
+	return pace_go_on(&r->pace, entries, 0);
+}
+
+static int
+report_check(const struct verify_result *v)
+{
+	if (v->found > LINES_MAX)
+		(void)printf("and %" PRIu64 " more\n", v->found - LINES_MAX);
+	(void)printf("%s: %" PRIu64 " buckets, %" PRIu64
+		     " entries, revision %" PRIu64 "%s\n",
+	    v->found == 0 ? "store OK" : "store damaged", v->buckets,
+	    v->entries, v->revision,
+	    v->in_use ? "; kvd uses it: the log was not checked" : "");
+	if (fflush(stdout) == EOF) {
+		warn("standard output");
+		return EX_IOERR;
+	}
+	return v->found != 0;
+}
+
+int
+maintain_check(const struct maintain_options *o)
+{
+	struct run r = { .lines = 0 };
+	struct verify_options options = { .dir = o->data,
+		.found = found,
+		.go_on = check_goes_on,
+		.arg = &r };
+	struct verify_result v;
+	enum store_result result;
+
+	pace_init(&r.pace, "check", 0);
+	result = store_verify(&options, &v);
+	pace_end(&r.pace);
+	if (result == STORE_OK)
+		return report_check(&v);
+	warnx("%s", v.error[0] == '\0' ? "interrupted" : v.error);
+	return status_of(result);
+}
+
+static bool
+copy_goes_on(void *arg, uint64_t done, uint64_t total)
+{
+	struct run *r = arg;
+
+	return pace_go_on(&r->pace, done, total);
+}
+
+static int
+write_backup(void *arg, const void *data, size_t size)
+{
+	struct run *r = arg;
+
+	pace_wait(&r->pace, size);
+	return backup_file_write(&r->file, data, size);
+}
+
+static struct copy_options
+copy_options(const struct maintain_options *o, struct run *r, const char *what)
+{
+	pace_init(&r->pace, what, o->rate);
+	return (struct copy_options){ .dir = o->data,
+		.log_size = o->log_size,
+		.owner_pid = (long)getpid(),
+		.kept_max = o->kept_max,
+		.go_on = copy_goes_on,
+		.arg = r };
+}
+
+static int
+fail_file(const struct maintain_options *o, const struct run *r)
+{
+	if (errno == 0)
+		warnx("%s: %s", o->file, r->file.error);
+	else
+		warn("%s: %s", o->file, r->file.error);
+	return EX_CANTCREAT;
+}
+
+static int
+end_backup(const struct maintain_options *o, struct run *r,
+    enum store_result result, const struct copy_result *copied)
+{
+	if (result != STORE_OK) {
+		warnx("%s%s%s", o->file[0] == '-' ? "" : o->file,
+		    o->file[0] == '-' ? "" : ": not made: ", copied->error);
+		return status_of(result);
+	}
+	if (backup_file_finish(&r->file) == -1)
+		return fail_file(o, r);
+	(void)fprintf(stderr,
+	    "backup of revision %" PRIu64 ": %" PRIu64 " entries, %" PRIu64
+	    " bytes\n",
+	    copied->revision, copied->entries, r->pace.bytes);
+	return EX_OK;
+}
+
+int
+maintain_backup(const struct maintain_options *o)
+{
+	struct run r = { .lines = 0 };
+	struct copy_options options = copy_options(o, &r, "backup");
+	struct copy_result copied;
+	enum store_result result;
+	int status;
+
+	options.write = write_backup;
+	if (backup_file_open(&r.file, o->file, o->replace) == -1)
+		return fail_file(o, &r);
+	result = store_backup(&options, &copied);
+	pace_end(&r.pace);
+	status = end_backup(o, &r, result, &copied);
+	backup_file_close(&r.file);
+	return status;
+}
+
+static int
+read_backup(void *arg, void *data, size_t size)
+{
+	struct run *r = arg;
+	char *to = data;
+	ssize_t n;
+
+	while (size > 0) {
+		n = read(r->in, to, size);
+		if (n == -1 && errno == EINTR && pace_go_on(&r->pace, 0, 0))
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? 0 : errno;
+			return -1;
+		}
+		to += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static void
+report_restore(const struct copy_result *copied)
+{
+	time_t at = (time_t)(copied->time_ms / 1000);
+	char text[64] = "";
+	struct tm tm;
+
+	if (localtime_r(&at, &tm) != NULL)
+		(void)strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
+	(void)fprintf(stderr,
+	    "restored revision %" PRIu64 " of %s: %" PRIu64 " entries\n",
+	    copied->revision, text, copied->entries);
+}
+
+int
+maintain_restore(const struct maintain_options *o)
+{
+	struct run r = { .lines = 0 };
+	struct copy_options options = copy_options(o, &r, "restore");
+	struct copy_result copied;
+	enum store_result result;
+
+	options.read = read_backup;
+	r.in = STDIN_FILENO;
+	if (strcmp(o->file, "-") != 0 &&
+	    (r.in = open(o->file, O_RDONLY | O_CLOEXEC)) == -1) {
+		warn("%s", o->file);
+		return EX_NOINPUT;
+	}
+	result = store_restore(&options, &copied);
+	pace_end(&r.pace);
+	if (r.in != STDIN_FILENO)
+		(void)close(r.in);
+	if (result == STORE_OK)
+		report_restore(&copied);
+	else
+		warnx("%s: %s", o->file, copied.error);
+	return status_of(result);
+}
+
+int
+maintain_compact(const struct maintain_options *o)
+{
+	struct run r = { .lines = 0 };
+	struct copy_options options = copy_options(o, &r, "compact");
+	struct copy_result copied;
+	enum store_result result;
+
+	result = store_compact(&options, &copied);
+	pace_end(&r.pace);
+	if (result != STORE_OK) {
+		warnx("%s", copied.error);
+		return status_of(result);
+	}
+	(void)fprintf(stderr,
+	    "data.mdb had %" PRIu64 " KiB and has %" PRIu64 " KiB: %" PRIu64
+	    " KiB less\n",
+	    copied.before >> 10, copied.after >> 10,
+	    (copied.before - copied.after) >> 10);
+	return EX_OK;
+}

@@ -1,0 +1,31 @@
+/*
+ * run_maintain: see run_maintain.h.  Runs in the process that would become the
+ * master.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "master/prepare.h"
+#include "master/run_maintain.h"
+
+int
+run_maintain(const struct master_options *o, const struct config *config)
+{
+	char path[STATE_PATH_SIZE], error[CONFIG_ERROR_SIZE], size[32];
+	int fd = prepare_program(config->libexec, "maintain", path, error);
+
+	if (fd == -1) {
+		log_warnx("%s", error);
+		return EX_CONFIG;
+	}
+	(void)close(fd);
+	(void)snprintf(size, sizeof(size), "%" PRId64, config->log_size);
+	(void)execl(path, "kvd", o->maintain, "-l", size, config->data,
+	    o->maintain_file, (char *)NULL);
+	log_warn("cannot execute %s", path);
+	return EX_UNAVAILABLE;
+}
