@@ -69,6 +69,11 @@ fail_build(struct copy_result *r, const char *dir, int rc)
 {
 	if (rc == MDB_KEYEXIST || rc == MDB_BAD_VALSIZE)
 		return fail(r, STORE_DAMAGED, "its records are out of order");
+	/* LMDB's word for a write that the disk has taken a part of. */
+	if (rc == EIO)
+		return fail(r, STORE_FULL,
+		    "%s/" BUILD_NAME ": the disk is full, or cannot write",
+		    dir);
 	return fail(r, store_is_full(rc) ? STORE_FULL : store_refusal(rc),
 	    "%s/" BUILD_NAME ": %s", dir, mdb_strerror(rc));
 }
@@ -513,7 +518,6 @@ build_store(struct copy *c, struct store *s, struct backup_stream *in,
 
 	c->result->revision = h->revision;
 	c->result->time_ms = h->time_ms;
-	(void)unlinkat(s->dirfd, BUILD_NAME, 0);
 	if ((rc = build_open(&c->build, dir)) != 0)
 		return fail_build(c->result, dir, rc);
 	if ((result = build_from_stream(c, in, h)) != STORE_OK ||

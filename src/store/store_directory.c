@@ -228,6 +228,9 @@ store_open_directory(struct store *s, const struct store_options *o)
 		avoid_copies(s);
 	if ((result = lock_for_role(s, o)) != STORE_OK)
 		return result;
+	/* Of a kvd or kvd-maintain that was killed. */
+	if (s->role != STORE_REGISTRY)
+		(void)unlinkat(s->dirfd, "data.new", 0);
 	return find_file(s, o);
 }
 

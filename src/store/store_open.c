@@ -68,8 +68,6 @@ make_file(struct store *s)
 	if ((size_t)snprintf(path, sizeof(path), "%s/data.new", s->dir) >=
 	    sizeof(path))
 		return ENAMETOOLONG;
-	/* A kvd that was killed may have left one. */
-	(void)unlinkat(s->dirfd, "data.new", 0);
 	if ((rc = mdb_env_create(&env)) != 0)
 		return rc;
 	rc = mdb_env_set_mapsize(env, STORE_SIZE_MIN);

@@ -435,6 +435,8 @@ load_sealed(struct store *s, struct segment *first, const struct segment *next)
 	enum store_result result;
 
 	s->current = (unsigned int)(next - s->segments);
+	/* What a backup that was killed has read may be used again. */
+	(void)mdb_reader_check(s->env, NULL);
 	if ((result = load(s, first, &s->sealed)) != STORE_OK)
 		return result;
 	if (!follows(next, first)) {

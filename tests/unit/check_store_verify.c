@@ -14,7 +14,6 @@
 
 #include "store_fixture.h"
 
-#include "store/crc32c.h"
 #include "store/store_verify.h"
 
 /* The lines that were found, one after the other. */
@@ -66,40 +65,6 @@ expect_found(const char *what)
 	ck_assert_int_eq(verify(&result), STORE_OK);
 	if (result.found == 0 || strstr(lines, what) == NULL)
 		ck_abort_msg("no \"%s\" in:\n%s", what, lines);
-}
-
-/* Writes of all kinds, the same for each seed. */
-static void
-write_some(unsigned int from, unsigned int to)
-{
-	static const int64_t never = (int64_t)1 << 50;
-	uint64_t state = from + 1;
-	char bucket[16], key[32];
-	struct store_view *v;
-	uint8_t *value;
-	size_t size;
-	unsigned int i;
-
-	for (i = from; i < to; i++) {
-		v = batch();
-		snprintf(bucket, sizeof(bucket), "b %llu",
-		    (unsigned long long)(unit_random(&state) % 5));
-		snprintf(key, sizeof(key), "key%llu",
-		    (unsigned long long)(unit_random(&state) % 200));
-		size = i % 50 == 0 ? 9000 : (size_t)unit_random(&state) % 300;
-		value = make_value(size);
-		assert_ok(store_create(v, text(bucket)));
-		assert_ok(store_put(v, text(bucket), text(key),
-		    (struct bytes){ value, size }, i % 3 == 0 ? never + i : 0));
-		free(value);
-		if (i % 7 == 0)
-			(void)store_delete(v, text(bucket), text("key7"));
-		if (i % 97 == 96)
-			assert_ok(store_drop(v, text("b 3")));
-		assert_ok(store_put_outcome(v, i % 4 + 1, text("reply")));
-		assert_ok(store_commit(fx.store));
-		store_release(fx.store);
-	}
 }
 
 static void
@@ -218,57 +183,6 @@ TEST(test_log)
 	expect_found("log.1: damaged at offset");
 	ck_assert_int_eq(unlink(path), 0);
 	expect_found("log.1: missing");
-}
-
-/* A checksum of all that a client could read. */
-struct sum {
-	uint32_t sum;
-	struct store_view *view;
-	struct bytes bucket;
-};
-
-static bool
-sum_entry(void *arg, const struct store_entry *e)
-{
-	struct sum *s = arg;
-	struct store_entry got;
-
-	s->sum = crc32c(s->sum, e->key.data, e->key.size);
-	s->sum = crc32c(s->sum, e->value.data, e->value.size);
-	s->sum = crc32c(s->sum, &e->expiry_ms, sizeof(e->expiry_ms));
-	if (store_get(s->view, s->bucket, e->key, &got) != STORE_OK)
-		s->sum ^= 1;
-	return true;
-}
-
-static bool
-sum_bucket(void *arg, struct bytes name)
-{
-	struct bytes all = { NULL, 0 };
-	struct sum *s = arg;
-	uint64_t count = 0;
-
-	s->bucket = name;
-	s->sum = crc32c(s->sum, name.data, name.size);
-	if (store_scan(s->view, name, all, all, sum_entry, s) != STORE_OK ||
-	    store_count(s->view, name, &count) != STORE_OK)
-		s->sum ^= 2;
-	s->sum = crc32c(s->sum, &count, sizeof(count));
-	return true;
-}
-
-/* 0: it cannot be read. */
-static uint32_t
-sum_store(void)
-{
-	struct bytes all = { NULL, 0 };
-	struct sum s = { .sum = 1 };
-
-	if (try_open(STORE_SYNC_NEVER) != STORE_OK ||
-	    store_snapshot(fx.store, &s.view) != STORE_OK ||
-	    store_scan_buckets(s.view, all, all, sum_bucket, &s) != STORE_OK)
-		return 0;
-	return s.sum;
 }
 
 /* In a child, which may crash or hang.  Where it has, there is no sum. */

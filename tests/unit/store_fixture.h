@@ -95,6 +95,13 @@ unsigned int fill_store(unsigned int i, size_t size);
 /* The same until nothing is gained by folding what was put. */
 unsigned int fill_for_good(unsigned int i, size_t size);
 
+/* Each commit from `from' up to `to' writes something else: entries with and
+ * without an expiry, in several buckets, deletions, drops and outcomes. */
+void write_some(unsigned int from, unsigned int to);
+/* This opens the store and returns a checksum of all that a client could read
+ * in it.  0 means that it cannot be read. */
+uint32_t sum_store(void);
+
 off_t file_size(void);
 /* This takes away the log of a store whose data.mdb a test turns into one of an
  * earlier format. */

@@ -1,0 +1,418 @@
+/*
+ * check_store_copy: a backup has the store as it was, and is restored whole or
+ * not at all; a store that is compacted is always there.
+ */
+
+#include "unit.h"
+
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "store_fixture.h"
+
+#include "store/store_copy.h"
+#include "store/store_verify.h"
+
+/* So often a child is killed, at most, each time at another system call. */
+#define KILLS 40
+
+/* A backup in memory. */
+static struct backup {
+	uint8_t data[1 << 20];
+	size_t size, at;
+} backup;
+
+static int
+write_backup(void *arg, const void *data, size_t size)
+{
+	struct backup *b = arg;
+
+	if (size > sizeof(b->data) - b->size) {
+		errno = ENOSPC;
+		return -1;
+	}
+	memcpy(b->data + b->size, data, size);
+	b->size += size;
+	return 0;
+}
+
+static int
+read_backup(void *arg, void *data, size_t size)
+{
+	struct backup *b = arg;
+
+	errno = 0;
+	if (size > b->size - b->at)
+		return -1;
+	memcpy(data, b->data + b->at, size);
+	b->at += size;
+	return 0;
+}
+
+static bool
+go_on(void *arg, uint64_t done, uint64_t total)
+{
+	(void)arg;
+	return done <= total;
+}
+
+static struct copy_result result;
+
+static struct copy_options
+options(void)
+{
+	backup.at = 0;
+	return (struct copy_options){ .dir = fx.dir,
+		.log_size = fx.log_size,
+		.write = write_backup,
+		.read = read_backup,
+		.go_on = go_on,
+		.arg = &backup };
+}
+
+static void
+make_backup(void)
+{
+	const struct copy_options o = options();
+
+	backup.size = 0;
+	if (store_backup(&o, &result) != STORE_OK)
+		ck_abort_msg("backup: %s", result.error);
+}
+
+static enum store_result
+restore(void)
+{
+	const struct copy_options o = options();
+
+	return store_restore(&o, &result);
+}
+
+static enum store_result
+compact(void)
+{
+	const struct copy_options o = options();
+
+	return store_compact(&o, &result);
+}
+
+static void
+note(void *arg, const char *line)
+{
+	(void)arg;
+	ck_abort_msg("found: %s", line);
+}
+
+static bool
+check_on(void *arg, uint64_t entries)
+{
+	(void)arg;
+	(void)entries;
+	return true;
+}
+
+static void
+expect_sound(void)
+{
+	struct verify_options o = { .dir = fx.dir,
+		.found = note,
+		.go_on = check_on };
+	struct verify_result found;
+
+	ck_assert_int_eq(store_verify(&o, &found), STORE_OK);
+}
+
+static void
+shut(void)
+{
+	store_close(fx.store);
+	fx.store = NULL;
+	fx.open = false;
+}
+
+/* Returns its checksum. */
+static uint32_t
+make_store(unsigned int writes)
+{
+	uint32_t sum;
+
+	open_store();
+	write_some(0, writes);
+	sum = sum_store();
+	shut();
+	ck_assert_uint_ne(sum, 0);
+	return sum;
+}
+
+static void
+expect_sum(uint32_t want)
+{
+	uint32_t sum = sum_store();
+
+	shut();
+	ck_assert_uint_eq(sum, want);
+}
+
+static void
+remove_store(void)
+{
+	char command[512];
+
+	snprintf(command, sizeof(command), "rm -rf %s", fx.dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+static bool
+has_file(const char *name)
+{
+	char path[sizeof(fx.dir) + 32];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", fx.dir, name);
+	return stat(path, &st) == 0;
+}
+
+TEST(test_backup)
+{
+	uint32_t want = make_store(300);
+	uint64_t revision;
+
+	make_backup();
+	revision = result.revision;
+	ck_assert_uint_gt(revision, 300);
+	remove_store();
+	ck_assert_int_eq(restore(), STORE_OK);
+	ck_assert_uint_eq(result.revision, revision);
+	expect_sound();
+	expect_sum(want);
+	/* It goes on from there, and can be folded. */
+	open_store();
+	write_some(300, 310);
+	ck_assert_uint_gt(store_revision(snapshot()), revision);
+	assert_ok(store_checkpoint(fx.store));
+	shut();
+	expect_sound();
+	ck_assert_int_eq(restore(), STORE_REFUSED);
+}
+
+TEST(test_empty)
+{
+	open_store();
+	shut();
+	make_backup();
+	ck_assert_uint_eq(result.entries, 0);
+	remove_store();
+	ck_assert_int_eq(restore(), STORE_OK);
+	expect_sound();
+}
+
+/* Whatever byte is wrong, and wherever it ends. */
+TEST(test_damaged_backup)
+{
+	size_t size, at;
+	uint64_t state = 1;
+
+	(void)make_store(20);
+	make_backup();
+	size = backup.size;
+	remove_store();
+	for (at = 0; at < size; at += (size_t)unit_random(&state) % 61) {
+		backup.data[at] ^= (uint8_t)(1 << at % 8);
+		ck_assert_int_ne(restore(), STORE_OK);
+		backup.data[at] ^= (uint8_t)(1 << at % 8);
+		ck_assert(!has_file("data.mdb") && !has_file("data.new"));
+		backup.size = at;
+		ck_assert_int_ne(restore(), STORE_OK);
+		backup.size = size;
+		ck_assert(!has_file("data.mdb") && !has_file("data.new"));
+	}
+	ck_assert_int_eq(restore(), STORE_OK);
+}
+
+TEST(test_newer_backup)
+{
+	open_store();
+	shut();
+	make_backup();
+	remove_store();
+	backup.data[8]++;
+	ck_assert_int_eq(restore(), STORE_REFUSED);
+	ck_assert_ptr_nonnull(strstr(result.error, "use the kvd that wrote"));
+}
+
+TEST(test_damaged_store)
+{
+	const struct copy_options o = options();
+
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("k"), text("a value"), 0));
+	commit();
+	close_store();
+	damage(text("a value"), 1, 1);
+	backup.size = 0;
+	ck_assert_int_eq(store_backup(&o, &result), STORE_DAMAGED);
+	ck_assert_int_eq(compact(), STORE_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(result.error, "bucket b, key k"));
+}
+
+/* 8,000 entries of 1,000 bytes, of which nine of ten go. */
+static uint32_t
+make_large_store(void)
+{
+	enum store_result grown;
+	unsigned int i = 0;
+	uint32_t sum;
+
+	open_with_bucket();
+	while (i < 8000)
+		if (commit_filler(i, 1000) == STORE_OK)
+			i++;
+		else if ((grown = store_grow(fx.store)) == STORE_BEHIND)
+			assert_ok(store_checkpoint(fx.store));
+		else
+			assert_ok(grown);
+	for (i = 0; i < 8000; i++)
+		if (i % 10 != 0)
+			ck_assert_int_eq(commit_delete(i), STORE_OK);
+	sum = sum_store();
+	shut();
+	return sum;
+}
+
+TEST(test_compact)
+{
+	uint32_t want = make_large_store();
+
+	ck_assert_int_eq(compact(), STORE_OK);
+	ck_assert_uint_lt(result.after, result.before);
+	ck_assert_uint_le((uint64_t)file_size(), result.after);
+	expect_sound();
+	expect_sum(want);
+	ck_assert_int_eq(compact(), STORE_OK);
+	ck_assert_uint_eq(result.after, result.before);
+	expect_sum(want);
+}
+
+TEST(test_full_disk)
+{
+	uint32_t want = make_large_store();
+	enum store_result full;
+
+	/* So that nothing is left to be folded. */
+	(void)compact();
+	make_backup();
+	limit_disk(200000);
+	full = compact();
+	unlimit_disk();
+	ck_assert_int_eq(full, STORE_FULL);
+	ck_assert(!has_file("data.new"));
+	expect_sound();
+	expect_sum(want);
+	remove_store();
+	limit_disk(200000);
+	full = restore();
+	unlimit_disk();
+	ck_assert_int_eq(full, STORE_FULL);
+	ck_assert(!has_file("data.new") && !has_file("data.mdb"));
+}
+
+/* Runs it in a child that is killed at system call number `kill_at`.  Returns
+ * how many system calls it made. */
+static int
+run_killed(enum store_result (*run)(void), int kill_at)
+{
+	int n = 0, status;
+	pid_t pid = fork();
+
+	ck_assert_int_ne(pid, -1);
+	if (pid == 0) {
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
+			_exit(99);
+		(void)raise(SIGSTOP);
+		_exit(run() != STORE_OK);
+	}
+	for (;;) {
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		if (!WIFSTOPPED(status))
+			break;
+		if (n++ == kill_at)
+			(void)kill(pid, SIGKILL);
+		(void)ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+	}
+	if (WIFEXITED(status))
+		ck_assert_int_eq(WEXITSTATUS(status), 0);
+	return n;
+}
+
+/* Copies the data directory beside it, or back. */
+static void
+copy_store(bool back)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+	    back ? "rm -rf %s; cp -a %s.saved %s" :
+		   "rm -rf %s.saved; "
+		   "cp -a %s %s.saved",
+	    fx.dir, fx.dir, fx.dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+TEST(test_compact_killed)
+{
+	uint32_t want;
+	int calls, at;
+
+	want = make_large_store();
+	copy_store(false);
+	calls = run_killed(compact, -1);
+	ck_assert_int_gt(calls, 50);
+	for (at = 1; at < calls; at += calls / KILLS + 1) {
+		copy_store(true);
+		(void)run_killed(compact, at);
+		expect_sound();
+		expect_sum(want);
+		ck_assert(!has_file("data.new"));
+		ck_assert_int_eq(compact(), STORE_OK);
+	}
+}
+
+TEST(test_restore_killed)
+{
+	uint32_t want = make_store(300);
+	int calls, at;
+
+	make_backup();
+	remove_store();
+	calls = run_killed(restore, -1);
+	ck_assert_int_gt(calls, 50);
+	for (at = 1; at < calls; at += calls / KILLS + 1) {
+		remove_store();
+		(void)run_killed(restore, at);
+		if (!has_file("data.mdb"))
+			ck_assert_int_eq(restore(), STORE_OK);
+		expect_sound();
+		expect_sum(want);
+	}
+}
+
+static const struct test tests[] = {
+	STORE_CASE("copy"),
+	ONCE(test_backup),
+	ONCE(test_empty),
+	ONCE(test_damaged_backup),
+	ONCE(test_newer_backup),
+	ONCE(test_damaged_store),
+	ONCE(test_compact),
+	ONCE(test_full_disk),
+	ONCE(test_compact_killed),
+	ONCE(test_restore_killed),
+};
+
+SUITE("store_copy", tests)
