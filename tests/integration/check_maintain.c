@@ -1,0 +1,440 @@
+/*
+ * check_maintain: backups of a kvd that serves, and what kvd -c, -C and -R do
+ * with the store of one.
+ */
+
+#include "fixture.h"
+
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "stream.h"
+
+#include "common/buf.h"
+
+/* The log is soon used up, so that there is always a fold. */
+#define SMALL_LOG "max-value 4K", "log-size 9M"
+#define VALUE_SIZE 1000
+#define KEYS 300
+
+/* PUT number n sets key n % KEYS to a value that begins with n. */
+struct writer {
+	struct server *server;
+	int fd;
+	int sent, answered;
+};
+
+static const char *
+path_of(const struct server *s, const char *name)
+{
+	static char paths[4][256];
+	static int i;
+
+	i = (i + 1) % 4;
+	snprintf(paths[i], sizeof(paths[i]), "%s/%s", s->dir, name);
+	return paths[i];
+}
+
+static const char *
+program(void)
+{
+	static char path[4096];
+
+	snprintf(path, sizeof(path), "%s/kvd-maintain", build_dir());
+	return path;
+}
+
+static void
+writer_begin(struct writer *w)
+{
+	static const char *const options[] = { SMALL_LOG,
+		"restart-limit 1000 in 1s", "sync never", NULL };
+
+	*w = (struct writer){ .server = server_start(options) };
+	w->fd = client_connect(w->server);
+	client_ask(w->fd, "CREATE b\n", "OK\r\n");
+}
+
+static void
+writer_put(struct writer *w, int count)
+{
+	char value[VALUE_SIZE];
+	struct buf out;
+
+	buf_init(&out);
+	memset(value, 'x', sizeof(value));
+	for (; count > 0; count--) {
+		add(&out, "PUT b k%d %d_", w->sent % KEYS, w->sent);
+		buf_append(&out, value, sizeof(value));
+		add(&out, "\n");
+		w->sent++;
+	}
+	client_send(w->fd, buf_data(&out), buf_size(&out));
+	buf_clear(&out);
+	for (; w->answered < w->sent; w->answered++)
+		client_hear(w->fd, "OK\r\n");
+}
+
+static void
+writer_end(struct writer *w)
+{
+	(void)close(w->fd);
+	server_stop(w->server);
+}
+
+static void
+checkpoint(struct server *s)
+{
+	static const char done[] = "data.mdb has everything";
+	size_t before = server_log_count(s, done);
+
+	signal_process(s->pid, SIGUSR1);
+	server_await_log(s, done, before + 1);
+}
+
+static void
+limit_files(rlim_t size)
+{
+	const struct rlimit limit = { size, size };
+
+	if (size > 0 && setrlimit(RLIMIT_FSIZE, &limit) == -1)
+		_exit(99);
+}
+
+/* Starts a backup of the server to its file NAME.  NULL ends the options. */
+static pid_t
+start_backup(const struct server *s, const char *name, rlim_t file_size,
+    const char *const options[])
+{
+	const char *args[16] = { "kvd", "backup" };
+	size_t n = 2;
+	pid_t pid;
+
+	while (options != NULL && *options != NULL)
+		args[n++] = *options++;
+	args[n++] = path_of(s, "data");
+	args[n++] = path_of(s, name);
+	ck_assert_int_ne(pid = fork_unhandled(), -1);
+	if (pid == 0) {
+		limit_files(file_size);
+		execv(program(), (char *const *)(uintptr_t)args);
+		_exit(99);
+	}
+	return pid;
+}
+
+static int
+end_backup(pid_t pid)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+static int
+make_backup(const struct server *s, const char *name)
+{
+	return end_backup(start_backup(s, name, 0, NULL));
+}
+
+static bool
+has_file(const struct server *s, const char *name)
+{
+	struct stat st;
+
+	return stat(path_of(s, name), &st) == 0;
+}
+
+/* Nothing is left of a backup that was not made. */
+static void
+expect_no_backup(const struct server *s)
+{
+	const struct dirent *e;
+	DIR *dir = opendir(s->dir);
+
+	ck_assert_ptr_nonnull(dir);
+	while ((e = readdir(dir)) != NULL)
+		if (strstr(e->d_name, "backup") != NULL)
+			ck_abort_msg("%s was left", e->d_name);
+	(void)closedir(dir);
+}
+
+/* Runs kvd with an option such as -c on the data of the server. */
+static int
+run_kvd(const struct server *s, const char *option, const char *argument,
+    char output[OUTPUT_SIZE])
+{
+	char libexec[4200], data[300];
+	const char *args[8] = { "kvd", option };
+	size_t n = 2;
+
+	snprintf(libexec, sizeof(libexec), "libexec %s", build_dir());
+	snprintf(data, sizeof(data), "data %s", path_of(s, "data"));
+	if (argument != NULL)
+		args[n++] = argument;
+	args[n++] = "-o";
+	args[n++] = libexec;
+	args[n++] = "-o";
+	args[n] = data;
+	return kvd_command(args, output);
+}
+
+static void
+expect_kvd(const struct server *s, const char *option, const char *argument,
+    int status, const char *want)
+{
+	char output[OUTPUT_SIZE];
+	int got = run_kvd(s, option, argument, output);
+
+	if (got != status || strstr(output, want) == NULL)
+		ck_abort_msg("kvd %s: status %d, output: %s", option, got,
+		    output);
+}
+
+/* -1: there is no such key. */
+static int
+value_of(int fd, int key)
+{
+	char request[32], reply[VALUE_SIZE + 64];
+	size_t n = 0;
+	ssize_t got;
+
+	snprintf(request, sizeof(request), "GET b k%d\n", key);
+	client_say(fd, request);
+	do {
+		got = read(fd, reply + n, sizeof(reply) - 1 - n);
+		ck_assert_int_gt(got, 0);
+		n += (size_t)got;
+		reply[n] = '\0';
+		if (strcmp(reply, "NOT FOUND\r\n") == 0)
+			return -1;
+	} while (n < 6 || strcmp(reply + n - 6, "\r\nOK\r\n") != 0);
+	return atoi(reply);
+}
+
+/*
+ * A server that is restored has what some number of PUTs had made: at least
+ * `least` of them.
+ */
+static void
+expect_moment(const struct server *s, const char *name, int least)
+{
+	struct server *restored = server_new();
+	int values[KEYS], key, puts = 0, fd;
+
+	expect_kvd(restored, "-R", path_of(s, name), EX_OK, "restored");
+	expect_kvd(restored, "-c", NULL, EX_OK, "store OK");
+	server_option(restored, "max-value 4K");
+	server_option(restored, "log-size 9M");
+	server_run(restored);
+	fd = client_connect(restored);
+	for (key = 0; key < KEYS; key++) {
+		values[key] = value_of(fd, key);
+		if (values[key] >= puts)
+			puts = values[key] + 1;
+	}
+	ck_assert_int_ge(puts, least);
+	for (key = 0; key < KEYS && key < puts; key++)
+		ck_assert_int_eq(values[key],
+		    puts - 1 - (puts - 1 - key) % KEYS);
+	(void)close(fd);
+	server_stop(restored);
+}
+
+/* A backup, while a client writes, and perhaps a process dies. */
+static const char *const victims[] = { NULL, "checkpointer", "registry" };
+
+TEST(test_while_writing)
+{
+	struct writer w;
+	int least, round, status;
+	pid_t pid;
+
+	writer_begin(&w);
+	writer_put(&w, 1000);
+	for (round = 0; round < 3; round++) {
+		checkpoint(w.server);
+		least = w.answered;
+		pid = start_backup(w.server, "backup", 0, NULL);
+		if (victims[_i] != NULL)
+			process_kill(server_pid(w.server, victims[_i]));
+		while (waitpid(pid, &status, WNOHANG) == 0)
+			writer_put(&w, 50);
+		ck_assert_int_eq(status, 0);
+		expect_moment(w.server, "backup", least);
+		ck_assert_int_eq(unlink(path_of(w.server, "backup")), 0);
+		writer_put(&w, 3000);
+	}
+	writer_end(&w);
+}
+
+TEST(test_two_at_once)
+{
+	struct writer w;
+	pid_t pids[2];
+
+	writer_begin(&w);
+	writer_put(&w, 500);
+	checkpoint(w.server);
+	pids[0] = start_backup(w.server, "backup1", 0, NULL);
+	pids[1] = start_backup(w.server, "backup2", 0, NULL);
+	ck_assert_int_eq(end_backup(pids[0]), 0);
+	ck_assert_int_eq(end_backup(pids[1]), 0);
+	expect_moment(w.server, "backup1", 500);
+	expect_moment(w.server, "backup2", 500);
+	/* To one file, only one of them. */
+	pids[0] = start_backup(w.server, "backup3", 0, NULL);
+	pids[1] = start_backup(w.server, "backup3", 0, NULL);
+	ck_assert_int_eq(end_backup(pids[0]) + end_backup(pids[1]),
+	    EX_CANTCREAT);
+	expect_moment(w.server, "backup3", 500);
+	writer_end(&w);
+}
+
+TEST(test_file)
+{
+	static const char *const replace[] = { "-f", NULL };
+	struct writer w;
+	struct stat st;
+
+	writer_begin(&w);
+	ck_assert_int_eq(make_backup(w.server, "no/such/backup"), EX_CANTCREAT);
+	ck_assert_int_eq(make_backup(w.server, "backup"), EX_OK);
+	ck_assert_int_eq(stat(path_of(w.server, "backup"), &st), 0);
+	ck_assert_int_eq(st.st_mode & 07777, 0600);
+	ck_assert_int_eq(make_backup(w.server, "backup"), EX_CANTCREAT);
+	ck_assert_int_eq(
+	    end_backup(start_backup(w.server, "backup", 0, replace)), EX_OK);
+	ck_assert_int_eq(unlink(path_of(w.server, "backup")), 0);
+	expect_no_backup(w.server);
+	writer_end(&w);
+}
+
+TEST(test_full_disk)
+{
+	struct writer w;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	ck_assert_int_eq(
+	    end_backup(start_backup(w.server, "backup", 100000, NULL)),
+	    EX_IOERR);
+	expect_no_backup(w.server);
+	writer_end(&w);
+}
+
+TEST(test_told_to_stop)
+{
+	static const char *const slow[] = { "-r", "64K", NULL };
+	struct writer w;
+	pid_t pid;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	pid = start_backup(w.server, "backup", 0, slow);
+	signal_process(pid, SIGTERM);
+	(void)end_backup(pid);
+	expect_no_backup(w.server);
+	writer_end(&w);
+}
+
+TEST(test_pipe)
+{
+	char output[OUTPUT_SIZE], script[9000];
+	const char *args[] = { "sh", "-c", script, NULL };
+	struct writer w;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	snprintf(script, sizeof(script),
+	    "(%s backup %s -; echo status $? >&2) | head -c 10 >/dev/null",
+	    program(), path_of(w.server, "data"));
+	ck_assert_int_eq(run_command(args, output), 0);
+	ck_assert_ptr_nonnull(strstr(output, "Broken pipe"));
+	ck_assert_ptr_nonnull(strstr(output, "status 74"));
+	snprintf(script, sizeof(script), "%s backup %s - >%s", program(),
+	    path_of(w.server, "data"), path_of(w.server, "backup"));
+	ck_assert_int_eq(run_command(args, output), 0);
+	expect_moment(w.server, "backup", KEYS);
+	writer_end(&w);
+}
+
+/* A slow backup keeps what is overwritten, and gives up before it is much. */
+TEST(test_bound)
+{
+	static const char *const slow[] = { "-r", "64K", "-k", "300K", NULL };
+	struct writer w;
+	int status;
+	pid_t pid;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	pid = start_backup(w.server, "backup", 0, slow);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		writer_put(&w, 50);
+	ck_assert_int_eq(WEXITSTATUS(status), EX_TEMPFAIL);
+	expect_no_backup(w.server);
+	writer_end(&w);
+}
+
+TEST(test_at_rest)
+{
+	struct writer w;
+
+	writer_begin(&w);
+	writer_put(&w, 2000);
+	expect_kvd(w.server, "-c", NULL, EX_OK, "kvd uses it");
+	expect_kvd(w.server, "-C", NULL, EX_CONFIG, "stop it first");
+	expect_kvd(w.server, "-R", "/dev/null", EX_CONFIG, "in use");
+	(void)close(w.fd);
+	server_kill_all(w.server);
+	expect_kvd(w.server, "-c", NULL, EX_OK, "300 entries");
+	expect_kvd(w.server, "-C", NULL, EX_OK, "KiB");
+	expect_kvd(w.server, "-c", NULL, EX_OK, "300 entries");
+	expect_kvd(w.server, "-R", "/dev/null", EX_CONFIG, "has a store");
+	ck_assert(!has_file(w.server, "data/data.new"));
+	server_restart(w.server);
+	w.fd = client_connect(w.server);
+	client_ask(w.fd, "COUNT b\n", "300\r\nOK\r\n");
+	writer_end(&w);
+}
+
+TEST(test_usage)
+{
+	struct server *s = server_new();
+
+	expect_kvd(s, "-c", "-C", EX_USAGE, "only one of");
+	expect_kvd(s, "-c", NULL, EX_CONFIG, "No such file");
+	expect_kvd(s, "-R", "/no/such/backup", EX_NOINPUT, "No such file");
+	expect_kvd(s, "-R", "/dev/null", EX_CONFIG, "no backup of kvd");
+	server_free(s);
+}
+
+static const struct test tests[] = {
+	CASE("maintain", NULL, NULL),
+	EACH(test_while_writing, victims),
+	ONCE(test_two_at_once),
+	ONCE(test_file),
+	ONCE(test_full_disk),
+	ONCE(test_told_to_stop),
+	ONCE(test_pipe),
+	ONCE(test_bound),
+	ONCE(test_at_rest),
+	ONCE(test_usage),
+};
+
+SUITE("maintain", tests)
