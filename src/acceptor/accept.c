@@ -54,6 +54,7 @@ static const char *const refusals[] = {
 	[SCOREBOARD_FULL] = "ERROR too many clients\r\n",
 	[SCOREBOARD_SOURCE_FULL] =
 	    "ERROR too many clients from your address\r\n",
+	[SCOREBOARD_SUSPENDED] = "ERROR not accepting clients\r\n",
 };
 
 static void
@@ -85,6 +86,13 @@ handle_shortage(struct acceptor *a, const char *what)
 	pause_accepting(a);
 }
 
+static const char *const reasons[] = {
+	[SCOREBOARD_FULL] = "max-clients are connected",
+	[SCOREBOARD_SOURCE_FULL] = "max-clients-per-source are connected from "
+				   "its address",
+	[SCOREBOARD_SUSPENDED] = "an operator has suspended kvd",
+};
+
 /* Logs that a client was refused, but not for each one. */
 static void
 report_refusal(struct acceptor *a, enum scoreboard_result why)
@@ -95,11 +103,7 @@ report_refusal(struct acceptor *a, enum scoreboard_result why)
 		return;
 	log_warnx("refused a client: %s (and %lu more since the last such "
 		  "line)",
-	    why == SCOREBOARD_FULL ?
-		"max-clients are connected" :
-		"max-clients-per-source are connected from "
-		"its address",
-	    skipped);
+	    reasons[why], skipped);
 }
 
 void
@@ -194,6 +198,11 @@ accept_clients(struct acceptor *a, int listen_fd)
 {
 	int i;
 
+	/* It looks again after the pause. */
+	if (scoreboard_admission(a->scoreboard) == SCOREBOARD_PAUSES) {
+		pause_accepting(a);
+		return;
+	}
 	for (i = 0; i < ACCEPT_BATCH; i++)
 		if (!accept_one(a, listen_fd))
 			return;

@@ -47,6 +47,12 @@ log_init(const char *role, int where, bool verbose)
 }
 
 void
+log_set_verbose(bool verbose)
+{
+	log_state.verbose = verbose;
+}
+
+void
 log_close(void)
 {
 	log_sink_close();

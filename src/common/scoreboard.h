@@ -44,10 +44,18 @@ struct sockaddr_storage;
 
 struct scoreboard;
 
+/* What becomes of new clients. */
+enum scoreboard_admission {
+	SCOREBOARD_ADMITS,
+	SCOREBOARD_REFUSES,
+	SCOREBOARD_PAUSES, /* they wait in the backlog */
+};
+
 enum scoreboard_result {
 	SCOREBOARD_OK = 0,
 	SCOREBOARD_FULL, /* there are as many clients as are allowed */
 	SCOREBOARD_SOURCE_FULL, /* ... or as are allowed from this address */
+	SCOREBOARD_SUSPENDED, /* SCOREBOARD_REFUSES is in force */
 };
 
 /* Master: makes the memory.  Returns a descriptor (close-on-exec), or -1 with
@@ -81,6 +89,12 @@ void scoreboard_release(struct scoreboard *, uint32_t slot);
  */
 uint32_t scoreboard_next(struct scoreboard *, pid_t owner, uint32_t after,
     pid_t *pid);
+
+/* Master: from now on, all acceptors do this with new clients. */
+void scoreboard_admit(struct scoreboard *, enum scoreboard_admission);
+enum scoreboard_admission scoreboard_admission(const struct scoreboard *);
+/* How many slots are taken, as of now. */
+uint32_t scoreboard_count(const struct scoreboard *);
 
 /*
  * Master: releases a slot, but never waits for long.  Returns 0, or the pid of

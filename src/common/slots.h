@@ -42,6 +42,8 @@ struct slots {
 	uint32_t live; /* slots that have an owner */
 	uint32_t free; /* the first free slot below `high` */
 	uint32_t high; /* slots from here on have never been used */
+	uint32_t admission; /* enum scoreboard_admission; the master writes it,
+			     * without the lock */
 	uint32_t lists[SLOTS_LISTS];
 	struct slot slots[SCOREBOARD_MAX];
 };

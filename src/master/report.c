@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/scoreboard.h"
 #include "master/report.h"
 
 static bool
@@ -18,9 +19,8 @@ acceptors_are_ready(const struct master *m)
 	return true;
 }
 
-/* Describes the state for people. */
-static const char *
-describe(const struct master *m)
+const char *
+report_describe(const struct master *m)
 {
 	if (m->stopping)
 		return "Stopping";
@@ -32,6 +32,12 @@ describe(const struct master *m)
 		return "Reading the configuration again";
 	if (!acceptors_are_ready(m))
 		return "An acceptor is being restarted";
+	if (scoreboard_admission(m->scoreboard) == SCOREBOARD_REFUSES)
+		return m->draining ?
+		    "Draining: new clients are refused, idle ones end" :
+		    "Suspended: new clients are refused";
+	if (scoreboard_admission(m->scoreboard) == SCOREBOARD_PAUSES)
+		return "Paused: new clients wait";
 	if (m->reload_failed)
 		return "Accepting connections; kvd.conf is wrong, see the log";
 	return "Accepting connections";
@@ -40,7 +46,7 @@ describe(const struct master *m)
 static void
 report_status(struct master *m)
 {
-	const char *text = describe(m);
+	const char *text = report_describe(m);
 	char line[sizeof("STATUS=\n") + sizeof(m->reported)];
 
 	if (strcmp(text, m->reported) == 0)

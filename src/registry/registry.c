@@ -142,8 +142,10 @@ static void
 read_channel(struct registry *r)
 {
 	char error[CONFIG_ERROR_SIZE];
+	enum channel_event event;
 
-	switch (channel_serve(r->config, error)) {
+	event = channel_serve(r->config, error);
+	switch (event) {
 	case CHANNEL_NOTHING:
 		return;
 	case CHANNEL_NEW_CONFIG:
@@ -152,6 +154,10 @@ read_channel(struct registry *r)
 	case CHANNEL_BAD_CONFIG:
 		/* The next registry begins with the new one. */
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_VERBOSE:
+	case CHANNEL_WANTS_BRIEF:
+		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
+		return;
 	case CHANNEL_WANTS_CHECKPOINT:
 		checkpoint_demand(r);
 		return;
