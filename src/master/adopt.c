@@ -166,13 +166,13 @@ kill_holder(pid_t holder)
 }
 
 static void
-release(struct master *m, uint32_t slot)
+release(struct master *m, uint32_t slot, int status)
 {
 	pid_t holder;
 	int i;
 
 	for (i = 0; i < HOLDERS_MAX; i++) {
-		holder = scoreboard_release_soon(m->scoreboard, slot);
+		holder = scoreboard_release_soon(m->scoreboard, slot, status);
 		if (holder == 0)
 			return;
 		kill_holder(holder);
@@ -194,7 +194,7 @@ release_reaped(struct master *m, pid_t acceptor)
 	    SCOREBOARD_NONE)
 		if (waitid(P_PID, (id_t)pid, &info,
 			WEXITED | WNOHANG | WNOWAIT) == -1)
-			release(m, slot);
+			release(m, slot, -1);
 }
 
 /* Enters the workers that have just been adopted into the index. */
@@ -260,7 +260,7 @@ adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 		log_warnx("%s", report);
 	}
 	pid_index_remove(&m->adopted, slot);
-	release(m, slot);
+	release(m, slot, status);
 }
 
 /* No pid here can belong to another process: only this one reaps them, and does

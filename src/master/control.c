@@ -293,26 +293,34 @@ control_run(struct master *m, int64_t now_ms)
 	return next_ms;
 }
 
-void
-control_watch(const struct master *m, struct pollfd *pfds)
+static short
+wanted_events(const struct control_conn *c)
 {
-	const struct control_conn *c;
-	int i;
+	if (buf_size(&c->out) > 0)
+		return POLLOUT;
+	if (is_busy(c) || c->got_end || c->line_size == sizeof(c->line))
+		return 0;
+	return POLLIN;
+}
 
-	pfds[CONTROL_CONNS] =
-	    (struct pollfd){ .fd = m->control->accept_at_ms == CLOCK_NEVER ?
-			m->control_listener.fd :
-			-1,
+size_t
+control_watch(struct master *m, struct pollfd *pfds)
+{
+	struct control *control = m->control;
+	struct control_conn *c;
+	bool accepts = control->accept_at_ms == CLOCK_NEVER;
+	size_t n = 0;
+
+	pfds[n++] =
+	    (struct pollfd){ .fd = accepts ? m->control_listener.fd : -1,
 		    .events = POLLIN };
-	for (i = 0; i < CONTROL_CONNS; i++) {
-		c = &m->control->conns[i];
-		pfds[i] = (struct pollfd){ .fd = c->fd };
-		if (buf_size(&c->out) > 0)
-			pfds[i].events = POLLOUT;
-		else if (!is_busy(c) && !c->got_end &&
-		    c->line_size < sizeof(c->line))
-			pfds[i].events = POLLIN;
+	for (c = control->conns; c < control->conns + CONTROL_CONNS; c++) {
+		c->polled = c->fd == -1 ? 0 : n;
+		if (c->fd != -1)
+			pfds[n++] = (struct pollfd){ .fd = c->fd,
+				.events = wanted_events(c) };
 	}
+	return n;
 }
 
 static void
@@ -332,18 +340,19 @@ read_conn(struct control_conn *c)
 void
 control_handle(struct master *m, const struct pollfd *pfds)
 {
+	struct control *control = m->control;
+	const struct pollfd *pfd;
 	struct control_conn *c;
-	int i;
 
-	for (i = 0; i < CONTROL_CONNS; i++) {
-		c = &m->control->conns[i];
-		if (c->fd == -1 || pfds[i].revents == 0)
+	for (c = control->conns; c < control->conns + CONTROL_CONNS; c++) {
+		if (c->polled == 0)
 			continue;
-		if (pfds[i].events == POLLIN && pfds[i].revents & POLLIN)
+		pfd = &pfds[c->polled];
+		if (pfd->events == POLLIN && pfd->revents & POLLIN)
 			read_conn(c);
-		else if (pfds[i].revents & (POLLHUP | POLLERR))
+		else if (pfd->revents & (POLLHUP | POLLERR))
 			close_conn(c);
 	}
-	if (pfds[CONTROL_CONNS].revents != 0)
+	if (pfds[0].revents != 0)
 		accept_conn(m);
 }

@@ -14,8 +14,8 @@
 
 struct pollfd;
 
-/* The connections and the listening socket. */
-#define CONTROL_POLLFDS (CONTROL_CONNS + 1)
+/* The most descriptors to be polled: the listening socket, the connections. */
+#define CONTROL_POLLFDS (1 + CONTROL_CONNS)
 
 /* Returns 0, or -1 when there is no memory. */
 int control_init(struct master *);
@@ -24,9 +24,9 @@ void control_clear(struct master *);
 /* In each turn of the master's loop: answers what can be answered by now, and
  * closes what is over.  Returns when to call it again. */
 int64_t control_run(struct master *, int64_t now_ms);
-/* Fills in CONTROL_POLLFDS descriptors to be polled, and handles what poll(2)
- * says about them. */
-void control_watch(const struct master *, struct pollfd *);
+/* Fills in the descriptors to be polled and returns their number; then handles
+ * what poll(2) says about them. */
+size_t control_watch(struct master *, struct pollfd *);
 void control_handle(struct master *, const struct pollfd *);
 
 #endif

@@ -38,6 +38,7 @@ enum control_wait {
 
 struct control_conn {
 	int fd; /* -1: there is no connection */
+	size_t polled; /* its place for poll(2); 0: none */
 	uid_t uid; /* of the peer, and its pid */
 	pid_t pid;
 	bool may_act; /* may change something, not only look */

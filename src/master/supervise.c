@@ -17,6 +17,7 @@
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/log.h"
+#include "common/scoreboard.h"
 #include "master/adopt.h"
 #include "master/checkpoint_demand.h"
 #include "master/children.h"
@@ -107,6 +108,14 @@ what_next(const struct child *c, char *text, size_t size)
 	return text;
 }
 
+/* To be replaced, a registry is killed: at SIGTERM it would serve on. */
+static bool
+was_killed(const struct child *c, int status)
+{
+	return c->policy.state == POLICY_REPLACING && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGKILL;
+}
+
 /* Has the child ended because it was told to?  If it was told before it had set
  * up its signals, SIGTERM has killed it. */
 static bool
@@ -115,7 +124,8 @@ ended_as_told(const struct child *c, int status)
 	return (c->policy.state == POLICY_STOPPING ||
 		   c->policy.state == POLICY_REPLACING) &&
 	    (status == 0 ||
-		(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+		(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) ||
+		was_killed(c, status));
 }
 
 /* For kvctl(8). */
@@ -129,6 +139,18 @@ note_end(struct child *c, const char *end)
 }
 
 static void
+count_restart(struct master *m, const struct child *c)
+{
+	static const enum counted_process processes[STAGES] = {
+		[STAGE_CHECKPOINTER] = COUNTED_CHECKPOINTER,
+		[STAGE_REGISTRY] = COUNTED_REGISTRY,
+		[STAGE_ACCEPTORS] = COUNTED_ACCEPTOR,
+	};
+
+	scoreboard_count_restart(m->scoreboard, processes[c->spec->stage]);
+}
+
+static void
 child_has_ended(struct master *m, struct child *c, int status,
     const struct rusage *use)
 {
@@ -139,12 +161,15 @@ child_has_ended(struct master *m, struct child *c, int status,
 	long pid = (long)c->pid;
 
 	exit_describe(end, sizeof(end), status);
-	note_end(c, c->policy.state == POLICY_REPLACING ? "was replaced" : end);
+	note_end(c, expected ? "was replaced" : end);
 	if (c->spec->stage == STAGE_ACCEPTORS)
 		adopt_workers(m, c->pid);
 	child_forget(c);
 	children_event(m, c, ending(m, status));
 	if (!expected) {
+		if (policy_runs(&c->policy) ||
+		    c->policy.state == POLICY_WAITING)
+			count_restart(m, c);
 		exit_describe_use(used, sizeof(used), ran_ms, use);
 		log_warnx("%s (pid %ld) %s; %s; %s", c->spec->name, pid, end,
 		    used, what_next(c, next, sizeof(next)));
@@ -329,15 +354,16 @@ static void
 await_events(struct master *m, int64_t deadline_ms)
 {
 	struct pollfd pfds[1 + CHILDREN + CONTROL_POLLFDS];
+	size_t n;
 	int i;
 
 	pfds[0] = (struct pollfd){ m->signal_fd, POLLIN, 0 };
 	for (i = 0; i < CHILDREN; i++)
 		pfds[i + 1] =
 		    (struct pollfd){ m->children[i].channel_fd, POLLIN, 0 };
-	control_watch(m, pfds + 1 + CHILDREN);
-	if (io_poll(pfds, sizeof(pfds) / sizeof(pfds[0]), deadline_ms) ==
-	    IO_FAILED)
+	/* No more than there are: poll(2) minds the limit of open files. */
+	n = 1 + CHILDREN + control_watch(m, pfds + 1 + CHILDREN);
+	if (io_poll(pfds, n, deadline_ms) == IO_FAILED)
 		fatal(EX_OSERR, "cannot wait for events");
 	for (i = 0; i < CHILDREN; i++)
 		if (pfds[i + 1].revents != 0)

@@ -148,6 +148,7 @@ conn_close(struct registry *r, struct conn *c)
 	buf_clear(&c->session.outcome);
 	free(c);
 	r->conns--;
+	gauges_want(r);
 }
 
 void

@@ -134,18 +134,21 @@ encode(struct buf *b, uint64_t revision, uint64_t number,
 	events_encode(b, revision, &event);
 }
 
-/* Copies frames to the subscribers of their bucket. */
+/* Copies `n` frames to the subscribers of their bucket. */
 static void
-deliver(struct registry *r, struct topic *t, struct buf *frames)
+deliver(struct registry *r, struct topic *t, struct buf *frames, uint64_t *n)
 {
 	struct subscription *s;
 
 	LIST_FOREACH(s, &t->subscriptions, topic_entry) {
 		notify(r, s->conn);
-		if (!s->conn->events.slow)
-			events_queue(r, s->conn, buf_bytes(frames));
+		if (s->conn->events.slow)
+			continue;
+		events_queue(r, s->conn, buf_bytes(frames));
+		*registry_counter(r, COUNTER_EVENTS) += *n;
 	}
 	buf_truncate(frames, 0);
+	*n = 0;
 }
 
 /* The bucket is gone; a later one of this name is another bucket.  With the
@@ -172,25 +175,26 @@ publish_changes(struct registry *r, struct bytes noted, uint64_t revision,
 {
 	struct topic *t = NULL;
 	struct change change;
-	uint64_t number;
+	uint64_t number, n = 0;
 
 	for (number = 1; change_next(&noted, &change); number++) {
 		if (!is_of(t, change.bucket)) {
 			if (t != NULL)
-				deliver(r, t, frames);
+				deliver(r, t, frames, &n);
 			t = topic_find_live(r, change.bucket);
 		}
 		if (t == NULL)
 			continue;
 		encode(frames, revision, number, &change);
+		n++;
 		if (change.type == CHANGE_DROPPED) {
-			deliver(r, t, frames);
+			deliver(r, t, frames, &n);
 			drop(r, t);
 			t = NULL;
 		}
 	}
 	if (t != NULL)
-		deliver(r, t, frames);
+		deliver(r, t, frames, &n);
 }
 
 /* Queues the last frame of a commit, unless the connection has yet to be told
@@ -205,6 +209,7 @@ end_commit(struct registry *r, struct conn *c, uint64_t revision)
 	    c->events.slow ? EVENT_LAGGED : EVENT_COMMIT, revision);
 	if (c->events.slow) {
 		c->events.lagged = true;
+		(*registry_counter(r, COUNTER_LAGGED))++;
 		events_leave(r, c);
 	}
 }

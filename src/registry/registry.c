@@ -212,6 +212,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = checkpoint_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
+	if (r->gauges.at_ms < deadline_ms)
+		deadline_ms = r->gauges.at_ms;
 	if (r->cache_at_ms < deadline_ms)
 		deadline_ms = r->cache_at_ms;
 	if (listing_deadline(r) < deadline_ms)
@@ -220,19 +222,30 @@ next_deadline(const struct registry *r)
 }
 
 static void
+sync_now(struct registry *r)
+{
+	int64_t start_us = clock_us();
+
+	r->sync_at_ms = CLOCK_NEVER;
+	if (store_sync(r->store) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	counters_time(registry_counter(r, COUNTER_SYNC_TIME),
+	    (uint64_t)(clock_us() - start_us), 1);
+}
+
+static void
 run_timers(struct registry *r)
 {
 	int64_t now_ms;
 
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
-	    r->cache_at_ms == CLOCK_NEVER && TAILQ_EMPTY(&r->listings))
+	    r->cache_at_ms == CLOCK_NEVER && r->gauges.at_ms == CLOCK_NEVER &&
+	    TAILQ_EMPTY(&r->listings))
 		return;
 	now_ms = clock_ms();
-	if (r->sync_at_ms <= now_ms) {
-		r->sync_at_ms = CLOCK_NEVER;
-		if (store_sync(r->store) != STORE_OK)
-			fatalx(EX_IOERR, "%s", store_error(r->store));
-	}
+	if (r->sync_at_ms <= now_ms)
+		sync_now(r);
+	gauges_run(r, now_ms);
 	if (r->listen_at_ms <= now_ms)
 		pause_listening(r, false);
 	if (r->cache_at_ms <= now_ms)
@@ -264,8 +277,10 @@ serve(struct registry *r)
 		for (i = 0; i < n; i++)
 			handle_event(r, &events[i]);
 		if (!TAILQ_EMPTY(&r->ready) || resume_is_due(r) ||
-		    housekeeping_is_due(r))
+		    housekeeping_is_due(r)) {
 			turn_run(r);
+			gauges_want(r);
+		}
 		checkpoint_run(r);
 		/*
 		 * After the turn: a client whose worker has died may be back
@@ -295,6 +310,23 @@ registry_clear(struct registry *r)
 	store_close(r->store);
 }
 
+/* Without the scoreboard, nobody but STATS sees what is counted. */
+static void
+map_counters(struct registry *r)
+{
+	static uint64_t own[COUNTERS_OF_REGISTRY];
+	static const uint64_t shared[COUNTERS_SHARED];
+
+	r->shared_counters = scoreboard_map_shared(CHANNEL_SCOREBOARD_FD);
+	r->counters = scoreboard_map_registry(CHANNEL_SCOREBOARD_FD);
+	if (r->shared_counters == NULL || r->counters == NULL)
+		log_warn("scoreboard");
+	if (r->shared_counters == NULL)
+		r->shared_counters = shared;
+	if (r->counters == NULL)
+		r->counters = own;
+}
+
 int
 registry_main(struct config *config, const struct startup_params *params)
 {
@@ -303,6 +335,7 @@ registry_main(struct config *config, const struct startup_params *params)
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
 		.cache_at_ms = CLOCK_NEVER,
+		.gauges = { .at_ms = CLOCK_NEVER },
 		.stop_at_ms = CLOCK_NEVER,
 		.wall_base_ms = params->wall_base_ms,
 		.started_ms = clock_ms() };
@@ -317,10 +350,7 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.behind);
 	RB_INIT(&r.topics.live);
 	RB_INIT(&r.topics.behind);
-	/* Without the scoreboard STATS says 0. */
-	if ((r.refused_clients =
-		    scoreboard_map_refused(CHANNEL_SCOREBOARD_FD)) == NULL)
-		log_warn("scoreboard");
+	map_counters(&r);
 	/* open_store() may wait for a lock.  Without a store there is nothing
 	 * to end in order, so SIGTERM has its default action. */
 	startup_unblock();

@@ -260,6 +260,7 @@ tell(struct registry *r, struct topic *t, const struct store_change *change)
 		if (!wants(s->conn, change))
 			continue;
 		events_queue(r, s->conn, buf_bytes(&frame));
+		(*registry_counter(r, COUNTER_EVENTS))++;
 		s->conn->events.last_told = change->revision;
 		r->resume.told = true;
 		cost += buf_size(&frame);

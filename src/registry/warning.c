@@ -30,7 +30,7 @@ warn_limited(struct log_limit *limit, const char *what, const char *why)
 void
 warning_accept(struct registry *r)
 {
-	r->warnings.refused_workers++;
+	(*registry_counter(r, COUNTER_REFUSED_WORKERS))++;
 	warn_limited(&r->warnings.accept, "cannot accept a worker",
 	    strerror(errno));
 }
@@ -38,7 +38,7 @@ warning_accept(struct registry *r)
 void
 warning_close(struct registry *r, const char *why)
 {
-	r->warnings.refused_workers++;
+	(*registry_counter(r, COUNTER_REFUSED_WORKERS))++;
 	warn_limited(&r->warnings.close, "closing a worker's connection", why);
 }
 

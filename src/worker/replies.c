@@ -4,6 +4,8 @@
  */
 
 #include "common/log.h"
+#include "proto/answer.h"
+#include "proto/command.h"
 #include "proto/format.h"
 #include "proto/hello.h"
 #include "proto/schema.h"
@@ -17,16 +19,18 @@
 #define DEFERRED_MAX ((size_t)1 << 20)
 
 void
-replies_goodbye(struct worker *w, enum status status)
+replies_goodbye(struct worker *w, enum status status, enum close_reason reason)
 {
+	account_reason(&w->account, reason);
 	format_status(&w->client.out, status);
 	(void)client_flush(&w->client);
 	w->closing = true;
 }
 
 bool
-replies_malformed(const char *what)
+replies_malformed(struct worker *w, const char *what)
 {
+	account_reason(&w->account, CLOSE_REGISTRY);
 	log_warnx("malformed %s from the registry", what);
 	return false;
 }
@@ -40,7 +44,7 @@ take_subscribed(struct worker *w, struct bytes bucket,
 	struct fields answer;
 
 	if (!schema_get(schema_find(reply->type), reply->body, 0, &answer))
-		return replies_malformed("reply");
+		return replies_malformed(w, "reply");
 	b.id = answer.id;
 	if (answer.status == STATUS_OK)
 		subscriptions_add(&w->link.subscriptions, &b, answer.revision);
@@ -55,6 +59,10 @@ take_reply(struct worker *w, const struct message *reply)
 	const struct message *request = &w->link.request;
 	struct fields asked;
 
+	/* Each kind of reply begins with its status. */
+	if (answer_status(reply->body) != STATUS_OK)
+		account_status(&w->account, command_number_of(request->type),
+		    answer_status(reply->body));
 	if ((request->type == MESSAGE_SUBSCRIBE ||
 		request->type == MESSAGE_UNSUBSCRIBE) &&
 	    schema_get(schema_find(request->type), request->body, 0, &asked)) {
@@ -63,7 +71,7 @@ take_reply(struct worker *w, const struct message *reply)
 		subscriptions_remove(&w->link.subscriptions, asked.bucket);
 	}
 	return format_reply(&w->client.out, reply->body) ||
-	    replies_malformed("reply");
+	    replies_malformed(w, "reply");
 }
 
 bool
@@ -81,7 +89,7 @@ replies_take_event(struct worker *w, const struct message *event)
 		w->lagged = true;
 		break;
 	case SUBSCRIPTIONS_MALFORMED:
-		return replies_malformed("event");
+		return replies_malformed(w, "event");
 	}
 	w->lagged = w->lagged || buf_size(&w->deferred_events) > DEFERRED_MAX;
 	/* The client must not be sent a part of the events as if it were all. */
@@ -100,7 +108,7 @@ static bool
 check_lagged(struct worker *w)
 {
 	if (w->lagged)
-		replies_goodbye(w, STATUS_LAGGED);
+		replies_goodbye(w, STATUS_LAGGED, CLOSE_LAGGED);
 	return w->lagged;
 }
 
@@ -117,8 +125,12 @@ replies_drain(struct worker *w)
 		good = good && flush_some(w);
 	}
 	good = good && !link_lacks_memory(&w->link);
-	while (good && result == LINK_FAILED && link_discard(&w->link))
+	while (good && result == LINK_FAILED && link_discard(&w->link)) {
+		account_status(&w->account,
+		    command_number_of(w->link.request.type),
+		    STATUS_REGISTRY_UNAVAILABLE);
 		format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
+	}
 	return good && !check_lagged(w);
 }
 
@@ -142,6 +154,7 @@ replies_answer(struct worker *w, enum status status)
 {
 	if (!replies_drain(w))
 		return false;
+	account_status(&w->account, w->account.current, status);
 	format_status(&w->client.out, status);
 	return true;
 }

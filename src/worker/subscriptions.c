@@ -46,8 +46,10 @@ subscriptions_add(struct subscriptions *s, const struct hello_bucket *bucket,
 {
 	size_t position;
 
-	if (find(s, bucket->name, &position) == 0)
+	if (find(s, bucket->name, &position) == 0) {
 		hello_put_bucket(&s->buckets, bucket);
+		s->count++;
+	}
 	pass_commit(s, revision);
 }
 
@@ -59,6 +61,7 @@ subscriptions_remove(struct subscriptions *s, struct bytes bucket)
 
 	if (size == 0)
 		return;
+	s->count--;
 	at = buf_data(&s->buckets) + position;
 	memmove(at, at + size, buf_size(&s->buckets) - position - size);
 	buf_truncate(&s->buckets, buf_size(&s->buckets) - size);

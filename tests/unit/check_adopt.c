@@ -161,7 +161,7 @@ expect_no_clients(void)
 
 	ck_assert_int_eq(scoreboard_take(master.scoreboard, &addr, 1, 0, &slot),
 	    SCOREBOARD_OK);
-	scoreboard_release(master.scoreboard, slot);
+	scoreboard_release(master.scoreboard, slot, 0);
 }
 
 /* The worker ends, and this reaps it as the master does. */

@@ -23,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/activity.h"
 #include "common/clock.h"
 #include "common/scoreboard.h"
 
@@ -130,7 +131,7 @@ expect_live(int64_t live)
 		refuse(&addr, live, 0, SCOREBOARD_FULL);
 	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, live + 1, 0, &slot),
 	    SCOREBOARD_OK);
-	scoreboard_release(scoreboard, slot);
+	scoreboard_release(scoreboard, slot, 0);
 }
 
 static void
@@ -143,7 +144,7 @@ expect_live_from(const struct sockaddr_storage *addr, int64_t live)
 	ck_assert_int_eq(
 	    scoreboard_take(scoreboard, addr, SCOREBOARD_MAX, live + 1, &slot),
 	    SCOREBOARD_OK);
-	scoreboard_release(scoreboard, slot);
+	scoreboard_release(scoreboard, slot, 0);
 }
 
 /* This returns the slot of a worker, or SCOREBOARD_NONE. */
@@ -165,18 +166,21 @@ release_soon(struct scoreboard *r, pid_t pid)
 {
 	uint32_t slot = find(r, pid);
 
-	return slot == SCOREBOARD_NONE ? 0 : scoreboard_release_soon(r, slot);
+	return slot == SCOREBOARD_NONE ? 0 :
+					 scoreboard_release_soon(r, slot, 0);
 }
 
 /* This maps the text of a slot as the worker of the slot does. */
-static char *
-map_slot_text(uint32_t slot)
+/* This does what a new worker does. */
+static struct activity *
+map_activity(uint32_t slot)
 {
-	char *slot_text = scoreboard_map_text(scoreboard, slot);
+	struct activity *a = scoreboard_map_activity(scoreboard, slot);
 
-	ck_assert_ptr_nonnull(slot_text);
-	ck_assert_str_eq(slot_text, "");
-	return slot_text;
+	ck_assert_ptr_nonnull(a);
+	activity_begin(a, scoreboard_id(scoreboard, slot), clock_ms());
+	ck_assert_str_eq(a->command, "");
+	return a;
 }
 
 /* These tests check counting. */
@@ -218,7 +222,7 @@ TEST(test_max)
 	/* No source can have more clients than there are slots. */
 	if (max == SCOREBOARD_MAX)
 		refuse(&addr, INT64_MAX, 0, SCOREBOARD_FULL);
-	scoreboard_release(scoreboard, last);
+	scoreboard_release(scoreboard, last, 0);
 	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, max, 0, &slot),
 	    SCOREBOARD_OK);
 	ck_assert_uint_eq(slot, last);
@@ -236,9 +240,9 @@ TEST(test_max_changes)
 		slots[i] = take(&addr);
 	refuse(&addr, 5, 0, SCOREBOARD_FULL);
 	for (i = 0; i < 5; i++)
-		scoreboard_release(scoreboard, slots[i]);
+		scoreboard_release(scoreboard, slots[i], 0);
 	refuse(&addr, 5, 0, SCOREBOARD_FULL);
-	scoreboard_release(scoreboard, slots[5]);
+	scoreboard_release(scoreboard, slots[5], 0);
 	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, 5, 0, &slot),
 	    SCOREBOARD_OK);
 	refuse(&addr, 5, 0, SCOREBOARD_FULL);
@@ -258,7 +262,7 @@ TEST(test_reuse)
 	}
 	for (i = 0; i < 10000; i++) {
 		j = i * 5 % 8;
-		scoreboard_release(scoreboard, slots[j]);
+		scoreboard_release(scoreboard, slots[j], 0);
 		addr = source((uint32_t)i % 100);
 		slots[j] = take(&addr);
 		if (slots[j] >= 8)
@@ -302,7 +306,7 @@ TEST(test_source)
 	expect_live_from(&a, 3);
 	expect_live_from(&b, count);
 	for (i = 0; i < 3; i++) {
-		scoreboard_release(scoreboard, slots[i]);
+		scoreboard_release(scoreboard, slots[i], 0);
 		expect_live_from(&a, 2 - i);
 		expect_live_from(&b, count == 0 ? 0 : 2 - i);
 	}
@@ -352,7 +356,7 @@ TEST(test_many_sources)
 	for (i = 0; i < 20000; i += 7) {
 		addr = source(i);
 		expect_live_from(&addr, 2);
-		scoreboard_release(scoreboard, slots[i & 1][i]);
+		scoreboard_release(scoreboard, slots[i & 1][i], 0);
 		expect_live_from(&addr, 1);
 	}
 	expect_live(2 * 20000 - (20000 + 6) / 7);
@@ -543,7 +547,7 @@ model_release(struct model *m, int i, uint64_t *random)
 	if (m->clients[i].pid != 0 && unit_random(random) % 2 == 0)
 		(void)release_soon(scoreboard, m->clients[i].pid);
 	else
-		scoreboard_release(scoreboard, m->clients[i].slot);
+		scoreboard_release(scoreboard, m->clients[i].slot, 0);
 	m->clients[i].used = false;
 	m->live--;
 }
@@ -649,24 +653,26 @@ TEST(test_shared)
 	scoreboard_close(other);
 }
 
-/* Each slot has a page of text of its own. */
-TEST(test_slot_texts)
+/* Each slot has an activity of its own. */
+TEST(test_activities)
 {
 	static const uint32_t slots[] = { 0, 1, 2, SCOREBOARD_MAX - 1 };
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *slot_texts[4];
+	uint8_t *memory[4];
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		slot_texts[i] = map_slot_text(slots[i]);
-		memset(slot_texts[i], '0' + i, page);
+		memory[i] =
+		    (void *)scoreboard_map_activity(scoreboard, slots[i]);
+		ck_assert_ptr_nonnull(memory[i]);
+		memset(memory[i], '0' + i, sizeof(struct activity));
 	}
 	for (i = 0; i < 4; i++) {
-		ck_assert_int_eq(slot_texts[i][0], '0' + i);
-		ck_assert_int_eq(slot_texts[i][page - 1], '0' + i);
+		ck_assert_int_eq(memory[i][0], '0' + i);
+		ck_assert_int_eq(memory[i][sizeof(struct activity) - 1],
+		    '0' + i);
 	}
-	/* The next worker of a slot begins with an empty text. */
-	ck_assert_int_eq(map_slot_text(1)[0], '\0');
+	/* The next worker of a slot begins with nothing under way. */
+	ck_assert_str_eq(map_activity(1)->command, "");
 	expect_live(0);
 }
 
@@ -679,7 +685,7 @@ TEST(test_worker)
 	pid_t pid;
 
 	if ((pid = test_fork()) == 0) {
-		if (scoreboard_map_text(scoreboard, slot) == NULL)
+		if (scoreboard_map_activity(scoreboard, slot) == NULL)
 			_exit(0);
 		/* This discards the long report of a sanitizer. */
 		(void)close(STDERR_FILENO);
@@ -694,23 +700,25 @@ TEST(test_worker)
 
 TEST(test_refused)
 {
-	const uint64_t *refused = scoreboard_map_refused(scoreboard_fd);
+	const uint64_t *shared = scoreboard_map_shared(scoreboard_fd);
+	const uint64_t *refused = shared + COUNTER_REFUSED - COUNTER_SHARED;
 	int status;
 	pid_t pid;
 
-	ck_assert_ptr_nonnull(refused);
-	ck_assert_uint_eq(*refused, 0);
-	scoreboard_count_refused(scoreboard);
-	scoreboard_count_refused(scoreboard);
-	ck_assert_uint_eq(*refused, 2);
+	ck_assert_ptr_nonnull(shared);
+	ck_assert_uint_eq(refused[REFUSE_SHORTAGE], 0);
+	scoreboard_count_refused(scoreboard, REFUSE_SHORTAGE);
+	scoreboard_count_refused(scoreboard, REFUSE_SHORTAGE);
+	ck_assert_uint_eq(refused[REFUSE_SHORTAGE], 2);
+	ck_assert_uint_eq(refused[REFUSE_MAX_CLIENTS], 0);
 	if ((pid = test_fork()) == 0) {
 		(void)close(STDERR_FILENO);
-		*(volatile uint64_t *)(uintptr_t)refused = 0;
+		*(volatile uint64_t *)(uintptr_t)shared = 0;
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_ne(status, 0);
-	ck_assert_uint_eq(*refused, 2);
+	ck_assert_uint_eq(refused[REFUSE_SHORTAGE], 2);
 }
 
 /* These tests check reports. */
@@ -775,7 +783,8 @@ TEST(test_report_end)
 	expect_report(slot, STATUS_EXIT,
 	    "client on a Unix socket) exited "
 	    "with status 70 while idle; ran ");
-	(void)strlcpy(map_slot_text(slot), "PUT", SCOREBOARD_TEXT_SIZE);
+	(void)strlcpy(map_activity(slot)->command, "PUT",
+	    ACTIVITY_COMMAND_SIZE);
 	expect_report(slot, STATUS_EXIT, " exited with status 70 during PUT; ");
 #ifdef HAVE_SIGABBREV_NP
 	expect_report(slot, STATUS_SEGV, " died of SIGSEGV during PUT; ");
@@ -798,7 +807,7 @@ static const struct {
 	{ UNIT_BYTES("\x1b[2J"), "while idle;" },
 	{ UNIT_BYTES("G\xc3\x84"), "during G;" },
 	/* This is longer than the name of any command. */
-	{ UNIT_BYTES("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+	{ UNIT_BYTES("AAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
 	    "during AAAAAAAAAAAAAAA;" },
 	{ UNIT_BYTES("SUBSCRIBE"), "during SUBSCRIBE;" },
 	{ UNIT_BYTES("UNSUBSCRIBE"), "during UNSUBSCRIBE;" },
@@ -809,17 +818,17 @@ TEST(test_report_slot_text)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slot = take(&addr), next = take(&addr);
-	char *slot_text = map_slot_text(slot);
+	char *slot_text = map_activity(slot)->command;
 	size_t size = slot_text_table[_i].slot_text.size;
 
-	memset(slot_text, '#', SCOREBOARD_TEXT_SIZE);
+	memset(slot_text, '#', ACTIVITY_COMMAND_SIZE);
 	memcpy(slot_text, slot_text_table[_i].slot_text.data, size);
 	expect_report(slot, STATUS_EXIT, slot_text_table[_i].want);
 	ck_assert_ptr_null(strchr(report, '\n'));
 	slot_text[size] = '\0';
 	expect_report(slot, STATUS_EXIT, slot_text_table[_i].want);
-	memset(slot_text, 'A', SCOREBOARD_TEXT_SIZE);
-	memset(map_slot_text(next), 'B', SCOREBOARD_TEXT_SIZE);
+	memset(slot_text, 'A', ACTIVITY_COMMAND_SIZE);
+	memset(map_activity(next)->command, 'B', ACTIVITY_COMMAND_SIZE);
 	expect_report(slot, STATUS_EXIT, "during AAAAAAAAAAAAAAA;");
 }
 
@@ -829,11 +838,11 @@ TEST(test_report_random)
 	    inet_address("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
 	uint64_t random = 88172645463325252ULL;
 	uint32_t slot = take(&addr);
-	char *slot_text = map_slot_text(slot);
+	char *slot_text = map_activity(slot)->command;
 	int i, j;
 
 	for (i = 0; i < 20000; i++) {
-		for (j = 0; j < SCOREBOARD_TEXT_SIZE; j++)
+		for (j = 0; j < ACTIVITY_COMMAND_SIZE; j++)
 			slot_text[j] = (char)unit_random(&random);
 		(void)make_report(slot, (int)(unit_random(&random) & 0xff7f));
 		for (j = 0; report[j] != '\0'; j++)
@@ -877,7 +886,7 @@ churn(uint32_t seed)
 		_exit(1);
 	for (;;) {
 		if (n > 0 && (n == HOLD_MAX || unit_random(&random) % 2 == 0)) {
-			scoreboard_release(scoreboard, slots[--n]);
+			scoreboard_release(scoreboard, slots[--n], 0);
 			continue;
 		}
 		if (scoreboard_take(scoreboard,
@@ -1079,7 +1088,7 @@ static const struct test tests[] = {
 	ONCE(test_sealed),
 	ONCE(test_open_bad),
 	ONCE(test_shared),
-	ONCE(test_slot_texts),
+	ONCE(test_activities),
 	ONCE(test_worker),
 	ONCE(test_refused),
 	EACH(test_report_client, client_table),
