@@ -104,7 +104,7 @@ static const struct counter_family families[] = {
 	    "Segments of the log that were folded into data.mdb."),
 	ONE("fold-done", GAUGE, FOLD_DONE,
 	    "Keys that are done of the segment being folded."),
-	ONE("fold-total", GAUGE, FOLD_TOTAL,
+	ONE("fold-keys", GAUGE, FOLD_TOTAL,
 	    "Keys in the segment being folded, or 0."),
 	ONE("cache-hits", COUNTER, CACHE_HITS,
 	    "Reads that found their entry in the registry's cache."),

@@ -155,6 +155,18 @@ scoreboard_admission(const struct scoreboard *board)
 	    &board->slots->admission, __ATOMIC_ACQUIRE);
 }
 
+pid_t
+scoreboard_find(const struct scoreboard *board, uint64_t id)
+{
+	const struct slots *s = board->slots;
+	uint32_t n;
+
+	for (n = 0; n < s->high; n++)
+		if (s->slots[n].owner != 0 && s->slots[n].id == id)
+			return s->slots[n].pid;
+	return 0;
+}
+
 uint32_t
 scoreboard_count(const struct scoreboard *board)
 {

@@ -108,6 +108,8 @@ uint32_t scoreboard_next(struct scoreboard *, pid_t owner, uint32_t after,
 /* Master: from now on, all acceptors do this with new clients. */
 void scoreboard_admit(struct scoreboard *, enum scoreboard_admission);
 enum scoreboard_admission scoreboard_admission(const struct scoreboard *);
+/* The worker of the client with this id; 0: there is none. */
+pid_t scoreboard_find(const struct scoreboard *, uint64_t id);
 /* How many slots are taken, as of now. */
 uint32_t scoreboard_count(const struct scoreboard *);
 

@@ -15,7 +15,8 @@
 struct ctl {
 	struct ctl_options options;
 	const char *path; /* of the control socket */
-	int64_t deadline_ms; /* of the command; CLOCK_NEVER: none */
+	int64_t timeout_ms; /* of the command; CLOCK_NEVER: none */
+	int64_t deadline_ms; /* the same, as a time of clock_ms() */
 	struct ctl_conn conn; /* ctl_ask() opens it */
 };
 

@@ -22,6 +22,8 @@
 #include "kvctl/ctl_conn.h"
 #include "kvctl/ctl_status.h"
 
+#define READ_SIZE 16384
+
 __attribute__((format(printf, 2, 3))) static void
 set_error(struct ctl_conn *c, const char *format, ...)
 {
@@ -37,7 +39,9 @@ ctl_conn_close(struct ctl_conn *c)
 {
 	if (c->fd != -1)
 		(void)close(c->fd);
-	c->fd = -1;
+	if (c->passed_fd != -1)
+		(void)close(c->passed_fd);
+	c->fd = c->passed_fd = -1;
 	buf_clear(&c->in);
 }
 
@@ -124,7 +128,9 @@ ctl_conn_open(struct ctl_conn *c, const char *path, int64_t deadline_ms)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int status;
 
-	*c = (struct ctl_conn){ .fd = -1, .deadline_ms = deadline_ms };
+	*c = (struct ctl_conn){ .fd = -1,
+		.passed_fd = -1,
+		.deadline_ms = deadline_ms };
 	buf_init(&c->in);
 	if (strlen(path) >= sizeof(sun.sun_path)) {
 		set_error(c, "%s: the path is longer than %zu bytes", path,
@@ -157,6 +163,45 @@ ctl_conn_ask(struct ctl_conn *c, const char *request, const char *argument)
 	}
 }
 
+/* Keeps the descriptor that has come with a reply, if one has. */
+static void
+keep_fd(struct ctl_conn *c, struct msghdr *m)
+{
+	struct cmsghdr *control = CMSG_FIRSTHDR(m);
+
+	if (control == NULL || control->cmsg_level != SOL_SOCKET ||
+	    control->cmsg_type != SCM_RIGHTS ||
+	    control->cmsg_len != CMSG_LEN(sizeof(int)))
+		return;
+	if (c->passed_fd != -1)
+		(void)close(c->passed_fd);
+	memcpy(&c->passed_fd, CMSG_DATA(control), sizeof(int));
+}
+
+static ssize_t
+receive(struct ctl_conn *c)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct iovec data = { buf_reserve(&c->in, READ_SIZE), READ_SIZE };
+	struct msghdr m = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	ssize_t n;
+
+	if (data.iov_base == NULL)
+		return IO_FAILED;
+	n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n == -1)
+		return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_FAILED;
+	keep_fd(c, &m);
+	buf_commit(&c->in, (size_t)n);
+	return n;
+}
+
 /* Reads what has come.  False: nothing more will. */
 static bool
 fill(struct ctl_conn *c)
@@ -172,7 +217,7 @@ fill(struct ctl_conn *c)
 		set_error(c, "poll: %s", strerror(errno));
 		return false;
 	}
-	if ((n = io_recv_buf(c->fd, &c->in, MSG_DONTWAIT)) > 0 || n == IO_AGAIN)
+	if ((n = receive(c)) > 0 || n == IO_AGAIN)
 		return true;
 	if (buf_failed(&c->in))
 		set_error(c, "out of memory");

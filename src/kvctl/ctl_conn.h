@@ -16,6 +16,7 @@
 
 struct ctl_conn {
 	int fd; /* -1: closed */
+	int passed_fd; /* that came with a reply; -1: none */
 	int64_t deadline_ms; /* of all waits; CLOCK_NEVER: none */
 	struct buf in;
 	char line[2048]; /* the last one that ctl_conn_line() has read */

@@ -19,7 +19,7 @@ static const char usage_text[] =
     "usage: kvctl [-hV] [-f config | -s socket] [-t seconds] command "
     "[argument]";
 
-static const char flags[] = "f:hs:t:V";
+static const char flags[] = "f:hjms:t:V";
 
 static const struct option long_flags[] = {
 	{ "help", no_argument, NULL, 'h' },
@@ -68,6 +68,12 @@ ctl_options_parse(struct ctl_options *o, int argc, char *argv[])
 			break;
 		case 'h':
 			print_and_exit(usage_text);
+		case 'j':
+			o->json = true;
+			break;
+		case 'm':
+			o->metrics = true;
+			break;
 		case 's':
 			o->socket = optarg;
 			break;

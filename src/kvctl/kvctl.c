@@ -13,9 +13,13 @@
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/control.h"
+#include "kvctl/buckets.h"
+#include "kvctl/clients.h"
 #include "kvctl/ctl.h"
 #include "kvctl/kvctl.h"
 #include "kvctl/show.h"
+#include "kvctl/stats_show.h"
+#include "kvctl/top.h"
 
 #define DEFAULT_CONFIG KVD_SYSCONFDIR "/kvd.conf"
 
@@ -81,17 +85,23 @@ run_stop(struct ctl *ctl, const char *argument)
 }
 
 static const struct command commands[] = {
+	{ "buckets", NULL, ANSWER_MS, buckets_show },
 	{ "checkpoint", NULL, CLOCK_NEVER, run_plain },
+	{ "clients", NULL, ANSWER_MS, clients_show },
 	{ "config", NULL, ANSWER_MS, run_plain },
+	{ "drain", NULL, ANSWER_MS, run_plain },
+	{ "kill", "ID", ANSWER_MS, run_plain },
 	{ "log", "verbose|brief", ANSWER_MS, run_plain },
 	{ "pause", NULL, ANSWER_MS, run_plain },
 	{ "ping", NULL, ANSWER_MS, run_ping },
 	{ "reload", NULL, RESTART_MS, run_plain },
 	{ "restart", "registry|acceptor|checkpointer", RESTART_MS, run_plain },
 	{ "resume", NULL, ANSWER_MS, run_plain },
+	{ "stats", NULL, ANSWER_MS, stats_show },
 	{ "status", NULL, ANSWER_MS, show_status },
 	{ "stop", NULL, CLOCK_NEVER, run_stop },
 	{ "suspend", NULL, ANSWER_MS, run_plain },
+	{ "top", NULL, CLOCK_NEVER, top_show },
 	{ "tree", NULL, ANSWER_MS, show_tree },
 	{ "wait", NULL, CLOCK_NEVER, run_wait },
 };
@@ -110,6 +120,8 @@ find_command(const struct ctl_options *o)
 		errx(CTL_USAGE, "usage: kvctl %s%s%s", c->name,
 		    c->argument == NULL ? "" : " ",
 		    c->argument == NULL ? "" : c->argument);
+	if ((o->json || o->metrics) && c->run != stats_show)
+		errx(CTL_USAGE, "-j and -m are options of stats");
 	return c;
 }
 
@@ -140,20 +152,20 @@ find_socket(const char *file)
 int
 kvctl_main(int argc, char *argv[])
 {
-	struct ctl ctl = { .conn.fd = -1 };
+	struct ctl ctl = { .conn.fd = -1, .conn.passed_fd = -1 };
 	const struct command *c;
 	char *path = NULL;
-	int64_t timeout_ms;
 	int status;
 
 	ctl_options_parse(&ctl.options, argc, argv);
 	c = find_command(&ctl.options);
 	if ((ctl.path = ctl.options.socket) == NULL)
 		ctl.path = path = find_socket(ctl.options.config);
-	timeout_ms = ctl.options.timeout_ms == -1 ? c->timeout_ms :
-						    ctl.options.timeout_ms;
-	ctl.deadline_ms =
-	    timeout_ms == CLOCK_NEVER ? CLOCK_NEVER : clock_ms() + timeout_ms;
+	ctl.timeout_ms = ctl.options.timeout_ms == -1 ? c->timeout_ms :
+							ctl.options.timeout_ms;
+	ctl.deadline_ms = ctl.timeout_ms == CLOCK_NEVER ?
+	    CLOCK_NEVER :
+	    clock_ms() + ctl.timeout_ms;
 	status = c->run(&ctl, ctl.options.words[1]);
 	ctl_conn_close(&ctl.conn);
 	free(path);

@@ -16,6 +16,7 @@
 #include "common/io.h"
 #include "common/log.h"
 #include "master/control.h"
+#include "master/control_clients.h"
 #include "master/control_commands.h"
 #include "master/limits.h"
 
@@ -50,8 +51,10 @@ static void
 close_conn(struct control_conn *c)
 {
 	(void)close(c->fd);
+	if (c->pass_fd != -1)
+		(void)close(c->pass_fd);
 	buf_clear(&c->out);
-	c->fd = -1;
+	c->fd = c->pass_fd = -1;
 }
 
 void
@@ -115,6 +118,7 @@ open_conn(struct master *m, int fd, const struct ucred *peer)
 		return;
 	}
 	*c = (struct control_conn){ .fd = fd,
+		.pass_fd = -1,
 		.uid = peer->uid,
 		.pid = peer->pid,
 		.may_act = may_act,
@@ -145,6 +149,33 @@ accept_conn(struct master *m)
 	open_conn(m, fd, &peer);
 }
 
+/* Sends a part of the reply with a descriptor that belongs to it. */
+static ssize_t
+send_with_fd(struct control_conn *c)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .space = { 0 } };
+	struct iovec data = { buf_data(&c->out), buf_size(&c->out) };
+	struct msghdr m = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	ssize_t n;
+
+	control.header.cmsg_level = SOL_SOCKET;
+	control.header.cmsg_type = SCM_RIGHTS;
+	control.header.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&control.header), &c->pass_fd, sizeof(int));
+	n = sendmsg(c->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (n == -1)
+		return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_FAILED;
+	(void)close(c->pass_fd);
+	c->pass_fd = -1;
+	return n;
+}
+
 /* Sends what the socket takes. */
 static void
 flush(struct control_conn *c, int64_t now_ms)
@@ -152,8 +183,9 @@ flush(struct control_conn *c, int64_t now_ms)
 	ssize_t n;
 
 	while (buf_size(&c->out) > 0) {
-		n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out),
-		    MSG_DONTWAIT);
+		n = c->pass_fd != -1 ? send_with_fd(c) :
+				       io_send(c->fd, buf_data(&c->out),
+					   buf_size(&c->out), MSG_DONTWAIT);
 		if (n == IO_AGAIN)
 			return;
 		if (n <= 0) {
@@ -272,11 +304,13 @@ has_work(const struct control_conn *c)
 int64_t
 control_run(struct master *m, int64_t now_ms)
 {
-	int64_t next_ms = m->control->accept_at_ms;
+	int64_t next_ms = m->control->accept_at_ms, drain_ms;
 	struct control_conn *c;
 
 	if (next_ms <= now_ms)
 		m->control->accept_at_ms = next_ms = CLOCK_NEVER;
+	if ((drain_ms = control_drain(m, now_ms)) < next_ms)
+		next_ms = drain_ms;
 	for (c = m->control->conns; c < m->control->conns + CONTROL_CONNS;
 	     c++) {
 		if (c->fd != -1)

@@ -3,9 +3,13 @@
  * What the peer may do was decided when it connected.
  */
 
+#include <sys/socket.h>
+
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "common/channel.h"
 #include "common/clock.h"
@@ -13,6 +17,7 @@
 #include "common/scoreboard.h"
 #include "master/checkpoint_demand.h"
 #include "master/children.h"
+#include "master/control_clients.h"
 #include "master/control_commands.h"
 #include "master/control_report.h"
 #include "master/reload.h"
@@ -22,6 +27,10 @@
 /* How long until children are ready again: as long as they may take to end and
  * to start. */
 #define READY_MS 90000
+/* How long a reader may take nothing of a list. */
+#define READER_MS 10000
+/* How often to look whether a worker has ended. */
+#define LOOK_AGAIN_MS 20
 /* The words of a request. */
 #define WORDS_MAX 2
 #define BLANKS " \t\r"
@@ -107,12 +116,57 @@ run_status(struct master *m, struct control_conn *conn, const char *argument)
 	control_done(conn);
 }
 
+/* tree and clients end with the list of clients. */
+static void
+run_clients(struct master *m, struct control_conn *conn, const char *argument)
+{
+	(void)m;
+	(void)argument;
+	conn->slot = SCOREBOARD_NONE;
+	control_await(conn, CONTROL_WAIT_READER, READER_MS);
+}
+
+static void
+check_reader(struct master *m, struct control_conn *conn, bool late)
+{
+	(void)late;
+	control_list_clients(m, conn, clock_ms());
+}
+
 static void
 run_tree(struct master *m, struct control_conn *conn, const char *argument)
 {
-	(void)argument;
 	control_report_processes(m, conn);
+	run_clients(m, conn, argument);
+}
+
+static void
+run_stats(struct master *m, struct control_conn *conn, const char *argument)
+{
+	(void)argument;
+	control_report_stats(m, conn);
 	control_done(conn);
+}
+
+/* Connects to the registry and passes the connection on, so that whoever asks
+ * can talk to it, and wait for it. */
+static void
+run_registry(struct master *m, struct control_conn *conn, const char *argument)
+{
+	const struct config_listen *l = &m->registry_listener.listen;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	(void)argument;
+	if (fd != -1 &&
+	    connect(fd, (const struct sockaddr *)&l->addr, l->addr_size) == 0) {
+		conn->pass_fd = fd;
+		control_done(conn);
+		return;
+	}
+	control_fail(conn, "the registry cannot be reached: %s",
+	    strerror(errno));
+	if (fd != -1)
+		(void)close(fd);
 }
 
 static void
@@ -148,6 +202,18 @@ run_pause(struct master *m, struct control_conn *conn, const char *argument)
 {
 	(void)argument;
 	admit(m, conn, SCOREBOARD_PAUSES);
+}
+
+static void
+run_drain(struct master *m, struct control_conn *conn, const char *argument)
+{
+	(void)argument;
+	admit(m, conn, SCOREBOARD_REFUSES);
+	if (m->stopping)
+		return;
+	m->draining = true;
+	m->drain_at_ms = clock_ms();
+	m->drain_slot = SCOREBOARD_NONE;
 }
 
 static void
@@ -325,8 +391,15 @@ static const struct request requests[] = {
 	{ "ping", NULL, false, run_ping, "can clients be served?" },
 	{ "status", NULL, false, run_status, "the state of kvd" },
 	{ "tree", NULL, false, run_tree, "its processes" },
+	{ "clients", NULL, false, run_clients, "who is connected" },
 	{ "config", NULL, false, run_config, "the configuration in force" },
+	{ "stats", NULL, false, run_stats, "all counters" },
+	{ "registry", NULL, false, run_registry,
+	    "a connection to the registry, for kvctl" },
+	{ "kill", "ID", true, control_kill_client, "end a client" },
 	{ "suspend", NULL, true, run_suspend, "refuse new clients" },
+	{ "drain", NULL, true, run_drain,
+	    "refuse new clients, and end those that are idle" },
 	{ "pause", NULL, true, run_pause, "let new clients wait" },
 	{ "resume", NULL, true, run_resume, "accept new clients again" },
 	{ "reload", NULL, true, run_reload, "read the configuration again" },
@@ -409,6 +482,8 @@ control_check(struct master *m, struct control_conn *conn, int64_t now_ms)
 		[CONTROL_WAIT_ANSWERS] = check_answers,
 		[CONTROL_WAIT_READY] = check_ready,
 		[CONTROL_WAIT_CHECKPOINT] = check_checkpoint,
+		[CONTROL_WAIT_CLIENT] = control_check_killed,
+		[CONTROL_WAIT_READER] = check_reader,
 		[CONTROL_WAIT_END] = check_end,
 	};
 
@@ -418,7 +493,7 @@ control_check(struct master *m, struct control_conn *conn, int64_t now_ms)
 int64_t
 control_next_check(const struct control_conn *conn, int64_t now_ms)
 {
-	(void)conn;
-	(void)now_ms;
-	return CLOCK_NEVER;
+	/* The end of a worker is its acceptor's to see. */
+	return conn->wait == CONTROL_WAIT_CLIENT ? now_ms + LOOK_AGAIN_MS :
+						   CLOCK_NEVER;
 }

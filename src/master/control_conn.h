@@ -48,14 +48,15 @@ struct control_conn {
 	char line[CONTROL_LINE_MAX]; /* the request, as far as it has come */
 	size_t line_size;
 	struct buf out;
+	int pass_fd; /* goes with the reply; -1: none */
 	/* For a request, for progress in sending, or for what the reply waits
 	 * for; CLOCK_NEVER: there is none. */
 	int64_t deadline_ms;
 
 	enum control_wait wait;
 	uint64_t round; /* of CONTROL_WAIT_CHECKPOINT */
-	uint32_t slot; /* of CONTROL_WAIT_CLIENT; the next of ..._READER */
-	pid_t worker; /* of CONTROL_WAIT_CLIENT */
+	uint64_t client; /* its id, of CONTROL_WAIT_CLIENT */
+	uint32_t slot; /* the last one printed, of CONTROL_WAIT_READER */
 	/* CONTROL_WAIT_ANSWERS: the number of the ping that is to be answered.
 	 * CONTROL_WAIT_READY: the number of the start that is to be ready. */
 	uint64_t awaited[CHILDREN];

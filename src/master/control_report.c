@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -148,6 +150,105 @@ control_report_status(struct master *m, struct control_conn *conn)
 	control_print(conn, "data %s", m->config->data);
 	control_report_processes(m, conn);
 	print_alarms(m, conn, clients);
+}
+
+void
+control_report_client(struct control_conn *conn,
+    const struct scoreboard_client *c, int64_t now_ms)
+{
+	char peer[sizeof(c->peer)];
+
+	if (!c->is_unix)
+		(void)strlcpy(peer, c->peer, sizeof(peer));
+	else if (c->peer_pid == 0)
+		(void)strlcpy(peer, "unix", sizeof(peer));
+	else
+		snprintf(peer, sizeof(peer), "unix,uid=%lu,pid=%ld",
+		    (unsigned long)c->peer_uid, (long)c->peer_pid);
+	control_print(conn,
+	    "client id=%" PRIu64 " pid=%ld parent=%ld peer=%s age-ms=%" PRId64
+	    " idle-ms=%" PRId64 " commands=%" PRIu64 " received=%" PRIu64
+	    " sent=%" PRIu64 " queued=%" PRIu64 " command=%s"
+	    " subscriptions=%" PRIu32 " transaction=%" PRId64
+	    " listing-ms=%" PRId64,
+	    c->id, (long)c->pid, (long)c->owner, peer, now_ms - c->started_ms,
+	    now_ms - (c->active ? c->active_ms : c->started_ms), c->commands,
+	    c->received, c->sent, c->queued_bytes,
+	    c->command[0] == '\0' ? "-" : c->command, c->subscriptions,
+	    c->in_transaction ? (int64_t)c->queued_requests : -1,
+	    c->listing_ms == 0 ? -1 : now_ms - c->listing_ms);
+}
+
+/* The n-th value of the label, or the number of the command. */
+static const char *
+label_text(const struct counter_family *f, size_t n, char text[32])
+{
+	if (f->label == NULL)
+		return "-";
+	if (f->labels != NULL)
+		return f->labels[n];
+	snprintf(text, 32, "#%zu", n);
+	return text;
+}
+
+static void
+print_histogram(struct control_conn *conn, const char *name, const char *label,
+    const uint64_t *h)
+{
+	char text[COUNTERS_BUCKETS * 21 + 1] = "";
+	size_t size = 0, i;
+
+	for (i = 0; i < COUNTERS_BUCKETS; i++)
+		size += (size_t)snprintf(text + size, sizeof(text) - size,
+		    "%s%" PRIu64, i == 0 ? "" : ",", h[i]);
+	control_print(conn, "histogram %s %s %" PRIu64 " %s", name, label,
+	    h[COUNTERS_BUCKETS], text);
+}
+
+static void
+print_family(struct control_conn *conn, const struct counter_family *f,
+    const uint64_t *values)
+{
+	static const char *const kinds[] = {
+		[COUNTER_KIND_COUNTER] = "counter",
+		[COUNTER_KIND_GAUGE] = "gauge",
+		[COUNTER_KIND_HISTOGRAM] = "histogram",
+	};
+	const uint64_t *v;
+	char text[32];
+	size_t i;
+
+	control_print(conn, "family %s %s %s %s", f->name, kinds[f->kind],
+	    f->label == NULL ? "-" : f->label, f->help);
+	for (i = 0; i < f->count; i++) {
+		v = &values[counters_place(f, i)];
+		if (f->kind == COUNTER_KIND_HISTOGRAM)
+			print_histogram(conn, f->name, label_text(f, i, text),
+			    v);
+		else
+			control_print(conn, "value %s %s %" PRIu64, f->name,
+			    label_text(f, i, text), *v);
+	}
+}
+
+void
+control_report_stats(struct master *m, struct control_conn *conn)
+{
+	const struct counter_family *f;
+	uint64_t values[COUNTERS];
+	char bounds[COUNTERS_BUCKETS * 21] = "";
+	size_t size = 0, i;
+
+	scoreboard_sum(m->scoreboard, values);
+	for (i = 0; i < COUNTERS_BUCKETS - 1; i++)
+		size += (size_t)snprintf(bounds + size, sizeof(bounds) - size,
+		    "%s%" PRIu64, i == 0 ? "" : ",", counters_bound_us(i));
+	control_print(conn, "version " PACKAGE_VERSION);
+	control_print(conn, "uptime-ms %" PRId64, clock_ms() - m->started_ms);
+	control_print(conn, "max-clients %" PRId64, m->config->max_clients);
+	control_print(conn, "bounds-us %s", bounds);
+	for (i = 0; (f = counters_family(i)) != NULL; i++)
+		print_family(conn, f, values);
 }
 
 /* Reads what a reload would read, and changes nothing. */

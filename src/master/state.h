@@ -80,6 +80,8 @@ struct master {
 	bool reloading; /* init knows of a reload, and not of its end */
 	bool reload_failed; /* the last reload */
 	bool draining; /* clients that are idle are to end */
+	int64_t drain_at_ms; /* when to look for them */
+	uint32_t drain_slot; /* and from which slot on */
 	char reported[64]; /* the last status that init was told */
 	bool stopping;
 	int64_t stopping_since_ms;

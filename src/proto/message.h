@@ -32,7 +32,7 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 #define MESSAGE_HEADER_SIZE 16
 /* Most buckets that a client can subscribe to.  HELLO names them all. */
 #define MESSAGE_SUBSCRIPTIONS_MAX 256
@@ -122,6 +122,8 @@ enum list_kind {
 	LIST_BUCKETS,
 	LIST_KEYS,
 	LIST_ENTRIES,
+	LIST_SIZES, /* for kvctl: of each page's entries one line, with the last
+		     * key, their number, and the bytes of keys and values */
 	LIST_KINDS /* the number of kinds */
 };
 

@@ -94,6 +94,10 @@ struct conn {
 	bool ready; /* is on the ready list: `in` may have a whole request */
 	/* Is on the held list.  Nothing is read from it. */
 	bool held;
+	/* The master has made the connection, for kvctl(8): it may only ask for
+	 * names and numbers. */
+	bool looks;
+	TAILQ_ENTRY(conn) looker_entry;
 	bool waited; /* its first request has been held for space on the disk */
 	/* epoll waits for the socket to take more of `out`, not for input. */
 	bool wants_out;

@@ -338,6 +338,7 @@ registry_main(struct config *config, const struct startup_params *params)
 		.gauges = { .at_ms = CLOCK_NEVER },
 		.stop_at_ms = CLOCK_NEVER,
 		.wall_base_ms = params->wall_base_ms,
+		.master_pid = getppid(),
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
@@ -347,6 +348,7 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
+	TAILQ_INIT(&r.lookers);
 	TAILQ_INIT(&r.behind);
 	RB_INIT(&r.topics.live);
 	RB_INIT(&r.topics.behind);

@@ -60,7 +60,9 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	if (!resume_begin(r, c, &hello))
 		return break_conn(r, c, "malformed greeting");
 	c->session.greeted = true;
-	session_claim(r, c);
+	/* One that may only look has no writes to repeat. */
+	if (!c->looks)
+		session_claim(r, c);
 	/* At once: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
 	return REQUEST_DONE;
@@ -187,6 +189,16 @@ execute_listing(struct registry *r, struct conn *c, const struct message *m,
 	return REQUEST_DONE;
 }
 
+/* A connection of kvctl(8), which a user may have who must not read what is
+ * stored, gets names and numbers. */
+static bool
+may_look(const struct message *m, const struct fields *args)
+{
+	if (m->type == MESSAGE_LIST)
+		return args->kind == LIST_BUCKETS || args->kind == LIST_SIZES;
+	return m->type == MESSAGE_PING || m->type == MESSAGE_STATS;
+}
+
 static enum request_result
 execute(struct registry *r, struct conn *c, const struct message *m,
     const struct schema *schema)
@@ -197,6 +209,8 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	if (schema->reply == 0 ||
 	    !schema_get(schema, m->body, (size_t)r->config->max_value, &args))
 		return break_conn(r, c, "malformed request");
+	if (c->looks && !may_look(m, &args))
+		return break_conn(r, c, "not for an operator");
 	switch (m->type) {
 	case MESSAGE_TRANSACTION:
 		return execute_transaction(r, c, m, &args);

@@ -7,6 +7,7 @@
 #ifndef REGISTRY_STATE_H
 #define REGISTRY_STATE_H
 
+#include <sys/types.h>
 #include <sys/queue.h>
 
 #include <stdbool.h>
@@ -43,6 +44,9 @@ struct registry {
 	struct outcome_list orphaned; /* records without a connection */
 	struct topics topics; /* buckets that have subscribers */
 	struct conn_list notified; /* connections that got events this turn */
+	struct conn_list lookers; /* connections for kvctl(8), oldest first */
+	unsigned int n_lookers;
+	pid_t master_pid;
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
 	/* Subscribers that have not yet been told what they missed. */
 	struct conn_list behind;

@@ -5,6 +5,7 @@
 
 #include "ctl.h"
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -12,8 +13,14 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include "common/buf.h"
+#include "proto/hello.h"
+#include "proto/schema.h"
 
 #define NOT_ACCEPTING "ERROR not accepting clients\r\n"
 /* Of the master: src/master/control_conn.h. */
@@ -480,6 +487,459 @@ TEST(test_log)
 	server_stop(s);
 }
 
+/* The field of the only line of a list, or of the first line with this text. */
+static const char *
+line_with(const char *output, const char *text)
+{
+	static char line[512];
+	const char *p = strstr(output, text), *start;
+
+	ck_assert_msg(p != NULL, "no %s in %s", text, output);
+	for (start = p; start > output && start[-1] != '\n'; start--)
+		;
+	snprintf(line, sizeof(line), "%.*s", (int)strcspn(start, "\n"), start);
+	return line;
+}
+
+/* The id of the client with this peer. */
+static void
+find_id(const struct server *s, const char *peer, char id[32])
+{
+	const char *output;
+
+	ck_assert_int_eq(ctl_run(s, CTL("clients"), &output), 0);
+	snprintf(id, 32, "%ld", strtol(line_with(output, peer), NULL, 10));
+}
+
+/* The peer of a client that is connected by TCP. */
+static void
+peer_of(int fd, char peer[32])
+{
+	snprintf(peer, 32, "127.0.0.1:%d", client_port(fd));
+}
+
+/* What a client really did, as its worker's process and the kernel say, too. */
+TEST(test_clients)
+{
+	struct server *s = server_start(NULL);
+	int fd = connect_and_ping(s);
+	char peer[32], command[64], want[64], found[OUTPUT_SIZE];
+	const char *const ss[] = { "sh", "-c", command, NULL };
+	long id, pid, commands, in, out;
+	const char *output, *line;
+	int age, idle;
+
+	client_ask(fd, "CREATE b\nSUBSCRIBE b\nBEGIN\nPUT b k v\n",
+	    "OK\r\nOK\r\nQUEUED\r\n");
+	peer_of(fd, peer);
+	ck_assert_int_eq(ctl_run(s, CTL("clients"), &output), 0);
+	line = line_with(output, peer);
+	ck_assert_int_eq(sscanf(line, "%ld %*s %d%*s %d%*s %ld %ld %ld", &id,
+			     &age, &idle, &commands, &in, &out),
+	    6);
+	pid = strtol(strrchr(line, ' '), NULL, 10);
+	ck_assert_int_eq(pid, server_worker(s, fd));
+	ck_assert_int_eq(commands, 5);
+	ck_assert_int_eq(in, 5 + 9 + 12 + 6 + 10);
+	ck_assert_int_eq(out, 4 + 4 + 4 + 8);
+	/* A subscription, a transaction with a request, no listing. */
+	expect_part(line, "       0 -           1     1        - ");
+	if (have_program("ss")) {
+		snprintf(command, sizeof(command),
+		    "ss -Htn state established sport = :%d | wc -l", s->port);
+		ck_assert_int_eq(run_command(ss, found), 0);
+		ck_assert_int_eq(strtol(found, NULL, 10), 1);
+	}
+	/* The tree has the worker below the acceptor. */
+	ck_assert_int_eq(ctl_run(s, CTL("tree"), &output), 0);
+	snprintf(want, sizeof(want), "%8ld  idle ", pid);
+	expect_part(output, want);
+	snprintf(want, sizeof(want), "      `- worker %s\n", peer);
+	expect_part(output, want);
+	/* When the acceptor has died it is the master's. */
+	process_kill(server_pid(s, "acceptor"));
+	ctl_expect(s, CTL("wait"), 0, "");
+	ck_assert_int_eq(ctl_run(s, CTL("tree"), &output), 0);
+	expect_part(output, want + 4);
+	(void)close(fd);
+	server_stop(s);
+}
+
+TEST(test_unix_client)
+{
+	struct server *s = server_new();
+	char want[64];
+	int fd;
+
+	server_option(s, "listen unix %s/sock", s->dir);
+	server_run(s);
+	fd = server_connect_unix(s);
+	client_ask(fd, "PING\n", "OK\r\n");
+	snprintf(want, sizeof(want), "unix,uid=%lu,pid=%ld ",
+	    (unsigned long)geteuid(), (long)getpid());
+	ctl_expect_part(s, CTL("clients"), 0, want);
+	(void)close(fd);
+	server_stop(s);
+}
+
+/* A client that does not take its listing: the list says so. */
+TEST(test_listing_client)
+{
+	struct server *s = server_start(NULL);
+	int fd = connect_and_ping(s), i, small = 1;
+	char peer[32], request[2048];
+	const char *output;
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	for (i = 0; i < 3000; i++) {
+		snprintf(request, sizeof(request), "PUT b %d %01500d\n", i, i);
+		client_say(fd, request);
+		client_hear(fd, "OK\r\n");
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	client_say(fd, "ENTRIES b\n");
+	peer_of(fd, peer);
+	/* There is no subscription and no transaction, and SNAPSHOT is a
+	 * time. */
+	do {
+		pause_until(deadline_ms, "no listing");
+		ck_assert_int_eq(ctl_run(s, CTL("clients"), &output), 0);
+		(void)snprintf(request, sizeof(request), "%s",
+		    line_with(output, peer));
+	} while (strstr(request, " ENTRIES     -     - ") == NULL ||
+	    strstr(request, " ENTRIES     -     -        - ") != NULL);
+	(void)close(fd);
+	server_stop(s);
+}
+
+TEST(test_kill)
+{
+	struct server *s = server_start(NULL);
+	int fd = connect_and_ping(s), other = connect_and_ping(s);
+	char peer[32], id[32];
+	pid_t worker;
+
+	ctl_expect_part(s, CTL("kill", "4711"), 1, "there is no client 4711");
+	ctl_expect_part(s, CTL("kill", "all"), 1, "kill needs the id of a cl");
+	peer_of(fd, peer);
+	find_id(s, peer, id);
+	ctl_expect(s, CTL("kill", id), 0, "");
+	client_hear(fd, "ERROR disconnected\r\n");
+	client_expect_end(fd);
+	ctl_expect_part(s, CTL("kill", id), 1, "there is no client ");
+	client_ask(other, "PING\n", "OK\r\n");
+	/* One whose worker is stopped: kvctl does not say that it has ended. */
+	worker = server_worker(s, other);
+	peer_of(other, peer);
+	find_id(s, peer, id);
+	signal_process(worker, SIGSTOP);
+	ctl_expect_part(s, CTL("kill", id), 1, "has not ended yet");
+	signal_process(worker, SIGCONT);
+	client_hear(other, "ERROR disconnected\r\n");
+	client_expect_end(other);
+	server_stop(s);
+}
+
+/* drain ends who is idle, and not who is in a transaction. */
+TEST(test_drain)
+{
+	struct server *s = server_start(NULL);
+	int idle = connect_and_ping(s), busy = connect_and_ping(s), fd;
+
+	client_ask(busy, "CREATE b\nBEGIN\nPUT b k v\n",
+	    "OK\r\nOK\r\nQUEUED\r\n");
+	ctl_expect(s, CTL("drain"), 0, "");
+	ctl_expect_part(s, CTL("status"), 0, "Draining: new clients are refus");
+	client_hear(idle, "ERROR disconnected\r\n");
+	client_expect_end(idle);
+	fd = client_connect(s);
+	client_hear(fd, NOT_ACCEPTING);
+	client_expect_end(fd);
+	client_ask(busy, "COMMIT\n", "OK\r\nOK\r\n");
+	/* Now it is idle as well. */
+	client_hear(busy, "ERROR disconnected\r\n");
+	client_expect_end(busy);
+	ctl_expect(s, CTL("resume"), 0, "");
+	expect_new_client(s);
+	server_stop(s);
+}
+
+TEST(test_buckets)
+{
+	struct server *s = server_start(NULL);
+	int fd = connect_and_ping(s), i;
+	const char *output;
+	char request[64];
+
+	ctl_expect(s, CTL("buckets"), 0,
+	    "        KEYS           BYTES  BUCKET\n"
+	    "           0               0  (0 in all)\n");
+	client_ask(fd, "CREATE \"a b\"\nCREATE c\nPUT c key value\nCREATE d\n",
+	    "OK\r\nOK\r\nOK\r\nOK\r\n");
+	/* More than a page: src/registry/listing.c. */
+	for (i = 0; i < 5000; i++) {
+		snprintf(request, sizeof(request), "PUT d %06d four\n", i);
+		client_say(fd, request);
+		client_hear(fd, "OK\r\n");
+	}
+	ctl_expect(s, CTL("buckets"), 0,
+	    "        KEYS           BYTES  BUCKET\n"
+	    "           0               0  \"a b\"\n"
+	    "           1               8  c\n"
+	    "        5000           50000  d\n"
+	    "        5001           50008  (3 in all)\n");
+	signal_role(s, "registry", SIGSTOP);
+	ck_assert_int_eq(ctl_run(s, CTL("-t", "0.3", "buckets"), &output), 1);
+	expect_part(output, "the registry does not answer in time");
+	signal_role(s, "registry", SIGCONT);
+	(void)close(fd);
+	server_stop(s);
+}
+
+/* A connection to the registry that the master has passed on. */
+static int
+connect_registry(const struct server *s)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char text[64];
+	struct iovec data = { text, sizeof(text) };
+	struct msghdr m = { .msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = control.space,
+		.msg_controllen = sizeof(control.space) };
+	int ctl = ctl_connect(s), fd;
+
+	client_say(ctl, "registry\n");
+	ck_assert_int_eq(recvmsg(ctl, &m, 0), 3);
+	ck_assert_ptr_nonnull(CMSG_FIRSTHDR(&m));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof(fd));
+	(void)close(ctl);
+	return fd;
+}
+
+static const struct {
+	enum message_type type;
+	struct fields fields;
+} not_allowed[] = {
+	{ MESSAGE_GET, { .bucket = { "b", 1 }, .key = { "k", 1 } } },
+	{ MESSAGE_PUT, { .bucket = { "b", 1 }, .key = { "k", 1 } } },
+	{ MESSAGE_LIST,
+	    { .kind = LIST_ENTRIES, .limit = 1, .bucket = { "b", 1 } } },
+	{ MESSAGE_SUBSCRIBE, { .bucket = { "b", 1 } } },
+};
+
+static void
+say_frame(int fd, enum message_type type, const struct fields *fields)
+{
+	struct hello hello = { .session = 1 };
+	struct buf b;
+
+	buf_init(&b);
+	hello_put(&b, &hello);
+	schema_put(&b, type, 1, fields);
+	ck_assert(!buf_failed(&b));
+	client_send(fd, buf_data(&b), buf_size(&b));
+	buf_clear(&b);
+}
+
+/* It shows no value and changes nothing. */
+TEST(test_registry_refuses)
+{
+	struct server *s = server_start(NULL);
+	int fd = connect_and_ping(s), line = connect_registry(s);
+
+	client_ask(fd, "CREATE b\nPUT b k secret\n", "OK\r\nOK\r\n");
+	say_frame(line, not_allowed[_i].type, &not_allowed[_i].fields);
+	client_expect_end(line);
+	server_await_log(s, "connection: not for an operator", 1);
+	client_ask(fd, "GET b k\n", "secret\r\nOK\r\n");
+	(void)close(fd);
+	server_stop(s);
+}
+
+/* There are few: a new one ends the oldest. */
+TEST(test_registry_connections)
+{
+	struct server *s = server_start(NULL);
+	struct fields none = { .kind = 0 };
+	int fds[8];
+	size_t i;
+
+	for (i = 0; i < COUNT(fds); i++) {
+		fds[i] = connect_registry(s);
+		say_frame(fds[i], MESSAGE_PING, &none);
+		client_expect(fds[i], "\x11\0\0\0", 4);
+	}
+	for (i = 0; i < 4; i++)
+		client_expect_gone(fds[i]);
+	for (; i < COUNT(fds); i++)
+		(void)close(fds[i]);
+	server_stop(s);
+}
+
+/* top, on a terminal */
+
+struct terminal {
+	int fd;
+	pid_t pid;
+	char text[65536]; /* what was shown last */
+	size_t size;
+};
+
+static void
+open_top(struct terminal *t, const struct server *s)
+{
+	const struct winsize size = { .ws_row = 24, .ws_col = 100 };
+	char program[PATH_MAX + 8];
+
+	snprintf(program, sizeof(program), "%s/kvctl", build_dir());
+	t->size = 0;
+	fflush(NULL);
+	t->pid = forkpty(&t->fd, NULL, NULL, &size);
+	ck_assert_int_ne(t->pid, -1);
+	if (t->pid == 0) {
+		(void)execl(program, "kvctl", "-s", ctl_path(s), "top", NULL);
+		_exit(127);
+	}
+}
+
+/* Waits until this is shown, after what was expected before. */
+static void
+expect_shown(struct terminal *t, const char *text)
+{
+	struct pollfd pfd = { .fd = t->fd, .events = POLLIN };
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	char *p;
+	ssize_t n;
+
+	t->text[t->size] = '\0';
+	while ((p = strstr(t->text, text)) == NULL) {
+		/* Pictures that were seen are of no use. */
+		if (t->size > sizeof(t->text) / 2) {
+			memmove(t->text, t->text + t->size / 2,
+			    t->size - t->size / 2 + 1);
+			t->size -= t->size / 2;
+		}
+		ck_assert_msg(now_ms() < deadline_ms, "no %s in %.2000s", text,
+		    t->text);
+		ck_assert_msg(poll(&pfd, 1, WAIT_MS) == 1, "no %s in %.2000s",
+		    text, t->text);
+		n = read(t->fd, t->text + t->size,
+		    sizeof(t->text) - 1 - t->size);
+		ck_assert_msg(n > 0, "the end, and no %s in %.2000s", text,
+		    t->text);
+		t->size += (size_t)n;
+		t->text[t->size] = '\0';
+	}
+	p += strlen(text);
+	t->size -= (size_t)(p - t->text);
+	memmove(t->text, p, t->size + 1);
+}
+
+/* The exit status.  All that is left to be read is. */
+static int
+close_top(struct terminal *t)
+{
+	int status;
+
+	while (read(t->fd, t->text, sizeof(t->text)) > 0)
+		;
+	ck_assert_int_eq(waitpid(t->pid, &status, 0), t->pid);
+	(void)close(t->fd);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void
+resize(struct terminal *t, unsigned short rows, unsigned short columns)
+{
+	const struct winsize size = { .ws_row = rows, .ws_col = columns };
+
+	ck_assert_int_eq(ioctl(t->fd, TIOCSWINSZ, &size), 0);
+}
+
+TEST(test_top)
+{
+	struct server *s = server_start(NULL);
+	int fd = connect_and_ping(s);
+	struct terminal t;
+	char peer[32];
+
+	peer_of(fd, peer);
+	open_top(&t, s);
+	expect_shown(&t, "\033[?1049h");
+	expect_shown(&t, "Accepting connections; up ");
+	expect_shown(&t, "clients 1 of 1000 ");
+	expect_shown(&t, peer);
+	client_ask(fd, "PING\n", "OK\r\n");
+	expect_shown(&t, "\r\nPING ");
+	/* Smaller than anything, then larger. */
+	resize(&t, 2, 20);
+	expect_shown(&t, "\r\nclients 1 of 1000   \033[K\033[J");
+	resize(&t, 50, 132);
+	expect_shown(&t, peer);
+	ck_assert_int_eq(write(t.fd, "xq", 2), 2);
+	expect_shown(&t, "\033[?25h\033[?1049l");
+	ck_assert_int_eq(close_top(&t), 0);
+	(void)close(fd);
+	server_stop(s);
+}
+
+TEST(test_top_without_server)
+{
+	struct server *s = server_start(NULL);
+	struct terminal t;
+
+	open_top(&t, s);
+	expect_shown(&t, "clients 0 of 1000 ");
+	server_kill_all(s);
+	expect_shown(&t, "kvd ");
+	expect_shown(&t, "kvd is not running: nobody listens on ");
+	server_restart(s);
+	expect_shown(&t, "Accepting connections; up ");
+	/* Told to end, it leaves the terminal as it was. */
+	ck_assert_int_eq(kill(t.pid, SIGTERM), 0);
+	expect_shown(&t, "\033[?25h\033[?1049l");
+	ck_assert_int_eq(close_top(&t), 0);
+	ctl_expect_part(s, CTL("top"), 1, "top needs a terminal");
+	server_stop(s);
+}
+
+/* stats: the counters are what a client really did. */
+TEST(test_stats)
+{
+	struct server *s = server_start(NULL);
+	int fd = connect_and_ping(s);
+	const char *output;
+
+	client_ask(fd, "CREATE b\nPUT b k v\nPUT b l v\nGET b k\nWHAT\n",
+	    "OK\r\nOK\r\nOK\r\nv\r\nOK\r\nUNKNOWN COMMAND\r\n");
+	ctl_expect_part(s, CTL("stats", "-j", "-m"), 2, "exclude each other");
+	ctl_expect_part(s, CTL("status", "-j"), 2, "options of stats");
+	client_ask(fd, "QUIT\n", "OK\r\n");
+	client_expect_end(fd);
+	do
+		ck_assert_int_eq(ctl_run(s, CTL("stats"), &output), 0);
+	while (strstr(output, "clients-closed quit ") == NULL);
+	ck_assert_int_eq(number_behind(output, "clients-accepted"), 1);
+	ck_assert_int_eq(number_behind(output, "clients-connected"), 0);
+	ck_assert_int_eq(number_behind(output, "command-time PUT"), 2);
+	ck_assert_int_eq(number_behind(output, "command-time GET"), 1);
+	ck_assert_int_eq(number_behind(output, "command-errors other"), 1);
+	/* Also while the registry hangs, or is another. */
+	signal_role(s, "registry", SIGSTOP);
+	ctl_expect_part(s, CTL("stats"), 0, "\ncommand-time PUT  ");
+	ctl_expect_part(s, CTL("status"), 0, "\nkeys         ");
+	ctl_expect(s, CTL("restart", "registry"), 0, "");
+	ck_assert_int_eq(ctl_run(s, CTL("stats"), &output), 0);
+	ck_assert_int_eq(number_behind(output, "command-time PUT"), 2);
+	server_stop(s);
+}
+
 /* What is sent to the control socket, and the reply. */
 static const struct {
 	const char *request;
@@ -644,6 +1104,16 @@ static const struct test tests[] = {
 	ONCE(test_status),
 	ONCE(test_tree),
 	ONCE(test_config),
+	ONCE(test_clients),
+	ONCE(test_unix_client),
+	ONCE(test_listing_client),
+	ONCE(test_buckets),
+	EACH(test_registry_refuses, not_allowed),
+	ONCE(test_registry_connections),
+	ONCE(test_stats),
+	CASE("top", NULL, NULL),
+	ONCE(test_top),
+	ONCE(test_top_without_server),
 	CASE("act", NULL, NULL),
 	EACH(test_restart, roles),
 	ONCE(test_restart_of_delayed),
@@ -654,6 +1124,8 @@ static const struct test tests[] = {
 	ONCE(test_mode),
 	ONCE(test_who_may),
 	ONCE(test_log),
+	ONCE(test_kill),
+	ONCE(test_drain),
 	CASE("trouble", NULL, NULL),
 	ONCE(test_hung_registry),
 	ONCE(test_request_under_way),

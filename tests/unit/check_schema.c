@@ -89,7 +89,7 @@ describe_statuses(void)
  * test prints.
  */
 static const char recorded[] =
-    "version 5\n"
+    "version 6\n"
     "header 16, transaction 1000, subscriptions 256\n"
     "message 1 HELLO version:u16[0,65535] "
     "session:u64[0,18446744073709551615] "
@@ -118,7 +118,7 @@ static const char recorded[] =
     "message 16 COUNT bucket:name[1,255] -> 128\n"
     "message 17 STATS -> 128\n"
     "message 18 TRANSACTION requests:rest -> 128\n"
-    "message 19 LIST list-kind:u8[0,2] "
+    "message 19 LIST list-kind:u8[0,3] "
     "revision:u64[0,18446744073709551615] "
     "limit:u64[1,18446744073709551615] list-bucket:name[0,255] "
     "prefix:name[0,255] after:name[0,255] -> 129\n"
@@ -232,7 +232,7 @@ static const struct {
 } message_frames[] = {
 	{ MESSAGE_HELLO,
 	    "2c000000010000005857565554535251"
-	    "05001817161514131211282726252423222168676665646362610172" },
+	    "06001817161514131211282726252423222168676665646362610172" },
 	{ MESSAGE_PING, "10000000020000005857565554535251" },
 	{ MESSAGE_CREATE,
 	    "13000000030000005857565554535251"
@@ -424,7 +424,7 @@ TEST(test_composed_frames)
 	hello_put(&b, &hello);
 	ck_assert_str_eq(hex(),
 	    "3f000000010000000000000000000000"
-	    "0500060000000000000007000000000000000800000000000000"
+	    "0600060000000000000007000000000000000800000000000000"
 	    "016101000000000000000262630200000000000000");
 	buf_clear(&buckets);
 }
