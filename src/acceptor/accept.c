@@ -80,8 +80,8 @@ handle_shortage(struct acceptor *a, const char *what)
 
 	if (log_limit_allows(&a->shortages, clock_ms(), &skipped)) {
 		errno = saved;
-		log_warn("%s (and %lu times since the last such line)", what,
-		    skipped);
+		log_warn("%s", what);
+		log_suppressed(skipped);
 	}
 	pause_accepting(a);
 }
@@ -94,13 +94,12 @@ report_refusal(struct acceptor *a, enum refuse_reason why)
 
 	if (!log_limit_allows(&a->refusals, clock_ms(), &skipped))
 		return;
-	log_warnx("refused a client: %s (and %lu more since the last such "
-		  "line)",
+	log_warnx("refused a client: %s",
 	    why == REFUSE_MAX_CLIENTS ?
 		"max-clients are connected" :
 		"max-clients-per-source are connected from "
-		"its address",
-	    skipped);
+		"its address");
+	log_suppressed(skipped);
 }
 
 void

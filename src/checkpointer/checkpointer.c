@@ -120,10 +120,12 @@ warn_full(struct checkpointer *c)
 {
 	unsigned long skipped;
 
-	if (log_limit_allows(&c->full, clock_ms(), &skipped))
+	if (log_limit_allows(&c->full, clock_ms(), &skipped)) {
 		log_warnx("no space on the disk to fold the log into "
 			  "data.mdb; writes wait: make room in %s",
 		    c->config->data);
+		log_suppressed(skipped);
+	}
 	c->work_at_ms = clock_ms() + RETRY_MS;
 }
 
@@ -145,8 +147,10 @@ check(struct checkpointer *c, enum store_result result)
 	if (result == STORE_FAILED)
 		fatalx(EX_IOERR, "%s", store_error(c->store));
 	if (result == STORE_DAMAGED &&
-	    log_limit_allows(&c->damage, clock_ms(), &skipped))
+	    log_limit_allows(&c->damage, clock_ms(), &skipped)) {
 		log_warnx("data damaged: %s", store_error(c->store));
+		log_suppressed(skipped);
+	}
 }
 
 /* One transaction of a fold.  False: there is no segment to fold. */

@@ -80,32 +80,25 @@ scoreboard_cancel(struct scoreboard *board, uint32_t n)
 	scoreboard_unlock(board->slots);
 }
 
-/* What is known of the end of a slot's worker, read before the lock is
- * taken. */
-struct end {
-	uint64_t id;
-	enum close_reason reason;
-	struct activity activity;
-};
-
-static void
-read_end(const struct scoreboard *board, uint32_t n, int status,
-    struct end *end)
+void
+scoreboard_read_end(const struct scoreboard *board, uint32_t n, int status,
+    struct scoreboard_end *end)
 {
 	end->id = board->slots->slots[n].id;
-	scoreboard_read_activity(board, n, &end->activity);
 	end->reason = CLOSE_FAILED;
+	scoreboard_read_activity(board, n, &end->activity);
+	if (!activity_is_of(&end->activity, end->id))
+		memset(&end->activity, 0, sizeof(end->activity));
+	else if (end->activity.reason < CLOSE_REASONS)
+		end->reason = (enum close_reason)end->activity.reason;
 	if (status != -1 && WIFSIGNALED(status))
 		end->reason = CLOSE_DIED;
-	else if (activity_is_of(&end->activity, end->id) &&
-	    end->activity.reason < CLOSE_REASONS)
-		end->reason = end->activity.reason;
 }
 
 /* With the lock.  If its holder before has died, that may have been while it
  * released this slot, and then slots_recount() has done that. */
 static void
-release(struct slots *s, uint32_t n, const struct end *end)
+release(struct slots *s, uint32_t n, const struct scoreboard_end *end)
 {
 	if (s->slots[n].owner != 0 && s->slots[n].id == end->id)
 		slots_release(s, n, &end->activity, end->reason);
@@ -114,9 +107,9 @@ release(struct slots *s, uint32_t n, const struct end *end)
 void
 scoreboard_release(struct scoreboard *board, uint32_t n, int status)
 {
-	struct end end;
+	struct scoreboard_end end;
 
-	read_end(board, n, status, &end);
+	scoreboard_read_end(board, n, status, &end);
 	scoreboard_lock(board->slots);
 	release(board->slots, n, &end);
 	scoreboard_unlock(board->slots);
@@ -142,10 +135,10 @@ scoreboard_next(struct scoreboard *board, pid_t owner, uint32_t after,
 pid_t
 scoreboard_release_soon(struct scoreboard *board, uint32_t n, int status)
 {
-	struct end end;
+	struct scoreboard_end end;
 	pid_t holder;
 
-	read_end(board, n, status, &end);
+	scoreboard_read_end(board, n, status, &end);
 	if ((holder = scoreboard_lock_soon(board->slots)) != 0)
 		return holder;
 	release(board->slots, n, &end);

@@ -161,4 +161,12 @@ uint32_t scoreboard_next_client(struct scoreboard *, uint32_t after,
 void scoreboard_report(struct scoreboard *, uint32_t slot, pid_t pid,
     int status, const struct rusage *, char *report);
 
+/* The same about its connection, for `log connections`: that it was opened, or,
+ * before the slot is released, that it was closed.  `status` is as for
+ * scoreboard_release(). */
+void scoreboard_report_open(const struct scoreboard *, uint32_t slot, pid_t pid,
+    char *report);
+void scoreboard_report_close(const struct scoreboard *, uint32_t slot,
+    int status, char *report);
+
 #endif

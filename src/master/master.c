@@ -111,7 +111,7 @@ master_main(struct master_options *options, struct config *config)
 		fatalx(EX_OSERR, "out of memory");
 	m->options = options;
 	m->config = config;
-	m->params.log_where = LOG_TO_STDERR;
+	m->params.log_where = (uint8_t)log_stderr();
 	m->params.verbose = options->verbose;
 	m->params.wall_base_ms = clock_wall_base();
 	m->signal_fd = m->scoreboard_fd = m->daemon_fd = -1;

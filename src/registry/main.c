@@ -21,7 +21,7 @@ main(int argc, char *argv[])
 	int status;
 
 	startup_child("kvd-registry");
-	log_init("registry", LOG_TO_STDERR, false);
+	log_init("registry", log_stderr(), false);
 	status = channel_recv_config(&config, &params, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
