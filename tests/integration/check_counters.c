@@ -4,6 +4,7 @@
  */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <signal.h>
 #include <unistd.h>
@@ -520,6 +521,51 @@ TEST(test_slow_command)
 	(void)close(fd);
 }
 
+/* What systemd does: the variable names standard error. */
+static void
+name_journal(const struct server *s)
+{
+	char value[64];
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) == -1)
+		_exit(126);
+	snprintf(value, sizeof(value), "%llu:%llu",
+	    (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino + (s->how == 1));
+	(void)setenv("JOURNAL_STREAM", value, 1);
+}
+
+/* With the variable, or with one for another file. */
+TEST(test_journal)
+{
+	bool is_journal = _i == 0;
+	char want[128];
+	pid_t worker;
+	int fd;
+
+	server_stop(server);
+	server = server_new();
+	server->before_exec = name_journal;
+	server->how = _i;
+	server_run(server);
+	board = counters_open(server);
+	snprintf(want, sizeof(want), "kvd[%ld]: ", (long)server->pid);
+	ck_assert_uint_eq(server_log_count(server,
+			      is_journal ?
+				  "<6>master: Accepting connections on " :
+				  "master: Accepting connections on "),
+	    1);
+	ck_assert_uint_eq(server_log_count(server, want), !is_journal);
+	fd = connect_and_ping(server);
+	worker = server_worker(server, fd);
+	process_kill(worker);
+	snprintf(want, sizeof(want), "%sacceptor: worker (pid %ld, ",
+	    is_journal ? "<4>" : "]: ", (long)worker);
+	server_await_log(server, want, 1);
+	client_expect_gone(fd);
+}
+
 static const struct test tests[] = {
 	CASE("commands", setup, teardown),
 	ONCE(test_commands),
@@ -545,6 +591,7 @@ static const struct test tests[] = {
 	CASE("log", setup, teardown),
 	ONCE(test_log_connections),
 	ONCE(test_slow_command),
+	LOOP(test_journal, 2),
 };
 
 SUITE("counters", tests)
