@@ -28,7 +28,7 @@ main(int argc, char *argv[])
 	log_init("checkpointer", params.log_where, params.verbose);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: checkpointer");
-	status = checkpointer_main(&config, &params);
+	status = checkpointer_main(&config, &params, &title);
 	config_clear(&config);
 	return status;
 }

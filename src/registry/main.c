@@ -27,8 +27,8 @@ main(int argc, char *argv[])
 		fatalx(status, "%s", error);
 	log_init("registry", params.log_where, params.verbose);
 	title_init(&title, argc, argv);
-	title_set(&title, "kvd: registry");
-	status = registry_main(&config, &params);
+	title_set(&title, "kvd: registry recovering");
+	status = registry_main(&config, &params, &title);
 	config_clear(&config);
 	return status;
 }

@@ -17,6 +17,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/startup.h"
+#include "common/title.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
@@ -322,7 +323,8 @@ map_counters(struct registry *r)
 }
 
 int
-registry_main(struct config *config, const struct startup_params *params)
+registry_main(struct config *config, const struct startup_params *params,
+    const struct title *title)
 {
 	struct channel_store store;
 	struct registry r = { .config = config,
@@ -355,6 +357,7 @@ registry_main(struct config *config, const struct startup_params *params)
 	if (channel_send_ready(&store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
+	title_set(title, "kvd: registry");
 	serve(&r);
 	registry_clear(&r);
 	log_debug("stopped");

@@ -426,18 +426,25 @@ TEST(test_client_busy)
 /* Titles */
 
 static void
-await_title(int fd, const char *state)
+await_title_of(pid_t pid, const char *want)
 {
 	int64_t deadline_ms = now_ms() + WAIT_MS;
-	pid_t worker = server_worker(server, fd);
-	char title[256], want[64];
+	char title[256];
+
+	while (!process_title(pid, title, sizeof(title)) ||
+	    strcmp(title, want) != 0)
+		pause_until(deadline_ms, want);
+	process_expect_title(pid, want);
+}
+
+static void
+await_title(int fd, const char *state)
+{
+	char want[64];
 
 	snprintf(want, sizeof(want), "kvd: worker 127.0.0.1:%d %s",
 	    client_port(fd), state);
-	while (!process_title(worker, title, sizeof(title)) ||
-	    strcmp(title, want) != 0)
-		pause_until(deadline_ms, want);
-	process_expect_title(worker, want);
+	await_title_of(server_worker(server, fd), want);
 }
 
 TEST(test_titles)
@@ -461,6 +468,21 @@ TEST(test_titles)
 	signal_process(registry, SIGCONT);
 	client_hear(fd, OK);
 	await_title(fd, "idle");
+	(void)close(fd);
+}
+
+/* A title says what is not as usual. */
+TEST(test_other_titles)
+{
+	pid_t registry = server_pid(server, "registry");
+	int fd = connect_and_ping(server);
+
+	await_title_of(server->pid, "kvd: master");
+	await_title_of(registry, "kvd: registry");
+	signal_process(registry, SIGKILL);
+	client_ask(fd, "PING\n", OK);
+	await_title_of(server->pid, "kvd: master");
+	await_title_of(server_pid(server, "registry"), "kvd: registry");
 	(void)close(fd);
 }
 
@@ -588,6 +610,7 @@ static const struct test tests[] = {
 	ONCE(test_client),
 	ONCE(test_client_busy),
 	ONCE(test_titles),
+	ONCE(test_other_titles),
 	CASE("log", setup, teardown),
 	ONCE(test_log_connections),
 	ONCE(test_slow_command),
