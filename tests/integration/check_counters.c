@@ -33,10 +33,17 @@ setup(void)
 }
 
 static void
+stop(void)
+{
+	scoreboard_close(board);
+	server_stop(server);
+}
+
+static void
 teardown(void)
 {
 	counters_expect_balance(board);
-	server_stop(server);
+	stop();
 }
 
 static uint64_t
@@ -251,7 +258,7 @@ TEST(test_timeouts)
 		"first-command-timeout 100ms", "max-clients 2", NULL };
 	int fds[3];
 
-	server_stop(server);
+	stop();
 	start(options);
 	fds[0] = client_connect(server);
 	client_hear(fds[0], "ERROR idle timeout\r\n");
@@ -269,7 +276,7 @@ TEST(test_refused)
 		"max-clients-per-source 1", NULL };
 	int fd, other;
 
-	server_stop(server);
+	stop();
 	start(options);
 	fd = connect_and_ping(server);
 	other = client_connect(server);
@@ -335,7 +342,7 @@ TEST(test_chaos)
 	int64_t deadline_ms;
 	int i;
 
-	server_stop(server);
+	stop();
 	start(options);
 	crowd = crowd_start(server, CROWD_MORTAL, 2, CHAOS_CLIENTS / 2);
 	crowd_await(crowd, 1);
@@ -495,7 +502,7 @@ TEST(test_log_connections)
 	const char *line;
 	int fd, n = 0;
 
-	server_stop(server);
+	stop();
 	start(options);
 	fd = client_connect(server);
 	client_ask(fd, "PING\nPING\n", OK OK);
@@ -527,7 +534,7 @@ TEST(test_slow_command)
 	pid_t registry;
 	int fd;
 
-	server_stop(server);
+	stop();
 	start(options);
 	registry = server_pid(server, "registry");
 	fd = client_connect(server);
@@ -566,7 +573,7 @@ TEST(test_journal)
 	pid_t worker;
 	int fd;
 
-	server_stop(server);
+	stop();
 	server = server_new();
 	server->before_exec = name_journal;
 	server->how = _i;

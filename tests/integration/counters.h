@@ -12,7 +12,7 @@
 
 struct server;
 
-/* The master's scoreboard.  It stays open until the test ends. */
+/* The master's scoreboard.  Its descriptor stays open until the test ends. */
 struct scoreboard *counters_open(const struct server *);
 /* The sum of a number, or of `n` of them, now. */
 uint64_t counters_get(struct scoreboard *, size_t first, size_t n);
