@@ -81,8 +81,8 @@ handle_shortage(struct acceptor *a, const char *what)
 
 	if (log_limit_allows(&a->shortages, clock_ms(), &skipped)) {
 		errno = saved;
-		log_warn("%s (and %lu times since the last such line)", what,
-		    skipped);
+		log_warn("%s", what);
+		log_suppressed(skipped);
 	}
 	pause_accepting(a);
 }
@@ -102,9 +102,8 @@ report_refusal(struct acceptor *a, enum refuse_reason why)
 
 	if (!log_limit_allows(&a->refusals, clock_ms(), &skipped))
 		return;
-	log_warnx("refused a client: %s (and %lu more since the last such "
-		  "line)",
-	    reasons[why], skipped);
+	log_warnx("refused a client: %s", reasons[why]);
+	log_suppressed(skipped);
 }
 
 void

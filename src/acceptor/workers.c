@@ -111,6 +111,24 @@ fork_worker(void)
 #endif
 }
 
+static void
+report_open(struct acceptor *a, uint32_t slot, pid_t pid)
+{
+	char report[SCOREBOARD_REPORT_SIZE];
+
+	scoreboard_report_open(a->scoreboard, slot, pid, report);
+	log_info("%s", report);
+}
+
+static void
+report_close(struct acceptor *a, uint32_t slot, int status)
+{
+	char report[SCOREBOARD_REPORT_SIZE];
+
+	scoreboard_report_close(a->scoreboard, slot, status, report);
+	log_info("%s", report);
+}
+
 int
 workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
     uint32_t slot)
@@ -124,6 +142,7 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	 * give the same numbers to two of its forks. */
 	if (getentropy(&session, sizeof(session)) == -1)
 		return -1;
+	session = scoreboard_set_session(a->scoreboard, slot, session);
 	format_title(title, addr);
 	if ((pid = fork_worker()) == -1)
 		return -1;
@@ -132,6 +151,8 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 		return 0;
 	}
 	scoreboard_set_pid(a->scoreboard, slot, pid);
+	if (a->config->log_connections)
+		report_open(a, slot, pid);
 	pid_index_add(&a->workers, pid, slot);
 	(void)close(fd);
 	return 0;
@@ -164,6 +185,8 @@ workers_reap(struct acceptor *a)
 			continue;
 		if (WIFSIGNALED(status))
 			report_crash(a, slot, pid, status, &use);
+		if (a->config->log_connections)
+			report_close(a, slot, status);
 		pid_index_remove(&a->workers, slot);
 		scoreboard_release(a->scoreboard, slot, status);
 	}

@@ -14,6 +14,10 @@
 #include "common/scoreboard_file.h"
 #include "common/scoreboard_lock.h"
 
+/* These bits of a session are the number of its slot. */
+#define SESSION_SLOT ((uint64_t)SCOREBOARD_SESSION_SLOTS - 1)
+_Static_assert(SCOREBOARD_MAX <= SESSION_SLOT, "a slot fits into a session");
+
 static void
 fill_slot(struct slot *slot, const struct sockaddr_storage *addr)
 {
@@ -55,6 +59,41 @@ scoreboard_take(struct scoreboard *board, const struct sockaddr_storage *addr,
 	return result;
 }
 
+uint32_t
+scoreboard_session_slot(uint64_t session)
+{
+	return (uint32_t)(session & SESSION_SLOT);
+}
+
+bool
+scoreboard_has_session(const struct scoreboard *board, uint64_t session)
+{
+	return slots_have(board->slots, scoreboard_session_slot(session),
+	    session);
+}
+
+bool
+scoreboard_is_worker(const struct scoreboard *board, uint64_t session,
+    pid_t pid)
+{
+	uint32_t n = scoreboard_session_slot(session);
+	pid_t known;
+
+	if (!slots_have(board->slots, n, session))
+		return false;
+	known = slots_pid(board->slots, n);
+	return known == 0 || known == pid;
+}
+
+uint64_t
+scoreboard_set_session(struct scoreboard *board, uint32_t n, uint64_t random)
+{
+	uint64_t session = (random & ~SESSION_SLOT) | n;
+
+	board->slots->slots[n].session = session;
+	return session;
+}
+
 void
 scoreboard_set_pid(struct scoreboard *board, uint32_t n, pid_t pid)
 {
@@ -82,32 +121,25 @@ scoreboard_cancel(struct scoreboard *board, uint32_t n)
 	scoreboard_unlock(board->slots);
 }
 
-/* What is known of the end of a slot's worker, read before the lock is
- * taken. */
-struct end {
-	uint64_t id;
-	enum close_reason reason;
-	struct activity activity;
-};
-
-static void
-read_end(const struct scoreboard *board, uint32_t n, int status,
-    struct end *end)
+void
+scoreboard_read_end(const struct scoreboard *board, uint32_t n, int status,
+    struct scoreboard_end *end)
 {
 	end->id = board->slots->slots[n].id;
-	scoreboard_read_activity(board, n, &end->activity);
 	end->reason = CLOSE_FAILED;
+	scoreboard_read_activity(board, n, &end->activity);
+	if (!activity_is_of(&end->activity, end->id))
+		memset(&end->activity, 0, sizeof(end->activity));
+	else if (end->activity.reason < CLOSE_REASONS)
+		end->reason = (enum close_reason)end->activity.reason;
 	if (status != -1 && WIFSIGNALED(status))
 		end->reason = CLOSE_DIED;
-	else if (activity_is_of(&end->activity, end->id) &&
-	    end->activity.reason < CLOSE_REASONS)
-		end->reason = end->activity.reason;
 }
 
 /* With the lock.  If its holder before has died, that may have been while it
  * released this slot, and then slots_recount() has done that. */
 static void
-release(struct slots *s, uint32_t n, const struct end *end)
+release(struct slots *s, uint32_t n, const struct scoreboard_end *end)
 {
 	if (s->slots[n].owner != 0 && s->slots[n].id == end->id)
 		slots_release(s, n, &end->activity, end->reason);
@@ -116,9 +148,9 @@ release(struct slots *s, uint32_t n, const struct end *end)
 void
 scoreboard_release(struct scoreboard *board, uint32_t n, int status)
 {
-	struct end end;
+	struct scoreboard_end end;
 
-	read_end(board, n, status, &end);
+	scoreboard_read_end(board, n, status, &end);
 	scoreboard_lock(board->slots);
 	release(board->slots, n, &end);
 	scoreboard_unlock(board->slots);
@@ -176,10 +208,10 @@ scoreboard_count(const struct scoreboard *board)
 pid_t
 scoreboard_release_soon(struct scoreboard *board, uint32_t n, int status)
 {
-	struct end end;
+	struct scoreboard_end end;
 	pid_t holder;
 
-	read_end(board, n, status, &end);
+	scoreboard_read_end(board, n, status, &end);
 	if ((holder = scoreboard_lock_soon(board->slots)) != 0)
 		return holder;
 	release(board->slots, n, &end);

@@ -40,6 +40,7 @@ struct sockaddr_storage;
 /* The number of slots.  Those that have never been used cost no memory. */
 #define SCOREBOARD_MAX 100000
 #define SCOREBOARD_NONE UINT32_MAX /* no slot */
+#define SCOREBOARD_SESSION_SLOTS 131072
 /* The size of scoreboard_report()'s line, NUL included. */
 #define SCOREBOARD_REPORT_SIZE 384
 
@@ -72,10 +73,22 @@ void scoreboard_close(struct scoreboard *);
 void scoreboard_count_refused(struct scoreboard *, enum refuse_reason);
 /* Master: counts the restart of a process. */
 void scoreboard_count_restart(struct scoreboard *, enum counted_process);
-/* Registry: maps the counters that these count (COUNTERS_SHARED), to be read
- * only, and its own (COUNTERS_OF_REGISTRY).  Return NULL with errno. */
-const uint64_t *scoreboard_map_shared(int fd);
+/* Registry: the same as scoreboard_open(), but the memory can only be read. */
+struct scoreboard *scoreboard_open_to_read(int fd);
+/* Registry: maps what it counts itself (COUNTERS_OF_REGISTRY).  Returns NULL
+ * with errno. */
 uint64_t *scoreboard_map_registry(int fd);
+/* Registry: how many clients were refused. */
+uint64_t scoreboard_refused(const struct scoreboard *);
+/* Registry: is this process the worker that has this session?  The pid does not
+ * matter as long as the acceptor has not recorded it. */
+bool scoreboard_is_worker(const struct scoreboard *, uint64_t session,
+    pid_t pid);
+/* Registry: has any worker this session?  It has until it was reaped. */
+bool scoreboard_has_session(const struct scoreboard *, uint64_t session);
+/* The slot that is part of a session, below SCOREBOARD_SESSION_SLOTS.  If there
+ * is no such slot, nor is there such a worker. */
+uint32_t scoreboard_session_slot(uint64_t session);
 
 /*
  * Acceptor: takes a slot for a client from this address.  `max` limits all
@@ -85,6 +98,10 @@ uint64_t *scoreboard_map_registry(int fd);
 enum scoreboard_result scoreboard_take(struct scoreboard *,
     const struct sockaddr_storage *, int64_t max, int64_t max_per_source,
     uint32_t *slot);
+/* Before the fork: makes the number by which the registry will know the worker
+ * out of a random one. */
+uint64_t scoreboard_set_session(struct scoreboard *, uint32_t slot,
+    uint64_t random);
 void scoreboard_set_pid(struct scoreboard *, uint32_t slot, pid_t pid);
 /* Says whose process the client of a Unix socket is. */
 void scoreboard_set_peer(struct scoreboard *, uint32_t slot, uid_t uid,
@@ -177,5 +194,13 @@ uint32_t scoreboard_next_client(struct scoreboard *, uint32_t after,
  */
 void scoreboard_report(struct scoreboard *, uint32_t slot, pid_t pid,
     int status, const struct rusage *, char *report);
+
+/* The same about its connection, for `log connections`: that it was opened, or,
+ * before the slot is released, that it was closed.  `status` is as for
+ * scoreboard_release(). */
+void scoreboard_report_open(const struct scoreboard *, uint32_t slot, pid_t pid,
+    char *report);
+void scoreboard_report_close(const struct scoreboard *, uint32_t slot,
+    int status, char *report);
 
 #endif

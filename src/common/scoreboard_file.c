@@ -1,7 +1,8 @@
 /*
  * scoreboard_file: makes and maps the scoreboard's memory.  The master makes
- * it.  Master and acceptors map all of it but the activities, a worker maps one
- * of these, and the registry the two pages of counters.
+ * it.  Master and acceptors map all of it but the activities, and so does the
+ * registry, which can only read it, but for the page of its own counters.  A
+ * worker maps one activity.
  */
 
 #include <sys/mman.h>
@@ -100,8 +101,8 @@ scoreboard_create(void)
 	return -1;
 }
 
-struct scoreboard *
-scoreboard_open(int fd)
+static struct scoreboard *
+map(int fd, int protection)
 {
 	struct scoreboard *board;
 	struct stat st;
@@ -109,8 +110,7 @@ scoreboard_open(int fd)
 
 	if (fstat(fd, &st) == -1 || (board = calloc(1, sizeof(*board))) == NULL)
 		return NULL;
-	memory = mmap(NULL, mapped_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    fd, 0);
+	memory = mmap(NULL, mapped_size(), protection, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED) {
 		free(board);
 		return NULL;
@@ -125,6 +125,18 @@ scoreboard_open(int fd)
 		return NULL;
 	}
 	return board;
+}
+
+struct scoreboard *
+scoreboard_open(int fd)
+{
+	return map(fd, PROT_READ | PROT_WRITE);
+}
+
+struct scoreboard *
+scoreboard_open_to_read(int fd)
+{
+	return map(fd, PROT_READ);
 }
 
 void
@@ -153,12 +165,17 @@ scoreboard_count_restart(struct scoreboard *board, enum counted_process which)
 	count(board, COUNTER_RESTARTS + which);
 }
 
-const uint64_t *
-scoreboard_map_shared(int fd)
+uint64_t
+scoreboard_refused(const struct scoreboard *board)
 {
-	void *page = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
+	const uint64_t *refused =
+	    &board->shared[COUNTER_REFUSED - COUNTER_SHARED];
+	uint64_t sum = 0;
+	size_t i;
 
-	return page == MAP_FAILED ? NULL : page;
+	for (i = 0; i < REFUSE_REASONS; i++)
+		sum += __atomic_load_n(&refused[i], __ATOMIC_RELAXED);
+	return sum;
 }
 
 uint64_t *

@@ -32,6 +32,15 @@ off_t scoreboard_activity_offset(uint32_t slot);
  * unlike touching the memory, cannot raise SIGBUS. */
 void scoreboard_read_activity(const struct scoreboard *, uint32_t slot,
     struct activity *);
+/* What is known of the end of a slot's worker: to be read before the lock is
+ * taken, as the worker has ended. */
+struct scoreboard_end {
+	uint64_t id;
+	enum close_reason reason;
+	struct activity activity; /* all zero if the worker never began */
+};
+void scoreboard_read_end(const struct scoreboard *, uint32_t slot, int status,
+    struct scoreboard_end *);
 /* The address of the slot's client, for people. */
 void scoreboard_describe_peer(const struct slot *, char *text, size_t size);
 

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "common/clock.h"
@@ -62,4 +63,49 @@ scoreboard_report(struct scoreboard *board, uint32_t n, pid_t pid, int status,
 	    "disconnected, no other is",
 	    (long)pid, client, end,
 	    command[0] == '\0' ? "while idle" : "during ", command, used);
+}
+
+/* How the lines about a connection begin. */
+static void
+describe_connection(const struct slot *slot, char *text, size_t size)
+{
+	char peer[80], process[64] = "";
+
+	scoreboard_describe_peer(slot, peer, sizeof(peer));
+	if (slot->peer_pid != 0)
+		snprintf(process, sizeof(process), ", uid %ld, pid %ld",
+		    (long)slot->peer_uid, (long)slot->peer_pid);
+	snprintf(text, size, "connection %" PRIu64 " (%s%s)", slot->id, peer,
+	    process);
+}
+
+void
+scoreboard_report_open(const struct scoreboard *board, uint32_t n, pid_t pid,
+    char *report)
+{
+	char connection[192];
+
+	describe_connection(&board->slots->slots[n], connection,
+	    sizeof(connection));
+	snprintf(report, SCOREBOARD_REPORT_SIZE, "%s opened; worker %ld",
+	    connection, (long)pid);
+}
+
+void
+scoreboard_report_close(const struct scoreboard *board, uint32_t n, int status,
+    char *report)
+{
+	const struct slot *slot = &board->slots->slots[n];
+	int64_t ms = clock_ms() - slot->started_ms;
+	struct scoreboard_end end;
+	char connection[192];
+
+	describe_connection(slot, connection, sizeof(connection));
+	scoreboard_read_end(board, n, status, &end);
+	snprintf(report, SCOREBOARD_REPORT_SIZE,
+	    "%s closed, %s; %" PRId64 ".%03ds, %" PRIu64 " commands, %" PRIu64
+	    " bytes received, %" PRIu64 " sent",
+	    connection, counters_close_reason(end.reason), ms / 1000,
+	    (int)(ms % 1000), end.activity.commands, end.activity.received,
+	    end.activity.sent);
 }

@@ -122,10 +122,13 @@ slots_recount(struct slots *s)
 		/* Folded, but not yet released. */
 		if (s->slots[n].id == s->folded / 2)
 			set_owner(s, n, 0);
-		if (s->slots[n].owner == 0)
+		if (s->slots[n].owner == 0) {
 			put_free(s, n);
-		else
-			link_slot(s, n);
+			continue;
+		}
+		link_slot(s, n);
+		if (s->slots[n].id > s->last_id)
+			s->last_id = s->slots[n].id;
 	}
 }
 
@@ -150,11 +153,27 @@ slots_take(struct slots *s, const struct slot *fresh, pid_t owner)
 	uint32_t n = get_free(s);
 
 	s->slots[n] = *fresh;
-	s->slots[n].id = ++s->last_id;
-	/* From here on the slot is in use, even if this process dies now. */
+	s->slots[n].id = s->last_id + 1;
+	/* From here on slot and id are in use, even if this process dies
+	 * now. */
 	set_owner(s, n, owner);
+	s->last_id = s->slots[n].id;
 	link_slot(s, n);
 	return n;
+}
+
+bool
+slots_have(const struct slots *s, uint32_t n, uint64_t session)
+{
+	return n < SCOREBOARD_MAX && session != 0 &&
+	    __atomic_load_n(&s->slots[n].owner, __ATOMIC_ACQUIRE) != 0 &&
+	    s->slots[n].session == session;
+}
+
+pid_t
+slots_pid(const struct slots *s, uint32_t n)
+{
+	return __atomic_load_n(&s->slots[n].pid, __ATOMIC_ACQUIRE);
 }
 
 void

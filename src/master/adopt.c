@@ -165,11 +165,19 @@ kill_holder(pid_t holder)
 		log_warn("cannot kill process %ld", (long)holder);
 }
 
+/* Releases the slot of a worker that has ended, and logs that if it is to be
+ * logged. */
 static void
 release(struct master *m, uint32_t slot, int status)
 {
+	char report[SCOREBOARD_REPORT_SIZE];
 	pid_t holder;
 	int i;
+
+	if (m->config->log_connections) {
+		scoreboard_report_close(m->scoreboard, slot, status, report);
+		log_info("%s", report);
+	}
 
 	for (i = 0; i < HOLDERS_MAX; i++) {
 		holder = scoreboard_release_soon(m->scoreboard, slot, status);

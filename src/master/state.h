@@ -83,6 +83,7 @@ struct master {
 	int64_t drain_at_ms; /* when to look for them */
 	uint32_t drain_slot; /* and from which slot on */
 	char reported[64]; /* the last status that init was told */
+	size_t name_size; /* of argv[0], before the title was in its place */
 	bool stopping;
 	int64_t stopping_since_ms;
 	int stage; /* when stopping: the stage whose turn it is */

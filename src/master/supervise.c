@@ -39,6 +39,7 @@ announce(struct master *m)
 		listener_name(m->listeners.fds[i], name);
 		log_info("Accepting connections on %s", name);
 	}
+	listeners_warn(&m->listeners, m->config);
 	report_ready(m);
 	if (m->daemon_fd != -1)
 		daemon_ready(m->daemon_fd);

@@ -50,6 +50,7 @@ static const struct schema_field fields[FIELD_COUNT] = {
 #define QUEUED SCHEMA_QUEUED
 #define WRITES SCHEMA_WRITES
 #define FREES SCHEMA_FREES
+#define VALUES SCHEMA_VALUES
 
 const struct schema schema_messages[MESSAGE_END] = {
 	/* worker -> registry */
@@ -63,7 +64,7 @@ const struct schema schema_messages[MESSAGE_END] = {
 	[MESSAGE_PUT] = { "PUT", { FIELD_BUCKET, FIELD_KEY, FIELD_VALUE },
 	    MESSAGE_REPLY, QUEUED | WRITES },
 	[MESSAGE_GET] = { "GET", { FIELD_BUCKET, FIELD_KEY }, MESSAGE_REPLY,
-	    QUEUED },
+	    QUEUED | VALUES },
 	[MESSAGE_DELETE] = { "DELETE", { FIELD_BUCKET, FIELD_KEY },
 	    MESSAGE_REPLY, QUEUED | WRITES | FREES },
 	[MESSAGE_EXISTS] = { "EXISTS", { FIELD_BUCKET, FIELD_KEY },

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/number.h"
+#include "common/scoreboard.h"
 #include "proto/answer.h"
 #include "registry/calls.h"
 #include "registry/change.h"
@@ -223,20 +224,6 @@ reply_stat(struct buf *reply, const char *name, uint64_t number)
 	answer_put_line(reply, words, 2);
 }
 
-/* The acceptors may count at the same time. */
-static uint64_t
-refused_clients(const struct registry *r)
-{
-	const uint64_t *refused =
-	    &r->shared_counters[COUNTER_REFUSED - COUNTER_SHARED];
-	uint64_t sum = 0;
-	size_t i;
-
-	for (i = 0; i < REFUSE_REASONS; i++)
-		sum += __atomic_load_n(&refused[i], __ATOMIC_RELAXED);
-	return sum;
-}
-
 /* What is shown under the same name by kvctl(8), and has one number. */
 static void
 reply_counters(struct buf *reply, const struct registry *r)
@@ -290,7 +277,8 @@ call_stats(struct call_context *ctx, const struct fields *args)
 	reply_stat(ctx->reply, "uptime-seconds",
 	    (uint64_t)(clock_ms() - r->started_ms) / 1000);
 	reply_counters(ctx->reply, r);
-	reply_stat(ctx->reply, "refused-clients", refused_clients(r));
+	reply_stat(ctx->reply, "refused-clients",
+	    scoreboard_refused(r->scoreboard));
 	reply_limits(ctx->reply, r->config);
 	return STORE_OK;
 }

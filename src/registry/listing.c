@@ -186,7 +186,7 @@ fill(struct registry *r, struct conn *c, struct page *p)
 	}
 }
 
-void
+bool
 listing_run(struct registry *r, struct conn *c, uint64_t sequence,
     const struct fields *list)
 {
@@ -204,8 +204,7 @@ listing_run(struct registry *r, struct conn *c, uint64_t sequence,
 	page.more = p.more;
 	listing_end_page(p.out, position, &page);
 	/* Sizes need not be of one moment: no snapshot is held for them. */
-	if (!p.more || status != STATUS_OK || list->kind == LIST_SIZES)
-		listing_end(r, c);
+	return p.more && status == STATUS_OK && list->kind != LIST_SIZES;
 }
 
 int64_t

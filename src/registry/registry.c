@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/startup.h"
+#include "common/title.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
@@ -208,6 +210,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = r->sync_at_ms;
 	if (housekeeping_deadline(r) < deadline_ms)
 		deadline_ms = housekeeping_deadline(r);
+	if (memory_deadline(r) < deadline_ms)
+		deadline_ms = memory_deadline(r);
 	if (checkpoint_deadline(r) < deadline_ms)
 		deadline_ms = checkpoint_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
@@ -216,6 +220,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = r->gauges.at_ms;
 	if (r->cache_at_ms < deadline_ms)
 		deadline_ms = r->cache_at_ms;
+	if (session_deadline(r) < deadline_ms)
+		deadline_ms = session_deadline(r);
 	if (listing_deadline(r) < deadline_ms)
 		deadline_ms = listing_deadline(r);
 	return deadline_ms;
@@ -240,7 +246,7 @@ run_timers(struct registry *r)
 
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
 	    r->cache_at_ms == CLOCK_NEVER && r->gauges.at_ms == CLOCK_NEVER &&
-	    TAILQ_EMPTY(&r->listings))
+	    TAILQ_EMPTY(&r->listings) && TAILQ_EMPTY(&r->silent))
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms)
@@ -251,6 +257,7 @@ run_timers(struct registry *r)
 	if (r->cache_at_ms <= now_ms)
 		set_cache(r);
 	listing_expire(r, now_ms);
+	session_expire(r, now_ms);
 }
 
 static bool
@@ -282,6 +289,7 @@ serve(struct registry *r)
 			gauges_want(r);
 		}
 		checkpoint_run(r);
+		memory_run(r);
 		/*
 		 * After the turn: a client whose worker has died may be back
 		 * with another worker.  What the dead one had asked has to be
@@ -302,33 +310,20 @@ registry_clear(struct registry *r)
 
 	while ((c = TAILQ_FIRST(&r->idle)) != NULL ||
 	    (c = TAILQ_FIRST(&r->ready)) != NULL ||
-	    (c = TAILQ_FIRST(&r->held)) != NULL)
+	    (c = TAILQ_FIRST(&r->held)) != NULL ||
+	    (c = TAILQ_FIRST(&r->starved)) != NULL)
 		conn_close(r, c);
 	while ((o = TAILQ_FIRST(&r->orphaned)) != NULL)
 		outcome_free(&r->orphaned, o);
 	change_clear(&r->changes);
+	free(r->by_slot);
+	scoreboard_close(r->scoreboard);
 	store_close(r->store);
 }
 
-/* Without the scoreboard, nobody but STATS sees what is counted. */
-static void
-map_counters(struct registry *r)
-{
-	static uint64_t own[COUNTERS_OF_REGISTRY];
-	static const uint64_t shared[COUNTERS_SHARED];
-
-	r->shared_counters = scoreboard_map_shared(CHANNEL_SCOREBOARD_FD);
-	r->counters = scoreboard_map_registry(CHANNEL_SCOREBOARD_FD);
-	if (r->shared_counters == NULL || r->counters == NULL)
-		log_warn("scoreboard");
-	if (r->shared_counters == NULL)
-		r->shared_counters = shared;
-	if (r->counters == NULL)
-		r->counters = own;
-}
-
 int
-registry_main(struct config *config, const struct startup_params *params)
+registry_main(struct config *config, const struct startup_params *params,
+    const struct title *title)
 {
 	struct channel_store store;
 	struct registry r = { .config = config,
@@ -344,7 +339,10 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);
 	TAILQ_INIT(&r.held);
+	TAILQ_INIT(&r.starved);
+	memory_init(&r.memory);
 	TAILQ_INIT(&r.recorded);
+	TAILQ_INIT(&r.silent);
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
@@ -352,7 +350,12 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.behind);
 	RB_INIT(&r.topics.live);
 	RB_INIT(&r.topics.behind);
-	map_counters(&r);
+	/* Without the scoreboard nobody could be told to be a worker. */
+	r.scoreboard = scoreboard_open_to_read(CHANNEL_SCOREBOARD_FD);
+	r.counters = scoreboard_map_registry(CHANNEL_SCOREBOARD_FD);
+	r.by_slot = calloc(SCOREBOARD_SESSION_SLOTS, sizeof(*r.by_slot));
+	if (r.scoreboard == NULL || r.counters == NULL || r.by_slot == NULL)
+		fatal(EX_OSERR, "scoreboard");
 	/* open_store() may wait for a lock.  Without a store there is nothing
 	 * to end in order, so SIGTERM has its default action. */
 	startup_unblock();
@@ -363,6 +366,7 @@ registry_main(struct config *config, const struct startup_params *params)
 	if (channel_send_ready(&store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
+	title_set(title, "kvd: registry");
 	serve(&r);
 	registry_clear(&r);
 	log_debug("stopped");

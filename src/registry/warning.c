@@ -20,11 +20,8 @@ warn_limited(struct log_limit *limit, const char *what, const char *why)
 
 	if (!log_limit_allows(limit, clock_ms(), &skipped))
 		return;
-	if (skipped == 0)
-		log_warnx("%s: %s", what, why);
-	else
-		log_warnx("%s: %s (and %lu more since the last line)", what,
-		    why, skipped);
+	log_warnx("%s: %s", what, why);
+	log_suppressed(skipped);
 }
 
 void

@@ -20,7 +20,7 @@ account_init(struct account *a, struct activity *activity, uint64_t id,
 void
 account_received(struct account *a, size_t size)
 {
-	a->read_us = a->replied_us = clock_us();
+	a->read_us = clock_us();
 	a->activity->received += size;
 }
 

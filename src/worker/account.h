@@ -39,7 +39,6 @@ struct account {
 	int64_t read_us; /* when the last read has brought something */
 	int64_t done_us; /* when that batch ended; 0: it has not, or the time
 			  * was used */
-	int64_t replied_us; /* for slow-command: the reply before this one */
 	size_t current; /* number of the command that was read last */
 	uint64_t batch; /* bit n: the batch has counts[n] commands n */
 	uint32_t counts[COUNTERS_COMMANDS];

@@ -11,6 +11,7 @@
 #include "proto/schema.h"
 #include "worker/subscriptions.h"
 #include "worker/replies.h"
+#include "worker/slow.h"
 
 /* With more bytes than this for the client, they are sent before the other
  * replies are awaited. */
@@ -112,6 +113,18 @@ check_lagged(struct worker *w)
 	return w->lagged;
 }
 
+/* link_next(), which may wait for the registry. */
+static enum link_result
+await(struct worker *w, struct message *m)
+{
+	int64_t begin_us = slow_begin(w);
+	enum link_result result = link_next(&w->link, m);
+
+	if (result == LINK_REPLY)
+		slow_check(w, slow_since(begin_us));
+	return result;
+}
+
 bool
 replies_drain(struct worker *w)
 {
@@ -119,7 +132,7 @@ replies_drain(struct worker *w)
 	struct message m;
 	bool good = true;
 
-	while (good && (result = link_next(&w->link, &m)) > LINK_NOTHING) {
+	while (good && (result = await(w, &m)) > LINK_NOTHING) {
 		good = result == LINK_EVENT ? replies_take_event(w, &m) :
 					      take_reply(w, &m);
 		good = good && flush_some(w);

@@ -10,6 +10,7 @@
 #include "proto/listing.h"
 #include "worker/replies.h"
 #include "worker/request.h"
+#include "worker/slow.h"
 
 static enum status
 help(struct worker *w, const struct bytes *words, size_t n)
@@ -97,8 +98,10 @@ run_queued(struct worker *w, const struct command *command,
 /* Asks for the next page and formats it, and the events that come before it.
  * False: this client is not to be served any more. */
 static bool
-run_page(struct worker *w, struct listing *listing, enum listing_result *result)
+run_page(struct worker *w, struct listing *listing, enum listing_result *result,
+    int64_t *waited_us)
 {
+	int64_t begin_us = slow_begin(w);
 	enum link_result got;
 	struct message m;
 
@@ -106,6 +109,7 @@ run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 	while ((got = link_next(&w->link, &m)) == LINK_EVENT)
 		if (!replies_take_event(w, &m))
 			return false;
+	*waited_us += slow_since(begin_us);
 	if (got == LINK_REPLY) {
 		*result = listing_format(listing, m.body, &w->client.out);
 		return *result != LISTING_MALFORMED ||
@@ -127,6 +131,7 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 	enum listing_result result = LISTING_MORE;
 	struct listing listing;
 	enum status status;
+	int64_t waited_us = 0;
 
 	status = listing_parse(&listing, kind, words, n);
 	if (status != STATUS_OK)
@@ -136,12 +141,13 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 	w->in_listing = true;
 	w->account.activity->listing_ms = w->account.read_us / 1000;
 	while (result == LISTING_MORE)
-		if (!run_page(w, &listing, &result) ||
+		if (!run_page(w, &listing, &result, &waited_us) ||
 		    client_flush(&w->client) == -1)
 			return false;
 	w->in_listing = false;
 	w->account.activity->listing_ms = 0;
 	account_status(&w->account, w->account.current, listing.status);
+	slow_check_listing(w, listing.bucket, waited_us);
 	buf_append(&w->client.out, buf_data(&w->deferred_events),
 	    buf_size(&w->deferred_events));
 	buf_clear(&w->deferred_events);

@@ -9,6 +9,7 @@
 
 #include "common/buf.h"
 #include "common/config.h"
+#include "common/log_limit.h"
 #include "worker/account.h"
 #include "worker/client.h"
 #include "worker/input.h"
@@ -25,6 +26,8 @@ struct worker {
 	struct input input; /* the lines that come from the client */
 	struct queue queue; /* the client's transaction */
 	struct link link; /* to the registry */
+
+	struct log_limit slow_lines; /* for slow.c */
 
 	/* Set by whoever finds a reason; worker_run() ends. */
 	bool closing; /* execute no more lines */

@@ -43,15 +43,14 @@ server_report_left(const struct server *s)
 	    n == 0 ? "" : list[0].title, n == 0 ? 0L : (long)list[0].pid);
 }
 
-/* The title of a worker has its state behind this. */
+/* A title may have the state of the process behind this. */
 static bool
 has_title(const char *title, const char *want)
 {
 	size_t size = strlen(want);
 
 	return strncmp(title, want, size) == 0 &&
-	    (title[size] == '\0' ||
-		(title[size] == ' ' && strncmp(want, "kvd: worker ", 12) == 0));
+	    (title[size] == '\0' || title[size] == ' ');
 }
 
 /* A process with this title and, unless it is 0, this parent; or 0. */

@@ -26,7 +26,6 @@
 static struct config config = { .max_value = VALUE_MAX };
 static struct registry r;
 static uint64_t counters[COUNTERS_OF_REGISTRY];
-static const uint64_t shared_counters[COUNTERS_SHARED];
 static struct buf queued; /* This buffer holds the frames of a transaction. */
 
 static void
@@ -43,8 +42,7 @@ begin(void)
 	memset(counters, 0, sizeof(counters));
 	r = (struct registry){ .config = &config,
 		.store = fx.store,
-		.counters = counters,
-		.shared_counters = shared_counters };
+		.counters = counters };
 	TAILQ_INIT(&r.ready);
 	r.changes.wanted = true;
 	set_now(1000000);
