@@ -36,7 +36,7 @@ read_message(const struct message *m)
 	FUZZ_ASSERT(is_name(schema, FIELD_KEY, f.key));
 	FUZZ_ASSERT(f.value.size <= VALUE_MAX);
 	FUZZ_ASSERT(f.old.size <= VALUE_MAX);
-	FUZZ_ASSERT(memchr(schema->fields, FIELD_SECONDS,
+	FUZZ_ASSERT(memchr(schema->fields, FIELD_TIME,
 			sizeof(schema->fields)) == NULL ||
 	    (f.number >= 1 && f.number <= MESSAGE_SECONDS_MAX));
 	FUZZ_ASSERT(f.status < STATUS_END);

@@ -32,7 +32,7 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 #define MESSAGE_HEADER_SIZE 16
 /* Most buckets that a client can subscribe to.  HELLO names them all. */
 #define MESSAGE_SUBSCRIPTIONS_MAX 256
@@ -61,6 +61,11 @@ enum message_type {
 	MESSAGE_LIST,
 	MESSAGE_SUBSCRIBE,
 	MESSAGE_UNSUBSCRIBE,
+	MESSAGE_ADD_EX,
+	MESSAGE_INCR_EX,
+	MESSAGE_DELETE_IF,
+	MESSAGE_GET_KEYS,
+	MESSAGE_TAKE,
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
@@ -72,10 +77,14 @@ enum message_type {
 };
 
 /* Most requests of a transaction, so that it does not hold up others for
- * longer than a turn of the registry does. */
+ * longer than a turn of the registry does.  Each key of a GET_KEYS counts as a
+ * request. */
 #define MESSAGE_TRANSACTION_REQUESTS 1000
+/* Most keys of a GET_KEYS, for the same reason. */
+#define MESSAGE_KEYS_MAX MESSAGE_TRANSACTION_REQUESTS
 /* The longest time to live, in seconds: 317 years. */
 #define MESSAGE_SECONDS_MAX INT64_C(10000000000)
+#define MESSAGE_TIME_MAX_MS (MESSAGE_SECONDS_MAX * 1000)
 
 /* How a request ended.  format_status() has the text of each. */
 enum status {
@@ -113,6 +122,8 @@ enum status {
 	STATUS_IDLE_TIMEOUT,
 	STATUS_SHUTTING_DOWN,
 	STATUS_DISCONNECTED,
+	STATUS_TOO_MANY_KEYS,
+	STATUS_REPLY_TOO_LARGE,
 	STATUS_END /* one past the last */
 };
 

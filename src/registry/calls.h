@@ -31,6 +31,11 @@ struct call_context {
 typedef enum store_result call_function(struct call_context *,
     const struct fields *);
 
+/* What the data lines of a request, or of a transaction, may have besides the
+ * longest value: they are kept until the worker has them, and may be stored
+ * with the commit. */
+#define CALL_REPLY_MAX ((size_t)1 << 20)
+
 /* NULL: requests of this type have no such function. */
 call_function *call_find(uint16_t type);
 /* Executes a request, and appends the whole reply frame. */

@@ -527,8 +527,8 @@ decodes(uint16_t type, const struct buf *body)
 
 TEST(test_malformed)
 {
-	static const uint64_t seconds[] = { 0, 1, 10000000000, 10000000001,
-		UINT64_MAX, (uint64_t)1 << 63 };
+	static const uint64_t times_ms[] = { 0, 1, 10000000000000,
+		10000000000001, UINT64_MAX, (uint64_t)1 << 63 };
 	uint8_t value[VALUE_MAX + 1] = { 0 };
 	struct bytes b = text("b"), long_value = { value, sizeof(value) };
 	struct buf body;
@@ -546,11 +546,11 @@ TEST(test_malformed)
 	ck_assert(!decodes(MESSAGE_STATS, &body));
 	/* An empty name is malformed. */
 	ck_assert(!decodes(MESSAGE_COUNT, &body));
-	for (i = 0; i < COUNT(seconds); i++) {
+	for (i = 0; i < COUNT(times_ms); i++) {
 		buf_truncate(&body, 0);
 		message_put_name(&body, b);
 		message_put_name(&body, b);
-		message_put_u64(&body, seconds[i]);
+		message_put_u64(&body, times_ms[i]);
 		ck_assert_int_eq(decodes(MESSAGE_EXPIRE, &body),
 		    i == 1 || i == 2);
 		ck_assert(decodes(MESSAGE_INCR, &body));

@@ -50,7 +50,7 @@ static void
 describe(const char *what, int number, const struct schema *s)
 {
 	static const char *const wires[] = { "u8", "u16", "u64", "name",
-		"value", "rest" };
+		"value", "names", "rest" };
 	const struct schema_field *field;
 	size_t i;
 
@@ -58,7 +58,7 @@ describe(const char *what, int number, const struct schema *s)
 	for (i = 0; i < schema_count(s); i++) {
 		field = schema_field((enum field)s->fields[i]);
 		say(" %s:%s", field->name, wires[field->wire]);
-		if (field->wire <= WIRE_NAME)
+		if (field->wire <= WIRE_NAME || field->wire == WIRE_NAMES)
 			say("[%llu,%llu]", (unsigned long long)field->min,
 			    (unsigned long long)field->max);
 	}
@@ -89,52 +89,55 @@ describe_statuses(void)
  * test prints.
  */
 static const char recorded[] =
-    "version 5\n"
+    "version 6\n"
     "header 16, transaction 1000, subscriptions 256\n"
     "message 1 HELLO version:u16[0,65535] "
-    "session:u64[0,18446744073709551615] "
-    "seen:u64[0,18446744073709551615] "
+    "session:u64[0,18446744073709551615] seen:u64[0,18446744073709551615] "
     "told:u64[0,18446744073709551615] buckets:rest\n"
     "message 2 PING -> 128\n"
     "message 3 CREATE bucket:name[1,255] -> 128\n"
-    "message 4 PUT bucket:name[1,255] key:name[1,255] value:value -> "
-    "128\n"
+    "message 4 PUT bucket:name[1,255] key:name[1,255] value:value -> 128\n"
     "message 5 GET bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 6 DELETE bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 7 EXISTS bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 8 INCR bucket:name[1,255] key:name[1,255] "
     "number:u64[0,18446744073709551615] -> 128\n"
     "message 9 PUT_EX bucket:name[1,255] key:name[1,255] value:value "
-    "seconds:u64[1,10000000000] -> 128\n"
+    "time:u64[1,10000000000000] -> 128\n"
     "message 10 DROP bucket:name[1,255] -> 128\n"
-    "message 11 ADD bucket:name[1,255] key:name[1,255] value:value "
+    "message 11 ADD bucket:name[1,255] key:name[1,255] value:value -> 128\n"
+    "message 12 CAS bucket:name[1,255] key:name[1,255] old:value value:value "
     "-> 128\n"
-    "message 12 CAS bucket:name[1,255] key:name[1,255] old:value "
-    "value:value -> 128\n"
     "message 13 EXPIRE bucket:name[1,255] key:name[1,255] "
-    "seconds:u64[1,10000000000] -> 128\n"
+    "time:u64[1,10000000000000] -> 128\n"
     "message 14 PERSIST bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 15 TTL bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 16 COUNT bucket:name[1,255] -> 128\n"
     "message 17 STATS -> 128\n"
     "message 18 TRANSACTION requests:rest -> 128\n"
-    "message 19 LIST list-kind:u8[0,2] "
-    "revision:u64[0,18446744073709551615] "
+    "message 19 LIST list-kind:u8[0,2] revision:u64[0,18446744073709551615] "
     "limit:u64[1,18446744073709551615] list-bucket:name[0,255] "
     "prefix:name[0,255] after:name[0,255] -> 129\n"
     "message 20 SUBSCRIBE bucket:name[1,255] -> 131\n"
     "message 21 UNSUBSCRIBE bucket:name[1,255] -> 128\n"
-    "message 128 REPLY status:u8[0,32] lines:rest\n"
-    "message 129 PAGE revision:u64[0,18446744073709551615] "
-    "status:u8[0,32] more:u8[0,1] lines:rest\n"
+    "message 22 ADD_EX bucket:name[1,255] key:name[1,255] value:value "
+    "time:u64[1,10000000000000] -> 128\n"
+    "message 23 INCR_EX bucket:name[1,255] key:name[1,255] "
+    "number:u64[0,18446744073709551615] time:u64[1,10000000000000] -> 128\n"
+    "message 24 DELETE_IF bucket:name[1,255] key:name[1,255] old:value -> "
+    "128\n"
+    "message 25 GET_KEYS bucket:name[1,255] keys:names[1,1000] -> 128\n"
+    "message 26 TAKE bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 128 REPLY status:u8[0,34] lines:rest\n"
+    "message 129 PAGE revision:u64[0,18446744073709551615] status:u8[0,34] "
+    "more:u8[0,1] lines:rest\n"
     "message 130 EVENT event-kind:u8[0,5] event:rest\n"
-    "message 131 SUBSCRIBED status:u8[0,32] "
+    "message 131 SUBSCRIBED status:u8[0,34] "
     "revision:u64[0,18446744073709551615] id:u64[0,18446744073709551615]\n"
     "event 0 SET change:u64[0,18446744073709551615] key:name[1,255] "
     "value:value\n"
     "event 1 DELETED change:u64[0,18446744073709551615] key:name[1,255]\n"
-    "event 2 DROPPED change:u64[0,18446744073709551615] "
-    "bucket:name[1,255]\n"
+    "event 2 DROPPED change:u64[0,18446744073709551615] bucket:name[1,255]\n"
     "event 3 COMMIT\n"
     "event 4 MISSED\n"
     "event 5 LAGGED\n"
@@ -170,7 +173,9 @@ static const char recorded[] =
     "status 29 ERROR registry unavailable\n"
     "status 30 ERROR idle timeout\n"
     "status 31 ERROR shutting down\n"
-    "status 32 ERROR disconnected\n";
+    "status 32 ERROR disconnected\n"
+    "status 33 ERROR too many keys\n"
+    "status 34 ERROR reply too large\n";
 
 TEST(test_description)
 {
@@ -206,6 +211,7 @@ static const struct fields sample = {
 	.after = B("af"),
 	.rest = B("\1r"),
 	.number = INT64_C(0x0102030405),
+	.time_ms = INT64_C(0x0908070605),
 	.session = UINT64_C(0x1112131415161718),
 	.seen = UINT64_C(0x2122232425262728),
 	.told = UINT64_C(0x6162636465666768),
@@ -232,7 +238,7 @@ static const struct {
 } message_frames[] = {
 	{ MESSAGE_HELLO,
 	    "2c000000010000005857565554535251"
-	    "05001817161514131211282726252423222168676665646362610172" },
+	    "06001817161514131211282726252423222168676665646362610172" },
 	{ MESSAGE_PING, "10000000020000005857565554535251" },
 	{ MESSAGE_CREATE,
 	    "13000000030000005857565554535251"
@@ -254,7 +260,7 @@ static const struct {
 	    "026275036b65790504030201000000" },
 	{ MESSAGE_PUT_EX,
 	    "28000000090000005857565554535251"
-	    "026275036b65790500000076616c75650504030201000000" },
+	    "026275036b65790500000076616c75650506070809000000" },
 	{ MESSAGE_DROP,
 	    "130000000a0000005857565554535251"
 	    "026275" },
@@ -266,7 +272,7 @@ static const struct {
 	    "026275036b6579040000006f6c64210500000076616c7565" },
 	{ MESSAGE_EXPIRE,
 	    "1f0000000d0000005857565554535251"
-	    "026275036b65790504030201000000" },
+	    "026275036b65790506070809000000" },
 	{ MESSAGE_PERSIST,
 	    "170000000e0000005857565554535251"
 	    "026275036b6579" },
@@ -289,6 +295,21 @@ static const struct {
 	{ MESSAGE_UNSUBSCRIBE,
 	    "13000000150000005857565554535251"
 	    "026275" },
+	{ MESSAGE_ADD_EX,
+	    "28000000160000005857565554535251"
+	    "026275036b65790500000076616c75650506070809000000" },
+	{ MESSAGE_INCR_EX,
+	    "27000000170000005857565554535251"
+	    "026275036b657905040302010000000506070809000000" },
+	{ MESSAGE_DELETE_IF,
+	    "1f000000180000005857565554535251"
+	    "026275036b6579040000006f6c6421" },
+	{ MESSAGE_GET_KEYS,
+	    "15000000190000005857565554535251"
+	    "0262750172" },
+	{ MESSAGE_TAKE,
+	    "170000001a0000005857565554535251"
+	    "026275036b6579" },
 	{ MESSAGE_REPLY,
 	    "13000000800000005857565554535251"
 	    "030172" },
@@ -424,7 +445,7 @@ TEST(test_composed_frames)
 	hello_put(&b, &hello);
 	ck_assert_str_eq(hex(),
 	    "3f000000010000000000000000000000"
-	    "0500060000000000000007000000000000000800000000000000"
+	    "0600060000000000000007000000000000000800000000000000"
 	    "016101000000000000000262630200000000000000");
 	buf_clear(&buckets);
 }
@@ -501,20 +522,26 @@ static const struct {
 	    { .bucket = B("b"), .key = B("k"), .old = B("123456789") }, false },
 	{ MESSAGE_INCR,
 	    { .bucket = B("b"), .key = B("k"), .number = INT64_MIN }, true },
-	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = 0 },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .time_ms = 0 },
 	    false },
-	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = 1 },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .time_ms = 1 },
 	    true },
 	{ MESSAGE_EXPIRE,
-	    { .bucket = B("b"), .key = B("k"), .number = MESSAGE_SECONDS_MAX },
+	    { .bucket = B("b"), .key = B("k"), .time_ms = MESSAGE_TIME_MAX_MS },
 	    true },
 	{ MESSAGE_EXPIRE,
 	    { .bucket = B("b"),
 		.key = B("k"),
-		.number = MESSAGE_SECONDS_MAX + 1 },
+		.time_ms = MESSAGE_TIME_MAX_MS + 1 },
 	    false },
-	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = -1 },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .time_ms = -1 },
 	    false },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k") }, true },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k\2ab") }, true },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("") }, false },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k\0") }, false },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k\2a") }, false },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\0\1k") }, false },
 	{ MESSAGE_LIST, { .kind = LIST_BUCKETS, .limit = 1 }, true },
 	{ MESSAGE_LIST, { .kind = LIST_BUCKETS, .limit = 0 }, false },
 	{ MESSAGE_LIST, { .kind = LIST_KINDS, .limit = 1 }, false },
