@@ -49,6 +49,13 @@ static const struct command commands[] = {
 	    .request = MESSAGE_EXPIRE },
 	{ "TAKE", "bucket key", "remove a key, and show its value",
 	    .request = MESSAGE_TAKE },
+	{ "POP", "bucket [PREFIX prefix]",
+	    "remove the first key, and show it and its value",
+	    .request = MESSAGE_POP, .options = { { "PREFIX", "" } } },
+	{ "CLEAR", "bucket [PREFIX prefix] [LIMIT number]",
+	    "remove the first keys, and show how many",
+	    .request = MESSAGE_CLEAR,
+	    .options = { { "PREFIX", "" }, { "LIMIT", "1000" } } },
 	{ "PERSIST", "bucket key", "remove the time to live",
 	    .request = MESSAGE_PERSIST },
 	{ "TTL", "bucket key", "the seconds left to live, or an empty line",
@@ -283,6 +290,18 @@ command_parse_time(struct bytes word, int64_t *time_ms)
 }
 
 static enum status
+check_range(struct bytes word, int64_t min, int64_t max, uint64_t *to)
+{
+	int64_t number = 0;
+	enum status status = check_number(word, &number);
+
+	*to = (uint64_t)number;
+	if (status == STATUS_OK && (number < min || number > max))
+		return STATUS_OUT_OF_RANGE;
+	return status;
+}
+
+static enum status
 check_value(struct bytes value, size_t value_max)
 {
 	return value.size > value_max ? STATUS_VALUE_TOO_LONG : STATUS_OK;
@@ -310,6 +329,11 @@ set_field(struct fields *f, uint8_t field, struct bytes word, size_t value_max)
 	case FIELD_VALUE:
 		f->value = word;
 		return check_value(word, value_max);
+	case FIELD_PREFIX:
+		f->prefix = word;
+		return check_name(word, STATUS_OK, STATUS_KEY_TOO_LONG);
+	case FIELD_CLEAR_LIMIT:
+		return check_range(word, 1, MESSAGE_CLEAR_MAX, &f->limit);
 	default: /* no command has such a field */
 		return STATUS_UNKNOWN_COMMAND;
 	}

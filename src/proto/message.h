@@ -66,6 +66,8 @@ enum message_type {
 	MESSAGE_DELETE_IF,
 	MESSAGE_GET_KEYS,
 	MESSAGE_TAKE,
+	MESSAGE_POP,
+	MESSAGE_CLEAR,
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
@@ -82,6 +84,8 @@ enum message_type {
 #define MESSAGE_TRANSACTION_REQUESTS 1000
 /* Most keys of a GET_KEYS, for the same reason. */
 #define MESSAGE_KEYS_MAX MESSAGE_TRANSACTION_REQUESTS
+/* Most entries that a CLEAR removes, or all those of a transaction together. */
+#define MESSAGE_CLEAR_MAX 10000
 /* The longest time to live, in seconds: 317 years. */
 #define MESSAGE_SECONDS_MAX INT64_C(10000000000)
 #define MESSAGE_TIME_MAX_MS (MESSAGE_SECONDS_MAX * 1000)

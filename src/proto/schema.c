@@ -23,6 +23,8 @@ static const struct schema_field fields[FIELD_COUNT] = {
 	[FIELD_TIME] = { "time", WIRE_U64, AT(time_ms), 1,
 	    MESSAGE_TIME_MAX_MS },
 	[FIELD_KEYS] = { "keys", WIRE_NAMES, AT(rest), 1, MESSAGE_KEYS_MAX },
+	[FIELD_CLEAR_LIMIT] = { "clear-limit", WIRE_U64, AT(limit), 1,
+	    MESSAGE_CLEAR_MAX },
 	[FIELD_REQUESTS] = { "requests", WIRE_REST, AT(rest), 0, 0 },
 	[FIELD_VERSION] = { "version", WIRE_U16, AT(version), 0, UINT16_MAX },
 	[FIELD_SESSION] = { "session", WIRE_U64, AT(session), 0, UINT64_MAX },
@@ -111,6 +113,11 @@ const struct schema schema_messages[MESSAGE_END] = {
 	[MESSAGE_GET_KEYS] = { "GET_KEYS", { FIELD_BUCKET, FIELD_KEYS },
 	    MESSAGE_REPLY, QUEUED },
 	[MESSAGE_TAKE] = { "TAKE", { FIELD_BUCKET, FIELD_KEY }, MESSAGE_REPLY,
+	    QUEUED | WRITES | FREES },
+	[MESSAGE_POP] = { "POP", { FIELD_BUCKET, FIELD_PREFIX }, MESSAGE_REPLY,
+	    QUEUED | WRITES | FREES },
+	[MESSAGE_CLEAR] = { "CLEAR",
+	    { FIELD_BUCKET, FIELD_PREFIX, FIELD_CLEAR_LIMIT }, MESSAGE_REPLY,
 	    QUEUED | WRITES | FREES },
 
 	/* registry -> worker */

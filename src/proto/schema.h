@@ -31,6 +31,7 @@ enum field {
 	FIELD_TIME, /* until the entry expires, in ms */
 	FIELD_KEYS, /* one or more keys, which schema_next_name() reads */
 	FIELD_REQUESTS, /* of a transaction: frames */
+	FIELD_CLEAR_LIMIT, /* most entries that CLEAR removes */
 	/* of HELLO */
 	FIELD_VERSION,
 	FIELD_SESSION,

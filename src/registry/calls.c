@@ -11,6 +11,10 @@
 #include "registry/checkpoint.h"
 #include "registry/state.h"
 
+/* Keys without an entry that POP or CLEAR goes past in a turn: some
+ * milliseconds' work. */
+#define SCAN_MAX ((size_t)20000)
+
 /* Replies with a data line of one word. */
 static void
 reply_word(struct buf *reply, struct bytes word)
@@ -153,6 +157,71 @@ call_take(struct call_context *ctx, const struct fields *args)
 	if (result != STORE_OK)
 		return result == STORE_ABSENT ? STORE_OK : result;
 	return call_delete(ctx, args);
+}
+
+/* The first key of those that the request is about. */
+static enum store_result
+find_first(struct call_context *ctx, const struct fields *args,
+    struct bytes *key)
+{
+	return store_first(ctx->view, args->bucket, args->prefix,
+	    SCAN_MAX << ctx->registry->turn.scan_shift, key);
+}
+
+static enum store_result
+call_pop(struct call_context *ctx, const struct fields *args)
+{
+	enum store_result result;
+	struct store_entry entry;
+	struct bytes key;
+
+	result = find_first(ctx, args, &key);
+	if (result == STORE_ABSENT) {
+		reply_empty_line(ctx->reply);
+		return STORE_OK;
+	}
+	if (result != STORE_OK ||
+	    (result = store_get(ctx->view, args->bucket, key, &entry)) !=
+		STORE_OK)
+		return result;
+	answer_put_line(ctx->reply, (struct bytes[]){ key, entry.value }, 2);
+	return change_delete(&ctx->registry->changes, ctx->view, args->bucket,
+	    key);
+}
+
+/* Has this CLEAR written so much that it has to end, whatever its limit is?
+ * The commit then still has space for the rest of the turn. */
+static bool
+is_large(const struct store *s, size_t start)
+{
+	return store_batch_size(s) - start > store_batch_max(s) / 8 * 3;
+}
+
+static enum store_result
+call_clear(struct call_context *ctx, const struct fields *args)
+{
+	struct registry *r = ctx->registry;
+	size_t start = store_batch_size(r->store);
+	enum store_result result = STORE_OK;
+	struct bytes key;
+	uint64_t n;
+
+	for (n = 0; n < args->limit && !is_large(r->store, start); n++) {
+		result = find_first(ctx, args, &key);
+		if (result == STORE_OK)
+			result = change_delete(&r->changes, ctx->view,
+			    args->bucket, key);
+		if (result != STORE_OK)
+			break;
+	}
+	/* The client asks again until there is nothing left. */
+	if (result == STORE_ABSENT || (result == STORE_AGAIN && n > 0))
+		result = STORE_OK;
+	ctx->cleared += n;
+	if (result == STORE_OK && ctx->cleared > MESSAGE_CLEAR_MAX)
+		return refuse(ctx, STATUS_TRANSACTION_TOO_LARGE);
+	reply_number(ctx->reply, (int64_t)n);
+	return result;
 }
 
 static int64_t
@@ -378,6 +447,8 @@ static call_function *const calls[MESSAGE_REQUEST_END] = {
 	[MESSAGE_DELETE_IF] = call_delete_if,
 	[MESSAGE_GET_KEYS] = call_get_keys,
 	[MESSAGE_TAKE] = call_take,
+	[MESSAGE_POP] = call_pop,
+	[MESSAGE_CLEAR] = call_clear,
 };
 
 static const enum status statuses[] = {
@@ -399,7 +470,7 @@ enum store_result
 call_run(call_function *run, struct registry *r, struct store_view *view,
     const struct fields *args, uint64_t sequence, struct buf *out)
 {
-	struct call_context ctx = { r, view, out, STATUS_OK };
+	struct call_context ctx = { r, view, out, STATUS_OK, 0 };
 	size_t position = answer_begin(out, sequence, STATUS_OK);
 	enum store_result result;
 
@@ -409,7 +480,8 @@ call_run(call_function *run, struct registry *r, struct store_view *view,
 		return result;
 	}
 	buf_truncate(out, position);
-	if (result == STORE_FULL || result == STORE_FAILED)
+	if (result == STORE_FULL || result == STORE_AGAIN ||
+	    result == STORE_FAILED)
 		return result;
 	answer_put(out, sequence,
 	    result == STORE_OK ? ctx.status : statuses[result]);

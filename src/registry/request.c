@@ -34,6 +34,14 @@
  * make them more, is executed in this turn.
  */
 #define RECORD_MAX ((size_t)32 << 10)
+
+/*
+ * Of a request that takes several turns each does as much, until it has tried
+ * so often; then twice as much, and so on.  So it ends even if others have the
+ * store forget meanwhile how far it has come.
+ */
+#define TRIES 32
+
 static enum request_result
 break_conn(struct registry *r, struct conn *c, const char *why)
 {
@@ -112,6 +120,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 	}
 	if (writes && (before > RECORD_MAX || c->turn.subscribed))
 		return REQUEST_WAIT;
+	r->turn.scan_shift = c->tries / TRIES;
 	result = choose_view(r, c, writes, &view);
 	if (result == STORE_OK)
 		result = call_run(run, r, view, args, m->sequence, &c->out);
@@ -120,6 +129,10 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		return REQUEST_FULL;
 	if (result == STORE_BEHIND)
 		return REQUEST_HOLD;
+	if (result == STORE_AGAIN) {
+		c->tries++;
+		return REQUEST_WAIT;
+	}
 	if (c->turn.wrote && !writes && buf_size(&c->out) > RECORD_MAX) {
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
@@ -260,6 +273,7 @@ request_next(struct registry *r, struct conn *c)
 	if (result == REQUEST_DONE) {
 		r->requests++;
 		c->waited = false;
+		c->tries = 0;
 		c->turn.executed += m.frame_size;
 		c->turn.last_sequence = m.sequence;
 	}

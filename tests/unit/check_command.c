@@ -63,6 +63,14 @@ static const struct {
 	{ "GET b k x", "GET", MESSAGE_GET_KEYS, COMMAND_REMOTE },
 	{ "GET b k k k k k k k", "GET", MESSAGE_GET_KEYS, COMMAND_REMOTE },
 	{ "TAKE b k", "TAKE", MESSAGE_TAKE, COMMAND_REMOTE },
+	{ "POP b", "POP", MESSAGE_POP, COMMAND_REMOTE },
+	{ "POP b prefix p", "POP", MESSAGE_POP, COMMAND_REMOTE },
+	{ "CLEAR b", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b LIMIT x", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b PREFIX p", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b PREFIX p LIMIT 5", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b limit 5 prefix limit", "CLEAR", MESSAGE_CLEAR,
+	    COMMAND_REMOTE },
 	{ "CAS b k o v", "CAS", MESSAGE_CAS, COMMAND_REMOTE },
 	{ "EXPIRE b k 5", "EXPIRE", MESSAGE_EXPIRE, COMMAND_REMOTE },
 	{ "PERSIST b k", "PERSIST", MESSAGE_PERSIST, COMMAND_REMOTE },
@@ -113,6 +121,15 @@ static const struct {
 	{ "DELETE b k IN v", NULL, 0, 0 },
 	{ "DELETE b k IF v v", NULL, 0, 0 },
 	{ "DELETE b k IF v IF v", NULL, 0, 0 },
+	{ "POP", NULL, 0, 0 },
+	{ "POP b PREFIX", NULL, 0, 0 },
+	{ "POP b LIMIT 1", NULL, 0, 0 },
+	{ "POP b PREFIX p PREFIX p", NULL, 0, 0 },
+	{ "CLEAR", NULL, 0, 0 },
+	{ "CLEAR b LIMIT", NULL, 0, 0 },
+	{ "CLEAR b AFTER k", NULL, 0, 0 },
+	{ "CLEAR b LIMIT 1 LIMIT 1", NULL, 0, 0 },
+	{ "CLEAR b LIMIT 1 PREFIX p LIMIT 1", NULL, 0, 0 },
 	{ "TAKE", NULL, 0, 0 },
 	{ "TAKE b", NULL, 0, 0 },
 	{ "TAKE b k k", NULL, 0, 0 },
@@ -599,6 +616,28 @@ TEST(test_incr_ex)
 	}
 }
 
+/* The options may be left out, and come in any order. */
+TEST(test_options)
+{
+	static const struct {
+		const char *line, *prefix;
+		uint64_t limit;
+	} table[] = { { "CLEAR b", "", 1000 },
+		{ "CLEAR b PREFIX p", "p", 1000 },
+		{ "CLEAR b LIMIT 10000", "", 10000 },
+		{ "CLEAR b LIMIT 1 PREFIX q", "q", 1 },
+		{ "CLEAR b PREFIX LIMIT LIMIT 2", "LIMIT", 2 } };
+	struct fields f;
+	size_t i;
+
+	for (i = 0; i < COUNT(table); i++) {
+		ck_assert(schema_get(schema_find(MESSAGE_CLEAR),
+		    encode_line(table[i].line, MESSAGE_CLEAR), 0, &f));
+		unit_assert_bytes(f.prefix, bytes_from_text(table[i].prefix));
+		ck_assert_uint_eq(f.limit, table[i].limit);
+	}
+}
+
 /* This makes the words of a GET with n keys, of which one has this size. */
 static enum status
 encode_keys(size_t n, size_t which, size_t size)
@@ -734,6 +773,7 @@ static const struct test tests[] = {
 	EACH(test_numbers, number_table),
 	ONCE(test_put_ex),
 	ONCE(test_incr_ex),
+	ONCE(test_options),
 	ONCE(test_get_keys),
 	ONCE(test_help),
 	ONCE(test_no_words),

@@ -128,6 +128,9 @@ static const char recorded[] =
     "128\n"
     "message 25 GET_KEYS bucket:name[1,255] keys:names[1,1000] -> 128\n"
     "message 26 TAKE bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 27 POP bucket:name[1,255] prefix:name[0,255] -> 128\n"
+    "message 28 CLEAR bucket:name[1,255] prefix:name[0,255] "
+    "clear-limit:u64[1,10000] -> 128\n"
     "message 128 REPLY status:u8[0,34] lines:rest\n"
     "message 129 PAGE revision:u64[0,18446744073709551615] status:u8[0,34] "
     "more:u8[0,1] lines:rest\n"
@@ -218,7 +221,7 @@ static const struct fields sample = {
 	.id = UINT64_C(0x7172737475767778),
 	.change = UINT64_C(0x8182838485868788),
 	.revision = UINT64_C(0x3132333435363738),
-	.limit = UINT64_C(0x4142434445464748),
+	.limit = 0x2142,
 	.version = MESSAGE_VERSION,
 	.kind = 1,
 	.status = STATUS_CONFLICT,
@@ -288,7 +291,7 @@ static const struct {
 	    "0172" },
 	{ MESSAGE_LIST,
 	    "29000000130000005857565554535251"
-	    "01383736353433323148474645444342410262750170026166" },
+	    "01383736353433323142210000000000000262750170026166" },
 	{ MESSAGE_SUBSCRIBE,
 	    "13000000140000005857565554535251"
 	    "026275" },
@@ -310,6 +313,12 @@ static const struct {
 	{ MESSAGE_TAKE,
 	    "170000001a0000005857565554535251"
 	    "026275036b6579" },
+	{ MESSAGE_POP,
+	    "150000001b0000005857565554535251"
+	    "0262750170" },
+	{ MESSAGE_CLEAR,
+	    "1d0000001c0000005857565554535251"
+	    "02627501704221000000000000" },
 	{ MESSAGE_REPLY,
 	    "13000000800000005857565554535251"
 	    "030172" },
@@ -536,6 +545,10 @@ static const struct {
 	    false },
 	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .time_ms = -1 },
 	    false },
+	{ MESSAGE_CLEAR, { .bucket = B("b"), .limit = 0 }, false },
+	{ MESSAGE_CLEAR, { .bucket = B("b"), .limit = 10000 }, true },
+	{ MESSAGE_CLEAR, { .bucket = B("b"), .limit = 10001 }, false },
+	{ MESSAGE_POP, { .bucket = B("b"), .prefix = B("") }, true },
 	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k") }, true },
 	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k\2ab") }, true },
 	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("") }, false },
