@@ -73,8 +73,11 @@ static const struct command commands[] = {
 	{ "ENTRIES", "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
 	    "keys and their values, in order", COMMAND_ENTRIES, .words_min = 1,
 	    .words_max = ANY },
-	{ "SUBSCRIBE", "bucket", "report each change",
-	    .request = MESSAGE_SUBSCRIBE },
+	{ "SUBSCRIBE", "bucket [PREFIX prefix] [SINCE revision]",
+	    "report each change", .request = MESSAGE_SUBSCRIBE,
+	    .options = { { "PREFIX", "" } } },
+	{ "SUBSCRIBE", NULL, NULL, .request = MESSAGE_SUBSCRIBE_SINCE,
+	    .options = { { "PREFIX", "" }, { "SINCE", NULL } } },
 	{ "UNSUBSCRIBE", "bucket", "stop reporting changes",
 	    .request = MESSAGE_UNSUBSCRIBE },
 	{ "BEGIN", "", "queue the commands that follow", COMMAND_BEGIN,
@@ -334,6 +337,8 @@ set_field(struct fields *f, uint8_t field, struct bytes word, size_t value_max)
 		return check_name(word, STATUS_OK, STATUS_KEY_TOO_LONG);
 	case FIELD_CLEAR_LIMIT:
 		return check_range(word, 1, MESSAGE_CLEAR_MAX, &f->limit);
+	case FIELD_SINCE:
+		return check_range(word, 0, INT64_MAX, &f->since);
 	default: /* no command has such a field */
 		return STATUS_UNKNOWN_COMMAND;
 	}

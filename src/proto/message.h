@@ -16,9 +16,9 @@
  *
  * A worker's first message on each connection is HELLO.  All others are
  * requests.  Each is answered by exactly one REPLY, in the same order; LIST by
- * PAGE, and SUBSCRIBE by SUBSCRIBED.  A worker whose registry has died connects
- * to the next one, sends HELLO with the same session, and repeats what was not
- * answered with the same sequence numbers.
+ * PAGE, SUBSCRIBE and SUBSCRIBE_SINCE by SUBSCRIBED.  A worker whose registry has
+ * died connects to the next one, sends HELLO with the same session, and repeats
+ * what was not answered with the same sequence numbers.
  */
 
 #ifndef PROTO_MESSAGE_H
@@ -68,13 +68,14 @@ enum message_type {
 	MESSAGE_TAKE,
 	MESSAGE_POP,
 	MESSAGE_CLEAR,
+	MESSAGE_SUBSCRIBE_SINCE,
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
 	MESSAGE_REPLY = 128,
 	MESSAGE_PAGE,
 	MESSAGE_EVENT, /* sent between replies, without being asked for */
-	MESSAGE_SUBSCRIBED, /* the reply to SUBSCRIBE */
+	MESSAGE_SUBSCRIBED, /* the reply to SUBSCRIBE and SUBSCRIBE_SINCE */
 	MESSAGE_END /* one past the last */
 };
 
@@ -147,6 +148,8 @@ enum event_kind {
 	EVENT_DROPPED, /* change, bucket: the subscription has ended */
 	EVENT_COMMIT, /* no field: all events of this commit were sent */
 	EVENT_MISSED, /* no field: events before this one may be missing */
+	EVENT_REPLACED, /* change: an earlier bucket of this name was dropped, of
+			 * which the client may still know entries */
 	EVENT_LAGGED, /* no field: the subscriber is too slow; this is the last
 		       * event */
 	EVENT_KINDS /* the number of kinds */

@@ -31,6 +31,7 @@ static const struct schema_field fields[FIELD_COUNT] = {
 	[FIELD_SEEN] = { "seen", WIRE_U64, AT(seen), 0, UINT64_MAX },
 	[FIELD_TOLD] = { "told", WIRE_U64, AT(told), 0, UINT64_MAX },
 	[FIELD_BUCKETS] = { "buckets", WIRE_REST, AT(rest), 0, 0 },
+	[FIELD_SINCE] = { "since", WIRE_U64, AT(since), 0, UINT64_MAX },
 	[FIELD_ID] = { "id", WIRE_U64, AT(id), 0, UINT64_MAX },
 	[FIELD_LIST_KIND] = { "list-kind", WIRE_U8, AT(kind), 0,
 	    LIST_KINDS - 1 },
@@ -97,7 +98,7 @@ const struct schema schema_messages[MESSAGE_END] = {
 	    { FIELD_LIST_KIND, FIELD_REVISION, FIELD_LIMIT, FIELD_LIST_BUCKET,
 		FIELD_PREFIX, FIELD_AFTER },
 	    MESSAGE_PAGE, 0 },
-	[MESSAGE_SUBSCRIBE] = { "SUBSCRIBE", { FIELD_BUCKET },
+	[MESSAGE_SUBSCRIBE] = { "SUBSCRIBE", { FIELD_BUCKET, FIELD_PREFIX },
 	    MESSAGE_SUBSCRIBED, 0 },
 	[MESSAGE_UNSUBSCRIBE] = { "UNSUBSCRIBE", { FIELD_BUCKET },
 	    MESSAGE_REPLY, 0 },
@@ -119,6 +120,9 @@ const struct schema schema_messages[MESSAGE_END] = {
 	[MESSAGE_CLEAR] = { "CLEAR",
 	    { FIELD_BUCKET, FIELD_PREFIX, FIELD_CLEAR_LIMIT }, MESSAGE_REPLY,
 	    QUEUED | WRITES | FREES },
+	[MESSAGE_SUBSCRIBE_SINCE] = { "SUBSCRIBE_SINCE",
+	    { FIELD_BUCKET, FIELD_PREFIX, FIELD_SINCE }, MESSAGE_SUBSCRIBED,
+	    0 },
 
 	/* registry -> worker */
 	[MESSAGE_REPLY] = { "REPLY", { FIELD_STATUS, FIELD_LINES }, 0, 0 },
@@ -135,6 +139,7 @@ static const struct schema events[EVENT_KINDS] = {
 	[EVENT_DROPPED] = { "DROPPED", { FIELD_CHANGE, FIELD_BUCKET }, 0, 0 },
 	[EVENT_COMMIT] = { "COMMIT", { FIELD_END }, 0, 0 },
 	[EVENT_MISSED] = { "MISSED", { FIELD_END }, 0, 0 },
+	[EVENT_REPLACED] = { "REPLACED", { FIELD_CHANGE }, 0, 0 },
 	[EVENT_LAGGED] = { "LAGGED", { FIELD_END }, 0, 0 },
 };
 

@@ -40,6 +40,8 @@ enum field {
 	FIELD_TOLD, /* how many changes of the commit after that one have been
 		     * gone through for it */
 	FIELD_BUCKETS, /* those that it has subscribed to: proto/hello.h */
+	FIELD_SINCE, /* of SUBSCRIBE_SINCE: a revision, of which and of those
+		      * before nothing is to be told; 0: of the last commit */
 	/* of SUBSCRIBED, which has FIELD_STATUS and FIELD_REVISION as well */
 	FIELD_ID, /* a number that no later bucket of this name has */
 	/* of LIST and PAGE */
@@ -76,7 +78,7 @@ struct fields {
 	struct bytes bucket, key, value, old, prefix, after;
 	struct bytes rest; /* of a field that is WIRE_NAMES or WIRE_REST */
 	int64_t number, time_ms;
-	uint64_t session, seen, told, revision, limit, id, change;
+	uint64_t session, seen, told, revision, limit, id, change, since;
 	uint16_t version;
 	uint8_t kind; /* enum list_kind or enum event_kind */
 	uint8_t status; /* enum status */

@@ -173,15 +173,15 @@ may_subscribe(struct registry *r, struct conn *c)
 
 static enum request_result
 execute_subscribe(struct registry *r, struct conn *c, const struct message *m,
-    struct bytes bucket)
+    const struct fields *args)
 {
 	if (!may_subscribe(r, c))
 		return REQUEST_WAIT;
 	c->turn.subscribed = true;
-	if (m->type == MESSAGE_SUBSCRIBE) {
-		events_subscribe(r, c, m->sequence, bucket);
+	if (m->type != MESSAGE_UNSUBSCRIBE) {
+		events_subscribe(r, c, m, args);
 	} else {
-		events_unsubscribe(r, c, bucket);
+		events_unsubscribe(r, c, args->bucket);
 		answer_put(&c->out, m->sequence, STATUS_OK);
 	}
 	return REQUEST_DONE;
@@ -216,8 +216,9 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	case MESSAGE_LIST:
 		return execute_listing(r, c, m, &args);
 	case MESSAGE_SUBSCRIBE:
+	case MESSAGE_SUBSCRIBE_SINCE:
 	case MESSAGE_UNSUBSCRIBE:
-		return execute_subscribe(r, c, m, args.bucket);
+		return execute_subscribe(r, c, m, &args);
 	default:
 		return execute_call(r, c, m, call_find(m->type), &args);
 	}

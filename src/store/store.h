@@ -338,7 +338,9 @@ struct store_change {
 	uint64_t revision; /* of the commit */
 	uint64_t number; /* in the commit: the first change is 1 */
 	uint64_t bucket;
-	struct bytes key, value; /* those that the type has */
+	/* Those that the type has.  Of STORE_CHANGE_DROPPED the key is the name
+	 * of the bucket. */
+	struct bytes key, value;
 };
 
 /* What the log has goes on from this revision: it has all commits after it. */

@@ -118,7 +118,7 @@ static const char recorded[] =
     "message 19 LIST list-kind:u8[0,2] revision:u64[0,18446744073709551615] "
     "limit:u64[1,18446744073709551615] list-bucket:name[0,255] "
     "prefix:name[0,255] after:name[0,255] -> 129\n"
-    "message 20 SUBSCRIBE bucket:name[1,255] -> 131\n"
+    "message 20 SUBSCRIBE bucket:name[1,255] prefix:name[0,255] -> 131\n"
     "message 21 UNSUBSCRIBE bucket:name[1,255] -> 128\n"
     "message 22 ADD_EX bucket:name[1,255] key:name[1,255] value:value "
     "time:u64[1,10000000000000] -> 128\n"
@@ -131,10 +131,12 @@ static const char recorded[] =
     "message 27 POP bucket:name[1,255] prefix:name[0,255] -> 128\n"
     "message 28 CLEAR bucket:name[1,255] prefix:name[0,255] "
     "clear-limit:u64[1,10000] -> 128\n"
+    "message 29 SUBSCRIBE_SINCE bucket:name[1,255] prefix:name[0,255] "
+    "since:u64[0,18446744073709551615] -> 131\n"
     "message 128 REPLY status:u8[0,34] lines:rest\n"
     "message 129 PAGE revision:u64[0,18446744073709551615] status:u8[0,34] "
     "more:u8[0,1] lines:rest\n"
-    "message 130 EVENT event-kind:u8[0,5] event:rest\n"
+    "message 130 EVENT event-kind:u8[0,6] event:rest\n"
     "message 131 SUBSCRIBED status:u8[0,34] "
     "revision:u64[0,18446744073709551615] id:u64[0,18446744073709551615]\n"
     "event 0 SET change:u64[0,18446744073709551615] key:name[1,255] "
@@ -143,7 +145,8 @@ static const char recorded[] =
     "event 2 DROPPED change:u64[0,18446744073709551615] bucket:name[1,255]\n"
     "event 3 COMMIT\n"
     "event 4 MISSED\n"
-    "event 5 LAGGED\n"
+    "event 5 REPLACED change:u64[0,18446744073709551615]\n"
+    "event 6 LAGGED\n"
     "status 0 OK\n"
     "status 1 NOT FOUND\n"
     "status 2 UNKNOWN COMMAND\n"
@@ -221,6 +224,7 @@ static const struct fields sample = {
 	.id = UINT64_C(0x7172737475767778),
 	.change = UINT64_C(0x8182838485868788),
 	.revision = UINT64_C(0x3132333435363738),
+	.since = UINT64_C(0x9192939495969798),
 	.limit = 0x2142,
 	.version = MESSAGE_VERSION,
 	.kind = 1,
@@ -293,8 +297,8 @@ static const struct {
 	    "29000000130000005857565554535251"
 	    "01383736353433323142210000000000000262750170026166" },
 	{ MESSAGE_SUBSCRIBE,
-	    "13000000140000005857565554535251"
-	    "026275" },
+	    "15000000140000005857565554535251"
+	    "0262750170" },
 	{ MESSAGE_UNSUBSCRIBE,
 	    "13000000150000005857565554535251"
 	    "026275" },
@@ -319,6 +323,9 @@ static const struct {
 	{ MESSAGE_CLEAR,
 	    "1d0000001c0000005857565554535251"
 	    "02627501704221000000000000" },
+	{ MESSAGE_SUBSCRIBE_SINCE,
+	    "1d0000001d0000005857565554535251"
+	    "02627501709897969594939291" },
 	{ MESSAGE_REPLY,
 	    "13000000800000005857565554535251"
 	    "030172" },
@@ -344,8 +351,10 @@ static const char *const event_frames[EVENT_KINDS] = {
 			 "03",
 	[EVENT_MISSED] = "11000000820000005857565554535251"
 			 "04",
+	[EVENT_REPLACED] = "19000000820000005857565554535251"
+			   "058887868584838281",
 	[EVENT_LAGGED] = "11000000820000005857565554535251"
-			 "05",
+			 "06",
 };
 
 /* This returns the frames in `b` as text. */
@@ -448,14 +457,17 @@ TEST(test_composed_frames)
 	    "01000100000061");
 	buf_truncate(&b, 0);
 	buf_init(&buckets);
-	hello_put_bucket(&buckets, &(struct hello_bucket){ words[0], 1 });
-	hello_put_bucket(&buckets, &(struct hello_bucket){ words[1], 2 });
+	hello_put_bucket(&buckets,
+	    &(struct hello_bucket){ words[0], 1, { NULL, 0 }, 3, false });
+	hello_put_bucket(&buckets,
+	    &(struct hello_bucket){ words[1], 2, words[0], 4, true });
 	hello.buckets = buf_bytes(&buckets);
 	hello_put(&b, &hello);
 	ck_assert_str_eq(hex(),
-	    "3f000000010000000000000000000000"
+	    "54000000010000000000000000000000"
 	    "0600060000000000000007000000000000000800000000000000"
-	    "016101000000000000000262630200000000000000");
+	    "016101000000000000000003000000000000000002626302000000000000000161"
+	    "040000000000000001");
 	buf_clear(&buckets);
 }
 
@@ -622,7 +634,8 @@ TEST(test_hello_buckets)
 	size_t size;
 
 	hello_put_bucket(&b,
-	    &(struct hello_bucket){ bytes_from_text("bu"), 7 });
+	    &(struct hello_bucket){ bytes_from_text("bu"), 7,
+		bytes_from_text("pre"), 9, true });
 	for (size = 0; size < buf_size(&b); size++) {
 		rest = (struct bytes){ buf_data(&b), size };
 		ck_assert(!hello_next_bucket(&rest, &got));
@@ -633,6 +646,9 @@ TEST(test_hello_buckets)
 	ck_assert_uint_eq(rest.size, 0);
 	unit_assert_bytes(got.name, bytes_from_text("bu"));
 	ck_assert_uint_eq(got.id, 7);
+	unit_assert_bytes(got.prefix, bytes_from_text("pre"));
+	ck_assert_uint_eq(got.after, 9);
+	ck_assert(got.tells_revision);
 }
 
 TEST(test_hello)
