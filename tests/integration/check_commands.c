@@ -1152,7 +1152,7 @@ __attribute__((format(printf, 2, 3))) static void
 replies(struct game *g, const char *format, ...)
 {
 	struct buf *b = g->open ? &g->replies : &g->want;
-	char text[128];
+	char text[512];
 	va_list args;
 
 	va_start(args, format);
@@ -1217,6 +1217,34 @@ play_delete(struct game *g, const struct spot *p)
 }
 
 static void
+play_delete_if(struct game *g, const struct spot *p)
+{
+	long value = *p->value + (below(g, 3) == 0);
+	char text[32];
+
+	add(&g->out, "DELETE %s IF %s\n", p->name, value_text(value, text));
+	if (!*p->there || value != *p->value) {
+		fails(g, CONFLICT);
+		return;
+	}
+	replies(g, OK);
+	*p->there = false;
+}
+
+static void
+play_take(struct game *g, const struct spot *p)
+{
+	char text[32];
+
+	add(&g->out, "TAKE %s\n", p->name);
+	if (*p->there)
+		replies(g, "%s\r\n" OK, value_text(*p->value, text));
+	else
+		replies(g, EMPTY);
+	*p->there = false;
+}
+
+static void
 play_put(struct game *g, const struct spot *p)
 {
 	char text[32];
@@ -1225,7 +1253,7 @@ play_put(struct game *g, const struct spot *p)
 	*p->expires = below(g, 3) == 0;
 	*p->there = true;
 	add(&g->out, "PUT %s %s%s\n", p->name, value_text(*p->value, text),
-	    *p->expires ? " EX 100000" : "");
+	    *p->expires ? " EX 28h" : "");
 	replies(g, OK);
 }
 
@@ -1233,16 +1261,18 @@ static void
 play_add(struct game *g, const struct spot *p)
 {
 	long value = (long)below(g, 20) - 10;
+	bool expires = below(g, 2) == 0;
 	char text[32];
 
-	add(&g->out, "ADD %s %s\n", p->name, value_text(value, text));
+	add(&g->out, "ADD %s %s%s\n", p->name, value_text(value, text),
+	    expires ? " EX 100000s" : "");
 	if (*p->there) {
 		fails(g, CONFLICT);
 		return;
 	}
 	replies(g, OK);
 	*p->there = true;
-	*p->expires = false;
+	*p->expires = expires;
 	*p->value = value;
 }
 
@@ -1266,12 +1296,16 @@ play_cas(struct game *g, const struct spot *p)
 static void
 play_incr(struct game *g, const struct spot *p)
 {
-	add(&g->out, "INCR %s 3\n", p->name);
+	bool expires = below(g, 2) == 0;
+
+	add(&g->out, "INCR %s 3%s\n", p->name, expires ? " EX 2d" : "");
 	if (*p->there && *p->value < 0) {
 		fails(g, NOT_NUMBER);
 		return;
 	}
-	*p->expires = *p->there && *p->expires;
+	/* An existing key keeps its time to live, or its lack of one. */
+	if (!*p->there)
+		*p->expires = expires;
 	*p->value = *p->there ? *p->value + 3 : 3;
 	*p->there = true;
 	replies(g, "%ld\r\n" OK, *p->value);
@@ -1305,7 +1339,9 @@ play_missing(struct game *g, const struct spot *p)
 	} forms[] = { { "GET", "" }, { "EXISTS", "" }, { "DELETE", "" },
 		{ "PUT", " v" }, { "PUT", " v EX 5" }, { "ADD", " v" },
 		{ "CAS", " v w" }, { "INCR", "" }, { "EXPIRE", " 5" },
-		{ "PERSIST", "" }, { "TTL", "" } };
+		{ "PERSIST", "" }, { "TTL", "" }, { "GET", " l" },
+		{ "DELETE", " IF v" }, { "TAKE", "" }, { "ADD", " v EX 5" },
+		{ "INCR", " EX 5" } };
 	unsigned int i = below(g, COUNT(forms));
 
 	add(&g->out, "%s %s%s\n", forms[i].command, p->name, forms[i].rest);
@@ -1318,7 +1354,7 @@ play_key(struct game *g, unsigned int b, unsigned int k)
 	static void (*const plays[])(struct game *,
 	    const struct spot *) = { play_get, play_exists, play_delete,
 		play_put, play_put, play_add, play_cas, play_cas, play_incr,
-		play_expire, play_ttl };
+		play_expire, play_ttl, play_delete_if, play_take };
 	struct spot p = { .there = &g->now.there[b][k],
 		.expires = &g->now.expires[b][k],
 		.value = &g->now.value[b][k] };
@@ -1330,12 +1366,88 @@ play_key(struct game *g, unsigned int b, unsigned int k)
 		play_missing(g, &p);
 }
 
+/* All keys, in reverse order. */
+static void
+play_get_all(struct game *g, unsigned int b)
+{
+	char values[300] = "", text[32];
+	unsigned int k;
+
+	add(&g->out, "GET g%d.%u", g->id, b);
+	for (k = KEYS; k-- > 0;) {
+		add(&g->out, " k%u", k);
+		if (g->now.there[b][k])
+			(void)strlcat(values,
+			    value_text(g->now.value[b][k], text),
+			    sizeof(values));
+		(void)strlcat(values, "\r\n", sizeof(values));
+	}
+	add(&g->out, "\n");
+	if (g->now.bucket[b])
+		replies(g, "%s" OK, values);
+	else
+		fails(g, MISSING);
+}
+
+/* The prefix is one key, or all. */
+static void
+play_pop(struct game *g, unsigned int b)
+{
+	unsigned int k = 0, end = KEYS;
+	char prefix[32] = "", text[32];
+
+	if (below(g, 3) == 0) {
+		k = below(g, KEYS);
+		end = k + 1;
+		snprintf(prefix, sizeof(prefix), " PREFIX k%u", k);
+	}
+	add(&g->out, "POP g%d.%u%s\n", g->id, b, prefix);
+	if (!g->now.bucket[b]) {
+		fails(g, MISSING);
+		return;
+	}
+	while (k < end && !g->now.there[b][k])
+		k++;
+	if (k == end) {
+		replies(g, EMPTY);
+		return;
+	}
+	replies(g, "k%u %s\r\n" OK, k, value_text(g->now.value[b][k], text));
+	g->now.there[b][k] = false;
+}
+
+static void
+play_clear(struct game *g, unsigned int b)
+{
+	unsigned int limit = 1 + below(g, 3), n = 0, k;
+
+	add(&g->out, "CLEAR g%d.%u LIMIT %u PREFIX k\n", g->id, b, limit);
+	if (!g->now.bucket[b]) {
+		fails(g, MISSING);
+		return;
+	}
+	for (k = 0; k < KEYS && n < limit; k++) {
+		n += g->now.there[b][k];
+		g->now.there[b][k] = false;
+	}
+	replies(g, "%u\r\n" OK, n);
+}
+
 static void
 play_bucket(struct game *g, unsigned int b)
 {
 	unsigned int k, n = 0;
 
-	switch (below(g, 4)) {
+	switch (below(g, 7)) {
+	case 4:
+		play_get_all(g, b);
+		break;
+	case 5:
+		play_pop(g, b);
+		break;
+	case 6:
+		play_clear(g, b);
+		break;
 	case 0:
 		add(&g->out, "DROP g%d.%u\n", g->id, b);
 		if (!g->now.bucket[b])
