@@ -147,7 +147,8 @@ find_args(const struct command *c, const struct bytes *words, size_t n,
 
 	if (c->request == MESSAGE_GET_KEYS) {
 		/* The words behind the bucket are one field. */
-		args[0] = words[0];
+		if (n > fixed)
+			args[0] = words[0];
 		return n > fixed;
 	}
 	if (c->last != NULL && (n < fixed || (n - fixed) % 2 != 0))
