@@ -11,6 +11,7 @@
 
 #include "common/startup.h"
 #include "kv/kv.h"
+#include "proto/format.h"
 
 void
 kv_start(void)
@@ -34,6 +35,7 @@ kv_init(struct kv *kv)
 	kv_options_init(&kv->options);
 	kv_conn_init(&kv->conn, 0);
 	output_init(&kv->out);
+	buf_init(&kv->raw);
 	buf_init(&kv->value);
 }
 
@@ -42,6 +44,7 @@ kv_clear(struct kv *kv)
 {
 	kv_conn_clear(&kv->conn);
 	buf_clear(&kv->out.buf);
+	buf_clear(&kv->raw);
 	buf_clear(&kv->value);
 }
 
@@ -161,6 +164,17 @@ kv_words(struct kv *kv, size_t min, size_t max, size_t *n)
 	if (!reply_words(&kv->conn.in, &words, n) || *n < min || *n > max)
 		kv_nonsense(kv);
 	return words;
+}
+
+const struct bytes *
+kv_raw_words(struct kv *kv, const struct reply_line *line, size_t n)
+{
+	if (!format_is_safe(line->text) ||
+	    words_split_raw(line->text.data, line->text.size, &kv->raw) !=
+		WORDS_OK ||
+	    buf_failed(&kv->raw) || words_count(&kv->raw) != n)
+		return NULL;
+	return words_get(&kv->raw);
 }
 
 enum kv_status

@@ -42,6 +42,7 @@ struct kv {
 	struct target target;
 	struct kv_conn conn;
 	struct output out;
+	struct buf raw; /* see kv_raw_words() */
 	struct buf value; /* that was read from standard input */
 };
 
@@ -86,6 +87,13 @@ void kv_ask(struct kv *, const struct kv_request *);
 bool kv_next(struct kv *, struct reply_line *);
 /* Returns the words of a data line, of which there must be min to max. */
 const struct bytes *kv_words(struct kv *, size_t min, size_t max, size_t *n);
+
+/*
+ * The same, but the words are as in the text of the line, quoted and undecoded.
+ * Returns NULL if this text must not be printed as it is: call kv_words() then.
+ */
+const struct bytes *kv_raw_words(struct kv *, const struct reply_line *,
+    size_t n);
 
 /* Exits because the connection failed; conn.error is the reason. */
 __attribute__((noreturn)) void kv_lost(struct kv *);

@@ -29,6 +29,20 @@ ask(struct kv *kv, const struct bytes *args, size_t n)
 
 typedef void print_line(struct kv *, const struct bytes *words);
 
+/* Without options a line is printed as the server sends it, which quotes what
+ * has to be. */
+static bool
+print_raw(struct kv *kv, const struct reply_line *line, size_t width)
+{
+	if (kv->options.json || kv->options.nul ||
+	    kv_raw_words(kv, line, width) == NULL)
+		return false;
+	buf_append(&kv->out.buf, line->text.data, line->text.size);
+	buf_append_byte(&kv->out.buf, '\n');
+	output_added(&kv->out);
+	return true;
+}
+
 /* With -j, prints an array or an object, as the brackets say, with each
  * element on a line. */
 static enum kv_status
@@ -40,6 +54,8 @@ run(struct kv *kv, size_t width, const char *brackets, print_line *print)
 	size_t n, lines = 0;
 
 	while (kv_next(kv, &line)) {
+		if (print_raw(kv, &line, width))
+			continue;
 		words = kv_words(kv, width, width, &n);
 		if (kv->options.json)
 			buf_append_text(b, lines == 0 ? "" : ",\n");

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "common/utf8.h"
 #include "proto/answer.h"
 #include "proto/format.h"
 #include "proto/words.h"
@@ -649,11 +650,103 @@ TEST(test_round_trip_large)
 	free(text);
 }
 
+/* This quotes a word byte by byte, in the way that format_line() must. */
+static void
+quote_slowly(struct buf *b, struct bytes word)
+{
+	const uint8_t *p = word.data;
+	size_t i, n;
+	char text[8];
+
+	buf_append_byte(b, '"');
+	for (i = 0; i < word.size; i += n) {
+		n = utf8_printable_size(p + i, word.size - i);
+		if (n != 0 && p[i] != '"' && p[i] != '\\') {
+			buf_append(b, p + i, n);
+			continue;
+		}
+		n = 1;
+		if (p[i] == '"' || p[i] == '\\')
+			snprintf(text, sizeof(text), "\\%c", p[i]);
+		else if (p[i] == '\n' || p[i] == '\r' || p[i] == '\t')
+			snprintf(text, sizeof(text), "\\%c",
+			    p[i] == '\n'     ? 'n' :
+				p[i] == '\r' ? 'r' :
+					       't');
+		else
+			snprintf(text, sizeof(text), "\\x%02x", p[i]);
+		buf_append_text(b, text);
+	}
+	buf_append_byte(b, '"');
+}
+
+/* format_line() looks at eight bytes at a time: each byte is tried at each
+ * place in a word, with ends and other bytes near. */
+TEST(test_places)
+{
+	static const char *const fillings[] = { "aaaaaaaa", " a a a a",
+		"\xc3\xa9\xe2\x82\xac\xc3\xa9 ", "\xff\x01\\\"\n\xe2\x82\xf0" };
+	uint8_t text[24], *copy;
+	struct bytes word;
+	struct buf want;
+	size_t size, place;
+
+	buf_init(&want);
+	for (size = 1; size <= sizeof(text); size++)
+		for (place = 0; place < size * COUNT(fillings); place++) {
+			for (word.size = 0; word.size < size; word.size++)
+				text[word.size] = (uint8_t)
+				    fillings[place / size][word.size % 8];
+			text[place % size] = (uint8_t)_i;
+			copy = unit_copy(text, size);
+			word.data = copy;
+			buf_truncate(&want, 0);
+			quote_slowly(&want, word);
+			buf_truncate(&out, 0);
+			format_line(&out, &word, 1);
+			if (bytes_equal(line_of_out(), word))
+				ck_assert(format_is_safe(word) &&
+				    copy[0] != '"' &&
+				    memchr(copy, ' ', size) == NULL);
+			else
+				unit_assert_bytes(line_of_out(),
+				    buf_bytes(&want));
+			free(copy);
+		}
+	buf_clear(&want);
+}
+
+static const struct {
+	struct bytes text;
+	bool safe;
+} safe_table[] = {
+	{ B(""), true },
+	{ { NULL, 0 }, true },
+	{ B("PUT b \"\\xff\" \xc3\xa9"), true },
+	{ B("12345678123456781234567\x7f"), false },
+	{ B("1234567\t12345678"), false },
+	{ B("12345678\xc2\x9b"), false },
+	{ B("12345678\xe2\x82"), false },
+	{ B("1234567\xe2\x82\xac 1234567\xf0\x9f\x98\x80"), true },
+};
+
+TEST(test_safe)
+{
+	struct bytes text = safe_table[_i].text;
+	uint8_t *copy = unit_copy(text.data, text.size);
+
+	text.data = copy;
+	ck_assert_int_eq(format_is_safe(text), safe_table[_i].safe);
+	free(copy);
+}
+
 static const struct test tests[] = {
 	CASE("format", setup, teardown),
 	EACH(test_line, line_table),
 	ONCE(test_line_appends),
 	ONCE(test_code_points),
+	LOOP(test_places, 256),
+	EACH(test_safe, safe_table),
 	EACH(test_status, status_table),
 	EACH(test_status_as_data, status_table),
 	ONCE(test_status_all),
