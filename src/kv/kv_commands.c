@@ -210,7 +210,7 @@ is_bad_number(enum field field, const char *arg)
 {
 	int64_t min = INT64_MIN, max = INT64_MAX, number;
 
-	if (field == FIELD_SECONDS) {
+	if (field == FIELD_TIME) {
 		min = 1;
 		max = MESSAGE_SECONDS_MAX;
 	} else if (field != FIELD_NUMBER)

@@ -53,6 +53,8 @@ static const struct bytes status_lines[STATUS_END] = {
 	[STATUS_IDLE_TIMEOUT] = LINE("ERROR idle timeout"),
 	[STATUS_SHUTTING_DOWN] = LINE("ERROR shutting down"),
 	[STATUS_DISCONNECTED] = LINE("ERROR disconnected"),
+	[STATUS_TOO_MANY_KEYS] = LINE("ERROR too many keys"),
+	[STATUS_REPLY_TOO_LARGE] = LINE("ERROR reply too large"),
 };
 
 void

@@ -94,6 +94,8 @@ struct conn {
 	bool ready; /* is on the ready list: `in` may have a whole request */
 	/* Is on the held list.  Nothing is read from it. */
 	bool held;
+	unsigned int
+	    tries; /* its first request was executed in part so often */
 	bool waited; /* its first request has been held for space on the disk */
 	/* epoll waits for the socket to take more of `out`, not for input. */
 	bool wants_out;

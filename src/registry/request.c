@@ -34,6 +34,14 @@
  * make them more, is executed in this turn.
  */
 #define RECORD_MAX ((size_t)32 << 10)
+
+/*
+ * Of a request that takes several turns each does as much, until it has tried
+ * so often; then twice as much, and so on.  So it ends even if others have the
+ * store forget meanwhile how far it has come.
+ */
+#define TRIES 32
+
 static enum request_result
 break_conn(struct registry *r, struct conn *c, const char *why)
 {
@@ -112,6 +120,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 	}
 	if (writes && (before > RECORD_MAX || c->turn.subscribed))
 		return REQUEST_WAIT;
+	r->turn.scan_shift = c->tries / TRIES;
 	result = choose_view(r, c, writes, &view);
 	if (result == STORE_OK)
 		result = call_run(run, r, view, args, m->sequence, &c->out);
@@ -120,6 +129,10 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		return REQUEST_FULL;
 	if (result == STORE_BEHIND)
 		return REQUEST_HOLD;
+	if (result == STORE_AGAIN) {
+		c->tries++;
+		return REQUEST_WAIT;
+	}
 	if (c->turn.wrote && !writes && buf_size(&c->out) > RECORD_MAX) {
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
@@ -160,15 +173,15 @@ may_subscribe(struct registry *r, struct conn *c)
 
 static enum request_result
 execute_subscribe(struct registry *r, struct conn *c, const struct message *m,
-    struct bytes bucket)
+    const struct fields *args)
 {
 	if (!may_subscribe(r, c))
 		return REQUEST_WAIT;
 	c->turn.subscribed = true;
-	if (m->type == MESSAGE_SUBSCRIBE) {
-		events_subscribe(r, c, m->sequence, bucket);
+	if (m->type != MESSAGE_UNSUBSCRIBE) {
+		events_subscribe(r, c, m, args);
 	} else {
-		events_unsubscribe(r, c, bucket);
+		events_unsubscribe(r, c, args->bucket);
 		answer_put(&c->out, m->sequence, STATUS_OK);
 	}
 	return REQUEST_DONE;
@@ -203,8 +216,9 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	case MESSAGE_LIST:
 		return execute_listing(r, c, m, &args);
 	case MESSAGE_SUBSCRIBE:
+	case MESSAGE_SUBSCRIBE_SINCE:
 	case MESSAGE_UNSUBSCRIBE:
-		return execute_subscribe(r, c, m, args.bucket);
+		return execute_subscribe(r, c, m, &args);
 	default:
 		return execute_call(r, c, m, call_find(m->type), &args);
 	}
@@ -260,6 +274,7 @@ request_next(struct registry *r, struct conn *c)
 	if (result == REQUEST_DONE) {
 		r->requests++;
 		c->waited = false;
+		c->tries = 0;
 		c->turn.executed += m.frame_size;
 		c->turn.last_sequence = m.sequence;
 	}

@@ -68,6 +68,9 @@ struct registry {
 		bool full;
 		/* The same of a commit that would be too large for the log. */
 		bool too_large;
+		/* A turn does 2 to the power of this more of the request that
+		 * is executed: see TRIES in request.c. */
+		unsigned int scan_shift;
 	} turn;
 
 	/* Deadlines, of clock_ms(); CLOCK_NEVER: there is none. */

@@ -47,6 +47,7 @@ enum store_result {
 	 * store_may_write(). */
 	STORE_BEHIND,
 	STORE_LOST, /* the log does not reach back so far */
+	STORE_AGAIN, /* a part was done; call again for the next one */
 	STORE_REFUSED, /* store_open: a person has to act; see store_error() */
 	STORE_FAILED, /* see store_error() */
 };
@@ -298,6 +299,16 @@ enum store_result store_scan_keys(struct store_view *, struct bytes bucket,
 enum store_result store_scan_buckets(struct store_view *, struct bytes prefix,
     struct bytes after, store_visit_bucket *, void *arg);
 
+/*
+ * Finds the first key, of those that begin with `prefix`, that has an entry: for
+ * queues, whose first entry is removed again and again.  The batch only; *key is
+ * valid until its next write of another key.  STORE_ABSENT: there is none.  It
+ * goes past `scan_max` keys whose entries were removed or have expired;
+ * STORE_AGAIN: there are more, and the next call goes on from there.
+ */
+enum store_result store_first(struct store_view *, struct bytes bucket,
+    struct bytes prefix, size_t scan_max, struct bytes *key);
+
 /* When the next entry expires, or expired.  STORE_ABSENT: no entry does. */
 enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);
 /*
@@ -327,7 +338,9 @@ struct store_change {
 	uint64_t revision; /* of the commit */
 	uint64_t number; /* in the commit: the first change is 1 */
 	uint64_t bucket;
-	struct bytes key, value; /* those that the type has */
+	/* Those that the type has.  Of STORE_CHANGE_DROPPED the key is the name
+	 * of the bucket. */
+	struct bytes key, value;
 };
 
 /* What the log has goes on from this revision: it has all commits after it. */

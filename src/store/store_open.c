@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/store_head.h"
 #include "store/store_record.h"
 
 /* LMDB's own default, for the snapshot and for other programs that read the
@@ -509,6 +510,7 @@ store_close(struct store *s)
 	store_abort(s);
 	store_free_pins(s);
 	store_cache_close(s->cache);
+	store_heads_free(s);
 	store_release(s);
 	if (s->snapshot.txn != NULL)
 		mdb_txn_abort(s->snapshot.txn);
