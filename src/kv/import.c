@@ -84,10 +84,8 @@ is_importable(const struct bytes *words, size_t n)
 {
 	if (words_equal(words[0], "CREATE"))
 		return n == 2;
-	if (words_equal(words[0], "PUT"))
+	if (words_equal(words[0], "PUT") || words_equal(words[0], "ADD"))
 		return n == 4 || (n == 6 && words_equal(words[4], "EX"));
-	if (words_equal(words[0], "ADD"))
-		return n == 4;
 	return words_equal(words[0], "DELETE") && n == 3;
 }
 

@@ -6,24 +6,14 @@
 #include "kv/list.h"
 
 static void
-add_option(struct kv *kv, struct kv_request *request, const char *word,
-    char *value)
-{
-	if (value == NULL)
-		return;
-	kv_add_text(request, word);
-	kv_add(request, kv_word(kv, value));
-}
-
-static void
 ask(struct kv *kv, const struct bytes *args, size_t n)
 {
 	struct kv_request request = { .n = 0 };
 
 	kv_add_command(&request, kv->command->word, args, n);
-	add_option(kv, &request, "PREFIX", kv->options.prefix);
-	add_option(kv, &request, "AFTER", kv->options.after);
-	add_option(kv, &request, "LIMIT", kv->options.limit);
+	kv_add_option(kv, &request, "PREFIX", kv->options.prefix);
+	kv_add_option(kv, &request, "AFTER", kv->options.after);
+	kv_add_option(kv, &request, "LIMIT", kv->options.limit);
 	kv_ask(kv, &request);
 }
 
@@ -133,4 +123,30 @@ list_pairs(struct kv *kv, const struct bytes *args, size_t n)
 	if (n == 0)
 		return run(kv, 2, "{}", print_stat);
 	return run(kv, 2, "[]", print_entry);
+}
+
+enum kv_status
+list_pop(struct kv *kv, const struct bytes *args, size_t n)
+{
+	const struct bytes *words;
+	struct reply_line line;
+	bool any = false;
+
+	ask(kv, args, n);
+	if (kv_next(kv, &line)) {
+		words = kv_words(kv, 0, 2, &n);
+		if (n == 1)
+			kv_nonsense(kv);
+		any = n == 2;
+		if (any)
+			print_entry(kv, words);
+		if (any && kv->options.json)
+			buf_append_byte(&kv->out.buf, '\n');
+		if (kv_next(kv, &line))
+			kv_nonsense(kv);
+	}
+	if (line.status != REPLY_OK)
+		return kv_finish(kv, &line);
+	output_flush(&kv->out);
+	return any ? KV_DONE : KV_NOT_FOUND;
 }
