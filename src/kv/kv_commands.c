@@ -15,6 +15,7 @@
 #include "kv/import.h"
 #include "kv/kv_commands.h"
 #include "kv/list.h"
+#include "kv/lock.h"
 #include "kv/raw.h"
 #include "kv/simple.h"
 #include "kv/watch.h"
@@ -77,6 +78,9 @@ static const struct kv_command commands[] = {
 	{ "watch", "SUBSCRIBE", 0, 1, 1, "P:s:", watch_run, BUCKET,
 	    "[-P prefix] [-s revision] bucket",
 	    "print the changes of a bucket as they happen" },
+	{ "lock", "SUBSCRIBE", 0, 3, ANY, "e:kw:", lock_run, NULL,
+	    "[-k] [-e time] [-w time] bucket key command [argument ...]",
+	    "run a command while a key is locked" },
 	{ "import", "PUT", 0, 0, 0, "q", import_run, NULL, "[-q]",
 	    "carry out requests from standard input" },
 	{ "export", "ENTRIES", 0, 0, ANY, "qs", export_run, BUCKET,
@@ -201,6 +205,9 @@ take_arg(struct kv *kv, size_t i, char *arg)
 {
 	enum field field = field_of(kv->command, i);
 
+	/* The command that lock runs gets its arguments as they are. */
+	if (kv->command->run == lock_run && i >= LOCK_ARGS)
+		return bytes_from_text(arg);
 	if (field == FIELD_VALUE || field == FIELD_OLD)
 		return kv_value(kv, arg);
 	check_arg(kv, field, arg);

@@ -39,6 +39,7 @@ kv_options_init(struct kv_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->timeout_ms = TIMEOUT_S * 1000;
+	o->wait_ms = -1;
 }
 
 static int
@@ -78,6 +79,13 @@ kv_options_time_ms(const char *what, const char *text)
 	return time_ms;
 }
 
+static int64_t
+parse_wait(const char *text)
+{
+	/* Not to wait at all is not a time to live. */
+	return strcmp(text, "0") == 0 ? 0 : kv_options_time_ms("-w", text);
+}
+
 static char *
 parse_revision(char *text)
 {
@@ -112,14 +120,20 @@ take_own(struct kv_options *o, int option, char *word)
 	case 'i':
 		o->value = word;
 		break;
+	case 'k':
+		o->kill = true;
+		break;
 	case 'q':
 		o->quiet = true;
 		break;
-	default: /* 's' */
+	case 's':
 		if (word == NULL)
 			o->plain = true;
 		else
 			o->since = parse_revision(word);
+		break;
+	default: /* 'w' */
+		o->wait_ms = parse_wait(word);
 		break;
 	}
 }

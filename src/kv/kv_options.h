@@ -20,9 +20,11 @@ struct kv_options {
 	bool version, help;
 	/* after the name of a command that has them; NULL: not given */
 	char *time, *prefix, *after, *limit, *value, *since;
+	int64_t wait_ms; /* lock -w; -1: not given */
 	bool nul; /* end each name with a byte 0 */
 	bool quiet;
 	bool plain; /* export without times to live */
+	bool kill; /* end the command that lock runs, without the lock */
 };
 
 void kv_options_init(struct kv_options *);
