@@ -350,7 +350,7 @@ TEST(test_pop)
 	    "echo ready; for i in $(seq 20); do "
 	    "while \"$KV\" pop -P job b; do :; done & done; wait");
 	kv_expect_line(p.out, "ready");
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < 3; i++) {
 		process_kill(server_pid(server, "registry"));
 		pause_ms(20);
 	}
