@@ -117,6 +117,7 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	 * give the same numbers to two of its forks. */
 	if (getentropy(&session, sizeof(session)) == -1)
 		return -1;
+	session = scoreboard_set_session(a->scoreboard, slot, session);
 	format_title(title, addr);
 	if ((pid = fork_worker()) == -1)
 		return -1;

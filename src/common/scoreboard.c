@@ -12,6 +12,10 @@
 #include "common/scoreboard_file.h"
 #include "common/scoreboard_lock.h"
 
+/* These bits of a session are the number of its slot. */
+#define SESSION_SLOT ((uint64_t)SCOREBOARD_SESSION_SLOTS - 1)
+_Static_assert(SCOREBOARD_MAX <= SESSION_SLOT, "a slot fits into a session");
+
 static void
 fill_slot(struct slot *slot, const struct sockaddr_storage *addr)
 {
@@ -49,6 +53,41 @@ scoreboard_take(struct scoreboard *board, const struct sockaddr_storage *addr,
 		*taken = slots_take(s, &fresh, getpid());
 	scoreboard_unlock(s);
 	return result;
+}
+
+uint32_t
+scoreboard_session_slot(uint64_t session)
+{
+	return (uint32_t)(session & SESSION_SLOT);
+}
+
+bool
+scoreboard_has_session(const struct scoreboard *board, uint64_t session)
+{
+	return slots_have(board->slots, scoreboard_session_slot(session),
+	    session);
+}
+
+bool
+scoreboard_is_worker(const struct scoreboard *board, uint64_t session,
+    pid_t pid)
+{
+	uint32_t n = scoreboard_session_slot(session);
+	pid_t known;
+
+	if (!slots_have(board->slots, n, session))
+		return false;
+	known = slots_pid(board->slots, n);
+	return known == 0 || known == pid;
+}
+
+uint64_t
+scoreboard_set_session(struct scoreboard *board, uint32_t n, uint64_t random)
+{
+	uint64_t session = (random & ~SESSION_SLOT) | n;
+
+	board->slots->slots[n].session = session;
+	return session;
 }
 
 void

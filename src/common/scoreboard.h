@@ -37,6 +37,7 @@ struct sockaddr_storage;
 /* The number of slots.  Those that have never been used cost no memory. */
 #define SCOREBOARD_MAX 100000
 #define SCOREBOARD_NONE UINT32_MAX /* no slot */
+#define SCOREBOARD_SESSION_SLOTS 131072
 /* How much of a slot's text is read, NUL included. */
 #define SCOREBOARD_TEXT_SIZE 64
 /* The size of scoreboard_report()'s line, NUL included. */
@@ -61,8 +62,19 @@ void scoreboard_close(struct scoreboard *);
 
 /* Acceptor: counts a client that was refused, for whatever reason. */
 void scoreboard_count_refused(struct scoreboard *);
-/* Registry: maps that counter, to be read only.  Returns NULL with errno. */
-const uint64_t *scoreboard_map_refused(int fd);
+/* Registry: the same as scoreboard_open(), but the memory can only be read. */
+struct scoreboard *scoreboard_open_to_read(int fd);
+/* Registry: how many clients were refused. */
+uint64_t scoreboard_refused(const struct scoreboard *);
+/* Registry: is this process the worker that has this session?  The pid does not
+ * matter as long as the acceptor has not recorded it. */
+bool scoreboard_is_worker(const struct scoreboard *, uint64_t session,
+    pid_t pid);
+/* Registry: has any worker this session?  It has until it was reaped. */
+bool scoreboard_has_session(const struct scoreboard *, uint64_t session);
+/* The slot that is part of a session, below SCOREBOARD_SESSION_SLOTS.  If there
+ * is no such slot, nor is there such a worker. */
+uint32_t scoreboard_session_slot(uint64_t session);
 
 /*
  * Acceptor: takes a slot for a client from this address.  `max` limits all
@@ -72,6 +84,10 @@ const uint64_t *scoreboard_map_refused(int fd);
 enum scoreboard_result scoreboard_take(struct scoreboard *,
     const struct sockaddr_storage *, int64_t max, int64_t max_per_source,
     uint32_t *slot);
+/* Before the fork: makes the number by which the registry will know the worker
+ * out of a random one. */
+uint64_t scoreboard_set_session(struct scoreboard *, uint32_t slot,
+    uint64_t random);
 void scoreboard_set_pid(struct scoreboard *, uint32_t slot, pid_t pid);
 void scoreboard_release(struct scoreboard *, uint32_t slot);
 /*

@@ -1,7 +1,7 @@
 /*
  * scoreboard_file: makes and maps the scoreboard's memory.  The master makes
- * it.  Master and acceptors map all of it but the texts, a worker maps one
- * text, and the registry maps a counter that it can only read.
+ * it.  Master and acceptors map all of it but the texts, and so does the
+ * registry, which can only read it.  A worker maps one text.
  */
 
 #include <sys/mman.h>
@@ -93,8 +93,8 @@ scoreboard_create(void)
 	return -1;
 }
 
-struct scoreboard *
-scoreboard_open(int fd)
+static struct scoreboard *
+map(int fd, int protection)
 {
 	struct scoreboard *board;
 	struct stat st;
@@ -102,8 +102,7 @@ scoreboard_open(int fd)
 
 	if (fstat(fd, &st) == -1 || (board = calloc(1, sizeof(*board))) == NULL)
 		return NULL;
-	memory = mmap(NULL, mapped_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    fd, 0);
+	memory = mmap(NULL, mapped_size(), protection, MAP_SHARED, fd, 0);
 	if (memory == MAP_FAILED) {
 		free(board);
 		return NULL;
@@ -119,6 +118,18 @@ scoreboard_open(int fd)
 	return board;
 }
 
+struct scoreboard *
+scoreboard_open(int fd)
+{
+	return map(fd, PROT_READ | PROT_WRITE);
+}
+
+struct scoreboard *
+scoreboard_open_to_read(int fd)
+{
+	return map(fd, PROT_READ);
+}
+
 void
 scoreboard_close(struct scoreboard *board)
 {
@@ -132,12 +143,10 @@ scoreboard_count_refused(struct scoreboard *board)
 	(void)__atomic_fetch_add(board->refused, 1, __ATOMIC_RELAXED);
 }
 
-const uint64_t *
-scoreboard_map_refused(int fd)
+uint64_t
+scoreboard_refused(const struct scoreboard *board)
 {
-	void *page = mmap(NULL, page_size(), PROT_READ, MAP_SHARED, fd, 0);
-
-	return page == MAP_FAILED ? NULL : page;
+	return __atomic_load_n(board->refused, __ATOMIC_RELAXED);
 }
 
 char *

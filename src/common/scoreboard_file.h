@@ -2,8 +2,7 @@
  * The scoreboard's memory, a file without a name (memfd_create(2)).  For the
  * files of the scoreboard only.
  *
- * The file begins with a page for the counter of refused clients, which the
- * registry maps.  Then come the slots, and then a page for each slot's text, so
+ * The file begins with a page for the counter of refused clients.  Then come the slots, and then a page for each slot's text, so
  * that a worker can map its own and no other.
  */
 

@@ -153,6 +153,20 @@ slots_take(struct slots *s, const struct slot *fresh, pid_t owner)
 	return n;
 }
 
+bool
+slots_have(const struct slots *s, uint32_t n, uint64_t session)
+{
+	return n < SCOREBOARD_MAX && session != 0 &&
+	    __atomic_load_n(&s->slots[n].owner, __ATOMIC_ACQUIRE) != 0 &&
+	    s->slots[n].session == session;
+}
+
+pid_t
+slots_pid(const struct slots *s, uint32_t n)
+{
+	return __atomic_load_n(&s->slots[n].pid, __ATOMIC_ACQUIRE);
+}
+
 void
 slots_release(struct slots *s, uint32_t n)
 {

@@ -34,6 +34,7 @@ struct slot {
 	in_port_t port; /* in network order */
 	uint8_t address[16];
 	int64_t started_ms;
+	uint64_t session; /* random, and known to this worker only; 0: none */
 };
 
 /* The shared memory, all zero when it is made.  SCOREBOARD_NONE ends a list. */
@@ -57,6 +58,12 @@ bool slots_has_source(const struct slot *);
 /* Do `max` slots or more have the same source as this one?  0 is no limit. */
 bool slots_source_is_full(const struct slots *, const struct slot *,
     int64_t max);
+
+/* Is the slot in use, and is this its session?  Needs no lock: if it is used
+ * anew meanwhile, it has another session. */
+bool slots_have(const struct slots *, uint32_t, uint64_t session);
+/* Needs no lock. */
+pid_t slots_pid(const struct slots *, uint32_t);
 
 /* Copies a slot to a free place and gives it to `owner`.  There must be one:
  * `live` is below SCOREBOARD_MAX.  Returns its number. */

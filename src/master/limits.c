@@ -15,9 +15,9 @@
 #include "master/limits.h"
 
 /* The descriptors of the registry besides its workers' connections, with some
- * to spare for workers that have ended and whose connections it has not closed
- * yet. */
-#define REGISTRY_FDS 24
+ * to spare for connections that have not said HELLO (registry/session.c), and for
+ * those of workers that have ended which it has not closed yet. */
+#define REGISTRY_FDS 28
 /* The descriptors of the master besides listening sockets and channels to
  * acceptors.  While it starts a child it needs two for each socket. */
 #define MASTER_FDS 24

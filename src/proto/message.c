@@ -30,27 +30,34 @@ message_request_max(size_t value_max)
 	return MESSAGE_HEADER_SIZE + message_transaction_max(value_max);
 }
 
-int
-message_get(const void *data, size_t size, size_t frame_max, struct message *m)
+bool
+message_get_header(struct bytes data, struct message *m)
 {
-	const uint8_t *p = data;
+	const uint8_t *p = data.data;
 	uint32_t frame_size;
-	uint16_t zero;
 
-	if (size < MESSAGE_HEADER_SIZE)
-		return 0;
+	if (data.size < MESSAGE_HEADER_SIZE)
+		return false;
 	memcpy(&frame_size, p, sizeof(frame_size));
-	if (frame_size < MESSAGE_HEADER_SIZE || frame_size > frame_max)
-		return -1;
-	if (size < frame_size)
-		return 0;
 	memcpy(&m->type, p + 4, sizeof(m->type));
-	memcpy(&zero, p + 6, sizeof(zero));
-	if (zero != 0)
-		return -1;
 	memcpy(&m->sequence, p + 8, sizeof(m->sequence));
 	m->body.data = p + MESSAGE_HEADER_SIZE;
 	m->body.size = frame_size - MESSAGE_HEADER_SIZE;
 	m->frame_size = frame_size;
-	return 1;
+	return true;
+}
+
+int
+message_get(const void *data, size_t size, size_t frame_max, struct message *m)
+{
+	uint16_t zero;
+
+	if (!message_get_header((struct bytes){ data, size }, m))
+		return 0;
+	if (m->frame_size < MESSAGE_HEADER_SIZE || m->frame_size > frame_max)
+		return -1;
+	if (size < m->frame_size)
+		return 0;
+	memcpy(&zero, (const uint8_t *)data + 6, sizeof(zero));
+	return zero == 0 ? 1 : -1;
 }

@@ -167,6 +167,9 @@ size_t message_request_max(size_t value_max);
 /* Most bytes of all requests of a transaction.  Any single one fits. */
 size_t message_transaction_max(size_t value_max);
 
+/* Reads the header of the frame at the beginning of `data`; the body may not be
+ * there yet.  False: nor is the header. */
+bool message_get_header(struct bytes data, struct message *m);
 /*
  * Reads the frame at the beginning of `data`.  Returns 1 and sets *m if it is
  * complete, 0 if more bytes are needed, -1 if it is malformed or larger than

@@ -104,6 +104,7 @@ enum schema_flags {
 	SCHEMA_WRITES = 4, /* changes the store, so it needs a commit */
 	/* Frees space in the store, so it may use the reserve. */
 	SCHEMA_FREES = 8,
+	SCHEMA_VALUES = 16, /* its reply has values, which may be large */
 };
 
 struct schema {

@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/number.h"
+#include "common/scoreboard.h"
 #include "proto/answer.h"
 #include "registry/calls.h"
 #include "registry/change.h"
@@ -384,15 +385,6 @@ reply_stat(struct buf *reply, const char *name, uint64_t number)
 	answer_put_line(reply, words, 2);
 }
 
-/* The acceptors may count at the same time. */
-static uint64_t
-refused_clients(const struct registry *r)
-{
-	return r->refused_clients == NULL ?
-	    0 :
-	    __atomic_load_n(r->refused_clients, __ATOMIC_RELAXED);
-}
-
 static enum store_result
 call_stats(struct call_context *ctx, const struct fields *args)
 {
@@ -420,7 +412,8 @@ call_stats(struct call_context *ctx, const struct fields *args)
 	reply_stat(ctx->reply, "cache-hits", stats.cache_hits);
 	reply_stat(ctx->reply, "cache-misses", stats.cache_misses);
 	reply_stat(ctx->reply, "refused-workers", r->warnings.refused_workers);
-	reply_stat(ctx->reply, "refused-clients", refused_clients(r));
+	reply_stat(ctx->reply, "refused-clients",
+	    scoreboard_refused(r->scoreboard));
 	return STORE_OK;
 }
 

@@ -76,7 +76,7 @@ release_held(struct registry *r)
 	if (store_folded(r->store) < r->checkpoint.awaited)
 		return;
 	while (store_may_write(r->store) && (c = TAILQ_FIRST(&r->held)) != NULL)
-		conn_set_held(r, c, false);
+		conn_hold(r, c, CONN_RUNS);
 }
 
 void

@@ -88,6 +88,8 @@ commit_rewind(struct registry *r)
 void
 commit_finish(struct registry *r, struct conn *c)
 {
+	if (c->turn.executed > 0)
+		memory_executed(c);
 	buf_consume(&c->in, c->turn.executed);
 	c->turn.executed = 0;
 	c->turn.wrote = c->turn.subscribed = false;

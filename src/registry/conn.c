@@ -23,6 +23,8 @@
 
 /* Enough for all requests that a client usually sends at once. */
 #define READ_SIZE 16384
+/* How many workers are accepted at a time, so that others have their turn. */
+#define ACCEPT_MAX 256
 /* An idle connection keeps buffers of this size: the next read needs one, and
  * pages that were never touched cost nothing. */
 #define KEEP_SIZE READ_SIZE
@@ -34,7 +36,7 @@ watch(struct registry *r, struct conn *c, int op)
 
 	if (c->wants_out)
 		event.events = EPOLLOUT;
-	else if (!c->held)
+	else if (c->wait == CONN_RUNS)
 		event.events = EPOLLIN;
 	return epoll_ctl(r->epoll_fd, op, c->fd, &event);
 }
@@ -60,6 +62,7 @@ conn_new(struct registry *r, int fd)
 	LIST_INIT(&c->events.subscriptions);
 	TAILQ_INSERT_TAIL(&r->idle, c, entry);
 	r->conns++;
+	session_await(r, c);
 	if (watch(r, c, EPOLL_CTL_ADD) == -1) {
 		warning_accept(r);
 		conn_close(r, c);
@@ -73,10 +76,9 @@ conn_new(struct registry *r, int fd)
 int
 conn_accept(struct registry *r)
 {
-	bool first;
-	int fd;
+	int n, fd;
 
-	for (first = true;; first = false) {
+	for (n = 0; n < ACCEPT_MAX; n++) {
 		fd = accept4(r->listen_fd, NULL, NULL,
 		    SOCK_CLOEXEC | SOCK_NONBLOCK);
 		if (fd == -1 && (errno == EAGAIN || errno == EWOULDBLOCK))
@@ -87,27 +89,33 @@ conn_accept(struct registry *r)
 			/* Without a free descriptor accept4(2) fails even if
 			 * nobody else waits, so only the first failure means
 			 * that somebody is kept waiting. */
-			if (first)
+			if (n == 0)
 				warning_accept(r);
 			return -1;
 		}
 		if (conn_new(r, fd) == -1)
 			return -1;
 	}
+	return 0; /* epoll tells again of those that still wait */
 }
 
 static struct conn_list *
 list_of(struct registry *r, const struct conn *c)
 {
-	if (c->held)
+	switch (c->wait) {
+	case CONN_HELD:
 		return &r->held;
-	return c->ready ? &r->ready : &r->idle;
+	case CONN_STARVED:
+		return &r->starved;
+	default:
+		return c->ready ? &r->ready : &r->idle;
+	}
 }
 
 void
 conn_set_ready(struct registry *r, struct conn *c, bool ready)
 {
-	if (c->held || c->ready == ready)
+	if (c->wait != CONN_RUNS || c->ready == ready)
 		return;
 	TAILQ_REMOVE(list_of(r, c), c, entry);
 	c->ready = ready;
@@ -115,12 +123,12 @@ conn_set_ready(struct registry *r, struct conn *c, bool ready)
 }
 
 void
-conn_set_held(struct registry *r, struct conn *c, bool held)
+conn_hold(struct registry *r, struct conn *c, enum conn_wait wait)
 {
 	TAILQ_REMOVE(list_of(r, c), c, entry);
-	c->held = held;
+	c->wait = wait;
 	/* With replies that are not yet sent nothing is executed. */
-	c->ready = !held && !c->wants_out;
+	c->ready = wait == CONN_RUNS && !c->wants_out;
 	TAILQ_INSERT_TAIL(list_of(r, c), c, entry);
 	watch_again(r, c);
 }
@@ -138,6 +146,7 @@ conn_close(struct registry *r, struct conn *c)
 	session_leave(r, c);
 	events_leave(r, c);
 	listing_end(r, c);
+	memory_leave(r, c);
 	if (c->events.notified)
 		TAILQ_REMOVE(&r->notified, c, notified_entry);
 	TAILQ_REMOVE(list_of(r, c), c, entry);
@@ -145,7 +154,6 @@ conn_close(struct registry *r, struct conn *c)
 	buf_clear(&c->events.queue);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
-	buf_clear(&c->session.outcome);
 	free(c);
 	r->conns--;
 }
@@ -156,11 +164,11 @@ conn_read(struct registry *r, struct conn *c)
 	uint8_t *to;
 	ssize_t n;
 
-	/* `in` has more than a turn executes: let the worker wait. */
-	if ((c->ready || c->events.behind) &&
-	    buf_size(&c->in) >
-		message_request_max((size_t)r->config->max_value) + READ_SIZE)
+	/* It has to be executed first, or to get memory of the pool. */
+	if (buf_size(&c->in) >= MEMORY_FREE + c->memory.held) {
+		conn_set_ready(r, c, true);
 		return;
+	}
 	if ((to = buf_reserve(&c->in, READ_SIZE)) == NULL) {
 		warning_close(r, "out of memory");
 		conn_close(r, c);
@@ -214,6 +222,7 @@ conn_flush(struct registry *r, struct conn *c)
 		n = io_send(c->fd, buf_data(&c->out) + c->sent,
 		    buf_size(&c->out) - c->sent, 0);
 		if (n == IO_AGAIN) {
+			memory_set(r, c, buf_size(&c->out) - c->sent);
 			conn_set_ready(r, c, false);
 			set_wants_out(r, c, true);
 			return;
@@ -224,6 +233,7 @@ conn_flush(struct registry *r, struct conn *c)
 		}
 		c->sent += (size_t)n;
 	}
+	memory_set(r, c, 0);
 	buf_shrink(&c->out, KEEP_SIZE);
 	buf_shrink(&c->events.queue, KEEP_SIZE);
 	buf_shrink(&c->in, KEEP_SIZE);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "registry/memory.h"
 #include "registry/topic.h"
 
 struct registry;
@@ -42,15 +43,16 @@ struct conn_turn {
 /* The session of the worker, and the record of its outcomes (session.c). */
 struct conn_session {
 	uint64_t id;
-	bool greeted; /* HELLO has come */
+	int64_t greet_by_ms; /* by then (clock_ms()) HELLO has to come */
+	bool greeted; /* it has come; else this is on the silent list */
 	bool recorded; /* is on the recorded list: may have a record */
 	/* The open batch deletes the record.  session_record() sets it, and
 	 * session_committed() or session_rewind() clears it. */
 	bool deleting;
-	/* The reply frames that were on record when the worker connected: it
-	 * may repeat the requests that they answer. */
-	struct buf outcome;
-	uint64_t outcome_last; /* highest sequence among these frames */
+	/* There was a record when the worker connected: it may repeat the
+	 * requests that are answered there, up to this sequence. */
+	bool repeats;
+	uint64_t outcome_last;
 };
 
 /* The subscriptions of the worker (events.c, resume.c). */
@@ -76,24 +78,31 @@ struct conn_listing {
 	int64_t pinned_wall_ms; /* and the time that entries expire by */
 };
 
+/* Why nothing is read from a connection, or executed. */
+enum conn_wait {
+	CONN_RUNS = 0, /* no reason */
+	CONN_HELD, /* it wants to write, and may not yet */
+	CONN_STARVED, /* it waits for memory (registry/memory.h) */
+};
+
 /*
  * While `out` is not empty no more of `in` is read or executed.  So a worker
  * that does not read its replies waits, and costs no more than the input and
  * output of one turn.
  */
 struct conn {
-	TAILQ_ENTRY(conn) entry; /* on the idle, ready or held list */
+	TAILQ_ENTRY(conn) entry; /* of the list that it is on */
 	TAILQ_ENTRY(conn) recorded_entry;
 	TAILQ_ENTRY(conn) notified_entry;
 	TAILQ_ENTRY(conn) listing_entry;
 	TAILQ_ENTRY(conn) behind_entry;
+	TAILQ_ENTRY(conn) silent_entry;
 	int fd;
 	struct buf in; /* what the worker sent and is not executed yet */
 	struct buf out; /* whole frames, kept until all of them are sent */
 	size_t sent; /* bytes of `out` that are sent */
 	bool ready; /* is on the ready list: `in` may have a whole request */
-	/* Is on the held list.  Nothing is read from it. */
-	bool held;
+	enum conn_wait wait; /* if any, it is on the list of those */
 	unsigned int
 	    tries; /* its first request was executed in part so often */
 	bool waited; /* its first request has been held for space on the disk */
@@ -103,10 +112,11 @@ struct conn {
 	struct conn_session session;
 	struct conn_events events;
 	struct conn_listing listing;
+	struct conn_memory memory;
 };
 
-/* Accepts all workers that wait.  Returns 0, or -1 when descriptors or memory
- * are short: try again later. */
+/* Accepts workers that wait.  Returns 0, or -1 when descriptors or memory are
+ * short: try again later. */
 int conn_accept(struct registry *);
 /* Frees the connection, and takes it off all lists. */
 void conn_close(struct registry *, struct conn *);
@@ -116,11 +126,10 @@ void conn_read(struct registry *, struct conn *);
 /* Sends what is in `out`, then the queued events.  Closes the connection when
  * the worker has gone. */
 void conn_flush(struct registry *, struct conn *);
-/* Moves the connection to the ready or to the idle list, if it is not held. */
+/* Moves the connection to the ready or to the idle list, if it does not wait. */
 void conn_set_ready(struct registry *, struct conn *, bool ready);
-/* Moves the connection to the held list, or, when it need not be held any more,
- * to the ready list. */
-void conn_set_held(struct registry *, struct conn *, bool held);
+/* Lets it wait for this, or, with CONN_RUNS, go on: it is then ready. */
+void conn_hold(struct registry *, struct conn *, enum conn_wait);
 /* Moves a ready connection to the front, so that it comes first in the next
  * turn. */
 void conn_set_first(struct registry *, struct conn *);

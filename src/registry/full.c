@@ -29,7 +29,7 @@ execute_alone(struct registry *r, struct conn *c, bool reserve)
 	case REQUEST_FULL:
 		return false;
 	case REQUEST_HOLD:
-		conn_set_held(r, c, true);
+		conn_hold(r, c, CONN_HELD);
 		return true;
 	default:
 		return !c->turn.wrote || commit_run(r);
@@ -82,7 +82,7 @@ wait_for_space(struct registry *r, struct conn *c)
 	if (c->waited || !checkpoint_await(r))
 		return false;
 	c->waited = true;
-	conn_set_held(r, c, true);
+	conn_hold(r, c, CONN_HELD);
 	return true;
 }
 

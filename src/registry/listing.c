@@ -142,7 +142,7 @@ fill(struct registry *r, struct conn *c, struct page *p)
 	}
 }
 
-void
+bool
 listing_run(struct registry *r, struct conn *c, uint64_t sequence,
     const struct fields *list)
 {
@@ -159,8 +159,7 @@ listing_run(struct registry *r, struct conn *c, uint64_t sequence,
 	page.status = status;
 	page.more = p.more;
 	listing_end_page(p.out, position, &page);
-	if (!p.more || status != STATUS_OK)
-		listing_end(r, c);
+	return p.more && status == STATUS_OK;
 }
 
 int64_t

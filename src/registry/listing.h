@@ -7,14 +7,16 @@
 #ifndef REGISTRY_LISTING_H
 #define REGISTRY_LISTING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct conn;
 struct fields;
 struct registry;
 
-/* Appends to `out` the page that a LIST with these fields asks for. */
-void listing_run(struct registry *, struct conn *, uint64_t sequence,
+/* Appends to `out` the page that a LIST with these fields asks for.  False: that
+ * is the last, and listing_end() comes next. */
+bool listing_run(struct registry *, struct conn *, uint64_t sequence,
     const struct fields *list);
 /* The listing or its connection ends: lets go of the snapshot. */
 void listing_end(struct registry *, struct conn *);

@@ -9,7 +9,7 @@
  * A record is replaced by the next writes of its session, or deleted by the
  * first commit after its replies were handed to the kernel.  The list here has
  * the orphaned records, whose sessions have no connection.  They wait until it
- * is certain that no worker comes back for them.
+ * is certain that no worker comes back for them, be it dead or too late.
  */
 
 #ifndef REGISTRY_OUTCOME_H

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -202,12 +203,16 @@ next_deadline(const struct registry *r)
 		deadline_ms = r->sync_at_ms;
 	if (housekeeping_deadline(r) < deadline_ms)
 		deadline_ms = housekeeping_deadline(r);
+	if (memory_deadline(r) < deadline_ms)
+		deadline_ms = memory_deadline(r);
 	if (checkpoint_deadline(r) < deadline_ms)
 		deadline_ms = checkpoint_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
 	if (r->cache_at_ms < deadline_ms)
 		deadline_ms = r->cache_at_ms;
+	if (session_deadline(r) < deadline_ms)
+		deadline_ms = session_deadline(r);
 	if (listing_deadline(r) < deadline_ms)
 		deadline_ms = listing_deadline(r);
 	return deadline_ms;
@@ -219,7 +224,8 @@ run_timers(struct registry *r)
 	int64_t now_ms;
 
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
-	    r->cache_at_ms == CLOCK_NEVER && TAILQ_EMPTY(&r->listings))
+	    r->cache_at_ms == CLOCK_NEVER && TAILQ_EMPTY(&r->listings) &&
+	    TAILQ_EMPTY(&r->silent))
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms) {
@@ -232,6 +238,7 @@ run_timers(struct registry *r)
 	if (r->cache_at_ms <= now_ms)
 		set_cache(r);
 	listing_expire(r, now_ms);
+	session_expire(r, now_ms);
 }
 
 static bool
@@ -261,6 +268,7 @@ serve(struct registry *r)
 		    housekeeping_is_due(r))
 			turn_run(r);
 		checkpoint_run(r);
+		memory_run(r);
 		/*
 		 * After the turn: a client whose worker has died may be back
 		 * with another worker.  What the dead one had asked has to be
@@ -281,11 +289,14 @@ registry_clear(struct registry *r)
 
 	while ((c = TAILQ_FIRST(&r->idle)) != NULL ||
 	    (c = TAILQ_FIRST(&r->ready)) != NULL ||
-	    (c = TAILQ_FIRST(&r->held)) != NULL)
+	    (c = TAILQ_FIRST(&r->held)) != NULL ||
+	    (c = TAILQ_FIRST(&r->starved)) != NULL)
 		conn_close(r, c);
 	while ((o = TAILQ_FIRST(&r->orphaned)) != NULL)
 		outcome_free(&r->orphaned, o);
 	change_clear(&r->changes);
+	free(r->by_slot);
+	scoreboard_close(r->scoreboard);
 	store_close(r->store);
 }
 
@@ -304,17 +315,21 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);
 	TAILQ_INIT(&r.held);
+	TAILQ_INIT(&r.starved);
+	memory_init(&r.memory);
 	TAILQ_INIT(&r.recorded);
+	TAILQ_INIT(&r.silent);
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
 	TAILQ_INIT(&r.behind);
 	RB_INIT(&r.topics.live);
 	RB_INIT(&r.topics.behind);
-	/* Without the scoreboard STATS says 0. */
-	if ((r.refused_clients =
-		    scoreboard_map_refused(CHANNEL_SCOREBOARD_FD)) == NULL)
-		log_warn("scoreboard");
+	/* Without the scoreboard nobody could be told to be a worker. */
+	r.scoreboard = scoreboard_open_to_read(CHANNEL_SCOREBOARD_FD);
+	r.by_slot = calloc(SCOREBOARD_SESSION_SLOTS, sizeof(*r.by_slot));
+	if (r.scoreboard == NULL || r.by_slot == NULL)
+		fatal(EX_OSERR, "scoreboard");
 	/* open_store() may wait for a lock.  Without a store there is nothing
 	 * to end in order, so SIGTERM has its default action. */
 	startup_unblock();

@@ -27,7 +27,7 @@
 
 /* When `out` has more bytes than this, the next request of the connection waits
  * for the next turn. */
-#define OUT_MAX ((size_t)256 << 10)
+#define OUT_MAX MEMORY_FREE
 /*
  * The same for a connection that writes, whose replies are stored with the
  * commit: neither a write after so many bytes of replies, nor a read that would
@@ -64,11 +64,10 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	case HELLO_MALFORMED:
 		return break_conn(r, c, "malformed greeting");
 	}
-	c->session.id = hello.session;
+	if (!session_claim(r, c, hello.session))
+		return break_conn(r, c, "not a worker of this kvd");
 	if (!resume_begin(r, c, &hello))
 		return break_conn(r, c, "malformed greeting");
-	c->session.greeted = true;
-	session_claim(r, c);
 	/* At once: a turn that is taken back does not greet again. */
 	buf_consume(&c->in, m->frame_size);
 	return REQUEST_DONE;
@@ -104,17 +103,40 @@ batch_is_large(const struct registry *r)
 	    store_batch_max(r->store) / 4;
 }
 
+/* Is there memory for the reply?  If not, this takes it back, and the request
+ * is executed again when there is. */
+static bool
+reply_fits(struct registry *r, struct conn *c, size_t before)
+{
+	size_t size = buf_size(&c->out) - before;
+
+	if (size <= MEMORY_FREE || memory_take(r, c, size))
+		return true;
+	buf_truncate(&c->out, before);
+	return false;
+}
+
+/* Does it take a value out?  Then it is done within a savepoint: how much memory
+ * the reply needs is known when the value is. */
+static bool
+takes_value(uint16_t type)
+{
+	const unsigned int flags = SCHEMA_WRITES | SCHEMA_VALUES;
+
+	return (schema_find(type)->flags & flags) == flags;
+}
+
 static enum request_result
 execute_call(struct registry *r, struct conn *c, const struct message *m,
-    call_function *run, const struct fields *args)
+    bool writes, call_function *run, const struct fields *args)
 {
-	bool writes = (schema_find(m->type)->flags & SCHEMA_WRITES) != 0;
-	size_t before = buf_size(&c->out);
+	bool takes = takes_value(m->type);
+	size_t before = buf_size(&c->out), mark = change_mark(&r->changes);
 	enum store_result result;
 	struct store_view *view;
 	struct bytes reply;
 
-	if (session_answer(c, m->sequence, &reply)) {
+	if (session_answer(r, c, m->sequence, &reply)) {
 		buf_append(&c->out, reply.data, reply.size);
 		return REQUEST_DONE;
 	}
@@ -122,6 +144,8 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		return REQUEST_WAIT;
 	r->turn.scan_shift = c->tries / TRIES;
 	result = choose_view(r, c, writes, &view);
+	if (result == STORE_OK && takes)
+		store_save(r->store);
 	if (result == STORE_OK)
 		result = call_run(run, r, view, args, m->sequence, &c->out);
 	warning_check_store(r, result);
@@ -130,6 +154,7 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 	if (result == STORE_BEHIND)
 		return REQUEST_HOLD;
 	if (result == STORE_AGAIN) {
+		store_keep(r->store);
 		c->tries++;
 		return REQUEST_WAIT;
 	}
@@ -137,6 +162,12 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
 	}
+	if ((!writes || takes) && !reply_fits(r, c, before)) {
+		store_undo(r->store);
+		change_undo(&r->changes, mark);
+		return REQUEST_WAIT;
+	}
+	store_keep(r->store);
 	if (c->turn.wrote)
 		r->turn.replies += buf_size(&c->out) - before;
 	return REQUEST_DONE;
@@ -146,9 +177,19 @@ static enum request_result
 execute_transaction(struct registry *r, struct conn *c, const struct message *m,
     const struct fields *args)
 {
-	if (!transaction_check(args->rest, (size_t)r->config->max_value))
+	const unsigned int writes_values = SCHEMA_WRITES | SCHEMA_VALUES;
+	size_t value_max = (size_t)r->config->max_value;
+	unsigned int flags;
+
+	if (!transaction_check(args->rest, value_max))
 		return break_conn(r, c, "malformed request");
-	return execute_call(r, c, m, transaction_run, args);
+	flags = transaction_flags(args->rest);
+	/* What writes is not executed twice, so the memory comes first. */
+	if ((flags & writes_values) == writes_values &&
+	    !memory_take(r, c, transaction_reply_max(value_max)))
+		return REQUEST_WAIT;
+	return execute_call(r, c, m, (flags & SCHEMA_WRITES) != 0,
+	    transaction_run, args);
 }
 
 /*
@@ -191,12 +232,19 @@ static enum request_result
 execute_listing(struct registry *r, struct conn *c, const struct message *m,
     const struct fields *args)
 {
+	size_t before = buf_size(&c->out);
+	bool more;
+
 	/* A listing reads the last commit, which has to have these writes. */
 	if (c->turn.wrote)
 		return REQUEST_WAIT;
 	if (!listing_is_sound(args))
 		return break_conn(r, c, "malformed request");
-	listing_run(r, c, m->sequence, args);
+	more = listing_run(r, c, m->sequence, args);
+	if (!reply_fits(r, c, before))
+		return REQUEST_WAIT;
+	if (!more)
+		listing_end(r, c);
 	return REQUEST_DONE;
 }
 
@@ -220,8 +268,28 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	case MESSAGE_UNSUBSCRIBE:
 		return execute_subscribe(r, c, m, &args);
 	default:
-		return execute_call(r, c, m, call_find(m->type), &args);
+		return execute_call(r, c, m,
+		    (schema->flags & SCHEMA_WRITES) != 0, call_find(m->type),
+		    &args);
 	}
+}
+
+/* The beginning of a message is there.  If it is a large one, the rest needs
+ * memory, and so may its reply. */
+static void
+await_rest(struct registry *r, struct conn *c)
+{
+	struct message m;
+	size_t size;
+
+	if (c->turn.executed > 0 ||
+	    !message_get_header(buf_bytes(&c->in), &m) ||
+	    m.frame_size <= MEMORY_FREE)
+		return;
+	size = m.frame_size;
+	if (m.type == MESSAGE_TRANSACTION)
+		size += transaction_reply_max((size_t)r->config->max_value);
+	(void)memory_take(r, c, size);
 }
 
 /* Reads the next message.  False: it is not all there, or malformed. */
@@ -239,6 +307,8 @@ next_message(struct registry *r, struct conn *c, struct message *m)
 		break_conn(r, c, "malformed message");
 	if (rc != 1)
 		conn_set_ready(r, c, false);
+	if (rc == 0)
+		await_rest(r, c);
 	return rc == 1;
 }
 

@@ -3,14 +3,23 @@
  * may lie about its session, and then harms that session only.
  */
 
+#include <sys/socket.h>
+
 #include <sysexits.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/scoreboard.h"
 #include "registry/conn.h"
 #include "registry/state.h"
 #include "registry/session.h"
 #include "store/store.h"
+
+/* When a connection has to say HELLO; workers send it at once. */
+#define SILENT_MS 1000
+/* How many may have said nothing, before the oldest are disconnected.  The
+ * descriptors for these are among those that master/limits.c sets aside. */
+#define SILENT_MAX 8
 
 /* How long a record waits for its worker, which repeats a request within one
  * registry timeout, or never. */
@@ -18,6 +27,12 @@ static int64_t
 wait_ms(const struct registry *r)
 {
 	return 2 * r->config->registry_timeout_ms;
+}
+
+static struct conn **
+session_conn(struct registry *r, uint64_t session)
+{
+	return &r->by_slot[scoreboard_session_slot(session)];
 }
 
 static void
@@ -37,7 +52,7 @@ set_recorded(struct registry *r, struct conn *c, bool recorded)
 static bool
 is_delivered(const struct conn *c)
 {
-	return buf_size(&c->out) == 0 && buf_size(&c->session.outcome) == 0;
+	return buf_size(&c->out) == 0 && !c->session.repeats;
 }
 
 /* Exits without memory: the record would stay for ever. */
@@ -66,8 +81,58 @@ session_list(struct registry *r)
 }
 
 void
+session_await(struct registry *r, struct conn *c)
+{
+	struct conn *oldest = TAILQ_FIRST(&r->silent);
+
+	c->session.greet_by_ms = clock_ms() + SILENT_MS;
+	TAILQ_INSERT_TAIL(&r->silent, c, silent_entry);
+	if (++r->n_silent <= SILENT_MAX)
+		return;
+	/* One that has sent something is greeted in the next turn. */
+	while (oldest->ready)
+		oldest = TAILQ_NEXT(oldest, silent_entry);
+	if (oldest != c) {
+		warning_close(r, "too many connections have said nothing");
+		conn_close(r, oldest);
+	}
+}
+
+int64_t
+session_deadline(const struct registry *r)
+{
+	const struct conn *oldest = TAILQ_FIRST(&r->silent);
+
+	return oldest == NULL ? CLOCK_NEVER : oldest->session.greet_by_ms;
+}
+
+void
+session_expire(struct registry *r, int64_t now_ms)
+{
+	while (session_deadline(r) <= now_ms) {
+		warning_close(r, "it has said nothing");
+		conn_close(r, TAILQ_FIRST(&r->silent));
+	}
+}
+
+static void
+leave_silent(struct registry *r, struct conn *c)
+{
+	TAILQ_REMOVE(&r->silent, c, silent_entry);
+	r->n_silent--;
+}
+
+void
 session_leave(struct registry *r, struct conn *c)
 {
+	struct conn **of_slot = session_conn(r, c->session.id);
+
+	if (!c->session.greeted) {
+		leave_silent(r, c);
+		return;
+	}
+	if (*of_slot == c)
+		*of_slot = NULL;
 	if (!c->session.recorded)
 		return;
 	wait_for_worker(r, c->session.id,
@@ -75,50 +140,76 @@ session_leave(struct registry *r, struct conn *c)
 	set_recorded(r, c, false);
 }
 
-/*
- * An earlier connection of the session may still be there, if its end was not
- * seen yet.  It gives up the record, which its end would delete.
- */
-static void
-take_from_earlier(struct registry *r, uint64_t session)
+/* Is the peer the worker whose session this is? */
+static bool
+is_worker(const struct registry *r, const struct conn *c, uint64_t session)
 {
-	struct conn *c, *next;
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
 
-	TAILQ_FOREACH_SAFE(c, &r->recorded, recorded_entry, next)
-		if (c->session.id == session)
-			set_recorded(r, c, false);
+	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    scoreboard_is_worker(r->scoreboard, session, peer.pid);
 }
 
-void
-session_claim(struct registry *r, struct conn *c)
+/*
+ * An earlier connection of the slot may still be there, if its end was not seen
+ * yet.  It gives up the record, which its end would delete, and ends.
+ */
+static void
+replace_earlier(struct registry *r, struct conn *c)
+{
+	struct conn **of_slot = session_conn(r, c->session.id);
+
+	if (*of_slot != NULL) {
+		if ((*of_slot)->session.id == c->session.id)
+			set_recorded(r, *of_slot, false);
+		(void)shutdown((*of_slot)->fd, SHUT_RDWR);
+	}
+	*of_slot = c;
+}
+
+bool
+session_claim(struct registry *r, struct conn *c, uint64_t session)
 {
 	struct conn_session *s = &c->session;
 	enum store_result result;
 	struct store_view *view;
 	struct bytes frames = { NULL, 0 };
 
+	if (!is_worker(r, c, session))
+		return false;
+	leave_silent(r, c);
+	s->id = session;
+	s->greeted = true;
 	outcome_claim(&r->orphaned, s->id);
-	take_from_earlier(r, s->id);
+	replace_earlier(r, c);
 	warning_check_store(r, store_snapshot(r->store, &view));
 	result = store_get_outcome(view, s->id, &frames);
 	warning_check_store(r, result);
 	if (result != STORE_OK)
-		return;
+		return true;
 	set_recorded(r, c, true);
-	if (!outcome_check(frames, &s->outcome_last)) {
+	s->repeats = outcome_check(frames, &s->outcome_last);
+	if (!s->repeats)
 		log_warnx("a session's outcomes are malformed; ignored");
-		return;
-	}
-	buf_append(&s->outcome, frames.data, frames.size);
-	if (buf_failed(&s->outcome))
-		fatalx(EX_OSERR, "out of memory");
+	return true;
 }
 
 bool
-session_answer(const struct conn *c, uint64_t sequence, struct bytes *reply)
+session_answer(struct registry *r, const struct conn *c, uint64_t sequence,
+    struct bytes *reply)
 {
-	struct bytes frames = buf_bytes(&c->session.outcome);
+	struct store_view *view;
+	struct bytes frames;
 
+	if (!c->session.repeats || sequence > c->session.outcome_last)
+		return false;
+	/* Until the worker goes on to another request, the last commit has the
+	 * record as it was when the worker connected. */
+	if (store_snapshot(r->store, &view) != STORE_OK ||
+	    store_get_outcome(view, c->session.id, &frames) != STORE_OK)
+		fatalx(EX_IOERR, "a session's outcomes are gone: %s",
+		    store_error(r->store));
 	return outcome_find(frames, sequence, reply);
 }
 
@@ -141,6 +232,17 @@ record_conn(struct conn *c, struct store_view *view)
 	return store_delete_outcome(view, c->session.id);
 }
 
+/* No worker comes back for the record of one that has died. */
+static void
+expire_dead(struct registry *r)
+{
+	struct outcome *o;
+
+	TAILQ_FOREACH(o, &r->orphaned, entry)
+		if (!scoreboard_has_session(r->scoreboard, o->session))
+			o->expire_ms = 0;
+}
+
 enum store_result
 session_record(struct registry *r, struct store_view *view)
 {
@@ -148,6 +250,7 @@ session_record(struct registry *r, struct store_view *view)
 	struct outcome *o = NULL;
 	struct conn *c;
 
+	expire_dead(r);
 	TAILQ_FOREACH(c, &r->recorded, recorded_entry)
 		if ((result = record_conn(c, view)) != STORE_OK)
 			return result;
@@ -186,5 +289,5 @@ session_finish(struct conn *c)
 {
 	/* Sequences only grow, so nothing of the record is asked for again. */
 	if (c->turn.last_sequence >= c->session.outcome_last)
-		buf_clear(&c->session.outcome);
+		c->session.repeats = false;
 }

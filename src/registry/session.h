@@ -31,28 +31,38 @@ struct registry;
 /* After the start: lists the records in the store, whose workers may come back
  * to this registry. */
 void session_list(struct registry *);
-/* A worker has said HELLO: reads the record of its session, so that
+/* The connection is new, and has to say HELLO. */
+void session_await(struct registry *, struct conn *);
+/* When the next connection has said nothing for too long, or CLOCK_NEVER; and
+ * disconnects it. */
+int64_t session_deadline(const struct registry *);
+void session_expire(struct registry *, int64_t now_ms);
+/*
+ * A worker has said HELLO: looks for the record of its session, so that
  * session_answer() can repeat what an earlier connection may not have got.
- * Needs to come while there is no batch. */
-void session_claim(struct registry *, struct conn *);
+ * Needs to come while there is no batch.  False: the process is no worker, or
+ * the session is another's.
+ */
+bool session_claim(struct registry *, struct conn *, uint64_t session);
 /* The connection ends.  Its record waits for the session's next connection, or
  * is deleted by the next commit if the worker has all of it. */
 void session_leave(struct registry *, struct conn *);
 
-/* Was the request executed before?  If so, *reply is the frame to repeat. */
-bool session_answer(const struct conn *, uint64_t sequence,
+/* Was the request executed before?  If so, *reply is the frame to repeat, valid
+ * until something else is read from the store. */
+bool session_answer(struct registry *, const struct conn *, uint64_t sequence,
     struct bytes *reply);
 /* The connection is about to write: its replies of this turn go on record. */
 void session_writes(struct registry *, struct conn *);
 
 /* Puts the records of the connections that wrote, and deletes those of workers
- * that have all their replies, and those that have expired. */
+ * that have all their replies or have died, and those that have expired. */
 enum store_result session_record(struct registry *, struct store_view *);
 /* The batch is committed: forgets the records that it deleted. */
 void session_committed(struct registry *);
 /* The batch is taken back: it deletes no records. */
 void session_rewind(struct registry *);
-/* The worker has gone on past the record that it came back for: frees it. */
+/* The worker may have gone on past the record that it came back for. */
 void session_finish(struct conn *);
 
 #endif

@@ -16,12 +16,14 @@
 #include "registry/change.h"
 #include "registry/checkpoint.h"
 #include "registry/housekeeping.h"
+#include "registry/memory.h"
 #include "registry/outcome.h"
 #include "registry/resume.h"
 #include "registry/topic.h"
 #include "registry/warning.h"
 
 struct conn;
+struct scoreboard;
 struct store;
 TAILQ_HEAD(conn_list, conn);
 
@@ -30,15 +32,20 @@ struct registry {
 	struct store *store;
 	int epoll_fd, signal_fd, listen_fd;
 
-	/* Every connection is on one of these three lists. */
+	/* Every connection is on one of these four lists. */
 	struct conn_list idle;
 	struct conn_list ready; /* may have whole requests in `in` */
 	struct conn_list held; /* wants to write, and may not yet */
+	struct conn_list starved; /* waits for memory */
 	unsigned int conns; /* how many connections there are */
 	/* Connections with a record of outcomes, or with a write in the batch,
 	 * which gets them one. */
 	struct conn_list recorded;
 	struct outcome_list orphaned; /* records without a connection */
+	struct conn_list silent; /* connections that have not said HELLO */
+	unsigned int n_silent;
+	struct conn *
+	    *by_slot; /* the connection of each slot's worker, or NULL */
 	struct topics topics; /* buckets that have subscribers */
 	struct conn_list notified; /* connections that got events this turn */
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
@@ -52,6 +59,7 @@ struct registry {
 	/* The time of day is this plus CLOCK_BOOTTIME (common/clock.h). */
 	int64_t wall_base_ms;
 	int64_t wall_ms; /* the time of day in this turn, for expiry */
+	struct memory memory; /* of the connections */
 	struct housekeeping housekeeping;
 	struct checkpoint checkpoint;
 	struct warnings warnings;
@@ -59,7 +67,7 @@ struct registry {
 	int64_t started_ms;
 	uint64_t requests; /* executed since then */
 	uint64_t commits; /* made since then */
-	const uint64_t *refused_clients; /* counted by acceptors; or NULL */
+	struct scoreboard *scoreboard; /* to be read only */
 	struct {
 		size_t replies; /* bytes of those that the commit stores */
 		/* A request or housekeeping found no space.  turn.c sets it;

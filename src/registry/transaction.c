@@ -54,6 +54,25 @@ transaction_check(struct bytes requests, size_t value_max)
 	return true;
 }
 
+unsigned int
+transaction_flags(struct bytes requests)
+{
+	const struct schema *schema;
+	unsigned int flags = 0;
+	struct message m;
+
+	while (
+	    requests.size > 0 && (schema = next_request(&requests, &m)) != NULL)
+		flags |= schema->flags;
+	return flags;
+}
+
+size_t
+transaction_reply_max(size_t value_max)
+{
+	return CALL_REPLY_MAX + value_max;
+}
+
 bool
 transaction_frees(struct bytes requests)
 {
@@ -90,7 +109,8 @@ run_next(struct call_context *ctx, struct bytes *requests, size_t value_max)
 static enum store_result
 run_all(struct call_context *ctx, struct bytes requests, size_t value_max)
 {
-	size_t reply_max = buf_size(ctx->reply) + CALL_REPLY_MAX + value_max;
+	size_t reply_max =
+	    buf_size(ctx->reply) + transaction_reply_max(value_max);
 	enum store_result result = STORE_OK;
 
 	while (result == STORE_OK && ctx->status == STATUS_OK &&
@@ -102,15 +122,15 @@ run_all(struct call_context *ctx, struct bytes requests, size_t value_max)
 	return result;
 }
 
-enum store_result
-transaction_run(struct call_context *ctx, const struct fields *args)
+static enum store_result
+run_writes(struct call_context *ctx, struct bytes requests)
 {
 	struct registry *r = ctx->registry;
 	size_t mark = change_mark(&r->changes);
 	enum store_result result;
 
 	store_save(r->store);
-	result = run_all(ctx, args->rest, (size_t)r->config->max_value);
+	result = run_all(ctx, requests, (size_t)r->config->max_value);
 	if (result == STORE_TOO_LARGE) {
 		ctx->status = STATUS_TRANSACTION_TOO_LARGE;
 		result = STORE_OK;
@@ -125,4 +145,14 @@ transaction_run(struct call_context *ctx, const struct fields *args)
 		change_undo(&r->changes, mark);
 	}
 	return result;
+}
+
+enum store_result
+transaction_run(struct call_context *ctx, const struct fields *args)
+{
+	struct bytes requests = args->rest;
+
+	if (transaction_flags(requests) & SCHEMA_WRITES)
+		return run_writes(ctx, requests);
+	return run_all(ctx, requests, (size_t)ctx->registry->config->max_value);
 }

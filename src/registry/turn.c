@@ -50,7 +50,7 @@ execute(struct registry *r, struct conn *c)
 	if (result == REQUEST_FULL)
 		r->turn.full = true;
 	else if (result == REQUEST_HOLD)
-		conn_set_held(r, c, true);
+		conn_hold(r, c, CONN_HELD);
 }
 
 /* Steps 1 to 3.  Ends early, with turn.full set, when the store is full. */

@@ -24,9 +24,9 @@
  *
  *	was never sent		it is sent;
  *	was sent, or a part	it is repeated, unless it was first sent longer
- *	of it was		ago than the timeout.  Then nobody knows its
- *				outcome, and the worker gives up all that are
- *				pending.
+ *	of it was		ago than the timeout and changes something.
+ *				Then nobody knows its outcome, and the worker
+ *				gives up all that are pending.
  */
 
 #ifndef WORKER_DELIVERY_H

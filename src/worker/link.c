@@ -288,6 +288,35 @@ take_message(struct link *l, struct message *m)
 	return result;
 }
 
+/* Does any pending request change something? */
+static bool
+has_pending_writes(const struct link *l)
+{
+	struct bytes frames = buf_bytes(&l->pending);
+	struct message m;
+
+	while (message_get(frames.data, frames.size, SIZE_MAX, &m) == 1) {
+		if (schema_find(m.type)->flags & SCHEMA_WRITES)
+			return true;
+		frames.data = (const uint8_t *)frames.data + m.frame_size;
+		frames.size -= m.frame_size;
+	}
+	return false;
+}
+
+/*
+ * A reply that was read just now does not show that the registry lived until
+ * now: the reply may have been in the socket for long, if the client took none.
+ * So requests may be pending that are too old to be repeated, unless they only
+ * read.
+ */
+static bool
+may_send(struct link *l, int64_t now_ms)
+{
+	return delivery_may_send(&l->delivery, now_ms, l->timeout_ms) ||
+	    !has_pending_writes(l);
+}
+
 /* Sends, connecting first if need be, and reads.  -1: give up. */
 static int
 exchange(struct link *l, int64_t deadline_ms)
@@ -295,11 +324,8 @@ exchange(struct link *l, int64_t deadline_ms)
 	int64_t now_ms = clock_ms();
 	ssize_t n;
 
-	/* A reply that was read just now does not show that the registry lived
-	 * until now: the reply may have been in the socket for long, if the
-	 * client took none. */
 	if (now_ms > deadline_ms || link_lacks_memory(l) ||
-	    !delivery_may_send(&l->delivery, now_ms, l->timeout_ms))
+	    !may_send(l, now_ms))
 		return -1;
 	if (l->fd == -1 && link_connect(l, deadline_ms) == -1)
 		return -1;

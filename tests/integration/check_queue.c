@@ -383,6 +383,50 @@ TEST(test_get_large)
 	(void)close(fd);
 }
 
+/* Many take large values out and do not read them, more than the registry has
+ * memory for: others are served, and each value is taken once. */
+#define TAKERS 40
+
+TEST(test_pop_large)
+{
+	static char value[VALUE_MAX + 1];
+	struct buf out = { 0 }, want = { 0 };
+	int fd = client_connect(server), i;
+	bool taken[TAKERS] = { false };
+	struct stream s[TAKERS];
+	unsigned int key;
+	char *line;
+
+	memset(value, 'v', VALUE_MAX);
+	client_ask(fd, "CREATE q\n", OK);
+	for (i = 0; i < TAKERS; i++) {
+		add(&out, "PUT q k%02d ", i);
+		buf_append_text(&out, value);
+		add(&out, "\n");
+		add(&want, OK);
+		exchange_bufs(fd, &out, &want);
+	}
+	for (i = 0; i < TAKERS; i++) {
+		stream_init(&s[i], client_connect(server));
+		client_say(s[i].fd, "POP q\n");
+	}
+	client_ask(fd, "GET q none\n", "\r\n" OK);
+	for (i = 0; i < TAKERS; i++) {
+		line = stream_line(&s[i]);
+		ck_assert_int_eq(sscanf(line, "k%u v", &key), 1);
+		ck_assert_uint_lt(key, TAKERS);
+		ck_assert(!taken[key]);
+		taken[key] = true;
+		ck_assert_uint_eq(strlen(line), VALUE_MAX + 4);
+		stream_hear(&s[i], "OK");
+		stream_clear(&s[i]);
+	}
+	client_ask(fd, "COUNT q\n", "0\r\n" OK);
+	buf_clear(&out);
+	buf_clear(&want);
+	(void)close(fd);
+}
+
 /* A transaction counts each key of a GET. */
 TEST(test_too_many_keys)
 {
@@ -523,6 +567,7 @@ static const struct test tests[] = {
 	ONCE(test_clear_in_transaction),
 	ONCE(test_one_moment),
 	ONCE(test_get_large),
+	ONCE(test_pop_large),
 	ONCE(test_too_many_keys),
 	LOOP(test_full_disk, 2),
 };

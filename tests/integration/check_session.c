@@ -7,15 +7,19 @@
 #include <unistd.h>
 
 #include "common/log_limit.h"
+#include "common/scoreboard.h"
+#include "fake_worker.h"
 #include "fixture.h"
 #include "proto/answer.h"
 #include "proto/event.h"
+#include "proto/hello.h"
 #include "proto/listing.h"
 #include "proto/message.h"
 #include "proto/schema.h"
 #include "stream.h"
 
-#define SESSION UINT64_C(77)
+/* Of the worker that the test acts as; worker_connect() sets it. */
+static uint64_t session;
 
 /* This holds the message to be sent next. */
 static struct buf said;
@@ -23,25 +27,25 @@ static struct buf said;
 /* The worker has subscribed to the bucket "b" with this number, unless it is 0,
  * and was told so much. */
 static void
-say_hello_again(uint64_t session, uint64_t seen, uint64_t told, uint64_t id)
+say_hello_again(uint64_t of_session, uint64_t seen, uint64_t told, uint64_t id)
 {
 	size_t position = message_begin(&said, MESSAGE_HELLO, 0);
 
 	message_put_u16(&said, MESSAGE_VERSION);
-	message_put_u64(&said, session);
+	message_put_u64(&said, of_session);
 	message_put_u64(&said, seen);
 	message_put_u64(&said, told);
-	if (id != 0) {
-		message_put_name(&said, bytes_from_text("b"));
-		message_put_u64(&said, id);
-	}
+	if (id != 0)
+		hello_put_bucket(&said,
+		    &(struct hello_bucket){ .name = bytes_from_text("b"),
+			.id = id });
 	message_end(&said, position);
 }
 
 static void
-say_hello(uint64_t session)
+say_hello(uint64_t of_session)
 {
-	say_hello_again(session, 0, 0, 0);
+	say_hello_again(of_session, 0, 0, 0);
 }
 
 /* Sends a message whose body is the name of the bucket, or empty. */
@@ -53,6 +57,14 @@ say(enum message_type type, uint64_t sequence, const char *bucket)
 	if (bucket != NULL)
 		message_put_name(&said, bytes_from_text(bucket));
 	message_end(&said, position);
+}
+
+static void
+say_subscribe(uint64_t sequence)
+{
+	struct fields f = { .bucket = bytes_from_text("b") };
+
+	schema_put(&said, MESSAGE_SUBSCRIBE, sequence, &f);
 }
 
 static void
@@ -96,10 +108,12 @@ say_incr(uint64_t sequence)
 static int
 worker_connect(const struct server *s)
 {
-	char path[sizeof(s->dir) + 32];
+	static pid_t joined;
 
-	snprintf(path, sizeof(path), "%s/run/worker/registry.sock", s->dir);
-	return client_connect_unix(path);
+	if (joined != s->pid)
+		session = fake_worker_session(s);
+	joined = s->pid;
+	return fake_worker_connect(s);
 }
 
 static void
@@ -194,12 +208,12 @@ TEST(test_two_connections)
 	int fd = client_connect(s), old = worker_connect(s), new;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	say_hello(SESSION);
+	say_hello(session);
 	say_put(1);
 	send_said(old);
 	expect_reply(old, 1, NULL);
 	new = worker_connect(s);
-	say_hello(SESSION);
+	say_hello(session);
 	say(MESSAGE_PING, 2, NULL);
 	send_said(new);
 	expect_reply(new, 2, NULL);
@@ -211,7 +225,7 @@ TEST(test_two_connections)
 	process_kill(server_pid(s, "registry"));
 	(void)close(new);
 	new = worker_connect(s);
-	say_hello(SESSION);
+	say_hello(session);
 	say_incr(3);
 	say_incr(4);
 	send_said(new);
@@ -234,8 +248,8 @@ TEST(test_subscribe_again)
 	uint64_t revision, id;
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
-	say_hello(SESSION);
-	say(MESSAGE_SUBSCRIBE, 1, "b");
+	say_hello(session);
+	say_subscribe(1);
 	say_put(2);
 	send_said(worker);
 	expect_subscribed(worker, 1, &revision, &id);
@@ -245,7 +259,7 @@ TEST(test_subscribe_again)
 		(void)close(worker);
 		worker = worker_connect(s);
 		/* It was told nothing, the event, or that it was all. */
-		say_hello_again(SESSION, revision + (i == 2), i == 1, id);
+		say_hello_again(session, revision + (i == 2), i == 1, id);
 		say_put(2);
 		send_said(worker);
 		if (i == 0)
@@ -255,7 +269,7 @@ TEST(test_subscribe_again)
 			expect_event(worker, EVENT_COMMIT);
 		expect_reply(worker, 2, NULL);
 	}
-	say(MESSAGE_SUBSCRIBE, 1, "b");
+	say_subscribe(1);
 	send_said(worker);
 	expect_subscribed(worker, 1, &revision, &id);
 	(void)close(worker);
@@ -271,7 +285,7 @@ TEST(test_subscribe_lost)
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	worker = worker_connect(s);
-	say_hello_again(SESSION, _i == 0 ? 0 : 1000, 0, 1);
+	say_hello_again(session, _i == 0 ? 0 : 1000, 0, 1);
 	say(MESSAGE_PING, 1, NULL);
 	send_said(worker);
 	expect_event(worker, EVENT_MISSED);
@@ -296,7 +310,7 @@ TEST(test_subscribers_return)
 	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
 	for (i = 0; i < WORKERS; i++) {
 		fds[i] = worker_connect(s);
-		say_hello_again((uint64_t)i + 1, 0, 0, 1);
+		say_hello_again(fake_worker_session(s), 0, 0, 1);
 		say_put(1);
 		send_said(fds[i]);
 	}
@@ -322,13 +336,13 @@ TEST(test_too_many_subscriptions)
 	size_t position = message_begin(&said, MESSAGE_HELLO, 0);
 
 	message_put_u16(&said, MESSAGE_VERSION);
-	message_put_u64(&said, SESSION);
+	message_put_u64(&said, session);
 	message_put_u64(&said, 1);
 	message_put_u64(&said, 0);
-	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++) {
-		message_put_name(&said, bytes_from_text("x"));
-		message_put_u64(&said, 1);
-	}
+	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++)
+		hello_put_bucket(&said,
+		    &(struct hello_bucket){ .name = bytes_from_text("x"),
+			.id = 1 });
 	message_end(&said, position);
 	send_said(fd);
 	client_expect_gone(fd);
@@ -428,7 +442,7 @@ TEST(test_listing_of_one_moment)
 	for (i = 0; i <= KEYS; i++)
 		client_hear(fd, "OK\r\n");
 	buf_init(&page);
-	say_hello(SESSION);
+	say_hello(session);
 	say_list(1, 0, bytes_from_text(""));
 	send_said(worker);
 	lines = read_page(worker, &page, &revision, &last, &more);
@@ -483,7 +497,7 @@ worker_return(const struct server *s, int fd)
 	process_kill(server_pid(s, "registry"));
 	(void)close(fd);
 	fd = worker_connect(s);
-	say_hello(SESSION);
+	say_hello(session);
 	return fd;
 }
 
@@ -497,7 +511,7 @@ TEST(test_record_deleted)
 	int client = client_connect(s), worker = worker_connect(s);
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
-	say_hello(SESSION);
+	say_hello(session);
 	say_incr(1);
 	send_said(worker);
 	expect_reply(worker, 1, "1");
@@ -523,7 +537,7 @@ TEST(test_record_repeated_in_part)
 	int client = client_connect(s), worker = worker_connect(s);
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
-	say_hello(SESSION);
+	say_hello(session);
 	say_incr(1);
 	say_incr(2);
 	send_said(worker);
@@ -535,7 +549,7 @@ TEST(test_record_repeated_in_part)
 	expect_reply(worker, 1, "1");
 	close_and_commit(client, worker, _i == 1);
 	worker = worker_connect(s);
-	say_hello(SESSION);
+	say_hello(session);
 	say_incr(2);
 	say_incr(3);
 	send_said(worker);
@@ -587,13 +601,13 @@ TEST(test_record_of_unread_reply)
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	put_big(client, BIG);
-	say_hello(SESSION);
+	say_hello(session);
 	say_big_transaction(1);
 	send_said(worker);
 	ck_assert_int_eq(read(worker, &first, 1), 1);
 	close_and_commit(client, worker, _i == 1);
 	worker = worker_connect(s);
-	say_hello(SESSION);
+	say_hello(session);
 	say_big_transaction(1);
 	say_incr(2);
 	send_said(worker);
@@ -608,6 +622,28 @@ TEST(test_record_of_unread_reply)
 	buf_clear(&frame);
 	expect_reply(worker, 2, "2");
 	(void)close(worker);
+	(void)close(client);
+	server_stop(s);
+}
+
+/* The worker has not had all replies, but dies, and so needs them no more. */
+TEST(test_record_of_dead_worker)
+{
+	struct server *s = server_start(NULL);
+	int client = client_connect(s), worker = worker_connect(s);
+	struct scoreboard *board = fake_worker_scoreboard(s);
+	char first;
+
+	client_ask(client, "CREATE b\n", "OK\r\n");
+	put_big(client, BIG);
+	say_hello(session);
+	say_big_transaction(1);
+	send_said(worker);
+	ck_assert_int_eq(read(worker, &first, 1), 1);
+	scoreboard_release(board, scoreboard_session_slot(session));
+	scoreboard_close(board);
+	close_and_commit(client, worker, false);
+	ck_assert_int_eq(client_stat(client, "outcomes"), 1);
 	(void)close(client);
 	server_stop(s);
 }
@@ -633,7 +669,7 @@ TEST(test_record_size)
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	put_big(client, READ_SIZE);
 	before = client_stat(client, "used-bytes");
-	say_hello(SESSION);
+	say_hello(session);
 	if (_i == 1)
 		say_put(1);
 	for (i = 2; i < 2 + READS; i++)
@@ -683,7 +719,7 @@ TEST(test_batch_size)
 
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	before = client_stat(client, "commits");
-	say_hello(SESSION);
+	say_hello(session);
 	say_big_puts(1);
 	large = buf_size(&said) - 1;
 	say_put(2);
@@ -713,7 +749,7 @@ TEST(test_output_size)
 	client_ask(client, "CREATE b\n", "OK\r\n");
 	put_big(client, BIG);
 	before_kib = process_private_kib(registry);
-	say_hello(SESSION);
+	say_hello(session);
 	for (i = 1; i <= 100; i++)
 		say_get((uint64_t)i, "big");
 	send_said(worker);
@@ -784,6 +820,80 @@ TEST(test_strangers)
 	server_stop(s);
 }
 
+/* Each says the session of no worker, of another process's, or nothing. */
+TEST(test_impostor)
+{
+	struct server *s = server_start(NULL);
+	int fd, client = connect_and_ping(s);
+	uint64_t other = fake_worker_session(s);
+	struct scoreboard *board = fake_worker_scoreboard(s);
+
+	/* init(8) has other things to do. */
+	scoreboard_set_pid(board, scoreboard_session_slot(other), 1);
+	scoreboard_close(board);
+	fd = worker_connect(s);
+	if (_i == 0)
+		say_hello(session + (UINT64_C(1) << 63));
+	else if (_i == 1)
+		say_hello(other);
+	send_said(fd);
+	client_expect_gone(fd);
+	ck_assert_uint_eq(
+	    server_log_count(s,
+		_i == 2 ? "it has said nothing" : "not a worker of this kvd"),
+	    1);
+	ck_assert_int_eq(client_stat(client, "refused-workers"), 1);
+	fd = worker_connect(s);
+	say_hello(session);
+	say(MESSAGE_PING, 1, NULL);
+	send_said(fd);
+	expect_reply(fd, 1, NULL);
+	(void)close(fd);
+	(void)close(client);
+	server_stop(s);
+}
+
+/* The later connection of a session ends the earlier one. */
+TEST(test_earlier_ends)
+{
+	struct server *s = server_start(NULL);
+	int first = worker_connect(s), second = worker_connect(s);
+
+	say_hello(session);
+	say(MESSAGE_PING, 1, NULL);
+	send_said(first);
+	expect_reply(first, 1, NULL);
+	say_hello(session);
+	say(MESSAGE_PING, 2, NULL);
+	send_said(second);
+	expect_reply(second, 2, NULL);
+	client_expect_end(first);
+	say(MESSAGE_PING, 3, NULL);
+	send_said(second);
+	expect_reply(second, 3, NULL);
+	(void)close(second);
+	server_stop(s);
+}
+
+#define SILENT 1000
+
+/* Connections that say nothing do not keep others from being served. */
+TEST(test_silent)
+{
+	struct server *s = server_start(NULL);
+	int fds[SILENT], i, client;
+
+	for (i = 0; i < SILENT; i++)
+		fds[i] = fake_worker_connect(s);
+	client = connect_and_ping(s);
+	ck_assert_int_lt(client_stat(client, "workers"), 32);
+	for (i = 0; i < SILENT; i++)
+		client_expect_gone(fds[i]);
+	ck_assert_int_eq(client_stat(client, "workers"), 1);
+	(void)close(client);
+	server_stop(s);
+}
+
 /* Sends a message at the wrong time, to the wrong process, or malformed. */
 static void
 say_amiss(int i)
@@ -795,25 +905,25 @@ say_amiss(int i)
 		say(MESSAGE_COUNT, 1, "b");
 		return;
 	case 1: /* a second HELLO */
-		say_hello(SESSION);
-		say_hello(SESSION);
+		say_hello(session);
+		say_hello(session);
 		return;
 	case 2: /* a message that only a registry sends */
-		say_hello(SESSION);
+		say_hello(session);
 		position = message_begin(&said, MESSAGE_REPLY, 1);
 		message_put_u8(&said, STATUS_OK);
 		message_end(&said, position);
 		return;
 	case 3: /* a missing field */
-		say_hello(SESSION);
+		say_hello(session);
 		say(MESSAGE_GET, 1, "b");
 		return;
 	case 4: /* a field where none is wanted */
-		say_hello(SESSION);
+		say_hello(session);
 		say(MESSAGE_PING, 1, "b");
 		return;
 	default: /* the keys of a bucket without a name */
-		say_hello(SESSION);
+		say_hello(session);
 		position = message_begin(&said, MESSAGE_LIST, 1);
 		message_put_u8(&said, LIST_KEYS);
 		message_put_u64(&said, 0);
@@ -853,10 +963,14 @@ static const struct test tests[] = {
 	LOOP(test_record_deleted, 4),
 	LOOP(test_record_repeated_in_part, 2),
 	LOOP(test_record_of_unread_reply, 2),
+	ONCE(test_record_of_dead_worker),
 	LOOP(test_record_size, 2),
 	ONCE(test_batch_size),
 	ONCE(test_output_size),
 	LOOP(test_strangers, 2),
+	LOOP(test_impostor, 3),
+	ONCE(test_earlier_ends),
+	ONCE(test_silent),
 	LOOP(test_amiss, 6),
 };
 

@@ -694,23 +694,56 @@ TEST(test_worker)
 
 TEST(test_refused)
 {
-	const uint64_t *refused = scoreboard_map_refused(scoreboard_fd);
+	struct scoreboard *board = scoreboard_open_to_read(scoreboard_fd);
 	int status;
 	pid_t pid;
 
-	ck_assert_ptr_nonnull(refused);
-	ck_assert_uint_eq(*refused, 0);
+	ck_assert_ptr_nonnull(board);
+	ck_assert_uint_eq(scoreboard_refused(board), 0);
 	scoreboard_count_refused(scoreboard);
 	scoreboard_count_refused(scoreboard);
-	ck_assert_uint_eq(*refused, 2);
+	ck_assert_uint_eq(scoreboard_refused(board), 2);
 	if ((pid = test_fork()) == 0) {
 		(void)close(STDERR_FILENO);
-		*(volatile uint64_t *)(uintptr_t)refused = 0;
+		scoreboard_count_refused(board);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_ne(status, 0);
-	ck_assert_uint_eq(*refused, 2);
+	ck_assert_uint_eq(scoreboard_refused(board), 2);
+	scoreboard_close(board);
+}
+
+/* The registry knows a worker by its session, and by its pid if that is
+ * recorded. */
+TEST(test_session)
+{
+	struct scoreboard *board = scoreboard_open_to_read(scoreboard_fd);
+	const struct sockaddr_storage addr = { .ss_family = AF_UNIX };
+	uint64_t session;
+	uint32_t slot;
+
+	ck_assert_ptr_nonnull(board);
+	ck_assert_int_eq(
+	    scoreboard_take(scoreboard, &addr, SCOREBOARD_MAX, 0, &slot),
+	    SCOREBOARD_OK);
+	ck_assert(!scoreboard_is_worker(board, 0, 1));
+	ck_assert(!scoreboard_is_worker(board, slot, 1));
+	session = scoreboard_set_session(scoreboard, slot, UINT64_MAX);
+	ck_assert_uint_eq(scoreboard_session_slot(session), slot);
+	ck_assert(scoreboard_is_worker(board, session, 1));
+	ck_assert(scoreboard_has_session(board, session));
+	scoreboard_set_pid(scoreboard, slot, 4711);
+	ck_assert(scoreboard_is_worker(board, session, 4711));
+	ck_assert(!scoreboard_is_worker(board, session, 1));
+	ck_assert(!scoreboard_is_worker(board, session + 1, 4711));
+	ck_assert(
+	    !scoreboard_is_worker(board, session ^ (UINT64_C(1) << 63), 4711));
+	ck_assert(!scoreboard_is_worker(board, UINT64_MAX, 4711));
+	scoreboard_release(scoreboard, slot);
+	ck_assert(!scoreboard_has_session(board, session));
+	ck_assert(!scoreboard_is_worker(board, session, 4711));
+	scoreboard_close(board);
 }
 
 /* These tests check reports. */
@@ -1082,6 +1115,7 @@ static const struct test tests[] = {
 	ONCE(test_slot_texts),
 	ONCE(test_worker),
 	ONCE(test_refused),
+	ONCE(test_session),
 	EACH(test_report_client, client_table),
 	ONCE(test_report_end),
 	EACH(test_report_slot_text, slot_text_table),
