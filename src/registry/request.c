@@ -66,6 +66,14 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	return REQUEST_DONE;
 }
 
+/* In the next turn, before there is a batch. */
+static void
+come_first(struct registry *r, struct conn *c)
+{
+	conn_set_first(r, c);
+	housekeeping_skip_next(r);
+}
+
 static enum store_result
 choose_view(struct registry *r, struct conn *c, bool writes,
     struct store_view **view)
@@ -96,6 +104,43 @@ batch_is_large(const struct registry *r)
 	    store_batch_max(r->store) / 4;
 }
 
+/*
+ * How many keys a bucket has may have to be made out first (store_settle):
+ * between two batches, and a part of it in each turn.  Until then COUNT, or the
+ * transaction that has it, waits.
+ */
+static bool
+is_settled(struct registry *r, struct conn *c, struct bytes bucket)
+{
+	enum store_result result;
+	struct store_view *view;
+	bool settled;
+
+	if ((result = store_snapshot(r->store, &view)) == STORE_OK)
+		result = store_settle(view, bucket, &r->turn.settle, &settled);
+	/* Whatever is wrong, store_count() says it. */
+	if (result != STORE_OK || settled)
+		return true;
+	if (store_batch_open(r->store))
+		come_first(r, c);
+	return false;
+}
+
+static bool
+may_count(struct registry *r, struct conn *c, const struct message *m,
+    const struct fields *args)
+{
+	struct bytes requests = args->rest, bucket;
+
+	if (m->type == MESSAGE_COUNT)
+		return is_settled(r, c, args->bucket);
+	if (m->type == MESSAGE_TRANSACTION)
+		while (transaction_next_count(&requests, &bucket))
+			if (!is_settled(r, c, bucket))
+				return false;
+	return true;
+}
+
 /* Is there memory for the reply?  If not, this takes it back, and the request
  * is executed again when there is. */
 static bool
@@ -122,7 +167,8 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		buf_append(&c->out, reply.data, reply.size);
 		return REQUEST_DONE;
 	}
-	if (writes && (before > RECORD_MAX || c->turn.subscribed))
+	if ((writes && (before > RECORD_MAX || c->turn.subscribed)) ||
+	    !may_count(r, c, m, args))
 		return REQUEST_WAIT;
 	result = choose_view(r, c, writes, &view);
 	if (result == STORE_OK)
@@ -177,8 +223,7 @@ may_subscribe(struct registry *r, struct conn *c)
 		return false;
 	if (!store_batch_open(r->store))
 		return true;
-	conn_set_first(r, c);
-	housekeeping_skip_next(r);
+	come_first(r, c);
 	return false;
 }
 

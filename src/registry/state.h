@@ -73,6 +73,7 @@ struct registry {
 	struct scoreboard *scoreboard; /* to be read only */
 	struct {
 		size_t replies; /* bytes of those that the commit stores */
+		size_t settle; /* keys that may still be looked up for COUNT */
 		/* A request or housekeeping found no space.  turn.c sets it;
 		 * commit_run() then does nothing, and commit_rewind() clears
 		 * it. */

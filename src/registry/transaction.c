@@ -63,6 +63,25 @@ transaction_reply_max(size_t value_max)
 }
 
 bool
+transaction_next_count(struct bytes *requests, struct bytes *bucket)
+{
+	const struct schema *schema;
+	struct fields args;
+	struct message m;
+
+	while (requests->size > 0) {
+		schema = next_request(requests, &m);
+		if (m.type != MESSAGE_COUNT)
+			continue;
+		/* Checked; it has no value. */
+		(void)schema_get(schema, m.body, 0, &args);
+		*bucket = args.bucket;
+		return true;
+	}
+	return false;
+}
+
+bool
 transaction_frees(struct bytes requests)
 {
 	const struct schema *schema;

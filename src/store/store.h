@@ -277,6 +277,16 @@ enum store_result store_delete(struct store_view *, struct bytes bucket,
 /* Sets the expiry and keeps the value; 0: none. */
 enum store_result store_set_expiry(struct store_view *, struct bytes bucket,
     struct bytes key, int64_t expiry_ms);
+/*
+ * A put does not always look whether there is an entry already, so to count a
+ * bucket's entries may take as long as to look up all of its keys that are in
+ * the log.  This does a part of it: it looks up to *max keys, and takes them off
+ * *max.  The view is the snapshot.  *settled: store_count() need not look any
+ * up; it goes on like this as long as the bucket is counted now and then, since
+ * puts to it look meanwhile.  While a batch is open this only tells.
+ */
+enum store_result store_settle(struct store_view *, struct bytes bucket,
+    size_t *max, bool *settled);
 /* The number of entries that have not expired. */
 enum store_result store_count(struct store_view *, struct bytes bucket,
     uint64_t *count);
@@ -352,8 +362,12 @@ void store_changes_close(struct store_changes *);
 /* Statistics, as the view shows them.  They cost little. */
 struct store_stats {
 	uint64_t buckets;
-	uint64_t keys; /* including expired ones that are not removed yet */
-	uint64_t expiring; /* entries with an expiry */
+	/* Including expired ones that are not removed yet, and, until they are
+	 * folded, puts that replaced one of data.mdb. */
+	uint64_t keys;
+	/* Entries with an expiry, and, as long, those that such puts have
+	 * replaced. */
+	uint64_t expiring;
 	uint64_t dropped_buckets; /* those that store_purge() works on */
 	uint64_t dropped; /* their entries that are not removed yet */
 	uint64_t outcomes;

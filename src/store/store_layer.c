@@ -37,24 +37,41 @@ find_in_tables(const struct store_view *v, enum table_db db, struct bytes key,
 }
 
 enum store_result
-layer_find(struct store_view *v, enum table_db db, struct bytes key,
-    struct table_place *place, struct bytes *value)
+layer_find_in_tables(struct store_view *v, enum table_db db, struct bytes key,
+    struct table_place *place, struct bytes *value, bool *known)
 {
 	const struct table_record *r = find_in_tables(v, db, key, place);
-	struct store *s = v->store;
-	MDB_val k, val = { 0, NULL };
-	int rc;
 
-	if (r != NULL) {
-		*value = table_record_value(r);
-		return r->deleted ? STORE_ABSENT : STORE_OK;
-	}
-	k = val_of(key);
-	rc = mdb_get(v->txn, s->dbi[db], &k, &val);
+	*known = r != NULL;
+	if (r == NULL || r->deleted)
+		return STORE_ABSENT;
+	*value = table_record_value(r);
+	return STORE_OK;
+}
+
+enum store_result
+layer_get_from_data(struct store_view *v, enum table_db db, struct bytes key,
+    struct bytes *value)
+{
+	MDB_val k = val_of(key), val = { 0, NULL };
+	struct store *s = v->store;
+	int rc = mdb_get(v->txn, s->dbi[db], &k, &val);
+
 	if (rc == MDB_NOTFOUND)
 		return STORE_ABSENT;
 	*value = bytes_of(val);
 	return store_lmdb_result(s, "get", rc);
+}
+
+enum store_result
+layer_find(struct store_view *v, enum table_db db, struct bytes key,
+    struct table_place *place, struct bytes *value)
+{
+	enum store_result result;
+	bool known;
+
+	result = layer_find_in_tables(v, db, key, place, value, &known);
+	return known ? result : layer_get_from_data(v, db, key, value);
 }
 
 enum store_result

@@ -476,6 +476,7 @@ store_open(struct store **store, const struct store_options *o)
 	    SEGMENT_SIZE_MIN :
 	    o->log_size / SEGMENT_BLOCK * SEGMENT_BLOCK;
 	TAILQ_INIT(&s->pins);
+	count_init(s);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
 	if ((result = store_open_directory(s, o)) != STORE_OK)
@@ -508,6 +509,7 @@ store_close(struct store *s)
 		return;
 	store_abort(s);
 	store_free_pins(s);
+	count_forget(s, UINT64_MAX);
 	store_cache_close(s->cache);
 	store_release(s);
 	if (s->snapshot.txn != NULL)
