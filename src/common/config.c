@@ -67,6 +67,11 @@ static const struct keyword keywords[] = {
 	    CONFIG_WEEK_MS, "1m", false },
 	{ "restart-limit", KEYWORD_RESTART_LIMIT, FIELD(restart_limit), 1,
 	    CONFIG_RESTARTS_MAX, "3 in 5s", false },
+	{ "log", KEYWORD_LOG, FIELD(log_connections), 0, 0, "connections no",
+	    false },
+	{ "slow-command", KEYWORD_TIME, FIELD(slow_command_ms), 0,
+	    CONFIG_WEEK_MS, "0", false },
+	{ "insecure", KEYWORD_YES, FIELD(insecure), 0, 0, "no", false },
 };
 
 #define KEYWORDS (sizeof(keywords) / sizeof(keywords[0]))
@@ -92,7 +97,11 @@ set_keyword(struct config *c, char *line, char *error)
 		if (strcmp(line, keywords[i].name) == 0)
 			break;
 	if (i == KEYWORDS)
-		return config_error(error, "unknown keyword \"%s\"", line);
+		return config_error(error,
+		    strcmp(line, CONFIG_INCLUDE) == 0 ?
+			"\"%s\" is for files only" :
+			"unknown keyword \"%s\"",
+		    line);
 	if (*value == '\0')
 		return config_error(error, "%s: value missing", line);
 	return config_set(c, &keywords[i], value, error);

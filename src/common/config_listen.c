@@ -204,6 +204,24 @@ config_add_listen(struct config *c, const struct keyword *k, const char *value,
 	return 0;
 }
 
+static bool
+is_loopback_v6(const struct in6_addr *in6)
+{
+	return IN6_IS_ADDR_LOOPBACK(in6) ||
+	    (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == IN_LOOPBACKNET);
+}
+
+bool
+config_is_exposed(const struct sockaddr_storage *addr)
+{
+	const struct sockaddr_in *sin = (const void *)addr;
+	const struct sockaddr_in6 *sin6 = (const void *)addr;
+
+	if (addr->ss_family == AF_INET)
+		return ntohl(sin->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
+	return addr->ss_family == AF_INET6 && !is_loopback_v6(&sin6->sin6_addr);
+}
+
 bool
 config_same_address(const struct config_listen *a,
     const struct config_listen *b)

@@ -14,16 +14,20 @@
 
 /* What separates a keyword from its value. */
 #define CONFIG_BLANKS " \t\r"
+/* The keyword of a file that names others.  It sets nothing. */
+#define CONFIG_INCLUDE "include"
 #define CONFIG_WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
 
 enum keyword_type {
 	KEYWORD_COUNT,
 	KEYWORD_LISTEN,
+	KEYWORD_LOG,
 	KEYWORD_PATH,
 	KEYWORD_RESTART_LIMIT,
 	KEYWORD_SIZE,
 	KEYWORD_SYNC,
 	KEYWORD_TIME,
+	KEYWORD_YES,
 };
 
 struct keyword {

@@ -19,6 +19,7 @@
 #include "master/child.h"
 #include "master/limits.h"
 #include "master/listener.h"
+#include "master/listeners.h"
 #include "master/prepare.h"
 #include "master/runtime.h"
 
@@ -218,4 +219,14 @@ check_configuration(const struct config *config, struct buf *errors)
 	check_programs(config, errors);
 	check_descriptors(config, errors);
 	return buf_size(errors) == before ? EX_OK : EX_CONFIG;
+}
+
+void
+check_warn(const struct config *config)
+{
+	const struct config_listen *l;
+
+	TAILQ_FOREACH(l, &config->listens, entry)
+		if (!config->insecure && config_is_exposed(&l->addr))
+			listeners_warn_of(l->text);
 }

@@ -17,6 +17,7 @@
 #include "master/inherit.h"
 #include "master/master.h"
 #include "master/prepare.h"
+#include "master/report.h"
 #include "master/supervise.h"
 
 static void
@@ -66,20 +67,6 @@ take_environment(struct master *m)
 	return EX_OK;
 }
 
-/*
- * If the title is shorter than argv[0] was, libbsd leaves a dot where that
- * ended, for old kernels.  Linux needs none, and ps(1) would show it.
- */
-static void
-set_title(char *base)
-{
-	size_t size = strlen(base);
-
-	setproctitle("-kvd: master");
-	if (strlen(base) < size)
-		base[size] = '\0';
-}
-
 static int
 start(struct master *m)
 {
@@ -92,7 +79,8 @@ start(struct master *m)
 		m->daemon_fd = daemon_start();
 	}
 	log_init("master", m->params.log_where, m->params.verbose);
-	set_title(m->options->argv[0]);
+	m->name_size = strlen(m->options->argv[0]);
+	report_title(m);
 	m->status = prepare_run(m);
 	if (m->status == EX_OK)
 		run(m);
@@ -111,7 +99,7 @@ master_main(struct master_options *options, struct config *config)
 		fatalx(EX_OSERR, "out of memory");
 	m->options = options;
 	m->config = config;
-	m->params.log_where = LOG_TO_STDERR;
+	m->params.log_where = (uint8_t)log_stderr();
 	m->params.verbose = options->verbose;
 	m->params.wall_base_ms = clock_wall_base();
 	m->signal_fd = m->scoreboard_fd = m->daemon_fd = -1;

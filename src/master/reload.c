@@ -125,4 +125,5 @@ reload(struct master *m)
 	tell_registry(m);
 	children_replace_acceptors(m);
 	log_info("the configuration was read again");
+	listeners_warn(&m->listeners, m->config);
 }

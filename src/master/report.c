@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "master/report.h"
 
@@ -37,6 +38,35 @@ describe(const struct master *m)
 	return "Accepting connections";
 }
 
+/* The same in the title, where nothing stands for a kvd that is well. */
+static const char *
+describe_shortly(const struct master *m)
+{
+	if (m->stopping)
+		return " stopping";
+	if (!m->announced)
+		return " starting";
+	if (!child_answers(&m->children[REGISTRY]))
+		return " restarting registry";
+	if (m->reloading)
+		return " reloading";
+	return acceptors_are_ready(m) ? "" : " restarting acceptor";
+}
+
+/*
+ * If the title is shorter than argv[0] was, libbsd leaves a dot where that
+ * ended, for old kernels.  Linux needs none, and ps(1) would show it.
+ */
+void
+report_title(const struct master *m)
+{
+	char *base = m->options->argv[0];
+
+	setproctitle("-kvd: master%s", describe_shortly(m));
+	if (strlen(base) < m->name_size)
+		base[m->name_size] = '\0';
+}
+
 static void
 report_status(struct master *m)
 {
@@ -46,6 +76,7 @@ report_status(struct master *m)
 	if (strcmp(text, m->reported) == 0)
 		return;
 	(void)strlcpy(m->reported, text, sizeof(m->reported));
+	report_title(m);
 	snprintf(line, sizeof(line), "STATUS=%s\n", m->reported);
 	notify_send(&m->notify, line);
 }

@@ -22,4 +22,7 @@ void report_stop(struct master *);
  */
 int64_t report_turn(struct master *, int64_t now_ms);
 
+/* Shows the state in the title (ps(1)). */
+void report_title(const struct master *);
+
 #endif

@@ -67,6 +67,7 @@ struct master {
 	bool reloading; /* init knows of a reload, and not of its end */
 	bool reload_failed; /* the last reload */
 	char reported[64]; /* the last status that init was told */
+	size_t name_size; /* of argv[0], before the title was in its place */
 	bool stopping;
 	int64_t stopping_since_ms;
 	int stage; /* when stopping: the stage whose turn it is */

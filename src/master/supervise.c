@@ -17,6 +17,7 @@
 #include "common/exit.h"
 #include "common/io.h"
 #include "common/log.h"
+#include "common/scoreboard.h"
 #include "master/adopt.h"
 #include "master/children.h"
 #include "master/daemon.h"
@@ -36,6 +37,7 @@ announce(struct master *m)
 		listener_name(m->listeners.fds[i], name);
 		log_info("Accepting connections on %s", name);
 	}
+	listeners_warn(&m->listeners, m->config);
 	report_ready(m);
 	if (m->daemon_fd != -1)
 		daemon_ready(m->daemon_fd);
@@ -126,6 +128,18 @@ ended_as_told(const struct child *c, int status)
 }
 
 static void
+count_restart(struct master *m, const struct child *c)
+{
+	static const enum counted_process processes[STAGES] = {
+		[STAGE_CHECKPOINTER] = COUNTED_CHECKPOINTER,
+		[STAGE_REGISTRY] = COUNTED_REGISTRY,
+		[STAGE_ACCEPTORS] = COUNTED_ACCEPTOR,
+	};
+
+	scoreboard_count_restart(m->scoreboard, processes[c->spec->stage]);
+}
+
+static void
 child_has_ended(struct master *m, struct child *c, int status,
     const struct rusage *use)
 {
@@ -140,6 +154,9 @@ child_has_ended(struct master *m, struct child *c, int status,
 	child_forget(c);
 	children_event(m, c, ending(m, status));
 	if (!expected) {
+		if (policy_runs(&c->policy) ||
+		    c->policy.state == POLICY_WAITING)
+			count_restart(m, c);
 		exit_describe(end, sizeof(end), status);
 		exit_describe_use(used, sizeof(used), ran_ms, use);
 		log_warnx("%s (pid %ld) %s; %s; %s", c->spec->name, pid, end,

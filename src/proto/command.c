@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/counters.h"
 #include "common/number.h"
 #include "proto/command.h"
 #include "proto/format.h"
@@ -96,6 +97,7 @@ static const struct command commands[] = {
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+_Static_assert(COMMANDS < COUNTERS_COMMANDS, "each has a number");
 
 static size_t
 count_options(const struct command *c)
@@ -187,6 +189,40 @@ const struct command *
 command_get(size_t i)
 {
 	return i < COMMANDS ? &commands[i] : NULL;
+}
+
+/* Rows of the same name but the first have no usage. */
+size_t
+command_number(const struct command *c)
+{
+	while (c->usage == NULL)
+		c--;
+	return (size_t)(c - commands) + 1;
+}
+
+/* All that the worker does not ask the registry for have no request, which is
+ * 0. */
+size_t
+command_number_of(uint16_t request)
+{
+	bool is_commit = request == MESSAGE_TRANSACTION;
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (is_commit ? commands[i].local == COMMAND_COMMIT :
+				commands[i].request == request)
+			return command_number(&commands[i]);
+	return COUNTERS_NO_COMMAND;
+}
+
+const char *
+command_counted(size_t number)
+{
+	if (number == COUNTERS_NO_COMMAND)
+		return "other";
+	if (number > COMMANDS || commands[number - 1].usage == NULL)
+		return NULL;
+	return commands[number - 1].name;
 }
 
 bool

@@ -71,6 +71,16 @@ const struct command *command_find(const struct bytes *words, size_t n);
 /* The i-th row of the table; NULL: it has fewer. */
 const struct command *command_get(size_t i);
 
+/* The number under which a command is counted: the same for all rows of a name
+ * (common/counters.h). */
+size_t command_number(const struct command *);
+/* The number of the command that becomes this request; a transaction is a
+ * COMMIT. */
+size_t command_number_of(uint16_t request);
+/* The name that is counted under this number, such as "GET"; "other" is for
+ * COUNTERS_NO_COMMAND.  NULL: nothing is counted under it. */
+const char *command_counted(size_t number);
+
 /* Is there a command of this name? */
 bool command_exists(struct bytes name);
 

@@ -385,35 +385,62 @@ reply_stat(struct buf *reply, const char *name, uint64_t number)
 	answer_put_line(reply, words, 2);
 }
 
+/* What is shown under the same name by kvctl(8), and has one number. */
+static void
+reply_counters(struct buf *reply, const struct registry *r)
+{
+	const struct counter_family *f;
+	size_t i;
+
+	for (i = 0; (f = counters_family(i)) != NULL; i++)
+		if (f->first >= COUNTER_REGISTRY &&
+		    f->kind != COUNTER_KIND_HISTOGRAM)
+			reply_stat(reply, f->name,
+			    r->counters[f->first - COUNTER_REGISTRY]);
+}
+
+/* The limits of requests, and of clients. */
+static void
+reply_limits(struct buf *reply, const struct config *c)
+{
+	reply_stat(reply, "max-name", UINT8_MAX);
+	reply_stat(reply, "max-value", (uint64_t)c->max_value);
+	reply_stat(reply, "max-transaction-requests",
+	    MESSAGE_TRANSACTION_REQUESTS);
+	reply_stat(reply, "max-transaction-bytes",
+	    message_transaction_max((size_t)c->max_value));
+	reply_stat(reply, "max-clients", (uint64_t)c->max_clients);
+	reply_stat(reply, "max-clients-per-source",
+	    (uint64_t)c->max_clients_per_source);
+}
+
+static void
+reply_version(struct buf *reply)
+{
+	struct bytes words[2] = { bytes_from_text("version"),
+		bytes_from_text(PACKAGE_VERSION) };
+
+	answer_put_line(reply, words, 2);
+}
+
 static enum store_result
 call_stats(struct call_context *ctx, const struct fields *args)
 {
-	const struct registry *r = ctx->registry;
+	struct registry *r = ctx->registry;
 	enum store_result result;
 	struct store_stats stats;
 
 	(void)args;
 	if ((result = store_stats(ctx->view, &stats)) != STORE_OK)
 		return result;
+	gauges_set(r, &stats);
+	reply_version(ctx->reply);
 	reply_stat(ctx->reply, "uptime-seconds",
 	    (uint64_t)(clock_ms() - r->started_ms) / 1000);
-	reply_stat(ctx->reply, "workers", r->conns);
-	reply_stat(ctx->reply, "requests", r->requests);
-	reply_stat(ctx->reply, "commits", r->commits);
-	reply_stat(ctx->reply, "buckets", stats.buckets);
-	reply_stat(ctx->reply, "keys", stats.keys);
-	reply_stat(ctx->reply, "expiring", stats.expiring);
-	reply_stat(ctx->reply, "dropped", stats.dropped);
-	reply_stat(ctx->reply, "outcomes", stats.outcomes);
-	reply_stat(ctx->reply, "pins", stats.pins);
-	reply_stat(ctx->reply, "revision", stats.revision);
-	reply_stat(ctx->reply, "file-bytes", stats.file_bytes);
-	reply_stat(ctx->reply, "used-bytes", stats.used_bytes);
-	reply_stat(ctx->reply, "cache-hits", stats.cache_hits);
-	reply_stat(ctx->reply, "cache-misses", stats.cache_misses);
-	reply_stat(ctx->reply, "refused-workers", r->warnings.refused_workers);
+	reply_counters(ctx->reply, r);
 	reply_stat(ctx->reply, "refused-clients",
 	    scoreboard_refused(r->scoreboard));
+	reply_limits(ctx->reply, r->config);
 	return STORE_OK;
 }
 

@@ -156,6 +156,7 @@ conn_close(struct registry *r, struct conn *c)
 	buf_clear(&c->out);
 	free(c);
 	r->conns--;
+	gauges_want(r);
 }
 
 void

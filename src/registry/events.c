@@ -149,23 +149,26 @@ encode(struct buf *b, uint64_t revision, uint64_t number,
 }
 
 static void
-deliver_to(struct registry *r, struct conn *c, struct bytes frames)
+deliver_to(struct registry *r, struct conn *c, struct bytes frames, uint64_t n)
 {
 	notify(r, c);
-	if (!c->events.slow)
-		events_queue(r, c, frames);
+	if (c->events.slow)
+		return;
+	events_queue(r, c, frames);
+	*registry_counter(r, COUNTER_EVENTS) += n;
 }
 
-/* Copies frames to the subscribers of their bucket who want all of them. */
+/* Copies `n` frames to the subscribers of their bucket who want all of them. */
 static void
-deliver(struct registry *r, struct topic *t, struct buf *frames)
+deliver(struct registry *r, struct topic *t, struct buf *frames, uint64_t *n)
 {
 	struct subscription *s;
 
 	LIST_FOREACH(s, &t->subscriptions, topic_entry)
 		if (s->prefix_size == 0)
-			deliver_to(r, s->conn, buf_bytes(frames));
+			deliver_to(r, s->conn, buf_bytes(frames), *n);
 	buf_truncate(frames, 0);
+	*n = 0;
 }
 
 /* Copies the last frame, which begins there, to those who want it because of
@@ -183,7 +186,7 @@ deliver_last(struct registry *r, struct topic *t, const struct change *change,
 		if (s->prefix_size > 0 &&
 		    (change->type == CHANGE_DROPPED ||
 			bytes_begin_with(change->key, topic_prefix(s))))
-			deliver_to(r, s->conn, frame);
+			deliver_to(r, s->conn, frame, 1);
 }
 
 /* The bucket is gone; a later one of this name is another bucket.  With the
@@ -210,13 +213,13 @@ publish_changes(struct registry *r, struct bytes noted, uint64_t revision,
 {
 	struct topic *t = NULL;
 	struct change change;
-	uint64_t number;
+	uint64_t number, n = 0;
 	size_t at;
 
 	for (number = 1; change_next(&noted, &change); number++) {
 		if (!is_of(t, change.bucket)) {
 			if (t != NULL)
-				deliver(r, t, frames);
+				deliver(r, t, frames, &n);
 			t = topic_find_live(r, change.bucket);
 		}
 		if (t == NULL)
@@ -224,14 +227,15 @@ publish_changes(struct registry *r, struct bytes noted, uint64_t revision,
 		at = buf_size(frames);
 		encode(frames, revision, number, &change);
 		deliver_last(r, t, &change, frames, at);
+		n++;
 		if (change.type == CHANGE_DROPPED) {
-			deliver(r, t, frames);
+			deliver(r, t, frames, &n);
 			drop(r, t);
 			t = NULL;
 		}
 	}
 	if (t != NULL)
-		deliver(r, t, frames);
+		deliver(r, t, frames, &n);
 }
 
 /* Queues the last frame of a commit, unless the connection has yet to be told
@@ -246,6 +250,7 @@ end_commit(struct registry *r, struct conn *c, uint64_t revision)
 	    c->events.slow ? EVENT_LAGGED : EVENT_COMMIT, revision);
 	if (c->events.slow) {
 		c->events.lagged = true;
+		(*registry_counter(r, COUNTER_LAGGED))++;
 		events_leave(r, c);
 	}
 }

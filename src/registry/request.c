@@ -387,7 +387,7 @@ request_next(struct registry *r, struct conn *c)
 	}
 	result = execute(r, c, &m, schema);
 	if (result == REQUEST_DONE) {
-		r->requests++;
+		(*registry_counter(r, COUNTER_REQUESTS))++;
 		c->waited = false;
 		c->tries = 0;
 		c->turn.executed += m.frame_size;

@@ -278,6 +278,7 @@ queue(struct registry *r, struct conn *c, const struct buf *frame,
     uint64_t revision)
 {
 	events_queue(r, c, buf_bytes(frame));
+	(*registry_counter(r, COUNTER_EVENTS))++;
 	c->events.last_told = revision;
 	r->resume.told = true;
 }

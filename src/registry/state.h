@@ -13,8 +13,10 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/counters.h"
 #include "registry/change.h"
 #include "registry/checkpoint.h"
+#include "registry/gauges.h"
 #include "registry/housekeeping.h"
 #include "registry/memory.h"
 #include "registry/outcome.h"
@@ -63,10 +65,11 @@ struct registry {
 	struct housekeeping housekeeping;
 	struct checkpoint checkpoint;
 	struct warnings warnings;
-	/* For STATS. */
 	int64_t started_ms;
-	uint64_t requests; /* executed since then */
-	uint64_t commits; /* made since then */
+	struct gauges gauges;
+	/* What the registry counts, in memory that outlives it
+	 * (common/counters.h). */
+	uint64_t *counters;
 	struct scoreboard *scoreboard; /* to be read only */
 	struct {
 		size_t replies; /* bytes of those that the commit stores */
@@ -89,5 +92,12 @@ struct registry {
 	int64_t stop_at_ms; /* the registry stops, even if workers are there */
 	bool accept_pending; /* epoll said that workers wait to be accepted */
 };
+
+/* A counter of the registry's own, such as COUNTER_REQUESTS. */
+static inline uint64_t *
+registry_counter(struct registry *r, size_t counter)
+{
+	return &r->counters[counter - COUNTER_REGISTRY];
+}
 
 #endif

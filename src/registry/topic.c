@@ -101,7 +101,7 @@ topic_subscribe(struct registry *r, struct conn *c,
 	t->prefixed += s->prefix_size > 0;
 	LIST_INSERT_HEAD(&t->subscriptions, s, topic_entry);
 	LIST_INSERT_HEAD(&c->events.subscriptions, s, conn_entry);
-	c->events.count++;
+	r->gauges.subscribers += c->events.count++ == 0;
 }
 
 void
@@ -132,7 +132,7 @@ topic_unsubscribe(struct registry *r, struct subscription *s)
 {
 	struct topic *t = s->topic;
 
-	s->conn->events.count--;
+	r->gauges.subscribers -= --s->conn->events.count == 0;
 	t->prefixed -= s->prefix_size > 0;
 	LIST_REMOVE(s, topic_entry);
 	LIST_REMOVE(s, conn_entry);

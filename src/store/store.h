@@ -387,6 +387,7 @@ struct store_stats {
 	uint64_t revision;
 	uint64_t file_bytes; /* allocated on the disk */
 	uint64_t used_bytes; /* of these: used by what the view shows */
+	uint64_t log_bytes; /* in the log, and not yet folded */
 	unsigned int pins; /* pinned views, each of which may be shared */
 	uint64_t cache_hits, cache_misses; /* reads since store_open() */
 };

@@ -49,6 +49,7 @@ subscriptions_remove(struct subscriptions *s, struct bytes bucket)
 
 	if (size == 0)
 		return;
+	s->count--;
 	at = buf_data(&s->buckets) + position;
 	memmove(at, at + size, buf_size(&s->buckets) - position - size);
 	buf_truncate(&s->buckets, buf_size(&s->buckets) - size);
@@ -80,6 +81,7 @@ subscriptions_add(struct subscriptions *s, const struct hello_bucket *bucket,
 	if (bucket->after != revision)
 		raise_after(s, revision);
 	hello_put_bucket(&s->buckets, bucket);
+	s->count++;
 	s->revision = 0;
 	pass_commit(s, bucket->after);
 }

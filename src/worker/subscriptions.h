@@ -17,6 +17,7 @@ struct hello_bucket;
 
 struct subscriptions {
 	struct buf buckets; /* each by hello_put_bucket() */
+	unsigned int count; /* of them */
 	/* How far the client was told of changes: as in struct hello. */
 	uint64_t seen, told;
 	uint64_t revision; /* the last that the client was told (AT) */

@@ -640,7 +640,7 @@ TEST(test_record_of_dead_worker)
 	say_big_transaction(1);
 	send_said(worker);
 	ck_assert_int_eq(read(worker, &first, 1), 1);
-	scoreboard_release(board, scoreboard_session_slot(session));
+	scoreboard_release(board, scoreboard_session_slot(session), 0);
 	scoreboard_close(board);
 	close_and_commit(client, worker, false);
 	ck_assert_int_eq(client_stat(client, "outcomes"), 1);

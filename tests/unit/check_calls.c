@@ -25,6 +25,7 @@
 
 static struct config config = { .max_value = VALUE_MAX };
 static struct registry r;
+static uint64_t counters[COUNTERS_OF_REGISTRY];
 static struct buf queued; /* This buffer holds the frames of a transaction. */
 
 static void
@@ -38,7 +39,10 @@ static void
 begin(void)
 {
 	open_store();
-	r = (struct registry){ .config = &config, .store = fx.store };
+	memset(counters, 0, sizeof(counters));
+	r = (struct registry){ .config = &config,
+		.store = fx.store,
+		.counters = counters };
 	TAILQ_INIT(&r.ready);
 	r.changes.wanted = true;
 	set_now(1000000);
