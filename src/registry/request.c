@@ -35,6 +35,13 @@
  */
 #define RECORD_MAX ((size_t)32 << 10)
 
+/*
+ * Of a request that takes several turns each does as much, until it has tried
+ * so often; then twice as much, and so on.  So it ends even if others have the
+ * store forget meanwhile how far it has come.
+ */
+#define TRIES 32
+
 static enum request_result
 break_conn(struct registry *r, struct conn *c, const char *why)
 {
@@ -68,6 +75,14 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	return REQUEST_DONE;
 }
 
+/* In the next turn, before there is a batch. */
+static void
+come_first(struct registry *r, struct conn *c)
+{
+	conn_set_first(r, c);
+	housekeeping_skip_next(r);
+}
+
 static enum store_result
 choose_view(struct registry *r, struct conn *c, bool writes,
     struct store_view **view)
@@ -98,6 +113,43 @@ batch_is_large(const struct registry *r)
 	    store_batch_max(r->store) / 4;
 }
 
+/*
+ * How many keys a bucket has may have to be made out first (store_settle):
+ * between two batches, and a part of it in each turn.  Until then COUNT, or the
+ * transaction that has it, waits.
+ */
+static bool
+is_settled(struct registry *r, struct conn *c, struct bytes bucket)
+{
+	enum store_result result;
+	struct store_view *view;
+	bool settled;
+
+	if ((result = store_snapshot(r->store, &view)) == STORE_OK)
+		result = store_settle(view, bucket, &r->turn.settle, &settled);
+	/* Whatever is wrong, store_count() says it. */
+	if (result != STORE_OK || settled)
+		return true;
+	if (store_batch_open(r->store))
+		come_first(r, c);
+	return false;
+}
+
+static bool
+may_count(struct registry *r, struct conn *c, const struct message *m,
+    const struct fields *args)
+{
+	struct bytes requests = args->rest, bucket;
+
+	if (m->type == MESSAGE_COUNT)
+		return is_settled(r, c, args->bucket);
+	if (m->type == MESSAGE_TRANSACTION)
+		while (transaction_next_count(&requests, &bucket))
+			if (!is_settled(r, c, bucket))
+				return false;
+	return true;
+}
+
 /* Is there memory for the reply?  If not, this takes it back, and the request
  * is executed again when there is. */
 static bool
@@ -111,11 +163,22 @@ reply_fits(struct registry *r, struct conn *c, size_t before)
 	return false;
 }
 
+/* Does it take a value out?  Then it is done within a savepoint: how much memory
+ * the reply needs is known when the value is. */
+static bool
+takes_value(uint16_t type)
+{
+	const unsigned int flags = SCHEMA_WRITES | SCHEMA_VALUES;
+
+	return (schema_find(type)->flags & flags) == flags;
+}
+
 static enum request_result
 execute_call(struct registry *r, struct conn *c, const struct message *m,
     bool writes, call_function *run, const struct fields *args)
 {
-	size_t before = buf_size(&c->out);
+	bool takes = takes_value(m->type);
+	size_t before = buf_size(&c->out), mark = change_mark(&r->changes);
 	enum store_result result;
 	struct store_view *view;
 	struct bytes reply;
@@ -124,9 +187,13 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		buf_append(&c->out, reply.data, reply.size);
 		return REQUEST_DONE;
 	}
-	if (writes && (before > RECORD_MAX || c->turn.subscribed))
+	if ((writes && (before > RECORD_MAX || c->turn.subscribed)) ||
+	    !may_count(r, c, m, args))
 		return REQUEST_WAIT;
+	r->turn.scan_shift = c->tries / TRIES;
 	result = choose_view(r, c, writes, &view);
+	if (result == STORE_OK && takes)
+		store_save(r->store);
 	if (result == STORE_OK)
 		result = call_run(run, r, view, args, m->sequence, &c->out);
 	warning_check_store(r, result);
@@ -134,12 +201,21 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		return REQUEST_FULL;
 	if (result == STORE_BEHIND)
 		return REQUEST_HOLD;
+	if (result == STORE_AGAIN) {
+		store_keep(r->store);
+		c->tries++;
+		return REQUEST_WAIT;
+	}
 	if (c->turn.wrote && !writes && buf_size(&c->out) > RECORD_MAX) {
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
 	}
-	if (!writes && !reply_fits(r, c, before))
+	if ((!writes || takes) && !reply_fits(r, c, before)) {
+		store_undo(r->store);
+		change_undo(&r->changes, mark);
 		return REQUEST_WAIT;
+	}
+	store_keep(r->store);
 	if (c->turn.wrote)
 		r->turn.replies += buf_size(&c->out) - before;
 	return REQUEST_DONE;
@@ -179,22 +255,21 @@ may_subscribe(struct registry *r, struct conn *c)
 		return false;
 	if (!store_batch_open(r->store))
 		return true;
-	conn_set_first(r, c);
-	housekeeping_skip_next(r);
+	come_first(r, c);
 	return false;
 }
 
 static enum request_result
 execute_subscribe(struct registry *r, struct conn *c, const struct message *m,
-    struct bytes bucket)
+    const struct fields *args)
 {
 	if (!may_subscribe(r, c))
 		return REQUEST_WAIT;
 	c->turn.subscribed = true;
-	if (m->type == MESSAGE_SUBSCRIBE) {
-		events_subscribe(r, c, m->sequence, bucket);
+	if (m->type != MESSAGE_UNSUBSCRIBE) {
+		events_subscribe(r, c, m, args);
 	} else {
-		events_unsubscribe(r, c, bucket);
+		events_unsubscribe(r, c, args->bucket);
 		answer_put(&c->out, m->sequence, STATUS_OK);
 	}
 	return REQUEST_DONE;
@@ -248,8 +323,9 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	case MESSAGE_LIST:
 		return execute_listing(r, c, m, &args);
 	case MESSAGE_SUBSCRIBE:
+	case MESSAGE_SUBSCRIBE_SINCE:
 	case MESSAGE_UNSUBSCRIBE:
-		return execute_subscribe(r, c, m, args.bucket);
+		return execute_subscribe(r, c, m, &args);
 	default:
 		return execute_call(r, c, m,
 		    (schema->flags & SCHEMA_WRITES) != 0, call_find(m->type),
@@ -327,6 +403,7 @@ request_next(struct registry *r, struct conn *c)
 	if (result == REQUEST_DONE) {
 		(*registry_counter(r, COUNTER_REQUESTS))++;
 		c->waited = false;
+		c->tries = 0;
 		c->turn.executed += m.frame_size;
 		c->turn.last_sequence = m.sequence;
 	}

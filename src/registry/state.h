@@ -77,12 +77,16 @@ struct registry {
 	struct scoreboard *scoreboard; /* to be read only */
 	struct {
 		size_t replies; /* bytes of those that the commit stores */
+		size_t settle; /* keys that may still be looked up for COUNT */
 		/* A request or housekeeping found no space.  turn.c sets it;
 		 * commit_run() then does nothing, and commit_rewind() clears
 		 * it. */
 		bool full;
 		/* The same of a commit that would be too large for the log. */
 		bool too_large;
+		/* A turn does 2 to the power of this more of the request that
+		 * is executed: see TRIES in request.c. */
+		unsigned int scan_shift;
 	} turn;
 
 	/* Deadlines, of clock_ms(); CLOCK_NEVER: there is none. */

@@ -13,6 +13,9 @@
 
 /* Are these whole requests, each well-formed and allowed in a transaction? */
 bool transaction_check(struct bytes requests, size_t value_max);
+/* Takes off what comes up to the next COUNT, and says which bucket it counts.
+ * False: none of the requests, which are checked, does. */
+bool transaction_next_count(struct bytes *requests, struct bytes *bucket);
 /* All flags (enum schema_flags) that any of the requests, which are checked, has.
  * Without SCHEMA_WRITES nothing is committed. */
 unsigned int transaction_flags(struct bytes requests);

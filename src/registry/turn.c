@@ -12,6 +12,9 @@
 #include "registry/turn.h"
 #include "store/store.h"
 
+/* Keys that are looked up for COUNT in a turn: a few milliseconds' work. */
+#define SETTLE_MAX 4000
+
 /*
  * All at once and before anything is written: after a restart of the registry
  * every worker comes back.
@@ -77,6 +80,7 @@ turn_run(struct registry *r)
 	bool too_large;
 
 	r->turn.replies = 0;
+	r->turn.settle = SETTLE_MAX;
 	r->wall_ms = clock_wall_ms(r->wall_base_ms);
 	store_set_now(r->store, r->wall_ms);
 	execute_ready(r);

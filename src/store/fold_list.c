@@ -76,12 +76,16 @@ add_commit(struct fold_list *l, const struct segment_commit *c)
 static void
 leave_newest(struct fold_list *l)
 {
-	size_t from, to = 0;
+	size_t first = 0, from, to = 0;
 
-	for (from = 0; from < l->count; from++)
-		if (from + 1 == l->count ||
-		    compare_keys(&l->items[from], &l->items[from + 1]) != 0)
-			l->items[to++] = l->items[from];
+	for (from = 0; from < l->count; from++) {
+		if (from + 1 < l->count &&
+		    compare_keys(&l->items[from], &l->items[from + 1]) == 0)
+			continue;
+		l->open[to] = l->items[first].record->open;
+		l->items[to++] = l->items[from];
+		first = from + 1;
+	}
 	l->count = to;
 }
 
@@ -91,8 +95,11 @@ fold_list_make(struct fold_list *l, const struct table *t)
 	uint32_t i;
 
 	l->items = calloc(t->records + 1, sizeof(l->items[0]));
-	if (l->items == NULL)
+	l->open = calloc(t->records + 1, sizeof(l->open[0]));
+	if (l->items == NULL || l->open == NULL) {
+		fold_list_clear(l);
 		return -1;
+	}
 	l->count = 0;
 	l->generation = t->generation;
 	for (i = 0; i < t->n_commits; i++)
@@ -106,6 +113,7 @@ void
 fold_list_clear(struct fold_list *l)
 {
 	free(l->items);
+	free(l->open);
 	*l = (struct fold_list){ .items = NULL };
 }
 

@@ -6,6 +6,7 @@
 #ifndef STORE_FOLD_LIST_H
 #define STORE_FOLD_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,6 +20,7 @@ struct fold_item {
 
 struct fold_list {
 	struct fold_item *items;
+	bool *open; /* of each item: was the first version of its key open? */
 	size_t count;
 	uint64_t generation; /* of the segment; 0: the list is empty */
 };

@@ -47,6 +47,7 @@ enum store_result {
 	 * store_may_write(). */
 	STORE_BEHIND,
 	STORE_LOST, /* the log does not reach back so far */
+	STORE_AGAIN, /* a part was done; call again for the next one */
 	STORE_REFUSED, /* store_open: a person has to act; see store_error() */
 	STORE_FAILED, /* see store_error() */
 };
@@ -278,6 +279,16 @@ enum store_result store_delete(struct store_view *, struct bytes bucket,
 /* Sets the expiry and keeps the value; 0: none. */
 enum store_result store_set_expiry(struct store_view *, struct bytes bucket,
     struct bytes key, int64_t expiry_ms);
+/*
+ * A put does not always look whether there is an entry already, so to count a
+ * bucket's entries may take as long as to look up all of its keys that are in
+ * the log.  This does a part of it: it looks up to *max keys, and takes them off
+ * *max.  The view is the snapshot.  *settled: store_count() need not look any
+ * up; it goes on like this as long as the bucket is counted now and then, since
+ * puts to it look meanwhile.  While a batch is open this only tells.
+ */
+enum store_result store_settle(struct store_view *, struct bytes bucket,
+    size_t *max, bool *settled);
 /* The number of entries that have not expired. */
 enum store_result store_count(struct store_view *, struct bytes bucket,
     uint64_t *count);
@@ -298,6 +309,16 @@ enum store_result store_scan_keys(struct store_view *, struct bytes bucket,
     struct bytes prefix, struct bytes after, store_visit *, void *arg);
 enum store_result store_scan_buckets(struct store_view *, struct bytes prefix,
     struct bytes after, store_visit_bucket *, void *arg);
+
+/*
+ * Finds the first key, of those that begin with `prefix`, that has an entry: for
+ * queues, whose first entry is removed again and again.  The batch only; *key is
+ * valid until its next write of another key.  STORE_ABSENT: there is none.  It
+ * goes past `scan_max` keys whose entries were removed or have expired;
+ * STORE_AGAIN: there are more, and the next call goes on from there.
+ */
+enum store_result store_first(struct store_view *, struct bytes bucket,
+    struct bytes prefix, size_t scan_max, struct bytes *key);
 
 /* When the next entry expires, or expired.  STORE_ABSENT: no entry does. */
 enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);
@@ -328,7 +349,9 @@ struct store_change {
 	uint64_t revision; /* of the commit */
 	uint64_t number; /* in the commit: the first change is 1 */
 	uint64_t bucket;
-	struct bytes key, value; /* those that the type has */
+	/* Those that the type has.  Of STORE_CHANGE_DROPPED the key is the name
+	 * of the bucket. */
+	struct bytes key, value;
 };
 
 /* What the log has goes on from this revision: it has all commits after it. */
@@ -353,8 +376,12 @@ void store_changes_close(struct store_changes *);
 /* Statistics, as the view shows them.  They cost little. */
 struct store_stats {
 	uint64_t buckets;
-	uint64_t keys; /* including expired ones that are not removed yet */
-	uint64_t expiring; /* entries with an expiry */
+	/* Including expired ones that are not removed yet, and, until they are
+	 * folded, puts that replaced one of data.mdb. */
+	uint64_t keys;
+	/* Entries with an expiry, and, as long, those that such puts have
+	 * replaced. */
+	uint64_t expiring;
 	uint64_t dropped_buckets; /* those that store_purge() works on */
 	uint64_t dropped; /* their entries that are not removed yet */
 	uint64_t outcomes;

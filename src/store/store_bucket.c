@@ -77,6 +77,7 @@ know_bucket(struct store_view *v, struct bytes name, uint64_t id,
 	v->name_size = name.size;
 	v->id = id;
 	v->count = count;
+	v->looks = v->writes && count_is_watched(v->store, id);
 	v->known = true;
 }
 
@@ -146,37 +147,4 @@ store_create(struct store_view *v, struct bytes name)
 	know_bucket(v, name, id, 0);
 	s->counts.totals.buckets++;
 	return write_bucket(v);
-}
-
-/* Counting is a walk over all that is due: once for all who ask. */
-static enum store_result
-count_due(struct store_view *v, uint64_t *due)
-{
-	enum store_result result;
-
-	if (!v->counted || v->due_id != v->id ||
-	    v->due_at_ms != v->store->now_ms) {
-		result = expiry_count_due(v, v->id, &v->due);
-		if (result != STORE_OK)
-			return result;
-		v->due_id = v->id;
-		v->due_at_ms = v->store->now_ms;
-		v->counted = !v->writes;
-	}
-	*due = v->due;
-	return STORE_OK;
-}
-
-enum store_result
-store_count(struct store_view *v, struct bytes bucket, uint64_t *count)
-{
-	enum store_result result;
-	uint64_t due;
-
-	if ((result = store_find_bucket(v, bucket)) != STORE_OK ||
-	    (result = count_due(v, &due)) != STORE_OK)
-		return result;
-	/* Damage may have left rows without an entry. */
-	*count = v->count > due ? v->count - due : 0;
-	return STORE_OK;
 }

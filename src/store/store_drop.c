@@ -41,11 +41,17 @@ store_drop(struct store_view *v, struct bytes bucket)
 	enum store_result result;
 	struct dropped d;
 	struct bytes key;
+	uint64_t replaced;
+	int rc;
 
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
+	/* With the open puts that are not folded, so perhaps too many. */
+	rc = replaced_get(v->store, v->txn, v->id, &replaced);
+	if (rc != 0)
+		return store_lmdb_result(v->store, "drop", rc);
 	d.id = v->id;
-	d.count = v->count;
+	d.count = v->count > replaced ? v->count - replaced : 0;
 	v->known = v->changed = false;
 	key = fill_dropped(&d, record);
 	if ((result = layer_delete(v, DB_BUCKETS, bucket)) != STORE_OK ||
@@ -109,23 +115,9 @@ first_dropped(struct purge *p, struct dropped *d)
 static int
 purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
 {
-	uint64_t expiry = entry_expiry(bytes_of(val));
-	const uint8_t *name = key.mv_data;
-	struct expiry_key k;
-	MDB_val row;
-	int rc = 0;
+	int rc = expiry_remove_row(p->store, p->txn, bytes_of(key),
+	    bytes_of(val), &p->purged);
 
-	if (key.mv_size > ID_SIZE + UINT8_MAX)
-		return MDB_CORRUPTED;
-	if (expiry != 0) {
-		expiry_key_make(&k, expiry, record_get_be64(name),
-		    (struct bytes){ name + ID_SIZE, key.mv_size - ID_SIZE });
-		row = record_val(k.bytes);
-		rc = mdb_del(p->txn, p->store->dbi[DB_EXPIRIES], &row, NULL);
-		p->purged.expiring += rc == 0;
-		if (rc == MDB_NOTFOUND)
-			rc = 0;
-	}
 	return rc == 0 ? mdb_cursor_del(cursor, 0) : rc;
 }
 
@@ -164,11 +156,14 @@ put_dropped(struct purge *p, struct dropped *d, bool empty)
 	MDB_val key = record_val(fill_dropped(d, data));
 	MDB_val val = { sizeof(data), data };
 	MDB_dbi dbi = p->store->dbi[DB_DROPPED];
+	int rc;
 
 	if (!empty)
 		return mdb_put(p->txn, dbi, &key, &val, 0);
 	p->purged.buckets++;
-	return mdb_del(p->txn, dbi, &key, NULL);
+	if ((rc = mdb_del(p->txn, dbi, &key, NULL)) != 0)
+		return rc;
+	return replaced_forget(p->store, p->txn, d->id, d->count);
 }
 
 static int

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "store/store_head.h"
 #include "store/store_record.h"
 
 /* The last commit's record, or the batch's if that has not written to it. */
@@ -113,43 +114,87 @@ move_expiry(struct store_view *v, struct bytes key, uint64_t from, uint64_t to)
 	return result;
 }
 
-/* Puts an entry of the known bucket.  `quiet`: its value stays as it is, so
- * that store_changes_next() leaves it out. */
+/* What is there before a put. */
+struct before {
+	struct table_place place;
+	bool open; /* nobody has looked whether there is an entry */
+	bool there;
+	size_t size; /* of key and record; 0: there is none */
+	uint64_t expiry;
+};
+
+static enum store_result
+find_before(struct store_view *v, struct bytes key, bool look, struct before *b)
+{
+	struct bytes record = { NULL, 0 };
+	enum store_result result;
+	bool known;
+
+	*b = (struct before){ .open = false };
+	result = layer_find_in_tables(v, DB_ENTRIES, key, &b->place, &record,
+	    &known);
+	b->open = !known && !look;
+	if (!known && look)
+		result = layer_get_from_data(v, DB_ENTRIES, key, &record);
+	b->there = result == STORE_OK;
+	if (b->there) {
+		b->size = key.size + record.size;
+		b->expiry = entry_expiry(record);
+	}
+	return result == STORE_ABSENT ? STORE_OK : result;
+}
+
+/* Takes the space for an entry.  If there is too little for one more, it may
+ * replace one. */
+static enum store_result
+make_room(struct store_view *v, struct bytes key, size_t size, bool look,
+    struct before *b)
+{
+	enum store_result result;
+
+	if ((result = find_before(v, key, look, b)) != STORE_OK)
+		return result;
+	result = store_take_space(v->store, key.size + size, b->size);
+	return result == STORE_FULL && b->open ?
+	    make_room(v, key, size, true, b) :
+	    result;
+}
+
+/*
+ * Puts an entry of the known bucket.  `look`: what it replaces has to be known
+ * (store_count.c).  `quiet`: its value stays as it is, so that
+ * store_changes_next() leaves it out.
+ */
 static enum store_result
 put_entry(struct store_view *v, struct bytes key, struct bytes value,
-    uint64_t expiry, bool quiet)
+    uint64_t expiry, bool look, bool quiet)
 {
+	size_t size = ENTRY_HEADER + value.size;
 	struct store *s = v->store;
-	enum store_result result, found;
-	struct bytes old = { NULL, 0 };
-	struct table_place place;
+	enum store_result result;
+	struct table_record *r;
 	struct entry_key k;
-	uint64_t old_expiry = 0;
+	struct before old;
 	uint8_t *record;
 
 	entry_key_make(&k, v->id, key);
-	found = layer_find(v, DB_ENTRIES, k.bytes, &place, &old);
-	if (found != STORE_OK && found != STORE_ABSENT)
-		return found;
-	if (found == STORE_OK)
-		old_expiry = entry_expiry(old);
-	result = store_take_space(s, ENTRY_HEADER + k.bytes.size + value.size,
-	    found == STORE_OK ? k.bytes.size + old.size : 0);
+	result = make_room(v, k.bytes, size, look, &old);
 	if (result == STORE_OK)
-		result =
-		    layer_put_at(v, &place, ENTRY_HEADER + value.size, &record);
+		result = layer_put_at(v, &old.place, size, &record);
 	if (result != STORE_OK)
 		return result;
-	if (quiet)
-		table_set_quiet(record, k.bytes);
+	r = table_record_of(record, k.bytes);
+	r->quiet = quiet;
+	r->open = old.open;
 	store_cache_invalidate(s->cache, k.bytes);
+	store_heads_put(s, v->id, key);
 	fill_entry(k.bytes, record, v->revision, expiry, value);
-	if (found == STORE_ABSENT) {
+	if (!old.there) {
 		v->count++;
 		v->changed = true;
 		s->counts.totals.keys++;
 	}
-	return move_expiry(v, key, old_expiry, expiry);
+	return move_expiry(v, key, old.expiry, expiry);
 }
 
 enum store_result
@@ -160,7 +205,7 @@ store_put(struct store_view *v, struct bytes bucket, struct bytes key,
 
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
-	return put_entry(v, key, value, (uint64_t)expiry_ms, false);
+	return put_entry(v, key, value, (uint64_t)expiry_ms, v->looks, false);
 }
 
 enum store_result
@@ -174,7 +219,7 @@ store_set_expiry(struct store_view *v, struct bytes bucket, struct bytes key,
 	    e.expiry_ms == expiry_ms)
 		return result;
 	/* The header is part of the record, which is written anew. */
-	return put_entry(v, key, e.value, (uint64_t)expiry_ms, true);
+	return put_entry(v, key, e.value, (uint64_t)expiry_ms, true, true);
 }
 
 enum store_result

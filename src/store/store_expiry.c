@@ -109,6 +109,27 @@ is_due(const struct layer_cursor *c)
 	    entry_is_due(c->view->store, record_get_be64(c->key.data));
 }
 
+/*
+ * Was it left by a put that did not look what it replaces?  That put, or what
+ * came after it, is in a table: its fold removes the row (expiry_remove_row).
+ */
+static bool
+is_left_over(struct store_view *v, struct bytes row)
+{
+	const uint8_t *p = row.data;
+	struct bytes entry = { p + sizeof(uint64_t),
+		row.size - sizeof(uint64_t) };
+	enum store_result result;
+	struct table_place place;
+	struct bytes record;
+	bool known;
+
+	result =
+	    layer_find_in_tables(v, DB_ENTRIES, entry, &place, &record, &known);
+	return known &&
+	    (result != STORE_OK || entry_expiry(record) != record_get_be64(p));
+}
+
 enum store_result
 expiry_count_due(struct store_view *v, uint64_t id, uint64_t *count)
 {
@@ -119,7 +140,8 @@ expiry_count_due(struct store_view *v, uint64_t id, uint64_t *count)
 	for (result = seek_first(&c, v); result == STORE_OK && is_due(&c);
 	     result = layer_next(&c))
 		*count += record_get_be64(
-			      (const uint8_t *)c.key.data + sizeof(id)) == id;
+			      (const uint8_t *)c.key.data + sizeof(id)) == id &&
+		    !is_left_over(v, c.key);
 	layer_end(&c);
 	return result == STORE_ABSENT ? STORE_OK : result;
 }
@@ -179,7 +201,7 @@ row_at(const struct layer_cursor *c)
 
 /*
  * Removes the entry that a row is about.  STORE_ABSENT: the row is left over
- * from damage, and there is no such entry.
+ * from damage, or from a put that did not look, and there is no such entry.
  */
 static enum store_result
 remove_entry(struct store_view *v, const struct row *r)
@@ -261,4 +283,27 @@ store_expire(struct store_view *v, size_t max, store_removed *removed,
 	/* Rows of dropped buckets may have been purged. */
 	v->store->counts.expiry_known = false;
 	return result == STORE_OK || result == STORE_ABSENT ? damage : result;
+}
+
+/* Runs in the checkpointer. */
+int
+expiry_remove_row(struct store *s, MDB_txn *txn, struct bytes key,
+    struct bytes value, struct fold_purged *purged)
+{
+	uint64_t expiry = entry_expiry(value);
+	const uint8_t *name = key.data;
+	struct expiry_key k;
+	MDB_val row;
+	int rc;
+
+	if (expiry == 0)
+		return 0;
+	if (key.size <= ID_SIZE || key.size > ID_SIZE + UINT8_MAX)
+		return MDB_CORRUPTED;
+	expiry_key_make(&k, expiry, record_get_be64(name),
+	    (struct bytes){ name + ID_SIZE, key.size - ID_SIZE });
+	row = record_val(k.bytes);
+	rc = mdb_del(txn, s->dbi[DB_EXPIRIES], &row, NULL);
+	purged->expiring += rc == 0;
+	return rc == MDB_NOTFOUND ? 0 : rc;
 }

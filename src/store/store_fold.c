@@ -110,8 +110,8 @@ fold_get_purged(struct store *s, MDB_txn *txn, struct fold_purged *p)
 	return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
-static int
-get_place(struct store *s, MDB_txn *txn, struct fold_place *p)
+int
+fold_get_place(struct store *s, MDB_txn *txn, struct fold_place *p)
 {
 	MDB_val key = row(place_row), val;
 	const uint8_t *data;
@@ -158,7 +158,7 @@ fold_read_state(struct store *s, struct fold_state *state, bool *folding)
 	if ((rc = store_begin_reading(s, &txn)) != 0)
 		return store_lmdb_result(s, "begin", rc);
 	if ((rc = fold_get_state(s, txn, state)) == 0)
-		rc = get_place(s, txn, &place);
+		rc = fold_get_place(s, txn, &place);
 	mdb_txn_abort(txn);
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc),
@@ -168,28 +168,84 @@ fold_read_state(struct store *s, struct fold_state *state, bool *folding)
 	return STORE_OK;
 }
 
+/* A transaction. */
+struct step {
+	struct store *store;
+	MDB_txn *txn;
+	MDB_cursor *cursor; /* of the database that it is in, or NULL */
+	struct fold_purged purged;
+	uint64_t bucket; /* of the open put that has last replaced an entry, */
+	uint64_t replaced; /* and how many of them have */
+};
+
+static int
+store_replaced(struct step *f)
+{
+	int rc = replaced_add(f->store, f->txn, f->bucket, f->replaced);
+
+	f->replaced = 0;
+	return rc;
+}
+
+/* An open put has replaced this entry, whose expiry it did not know. */
+static int
+note_replaced(struct step *f, MDB_val key, MDB_val old)
+{
+	uint64_t bucket;
+	int rc;
+
+	if (key.mv_size < sizeof(bucket))
+		return MDB_CORRUPTED;
+	bucket = record_get_be64(key.mv_data);
+	if (bucket != f->bucket && (rc = store_replaced(f)) != 0)
+		return rc;
+	f->bucket = bucket;
+	f->replaced++;
+	return expiry_remove_row(f->store, f->txn,
+	    (struct bytes){ key.mv_data, key.mv_size },
+	    (struct bytes){ old.mv_data, old.mv_size }, &f->purged);
+}
+
 /*
  * If a row of `expiries` that an earlier segment has put is to be deleted, and
  * is not there, it was purged.  Then both the log and `purged` have counted its
  * removal, and `purged` takes it back.
  */
 static int
-fold_record(MDB_cursor *cursor, const struct table_record *r,
-    struct fold_purged *purged)
+fold_deleted(struct step *f, const struct table_record *r, bool open)
 {
-	MDB_val key = record_val(table_record_key(r));
-	MDB_val val = record_val(table_record_value(r));
+	MDB_val key = record_val(table_record_key(r)), old;
 	int rc;
 
-	if (!r->deleted)
-		return mdb_cursor_put(cursor, &key, &val, 0);
-	if ((rc = mdb_cursor_get(cursor, &key, &val, MDB_SET)) == 0)
-		rc = mdb_cursor_del(cursor, 0);
+	rc = mdb_cursor_get(f->cursor, &key, &old, MDB_SET);
+	if (rc == 0 && open)
+		rc = note_replaced(f, key, old);
+	if (rc == 0)
+		return mdb_cursor_del(f->cursor, 0);
 	if (rc != MDB_NOTFOUND)
 		return rc;
-	if (r->db == DB_EXPIRIES && r->older == 0 && purged->expiring > 0)
-		purged->expiring--;
+	if (r->db == DB_EXPIRIES && r->older == 0 && f->purged.expiring > 0)
+		f->purged.expiring--;
 	return 0;
+}
+
+static int
+fold_record(struct step *f, const struct table_record *r, bool open)
+{
+	MDB_val key = record_val(table_record_key(r));
+	MDB_val val = record_val(table_record_value(r)), old = val;
+	int rc;
+
+	if (r->deleted)
+		return fold_deleted(f, r, open);
+	if (!open)
+		return mdb_cursor_put(f->cursor, &key, &val, 0);
+	rc = mdb_cursor_put(f->cursor, &key, &old, MDB_NOOVERWRITE);
+	if (rc != MDB_KEYEXIST)
+		return rc;
+	if ((rc = note_replaced(f, key, old)) != 0)
+		return rc;
+	return mdb_cursor_put(f->cursor, &key, &val, MDB_CURRENT);
 }
 
 /* Behind all items the place is that of no database. */
@@ -211,25 +267,24 @@ set_place(struct fold_place *p, const struct fold_list *l, size_t i)
 /* A cursor of the record's database.  It finds a key that is near the one
  * before sooner than from the root. */
 static int
-use_cursor(struct store *s, MDB_txn *txn, const struct table_record *r,
-    MDB_cursor **cursor)
+use_cursor(struct step *f, const struct table_record *r)
 {
-	if (*cursor != NULL && mdb_cursor_dbi(*cursor) == s->dbi[r->db])
+	MDB_dbi dbi = f->store->dbi[r->db];
+
+	if (f->cursor != NULL && mdb_cursor_dbi(f->cursor) == dbi)
 		return 0;
-	if (*cursor != NULL)
-		mdb_cursor_close(*cursor);
-	*cursor = NULL;
-	return mdb_cursor_open(txn, s->dbi[r->db], cursor);
+	if (f->cursor != NULL)
+		mdb_cursor_close(f->cursor);
+	f->cursor = NULL;
+	return mdb_cursor_open(f->txn, dbi, &f->cursor);
 }
 
 /* Folds up to `max` items from *i on. */
 static int
-fold_items(struct store *s, MDB_txn *txn, size_t max, size_t *i,
-    struct fold_purged *purged)
+fold_items(struct step *f, size_t max, size_t *i)
 {
-	const struct fold_list *l = &s->fold;
+	const struct fold_list *l = &f->store->fold;
 	const struct table_record *r;
-	MDB_cursor *cursor = NULL;
 	size_t bytes = 0;
 	int rc = 0;
 
@@ -241,13 +296,13 @@ fold_items(struct store *s, MDB_txn *txn, size_t max, size_t *i,
 		if (bytes > FOLD_BYTES_MAX)
 			break;
 		bytes += r->value_size;
-		rc = use_cursor(s, txn, r, &cursor);
+		rc = use_cursor(f, r);
 		if (rc == 0)
-			rc = fold_record(cursor, r, purged);
+			rc = fold_record(f, r, l->open[*i]);
 	}
-	if (cursor != NULL)
-		mdb_cursor_close(cursor);
-	return rc;
+	if (f->cursor != NULL)
+		mdb_cursor_close(f->cursor);
+	return rc == 0 ? store_replaced(f) : rc;
 }
 
 /* Goes on at the place, and moves it behind what was folded. */
@@ -255,16 +310,15 @@ static int
 fold_keys(struct store *s, MDB_txn *txn, struct fold_place *place, size_t max,
     size_t *done)
 {
-	struct fold_purged purged;
+	struct step f = { .store = s, .txn = txn };
 	int rc;
 
-	*done = fold_list_find(&s->fold, place->db,
-	    (struct bytes){ place->key, place->key_size });
-	if ((rc = fold_get_purged(s, txn, &purged)) != 0 ||
-	    (rc = fold_items(s, txn, max, done, &purged)) != 0)
+	*done = fold_list_find(&s->fold, place->db, fold_place_key(place));
+	if ((rc = fold_get_purged(s, txn, &f.purged)) != 0 ||
+	    (rc = fold_items(&f, max, done)) != 0)
 		return rc;
 	set_place(place, &s->fold, *done);
-	return fold_put_purged(s, txn, &purged);
+	return fold_put_purged(s, txn, &f.purged);
 }
 
 static int
@@ -286,8 +340,7 @@ static bool
 is_same_place(const struct fold_place *a, const struct fold_place *b)
 {
 	return a->generation == b->generation && a->db == b->db &&
-	    bytes_equal((struct bytes){ a->key, a->key_size },
-		(struct bytes){ b->key, b->key_size });
+	    bytes_equal(fold_place_key(a), fold_place_key(b));
 }
 
 /* Where the fold has to go on, as data.mdb says.  In the first transaction of
@@ -299,7 +352,7 @@ find_place(struct store *s, MDB_txn *txn, struct fold_place *place)
 	int rc;
 
 	if ((rc = fold_get_state(s, txn, &state)) != 0 ||
-	    (rc = get_place(s, txn, place)) != 0)
+	    (rc = fold_get_place(s, txn, place)) != 0)
 		return rc;
 	if (state.store_id != s->store_id ||
 	    state.folded + 1 != s->sealed->generation ||

@@ -12,6 +12,7 @@
 #define STORE_STORE_LMDB_H
 
 #include <sys/queue.h>
+#include <sys/tree.h>
 
 #include <lmdb.h>
 
@@ -43,8 +44,11 @@ struct store_view {
 
 	bool known; /* the fields below, up to `name`, are valid */
 	bool changed; /* `count` has to be written back */
+	bool looks; /* puts to it have to look: see store_count.c */
 	uint64_t id;
-	uint64_t count; /* entries of the bucket, including expired ones */
+	/* Entries of the bucket, including expired ones, and its open puts
+	 * that have replaced one. */
+	uint64_t count;
 	size_t name_size;
 	char name[UINT8_MAX];
 
@@ -61,6 +65,15 @@ struct store_pin {
 	unsigned int holders;
 };
 TAILQ_HEAD(store_pins, store_pin);
+
+/* Buckets that are counted (store_count.c). */
+RB_HEAD(store_watch_tree, store_watch);
+TAILQ_HEAD(store_watch_list, store_watch);
+struct store_watches {
+	struct store_watch_tree by_id;
+	struct store_watch_list by_use; /* the last one first */
+	unsigned int count;
+};
 
 /* What the batch changes, apart from the table. */
 struct store_counts {
@@ -91,6 +104,12 @@ struct fold_place {
 	uint8_t key[TABLE_KEY_MAX];
 	size_t key_size;
 };
+
+static inline struct bytes
+fold_place_key(const struct fold_place *p)
+{
+	return (struct bytes){ p->key, p->key_size };
+}
 
 struct store {
 	enum store_role role;
@@ -126,11 +145,13 @@ struct store {
 	struct fold_place place;
 	struct fold_list fold; /* what there is to fold, once it was made */
 
+	struct store_heads *heads; /* of queues; NULL: there are none */
 	struct store_cache *cache; /* of records of `entries`; or NULL */
 	size_t cache_size;
 	uint64_t cache_hits, cache_misses;
 	struct store_pins pins;
 	unsigned int n_pins;
+	struct store_watches watches;
 	int64_t now_ms;
 	int fd; /* of data.mdb, and owned by LMDB; -1: not open */
 	int dirfd;
@@ -248,13 +269,33 @@ int fold_put_state(struct store *, MDB_txn *, const struct fold_state *);
  * ended. */
 enum store_result fold_read_state(struct store *, struct fold_state *,
     bool *folding);
-/* Rows of `dropped` and of `expiries` that purging has removed, and that the
- * totals in the log still count. */
+int fold_get_place(struct store *, MDB_txn *, struct fold_place *);
+/* Rows of `dropped` and of `expiries` that purging, or the fold of an open put,
+ * has removed, and that the totals in the log still count. */
 struct fold_purged {
 	uint64_t buckets, expiring;
 };
 int fold_get_purged(struct store *, MDB_txn *, struct fold_purged *);
 int fold_put_purged(struct store *, MDB_txn *, const struct fold_purged *);
+
+/* store_replaced.c: returns LMDB's codes. */
+
+#define REPLACED_ALL 0 /* instead of a bucket's id */
+
+int replaced_get(struct store *, MDB_txn *, uint64_t id, uint64_t *n);
+/* So many more of the bucket's open puts have replaced an entry. */
+int replaced_add(struct store *, MDB_txn *, uint64_t id, uint64_t n);
+/* The bucket is purged.  It was dropped as one that had more entries, by so
+ * many, than were found. */
+int replaced_forget(struct store *, MDB_txn *, uint64_t id, uint64_t missing);
+
+/* store_count.c */
+
+void count_init(struct store *);
+/* Forgets the buckets that nobody has counted since this generation began. */
+void count_forget(struct store *, uint64_t generation);
+/* Does somebody count this bucket, so that puts to it have to look? */
+bool count_is_watched(struct store *, uint64_t id);
 
 /* store_checkpoint.c */
 
@@ -270,6 +311,12 @@ enum store_result layer_get(struct store_view *, enum table_db,
  * valid until another key is put. */
 enum store_result layer_find(struct store_view *, enum table_db,
     struct bytes key, struct table_place *, struct bytes *value);
+/* The same, for what the tables know; *known: they do. */
+enum store_result layer_find_in_tables(struct store_view *, enum table_db,
+    struct bytes key, struct table_place *, struct bytes *value, bool *known);
+/* The same, for what they do not know. */
+enum store_result layer_get_from_data(struct store_view *, enum table_db,
+    struct bytes key, struct bytes *value);
 /* Puts a record, whose value the caller is to fill in. */
 enum store_result layer_put(struct store_view *, enum table_db,
     struct bytes key, size_t value_size, uint8_t **value);
@@ -291,10 +338,16 @@ struct layer_cursor {
 	MDB_cursor *cursor; /* NULL: LMDB has no more */
 	MDB_val lmdb_key, lmdb_value;
 	struct bytes key, value; /* where it is */
+	bool all; /* it goes to keys that are deleted, too; then it says: */
+	bool deleted; /* the key is deleted */
+	bool is_new; /* what it is was written by the batch */
 };
 /* Goes to the first record that is not less; STORE_ABSENT: there is none.
  * layer_end() is due however it ends. */
 enum store_result layer_seek(struct layer_cursor *, struct store_view *,
+    enum table_db, struct bytes from);
+/* The same, to go through all keys, deleted or not. */
+enum store_result layer_seek_all(struct layer_cursor *, struct store_view *,
     enum table_db, struct bytes from);
 enum store_result layer_next(struct layer_cursor *);
 void layer_end(struct layer_cursor *);

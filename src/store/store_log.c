@@ -111,6 +111,7 @@ store_log_seal(struct store *s)
 	s->sealed_revision = s->revision;
 	s->counts.reserved = 0;
 	s->wants_checkpoint = false;
+	count_forget(s, g->generation);
 	store_lose_pins(s);
 	return STORE_OK;
 }

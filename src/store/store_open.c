@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/store_head.h"
 #include "store/store_record.h"
 
 /* LMDB's own default, for the snapshot and for other programs that read the
@@ -476,6 +477,7 @@ store_open(struct store **store, const struct store_options *o)
 	    SEGMENT_SIZE_MIN :
 	    o->log_size / SEGMENT_BLOCK * SEGMENT_BLOCK;
 	TAILQ_INIT(&s->pins);
+	count_init(s);
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
 	if ((result = store_open_directory(s, o)) != STORE_OK)
@@ -508,7 +510,9 @@ store_close(struct store *s)
 		return;
 	store_abort(s);
 	store_free_pins(s);
+	count_forget(s, UINT64_MAX);
 	store_cache_close(s->cache);
+	store_heads_free(s);
 	store_release(s);
 	if (s->snapshot.txn != NULL)
 		mdb_txn_abort(s->snapshot.txn);

@@ -5,8 +5,10 @@
  *
  *	meta	 "format" -> u32
  *		 "log", "folding", "purged": see store_fold.c; never in the log
+ *		 "replaced", u64 id -> u64: see store_replaced.c; the same
  *		 "next-bucket" -> u64, the id of the next bucket
- *	buckets	 name -> u64 id, u64 entries, u32 checksum
+ *	buckets	 name -> u64 id, u64 entries and open puts that have replaced
+ *		 one, u32 checksum
  *	entries	 u64 id, key -> u64 revision, u64 expiry, u32 checksum, value
  *	expiries u64 expiry, u64 id, key -> u32 checksum, name of the bucket
  *	dropped	 u64 id -> u64 entries, u32 checksum
@@ -77,5 +79,9 @@ void expiry_key_make(struct expiry_key *, uint64_t expiry, uint64_t id,
 /* Entries of this bucket that have expired and are not removed. */
 enum store_result expiry_count_due(struct store_view *, uint64_t id,
     uint64_t *count);
+/* Removes the row of an entry of data.mdb, whose record of `entries` has this
+ * key and value, in a transaction that folds or purges. */
+int expiry_remove_row(struct store *, MDB_txn *, struct bytes key,
+    struct bytes value, struct fold_purged *);
 
 #endif

@@ -55,10 +55,11 @@ store_stats(struct store_view *v, struct store_stats *stats)
 	const struct segment_totals *totals = store_view_totals(v);
 	struct fold_purged purged;
 	enum store_result result;
-	uint64_t expiring;
+	uint64_t expiring, replaced;
 	int rc;
 
-	if ((rc = fold_get_purged(s, v->txn, &purged)) != 0)
+	if ((rc = fold_get_purged(s, v->txn, &purged)) != 0 ||
+	    (rc = replaced_get(s, v->txn, REPLACED_ALL, &replaced)) != 0)
 		return store_lmdb_result(s, "stat", rc);
 	/* An expiry that was deleted in the log, and has been purged before that
 	 * is folded, is counted twice until then. */
@@ -67,7 +68,7 @@ store_stats(struct store_view *v, struct store_stats *stats)
 	    0;
 	*stats = (struct store_stats){ .revision = v->revision,
 		.buckets = totals->buckets,
-		.keys = totals->keys,
+		.keys = totals->keys > replaced ? totals->keys - replaced : 0,
 		.expiring = expiring,
 		.dropped_buckets = totals->dropped - purged.buckets,
 		.outcomes = totals->outcomes,

@@ -416,7 +416,8 @@ is_sound(const struct table *t, const struct table_record *r)
 {
 	return r->db < DB_COUNT && r->commit == t->commit && r->key_size > 0 &&
 	    r->key_size <= TABLE_KEY_MAX && r->zero == 0 &&
-	    !(r->deleted && (r->quiet || r->value_size > 0));
+	    !(r->deleted && (r->quiet || r->value_size > 0)) &&
+	    !(r->open && (r->deleted || r->older != 0 || r->db != DB_ENTRIES));
 }
 
 static bool
@@ -577,6 +578,12 @@ table_seek(struct table *t, enum table_db db, struct bytes key)
 	make_order(t);
 	begin_walk(t, db, key);
 	return walk_top(t);
+}
+
+const struct table_record *
+table_walk_first(const struct table *t)
+{
+	return ordered_at(t, t->walk[0].at);
 }
 
 struct table_key *

@@ -42,7 +42,10 @@ struct table_record {
 	uint8_t db; /* enum table_db */
 	uint8_t deleted : 1; /* the key has no value from here on */
 	uint8_t quiet : 1; /* no change that subscribers are told of */
-	uint8_t zero : 6;
+	/* The first version of an entry, put without a look whether data.mdb
+	 * has one already: see store_count.c. */
+	uint8_t open : 1;
+	uint8_t zero : 5;
 };
 
 struct table_key {
@@ -173,13 +176,11 @@ void table_begin(struct table *, size_t start, uint64_t revision);
  */
 uint8_t *table_put(struct table *, const struct table_place *,
     size_t value_size, bool deleted, size_t limit);
-/* Marks the record as quiet whose value table_put() has returned. */
-static inline void
-table_set_quiet(uint8_t *value, struct bytes key)
+/* The record whose value table_put() has returned, to be marked. */
+static inline struct table_record *
+table_record_of(uint8_t *value, struct bytes key)
 {
-	struct table_record *r = (void *)(value - key.size);
-
-	r[-1].quiet = true;
+	return (struct table_record *)(void *)(value - key.size) - 1;
 }
 /* Adds the records of a commit that the segment has read.  False: they are
  * malformed. */
@@ -200,5 +201,7 @@ void table_cut(struct table *, struct table_mark);
  * What is put meanwhile may be missed. */
 struct table_key *table_seek(struct table *, enum table_db, struct bytes key);
 struct table_key *table_after(struct table *, struct table_key *);
+/* The first version of the key that one of these has returned last. */
+const struct table_record *table_walk_first(const struct table *);
 
 #endif

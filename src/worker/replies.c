@@ -38,15 +38,19 @@ replies_malformed(struct worker *w, const char *what)
 
 /* A reply to SUBSCRIBE is no line, if it is accepted. */
 static bool
-take_subscribed(struct worker *w, struct bytes bucket,
+take_subscribed(struct worker *w, const struct fields *asked,
     const struct message *reply)
 {
-	struct hello_bucket b = { .name = bucket };
+	struct hello_bucket b = { .name = asked->bucket,
+		.prefix = asked->prefix };
 	struct fields answer;
 
 	if (!schema_get(schema_find(reply->type), reply->body, 0, &answer))
 		return replies_malformed(w, "reply");
 	b.id = answer.id;
+	b.tells_revision = w->link.request.type == MESSAGE_SUBSCRIBE_SINCE;
+	b.after = b.tells_revision && asked->since != 0 ? asked->since :
+							  answer.revision;
 	if (answer.status == STATUS_OK)
 		subscriptions_add(&w->link.subscriptions, &b, answer.revision);
 	else
@@ -64,11 +68,11 @@ take_reply(struct worker *w, const struct message *reply)
 	if (answer_status(reply->body) != STATUS_OK)
 		account_status(&w->account, command_number_of(request->type),
 		    answer_status(reply->body));
-	if ((request->type == MESSAGE_SUBSCRIBE ||
+	if ((reply->type == MESSAGE_SUBSCRIBED ||
 		request->type == MESSAGE_UNSUBSCRIBE) &&
 	    schema_get(schema_find(request->type), request->body, 0, &asked)) {
-		if (request->type == MESSAGE_SUBSCRIBE)
-			return take_subscribed(w, asked.bucket, reply);
+		if (reply->type == MESSAGE_SUBSCRIBED)
+			return take_subscribed(w, &asked, reply);
 		subscriptions_remove(&w->link.subscriptions, asked.bucket);
 	}
 	return format_reply(&w->client.out, reply->body) ||

@@ -354,7 +354,7 @@ TEST(test_config)
 	ck_assert_int_eq(ctl_run(s, CTL("config"), &output), 0);
 	expect_part(output, "\nmax-clients 20\n");
 	expect_part(output,
-	    "# restart: log-size 67108864\n"
+	    "# restart: log-size 64M\n"
 	    "# reload: acceptors 2\n"
 	    "# reload: max-clients 21\n");
 	server_file(s, "max-clients many\n");

@@ -332,7 +332,7 @@ use_image(struct work *w)
 	work_close(w);
 	(void)work_open(w);
 	work_check(w);
-	work_checkpoint(w);
+	work_check_stats(w);
 	work_check(w);
 	work_close(w);
 }

@@ -66,5 +66,7 @@ void work_expire_all(struct work *);
 void work_checkpoint(struct work *);
 /* Ends the process unless the store has what `committed` has. */
 void work_check(struct work *);
+/* The same unless STATS is right when everything is folded and purged. */
+void work_check_stats(struct work *);
 
 #endif

@@ -206,21 +206,43 @@ static void
 check_all(struct store_view *v, const struct model *model)
 {
 	struct store_stats st;
-	uint64_t keys = 0, buckets = 0;
+	uint64_t buckets = 0;
 	int b, k;
 
 	for (b = 0; b < BUCKETS; b++) {
 		buckets += model->there[b];
 		check_count(v, model, b);
 		check_scan(v, model, b);
-		for (k = 0; k < KEYS; k++) {
+		for (k = 0; k < KEYS; k++)
 			check_get(v, model, b, k);
-			keys += model->entries[b][k].there;
-		}
 	}
 	assert_ok(store_stats(v, &st));
 	ck_assert_uint_eq(st.buckets, buckets);
+}
+
+/* The statistics are right when everything is folded and purged. */
+static void
+check_stats(void)
+{
+	uint64_t keys = 0, expiring = 0;
+	const struct model_entry *e;
+	struct store_stats st;
+	bool more = true;
+	int b, k;
+
+	while (more)
+		assert_ok(store_purge(fx.store, 100, &more));
+	for (b = 0; b < BUCKETS; b++)
+		for (k = 0; k < KEYS; k++) {
+			e = &m.committed.entries[b][k];
+			keys += e->there;
+			expiring += e->there && e->expiry_ms != 0;
+		}
+	assert_ok(store_stats(snapshot(), &st));
+	store_release(fx.store);
 	ck_assert_uint_eq(st.keys, keys);
+	ck_assert_uint_eq(st.expiring, expiring);
+	ck_assert_uint_eq(st.dropped_buckets + st.dropped, 0);
 }
 
 static void
@@ -285,6 +307,44 @@ step_delete(int b, int k)
 		m.batch.entries[b][k].there ? STORE_OK :
 					      STORE_ABSENT);
 	m.batch.entries[b][k].there = false;
+}
+
+/* The first key of those with this prefix, or -1. */
+static int
+first_of(int b, struct bytes prefix)
+{
+	int k;
+
+	for (k = 0; k < KEYS; k++)
+		if (is_live(&m.batch.entries[b][k]) &&
+		    bytes_begin_with(key_names[k], prefix))
+			return k;
+	return -1;
+}
+
+/* Finds the first key, as POP does, and removes it or not. */
+static void
+step_first(int b)
+{
+	static const struct bytes prefixes[] = { B(""), B("k"), B("\xff") };
+	struct bytes prefix = prefixes[below(COUNT(prefixes))], key;
+	int want = first_of(b, prefix);
+	enum store_result result;
+
+	do
+		result = store_first(view(), bucket_names[b], prefix,
+		    1 + below(4), &key);
+	while (result == STORE_AGAIN);
+	if (!m.batch.there[b]) {
+		ck_assert_int_eq(result, STORE_NO_BUCKET);
+		return;
+	}
+	ck_assert_int_eq(result, want == -1 ? STORE_ABSENT : STORE_OK);
+	if (want == -1)
+		return;
+	unit_assert_bytes(key, key_names[want]);
+	if (below(2) == 0)
+		step_delete(b, want);
 }
 
 static void
@@ -383,16 +443,47 @@ static void
 step_fold(void)
 {
 	enum store_result result;
+	uint64_t generation;
 	bool more;
 
 	if (m.dirty)
 		return;
 	if (below(8) == 0)
 		result = store_checkpoint(fx.store);
+	else if (below(4) == 0)
+		result = store_request_checkpoint(fx.store, &generation);
 	else
 		result = store_fold(fx.store, 1 + below(6), &more);
 	if (has_room(result))
 		assert_ok(result);
+}
+
+static void
+settle(int b)
+{
+	size_t max = below(5), left = max;
+	enum store_result result;
+	bool settled;
+
+	result = store_settle(snapshot(), bucket_names[b], &left, &settled);
+	ck_assert_int_eq(result,
+	    m.committed.there[b] ? STORE_OK : STORE_NO_BUCKET);
+	ck_assert_uint_le(left, max);
+	if (m.dirty)
+		ck_assert_uint_eq(left, max);
+	else if (result == STORE_OK && !settled)
+		ck_assert_uint_eq(left, 0);
+}
+
+/* Entries are counted bit by bit, between batches, while folds go on. */
+static void
+step_settle(int b)
+{
+	do {
+		settle(b);
+		if (below(2) == 0)
+			step_fold();
+	} while (below(4) != 0);
 }
 
 static void
@@ -446,17 +537,20 @@ step_pin(void)
 static void
 step_reopen(void)
 {
+	bool folded = below(2) == 0;
 	int i;
 
 	for (i = 0; i < PINS; i++)
 		m.pins[i].view = NULL;
 	lose_batch();
-	if (below(2) == 0)
+	if (folded)
 		close_store();
 	open_store();
 	store_set_now(fx.store, m.now_ms);
 	check_all(snapshot(), &m.committed);
 	store_release(fx.store);
+	if (folded)
+		check_stats();
 }
 
 /* These operations happen less often. */
@@ -489,7 +583,7 @@ step(void)
 {
 	int b = (int)below(BUCKETS), k = (int)below(KEYS);
 
-	switch (below(20)) {
+	switch (below(24)) {
 	case 0:
 		step_create(b);
 		break;
@@ -527,6 +621,14 @@ step(void)
 	case 12:
 	case 13:
 		step_fold();
+		break;
+	case 14:
+	case 15:
+		step_settle(b);
+		break;
+	case 16:
+	case 17:
+		step_first(b);
 		break;
 	default:
 		step_put(b, k);
