@@ -73,8 +73,11 @@ print_page(enum list_kind kind, struct bytes body)
 static void
 print_event(struct bytes body)
 {
-	struct message m = { .type = MESSAGE_EVENT, .body = body };
-	struct hello_bucket bucket = { bytes_from_text("bucket"), 1 };
+	struct message m = { .type = MESSAGE_EVENT,
+		.sequence = 2,
+		.body = body };
+	struct hello_bucket bucket = { .name = bytes_from_text("bucket"),
+		.tells_revision = true };
 	struct subscriptions subscriptions;
 	struct buf text;
 

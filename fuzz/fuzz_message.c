@@ -21,6 +21,18 @@ is_name(const struct schema *schema, enum field field, struct bytes name)
 	    (name.size >= 1 && name.size <= UINT8_MAX);
 }
 
+/* A field of names has only names that a key may have. */
+static void
+read_names(struct bytes names)
+{
+	struct bytes name;
+	size_t n;
+
+	for (n = 0; schema_next_name(&names, &name); n++)
+		FUZZ_ASSERT(name.size >= 1 && name.size <= UINT8_MAX);
+	FUZZ_ASSERT(names.size == 0 && n >= 1 && n <= MESSAGE_KEYS_MAX);
+}
+
 static void
 read_message(const struct message *m)
 {
@@ -36,9 +48,13 @@ read_message(const struct message *m)
 	FUZZ_ASSERT(is_name(schema, FIELD_KEY, f.key));
 	FUZZ_ASSERT(f.value.size <= VALUE_MAX);
 	FUZZ_ASSERT(f.old.size <= VALUE_MAX);
-	FUZZ_ASSERT(memchr(schema->fields, FIELD_SECONDS,
+	FUZZ_ASSERT(memchr(schema->fields, FIELD_TIME,
 			sizeof(schema->fields)) == NULL ||
-	    (f.number >= 1 && f.number <= MESSAGE_SECONDS_MAX));
+	    (f.time_ms >= 1 && f.time_ms <= MESSAGE_TIME_MAX_MS));
+	FUZZ_ASSERT(m->type != MESSAGE_CLEAR ||
+	    (f.limit >= 1 && f.limit <= MESSAGE_CLEAR_MAX));
+	if (m->type == MESSAGE_GET_KEYS)
+		read_names(f.rest);
 	FUZZ_ASSERT(f.status < STATUS_END);
 	FUZZ_ASSERT(m->frame_size <= message_request_max(VALUE_MAX));
 	if (m->type == MESSAGE_TRANSACTION &&

@@ -50,18 +50,20 @@ accept_resume(struct acceptor *a)
 	listen_events(a, POLLIN);
 }
 
-static const char *const refusals[] = {
-	[SCOREBOARD_FULL] = "ERROR too many clients\r\n",
-	[SCOREBOARD_SOURCE_FULL] =
+static const char *const refusals[REFUSE_REASONS] = {
+	[REFUSE_MAX_CLIENTS] = "ERROR too many clients\r\n",
+	[REFUSE_MAX_CLIENTS_PER_SOURCE] =
 	    "ERROR too many clients from your address\r\n",
+	[REFUSE_SUSPENDED] = "ERROR not accepting clients\r\n",
+	[REFUSE_SHORTAGE] = "ERROR too many clients\r\n",
 };
 
 static void
-refuse(struct acceptor *a, int fd, enum scoreboard_result why)
+refuse(struct acceptor *a, int fd, enum refuse_reason why)
 {
 	char unread[512];
 
-	scoreboard_count_refused(a->scoreboard);
+	scoreboard_count_refused(a->scoreboard, why);
 	(void)io_send(fd, refusals[why], strlen(refusals[why]), MSG_DONTWAIT);
 	(void)shutdown(fd, SHUT_WR);
 	/* To close with unread input resets the connection, and then the client
@@ -79,27 +81,29 @@ handle_shortage(struct acceptor *a, const char *what)
 
 	if (log_limit_allows(&a->shortages, clock_ms(), &skipped)) {
 		errno = saved;
-		log_warn("%s (and %lu times since the last such line)", what,
-		    skipped);
+		log_warn("%s", what);
+		log_suppressed(skipped);
 	}
 	pause_accepting(a);
 }
 
+static const char *const reasons[REFUSE_REASONS] = {
+	[REFUSE_MAX_CLIENTS] = "max-clients are connected",
+	[REFUSE_MAX_CLIENTS_PER_SOURCE] = "max-clients-per-source are "
+					  "connected from its address",
+	[REFUSE_SUSPENDED] = "an operator has suspended kvd",
+};
+
 /* Logs that a client was refused, but not for each one. */
 static void
-report_refusal(struct acceptor *a, enum scoreboard_result why)
+report_refusal(struct acceptor *a, enum refuse_reason why)
 {
 	unsigned long skipped;
 
 	if (!log_limit_allows(&a->refusals, clock_ms(), &skipped))
 		return;
-	log_warnx("refused a client: %s (and %lu more since the last such "
-		  "line)",
-	    why == SCOREBOARD_FULL ?
-		"max-clients are connected" :
-		"max-clients-per-source are connected from "
-		"its address",
-	    skipped);
+	log_warnx("refused a client: %s", reasons[why]);
+	log_suppressed(skipped);
 }
 
 void
@@ -121,7 +125,7 @@ refuse_with_spare(struct acceptor *a, int listen_fd)
 	a->spare_fd = -1;
 	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	if (fd != -1)
-		refuse(a, fd, SCOREBOARD_FULL);
+		refuse(a, fd, REFUSE_SHORTAGE);
 	accept_init(a);
 }
 
@@ -152,14 +156,61 @@ unmap_ipv4(struct sockaddr_storage *addr)
 	memcpy(addr, &sin, sizeof(sin));
 }
 
+/* Whose process is it that has connected to a Unix socket? */
+static void
+note_peer(struct acceptor *a, int fd, uint32_t slot)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+		scoreboard_set_peer(a->scoreboard, slot, peer.uid, peer.pid);
+}
+
+static enum refuse_reason
+reason_of(enum scoreboard_result result)
+{
+	switch (result) {
+	case SCOREBOARD_SUSPENDED:
+		return REFUSE_SUSPENDED;
+	case SCOREBOARD_SOURCE_FULL:
+		return REFUSE_MAX_CLIENTS_PER_SOURCE;
+	default:
+		return REFUSE_MAX_CLIENTS;
+	}
+}
+
+/* Starts the worker of a client, or refuses the client. */
+static void
+take_client(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
+{
+	enum scoreboard_result result;
+	enum refuse_reason why;
+	uint32_t slot = 0;
+
+	result = scoreboard_take(a->scoreboard, addr, a->config->max_clients,
+	    a->config->max_clients_per_source, &slot);
+	if (result != SCOREBOARD_OK) {
+		why = reason_of(result);
+		report_refusal(a, why);
+		refuse(a, fd, why);
+		return;
+	}
+	if (addr->ss_family == AF_UNIX)
+		note_peer(a, fd, slot);
+	if (workers_start(a, fd, addr, slot) == 0)
+		return;
+	handle_shortage(a, "cannot start a worker");
+	scoreboard_cancel(a->scoreboard, slot);
+	refuse(a, fd, REFUSE_SHORTAGE);
+}
+
 /* Returns false when no client waits, or none can be accepted now. */
 static bool
 accept_one(struct acceptor *a, int listen_fd)
 {
 	struct sockaddr_storage addr;
 	socklen_t addr_size = sizeof(addr);
-	enum scoreboard_result result;
-	uint32_t slot = 0;
 	int fd;
 
 	addr.ss_family = AF_UNSPEC;
@@ -175,17 +226,7 @@ accept_one(struct acceptor *a, int listen_fd)
 		return false;
 	}
 	unmap_ipv4(&addr);
-	result = scoreboard_take(a->scoreboard, &addr, a->config->max_clients,
-	    a->config->max_clients_per_source, &slot);
-	if (result != SCOREBOARD_OK)
-		report_refusal(a, result);
-	else if (workers_start(a, fd, &addr, slot) == -1) {
-		handle_shortage(a, "cannot start a worker");
-		scoreboard_release(a->scoreboard, slot);
-		result = SCOREBOARD_FULL;
-	}
-	if (result != SCOREBOARD_OK)
-		refuse(a, fd, result);
+	take_client(a, fd, &addr);
 	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
 }
 
@@ -194,6 +235,11 @@ accept_clients(struct acceptor *a, int listen_fd)
 {
 	int i;
 
+	/* It looks again after the pause. */
+	if (scoreboard_admission(a->scoreboard) == SCOREBOARD_PAUSES) {
+		pause_accepting(a);
+		return;
+	}
 	for (i = 0; i < ACCEPT_BATCH; i++)
 		if (!accept_one(a, listen_fd))
 			return;

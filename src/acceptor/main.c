@@ -19,7 +19,7 @@ main(int argc, char *argv[])
 	int status;
 
 	startup_child(ACCEPTOR_NAME);
-	log_init("acceptor", LOG_TO_STDERR, false);
+	log_init("acceptor", log_stderr(), false);
 	status = channel_recv_config(&config, &params, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);

@@ -11,10 +11,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "acceptor/workers.h"
+#include "common/activity.h"
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
@@ -24,6 +26,8 @@
 
 /* The acceptor executes itself again at most once in this time. */
 #define RENEW_MS 1000
+/* The state of a new worker, which it replaces by others (worker/account.h). */
+#define TITLE_STATE "busy"
 /* Large enough for any address. */
 #define TITLE_SIZE 80
 _Static_assert(sizeof(TITLE_PADDING) >= TITLE_SIZE,
@@ -40,15 +44,15 @@ format_title(char title[TITLE_SIZE], const struct sockaddr_storage *addr)
 
 	/* Not getnameinfo(3): it is large, and a worker has to be small. */
 	if (addr->ss_family == AF_INET)
-		snprintf(title, TITLE_SIZE, "kvd: worker %s:%u",
+		snprintf(title, TITLE_SIZE, "kvd: worker %s:%u " TITLE_STATE,
 		    inet_ntop(AF_INET, &sin->sin_addr, host, sizeof(host)),
 		    ntohs(sin->sin_port));
 	else if (addr->ss_family == AF_INET6)
-		snprintf(title, TITLE_SIZE, "kvd: worker [%s]:%u",
+		snprintf(title, TITLE_SIZE, "kvd: worker [%s]:%u " TITLE_STATE,
 		    inet_ntop(AF_INET6, &sin6->sin6_addr, host, sizeof(host)),
 		    ntohs(sin6->sin6_port));
 	else
-		snprintf(title, TITLE_SIZE, "kvd: worker unix");
+		snprintf(title, TITLE_SIZE, "kvd: worker unix " TITLE_STATE);
 }
 
 /* Closes what only the acceptor uses.  Not by close_range(2): each new process
@@ -71,21 +75,24 @@ close_descriptors(const struct acceptor *a)
 /* In the child: becomes the client's worker. */
 static void
 become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
-    uint64_t session)
+    uint64_t session, uint64_t id)
 {
-	static char no_slot_text[SCOREBOARD_TEXT_SIZE];
+	static struct activity no_activity;
 	/* A signal descriptor gives the signals of the process that reads it,
 	 * so the acceptor's serves the worker as well. */
 	struct worker_params params = { .fd = fd,
 		.signal_fd = a->pfds[PFD_SIGNAL].fd,
 		.lifeline_fd = CHANNEL_LIFELINE_FD,
-		.slot_text = scoreboard_map_text(a->scoreboard, slot),
-		.session = session };
+		.activity = scoreboard_map_activity(a->scoreboard, slot),
+		.session = session,
+		.id = id,
+		.title = &a->title,
+		.title_offset = strlen(title) - strlen(TITLE_STATE) };
 
 	/* There is no memory for it: crash reports will not say what the worker
-	 * did. */
-	if (params.slot_text == NULL)
-		params.slot_text = no_slot_text;
+	 * did, and it is not counted. */
+	if (params.activity == NULL)
+		params.activity = &no_activity;
 	a->is_worker = true;
 	close_descriptors(a);
 	title_set(&a->title, title);
@@ -104,12 +111,30 @@ fork_worker(void)
 #endif
 }
 
+static void
+report_open(struct acceptor *a, uint32_t slot, pid_t pid)
+{
+	char report[SCOREBOARD_REPORT_SIZE];
+
+	scoreboard_report_open(a->scoreboard, slot, pid, report);
+	log_info("%s", report);
+}
+
+static void
+report_close(struct acceptor *a, uint32_t slot, int status)
+{
+	char report[SCOREBOARD_REPORT_SIZE];
+
+	scoreboard_report_close(a->scoreboard, slot, status, report);
+	log_info("%s", report);
+}
+
 int
 workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
     uint32_t slot)
 {
 	char title[TITLE_SIZE];
-	uint64_t session;
+	uint64_t session, id = scoreboard_id(a->scoreboard, slot);
 	pid_t pid;
 
 	/* Before the fork, or each new process would have to map one page of
@@ -122,10 +147,12 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	if ((pid = fork_worker()) == -1)
 		return -1;
 	if (pid == 0) {
-		become_worker(a, fd, title, slot, session);
+		become_worker(a, fd, title, slot, session, id);
 		return 0;
 	}
 	scoreboard_set_pid(a->scoreboard, slot, pid);
+	if (a->config->log_connections)
+		report_open(a, slot, pid);
 	pid_index_add(&a->workers, pid, slot);
 	(void)close(fd);
 	return 0;
@@ -158,8 +185,10 @@ workers_reap(struct acceptor *a)
 			continue;
 		if (WIFSIGNALED(status))
 			report_crash(a, slot, pid, status, &use);
+		if (a->config->log_connections)
+			report_close(a, slot, status);
 		pid_index_remove(&a->workers, slot);
-		scoreboard_release(a->scoreboard, slot);
+		scoreboard_release(a->scoreboard, slot, status);
 	}
 }
 

@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/log_limit.h"
 #include "common/startup.h"
+#include "common/title.h"
 #include "store/store.h"
 
 /* How long a checkpointer that was killed may still hold its lock. */
@@ -50,6 +51,8 @@ struct checkpointer {
 	 * until the registry says so. */
 	int64_t work_at_ms;
 	bool stopping;
+	const struct title *title; /* what it shows: */
+	bool folding;
 	struct log_limit full, damage;
 };
 
@@ -120,10 +123,12 @@ warn_full(struct checkpointer *c)
 {
 	unsigned long skipped;
 
-	if (log_limit_allows(&c->full, clock_ms(), &skipped))
+	if (log_limit_allows(&c->full, clock_ms(), &skipped)) {
 		log_warnx("no space on the disk to fold the log into "
 			  "data.mdb; writes wait: make room in %s",
 		    c->config->data);
+		log_suppressed(skipped);
+	}
 	c->work_at_ms = clock_ms() + RETRY_MS;
 }
 
@@ -145,8 +150,10 @@ check(struct checkpointer *c, enum store_result result)
 	if (result == STORE_FAILED)
 		fatalx(EX_IOERR, "%s", store_error(c->store));
 	if (result == STORE_DAMAGED &&
-	    log_limit_allows(&c->damage, clock_ms(), &skipped))
+	    log_limit_allows(&c->damage, clock_ms(), &skipped)) {
 		log_warnx("data damaged: %s", store_error(c->store));
+		log_suppressed(skipped);
+	}
 }
 
 /* One transaction of a fold.  False: there is no segment to fold. */
@@ -198,12 +205,25 @@ purge(struct checkpointer *c)
 }
 
 static void
+show(struct checkpointer *c, bool folding)
+{
+	if (folding != c->folding)
+		title_set(c->title,
+		    folding ? "kvd: checkpointer folding" :
+			      "kvd: checkpointer");
+	c->folding = folding;
+}
+
+static void
 work(struct checkpointer *c)
 {
 	c->work_at_ms = clock_ms();
-	if (fold(c) || purge(c))
+	if (fold(c) || purge(c)) {
+		show(c, true);
 		return;
+	}
 	c->work_at_ms = CLOCK_NEVER;
+	show(c, false);
 	tell_folded(c);
 }
 
@@ -211,13 +231,19 @@ static void
 read_channel(struct checkpointer *c)
 {
 	char error[CONFIG_ERROR_SIZE];
+	enum channel_event event;
 
-	switch (channel_serve(c->config, error)) {
+	event = channel_serve(c->config, error);
+	switch (event) {
 	case CHANNEL_NOTHING:
 	case CHANNEL_NEW_CONFIG:
 		return;
 	case CHANNEL_BAD_CONFIG:
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_VERBOSE:
+	case CHANNEL_WANTS_BRIEF:
+		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
+		return;
 	case CHANNEL_WANTS_CHECKPOINT:
 	case CHANNEL_UNKNOWN:
 		log_warnx("unknown message from the master");
@@ -259,10 +285,13 @@ serve(struct checkpointer *c)
 }
 
 int
-checkpointer_main(struct config *config, const struct startup_params *params)
+checkpointer_main(struct config *config, const struct startup_params *params,
+    const struct title *title)
 {
 	static const struct channel_store none;
-	struct checkpointer c = { .config = config, .step = STEP_FIRST };
+	struct checkpointer c = { .config = config,
+		.step = STEP_FIRST,
+		.title = title };
 	bool first = params->store.id[0] == 0 && params->store.id[1] == 0;
 
 	/* If the master has died before, the channel says so. */

@@ -21,14 +21,14 @@ main(int argc, char *argv[])
 	int status;
 
 	startup_child("kvd-checkpointer");
-	log_init("checkpointer", LOG_TO_STDERR, false);
+	log_init("checkpointer", log_stderr(), false);
 	status = channel_recv_config(&config, &params, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
 	log_init("checkpointer", params.log_where, params.verbose);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: checkpointer");
-	status = checkpointer_main(&config, &params);
+	status = checkpointer_main(&config, &params, &title);
 	config_clear(&config);
 	return status;
 }

@@ -1,5 +1,5 @@
 /*
- * clock: reads the system's clocks, in milliseconds.  Runs in every process.
+ * clock: reads the system's clocks.  Runs in every process.
  */
 
 #include <limits.h>
@@ -20,6 +20,15 @@ int64_t
 clock_ms(void)
 {
 	return read_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+clock_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
 int64_t

@@ -10,6 +10,8 @@
 /* The time now, on a clock that is not related to the time of day and that
  * nobody can set. */
 int64_t clock_ms(void);
+/* The same, in microseconds. */
+int64_t clock_us(void);
 /* The timeout with which poll(2) waits until `deadline_ms`: 0 when that has
  * passed, and -1 (no timeout) for CLOCK_NEVER. */
 int clock_timeout(int64_t deadline_ms, int64_t now_ms);

@@ -34,6 +34,12 @@ struct config_listen {
 };
 TAILQ_HEAD(config_listens, config_listen);
 
+/* Who may connect to the master's control socket. */
+struct config_control {
+	mode_t mode;
+	char group[CONFIG_GROUP_SIZE]; /* "": not given */
+};
+
 /* How many restarts of a child in a period are normal. */
 struct config_restart_limit {
 	int64_t restarts;
@@ -68,6 +74,10 @@ struct config {
 	int64_t shutdown_timeout_ms;
 	int64_t heartbeat_timeout_ms; /* 0: hung children are not found */
 	struct config_restart_limit restart_limit;
+	struct config_control control;
+	bool log_connections; /* log each that is opened or closed */
+	int64_t slow_command_ms; /* log commands that take so long; 0: none */
+	bool insecure; /* do not warn of addresses that others can reach */
 };
 
 #define CONFIG_ACCEPTORS_MAX 16
@@ -93,16 +103,28 @@ int config_keep_fixed(struct config *fresh, const struct config *running,
     struct buf *names);
 
 /*
+ * Appends what a reload would change: for each keyword that has another value
+ * in `fresh`, its lines in `fresh`, each behind the text `reload` or, if the
+ * keyword cannot change while kvd runs, behind `restart`.
+ */
+void config_print_changes(const struct config *running,
+    const struct config *fresh, const char *reload, const char *restart,
+    struct buf *);
+
+/*
  * Each returns 0, or -1 with one line about what is wrong in `error`
  * (CONFIG_ERROR_SIZE bytes).  A line is a keyword and its value; in a file,
- * `#` begins a comment.
+ * `#` begins a comment, and `include` names other files.
  */
 int config_line(struct config *, const char *line, char *error);
 int config_lines(struct config *, const char *text, char *error);
 
+/* How deep files may include others. */
+#define CONFIG_INCLUDES_MAX 8
+
 /*
- * Reads a file, and appends a line to `errors` about each mistake.  With
- * `again`, refuses all but regular files and character devices such as
+ * Reads a file, and those that it includes, and appends a line to `errors`
+ * about each mistake.  With `again`, refuses all but regular files and character devices such as
  * /dev/null: a FIFO could make a running master wait.  Returns 0, or -1 if
  * there was a mistake.
  */
@@ -114,6 +136,8 @@ int config_check_listens(const struct config *, struct buf *errors);
 /* Is the log large enough for the largest request?  As above. */
 int config_check_sizes(const struct config *, struct buf *errors);
 int64_t config_log_size_min(int64_t max_value);
+/* Can other machines reach what listens on this address? */
+bool config_is_exposed(const struct sockaddr_storage *);
 /* Are these the same address, even if they are written differently? */
 bool config_same_address(const struct config_listen *,
     const struct config_listen *);

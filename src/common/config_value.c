@@ -11,6 +11,9 @@
 
 #include "common/config_value.h"
 
+/* Any number with its unit. */
+#define NUMBER_TEXT_SIZE 32
+
 struct unit {
 	const char *name; /* NULL: the end of the list */
 	int64_t factor;
@@ -45,6 +48,12 @@ static struct config_restart_limit *
 restart_limit_field(struct config *c, const struct keyword *k)
 {
 	return (struct config_restart_limit *)(void *)((char *)c + k->offset);
+}
+
+static bool *
+flag_field(struct config *c, const struct keyword *k)
+{
+	return (bool *)(void *)((char *)c + k->offset);
 }
 
 static char **
@@ -225,15 +234,54 @@ set_path(struct config *c, const struct keyword *k, const char *value,
 	return 0;
 }
 
+/* Parses yes or no, with something before it that is only for messages. */
+static int
+set_flag(struct config *c, const struct keyword *k, const char *before,
+    const char *value, char *error)
+{
+	if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0)
+		return config_error(error, "%s: \"%s\" is not %syes or %sno",
+		    k->name, value, before, before);
+	*flag_field(c, k) = strcmp(value, "yes") == 0;
+	return 0;
+}
+
+static int
+set_yes(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	return set_flag(c, k, "", value, error);
+}
+
+/* Parses "connections yes" or "connections no". */
+static int
+set_log(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	static const char connections[] = "connections";
+	const char *rest = value + strlen(connections);
+
+	if (strncmp(value, connections, strlen(connections)) != 0 ||
+	    *rest == '\0' || strchr(CONFIG_BLANKS, *rest) == NULL)
+		return config_error(error,
+		    "%s: \"%s\" is not connections yes or connections no",
+		    k->name, value);
+	return set_flag(c, k, "connections ",
+	    rest + strspn(rest, CONFIG_BLANKS), error);
+}
+
 static int (*const setters[])(struct config *, const struct keyword *,
     const char *, char *) = {
+	[KEYWORD_CONTROL] = config_set_control,
 	[KEYWORD_COUNT] = set_count,
 	[KEYWORD_LISTEN] = config_add_listen,
+	[KEYWORD_LOG] = set_log,
 	[KEYWORD_PATH] = set_path,
 	[KEYWORD_RESTART_LIMIT] = set_restart_limit,
 	[KEYWORD_SIZE] = set_size,
 	[KEYWORD_SYNC] = set_sync,
 	[KEYWORD_TIME] = set_time,
+	[KEYWORD_YES] = set_yes,
 };
 
 int
@@ -252,12 +300,30 @@ print_value(struct buf *b, const struct keyword *k, const char *value)
 	buf_append_byte(b, '\n');
 }
 
+/* Prints a number with the largest unit of which it is a multiple.  The units
+ * ascend. */
 static void
-print_time(struct buf *b, const struct keyword *k, int64_t ms)
+format_number(int64_t n, const struct unit *units, char *text, size_t size)
 {
-	char text[32];
+	const struct unit *best = units;
 
-	snprintf(text, sizeof(text), "%" PRId64 "ms", ms);
+	for (; units->name != NULL; units++)
+		if (n % units->factor == 0)
+			best = units;
+	if (n == 0)
+		(void)strcpy(text, "0");
+	else
+		snprintf(text, size, "%" PRId64 "%s", n / best->factor,
+		    best->name);
+}
+
+static void
+print_number(struct buf *b, const struct keyword *k, const struct unit *units,
+    int64_t n)
+{
+	char text[NUMBER_TEXT_SIZE];
+
+	format_number(n, units, text, sizeof(text));
 	print_value(b, k, text);
 }
 
@@ -269,17 +335,18 @@ print_sync(const struct config *c, const struct keyword *k, struct buf *b)
 	else if (c->sync_ms == CONFIG_SYNC_NEVER)
 		print_value(b, k, "never");
 	else
-		print_time(b, k, c->sync_ms);
+		print_number(b, k, time_units, c->sync_ms);
 }
 
 static void
 print_restart_limit(struct buf *b, const struct keyword *k,
     const struct config_restart_limit *limit)
 {
-	char text[96];
+	char text[96], period[NUMBER_TEXT_SIZE];
 
-	snprintf(text, sizeof(text), "%" PRId64 " in %" PRId64 "ms%s",
-	    limit->restarts, limit->period_ms, limit->exits ? " exit" : "");
+	format_number(limit->period_ms, time_units, period, sizeof(period));
+	snprintf(text, sizeof(text), "%" PRId64 " in %s%s", limit->restarts,
+	    period, limit->exits ? " exit" : "");
 	print_value(b, k, text);
 }
 
@@ -289,9 +356,11 @@ config_print_keyword(const struct config *config, const struct keyword *k,
 {
 	struct config copy = *config, *c = &copy; /* for the accessors */
 	struct config_listen *l;
-	char text[32];
 
 	switch (k->type) {
+	case KEYWORD_CONTROL:
+		config_print_control(c, k, b);
+		return;
 	case KEYWORD_LISTEN:
 		TAILQ_FOREACH(l, &c->listens, entry)
 			print_value(b, k, l->text);
@@ -306,12 +375,20 @@ config_print_keyword(const struct config *config, const struct keyword *k,
 		print_sync(c, k, b);
 		return;
 	case KEYWORD_TIME:
-		print_time(b, k, *number_field(c, k));
+		print_number(b, k, time_units, *number_field(c, k));
 		return;
 	case KEYWORD_COUNT:
+		print_number(b, k, plain_units, *number_field(c, k));
+		return;
 	case KEYWORD_SIZE:
-		snprintf(text, sizeof(text), "%" PRId64, *number_field(c, k));
-		print_value(b, k, text);
+		print_number(b, k, size_units, *number_field(c, k));
+		return;
+	case KEYWORD_LOG:
+		print_value(b, k,
+		    *flag_field(c, k) ? "connections yes" : "connections no");
+		return;
+	case KEYWORD_YES:
+		print_value(b, k, *flag_field(c, k) ? "yes" : "no");
 		return;
 	}
 }

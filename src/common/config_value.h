@@ -14,16 +14,21 @@
 
 /* What separates a keyword from its value. */
 #define CONFIG_BLANKS " \t\r"
+/* The keyword of a file that names others.  It sets nothing. */
+#define CONFIG_INCLUDE "include"
 #define CONFIG_WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
 
 enum keyword_type {
+	KEYWORD_CONTROL,
 	KEYWORD_COUNT,
 	KEYWORD_LISTEN,
+	KEYWORD_LOG,
 	KEYWORD_PATH,
 	KEYWORD_RESTART_LIMIT,
 	KEYWORD_SIZE,
 	KEYWORD_SYNC,
 	KEYWORD_TIME,
+	KEYWORD_YES,
 };
 
 struct keyword {
@@ -46,6 +51,12 @@ void config_print_keyword(const struct config *, const struct keyword *,
 int config_add_listen(struct config *, const struct keyword *,
     const char *value, char *error);
 void config_clear_listens(struct config *);
+/* Config_set() for `control`: "mode MODE group GROUP", each of which may be
+ * left out, and config_print_keyword() for it. */
+int config_set_control(struct config *, const struct keyword *,
+    const char *value, char *error);
+void config_print_control(const struct config *, const struct keyword *,
+    struct buf *);
 /* Parses decimal digits.  Returns -1 for anything else, and for more than
  * `max`. */
 int64_t config_parse_count(const char *value, int64_t max);

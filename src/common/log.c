@@ -46,6 +46,20 @@ log_init(const char *role, int where, bool verbose)
 		log_sink_open();
 }
 
+int
+log_stderr(void)
+{
+	return LOG_TO_STDERR |
+	    (log_sink_is_journal(getenv("JOURNAL_STREAM")) ? LOG_TO_JOURNAL :
+							     0);
+}
+
+void
+log_set_verbose(bool verbose)
+{
+	log_state.verbose = verbose;
+}
+
 void
 log_close(void)
 {
@@ -115,9 +129,12 @@ write_stderr(int priority, const char *text)
 	pid_t pid = getpid();
 	int n;
 
-	(void)priority;
-	n = snprintf(line, sizeof(line), "kvd[%ld]: %s: %s\n", (long)pid,
-	    role_of(pid), text);
+	if (log_state.where & LOG_TO_JOURNAL)
+		n = snprintf(line, sizeof(line), "<%d>%s: %s\n", priority,
+		    role_of(pid), text);
+	else
+		n = snprintf(line, sizeof(line), "kvd[%ld]: %s: %s\n",
+		    (long)pid, role_of(pid), text);
 	return n < (int)sizeof(line) && log_sink_stderr(line, (size_t)n);
 }
 
@@ -188,6 +205,14 @@ log_warnx(const char *format, ...)
 	va_start(args, format);
 	log_line(LOG_WARNING, 0, format, args);
 	va_end(args);
+}
+
+void
+log_suppressed(unsigned long skipped)
+{
+	if (skipped > 0)
+		log_warnx("%lu similar message%s suppressed", skipped,
+		    skipped == 1 ? "" : "s");
 }
 
 void

@@ -15,9 +15,17 @@
 /* Where log lines go; may be combined. */
 #define LOG_TO_STDERR 0x1
 #define LOG_TO_SYSLOG 0x2
+/* Standard error leads to systemd's journal, which wants a priority before each
+ * line, and notes by itself who has written it (sd-daemon(3)). */
+#define LOG_TO_JOURNAL 0x4
+
+/* LOG_TO_STDERR, with LOG_TO_JOURNAL if the environment says so. */
+int log_stderr(void);
 
 /* `role` is printed before every line.  It must stay valid for good. */
 void log_init(const char *role, int where, bool verbose);
+/* Is log_debug() to log? */
+void log_set_verbose(bool);
 /* Closes the connection to syslogd; the next line opens it again. */
 void log_close(void);
 /* The role of processes that this one forks from now on.  It must stay valid,
@@ -34,6 +42,9 @@ void log_warn(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_warnx(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says how many messages log_limit_allows() has not allowed, if any. */
+void log_suppressed(unsigned long skipped);
 
 struct buf;
 /* Logs a warning for each line of the text. */

@@ -15,6 +15,7 @@
 struct log_limit {
 	int64_t next_ms; /* when a line is allowed again, by clock_ms() */
 	unsigned long skipped; /* messages since the last line */
+	unsigned int lines; /* since it was last next_ms */
 };
 
 /*
@@ -22,6 +23,10 @@ struct log_limit {
  * messages that were not logged since the last one that was.
  */
 bool log_limit_allows(struct log_limit *, int64_t now_ms,
+    unsigned long *skipped);
+
+/* The same, for up to `max` lines in that time. */
+bool log_limit_allows_some(struct log_limit *, unsigned int max, int64_t now_ms,
     unsigned long *skipped);
 
 #endif

@@ -4,6 +4,7 @@
  */
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include <errno.h>
@@ -38,6 +39,21 @@ log_sink_stderr(const char *line, size_t size)
 	if (n == -1 && errno == ENOTSOCK && poll(&pfd, 1, 0) == 1)
 		n = write(STDERR_FILENO, line, size);
 	return n == (ssize_t)size;
+}
+
+/* The variable has the device and the inode.  Whoever redirects standard error
+ * does not change the variable. */
+bool
+log_sink_is_journal(const char *journal_stream)
+{
+	unsigned long long device, inode;
+	struct stat st;
+	int end = 0;
+
+	return journal_stream != NULL &&
+	    sscanf(journal_stream, "%llu:%llu%n", &device, &inode, &end) == 2 &&
+	    journal_stream[end] == '\0' && fstat(STDERR_FILENO, &st) == 0 &&
+	    st.st_dev == device && st.st_ino == inode;
 }
 
 static void

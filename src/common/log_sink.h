@@ -14,6 +14,10 @@
  * lost. */
 bool log_sink_stderr(const char *line, size_t size);
 
+/* Is standard error the stream to systemd's journal that this variable of the
+ * environment names (systemd.exec(5))?  NULL: it is not set. */
+bool log_sink_is_journal(const char *journal_stream);
+
 /* Connects to syslogd, before a chroot(2) would hide it.  If that fails, or
  * after log_sink_close(), the next line tries again. */
 void log_sink_open(void);

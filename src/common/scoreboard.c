@@ -3,6 +3,8 @@
  * acceptors, which trust each other.
  */
 
+#include <sys/wait.h>
+
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,7 +47,9 @@ scoreboard_take(struct scoreboard *board, const struct sockaddr_storage *addr,
 
 	fill_slot(&fresh, addr);
 	scoreboard_lock(s);
-	if (s->live >= max || s->live >= SCOREBOARD_MAX)
+	if (scoreboard_admission(board) == SCOREBOARD_REFUSES)
+		result = SCOREBOARD_SUSPENDED;
+	else if (s->live >= max || s->live >= SCOREBOARD_MAX)
 		result = SCOREBOARD_FULL;
 	else if (slots_source_is_full(s, &fresh, max_per_source))
 		result = SCOREBOARD_SOURCE_FULL;
@@ -97,10 +101,58 @@ scoreboard_set_pid(struct scoreboard *board, uint32_t n, pid_t pid)
 }
 
 void
-scoreboard_release(struct scoreboard *board, uint32_t n)
+scoreboard_set_peer(struct scoreboard *board, uint32_t n, uid_t uid, pid_t pid)
+{
+	board->slots->slots[n].peer_uid = uid;
+	board->slots->slots[n].peer_pid = pid;
+}
+
+uint64_t
+scoreboard_id(const struct scoreboard *board, uint32_t n)
+{
+	return board->slots->slots[n].id;
+}
+
+void
+scoreboard_cancel(struct scoreboard *board, uint32_t n)
 {
 	scoreboard_lock(board->slots);
-	slots_release(board->slots, n);
+	slots_cancel(board->slots, n);
+	scoreboard_unlock(board->slots);
+}
+
+void
+scoreboard_read_end(const struct scoreboard *board, uint32_t n, int status,
+    struct scoreboard_end *end)
+{
+	end->id = board->slots->slots[n].id;
+	end->reason = CLOSE_FAILED;
+	scoreboard_read_activity(board, n, &end->activity);
+	if (!activity_is_of(&end->activity, end->id))
+		memset(&end->activity, 0, sizeof(end->activity));
+	else if (end->activity.reason < CLOSE_REASONS)
+		end->reason = (enum close_reason)end->activity.reason;
+	if (status != -1 && WIFSIGNALED(status))
+		end->reason = CLOSE_DIED;
+}
+
+/* With the lock.  If its holder before has died, that may have been while it
+ * released this slot, and then slots_recount() has done that. */
+static void
+release(struct slots *s, uint32_t n, const struct scoreboard_end *end)
+{
+	if (s->slots[n].owner != 0 && s->slots[n].id == end->id)
+		slots_release(s, n, &end->activity, end->reason);
+}
+
+void
+scoreboard_release(struct scoreboard *board, uint32_t n, int status)
+{
+	struct scoreboard_end end;
+
+	scoreboard_read_end(board, n, status, &end);
+	scoreboard_lock(board->slots);
+	release(board->slots, n, &end);
 	scoreboard_unlock(board->slots);
 }
 
@@ -121,14 +173,48 @@ scoreboard_next(struct scoreboard *board, pid_t owner, uint32_t after,
 	return SCOREBOARD_NONE;
 }
 
-pid_t
-scoreboard_release_soon(struct scoreboard *board, uint32_t n)
+void
+scoreboard_admit(struct scoreboard *board, enum scoreboard_admission admission)
 {
-	pid_t holder = scoreboard_lock_soon(board->slots);
+	__atomic_store_n(&board->slots->admission, (uint32_t)admission,
+	    __ATOMIC_RELEASE);
+}
 
-	if (holder != 0)
+enum scoreboard_admission
+scoreboard_admission(const struct scoreboard *board)
+{
+	return (enum scoreboard_admission)__atomic_load_n(
+	    &board->slots->admission, __ATOMIC_ACQUIRE);
+}
+
+pid_t
+scoreboard_find(const struct scoreboard *board, uint64_t id)
+{
+	const struct slots *s = board->slots;
+	uint32_t n;
+
+	for (n = 0; n < s->high; n++)
+		if (s->slots[n].owner != 0 && s->slots[n].id == id)
+			return s->slots[n].pid;
+	return 0;
+}
+
+uint32_t
+scoreboard_count(const struct scoreboard *board)
+{
+	return __atomic_load_n(&board->slots->live, __ATOMIC_RELAXED);
+}
+
+pid_t
+scoreboard_release_soon(struct scoreboard *board, uint32_t n, int status)
+{
+	struct scoreboard_end end;
+	pid_t holder;
+
+	scoreboard_read_end(board, n, status, &end);
+	if ((holder = scoreboard_lock_soon(board->slots)) != 0)
 		return holder;
-	slots_release(board->slots, n);
+	release(board->slots, n, &end);
 	scoreboard_unlock(board->slots);
 	return 0;
 }
@@ -143,6 +229,7 @@ scoreboard_lacks_pid(struct scoreboard *board, pid_t acceptor)
 pid_t
 scoreboard_adopt(struct scoreboard *board, pid_t acceptor, pid_t orphan)
 {
+	static const struct activity none;
 	struct slots *s = board->slots;
 	pid_t holder = scoreboard_lock_soon(s);
 	uint32_t n;
@@ -153,7 +240,7 @@ scoreboard_adopt(struct scoreboard *board, pid_t acceptor, pid_t orphan)
 	if (n != SCOREBOARD_NONE && orphan != 0)
 		slots_set_pid(s, n, orphan);
 	else if (n != SCOREBOARD_NONE)
-		slots_release(s, n);
+		slots_release(s, n, &none, CLOSE_DIED);
 	/* Another acceptor may have the dead one's pid some day, and these
 	 * slots must not be its own then. */
 	slots_hand_over(s, acceptor, getpid());

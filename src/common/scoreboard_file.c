@@ -1,7 +1,8 @@
 /*
  * scoreboard_file: makes and maps the scoreboard's memory.  The master makes
- * it.  Master and acceptors map all of it but the texts, and so does the
- * registry, which can only read it.  A worker maps one text.
+ * it.  Master and acceptors map all of it but the activities, and so does the
+ * registry, which can only read it, but for the page of its own counters.  A
+ * worker maps one activity.
  */
 
 #include <sys/mman.h>
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/scoreboard.h"
@@ -23,34 +25,40 @@ page_size(void)
 	return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* The counter's page, and the pages of the slots. */
+/* In whole pages. */
+static size_t
+round_up(size_t size)
+{
+	return (size + page_size() - 1) / page_size() * page_size();
+}
+
+/* The two pages of counters, and those of the slots. */
 static size_t
 mapped_size(void)
 {
-	size_t page = page_size();
-
-	return page + (sizeof(struct slots) + page - 1) / page * page;
+	return 2 * page_size() + round_up(sizeof(struct slots));
 }
 
 off_t
-scoreboard_text_offset(uint32_t slot)
+scoreboard_activity_offset(uint32_t slot)
 {
-	return (off_t)(mapped_size() + slot * page_size());
+	return (
+	    off_t)(mapped_size() + slot * round_up(sizeof(struct activity)));
 }
 
-/* Makes the file large enough for the texts of all slots, or for as many as
- * RLIMIT_FSIZE allows: without a text, a crash report does not say what the
- * worker did, and that is all. */
+/* Makes the file large enough for the activities of all slots, or for as many
+ * as RLIMIT_FSIZE allows: without one, a worker is not counted in full, and a
+ * crash report does not say what it did, and that is all. */
 static int
 set_size(int fd)
 {
 	struct rlimit limit;
 
-	if (ftruncate(fd, scoreboard_text_offset(SCOREBOARD_MAX)) == 0)
+	if (ftruncate(fd, scoreboard_activity_offset(SCOREBOARD_MAX)) == 0)
 		return 0;
 	if (errno != EFBIG || getrlimit(RLIMIT_FSIZE, &limit) == -1)
 		return -1;
-	if (limit.rlim_cur < (rlim_t)scoreboard_text_offset(0)) {
+	if (limit.rlim_cur < (rlim_t)scoreboard_activity_offset(0)) {
 		errno = EFBIG;
 		return -1;
 	}
@@ -107,8 +115,9 @@ map(int fd, int protection)
 		free(board);
 		return NULL;
 	}
-	board->refused = memory;
-	board->slots = (void *)((char *)memory + page_size());
+	board->shared = memory;
+	board->registry = (void *)((char *)memory + page_size());
+	board->slots = (void *)((char *)memory + 2 * page_size());
 	board->fd = fd;
 	board->size = st.st_size;
 	if (madvise(memory, mapped_size(), MADV_DONTFORK) == -1) {
@@ -133,34 +142,69 @@ scoreboard_open_to_read(int fd)
 void
 scoreboard_close(struct scoreboard *board)
 {
-	(void)munmap(board->refused, mapped_size());
+	(void)munmap(board->shared, mapped_size());
 	free(board);
 }
 
-void
-scoreboard_count_refused(struct scoreboard *board)
+static void
+count(struct scoreboard *board, size_t counter)
 {
-	(void)__atomic_fetch_add(board->refused, 1, __ATOMIC_RELAXED);
+	(void)__atomic_fetch_add(&board->shared[counter - COUNTER_SHARED], 1,
+	    __ATOMIC_RELAXED);
+}
+
+void
+scoreboard_count_refused(struct scoreboard *board, enum refuse_reason why)
+{
+	count(board, COUNTER_REFUSED + why);
+}
+
+void
+scoreboard_count_restart(struct scoreboard *board, enum counted_process which)
+{
+	count(board, COUNTER_RESTARTS + which);
 }
 
 uint64_t
 scoreboard_refused(const struct scoreboard *board)
 {
-	return __atomic_load_n(board->refused, __ATOMIC_RELAXED);
+	const uint64_t *refused =
+	    &board->shared[COUNTER_REFUSED - COUNTER_SHARED];
+	uint64_t sum = 0;
+	size_t i;
+
+	for (i = 0; i < REFUSE_REASONS; i++)
+		sum += __atomic_load_n(&refused[i], __ATOMIC_RELAXED);
+	return sum;
 }
 
-char *
-scoreboard_map_text(const struct scoreboard *board, uint32_t slot)
+uint64_t *
+scoreboard_map_registry(int fd)
 {
-	char *text;
+	void *page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, (off_t)page_size());
+
+	return page == MAP_FAILED ? NULL : page;
+}
+
+struct activity *
+scoreboard_map_activity(const struct scoreboard *board, uint32_t slot)
+{
+	void *activity;
 
 	/* Touching memory behind the end of a file raises SIGBUS. */
-	if (board->size < scoreboard_text_offset(slot + 1))
+	if (board->size < scoreboard_activity_offset(slot + 1))
 		return NULL;
-	text = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    board->fd, scoreboard_text_offset(slot));
-	if (text == MAP_FAILED)
-		return NULL;
-	text[0] = '\0';
-	return text;
+	activity = mmap(NULL, sizeof(struct activity), PROT_READ | PROT_WRITE,
+	    MAP_SHARED, board->fd, scoreboard_activity_offset(slot));
+	return activity == MAP_FAILED ? NULL : activity;
+}
+
+void
+scoreboard_read_activity(const struct scoreboard *board, uint32_t slot,
+    struct activity *a)
+{
+	if (pread(board->fd, a, sizeof(*a), scoreboard_activity_offset(slot)) !=
+	    sizeof(*a))
+		memset(a, 0, sizeof(*a));
 }

@@ -16,6 +16,8 @@
  * holder needs it for microseconds. */
 #define MASTER_WAIT_MS 1000
 #define MASTER_POLL_NS 1000000
+/* How often it tries when it only wants to read. */
+#define MASTER_TRIES 20
 
 int
 scoreboard_lock_init(struct slots *s)
@@ -82,6 +84,21 @@ scoreboard_lock_soon(struct slots *s)
 	}
 	recover(s, rc);
 	return 0;
+}
+
+bool
+scoreboard_try_lock(struct slots *s)
+{
+	static const struct timespec pause = { .tv_nsec = MASTER_POLL_NS };
+	int rc, i;
+
+	for (i = 0; (rc = pthread_mutex_trylock(&s->lock)) == EBUSY; i++) {
+		if (i == MASTER_TRIES)
+			return false;
+		(void)nanosleep(&pause, NULL);
+	}
+	recover(s, rc);
+	return true;
 }
 
 void

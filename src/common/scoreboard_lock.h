@@ -17,6 +17,8 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
+
 #include "common/slots.h"
 
 /* Returns 0 or an error number. */
@@ -26,6 +28,8 @@ void scoreboard_lock(struct slots *);
 /* Master: waits for a second.  Returns 0 when it has the lock, or else the pid
  * of the process that has held it for so long. */
 pid_t scoreboard_lock_soon(struct slots *);
+/* Master: tries for some milliseconds.  Returns whether it has the lock. */
+bool scoreboard_try_lock(struct slots *);
 void scoreboard_unlock(struct slots *);
 
 #endif

@@ -1,22 +1,22 @@
 /*
  * scoreboard_report: says how a worker has ended.  Runs in the master and the
- * acceptors; what the worker has written in its slot's text is not trusted.
+ * acceptors; what the worker has written of its activity is not trusted.
  */
 
 #include <sys/resource.h>
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/scoreboard.h"
 #include "common/scoreboard_file.h"
 
-static void
-describe_client(const struct slot *slot, char *text, size_t size)
+void
+scoreboard_describe_peer(const struct slot *slot, char *text, size_t size)
 {
 	char host[INET6_ADDRSTRLEN] = "unknown";
 
@@ -29,18 +29,20 @@ describe_client(const struct slot *slot, char *text, size_t size)
 	    host, ntohs(slot->port));
 }
 
-/* The worker may have written anything: only capital letters are taken over.
- * Reading the file, unlike touching the memory, cannot raise SIGBUS. */
+/* The worker may have written anything: only capital letters are taken over. */
 static void
-describe_command(int fd, uint32_t n, char *command, size_t size)
+describe_command(const struct scoreboard *board, uint32_t n, char *command,
+    size_t size)
 {
-	char text[SCOREBOARD_TEXT_SIZE] = "";
-	size_t i;
+	const struct slot *slot = &board->slots->slots[n];
+	struct activity a;
+	size_t i = 0;
 
-	if (pread(fd, text, sizeof(text), scoreboard_text_offset(n)) == -1)
-		text[0] = '\0';
-	for (i = 0; i < size - 1 && isupper((unsigned char)text[i]); i++)
-		command[i] = text[i];
+	scoreboard_read_activity(board, n, &a);
+	if (activity_is_of(&a, slot->id))
+		for (; i < size - 1 && isupper((unsigned char)a.command[i]);
+		     i++)
+			command[i] = a.command[i];
 	command[i] = '\0';
 }
 
@@ -51,8 +53,8 @@ scoreboard_report(struct scoreboard *board, uint32_t n, pid_t pid, int status,
 	const struct slot *slot = &board->slots->slots[n];
 	char client[80], command[16], end[64], used[96];
 
-	describe_client(slot, client, sizeof(client));
-	describe_command(board->fd, n, command, sizeof(command));
+	scoreboard_describe_peer(slot, client, sizeof(client));
+	describe_command(board, n, command, sizeof(command));
 	exit_describe(end, sizeof(end), status);
 	exit_describe_use(used, sizeof(used), clock_ms() - slot->started_ms,
 	    use);
@@ -61,4 +63,49 @@ scoreboard_report(struct scoreboard *board, uint32_t n, pid_t pid, int status,
 	    "disconnected, no other is",
 	    (long)pid, client, end,
 	    command[0] == '\0' ? "while idle" : "during ", command, used);
+}
+
+/* How the lines about a connection begin. */
+static void
+describe_connection(const struct slot *slot, char *text, size_t size)
+{
+	char peer[80], process[64] = "";
+
+	scoreboard_describe_peer(slot, peer, sizeof(peer));
+	if (slot->peer_pid != 0)
+		snprintf(process, sizeof(process), ", uid %ld, pid %ld",
+		    (long)slot->peer_uid, (long)slot->peer_pid);
+	snprintf(text, size, "connection %" PRIu64 " (%s%s)", slot->id, peer,
+	    process);
+}
+
+void
+scoreboard_report_open(const struct scoreboard *board, uint32_t n, pid_t pid,
+    char *report)
+{
+	char connection[192];
+
+	describe_connection(&board->slots->slots[n], connection,
+	    sizeof(connection));
+	snprintf(report, SCOREBOARD_REPORT_SIZE, "%s opened; worker %ld",
+	    connection, (long)pid);
+}
+
+void
+scoreboard_report_close(const struct scoreboard *board, uint32_t n, int status,
+    char *report)
+{
+	const struct slot *slot = &board->slots->slots[n];
+	int64_t ms = clock_ms() - slot->started_ms;
+	struct scoreboard_end end;
+	char connection[192];
+
+	describe_connection(slot, connection, sizeof(connection));
+	scoreboard_read_end(board, n, status, &end);
+	snprintf(report, SCOREBOARD_REPORT_SIZE,
+	    "%s closed, %s; %" PRId64 ".%03ds, %" PRIu64 " commands, %" PRIu64
+	    " bytes received, %" PRIu64 " sent",
+	    connection, counters_close_reason(end.reason), ms / 1000,
+	    (int)(ms % 1000), end.activity.commands, end.activity.received,
+	    end.activity.sent);
 }

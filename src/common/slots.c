@@ -106,6 +106,12 @@ slots_init(struct slots *s)
 		s->lists[i] = SCOREBOARD_NONE;
 }
 
+static void
+set_owner(struct slots *s, uint32_t n, pid_t owner)
+{
+	__atomic_store_n(&s->slots[n].owner, owner, __ATOMIC_RELEASE);
+}
+
 void
 slots_recount(struct slots *s)
 {
@@ -113,10 +119,16 @@ slots_recount(struct slots *s)
 
 	slots_init(s);
 	for (n = s->high; n-- > 0;) {
-		if (s->slots[n].owner == 0)
+		/* Folded, but not yet released. */
+		if (s->slots[n].id == s->folded / 2)
+			set_owner(s, n, 0);
+		if (s->slots[n].owner == 0) {
 			put_free(s, n);
-		else
-			link_slot(s, n);
+			continue;
+		}
+		link_slot(s, n);
+		if (s->slots[n].id > s->last_id)
+			s->last_id = s->slots[n].id;
 	}
 }
 
@@ -135,20 +147,17 @@ slots_source_is_full(const struct slots *s, const struct slot *slot,
 	return count >= max;
 }
 
-static void
-set_owner(struct slots *s, uint32_t n, pid_t owner)
-{
-	__atomic_store_n(&s->slots[n].owner, owner, __ATOMIC_RELEASE);
-}
-
 uint32_t
 slots_take(struct slots *s, const struct slot *fresh, pid_t owner)
 {
 	uint32_t n = get_free(s);
 
 	s->slots[n] = *fresh;
-	/* From here on the slot is in use, even if this process dies now. */
+	s->slots[n].id = s->last_id + 1;
+	/* From here on slot and id are in use, even if this process dies
+	 * now. */
 	set_owner(s, n, owner);
+	s->last_id = s->slots[n].id;
 	link_slot(s, n);
 	return n;
 }
@@ -168,11 +177,33 @@ slots_pid(const struct slots *s, uint32_t n)
 }
 
 void
-slots_release(struct slots *s, uint32_t n)
+slots_cancel(struct slots *s, uint32_t n)
 {
 	unlink_slot(s, n);
 	set_owner(s, n, 0);
 	put_free(s, n);
+}
+
+const uint64_t *
+slots_totals(const struct slots *s)
+{
+	return s->totals[s->folded % 2];
+}
+
+void
+slots_release(struct slots *s, uint32_t n, const struct activity *a,
+    enum close_reason reason)
+{
+	uint64_t which = (s->folded + 1) % 2;
+	uint64_t *totals = s->totals[which];
+
+	memcpy(totals, slots_totals(s), sizeof(s->totals[0]));
+	totals[COUNTER_CLOSED - COUNTER_WORKERS + reason]++;
+	if (activity_is_of(a, s->slots[n].id))
+		activity_add(a, totals);
+	__atomic_store_n(&s->folded, 2 * s->slots[n].id + which,
+	    __ATOMIC_RELEASE);
+	slots_cancel(s, n);
 }
 
 void

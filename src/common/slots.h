@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/activity.h"
 #include "common/scoreboard.h"
 
 /* The number of lists of slots by source; a hash chooses among them. */
@@ -33,16 +34,38 @@ struct slot {
 	sa_family_t family;
 	in_port_t port; /* in network order */
 	uint8_t address[16];
+	uid_t peer_uid; /* of a Unix socket's client */
+	pid_t peer_pid; /* 0: it is not known */
 	int64_t started_ms;
+	uint64_t id; /* of the connection; no other one has it */
 	uint64_t session; /* random, and known to this worker only; 0: none */
 };
 
-/* The shared memory, all zero when it is made.  SCOREBOARD_NONE ends a list. */
+/*
+ * The shared memory, all zero when it is made.  SCOREBOARD_NONE ends a list.
+ *
+ * `totals` has what the workers of released slots have counted.  Each slot is
+ * folded into them exactly once, even if the process that does it is killed at
+ * any instruction.  One of the two arrays is valid: the one that the lowest bit
+ * of `folded` says.  To fold a slot, its numbers and the valid array are added
+ * up in the other array, and then `folded` is set, by one atomic store, to the
+ * slot's id and the number of that array.  A process that dies before this
+ * store has changed nothing that counts; the slot still has its owner, and
+ * whoever releases it folds it.  One that dies after the store leaves a slot
+ * that has an owner and is named by `folded`: the next process to get the lock
+ * finds that in slots_recount(), before anybody folds another slot, and frees
+ * it.  Only slots whose worker is dead are folded, so the numbers stand still.
+ */
 struct slots {
 	pthread_mutex_t lock; /* robust: see common/scoreboard_lock.h */
 	uint32_t live; /* slots that have an owner */
 	uint32_t free; /* the first free slot below `high` */
 	uint32_t high; /* slots from here on have never been used */
+	uint32_t admission; /* enum scoreboard_admission; the master writes it,
+			     * without the lock */
+	uint64_t last_id; /* ids are given in ascending order */
+	uint64_t folded; /* twice the id of the slot folded last, plus 0 or 1 */
+	uint64_t totals[2][COUNTERS_OF_WORKERS];
 	uint32_t lists[SLOTS_LISTS];
 	struct slot slots[SCOREBOARD_MAX];
 };
@@ -68,7 +91,13 @@ pid_t slots_pid(const struct slots *, uint32_t);
 /* Copies a slot to a free place and gives it to `owner`.  There must be one:
  * `live` is below SCOREBOARD_MAX.  Returns its number. */
 uint32_t slots_take(struct slots *, const struct slot *, pid_t owner);
-void slots_release(struct slots *, uint32_t);
+/* Releases a slot that never had a worker. */
+void slots_cancel(struct slots *, uint32_t);
+/* Folds what a slot's worker has done, and releases the slot. */
+void slots_release(struct slots *, uint32_t, const struct activity *,
+    enum close_reason);
+/* The valid totals (COUNTERS_OF_WORKERS numbers). */
+const uint64_t *slots_totals(const struct slots *);
 /* Needs no lock, if the caller owns the slot. */
 void slots_set_pid(struct slots *, uint32_t, pid_t);
 /* All slots of one owner become another's. */

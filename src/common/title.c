@@ -18,6 +18,17 @@ title_init(struct title *t, int argc, char *argv[])
 }
 
 void
+title_set_end(const struct title *t, size_t offset, const char *text)
+{
+	struct title end;
+
+	if (offset >= t->size)
+		return;
+	end = (struct title){ t->base + offset, t->size - offset };
+	title_set(&end, text);
+}
+
+void
 title_set(const struct title *t, const char *text)
 {
 	size_t size = strlen(text);

@@ -22,5 +22,7 @@ struct title {
 void title_init(struct title *, int argc, char *argv[]);
 /* Writes the text over them, cut off if they are shorter. */
 void title_set(const struct title *, const char *text);
+/* Replaces what the title has from `offset` on. */
+void title_set_end(const struct title *, size_t offset, const char *text);
 
 #endif

@@ -142,15 +142,21 @@ add_names(struct kv *kv, struct complete *c, const struct bytes *bucket,
 	kv_conn_clear(&conn);
 }
 
-/* The n-th word of a usage, counted from 0; empty: it has fewer. */
+/* The n-th word of a usage, counted from 0; empty: it has fewer.  "..." stands
+ * for any number of the word before it. */
 static struct bytes
 usage_word(const char *usage, size_t n)
 {
+	struct bytes word = { usage, strcspn(usage, " ") };
+
 	for (; n > 0; n--) {
-		usage += strcspn(usage, " ");
+		usage += word.size;
 		usage += strspn(usage, " ");
+		if (strncmp(usage, "...", 3) == 0)
+			break;
+		word = (struct bytes){ usage, strcspn(usage, " ") };
 	}
-	return (struct bytes){ usage, strcspn(usage, " ") };
+	return word;
 }
 
 /* What the usage of the command calls its n-th argument; empty: nothing. */

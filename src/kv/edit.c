@@ -199,8 +199,8 @@ main(int argc, char *argv[])
 	kv_start();
 	(void)setlocale(LC_CTYPE, "");
 	kv_init(&kv);
-	if (kv_options_parse(&kv.options, argc, argv) != argc)
-		kv_commands_usage();
+	if (kv_options_parse(&kv.options, "", argc, argv) != argc)
+		kv_commands_usage(NULL);
 	if (kv_commands_inform(&kv))
 		return KV_DONE;
 	kv_options_target(&kv.options, &kv.target);

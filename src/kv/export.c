@@ -158,28 +158,44 @@ finish_batch(struct export *ex)
 	bar_show(&ex->bar, ex->bucket_keys, ex->bucket_total, ex->keys);
 }
 
-/* Takes a line of the reply to ENTRIES. */
-static void
-take_entry(struct export *ex)
+/* Appends the rest of a PUT.  Returns the key. */
+static struct bytes
+append_entry(struct export *ex, const struct reply_line *line)
 {
-	const struct bytes *entry;
-	struct bytes key[2] = { ex->bucket };
-	struct kv_request put = { .n = 0 };
+	const struct bytes *raw = kv_raw_words(ex->kv, line, 2), *entry;
+	struct bytes key;
 	size_t n;
 
+	if (raw != NULL) {
+		/* The value is not decoded, as this is most of the work. */
+		buf_append(&ex->lines, raw[0].data, raw[0].size);
+		buf_append_byte(&ex->lines, ' ');
+		buf_append(&ex->lines, raw[1].data, raw[1].size);
+		key = raw[0];
+		if (words_decode(&key) == WORDS_OK)
+			return key;
+		kv_nonsense(ex->kv);
+	}
 	entry = kv_words(ex->kv, 2, 2, &n);
-	kv_add_text(&put, "PUT");
-	kv_add(&put, ex->bucket);
-	kv_add(&put, entry[0]);
-	kv_add(&put, entry[1]);
-	format_line(&ex->lines, put.words, put.n);
-	/* CR LF comes after the time to live. */
-	if (!buf_failed(&ex->lines))
-		buf_truncate(&ex->lines, buf_size(&ex->lines) - 2);
+	format_word(&ex->lines, entry[0]);
+	buf_append_byte(&ex->lines, ' ');
+	format_word(&ex->lines, entry[1]);
+	return entry[0];
+}
+
+/* Takes a line of the reply to ENTRIES. */
+static void
+take_entry(struct export *ex, const struct reply_line *line)
+{
+	struct bytes key[2] = { ex->bucket };
+
+	buf_append_text(&ex->lines, "PUT ");
+	format_word(&ex->lines, ex->bucket);
+	buf_append_byte(&ex->lines, ' ');
+	key[1] = append_entry(ex, line);
 	ex->ends[ex->n++] = buf_size(&ex->lines);
 	if (!ex->kv->options.plain) {
 		connect_ttl(ex);
-		key[1] = entry[0];
 		request(&ex->ttl, "TTL", key, 2);
 		request(&ex->ttl, "EXISTS", key, 2);
 	}
@@ -233,7 +249,7 @@ export_bucket(struct export *ex, struct bytes bucket, bool named)
 		if (!created)
 			print_create(ex);
 		created = true;
-		take_entry(ex);
+		take_entry(ex, &line);
 	}
 	finish_batch(ex);
 	if (line.status == REPLY_OK && !created)

@@ -21,12 +21,18 @@
 #include "kv/bar.h"
 #include "kv/import.h"
 #include "kv/kv.h"
+#include "proto/format.h"
 
 /* Requests under way: enough for the server to commit many together. */
 #define WINDOW 4096
 /* No further request is made while so many bytes wait to be sent. */
 #define AHEAD ((size_t)256 << 10)
 #define READ_SIZE ((size_t)64 << 10)
+/* As many words as a request may have. */
+#define REQUEST_WORDS 6
+/* A longer word that is written as kvd would write it is sent as it is: most of
+ * the work for large values was to decode them and to quote them again. */
+#define DECODE_MAX 1024
 /* So many failures are printed, and the rest is only counted. */
 #define FAILURES_PRINTED 20
 
@@ -37,7 +43,8 @@ struct import {
 	bool whole; /* `in` begins with a complete line */
 	bool end; /* of the input */
 	bool broken; /* the connection failed: nothing more is sent or read */
-	struct buf words;
+	struct buf words; /* of a line */
+	bool raw[REQUEST_WORDS]; /* which of them are not decoded */
 	uint64_t lines[WINDOW]; /* ring: numbers of the lines under way */
 	size_t first, under_way; /* where it begins; how many */
 	uint64_t line; /* number of the last line taken from `in` */
@@ -77,38 +84,67 @@ is_importable(const struct bytes *words, size_t n)
 {
 	if (words_equal(words[0], "CREATE"))
 		return n == 2;
-	if (words_equal(words[0], "PUT"))
+	if (words_equal(words[0], "PUT") || words_equal(words[0], "ADD"))
 		return n == 4 || (n == 6 && words_equal(words[4], "EX"));
-	if (words_equal(words[0], "ADD"))
-		return n == 4;
 	return words_equal(words[0], "DELETE") && n == 3;
+}
+
+/* Splits a line into words, and decodes them, but not those that are sent as
+ * they are. */
+static enum words_result
+split(struct import *im, uint8_t *line, size_t size)
+{
+	enum words_result result = words_split_raw(line, size, &im->words);
+	struct bytes *words = (void *)buf_data(&im->words);
+	size_t n = words_count(&im->words), i;
+
+	if (buf_failed(&im->words))
+		err(KV_FAILED, NULL);
+	for (i = 0; i < n && i < REQUEST_WORDS && result == WORDS_OK; i++) {
+		im->raw[i] =
+		    words[i].size > DECODE_MAX && format_is_safe(words[i]);
+		if (!im->raw[i])
+			result = words_decode(&words[i]);
+	}
+	return result;
+}
+
+static void
+send_line(struct import *im)
+{
+	const struct bytes *words = words_get(&im->words);
+	size_t n = words_count(&im->words), i;
+	struct buf *out = &im->kv->conn.out;
+
+	for (i = 0; i < n; i++) {
+		if (i > 0)
+			buf_append_byte(out, ' ');
+		if (im->raw[i])
+			buf_append(out, words[i].data, words[i].size);
+		else
+			format_word(out, words[i]);
+	}
+	buf_append_text(out, "\r\n");
+	im->lines[(im->first + im->under_way++) % WINDOW] = im->line;
 }
 
 static void
 take_line(struct import *im, uint8_t *line, size_t size)
 {
 	enum words_result result;
-	size_t n;
 
 	im->line++;
-	result = words_split(line, size, &im->words);
-	if (buf_failed(&im->words))
-		err(KV_FAILED, NULL);
-	n = words_count(&im->words);
-	if (result != WORDS_OK) {
+	result = split(im, line, size);
+	if (result != WORDS_OK)
 		fail_line(im, im->line, KV_REFUSED, "%s",
 		    kv_words_error(result));
+	else if (words_count(&im->words) == 0)
 		return;
-	}
-	if (n == 0)
-		return;
-	if (!is_importable(words_get(&im->words), n)) {
+	else if (!is_importable(words_get(&im->words), words_count(&im->words)))
 		fail_line(im, im->line, KV_REFUSED,
 		    "not a CREATE, PUT, ADD or DELETE");
-		return;
-	}
-	kv_conn_request(&im->kv->conn, words_get(&im->words), n);
-	im->lines[(im->first + im->under_way++) % WINDOW] = im->line;
+	else
+		send_line(im);
 }
 
 /* Makes requests of the lines in `in`, up to the window. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/swar.h"
 #include "common/utf8.h"
 #include "kv/json.h"
 
@@ -15,33 +16,41 @@ is_utf8(struct bytes text)
 	const uint8_t *p = text.data;
 	size_t i, n;
 
-	for (i = 0; i < text.size; i += n)
+	for (i = 0; i < text.size; i += n) {
+		n = SWAR_SIZE;
+		if (text.size - i >= n && !(swar_load(p + i) & SWAR_HIGH))
+			continue;
 		if ((n = utf8_size(p + i, text.size - i)) == 0)
 			return false;
+	}
 	return true;
 }
 
 static void
 append_base64(struct buf *b, struct bytes data)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const uint8_t digits[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
 	const uint8_t *p = data.data;
 	size_t left;
 	uint32_t group;
-	char text[4];
+	uint8_t *text;
 
+	text = buf_reserve(b, (data.size + 2) / 3 * 4);
+	if (text == NULL)
+		return;
+	buf_commit(b, (data.size + 2) / 3 * 4);
 	for (left = data.size; left > 0; left -= left < 3 ? left : 3, p += 3) {
 		group = (uint32_t)p[0] << 16;
 		if (left > 1)
 			group |= (uint32_t)p[1] << 8;
 		if (left > 2)
 			group |= p[2];
-		text[0] = digits[group >> 18];
-		text[1] = digits[group >> 12 & 63];
-		text[2] = left > 1 ? digits[group >> 6 & 63] : '=';
-		text[3] = left > 2 ? digits[group & 63] : '=';
-		buf_append(b, text, sizeof(text));
+		*text++ = digits[group >> 18];
+		*text++ = digits[group >> 12 & 63];
+		*text++ = left > 1 ? digits[group >> 6 & 63] : '=';
+		*text++ = left > 2 ? digits[group & 63] : '=';
 	}
 }
 
@@ -74,6 +83,9 @@ append_string(struct buf *b, struct bytes text)
 	size_t i, n, plain = 0;
 
 	for (i = 0; i < text.size; i += n) {
+		n = SWAR_SIZE;
+		if (text.size - i >= n && !swar_has_escaped(swar_load(p + i)))
+			continue;
 		n = utf8_size(p + i, text.size - i);
 		if (p[i] != '"' && p[i] != '\\' &&
 		    utf8_printable_size(p + i, text.size - i) != 0)

@@ -3,14 +3,19 @@
  */
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <paths.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+#include "common/io.h"
 #include "common/startup.h"
 #include "kv/kv.h"
+#include "proto/format.h"
 
 void
 kv_start(void)
@@ -34,6 +39,7 @@ kv_init(struct kv *kv)
 	kv_options_init(&kv->options);
 	kv_conn_init(&kv->conn, 0);
 	output_init(&kv->out);
+	buf_init(&kv->raw);
 	buf_init(&kv->value);
 }
 
@@ -42,6 +48,7 @@ kv_clear(struct kv *kv)
 {
 	kv_conn_clear(&kv->conn);
 	buf_clear(&kv->out.buf);
+	buf_clear(&kv->raw);
 	buf_clear(&kv->value);
 }
 
@@ -68,6 +75,16 @@ kv_add_command(struct kv_request *request, const char *command,
 		kv_add(request, words[i]);
 }
 
+void
+kv_add_option(struct kv *kv, struct kv_request *request, const char *keyword,
+    char *arg)
+{
+	if (arg == NULL)
+		return;
+	kv_add_text(request, keyword);
+	kv_add(request, kv_word(kv, arg));
+}
+
 struct bytes
 kv_word(struct kv *kv, char *arg)
 {
@@ -85,6 +102,55 @@ kv_word(struct kv *kv, char *arg)
 	word = words_get(&words)[0];
 	buf_clear(&words);
 	return word;
+}
+
+/* As read(2), but it waits even if standard input is non-blocking, as another
+ * process may have made it. */
+static ssize_t
+read_input(void *to, size_t size)
+{
+	struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
+	ssize_t n;
+
+	do
+		n = read(STDIN_FILENO, to, size);
+	while (n == -1 &&
+	    (errno == EINTR ||
+		(errno == EAGAIN && io_poll(&pfd, 1, CLOCK_NEVER) > 0)));
+	return n;
+}
+
+/* Reads all of standard input as a value. */
+static struct bytes
+read_value(struct kv *kv)
+{
+	uint8_t *to;
+	ssize_t n;
+
+	do {
+		to = buf_reserve(&kv->value, 65536);
+		if (to == NULL)
+			err(KV_FAILED, NULL);
+		n = read_input(to, 65536);
+		if (n > 0)
+			buf_commit(&kv->value, (size_t)n);
+		if (buf_size(&kv->value) > KV_CONN_VALUE_MAX)
+			errx(KV_REFUSED,
+			    "standard input: the value is too long");
+	} while (n > 0);
+	if (n == -1)
+		err(KV_FAILED, "standard input");
+	return buf_bytes(&kv->value);
+}
+
+struct bytes
+kv_value(struct kv *kv, char *arg)
+{
+	if (strcmp(arg, "-") != 0)
+		return kv_word(kv, arg);
+	if (kv->value.base != NULL)
+		errx(KV_USAGE, "only one value can come from standard input");
+	return read_value(kv);
 }
 
 const char *
@@ -161,6 +227,17 @@ kv_words(struct kv *kv, size_t min, size_t max, size_t *n)
 	if (!reply_words(&kv->conn.in, &words, n) || *n < min || *n > max)
 		kv_nonsense(kv);
 	return words;
+}
+
+const struct bytes *
+kv_raw_words(struct kv *kv, const struct reply_line *line, size_t n)
+{
+	if (!format_is_safe(line->text) ||
+	    words_split_raw(line->text.data, line->text.size, &kv->raw) !=
+		WORDS_OK ||
+	    buf_failed(&kv->raw) || words_count(&kv->raw) != n)
+		return NULL;
+	return words_get(&kv->raw);
 }
 
 enum kv_status

@@ -25,11 +25,11 @@ struct kv;
 struct kv_command {
 	const char *name;
 	const char *word; /* the command of the protocol that it sends */
-	/* The arguments are the fields of this message, in its order; 0: they
-	 * may be any words. */
+	/* The first arguments are the fields of this message, in its order;
+	 * 0: they may be any words. */
 	enum message_type request;
 	size_t args_min, args_max; /* how many arguments there may be */
-	const char *options; /* the letters of its own options */
+	const char *options; /* its own options, as for getopt(3) */
 	enum kv_status (*run)(struct kv *, const struct bytes *args, size_t n);
 	const char *missing; /* what NOT FOUND means; NULL: print nothing */
 	const char *usage; /* its options and arguments */
@@ -42,10 +42,12 @@ struct kv {
 	struct target target;
 	struct kv_conn conn;
 	struct output out;
+	struct buf raw; /* see kv_raw_words() */
 	struct buf value; /* that was read from standard input */
 };
 
-/* More words than any request of kv has.  PUT b k v EX s has six. */
+/* More words than a request of kv has, but for GET.  KEYS b with all of its
+ * options has eight. */
 #define KV_WORDS_MAX 16
 
 struct kv_request {
@@ -65,12 +67,19 @@ void kv_add_text(struct kv_request *, const char *text);
 void kv_add_command(struct kv_request *, const char *command,
     const struct bytes *words, size_t n);
 
+/* Adds a keyword and an argument, if it is not NULL. */
+void kv_add_option(struct kv *, struct kv_request *, const char *keyword,
+    char *arg);
+
 /*
  * Makes a word of an argument.  With -w an argument that begins with a double
  * quote is a quoted word of the protocol, and is decoded in place.  Exits with
  * KV_USAGE if it is not.
  */
 struct bytes kv_word(struct kv *, char *arg);
+/* The same for a value: "-" stands for all of standard input, of which only one
+ * value can be made. */
+struct bytes kv_value(struct kv *, char *arg);
 
 /* What is wrong with a line that words_split() refused. */
 const char *kv_words_error(enum words_result);
@@ -86,6 +95,13 @@ void kv_ask(struct kv *, const struct kv_request *);
 bool kv_next(struct kv *, struct reply_line *);
 /* Returns the words of a data line, of which there must be min to max. */
 const struct bytes *kv_words(struct kv *, size_t min, size_t max, size_t *n);
+
+/*
+ * The same, but the words are as in the text of the line, quoted and undecoded.
+ * Returns NULL if this text must not be printed as it is: call kv_words() then.
+ */
+const struct bytes *kv_raw_words(struct kv *, const struct reply_line *,
+    size_t n);
 
 /* Exits because the connection failed; conn.error is the reason. */
 __attribute__((noreturn)) void kv_lost(struct kv *);

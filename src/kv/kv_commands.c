@@ -4,21 +4,18 @@
  */
 
 #include <err.h>
-#include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "common/clock.h"
-#include "common/io.h"
 #include "common/number.h"
+#include "kv/clear.h"
 #include "kv/export.h"
 #include "kv/import.h"
 #include "kv/kv_commands.h"
 #include "kv/list.h"
+#include "kv/lock.h"
 #include "kv/raw.h"
 #include "kv/simple.h"
 #include "kv/watch.h"
@@ -33,43 +30,57 @@ static enum kv_status run_help(struct kv *, const struct bytes *, size_t);
 #define ANY SIZE_MAX
 
 static const struct kv_command commands[] = {
-	{ "get", "GET", MESSAGE_GET, 2, 2, "", simple_get, BUCKET, "bucket key",
-	    "print a value" },
-	{ "put", "PUT", MESSAGE_PUT, 3, 3, "e", simple_run, BUCKET,
-	    "[-e seconds] bucket key value", "set a value" },
-	{ "delete", "DELETE", MESSAGE_DELETE, 2, 2, "", simple_run, BUCKET,
-	    "bucket key", "remove a key" },
+	{ "get", "GET", MESSAGE_GET, 2, ANY, "", simple_get, BUCKET,
+	    "bucket key ...", "print the values of keys" },
+	{ "put", "PUT", MESSAGE_PUT, 3, 3, "e:", simple_run, BUCKET,
+	    "[-e time] bucket key value", "set a value" },
+	{ "delete", "DELETE", MESSAGE_DELETE, 2, 2, "i:", simple_run, BUCKET,
+	    "[-i value] bucket key",
+	    "remove a key, or only if it has a value" },
+	{ "take", "TAKE", MESSAGE_TAKE, 2, 2, "", simple_get, BUCKET,
+	    "bucket key", "remove a key and print its value" },
 	{ "create", "CREATE", MESSAGE_CREATE, 1, 1, "", simple_run, NULL,
 	    "bucket", "create a bucket" },
 	{ "drop", "DROP", MESSAGE_DROP, 1, 1, "", simple_run, BUCKET, "bucket",
 	    "remove a bucket and everything in it" },
-	{ "add", "ADD", MESSAGE_ADD, 3, 3, "", simple_run, BUCKET,
-	    "bucket key value", "set a value if the key does not exist" },
+	{ "add", "ADD", MESSAGE_ADD, 3, 3, "e:", simple_run, BUCKET,
+	    "[-e time] bucket key value",
+	    "set a value if the key does not exist" },
 	{ "cas", "CAS", MESSAGE_CAS, 4, 4, "", simple_run, BUCKET,
 	    "bucket key old new", "replace a value if it is the old one" },
-	{ "incr", "INCR", MESSAGE_INCR, 2, 3, "", simple_number, BUCKET,
-	    "bucket key [n]", "add n, or 1, to a number and print the sum" },
+	{ "incr", "INCR", MESSAGE_INCR, 2, 3, "e:", simple_number, BUCKET,
+	    "[-e time] bucket key [n]",
+	    "add n, or 1, to a number and print the sum" },
 	{ "exists", "EXISTS", MESSAGE_EXISTS, 2, 2, "", simple_run, NULL,
 	    "bucket key", "exit with 0 if the key exists, with 1 if not" },
 	{ "expire", "EXPIRE", MESSAGE_EXPIRE, 3, 3, "", simple_run,
-	    BUCKET_OR_KEY, "bucket key seconds", "give a key a time to live" },
+	    BUCKET_OR_KEY, "bucket key time", "give a key a time to live" },
 	{ "persist", "PERSIST", MESSAGE_PERSIST, 2, 2, "", simple_run,
 	    BUCKET_OR_KEY, "bucket key", "remove the time to live of a key" },
 	{ "ttl", "TTL", MESSAGE_TTL, 2, 2, "", simple_number, BUCKET,
 	    "bucket key", "print how many seconds a key has left to live" },
-	{ "keys", "KEYS", 0, 1, 1, "ALP0", list_names, BUCKET,
+	{ "keys", "KEYS", 0, 1, 1, "0A:L:P:", list_names, BUCKET,
 	    "[-0] [-P prefix] [-A after] [-L limit] bucket",
 	    "print keys, one a line" },
-	{ "entries", "ENTRIES", 0, 1, 1, "ALP", list_pairs, BUCKET,
+	{ "entries", "ENTRIES", 0, 1, 1, "A:L:P:", list_pairs, BUCKET,
 	    "[-P prefix] [-A after] [-L limit] bucket",
 	    "print keys and values" },
-	{ "buckets", "BUCKETS", 0, 0, 0, "ALP0", list_names, NULL,
+	{ "buckets", "BUCKETS", 0, 0, 0, "0A:L:P:", list_names, NULL,
 	    "[-0] [-P prefix] [-A after] [-L limit]",
 	    "print buckets, one a line" },
 	{ "count", "COUNT", MESSAGE_COUNT, 1, 1, "", simple_number, BUCKET,
 	    "bucket", "print the number of keys" },
-	{ "watch", "SUBSCRIBE", MESSAGE_SUBSCRIBE, 1, 1, "", watch_run, BUCKET,
-	    "bucket", "print the changes of a bucket as they happen" },
+	{ "pop", "POP", 0, 1, 1, "P:", list_pop, BUCKET, "[-P prefix] bucket",
+	    "remove the first key and print it with its value" },
+	{ "clear", "CLEAR", 0, 1, 1, "P:q", clear_run, BUCKET,
+	    "[-q] [-P prefix] bucket",
+	    "remove all keys and print how many there were" },
+	{ "watch", "SUBSCRIBE", 0, 1, 1, "P:s:", watch_run, BUCKET,
+	    "[-P prefix] [-s revision] bucket",
+	    "print the changes of a bucket as they happen" },
+	{ "lock", "SUBSCRIBE", 0, 3, ANY, "e:kw:", lock_run, NULL,
+	    "[-k] [-e time] [-w time] bucket key command [argument ...]",
+	    "run a command while a key is locked" },
 	{ "import", "PUT", 0, 0, 0, "q", import_run, NULL, "[-q]",
 	    "carry out requests from standard input" },
 	{ "export", "ENTRIES", 0, 0, ANY, "qs", export_run, BUCKET,
@@ -107,18 +118,14 @@ print_usage(FILE *file)
 }
 
 void
-kv_commands_usage(void)
+kv_commands_usage(const struct kv_command *command)
 {
-	print_usage(stderr);
-	fputs("       kv --help | --version\n", stderr);
-	exit(KV_USAGE);
-}
-
-__attribute__((noreturn)) static void
-usage_of(const struct kv_command *command)
-{
-	fprintf(stderr, "usage: kv %s%s%s\n", command->name,
-	    command->usage[0] == '\0' ? "" : " ", command->usage);
+	if (command == NULL) {
+		print_usage(stderr);
+		fputs("       kv --help | --version\n", stderr);
+	} else
+		fprintf(stderr, "usage: kv %s%s%s\n", command->name,
+		    command->usage[0] == '\0' ? "" : " ", command->usage);
 	exit(KV_USAGE);
 }
 
@@ -165,92 +172,46 @@ run_help(struct kv *kv, const struct bytes *args, size_t n)
 	return KV_DONE;
 }
 
-/* As read(2), but it waits even if standard input is non-blocking, as another
- * process may have made it. */
-static ssize_t
-read_input(void *to, size_t size)
+/* Exits if this field is a number or a time that the server would refuse. */
+static void
+check_arg(struct kv *kv, enum field field, const char *arg)
 {
-	struct pollfd pfd = { .fd = STDIN_FILENO, .events = POLLIN };
-	ssize_t n;
+	int64_t number;
 
-	do
-		n = read(STDIN_FILENO, to, size);
-	while (n == -1 &&
-	    (errno == EINTR ||
-		(errno == EAGAIN && io_poll(&pfd, 1, CLOCK_NEVER) > 0)));
-	return n;
-}
-
-/* Reads all of standard input as a value. */
-static struct bytes
-read_value(struct kv *kv)
-{
-	uint8_t *to;
-	ssize_t n;
-
-	do {
-		to = buf_reserve(&kv->value, 65536);
-		if (to == NULL)
-			err(KV_FAILED, NULL);
-		n = read_input(to, 65536);
-		if (n > 0)
-			buf_commit(&kv->value, (size_t)n);
-		if (buf_size(&kv->value) > KV_CONN_VALUE_MAX)
-			errx(KV_REFUSED,
-			    "standard input: the value is too long");
-	} while (n > 0);
-	if (n == -1)
-		err(KV_FAILED, "standard input");
-	return buf_bytes(&kv->value);
-}
-
-/* Is this field a number that the server would refuse? */
-static bool
-is_bad_number(enum field field, const char *arg)
-{
-	int64_t min = INT64_MIN, max = INT64_MAX, number;
-
-	if (field == FIELD_SECONDS) {
-		min = 1;
-		max = MESSAGE_SECONDS_MAX;
-	} else if (field != FIELD_NUMBER)
-		return false;
-	return !number_in_range(arg, min, max, &number);
-}
-
-static struct bytes
-take_arg(struct kv *kv, enum field field, char *arg)
-{
-	if ((field == FIELD_VALUE || field == FIELD_OLD) &&
-	    strcmp(arg, "-") == 0) {
-		if (kv->value.base != NULL)
-			errx(KV_USAGE,
-			    "only one value can come from standard input");
-		return read_value(kv);
-	}
-	if (is_bad_number(field, arg))
+	if (field == FIELD_TIME)
+		(void)kv_options_time_ms(kv->command->name, arg);
+	if (field == FIELD_NUMBER &&
+	    !number_in_range(arg, INT64_MIN, INT64_MAX, &number))
 		errx(KV_USAGE, "%s: not a number, or out of range: %s",
 		    kv->command->name, arg);
-	return kv_word(kv, arg);
 }
 
 /* Which field the i-th argument is.  FIELD_END: it may be any word. */
 static enum field
 field_of(const struct kv_command *command, size_t i)
 {
-	return command->request == 0 ? FIELD_END :
-				       schema_find(command->request)->fields[i];
+	const uint8_t *p;
+
+	if (command->request == 0)
+		return FIELD_END;
+	for (p = schema_find((uint16_t)command->request)->fields;
+	     *p != FIELD_END && i > 0; p++)
+		i--;
+	return *p;
 }
 
-/* Exits if the command does not have one of the options that were given. */
-static void
-check_options(const struct kv *kv)
+static struct bytes
+take_arg(struct kv *kv, size_t i, char *arg)
 {
-	const char *p;
+	enum field field = field_of(kv->command, i);
 
-	for (p = kv->options.own; *p != '\0'; p++)
-		if (strchr(kv->command->options, *p) == NULL)
-			usage_of(kv->command);
+	/* The command that lock runs gets its arguments as they are. */
+	if (kv->command->run == lock_run && i >= LOCK_ARGS)
+		return bytes_from_text(arg);
+	if (field == FIELD_VALUE || field == FIELD_OLD)
+		return kv_value(kv, arg);
+	check_arg(kv, field, arg);
+	return kv_word(kv, arg);
 }
 
 enum kv_status
@@ -261,14 +222,13 @@ kv_commands_run(struct kv *kv, char *args[], size_t n)
 	struct bytes *words;
 	size_t i;
 
-	check_options(kv);
 	if (n < command->args_min || n > command->args_max)
-		usage_of(command);
+		kv_commands_usage(command);
 	words = calloc(n + 1, sizeof(*words));
 	if (words == NULL)
 		err(KV_FAILED, NULL);
 	for (i = 0; i < n; i++)
-		words[i] = take_arg(kv, field_of(command, i), args[i]);
+		words[i] = take_arg(kv, i, args[i]);
 	status = command->run(kv, words, n);
 	free(words);
 	return status;

@@ -22,7 +22,8 @@ bool kv_commands_inform(const struct kv *);
  * KV_USAGE if they are wrong. */
 enum kv_status kv_commands_run(struct kv *, char *args[], size_t n);
 
-/* Prints the usage of kv on standard error; exits with KV_USAGE. */
-__attribute__((noreturn)) void kv_commands_usage(void);
+/* Prints the usage of a command, or, if that is NULL, of kv on standard error;
+ * exits with KV_USAGE. */
+__attribute__((noreturn)) void kv_commands_usage(const struct kv_command *);
 
 #endif

@@ -4,13 +4,14 @@
 
 #include <err.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/number.h"
 #include "kv/kv_options.h"
 #include "kv/kv_status.h"
-#include "proto/message.h"
+#include "proto/command.h"
 
 #define DEFAULT_PORT "4040"
 /* Longer than kvd's registry-timeout, so that kvd's own error comes first. */
@@ -19,8 +20,10 @@
 #define TIMEOUT_MAX_S 86400
 #define LIMIT_MAX INT64_C(4294967295)
 
-/* The + makes getopt(3) stop at the first argument. */
-static const char flags[] = "+0A:L:P:Ve:h:jp:qst:u:w";
+/* What all commands have. */
+static const char flags[] = "Vh:jp:t:u:w";
+/* A command has fewer options. */
+#define FLAGS_SIZE 64
 
 /* --help has no letter, because -h is the host. */
 #define HELP 256
@@ -36,6 +39,7 @@ kv_options_init(struct kv_options *o)
 {
 	memset(o, 0, sizeof(*o));
 	o->timeout_ms = TIMEOUT_S * 1000;
+	o->wait_ms = -1;
 }
 
 static int
@@ -62,40 +66,76 @@ parse_number(int option, int64_t max, char *text)
 	return text;
 }
 
-/* An option that only some commands have.  Returns false: none has it. */
-static bool
-take_own(struct kv_options *o, int option)
+int64_t
+kv_options_time_ms(const char *what, const char *text)
 {
-	size_t n = strlen(o->own);
+	int64_t time_ms;
 
+	if (command_parse_time(bytes_from_text(text), &time_ms) != STATUS_OK)
+		errx(KV_USAGE,
+		    "%s: not a time, or out of range: %s (a number of seconds, "
+		    "or with ms, s, m, h or d behind it)",
+		    what, text);
+	return time_ms;
+}
+
+static int64_t
+parse_wait(const char *text)
+{
+	/* Not to wait at all is not a time to live. */
+	return strcmp(text, "0") == 0 ? 0 : kv_options_time_ms("-w", text);
+}
+
+static char *
+parse_revision(char *text)
+{
+	int64_t revision;
+
+	if (!number_in_range(text, 0, INT64_MAX, &revision))
+		errx(KV_USAGE, "-s: not a revision: %s", text);
+	return text;
+}
+
+/* An option that only some commands have, of which some take a word. */
+static void
+take_own(struct kv_options *o, int option, char *word)
+{
 	switch (option) {
 	case '0':
 		o->nul = true;
 		break;
 	case 'A':
-		o->after = optarg;
+		o->after = word;
 		break;
 	case 'L':
-		o->limit = parse_number(option, LIMIT_MAX, optarg);
+		o->limit = parse_number(option, LIMIT_MAX, word);
 		break;
 	case 'P':
-		o->prefix = optarg;
+		o->prefix = word;
 		break;
 	case 'e':
-		o->seconds = parse_number(option, MESSAGE_SECONDS_MAX, optarg);
+		(void)kv_options_time_ms("-e", word);
+		o->time = word;
+		break;
+	case 'i':
+		o->value = word;
+		break;
+	case 'k':
+		o->kill = true;
 		break;
 	case 'q':
 		o->quiet = true;
 		break;
 	case 's':
-		o->plain = true;
+		if (word == NULL)
+			o->plain = true;
+		else
+			o->since = parse_revision(word);
 		break;
-	default:
-		return false;
+	default: /* 'w' */
+		o->wait_ms = parse_wait(word);
+		break;
 	}
-	if (strchr(o->own, option) == NULL && n < sizeof(o->own) - 1)
-		o->own[n] = (char)option;
-	return true;
 }
 
 static bool
@@ -127,21 +167,30 @@ take(struct kv_options *o, int option)
 		o->unquote = true;
 		break;
 	default:
-		return take_own(o, option);
+		return false;
 	}
 	return true;
 }
 
 int
-kv_options_parse(struct kv_options *o, int argc, char *argv[])
+kv_options_parse(struct kv_options *o, const char *own, int argc, char *argv[])
 {
+	char all[FLAGS_SIZE];
+	const char *found;
 	int option;
 
+	/* The + makes getopt(3) stop at the first argument.  Of two options with
+	 * the same letter it takes the first. */
+	snprintf(all, sizeof(all), "+%s%s", own, flags);
 	optind = 1;
 	while (
-	    (option = getopt_long(argc, argv, flags, long_flags, NULL)) != -1)
-		if (!take(o, option))
+	    (option = getopt_long(argc, argv, all, long_flags, NULL)) != -1) {
+		found = option < HELP ? strchr(own, option) : NULL;
+		if (found != NULL)
+			take_own(o, option, found[1] == ':' ? optarg : NULL);
+		else if (!take(o, option))
 			return -1;
+	}
 	return optind;
 }
 

@@ -1,12 +1,13 @@
 /*
  * The options of kv: the command line, and KV_SERVER for those that are not
- * there.  Which command has which of them is in kv_commands.c.
+ * there.  Which command has which options of its own is in kv_commands.c.
  */
 
 #ifndef KV_KV_OPTIONS_H
 #define KV_KV_OPTIONS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/target.h"
 
@@ -17,22 +18,30 @@ struct kv_options {
 	bool json;
 	bool unquote; /* an argument may be a quoted word of the protocol */
 	bool version, help;
-	/* after the name of a command that has them */
-	char *seconds, *prefix, *after, *limit; /* NULL: not given */
+	/* after the name of a command that has them; NULL: not given */
+	char *time, *prefix, *after, *limit, *value, *since;
+	int64_t wait_ms; /* lock -w; -1: not given */
 	bool nul; /* end each name with a byte 0 */
 	bool quiet;
 	bool plain; /* export without times to live */
-	char own[16]; /* which of these were given: their letters */
+	bool kill; /* end the command that lock runs, without the lock */
 };
 
 void kv_options_init(struct kv_options *);
 
 /*
- * Reads the options in front of the first argument.  Returns how many words
- * of argv they are, argv[0] included, or -1 for an unknown option, after a
- * message of getopt(3).  Exits with KV_USAGE if an option has a wrong value.
+ * Reads the options in front of the first argument.  `own` are those of the
+ * command, as for getopt(3), and come before those that all commands have.
+ * Returns how many words of argv the options are, argv[0] included, or -1 for an
+ * unknown option, after a message of getopt(3).  Exits with KV_USAGE if an option
+ * has a wrong value.
  */
-int kv_options_parse(struct kv_options *, int argc, char *argv[]);
+int kv_options_parse(struct kv_options *, const char *own, int argc,
+    char *argv[]);
+
+/* Reads a time to live, as the protocol has it.  Exits with KV_USAGE if it is
+ * none; `what` is named in the message. */
+int64_t kv_options_time_ms(const char *what, const char *text);
 
 /* The server that the options and KV_SERVER name.  Exits with KV_USAGE if
  * they are wrong. */

@@ -6,28 +6,32 @@
 #include "kv/list.h"
 
 static void
-add_option(struct kv *kv, struct kv_request *request, const char *word,
-    char *value)
-{
-	if (value == NULL)
-		return;
-	kv_add_text(request, word);
-	kv_add(request, kv_word(kv, value));
-}
-
-static void
 ask(struct kv *kv, const struct bytes *args, size_t n)
 {
 	struct kv_request request = { .n = 0 };
 
 	kv_add_command(&request, kv->command->word, args, n);
-	add_option(kv, &request, "PREFIX", kv->options.prefix);
-	add_option(kv, &request, "AFTER", kv->options.after);
-	add_option(kv, &request, "LIMIT", kv->options.limit);
+	kv_add_option(kv, &request, "PREFIX", kv->options.prefix);
+	kv_add_option(kv, &request, "AFTER", kv->options.after);
+	kv_add_option(kv, &request, "LIMIT", kv->options.limit);
 	kv_ask(kv, &request);
 }
 
 typedef void print_line(struct kv *, const struct bytes *words);
+
+/* Without options a line is printed as the server sends it, which quotes what
+ * has to be. */
+static bool
+print_raw(struct kv *kv, const struct reply_line *line, size_t width)
+{
+	if (kv->options.json || kv->options.nul ||
+	    kv_raw_words(kv, line, width) == NULL)
+		return false;
+	buf_append(&kv->out.buf, line->text.data, line->text.size);
+	buf_append_byte(&kv->out.buf, '\n');
+	output_added(&kv->out);
+	return true;
+}
 
 /* With -j, prints an array or an object, as the brackets say, with each
  * element on a line. */
@@ -40,6 +44,8 @@ run(struct kv *kv, size_t width, const char *brackets, print_line *print)
 	size_t n, lines = 0;
 
 	while (kv_next(kv, &line)) {
+		if (print_raw(kv, &line, width))
+			continue;
 		words = kv_words(kv, width, width, &n);
 		if (kv->options.json)
 			buf_append_text(b, lines == 0 ? "" : ",\n");
@@ -117,4 +123,30 @@ list_pairs(struct kv *kv, const struct bytes *args, size_t n)
 	if (n == 0)
 		return run(kv, 2, "{}", print_stat);
 	return run(kv, 2, "[]", print_entry);
+}
+
+enum kv_status
+list_pop(struct kv *kv, const struct bytes *args, size_t n)
+{
+	const struct bytes *words;
+	struct reply_line line;
+	bool any = false;
+
+	ask(kv, args, n);
+	if (kv_next(kv, &line)) {
+		words = kv_words(kv, 0, 2, &n);
+		if (n == 1)
+			kv_nonsense(kv);
+		any = n == 2;
+		if (any)
+			print_entry(kv, words);
+		if (any && kv->options.json)
+			buf_append_byte(&kv->out.buf, '\n');
+		if (kv_next(kv, &line))
+			kv_nonsense(kv);
+	}
+	if (line.status != REPLY_OK)
+		return kv_finish(kv, &line);
+	output_flush(&kv->out);
+	return any ? KV_DONE : KV_NOT_FOUND;
 }

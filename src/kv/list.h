@@ -13,5 +13,7 @@
 enum kv_status list_names(struct kv *, const struct bytes *args, size_t n);
 /* entries and stats: each line has two words. */
 enum kv_status list_pairs(struct kv *, const struct bytes *args, size_t n);
+/* Prints the pair that pop has removed.  KV_NOT_FOUND: there was none. */
+enum kv_status list_pop(struct kv *, const struct bytes *args, size_t n);
 
 #endif

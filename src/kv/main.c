@@ -13,12 +13,12 @@
 
 /* Returns how many words of argv the options are, argv[0] included. */
 static int
-parse_options(struct kv *kv, int argc, char *argv[])
+parse_options(struct kv *kv, const char *own, int argc, char *argv[])
 {
-	int taken = kv_options_parse(&kv->options, argc, argv);
+	int taken = kv_options_parse(&kv->options, own, argc, argv);
 
 	if (taken == -1)
-		kv_commands_usage();
+		kv_commands_usage(kv->command);
 	return taken;
 }
 
@@ -31,7 +31,7 @@ run(struct kv *kv, int argc, char *argv[])
 	kv->command = kv_commands_find(bytes_from_text(argv[0]));
 	if (kv->command == NULL)
 		errx(KV_USAGE, "not a command: %s; see kv help", argv[0]);
-	taken = parse_options(kv, argc, argv);
+	taken = parse_options(kv, kv->command->options, argc, argv);
 	if (kv_commands_inform(kv))
 		return KV_DONE;
 	kv_options_target(&kv->options, &kv->target);
@@ -44,8 +44,6 @@ run_without_command(struct kv *kv, char *argv[])
 {
 	char raw[] = "raw";
 
-	if (kv->options.own[0] != '\0')
-		kv_commands_usage();
 	if (isatty(STDIN_FILENO) != 1)
 		return run(kv, 1, (char *[]){ raw, NULL });
 	kv_options_target(&kv->options, &kv->target);
@@ -61,7 +59,7 @@ main(int argc, char *argv[])
 
 	kv_start();
 	kv_init(&kv);
-	taken = parse_options(&kv, argc, argv);
+	taken = parse_options(&kv, "", argc, argv);
 	if (!kv_commands_inform(&kv))
 		status = taken < argc ? run(&kv, argc - taken, argv + taken) :
 					run_without_command(&kv, argv);

@@ -181,17 +181,20 @@ say_watching(struct prompt *p)
 
 /*
  * Reads what follows SUBSCRIBE and PING.  If SUBSCRIBE was granted, the first
- * status line is the OK of PING; otherwise it is the refusal, and the answer
- * to PING follows.
+ * status line is the OK of PING, and events may come before it; otherwise it is
+ * the refusal, and the answer to PING follows.
  */
 static bool
 read_subscribed(struct prompt *p, struct reply_line *line)
 {
+	enum kv_conn_result result;
 	struct reply_line pong;
 
-	if (next_line(p, line) == KV_CONN_LOST)
+	while ((result = next_line(p, line)) == KV_CONN_DATA)
+		print_line(p, line);
+	if (result == KV_CONN_LOST)
 		return false;
-	if (line->status == REPLY_OK && line->text.size == strlen("OK")) {
+	if (line->status == REPLY_OK) {
 		say_watching(p);
 		return true;
 	}
@@ -228,8 +231,7 @@ ask(struct prompt *p)
 	struct reply_line line;
 	bool subscribe, ok;
 
-	subscribe = words_equal(words_get(&p->words)[0], "SUBSCRIBE") &&
-	    words_count(&p->words) == 2;
+	subscribe = words_equal(words_get(&p->words)[0], "SUBSCRIBE");
 	kv_conn_request(c, words_get(&p->words), words_count(&p->words));
 	if (subscribe)
 		kv_conn_request(c, &ping, 1);

@@ -1,6 +1,10 @@
 /*
- * simple: one request and one short reply.
+ * simple: one request and one reply.
  */
+
+#include <err.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "kv/json.h"
 #include "kv/kv.h"
@@ -12,9 +16,10 @@ ask(struct kv *kv, const struct bytes *args, size_t n)
 	struct kv_request request = { .n = 0 };
 
 	kv_add_command(&request, kv->command->word, args, n);
-	if (kv->options.seconds != NULL) {
-		kv_add_text(&request, "EX");
-		kv_add_text(&request, kv->options.seconds);
+	kv_add_option(kv, &request, "EX", kv->options.time);
+	if (kv->options.value != NULL) {
+		kv_add_text(&request, "IF");
+		kv_add(&request, kv_value(kv, kv->options.value));
 	}
 	kv_ask(kv, &request);
 }
@@ -72,10 +77,73 @@ print_value(struct kv *kv, struct bytes value)
 		buf_append_byte(b, '\n');
 }
 
+/* Sends a request that may have more words than a struct kv_request. */
+static void
+ask_values(struct kv *kv, const struct bytes *args, size_t n)
+{
+	struct bytes *words = calloc(n + 1, sizeof(*words));
+
+	if (words == NULL)
+		err(KV_FAILED, NULL);
+	words[0] = bytes_from_text(kv->command->word);
+	memcpy(words + 1, args, n * sizeof(*words));
+	kv_connect(kv);
+	kv_conn_request(&kv->conn, words, n + 1);
+	free(words);
+	if (!kv_conn_flush(&kv->conn))
+		kv_lost(kv);
+}
+
+/* Prints one of several values: a line for each, which is empty if there is
+ * none. */
+static void
+print_line(struct kv *kv, const struct bytes *words, size_t n, bool first)
+{
+	struct buf *b = &kv->out.buf;
+
+	if (!kv->options.json) {
+		output_line(&kv->out, words, n);
+		return;
+	}
+	buf_append_text(b, first ? "[" : ",\n");
+	if (n == 0)
+		buf_append_text(b, "null");
+	else
+		json_string(b, words[0]);
+	output_added(&kv->out);
+}
+
+static enum kv_status
+get_values(struct kv *kv, const struct bytes *args, size_t n)
+{
+	enum kv_status status = KV_DONE;
+	const struct bytes *words;
+	struct reply_line line;
+	size_t lines = 0, n_words;
+
+	ask_values(kv, args, n);
+	while (kv_next(kv, &line)) {
+		words = kv_words(kv, 0, 1, &n_words);
+		print_line(kv, words, n_words, lines++ == 0);
+		if (n_words == 0)
+			status = KV_NOT_FOUND;
+	}
+	if (line.status != REPLY_OK)
+		return kv_finish(kv, &line);
+	/* The first argument is the bucket. */
+	if (lines != n - 1)
+		kv_nonsense(kv);
+	if (kv->options.json)
+		buf_append_text(&kv->out.buf, "]\n");
+	output_flush(&kv->out);
+	return status;
+}
+
 enum kv_status
 simple_get(struct kv *kv, const struct bytes *args, size_t n)
 {
-	return run_word(kv, args, n, print_value);
+	return n == 2 ? run_word(kv, args, n, print_value) :
+			get_values(kv, args, n);
 }
 
 static void

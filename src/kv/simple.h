@@ -1,5 +1,6 @@
 /*
- * Commands that are one request and whose reply has at most one word.
+ * Commands that are one request, and whose reply has at most one word for each
+ * key.
  */
 
 #ifndef KV_SIMPLE_H
@@ -12,7 +13,8 @@ struct kv;
 
 /* Prints nothing. */
 enum kv_status simple_run(struct kv *, const struct bytes *args, size_t n);
-/* Prints a value.  KV_NOT_FOUND: there is none. */
+/* Prints a value as it is, or several on a line each.  KV_NOT_FOUND: one is
+ * missing. */
 enum kv_status simple_get(struct kv *, const struct bytes *args, size_t n);
 /* Prints a number and a newline.  KV_NOT_FOUND: there is none. */
 enum kv_status simple_number(struct kv *, const struct bytes *args, size_t n);

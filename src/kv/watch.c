@@ -5,6 +5,10 @@
  * its OK means that the subscription has begun.  Another PING is sent when
  * nothing has come for the time that an answer may take, to find out if the
  * server has gone without closing the connection.
+ *
+ * Behind the events of each commit comes its revision, and the next connection
+ * asks for what has happened since the last one.  Of the commit that was
+ * interrupted all events come again; those that were printed are skipped.
  */
 
 #include <err.h>
@@ -13,6 +17,7 @@
 
 #include "common/clock.h"
 #include "common/io.h"
+#include "common/number.h"
 #include "kv/json.h"
 #include "kv/kv.h"
 #include "kv/watch.h"
@@ -28,10 +33,14 @@ enum watch_next {
 
 struct watch {
 	struct kv *kv;
-	struct bytes bucket;
+	struct bytes bucket, prefix;
 	bool on; /* there is a subscription */
 	bool was_on; /* there is one, or there was one before */
 	bool pinged; /* the answer to a PING is due */
+	int64_t revision; /* of the last commit that came to its end; 0: now */
+	bool at; /* that is what the server has said */
+	uint64_t printed; /* events of the commit after that one */
+	uint64_t skip; /* that many events were printed before */
 	int retry_ms; /* the wait before the next connection */
 	enum kv_status status;
 };
@@ -50,26 +59,37 @@ wait_for(int fd, int64_t deadline_ms)
 }
 
 static void
-say_missed(struct watch *w, const char *why)
+say_missed(struct watch *w)
 {
 	struct output *out = &w->kv->out;
 
 	if (w->kv->options.json)
 		buf_append_text(&out->buf, "{\"event\":\"missed\"}\n");
-	warnx("%s: events may have been missed", why);
+	warnx("the server does not know all that has happened: "
+	      "events may have been missed");
 }
 
 static void
 print_json(struct buf *b, const struct reply_event *event)
 {
+	static const char *const names[] = { [REPLY_EVENT_SET] = "set",
+		[REPLY_EVENT_DELETED] = "deleted",
+		[REPLY_EVENT_DROPPED] = "dropped",
+		[REPLY_EVENT_AT] = "at" };
+	char number[NUMBER_SIZE];
+
 	buf_append_text(b, "{\"event\":\"");
-	if (event->type == REPLY_EVENT_DROPPED) {
-		buf_append_text(b, "dropped\"}\n");
-		return;
+	buf_append_text(b, names[event->type]);
+	buf_append_byte(b, '"');
+	if (event->type == REPLY_EVENT_AT) {
+		buf_append_text(b, ",\"revision\":");
+		buf_append(b, number, number_format(event->revision, number));
 	}
-	buf_append_text(b, event->type == REPLY_EVENT_SET ? "set" : "deleted");
-	buf_append_text(b, "\",\"key\":");
-	json_string(b, event->key);
+	if (event->type == REPLY_EVENT_SET ||
+	    event->type == REPLY_EVENT_DELETED) {
+		buf_append_text(b, ",\"key\":");
+		json_string(b, event->key);
+	}
 	if (event->type == REPLY_EVENT_SET) {
 		buf_append_text(b, ",\"value\":");
 		json_string(b, event->value);
@@ -91,6 +111,20 @@ print_event(struct watch *w, const struct reply_event *event)
 	output_added(out);
 }
 
+/* A commit has come to its end, or this is the first one. */
+static void
+take_revision(struct watch *w, const struct reply_event *event)
+{
+	/* A new connection begins with what the last one ended with. */
+	if (event->revision == w->revision && w->at)
+		return;
+	w->at = true;
+	w->revision = event->revision;
+	w->printed = w->skip = 0;
+	if (w->kv->options.since != NULL)
+		print_event(w, event);
+}
+
 static enum watch_next
 over(struct watch *w, enum kv_status status)
 {
@@ -106,13 +140,18 @@ take_event(struct watch *w)
 	if (!reply_is_event(&w->kv->conn.in, &event))
 		kv_nonsense(w->kv);
 	if (event.type == REPLY_EVENT_MISSED) {
-		say_missed(w, "the server was restarted");
-		return WATCH_ON;
+		say_missed(w);
+		w->printed = w->skip = 0;
+	} else if (event.type == REPLY_EVENT_AT)
+		take_revision(w, &event);
+	else if (w->skip > 0)
+		w->skip--;
+	else {
+		print_event(w, &event);
+		w->printed++;
 	}
-	print_event(w, &event);
-	if (event.type != REPLY_EVENT_DROPPED)
-		return WATCH_ON;
-	return over(w, KV_NOT_FOUND);
+	return event.type == REPLY_EVENT_DROPPED ? over(w, KV_NOT_FOUND) :
+						   WATCH_ON;
 }
 
 /* Takes a status line: the answer to PING, or a refusal of SUBSCRIBE. */
@@ -133,7 +172,9 @@ take_status(struct watch *w, const struct reply_line *line)
 	if (line->status != REPLY_OK)
 		return over(w, kv_finish(w->kv, line));
 	if (w->was_on)
-		say_missed(w, "subscribed again");
+		warnx("subscribed again");
+	if (w->was_on && w->revision == 0)
+		say_missed(w);
 	w->on = w->was_on = true;
 	w->retry_ms = RETRY_MIN_MS;
 	return WATCH_ON;
@@ -197,11 +238,23 @@ run_connection(struct watch *w)
 {
 	struct kv_conn *c = &w->kv->conn;
 	struct kv_request request = { .n = 0 };
+	char number[NUMBER_SIZE];
+	struct bytes since = { .data = number };
 	enum watch_next next;
 
 	w->on = false;
-	kv_add_text(&request, "SUBSCRIBE");
-	kv_add(&request, w->bucket);
+	/* Without a revision it begins with what happens from now on. */
+	if (w->revision == 0)
+		w->printed = 0;
+	w->skip = w->printed;
+	kv_add_command(&request, "SUBSCRIBE", &w->bucket, 1);
+	if (w->prefix.data != NULL) {
+		kv_add_text(&request, "PREFIX");
+		kv_add(&request, w->prefix);
+	}
+	kv_add_text(&request, "SINCE");
+	since.size = number_format(w->revision, number);
+	kv_add(&request, since);
 	kv_conn_request(c, request.words, request.n);
 	ping(w);
 	next = kv_conn_flush(c) ? WATCH_ON : lost(w);
@@ -219,6 +272,11 @@ watch_run(struct kv *kv, const struct bytes *args, size_t n)
 		.retry_ms = RETRY_MIN_MS };
 
 	(void)n;
+	if (kv->options.prefix != NULL)
+		w.prefix = kv_word(kv, kv->options.prefix);
+	if (kv->options.since != NULL)
+		(void)number_parse(bytes_from_text(kv->options.since),
+		    &w.revision);
 	output_check();
 	kv_connect(kv);
 	for (;;) {

@@ -2,9 +2,12 @@
  * maintain: see maintain.h.
  */
 
+#include <sys/stat.h>
+
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +31,30 @@ struct run {
 	int in; /* of a restore */
 	uint64_t lines;
 };
+
+/*
+ * Root reads and writes the data as the user that owns it, who could have put
+ * a link to anything there; and what is made belongs to that user.
+ */
+static void
+become_owner(const char *data)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(data, &st) == -1 || st.st_uid == 0)
+		return;
+	if (setgroups(0, NULL) == -1 || setegid(st.st_gid) == -1 ||
+	    seteuid(st.st_uid) == -1)
+		err(EX_OSERR, "cannot become the owner of %s", data);
+}
+
+/* Back to who was started: a file that root asked for is root's. */
+static void
+become_starter(void)
+{
+	if (geteuid() != getuid() && seteuid(getuid()) == -1)
+		err(EX_OSERR, "cannot become root again");
+}
 
 static int
 status_of(enum store_result result)
@@ -94,6 +121,7 @@ maintain_check(const struct maintain_options *o)
 	enum store_result result;
 
 	pace_init(&r.pace, "check", 0);
+	become_owner(o->data);
 	result = store_verify(&options, &v);
 	pace_end(&r.pace);
 	if (result == STORE_OK)
@@ -171,7 +199,9 @@ maintain_backup(const struct maintain_options *o)
 	options.write = write_backup;
 	if (backup_file_open(&r.file, o->file, o->replace) == -1)
 		return fail_file(o, &r);
+	become_owner(o->data);
 	result = store_backup(&options, &copied);
+	become_starter();
 	pace_end(&r.pace);
 	status = end_backup(o, &r, result, &copied);
 	backup_file_close(&r.file);
@@ -228,6 +258,7 @@ maintain_restore(const struct maintain_options *o)
 		warn("%s", o->file);
 		return EX_NOINPUT;
 	}
+	become_owner(o->data);
 	result = store_restore(&options, &copied);
 	pace_end(&r.pace);
 	if (r.in != STDIN_FILENO)
@@ -247,6 +278,7 @@ maintain_compact(const struct maintain_options *o)
 	struct copy_result copied;
 	enum store_result result;
 
+	become_owner(o->data);
 	result = store_compact(&options, &copied);
 	pace_end(&r.pace);
 	if (result != STORE_OK) {

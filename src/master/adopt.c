@@ -74,8 +74,8 @@ list_children(size_t *count)
 /* Is this child a worker?  A worker has its acceptor's name.  Other children
  * may be those that the program had which executed kvd, and, because this
  * process is a subreaper, their descendants. */
-static bool
-is_worker(const struct master *m, pid_t pid)
+bool
+adopt_is_worker(const struct master *m, pid_t pid)
 {
 	char path[64], name[32] = "", acceptor[32];
 	FILE *file;
@@ -147,7 +147,7 @@ find_orphan(struct master *m)
 	for (i = 0; known != NULL && orphan == 0 && i < n_children; i++)
 		if (bsearch(&children[i], known, count, sizeof(*known),
 			compare_pids) == NULL &&
-		    is_worker(m, children[i]))
+		    adopt_is_worker(m, children[i]))
 			orphan = children[i];
 	free(known);
 	free(children);
@@ -165,14 +165,22 @@ kill_holder(pid_t holder)
 		log_warn("cannot kill process %ld", (long)holder);
 }
 
+/* Releases the slot of a worker that has ended, and logs that if it is to be
+ * logged. */
 static void
-release(struct master *m, uint32_t slot)
+release(struct master *m, uint32_t slot, int status)
 {
+	char report[SCOREBOARD_REPORT_SIZE];
 	pid_t holder;
 	int i;
 
+	if (m->config->log_connections) {
+		scoreboard_report_close(m->scoreboard, slot, status, report);
+		log_info("%s", report);
+	}
+
 	for (i = 0; i < HOLDERS_MAX; i++) {
-		holder = scoreboard_release_soon(m->scoreboard, slot);
+		holder = scoreboard_release_soon(m->scoreboard, slot, status);
 		if (holder == 0)
 			return;
 		kill_holder(holder);
@@ -194,7 +202,7 @@ release_reaped(struct master *m, pid_t acceptor)
 	    SCOREBOARD_NONE)
 		if (waitid(P_PID, (id_t)pid, &info,
 			WEXITED | WNOHANG | WNOWAIT) == -1)
-			release(m, slot);
+			release(m, slot, -1);
 }
 
 /* Enters the workers that have just been adopted into the index. */
@@ -260,7 +268,7 @@ adopt_ended(struct master *m, pid_t pid, int status, const struct rusage *use)
 		log_warnx("%s", report);
 	}
 	pid_index_remove(&m->adopted, slot);
-	release(m, slot);
+	release(m, slot, status);
 }
 
 /* No pid here can belong to another process: only this one reaps them, and does

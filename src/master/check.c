@@ -14,11 +14,13 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/control.h"
 #include "common/directory.h"
 #include "master/check.h"
 #include "master/child.h"
 #include "master/limits.h"
 #include "master/listener.h"
+#include "master/listeners.h"
 #include "master/prepare.h"
 #include "master/runtime.h"
 
@@ -90,12 +92,27 @@ check_data(const struct config *config, uid_t user, struct buf *errors)
 }
 
 static void
+check_control(const struct config *config, struct buf *errors)
+{
+	struct config_listen listen = { .mode = config->control.mode };
+	char error[CONFIG_ERROR_SIZE];
+	gid_t gid;
+
+	(void)strlcpy(listen.text, CONTROL_SOCKET, sizeof(listen.text));
+	(void)strlcpy(listen.group, config->control.group,
+	    sizeof(listen.group));
+	if (listener_find_group(&listen, &gid, error) == -1)
+		(void)config_mistake(errors, "%s", error);
+}
+
+static void
 check_runtime(const struct config *config, uid_t user, struct buf *errors)
 {
 	char workdir[STATE_PATH_SIZE];
 
 	check_directory("runtime", config->runtime, user, errors);
 	check_file(config->runtime, "kvd.pid", S_IFREG, errors);
+	check_file(config->runtime, CONTROL_SOCKET, S_IFSOCK, errors);
 	check_file(config->runtime, "worker", S_IFDIR, errors);
 	check_file(config->runtime, "worker/registry.sock", S_IFSOCK, errors);
 	if (runtime_workdir(config, workdir) == -1 ||
@@ -214,8 +231,19 @@ check_configuration(const struct config *config, struct buf *errors)
 
 	check_data(config, user, errors);
 	check_runtime(config, user, errors);
+	check_control(config, errors);
 	check_listens(config, errors);
 	check_programs(config, errors);
 	check_descriptors(config, errors);
 	return buf_size(errors) == before ? EX_OK : EX_CONFIG;
+}
+
+void
+check_warn(const struct config *config)
+{
+	const struct config_listen *l;
+
+	TAILQ_FOREACH(l, &config->listens, entry)
+		if (!config->insecure && config_is_exposed(&l->addr))
+			listeners_warn_of(l->text);
 }

@@ -14,4 +14,7 @@
  */
 int check_configuration(const struct config *, struct buf *errors);
 
+/* Logs what is no mistake, but should be known. */
+void check_warn(const struct config *);
+
 #endif

@@ -41,8 +41,10 @@ start(struct master *m, struct child *c)
 	if (child_start(c, m->config, &m->params) == 0)
 		return;
 	/* There may be enough memory or processes again in a moment. */
-	if (log_limit_allows(&m->shortages, clock_ms(), &skipped))
+	if (log_limit_allows(&m->shortages, clock_ms(), &skipped)) {
 		log_warn("cannot start the %s; trying again", c->spec->name);
+		log_suppressed(skipped);
+	}
 	children_event(m, c, POLICY_NOT_STARTED);
 	if (!m->announced && !m->stopping)
 		children_stop(m, EX_OSERR);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/log.h"
 #include "master/listeners.h"
 
 static int
@@ -199,4 +200,33 @@ listeners_close(struct listeners *set)
 	static const struct listeners none;
 
 	close_but(set, &none);
+}
+
+void
+listeners_warn_of(const char *name)
+{
+	log_warnx("other machines may reach %s, and kvd has neither passwords "
+		  "nor encryption: whoever connects can read and change all "
+		  "data, and others on the way, too; if a firewall admits only "
+		  "whom you trust, say so with \"insecure yes\"",
+	    name);
+}
+
+void
+listeners_warn(const struct listeners *set, const struct config *config)
+{
+	char name[LISTENER_NAME_SIZE];
+	struct sockaddr_storage addr;
+	socklen_t size;
+	size_t i;
+
+	for (i = 0; i < set->count && !config->insecure; i++) {
+		size = sizeof(addr);
+		if (getsockname(set->fds[i], (struct sockaddr *)&addr, &size) ==
+			-1 ||
+		    !config_is_exposed(&addr))
+			continue;
+		listener_name(set->fds[i], name);
+		listeners_warn_of(name);
+	}
 }

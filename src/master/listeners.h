@@ -36,4 +36,10 @@ int listeners_change(struct listeners *, const struct config *, char *error);
 bool listeners_lack_names(const struct listeners *);
 void listeners_close(struct listeners *);
 
+/* Logs a warning for each address that other machines can reach, unless the
+ * configuration says that this is meant. */
+void listeners_warn(const struct listeners *, const struct config *);
+/* The same warning about one address, "127.0.0.1 port 4040". */
+void listeners_warn_of(const char *name);
+
 #endif

@@ -15,18 +15,46 @@
 #include "master/options.h"
 #include "master/run_maintain.h"
 
-/* kvd -n: reports all mistakes and returns the exit status. */
-static int
-check(const struct config *config, int status, struct buf *errors)
+static void
+print(const void *text, size_t size)
 {
-	int checked = check_configuration(config, errors);
+	if (fwrite(text, 1, size, stdout) != size || fflush(stdout) == EOF)
+		fatal(EX_IOERR, "standard output");
+}
 
+/* Prints the configuration, from which kvd makes the same again. */
+static void
+print_config(const struct config *config)
+{
+	struct buf lines;
+
+	buf_init(&lines);
+	config_print(config, &lines);
+	if (buf_failed(&lines))
+		fatalx(EX_OSERR, "out of memory");
+	print(buf_data(&lines), buf_size(&lines));
+	buf_clear(&lines);
+}
+
+/* kvd -n: reports all mistakes and returns the exit status.  With -v, standard
+ * output is a configuration file. */
+static int
+check(const struct config *config, int status, bool verbose, struct buf *errors)
+{
+	static const char ok[] = "# configuration OK\n";
+	int checked;
+
+	if (verbose && status == EX_OK)
+		print_config(config);
+	checked = check_configuration(config, errors);
 	if (status == EX_OK)
 		status = checked;
 	log_lines(errors);
-	if (status == EX_OK &&
-	    (puts("configuration OK") == EOF || fflush(stdout) == EOF))
-		fatal(EX_IOERR, "standard output");
+	check_warn(config);
+	if (status == EX_OK && verbose)
+		print(ok, strlen(ok));
+	else if (status == EX_OK)
+		print(ok + 2, strlen(ok) - 2);
 	return status;
 }
 
@@ -40,14 +68,14 @@ main(int argc, char *argv[], char *envp[])
 
 	startup_master();
 	setproctitle_init(argc, argv, envp);
-	log_init("master", LOG_TO_STDERR, false);
+	log_init("master", log_stderr(), false);
 	master_options_parse(&options, argc, argv);
 	if (config_init(&config) == -1)
 		fatalx(EX_OSERR, "out of memory");
 	buf_init(&errors);
 	status = master_options_config(&options, &config, false, &errors);
 	if (options.check)
-		status = check(&config, status, &errors);
+		status = check(&config, status, options.verbose, &errors);
 	else if (status == EX_OK && options.maintain != NULL)
 		status = run_maintain(&options, &config);
 	else if (status == EX_OK)

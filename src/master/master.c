@@ -13,10 +13,12 @@
 #include "common/log.h"
 #include "common/startup.h"
 #include "master/adopt.h"
+#include "master/control.h"
 #include "master/daemon.h"
 #include "master/inherit.h"
 #include "master/master.h"
 #include "master/prepare.h"
+#include "master/report.h"
 #include "master/supervise.h"
 
 static void
@@ -24,8 +26,12 @@ run(struct master *m)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		log_warn("cannot set no_new_privs");
+	if (control_init(m) == -1)
+		fatalx(EX_OSERR, "out of memory");
 	supervise(m);
 	adopt_await(m);
+	/* kvctl(8) takes the end of its connection for the end of kvd. */
+	control_clear(m);
 	log_info("stopped");
 }
 
@@ -66,20 +72,6 @@ take_environment(struct master *m)
 	return EX_OK;
 }
 
-/*
- * If the title is shorter than argv[0] was, libbsd leaves a dot where that
- * ended, for old kernels.  Linux needs none, and ps(1) would show it.
- */
-static void
-set_title(char *base)
-{
-	size_t size = strlen(base);
-
-	setproctitle("-kvd: master");
-	if (strlen(base) < size)
-		base[size] = '\0';
-}
-
 static int
 start(struct master *m)
 {
@@ -92,7 +84,8 @@ start(struct master *m)
 		m->daemon_fd = daemon_start();
 	}
 	log_init("master", m->params.log_where, m->params.verbose);
-	set_title(m->options->argv[0]);
+	m->name_size = strlen(m->options->argv[0]);
+	report_title(m);
 	m->status = prepare_run(m);
 	if (m->status == EX_OK)
 		run(m);
@@ -111,17 +104,20 @@ master_main(struct master_options *options, struct config *config)
 		fatalx(EX_OSERR, "out of memory");
 	m->options = options;
 	m->config = config;
-	m->params.log_where = LOG_TO_STDERR;
+	m->params.log_where = (uint8_t)log_stderr();
 	m->params.verbose = options->verbose;
 	m->params.wall_base_ms = clock_wall_base();
 	m->signal_fd = m->scoreboard_fd = m->daemon_fd = -1;
 	m->runtime_fd = m->workdir_fd = -1;
-	m->registry_listener.fd = -1;
+	m->registry_listener.fd = m->control_listener.fd = -1;
+	buf_init(&m->reload_mistakes);
+	m->started_ms = clock_ms();
 	m->lifeline[0] = m->lifeline[1] = -1;
 	m->checkpoint[0] = m->checkpoint[1] = -1;
 	for (stage = 0; stage < STAGES; stage++)
 		m->program_fds[stage] = -1;
 	status = start(m);
+	buf_clear(&m->reload_mistakes);
 	free(m);
 	return status;
 }

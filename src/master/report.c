@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/scoreboard.h"
 #include "master/report.h"
 
 static bool
@@ -18,9 +20,8 @@ acceptors_are_ready(const struct master *m)
 	return true;
 }
 
-/* Describes the state for people. */
-static const char *
-describe(const struct master *m)
+const char *
+report_describe(const struct master *m)
 {
 	if (m->stopping)
 		return "Stopping";
@@ -32,20 +33,56 @@ describe(const struct master *m)
 		return "Reading the configuration again";
 	if (!acceptors_are_ready(m))
 		return "An acceptor is being restarted";
+	if (scoreboard_admission(m->scoreboard) == SCOREBOARD_REFUSES)
+		return m->draining ?
+		    "Draining: new clients are refused, idle ones end" :
+		    "Suspended: new clients are refused";
+	if (scoreboard_admission(m->scoreboard) == SCOREBOARD_PAUSES)
+		return "Paused: new clients wait";
 	if (m->reload_failed)
 		return "Accepting connections; kvd.conf is wrong, see the log";
 	return "Accepting connections";
 }
 
+/* The same in the title, where nothing stands for a kvd that is well. */
+static const char *
+describe_shortly(const struct master *m)
+{
+	if (m->stopping)
+		return " stopping";
+	if (!m->announced)
+		return " starting";
+	if (!child_answers(&m->children[REGISTRY]))
+		return " restarting registry";
+	if (m->reloading)
+		return " reloading";
+	return acceptors_are_ready(m) ? "" : " restarting acceptor";
+}
+
+/*
+ * If the title is shorter than argv[0] was, libbsd leaves a dot where that
+ * ended, for old kernels.  Linux needs none, and ps(1) would show it.
+ */
+void
+report_title(const struct master *m)
+{
+	char *base = m->options->argv[0];
+
+	setproctitle("-kvd: master%s", describe_shortly(m));
+	if (strlen(base) < m->name_size)
+		base[m->name_size] = '\0';
+}
+
 static void
 report_status(struct master *m)
 {
-	const char *text = describe(m);
+	const char *text = report_describe(m);
 	char line[sizeof("STATUS=\n") + sizeof(m->reported)];
 
 	if (strcmp(text, m->reported) == 0)
 		return;
 	(void)strlcpy(m->reported, text, sizeof(m->reported));
+	report_title(m);
 	snprintf(line, sizeof(line), "STATUS=%s\n", m->reported);
 	notify_send(&m->notify, line);
 }

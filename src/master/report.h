@@ -10,6 +10,8 @@
 
 #include "master/state.h"
 
+/* Describes the state in a line for people. */
+const char *report_describe(const struct master *);
 /* Clients can connect for the first time. */
 void report_ready(struct master *);
 /* The configuration is about to be read again. */
@@ -21,5 +23,8 @@ void report_stop(struct master *);
  * pings the watchdog.  Returns when to call it again.
  */
 int64_t report_turn(struct master *, int64_t now_ms);
+
+/* Shows the state in the title (ps(1)). */
+void report_title(const struct master *);
 
 #endif

@@ -29,6 +29,16 @@ struct answer_line {
 	struct bytes words[ANSWER_WORDS_MAX];
 };
 
+/* The status of a REPLY with this body. */
+static inline enum status
+answer_status(struct bytes body)
+{
+	uint8_t status = STATUS_OK;
+
+	(void)message_get_u8(&body, &status);
+	return (enum status)status;
+}
+
 /* Begins a frame.  Then the lines are appended, then message_end() called with
  * the position that this returns. */
 size_t answer_begin(struct buf *, uint64_t sequence, enum status);

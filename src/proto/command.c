@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/counters.h"
 #include "common/number.h"
 #include "proto/command.h"
 #include "proto/format.h"
@@ -19,23 +20,43 @@
  * first that fits the words is taken.
  */
 static const struct command commands[] = {
-	{ "GET", "bucket key", "the value of a key, or an empty line",
+	{ "GET", "bucket key ...", "the value of each key, or an empty line",
 	    .request = MESSAGE_GET },
-	{ "PUT", "bucket key value [EX seconds]",
+	{ "GET", NULL, NULL, .request = MESSAGE_GET_KEYS },
+	{ "PUT", "bucket key value [EX time]",
 	    "set a value, for ever or with a time to live",
 	    .request = MESSAGE_PUT },
-	{ "PUT", NULL, NULL, .request = MESSAGE_PUT_EX, .keyword = "EX" },
-	{ "DELETE", "bucket key", "remove a key", .request = MESSAGE_DELETE },
-	{ "INCR", "bucket key [number]", "add to a value, and show the result",
-	    .request = MESSAGE_INCR, .last = "1" },
+	{ "PUT", NULL, NULL, .request = MESSAGE_PUT_EX,
+	    .options = { { "EX", NULL } } },
+	{ "DELETE", "bucket key [IF value]",
+	    "remove a key, whatever its value or if it has this one",
+	    .request = MESSAGE_DELETE },
+	{ "DELETE", NULL, NULL, .request = MESSAGE_DELETE_IF,
+	    .options = { { "IF", NULL } } },
+	{ "INCR", "bucket key [number] [EX time]",
+	    "add to a value, and show the result", .request = MESSAGE_INCR,
+	    .last = "1" },
+	{ "INCR", NULL, NULL, .request = MESSAGE_INCR_EX, .last = "1",
+	    .options = { { "EX", NULL } } },
 	{ "EXISTS", "bucket key", "OK if there is such a key",
 	    .request = MESSAGE_EXISTS },
-	{ "ADD", "bucket key value", "set a value if there is none",
+	{ "ADD", "bucket key value [EX time]", "set a value if there is none",
 	    .request = MESSAGE_ADD },
+	{ "ADD", NULL, NULL, .request = MESSAGE_ADD_EX,
+	    .options = { { "EX", NULL } } },
 	{ "CAS", "bucket key old new", "replace a value, if it is old",
 	    .request = MESSAGE_CAS },
-	{ "EXPIRE", "bucket key seconds", "set a time to live",
+	{ "EXPIRE", "bucket key time", "set a time to live",
 	    .request = MESSAGE_EXPIRE },
+	{ "TAKE", "bucket key", "remove a key, and show its value",
+	    .request = MESSAGE_TAKE },
+	{ "POP", "bucket [PREFIX prefix]",
+	    "remove the first key, and show it and its value",
+	    .request = MESSAGE_POP, .options = { { "PREFIX", "" } } },
+	{ "CLEAR", "bucket [PREFIX prefix] [LIMIT number]",
+	    "remove the first keys, and show how many",
+	    .request = MESSAGE_CLEAR,
+	    .options = { { "PREFIX", "" }, { "LIMIT", "1000" } } },
 	{ "PERSIST", "bucket key", "remove the time to live",
 	    .request = MESSAGE_PERSIST },
 	{ "TTL", "bucket key", "the seconds left to live, or an empty line",
@@ -53,8 +74,11 @@ static const struct command commands[] = {
 	{ "ENTRIES", "bucket [PREFIX prefix] [AFTER key] [LIMIT number]",
 	    "keys and their values, in order", COMMAND_ENTRIES, .words_min = 1,
 	    .words_max = ANY },
-	{ "SUBSCRIBE", "bucket", "report each change",
-	    .request = MESSAGE_SUBSCRIBE },
+	{ "SUBSCRIBE", "bucket [PREFIX prefix] [SINCE revision]",
+	    "report each change", .request = MESSAGE_SUBSCRIBE,
+	    .options = { { "PREFIX", "" } } },
+	{ "SUBSCRIBE", NULL, NULL, .request = MESSAGE_SUBSCRIBE_SINCE,
+	    .options = { { "PREFIX", "" }, { "SINCE", NULL } } },
 	{ "UNSUBSCRIBE", "bucket", "stop reporting changes",
 	    .request = MESSAGE_UNSUBSCRIBE },
 	{ "BEGIN", "", "queue the commands that follow", COMMAND_BEGIN,
@@ -73,19 +97,80 @@ static const struct command commands[] = {
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+_Static_assert(COMMANDS < COUNTERS_COMMANDS, "each has a number");
+
+static size_t
+count_options(const struct command *c)
+{
+	size_t n = 0;
+
+	while (n < COMMAND_OPTIONS_MAX && c->options[n].keyword != NULL)
+		n++;
+	return n;
+}
+
+/* Finds the words of the options, which are pairs of a keyword and a word, each
+ * at most once, in any order.  False: they are something else. */
+static bool
+find_options(const struct command *c, const struct bytes *words, size_t n,
+    struct bytes *args)
+{
+	size_t options = count_options(c), i, at;
+	bool seen[COMMAND_OPTIONS_MAX] = { false };
+
+	for (at = 0; at + 1 < n; at += 2) {
+		for (i = 0; i < options; i++)
+			if (words_equal(words[at], c->options[i].keyword))
+				break;
+		if (i == options || seen[i])
+			return false;
+		seen[i] = true;
+		args[i] = words[at + 1];
+	}
+	for (i = 0; i < options; i++) {
+		if (!seen[i] && c->options[i].absent == NULL)
+			return false;
+		if (!seen[i])
+			args[i] = bytes_from_text(c->options[i].absent);
+	}
+	return true;
+}
+
+/*
+ * Finds the word of each field of a COMMAND_REMOTE.  The words are those behind
+ * its name.  False: the command does not take them.
+ */
+static bool
+find_args(const struct command *c, const struct bytes *words, size_t n,
+    struct bytes args[SCHEMA_FIELDS_MAX])
+{
+	size_t fields = schema_count(schema_find((uint16_t)c->request));
+	size_t fixed = fields - count_options(c), given = fixed, i;
+
+	if (c->request == MESSAGE_GET_KEYS) {
+		/* The words behind the bucket are one field. */
+		if (n > fixed)
+			args[0] = words[0];
+		return n > fixed;
+	}
+	if (c->last != NULL && (n < fixed || (n - fixed) % 2 != 0))
+		args[--given] = bytes_from_text(c->last);
+	if (n < given || (n - given) % 2 != 0 || (n > given && fixed == fields))
+		return false;
+	for (i = 0; i < given; i++)
+		args[i] = words[i];
+	return find_options(c, words + given, n - given, args + fixed);
+}
 
 /* Does the command take these words, of which the name is not one? */
 static bool
 takes(const struct command *c, const struct bytes *words, size_t n)
 {
-	size_t want;
+	struct bytes args[SCHEMA_FIELDS_MAX];
 
 	if (c->local != COMMAND_REMOTE)
 		return n >= c->words_min && n <= c->words_max;
-	want = schema_count(schema_find((uint16_t)c->request));
-	if (c->keyword != NULL)
-		return n == want + 1 && words_equal(words[n - 2], c->keyword);
-	return n == want || (c->last != NULL && n == want - 1);
+	return find_args(c, words, n, args);
 }
 
 const struct command *
@@ -104,6 +189,40 @@ const struct command *
 command_get(size_t i)
 {
 	return i < COMMANDS ? &commands[i] : NULL;
+}
+
+/* Rows of the same name but the first have no usage. */
+size_t
+command_number(const struct command *c)
+{
+	while (c->usage == NULL)
+		c--;
+	return (size_t)(c - commands) + 1;
+}
+
+/* All that the worker does not ask the registry for have no request, which is
+ * 0. */
+size_t
+command_number_of(uint16_t request)
+{
+	bool is_commit = request == MESSAGE_TRANSACTION;
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (is_commit ? commands[i].local == COMMAND_COMMIT :
+				commands[i].request == request)
+			return command_number(&commands[i]);
+	return COUNTERS_NO_COMMAND;
+}
+
+const char *
+command_counted(size_t number)
+{
+	if (number == COUNTERS_NO_COMMAND)
+		return "other";
+	if (number > COMMANDS || commands[number - 1].usage == NULL)
+		return NULL;
+	return commands[number - 1].name;
 }
 
 bool
@@ -180,13 +299,44 @@ check_number(struct bytes word, int64_t *number)
 	}
 }
 
-static enum status
-check_seconds(struct bytes word, int64_t *seconds)
+enum status
+command_parse_time(struct bytes word, int64_t *time_ms)
 {
-	enum status status = check_number(word, seconds);
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = { { "ms", 1 }, { "s", 1000 }, { "m", 60 * 1000 },
+		{ "h", 60 * 60 * 1000 }, { "d", 24 * 60 * 60 * 1000 } };
+	int64_t unit_ms = 1000;
+	enum status status;
+	size_t i, size;
 
-	if (status == STATUS_OK &&
-	    (*seconds < 1 || *seconds > MESSAGE_SECONDS_MAX))
+	for (i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		size = strlen(units[i].name);
+		if (word.size > size &&
+		    memcmp((const char *)word.data + word.size - size,
+			units[i].name, size) == 0) {
+			unit_ms = units[i].ms;
+			word.size -= size;
+			break;
+		}
+	}
+	if ((status = check_number(word, time_ms)) != STATUS_OK)
+		return status;
+	if (*time_ms < 1 || *time_ms > MESSAGE_TIME_MAX_MS / unit_ms)
+		return STATUS_OUT_OF_RANGE;
+	*time_ms *= unit_ms;
+	return STATUS_OK;
+}
+
+static enum status
+check_range(struct bytes word, int64_t min, int64_t max, uint64_t *to)
+{
+	int64_t number = 0;
+	enum status status = check_number(word, &number);
+
+	*to = (uint64_t)number;
+	if (status == STATUS_OK && (number < min || number > max))
 		return STATUS_OUT_OF_RANGE;
 	return status;
 }
@@ -211,41 +361,71 @@ set_field(struct fields *f, uint8_t field, struct bytes word, size_t value_max)
 		return check_name(word, STATUS_KEY_EMPTY, STATUS_KEY_TOO_LONG);
 	case FIELD_NUMBER:
 		return check_number(word, &f->number);
-	case FIELD_SECONDS:
-		return check_seconds(word, &f->number);
+	case FIELD_TIME:
+		return command_parse_time(word, &f->time_ms);
 	case FIELD_OLD:
 		f->old = word;
 		return check_value(word, value_max);
 	case FIELD_VALUE:
 		f->value = word;
 		return check_value(word, value_max);
+	case FIELD_PREFIX:
+		f->prefix = word;
+		return check_name(word, STATUS_OK, STATUS_KEY_TOO_LONG);
+	case FIELD_CLEAR_LIMIT:
+		return check_range(word, 1, MESSAGE_CLEAR_MAX, &f->limit);
+	case FIELD_SINCE:
+		return check_range(word, 0, INT64_MAX, &f->since);
 	default: /* no command has such a field */
 		return STATUS_UNKNOWN_COMMAND;
 	}
 }
 
-/* Sets all fields.  The words are those behind the command's name. */
+static enum status
+check_keys(const struct bytes *words, size_t n)
+{
+	enum status status = STATUS_OK;
+	size_t i;
+
+	if (n > MESSAGE_KEYS_MAX)
+		return STATUS_TOO_MANY_KEYS;
+	for (i = 0; i < n && status == STATUS_OK; i++)
+		status =
+		    check_name(words[i], STATUS_KEY_EMPTY, STATUS_KEY_TOO_LONG);
+	return status;
+}
+
+/* Sets all fields but FIELD_KEYS.  The words are those behind the command's
+ * name. */
 static enum status
 set_fields(struct fields *f, const struct command *c, const struct bytes *words,
     size_t n, size_t value_max)
 {
 	const uint8_t *p = schema_find((uint16_t)c->request)->fields;
+	struct bytes args[SCHEMA_FIELDS_MAX];
 	enum status status = STATUS_OK;
-	struct bytes word;
+	size_t i;
 
-	for (; *p != FIELD_END && status == STATUS_OK; p++) {
-		if (p[1] == FIELD_END && c->keyword != NULL) {
-			words++;
-			n--;
-		}
-		if (n > 0) {
-			word = *words++;
-			n--;
-		} else
-			word = bytes_from_text(c->last);
-		status = set_field(f, *p, word, value_max);
-	}
+	(void)find_args(c, words, n, args); /* command_find() has checked it */
+	for (i = 0; p[i] != FIELD_END && status == STATUS_OK; i++)
+		status = p[i] == FIELD_KEYS ?
+		    check_keys(words + i, n - i) :
+		    set_field(f, p[i], args[i], value_max);
 	return status;
+}
+
+/* Behind the bucket, which words[0] is. */
+static void
+put_keys(struct buf *b, uint64_t sequence, struct fields *f,
+    const struct bytes *words, size_t n)
+{
+	size_t position, i;
+
+	f->rest = (struct bytes){ NULL, 0 }; /* the keys follow */
+	position = schema_begin(b, MESSAGE_GET_KEYS, sequence, f);
+	for (i = 1; i < n; i++)
+		message_put_name(b, words[i]);
+	message_end(b, position);
 }
 
 enum status
@@ -256,7 +436,11 @@ command_encode(const struct command *command, const struct bytes *words,
 	struct fields f;
 
 	status = set_fields(&f, command, words + 1, n - 1, value_max);
-	if (status == STATUS_OK)
+	if (status != STATUS_OK)
+		return status;
+	if (command->request == MESSAGE_GET_KEYS)
+		put_keys(b, sequence, &f, words + 1, n - 1);
+	else
 		schema_put(b, command->request, sequence, &f);
-	return status;
+	return STATUS_OK;
 }

@@ -31,6 +31,16 @@ enum command_local {
 	COMMAND_ENTRIES,
 };
 
+/* Most options that a command has. */
+#define COMMAND_OPTIONS_MAX 2
+
+/* A field that a keyword stands in front of. */
+struct command_option {
+	const char *keyword;
+	/* Its word, if the option is left out; NULL: it may not be. */
+	const char *absent;
+};
+
 struct command {
 	const char *name; /* in upper case */
 	/* For HELP: its arguments, and what it does.  NULL if another row of the
@@ -39,12 +49,15 @@ struct command {
 	const char *help;
 	enum command_local local;
 	/*
-	 * Of COMMAND_REMOTE: the message that it becomes.  Each word but
-	 * `keyword` is a field of that, in the order of proto/schema.c.
+	 * Of COMMAND_REMOTE: the message that it becomes.  Each word is a field
+	 * of that, in the order of proto/schema.c.  The last fields may be
+	 * options, which come in any order, each behind its keyword.
 	 */
 	enum message_type request;
-	const char *keyword; /* the word before the last field; or NULL */
-	const char *last; /* the default of the last field; or NULL */
+	/* Of the last field that is no option: what it is if there is no word
+	 * for it; or NULL. */
+	const char *last;
+	struct command_option options[COMMAND_OPTIONS_MAX];
 	/* Of the others: how many words may follow the name. */
 	size_t words_min, words_max;
 };
@@ -58,6 +71,16 @@ const struct command *command_find(const struct bytes *words, size_t n);
 /* The i-th row of the table; NULL: it has fewer. */
 const struct command *command_get(size_t i);
 
+/* The number under which a command is counted: the same for all rows of a name
+ * (common/counters.h). */
+size_t command_number(const struct command *);
+/* The number of the command that becomes this request; a transaction is a
+ * COMMIT. */
+size_t command_number_of(uint16_t request);
+/* The name that is counted under this number, such as "GET"; "other" is for
+ * COUNTERS_NO_COMMAND.  NULL: nothing is counted under it. */
+const char *command_counted(size_t number);
+
 /* Is there a command of this name? */
 bool command_exists(struct bytes name);
 
@@ -69,6 +92,10 @@ void command_help(struct bytes name, struct buf *);
 
 /* May it be part of a transaction? */
 bool command_is_queued(const struct command *);
+
+/* Reads a time to live: a number of seconds, or one with ms, s, m, h or d behind
+ * it.  Returns STATUS_OK, or the error to answer with. */
+enum status command_parse_time(struct bytes word, int64_t *time_ms);
 
 /*
  * Encodes these words as the request that they stand for, and appends it to the

@@ -5,7 +5,9 @@
  */
 
 #include <stdbool.h>
+#include <string.h>
 
+#include "common/swar.h"
 #include "common/utf8.h"
 #include "proto/answer.h"
 #include "proto/format.h"
@@ -51,6 +53,8 @@ static const struct bytes status_lines[STATUS_END] = {
 	[STATUS_IDLE_TIMEOUT] = LINE("ERROR idle timeout"),
 	[STATUS_SHUTTING_DOWN] = LINE("ERROR shutting down"),
 	[STATUS_DISCONNECTED] = LINE("ERROR disconnected"),
+	[STATUS_TOO_MANY_KEYS] = LINE("ERROR too many keys"),
+	[STATUS_REPLY_TOO_LARGE] = LINE("ERROR reply too large"),
 };
 
 void
@@ -61,6 +65,48 @@ format_status(struct buf *b, enum status status)
 	buf_append(b, line.data, line.size);
 }
 
+/* What stands for a byte in a quoted word. */
+struct quoted {
+	char text[4];
+	uint8_t size; /* of the text */
+	/* 1: it may be the first byte of a character of UTF-8, or one of the
+	 * others.  Such characters stand for themselves. */
+	uint8_t leads, follows;
+};
+
+#define LEADS(c) ((c) >= 0xc2 && (c) <= 0xf4)
+#define FOLLOWS(c) ((c) >= 0x80 && (c) < 0xc0)
+#define IS_PRINTABLE(c) ((c) >= ' ' && (c) < 0x7f)
+/* What follows the backslash; 0: the byte has no such name. */
+#define NAME(c)                                   \
+	((c) == '\n'			  ? 'n' : \
+		(c) == '\r'		  ? 'r' : \
+		(c) == '\t'		  ? 't' : \
+		(c) == '"' || (c) == '\\' ? (c) : \
+					    0)
+#define DIGIT(d) ((d) < 10 ? '0' + (d) : 'a' - 10 + (d))
+#define FIRST(c) (char)(IS_PRINTABLE(c) && !NAME(c) ? (c) : '\\')
+#define SECOND(c) (NAME(c) ? NAME(c) : 'x')
+#define SIZE(c) (NAME(c) ? 2 : IS_PRINTABLE(c) ? 1 : 4)
+#define QUOTED(c)                                                        \
+	{                                                                \
+		{ FIRST(c), SECOND(c), DIGIT((c) >> 4), DIGIT((c)&15) }, \
+		    SIZE(c), LEADS(c), FOLLOWS(c)                        \
+	}
+#define QUOTED_4(c) QUOTED(c), QUOTED((c) + 1), QUOTED((c) + 2), QUOTED((c) + 3)
+#define QUOTED_16(c) \
+	QUOTED_4(c), QUOTED_4((c) + 4), QUOTED_4((c) + 8), QUOTED_4((c) + 12)
+#define QUOTED_64(c)                                            \
+	QUOTED_16(c), QUOTED_16((c) + 16), QUOTED_16((c) + 32), \
+	    QUOTED_16((c) + 48)
+
+static const struct quoted quoted[256] = { QUOTED_64(0), QUOTED_64(64),
+	QUOTED_64(128), QUOTED_64(192) };
+
+/* Space is made for so many bytes of a word at a time, so that a long one
+ * takes up no more than it needs. */
+#define PIECE ((size_t)4096)
+
 static bool
 is_bare(struct bytes word)
 {
@@ -70,6 +116,10 @@ is_bare(struct bytes word)
 	if (word.size == 0 || p[0] == '"')
 		return false;
 	for (i = 0; i < word.size; i += n) {
+		n = SWAR_SIZE;
+		if (word.size - i >= n &&
+		    !swar_has_outside(swar_load(p + i), '!'))
+			continue;
 		n = utf8_printable_size(p + i, word.size - i);
 		if (n == 0 || p[i] == ' ')
 			return false;
@@ -77,42 +127,79 @@ is_bare(struct bytes word)
 	return true;
 }
 
-static void
-append_escaped(struct buf *b, uint8_t c)
+/*
+ * Quotes the bytes from *from up to `stop`, and the rest of a character that
+ * goes on behind that; the word ends at `end`.  Writes up to four bytes for each
+ * and, behind the last, up to three that do not count.  Moves *from, and returns
+ * where the next byte is to be written.
+ *
+ * Most of the time for binary data would go into branches that the processor
+ * cannot predict, so there is one only for what is likely to be a character.
+ */
+static uint8_t *
+quote_bytes(uint8_t *to, const uint8_t **from, const uint8_t *stop,
+    const uint8_t *end)
 {
-	static const char hex[] = "0123456789abcdef";
-	static const char *const named = "\"\"\\\\\nn\rr\tt";
-	char text[4] = { '\\', 'x', hex[c >> 4], hex[c & 15] };
-	const char *p;
+	const uint8_t *p = *from;
+	const struct quoted *q;
+	uint8_t next;
+	size_t n;
 
-	for (p = named; *p != '\0'; p += 2)
-		if ((uint8_t)*p == c) {
-			text[1] = p[1];
-			buf_append(b, text, 2);
-			return;
+	while (p < stop) {
+		q = &quoted[*p];
+		next = p + 1 < end ? p[1] : 0;
+		n = 0;
+		if (q->leads & quoted[next].follows)
+			n = utf8_printable_size(p, (size_t)(end - p));
+		if (n == 0) {
+			memcpy(to, q->text, sizeof(q->text));
+			to += q->size;
+			p++;
 		}
-	buf_append(b, text, sizeof(text));
+		for (; n > 0; n--)
+			*to++ = *p++;
+	}
+	*from = p;
+	return to;
+}
+
+/* The same for many bytes. */
+static uint8_t *
+quote_piece(uint8_t *to, const uint8_t **from, const uint8_t *stop,
+    const uint8_t *end)
+{
+	uint64_t eight;
+
+	while (stop - *from >= (ptrdiff_t)SWAR_SIZE) {
+		eight = swar_load(*from);
+		if (swar_has_escaped(eight)) {
+			to = quote_bytes(to, from, *from + SWAR_SIZE, end);
+			continue;
+		}
+		swar_store(to, eight);
+		to += SWAR_SIZE;
+		*from += SWAR_SIZE;
+	}
+	return quote_bytes(to, from, stop, end);
 }
 
 static void
 append_quoted(struct buf *b, struct bytes word)
 {
-	const uint8_t *p = word.data;
-	size_t i, n, plain = 0;
+	const uint8_t *from = word.data, *stop;
+	uint8_t *start, *to;
+	size_t left = word.size;
 
 	buf_append_byte(b, '"');
-	for (i = 0; i < word.size; i += n) {
-		n = utf8_printable_size(p + i, word.size - i);
-		if (n != 0 && p[i] != '"' && p[i] != '\\')
-			continue;
-		buf_append(b, p + plain, i - plain);
-		append_escaped(b, p[i]);
-		n = 1;
-		plain = i + 1;
+	while (left > 0) {
+		start = buf_reserve(b, 4 * (PIECE + 4));
+		if (start == NULL)
+			return;
+		stop = from + (left < PIECE ? left : PIECE);
+		to = quote_piece(start, &from, stop, from + left);
+		buf_commit(b, (size_t)(to - start));
+		left = word.size - (size_t)(from - (const uint8_t *)word.data);
 	}
-	/* p is NULL only for an empty word, which has nothing left. */
-	if (plain < word.size)
-		buf_append(b, p + plain, word.size - plain);
 	buf_append_byte(b, '"');
 }
 
@@ -135,6 +222,15 @@ looks_like_status(const struct bytes *words, size_t n)
 }
 
 void
+format_word(struct buf *b, struct bytes word)
+{
+	if (is_bare(word))
+		buf_append(b, word.data, word.size);
+	else
+		append_quoted(b, word);
+}
+
+void
 format_line(struct buf *b, const struct bytes *words, size_t n)
 {
 	bool quote = looks_like_status(words, n);
@@ -143,12 +239,30 @@ format_line(struct buf *b, const struct bytes *words, size_t n)
 	for (i = 0; i < n; i++) {
 		if (i > 0)
 			buf_append_byte(b, ' ');
-		if (!quote && is_bare(words[i]))
-			buf_append(b, words[i].data, words[i].size);
-		else
+		if (quote)
 			append_quoted(b, words[i]);
+		else
+			format_word(b, words[i]);
 	}
 	buf_append(b, "\r\n", 2);
+}
+
+bool
+format_is_safe(struct bytes text)
+{
+	const uint8_t *p = text.data;
+	size_t i, n;
+
+	for (i = 0; i < text.size; i += n) {
+		n = SWAR_SIZE;
+		if (text.size - i >= n &&
+		    !swar_has_outside(swar_load(p + i), ' '))
+			continue;
+		n = utf8_printable_size(p + i, text.size - i);
+		if (n == 0)
+			return false;
+	}
+	return true;
 }
 
 bool

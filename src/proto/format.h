@@ -19,6 +19,13 @@
  */
 void format_line(struct buf *, const struct bytes *words, size_t n);
 
+/* Appends a word of a line that is no reply, quoted if it has to be. */
+void format_word(struct buf *, struct bytes word);
+
+/* Is this text that has no control characters, as the words that these
+ * functions append? */
+bool format_is_safe(struct bytes text);
+
 /* Appends the status line for a status. */
 void format_status(struct buf *, enum status);
 

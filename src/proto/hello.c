@@ -41,16 +41,24 @@ hello_put_bucket(struct buf *b, const struct hello_bucket *bucket)
 {
 	message_put_name(b, bucket->name);
 	message_put_u64(b, bucket->id);
+	message_put_name(b, bucket->prefix);
+	message_put_u64(b, bucket->after);
+	message_put_u8(b, bucket->tells_revision);
 }
 
 bool
 hello_next_bucket(struct bytes *buckets, struct hello_bucket *bucket)
 {
 	struct bytes rest = *buckets;
+	uint8_t flag;
 
 	if (!message_get_name(&rest, &bucket->name) ||
-	    !message_get_u64(&rest, &bucket->id))
+	    !message_get_u64(&rest, &bucket->id) ||
+	    !message_get_name(&rest, &bucket->prefix) ||
+	    !message_get_u64(&rest, &bucket->after) ||
+	    !message_get_u8(&rest, &flag))
 		return false;
+	bucket->tells_revision = flag != 0;
 	*buckets = rest;
 	return true;
 }

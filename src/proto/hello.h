@@ -38,6 +38,11 @@ enum hello_result hello_get(const struct message *, struct hello *);
 struct hello_bucket {
 	struct bytes name;
 	uint64_t id; /* from SUBSCRIBED */
+	struct bytes prefix; /* of the keys; may be empty */
+	/* A revision: nothing of it, nor of those before, is to be told. */
+	uint64_t after;
+	/* The worker's own: is the client told the revisions? */
+	bool tells_revision;
 };
 
 /* Appends one to the buckets of a HELLO. */

@@ -185,6 +185,7 @@ listing_format(struct listing *l, struct bytes body, struct buf *b)
 			return LISTING_MALFORMED;
 	if (f.more)
 		return LISTING_MORE;
-	format_status(b, (enum status)f.status);
+	l->status = (enum status)f.status;
+	format_status(b, l->status);
 	return LISTING_END;
 }

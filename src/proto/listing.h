@@ -21,6 +21,7 @@ struct fields;
 struct listing {
 	enum list_kind kind;
 	uint64_t revision; /* of the snapshot; 0 until the first page came */
+	enum status status; /* at the end */
 	uint64_t limit; /* how many more lines the client wants */
 	struct bytes bucket, prefix; /* borrowed; bucket is empty for BUCKETS */
 	/* The name behind which to go on; of size 0: from the first one. */

@@ -16,9 +16,9 @@
  *
  * A worker's first message on each connection is HELLO.  All others are
  * requests.  Each is answered by exactly one REPLY, in the same order; LIST by
- * PAGE, and SUBSCRIBE by SUBSCRIBED.  A worker whose registry has died connects
- * to the next one, sends HELLO with the same session, and repeats what was not
- * answered with the same sequence numbers.
+ * PAGE, SUBSCRIBE and SUBSCRIBE_SINCE by SUBSCRIBED.  A worker whose registry has
+ * died connects to the next one, sends HELLO with the same session, and repeats
+ * what was not answered with the same sequence numbers.
  */
 
 #ifndef PROTO_MESSAGE_H
@@ -32,7 +32,7 @@
 #include "common/buf.h"
 #include "common/bytes.h"
 
-#define MESSAGE_VERSION 5
+#define MESSAGE_VERSION 6
 #define MESSAGE_HEADER_SIZE 16
 /* Most buckets that a client can subscribe to.  HELLO names them all. */
 #define MESSAGE_SUBSCRIPTIONS_MAX 256
@@ -61,21 +61,35 @@ enum message_type {
 	MESSAGE_LIST,
 	MESSAGE_SUBSCRIBE,
 	MESSAGE_UNSUBSCRIBE,
+	MESSAGE_ADD_EX,
+	MESSAGE_INCR_EX,
+	MESSAGE_DELETE_IF,
+	MESSAGE_GET_KEYS,
+	MESSAGE_TAKE,
+	MESSAGE_POP,
+	MESSAGE_CLEAR,
+	MESSAGE_SUBSCRIBE_SINCE,
 	MESSAGE_REQUEST_END, /* one past the last request */
 
 	/* registry -> worker */
 	MESSAGE_REPLY = 128,
 	MESSAGE_PAGE,
 	MESSAGE_EVENT, /* sent between replies, without being asked for */
-	MESSAGE_SUBSCRIBED, /* the reply to SUBSCRIBE */
+	MESSAGE_SUBSCRIBED, /* the reply to SUBSCRIBE and SUBSCRIBE_SINCE */
 	MESSAGE_END /* one past the last */
 };
 
 /* Most requests of a transaction, so that it does not hold up others for
- * longer than a turn of the registry does. */
+ * longer than a turn of the registry does.  Each key of a GET_KEYS counts as a
+ * request. */
 #define MESSAGE_TRANSACTION_REQUESTS 1000
+/* Most keys of a GET_KEYS, for the same reason. */
+#define MESSAGE_KEYS_MAX MESSAGE_TRANSACTION_REQUESTS
+/* Most entries that a CLEAR removes, or all those of a transaction together. */
+#define MESSAGE_CLEAR_MAX 10000
 /* The longest time to live, in seconds: 317 years. */
 #define MESSAGE_SECONDS_MAX INT64_C(10000000000)
+#define MESSAGE_TIME_MAX_MS (MESSAGE_SECONDS_MAX * 1000)
 
 /* How a request ended.  format_status() has the text of each. */
 enum status {
@@ -85,7 +99,8 @@ enum status {
 	STATUS_CONFLICT,
 	STATUS_QUEUED,
 	/* errors */
-	STATUS_BAD_ESCAPE,
+	STATUS_ERRORS,
+	STATUS_BAD_ESCAPE = STATUS_ERRORS,
 	STATUS_UNBALANCED_QUOTES,
 	STATUS_TOO_MANY_WORDS,
 	STATUS_LINE_TOO_LONG,
@@ -113,6 +128,8 @@ enum status {
 	STATUS_IDLE_TIMEOUT,
 	STATUS_SHUTTING_DOWN,
 	STATUS_DISCONNECTED,
+	STATUS_TOO_MANY_KEYS,
+	STATUS_REPLY_TOO_LARGE,
 	STATUS_END /* one past the last */
 };
 
@@ -121,6 +138,8 @@ enum list_kind {
 	LIST_BUCKETS,
 	LIST_KEYS,
 	LIST_ENTRIES,
+	LIST_SIZES, /* for kvctl: of each page's entries one line, with the last
+		     * key, their number, and the bytes of keys and values */
 	LIST_KINDS /* the number of kinds */
 };
 
@@ -132,6 +151,8 @@ enum event_kind {
 	EVENT_DROPPED, /* change, bucket: the subscription has ended */
 	EVENT_COMMIT, /* no field: all events of this commit were sent */
 	EVENT_MISSED, /* no field: events before this one may be missing */
+	EVENT_REPLACED, /* change: an earlier bucket of this name was dropped, of
+			 * which the client may still know entries */
 	EVENT_LAGGED, /* no field: the subscriber is too slow; this is the last
 		       * event */
 	EVENT_KINDS /* the number of kinds */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/number.h"
 #include "proto/reply.h"
 #include "proto/words.h"
 
@@ -168,6 +169,12 @@ reply_is_event(struct reply_reader *r, struct reply_event *event)
 	if (n == 2 && bytes_are(words[1], "DELETED")) {
 		event->type = REPLY_EVENT_DELETED;
 		event->key = words[0];
+		return true;
+	}
+	if (n == 2 && bytes_are(words[0], "AT") &&
+	    number_parse(words[1], &event->revision) == NUMBER_OK &&
+	    event->revision >= 0) {
+		event->type = REPLY_EVENT_AT;
 		return true;
 	}
 	/* If these words are quoted, the line is data. */

@@ -53,11 +53,13 @@ enum reply_event_type {
 	REPLY_EVENT_DELETED, /* key */
 	REPLY_EVENT_DROPPED, /* the bucket was dropped */
 	REPLY_EVENT_MISSED, /* events before this one may be missing */
+	REPLY_EVENT_AT, /* all events up to this revision have come */
 };
 
 struct reply_event {
 	enum reply_event_type type;
 	struct bytes key, value;
+	int64_t revision;
 };
 
 struct reply_reader {

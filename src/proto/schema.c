@@ -20,14 +20,18 @@ static const struct schema_field fields[FIELD_COUNT] = {
 	[FIELD_VALUE] = { "value", WIRE_VALUE, AT(value), 0, UINT32_MAX },
 	[FIELD_OLD] = { "old", WIRE_VALUE, AT(old), 0, UINT32_MAX },
 	[FIELD_NUMBER] = { "number", WIRE_U64, AT(number), 0, UINT64_MAX },
-	[FIELD_SECONDS] = { "seconds", WIRE_U64, AT(number), 1,
-	    MESSAGE_SECONDS_MAX },
+	[FIELD_TIME] = { "time", WIRE_U64, AT(time_ms), 1,
+	    MESSAGE_TIME_MAX_MS },
+	[FIELD_KEYS] = { "keys", WIRE_NAMES, AT(rest), 1, MESSAGE_KEYS_MAX },
+	[FIELD_CLEAR_LIMIT] = { "clear-limit", WIRE_U64, AT(limit), 1,
+	    MESSAGE_CLEAR_MAX },
 	[FIELD_REQUESTS] = { "requests", WIRE_REST, AT(rest), 0, 0 },
 	[FIELD_VERSION] = { "version", WIRE_U16, AT(version), 0, UINT16_MAX },
 	[FIELD_SESSION] = { "session", WIRE_U64, AT(session), 0, UINT64_MAX },
 	[FIELD_SEEN] = { "seen", WIRE_U64, AT(seen), 0, UINT64_MAX },
 	[FIELD_TOLD] = { "told", WIRE_U64, AT(told), 0, UINT64_MAX },
 	[FIELD_BUCKETS] = { "buckets", WIRE_REST, AT(rest), 0, 0 },
+	[FIELD_SINCE] = { "since", WIRE_U64, AT(since), 0, UINT64_MAX },
 	[FIELD_ID] = { "id", WIRE_U64, AT(id), 0, UINT64_MAX },
 	[FIELD_LIST_KIND] = { "list-kind", WIRE_U8, AT(kind), 0,
 	    LIST_KINDS - 1 },
@@ -72,8 +76,8 @@ const struct schema schema_messages[MESSAGE_END] = {
 	[MESSAGE_INCR] = { "INCR", { FIELD_BUCKET, FIELD_KEY, FIELD_NUMBER },
 	    MESSAGE_REPLY, QUEUED | WRITES },
 	[MESSAGE_PUT_EX] = { "PUT_EX",
-	    { FIELD_BUCKET, FIELD_KEY, FIELD_VALUE, FIELD_SECONDS },
-	    MESSAGE_REPLY, QUEUED | WRITES },
+	    { FIELD_BUCKET, FIELD_KEY, FIELD_VALUE, FIELD_TIME }, MESSAGE_REPLY,
+	    QUEUED | WRITES },
 	[MESSAGE_DROP] = { "DROP", { FIELD_BUCKET }, MESSAGE_REPLY,
 	    QUEUED | WRITES | FREES },
 	[MESSAGE_ADD] = { "ADD", { FIELD_BUCKET, FIELD_KEY, FIELD_VALUE },
@@ -81,9 +85,8 @@ const struct schema schema_messages[MESSAGE_END] = {
 	[MESSAGE_CAS] = { "CAS",
 	    { FIELD_BUCKET, FIELD_KEY, FIELD_OLD, FIELD_VALUE }, MESSAGE_REPLY,
 	    QUEUED | WRITES },
-	[MESSAGE_EXPIRE] = { "EXPIRE",
-	    { FIELD_BUCKET, FIELD_KEY, FIELD_SECONDS }, MESSAGE_REPLY,
-	    QUEUED | WRITES },
+	[MESSAGE_EXPIRE] = { "EXPIRE", { FIELD_BUCKET, FIELD_KEY, FIELD_TIME },
+	    MESSAGE_REPLY, QUEUED | WRITES },
 	[MESSAGE_PERSIST] = { "PERSIST", { FIELD_BUCKET, FIELD_KEY },
 	    MESSAGE_REPLY, QUEUED | WRITES },
 	[MESSAGE_TTL] = { "TTL", { FIELD_BUCKET, FIELD_KEY }, MESSAGE_REPLY,
@@ -96,10 +99,31 @@ const struct schema schema_messages[MESSAGE_END] = {
 	    { FIELD_LIST_KIND, FIELD_REVISION, FIELD_LIMIT, FIELD_LIST_BUCKET,
 		FIELD_PREFIX, FIELD_AFTER },
 	    MESSAGE_PAGE, 0 },
-	[MESSAGE_SUBSCRIBE] = { "SUBSCRIBE", { FIELD_BUCKET },
+	[MESSAGE_SUBSCRIBE] = { "SUBSCRIBE", { FIELD_BUCKET, FIELD_PREFIX },
 	    MESSAGE_SUBSCRIBED, 0 },
 	[MESSAGE_UNSUBSCRIBE] = { "UNSUBSCRIBE", { FIELD_BUCKET },
 	    MESSAGE_REPLY, 0 },
+	[MESSAGE_ADD_EX] = { "ADD_EX",
+	    { FIELD_BUCKET, FIELD_KEY, FIELD_VALUE, FIELD_TIME }, MESSAGE_REPLY,
+	    QUEUED | WRITES },
+	[MESSAGE_INCR_EX] = { "INCR_EX",
+	    { FIELD_BUCKET, FIELD_KEY, FIELD_NUMBER, FIELD_TIME },
+	    MESSAGE_REPLY, QUEUED | WRITES },
+	[MESSAGE_DELETE_IF] = { "DELETE_IF",
+	    { FIELD_BUCKET, FIELD_KEY, FIELD_OLD }, MESSAGE_REPLY,
+	    QUEUED | WRITES | FREES },
+	[MESSAGE_GET_KEYS] = { "GET_KEYS", { FIELD_BUCKET, FIELD_KEYS },
+	    MESSAGE_REPLY, QUEUED | VALUES },
+	[MESSAGE_TAKE] = { "TAKE", { FIELD_BUCKET, FIELD_KEY }, MESSAGE_REPLY,
+	    QUEUED | WRITES | FREES | VALUES },
+	[MESSAGE_POP] = { "POP", { FIELD_BUCKET, FIELD_PREFIX }, MESSAGE_REPLY,
+	    QUEUED | WRITES | FREES | VALUES },
+	[MESSAGE_CLEAR] = { "CLEAR",
+	    { FIELD_BUCKET, FIELD_PREFIX, FIELD_CLEAR_LIMIT }, MESSAGE_REPLY,
+	    QUEUED | WRITES | FREES },
+	[MESSAGE_SUBSCRIBE_SINCE] = { "SUBSCRIBE_SINCE",
+	    { FIELD_BUCKET, FIELD_PREFIX, FIELD_SINCE }, MESSAGE_SUBSCRIBED,
+	    0 },
 
 	/* registry -> worker */
 	[MESSAGE_REPLY] = { "REPLY", { FIELD_STATUS, FIELD_LINES }, 0, 0 },
@@ -116,6 +140,7 @@ static const struct schema events[EVENT_KINDS] = {
 	[EVENT_DROPPED] = { "DROPPED", { FIELD_CHANGE, FIELD_BUCKET }, 0, 0 },
 	[EVENT_COMMIT] = { "COMMIT", { FIELD_END }, 0, 0 },
 	[EVENT_MISSED] = { "MISSED", { FIELD_END }, 0, 0 },
+	[EVENT_REPLACED] = { "REPLACED", { FIELD_CHANGE }, 0, 0 },
 	[EVENT_LAGGED] = { "LAGGED", { FIELD_END }, 0, 0 },
 };
 
@@ -137,6 +162,19 @@ is_within(const struct schema_field *field, uint64_t number)
 	return number >= field->min && number <= field->max;
 }
 
+/* Are these names of 1 to 255 bytes, and as many as the field may have? */
+static bool
+are_names(const struct schema_field *field, struct bytes names)
+{
+	struct bytes name;
+	uint64_t n = 0;
+
+	for (; message_get_name(&names, &name); n++)
+		if (name.size == 0)
+			return false;
+	return names.size == 0 && is_within(field, n);
+}
+
 static bool
 get_bytes(const struct schema_field *field, struct bytes *body,
     size_t value_max, struct bytes *to)
@@ -146,10 +184,10 @@ get_bytes(const struct schema_field *field, struct bytes *body,
 		return message_get_name(body, to) && is_within(field, to->size);
 	case WIRE_VALUE:
 		return message_get_value(body, to) && to->size <= value_max;
-	default: /* WIRE_REST */
+	default: /* WIRE_NAMES or WIRE_REST */
 		*to = *body;
 		body->size = 0;
-		return true;
+		return field->wire == WIRE_REST || are_names(field, *to);
 	}
 }
 
@@ -208,7 +246,7 @@ put_field(const struct schema_field *field, struct buf *b,
 	case WIRE_VALUE:
 		message_put_value(b, *(const struct bytes *)from);
 		break;
-	default: /* WIRE_REST */
+	default: /* WIRE_NAMES or WIRE_REST */
 		buf_append(b, ((const struct bytes *)from)->data,
 		    ((const struct bytes *)from)->size);
 	}

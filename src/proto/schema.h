@@ -28,8 +28,10 @@ enum field {
 	FIELD_VALUE,
 	FIELD_OLD, /* the value that CAS replaces */
 	FIELD_NUMBER, /* what INCR adds: an int64_t */
-	FIELD_SECONDS, /* until the entry expires */
+	FIELD_TIME, /* until the entry expires, in ms */
+	FIELD_KEYS, /* one or more keys, which schema_next_name() reads */
 	FIELD_REQUESTS, /* of a transaction: frames */
+	FIELD_CLEAR_LIMIT, /* most entries that CLEAR removes */
 	/* of HELLO */
 	FIELD_VERSION,
 	FIELD_SESSION,
@@ -38,6 +40,8 @@ enum field {
 	FIELD_TOLD, /* how many changes of the commit after that one have been
 		     * gone through for it */
 	FIELD_BUCKETS, /* those that it has subscribed to: proto/hello.h */
+	FIELD_SINCE, /* of SUBSCRIBE_SINCE: a revision, of which and of those
+		      * before nothing is to be told; 0: of the last commit */
 	/* of SUBSCRIBED, which has FIELD_STATUS and FIELD_REVISION as well */
 	FIELD_ID, /* a number that no later bucket of this name has */
 	/* of LIST and PAGE */
@@ -65,15 +69,16 @@ enum wire {
 	WIRE_U64,
 	WIRE_NAME, /* u8 size, and as many bytes */
 	WIRE_VALUE, /* u32 size, and as many bytes */
+	WIRE_NAMES, /* names up to the end of the body */
 	WIRE_REST, /* all bytes up to the end of the body */
 };
 
 /* The values of fields.  Those that a message does not have are not set. */
 struct fields {
 	struct bytes bucket, key, value, old, prefix, after;
-	struct bytes rest; /* of a field that is WIRE_REST */
-	int64_t number; /* FIELD_NUMBER or FIELD_SECONDS */
-	uint64_t session, seen, told, revision, limit, id, change;
+	struct bytes rest; /* of a field that is WIRE_NAMES or WIRE_REST */
+	int64_t number, time_ms;
+	uint64_t session, seen, told, revision, limit, id, change, since;
 	uint16_t version;
 	uint8_t kind; /* enum list_kind or enum event_kind */
 	uint8_t status; /* enum status */
@@ -84,8 +89,8 @@ struct schema_field {
 	char name[12];
 	uint8_t wire; /* enum wire */
 	uint8_t offset; /* of the member in struct fields */
-	/* Of a number, or of a name's size.  For the size of a value, the
-	 * caller of schema_get() gives the maximum. */
+	/* Of a number, of a name's size, or of the number of names.  For the
+	 * size of a value, the caller of schema_get() gives the maximum. */
 	uint64_t min, max;
 };
 
@@ -103,7 +108,7 @@ enum schema_flags {
 };
 
 struct schema {
-	char name[13];
+	char name[16];
 	uint8_t fields[SCHEMA_FIELDS_MAX + 1]; /* enum field; FIELD_END ends */
 	uint8_t reply; /* type of the message that answers it; 0: none */
 	uint8_t flags; /* enum schema_flags */
@@ -123,6 +128,14 @@ schema_find(uint16_t type)
 /* The row of a kind of event, as if it were a message.  NULL: no such kind. */
 const struct schema *schema_event(uint8_t kind);
 const struct schema_field *schema_field(enum field);
+/* Takes the first name off a field that is WIRE_NAMES, which schema_get() has
+ * checked.  False: there is none. */
+static inline bool
+schema_next_name(struct bytes *names, struct bytes *name)
+{
+	return message_get_name(names, name);
+}
+
 /* How many fields a message has. */
 static inline size_t
 schema_count(const struct schema *s)

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/swar.h"
 #include "proto/words.h"
 
 static bool
@@ -13,16 +14,34 @@ is_blank(uint8_t c)
 	return c == ' ' || c == '\t';
 }
 
+/* The value of each hexadecimal digit, plus 1; 0: it is none. */
+static const uint8_t hex_digits[256] = { ['0'] = 1,
+	2,
+	3,
+	4,
+	5,
+	6,
+	7,
+	8,
+	9,
+	10,
+	['A'] = 11,
+	12,
+	13,
+	14,
+	15,
+	16,
+	['a'] = 11,
+	12,
+	13,
+	14,
+	15,
+	16 };
+
 static int
 hex_digit(uint8_t c)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
+	return hex_digits[c] - 1;
 }
 
 /*
@@ -60,6 +79,49 @@ decode_escape(const uint8_t **p, const uint8_t *end)
 }
 
 /*
+ * Decodes, in place, bytes that stand for themselves and \xHH, which is what
+ * binary data consists of, up to something else or close to the end.  Moves *to,
+ * and returns where it has come to.
+ *
+ * A processor cannot predict which of both comes next, so this is no branch.
+ */
+static const uint8_t *
+decode_binary(uint8_t **to, const uint8_t *from, const uint8_t *end)
+{
+	unsigned int escaped, value;
+
+	while (end - from >= 4) {
+		escaped = *from == '\\';
+		value = (unsigned int)hex_digit(from[2]) << 4 |
+		    (unsigned int)hex_digit(from[3]);
+		if ((*from == '"') |
+		    (escaped & ((from[1] != 'x') | (value > UINT8_MAX))))
+			break;
+		*(*to)++ = (uint8_t)((*from & (escaped - 1)) |
+		    (value & (0 - escaped)));
+		from += 1 + 3 * escaped;
+	}
+	return from;
+}
+
+/* The same for bytes that stand for themselves, eight at a time. */
+static const uint8_t *
+move_plain(uint8_t **to, const uint8_t *from, const uint8_t *end)
+{
+	uint64_t eight;
+
+	while (end - from >= (ptrdiff_t)SWAR_SIZE) {
+		eight = swar_load(from);
+		if (swar_has(eight, '"') || swar_has(eight, '\\'))
+			break;
+		swar_store(*to, eight);
+		*to += SWAR_SIZE;
+		from += SWAR_SIZE;
+	}
+	return from;
+}
+
+/*
  * Decodes a quoted word in place.  *p is at its opening quote, and is moved
  * behind the closing one.
  */
@@ -71,7 +133,13 @@ take_quoted(uint8_t **p, const uint8_t *end, struct bytes *word)
 	int c;
 
 	word->data = to;
-	while (from != end && *from != '"') {
+	for (;;) {
+		from = move_plain(&to, from, end);
+		from = decode_binary(&to, from, end);
+		if (from == end)
+			return WORDS_UNBALANCED;
+		if (*from == '"')
+			break;
 		if (*from != '\\') {
 			*to++ = *from++;
 			continue;
@@ -85,23 +153,60 @@ take_quoted(uint8_t **p, const uint8_t *end, struct bytes *word)
 		*to++ = (uint8_t)c;
 	}
 	word->size = (size_t)(to - (const uint8_t *)word->data);
-	if (from == end || (from + 1 != end && !is_blank(from[1])))
+	from++;
+	if (from != end && !is_blank(*from))
 		return WORDS_UNBALANCED;
-	*p += from + 1 - *p;
+	*p += from - *p;
+	return WORDS_OK;
+}
+
+/* Finds the end of a quoted word, without decoding it.  *p is at its opening
+ * quote, and is moved behind the closing one. */
+static enum words_result
+skip_quoted(uint8_t **p, const uint8_t *end, struct bytes *word)
+{
+	const uint8_t *from = *p + 1, *quote, *q;
+
+	for (;;) {
+		if (from == end ||
+		    (quote = memchr(from, '"', (size_t)(end - from))) == NULL)
+			return WORDS_UNBALANCED;
+		for (q = quote; q > from && q[-1] == '\\'; q--)
+			;
+		from = quote + 1;
+		if ((quote - q) % 2 == 0)
+			break;
+	}
+	if (from != end && !is_blank(*from))
+		return WORDS_UNBALANCED;
+	word->data = *p;
+	word->size = (size_t)(from - *p);
+	*p += word->size;
 	return WORDS_OK;
 }
 
 static void
 take_bare(uint8_t **p, const uint8_t *end, struct bytes *word)
 {
+	uint64_t eight;
+
 	word->data = *p;
+	while (end - *p >= (ptrdiff_t)SWAR_SIZE) {
+		eight = swar_load(*p);
+		if (swar_has(eight, ' ') || swar_has(eight, '\t'))
+			break;
+		*p += SWAR_SIZE;
+	}
 	while (*p != end && !is_blank(**p))
 		(*p)++;
 	word->size = (size_t)(*p - (const uint8_t *)word->data);
 }
 
-enum words_result
-words_split(uint8_t *line, size_t size, struct buf *words)
+typedef enum words_result take_word(uint8_t **p, const uint8_t *end,
+    struct bytes *);
+
+static enum words_result
+split(uint8_t *line, size_t size, struct buf *words, take_word *take)
 {
 	enum words_result result;
 	const uint8_t *end;
@@ -122,10 +227,31 @@ words_split(uint8_t *line, size_t size, struct buf *words)
 			return WORDS_TOO_MANY;
 		if (*p != '"')
 			take_bare(&p, end, &word);
-		else if ((result = take_quoted(&p, end, &word)) != WORDS_OK)
+		else if ((result = take(&p, end, &word)) != WORDS_OK)
 			return result;
 		buf_append(words, &word, sizeof(word));
 	}
+}
+
+enum words_result
+words_split(uint8_t *line, size_t size, struct buf *words)
+{
+	return split(line, size, words, take_quoted);
+}
+
+enum words_result
+words_split_raw(const uint8_t *line, size_t size, struct buf *words)
+{
+	/* skip_quoted() changes nothing. */
+	return split((uint8_t *)(uintptr_t)line, size, words, skip_quoted);
+}
+
+enum words_result
+words_decode(struct bytes *word)
+{
+	uint8_t *p = (uint8_t *)(uintptr_t)word->data;
+
+	return *p == '"' ? take_quoted(&p, p + word->size, word) : WORDS_OK;
 }
 
 const struct bytes *

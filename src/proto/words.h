@@ -34,6 +34,14 @@ enum words_result {
  * each (words_get(), words_count()).  A blank line has none.
  */
 enum words_result words_split(uint8_t *line, size_t size, struct buf *words);
+/*
+ * The same, but nothing is decoded: a quoted word is its text with quotes and
+ * escapes, and these are not checked.  words_decode() decodes such a word, in
+ * place, if it is quoted.
+ */
+enum words_result words_split_raw(const uint8_t *line, size_t size,
+    struct buf *words);
+enum words_result words_decode(struct bytes *word);
 const struct bytes *words_get(const struct buf *words);
 size_t words_count(const struct buf *words);
 

@@ -12,6 +12,10 @@
 #include "registry/checkpoint.h"
 #include "registry/state.h"
 
+/* Keys without an entry that POP or CLEAR goes past in a turn: some
+ * milliseconds' work. */
+#define SCAN_MAX ((size_t)20000)
+
 /* Replies with a data line of one word. */
 static void
 reply_word(struct buf *reply, struct bytes word)
@@ -77,6 +81,24 @@ call_get(struct call_context *ctx, const struct fields *args)
 	return STORE_OK;
 }
 
+/* All keys are read from one view, so from one moment. */
+static enum store_result
+call_get_keys(struct call_context *ctx, const struct fields *args)
+{
+	size_t value_max = (size_t)ctx->registry->config->max_value;
+	size_t reply_max = buf_size(ctx->reply) + CALL_REPLY_MAX + value_max;
+	struct fields one = { .bucket = args->bucket };
+	struct bytes keys = args->rest;
+	enum store_result result = STORE_OK;
+
+	while (result == STORE_OK && schema_next_name(&keys, &one.key)) {
+		result = call_get(ctx, &one);
+		if (buf_size(ctx->reply) > reply_max)
+			return refuse(ctx, STATUS_REPLY_TOO_LARGE);
+	}
+	return result;
+}
+
 static enum store_result
 call_exists(struct call_context *ctx, const struct fields *args)
 {
@@ -95,17 +117,133 @@ call_delete(struct call_context *ctx, const struct fields *args)
 	return result == STORE_ABSENT ? STORE_OK : result;
 }
 
-/* An absent key counts as 0, and the new one has no time to live. */
+/* STORE_OK, or the reason why the value is not what the client expects it to
+ * be. */
 static enum store_result
-call_incr(struct call_context *ctx, const struct fields *args)
+check_old(struct call_context *ctx, const struct fields *args,
+    struct store_entry *entry)
 {
-	struct store_entry entry = { .expiry_ms = 0 };
+	enum store_result result;
+
+	result = store_get(ctx->view, args->bucket, args->key, entry);
+	if (result == STORE_ABSENT ||
+	    (result == STORE_OK && !bytes_equal(entry->value, args->old)))
+		return refuse(ctx, STATUS_CONFLICT);
+	return result;
+}
+
+static enum store_result
+call_delete_if(struct call_context *ctx, const struct fields *args)
+{
+	struct store_entry entry;
+	enum store_result result = check_old(ctx, args, &entry);
+
+	if (result != STORE_OK || ctx->status != STATUS_OK)
+		return result;
+	return call_delete(ctx, args);
+}
+
+/* The reply has to have the value before it is removed. */
+static enum store_result
+call_take(struct call_context *ctx, const struct fields *args)
+{
+	enum store_result result;
+	struct store_entry entry;
+
+	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	if (result == STORE_OK)
+		reply_word(ctx->reply, entry.value);
+	else if (result == STORE_ABSENT)
+		reply_empty_line(ctx->reply);
+	if (result != STORE_OK)
+		return result == STORE_ABSENT ? STORE_OK : result;
+	return call_delete(ctx, args);
+}
+
+/* The first key of those that the request is about. */
+static enum store_result
+find_first(struct call_context *ctx, const struct fields *args,
+    struct bytes *key)
+{
+	return store_first(ctx->view, args->bucket, args->prefix,
+	    SCAN_MAX << ctx->registry->turn.scan_shift, key);
+}
+
+static enum store_result
+call_pop(struct call_context *ctx, const struct fields *args)
+{
+	enum store_result result;
+	struct store_entry entry;
+	struct bytes key;
+
+	result = find_first(ctx, args, &key);
+	if (result == STORE_ABSENT) {
+		reply_empty_line(ctx->reply);
+		return STORE_OK;
+	}
+	if (result != STORE_OK ||
+	    (result = store_get(ctx->view, args->bucket, key, &entry)) !=
+		STORE_OK)
+		return result;
+	answer_put_line(ctx->reply, (struct bytes[]){ key, entry.value }, 2);
+	return change_delete(&ctx->registry->changes, ctx->view, args->bucket,
+	    key);
+}
+
+/* Has this CLEAR written so much that it has to end, whatever its limit is?
+ * The commit then still has space for the rest of the turn. */
+static bool
+is_large(const struct store *s, size_t start)
+{
+	return store_batch_size(s) - start > store_batch_max(s) / 8 * 3;
+}
+
+static enum store_result
+call_clear(struct call_context *ctx, const struct fields *args)
+{
+	struct registry *r = ctx->registry;
+	size_t start = store_batch_size(r->store);
+	enum store_result result = STORE_OK;
+	struct bytes key;
+	uint64_t n;
+
+	for (n = 0; n < args->limit && !is_large(r->store, start); n++) {
+		result = find_first(ctx, args, &key);
+		if (result == STORE_OK)
+			result = change_delete(&r->changes, ctx->view,
+			    args->bucket, key);
+		if (result != STORE_OK)
+			break;
+	}
+	/* The client asks again until there is nothing left. */
+	if (result == STORE_ABSENT || (result == STORE_AGAIN && n > 0))
+		result = STORE_OK;
+	ctx->cleared += n;
+	if (result == STORE_OK && ctx->cleared > MESSAGE_CLEAR_MAX)
+		return refuse(ctx, STATUS_TRANSACTION_TOO_LARGE);
+	reply_number(ctx->reply, (int64_t)n);
+	return result;
+}
+
+static int64_t
+expiry_in(const struct call_context *ctx, int64_t time_ms)
+{
+	return ctx->registry->wall_ms + time_ms;
+}
+
+/* An absent key counts as 0, and is made with this expiry. */
+static enum store_result
+incr(struct call_context *ctx, const struct fields *args, int64_t expiry_ms)
+{
+	struct store_entry entry;
 	enum store_result result;
 	char text[NUMBER_SIZE];
 	int64_t number = 0;
 	struct bytes value = { text, 0 };
 
 	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	if (result == STORE_ABSENT)
+		entry.expiry_ms = expiry_ms;
 	if (result == STORE_OK &&
 	    number_parse(entry.value, &number) != NUMBER_OK)
 		return refuse(ctx, STATUS_VALUE_NOT_A_NUMBER);
@@ -119,17 +257,23 @@ call_incr(struct call_context *ctx, const struct fields *args)
 	    args->key, value, entry.expiry_ms);
 }
 
-static int64_t
-expiry_in(const struct call_context *ctx, int64_t seconds)
+static enum store_result
+call_incr(struct call_context *ctx, const struct fields *args)
 {
-	return ctx->registry->wall_ms + seconds * 1000;
+	return incr(ctx, args, 0);
+}
+
+static enum store_result
+call_incr_ex(struct call_context *ctx, const struct fields *args)
+{
+	return incr(ctx, args, expiry_in(ctx, args->time_ms));
 }
 
 static enum store_result
 call_put_ex(struct call_context *ctx, const struct fields *args)
 {
 	return change_put(&ctx->registry->changes, ctx->view, args->bucket,
-	    args->key, args->value, expiry_in(ctx, args->number));
+	    args->key, args->value, expiry_in(ctx, args->time_ms));
 }
 
 static enum store_result
@@ -143,8 +287,9 @@ call_drop(struct call_context *ctx, const struct fields *args)
 	return result;
 }
 
+/* STORE_OK if there is no such key, or the reason why not. */
 static enum store_result
-call_add(struct call_context *ctx, const struct fields *args)
+check_absent(struct call_context *ctx, const struct fields *args)
 {
 	enum store_result result;
 	struct store_entry entry;
@@ -152,20 +297,36 @@ call_add(struct call_context *ctx, const struct fields *args)
 	result = store_get(ctx->view, args->bucket, args->key, &entry);
 	if (result == STORE_OK)
 		return refuse(ctx, STATUS_CONFLICT);
-	return result == STORE_ABSENT ? call_put(ctx, args) : result;
+	return result == STORE_ABSENT ? STORE_OK : result;
+}
+
+static enum store_result
+call_add(struct call_context *ctx, const struct fields *args)
+{
+	enum store_result result = check_absent(ctx, args);
+
+	if (result != STORE_OK || ctx->status != STATUS_OK)
+		return result;
+	return call_put(ctx, args);
+}
+
+static enum store_result
+call_add_ex(struct call_context *ctx, const struct fields *args)
+{
+	enum store_result result = check_absent(ctx, args);
+
+	if (result != STORE_OK || ctx->status != STATUS_OK)
+		return result;
+	return call_put_ex(ctx, args);
 }
 
 static enum store_result
 call_cas(struct call_context *ctx, const struct fields *args)
 {
-	enum store_result result;
 	struct store_entry entry;
+	enum store_result result = check_old(ctx, args, &entry);
 
-	result = store_get(ctx->view, args->bucket, args->key, &entry);
-	if (result == STORE_ABSENT ||
-	    (result == STORE_OK && !bytes_equal(entry.value, args->old)))
-		return refuse(ctx, STATUS_CONFLICT);
-	if (result != STORE_OK)
+	if (result != STORE_OK || ctx->status != STATUS_OK)
 		return result;
 	return change_put(&ctx->registry->changes, ctx->view, args->bucket,
 	    args->key, args->value, entry.expiry_ms);
@@ -175,7 +336,7 @@ static enum store_result
 call_expire(struct call_context *ctx, const struct fields *args)
 {
 	return store_set_expiry(ctx->view, args->bucket, args->key,
-	    expiry_in(ctx, args->number));
+	    expiry_in(ctx, args->time_ms));
 }
 
 static enum store_result
@@ -224,35 +385,62 @@ reply_stat(struct buf *reply, const char *name, uint64_t number)
 	answer_put_line(reply, words, 2);
 }
 
+/* What is shown under the same name by kvctl(8), and has one number. */
+static void
+reply_counters(struct buf *reply, const struct registry *r)
+{
+	const struct counter_family *f;
+	size_t i;
+
+	for (i = 0; (f = counters_family(i)) != NULL; i++)
+		if (f->first >= COUNTER_REGISTRY &&
+		    f->kind != COUNTER_KIND_HISTOGRAM)
+			reply_stat(reply, f->name,
+			    r->counters[f->first - COUNTER_REGISTRY]);
+}
+
+/* The limits of requests, and of clients. */
+static void
+reply_limits(struct buf *reply, const struct config *c)
+{
+	reply_stat(reply, "max-name", UINT8_MAX);
+	reply_stat(reply, "max-value", (uint64_t)c->max_value);
+	reply_stat(reply, "max-transaction-requests",
+	    MESSAGE_TRANSACTION_REQUESTS);
+	reply_stat(reply, "max-transaction-bytes",
+	    message_transaction_max((size_t)c->max_value));
+	reply_stat(reply, "max-clients", (uint64_t)c->max_clients);
+	reply_stat(reply, "max-clients-per-source",
+	    (uint64_t)c->max_clients_per_source);
+}
+
+static void
+reply_version(struct buf *reply)
+{
+	struct bytes words[2] = { bytes_from_text("version"),
+		bytes_from_text(PACKAGE_VERSION) };
+
+	answer_put_line(reply, words, 2);
+}
+
 static enum store_result
 call_stats(struct call_context *ctx, const struct fields *args)
 {
-	const struct registry *r = ctx->registry;
+	struct registry *r = ctx->registry;
 	enum store_result result;
 	struct store_stats stats;
 
 	(void)args;
 	if ((result = store_stats(ctx->view, &stats)) != STORE_OK)
 		return result;
+	gauges_set(r, &stats);
+	reply_version(ctx->reply);
 	reply_stat(ctx->reply, "uptime-seconds",
 	    (uint64_t)(clock_ms() - r->started_ms) / 1000);
-	reply_stat(ctx->reply, "workers", r->conns);
-	reply_stat(ctx->reply, "requests", r->requests);
-	reply_stat(ctx->reply, "commits", r->commits);
-	reply_stat(ctx->reply, "buckets", stats.buckets);
-	reply_stat(ctx->reply, "keys", stats.keys);
-	reply_stat(ctx->reply, "expiring", stats.expiring);
-	reply_stat(ctx->reply, "dropped", stats.dropped);
-	reply_stat(ctx->reply, "outcomes", stats.outcomes);
-	reply_stat(ctx->reply, "pins", stats.pins);
-	reply_stat(ctx->reply, "revision", stats.revision);
-	reply_stat(ctx->reply, "file-bytes", stats.file_bytes);
-	reply_stat(ctx->reply, "used-bytes", stats.used_bytes);
-	reply_stat(ctx->reply, "cache-hits", stats.cache_hits);
-	reply_stat(ctx->reply, "cache-misses", stats.cache_misses);
-	reply_stat(ctx->reply, "refused-workers", r->warnings.refused_workers);
+	reply_counters(ctx->reply, r);
 	reply_stat(ctx->reply, "refused-clients",
 	    scoreboard_refused(r->scoreboard));
+	reply_limits(ctx->reply, r->config);
 	return STORE_OK;
 }
 
@@ -274,6 +462,13 @@ static call_function *const calls[MESSAGE_REQUEST_END] = {
 	[MESSAGE_TTL] = call_ttl,
 	[MESSAGE_COUNT] = call_count,
 	[MESSAGE_STATS] = call_stats,
+	[MESSAGE_ADD_EX] = call_add_ex,
+	[MESSAGE_INCR_EX] = call_incr_ex,
+	[MESSAGE_DELETE_IF] = call_delete_if,
+	[MESSAGE_GET_KEYS] = call_get_keys,
+	[MESSAGE_TAKE] = call_take,
+	[MESSAGE_POP] = call_pop,
+	[MESSAGE_CLEAR] = call_clear,
 };
 
 static const enum status statuses[] = {
@@ -295,7 +490,7 @@ enum store_result
 call_run(call_function *run, struct registry *r, struct store_view *view,
     const struct fields *args, uint64_t sequence, struct buf *out)
 {
-	struct call_context ctx = { r, view, out, STATUS_OK };
+	struct call_context ctx = { r, view, out, STATUS_OK, 0 };
 	size_t position = answer_begin(out, sequence, STATUS_OK);
 	enum store_result result;
 
@@ -305,7 +500,8 @@ call_run(call_function *run, struct registry *r, struct store_view *view,
 		return result;
 	}
 	buf_truncate(out, position);
-	if (result == STORE_FULL || result == STORE_FAILED)
+	if (result == STORE_FULL || result == STORE_AGAIN ||
+	    result == STORE_FAILED)
 		return result;
 	answer_put(out, sequence,
 	    result == STORE_OK ? ctx.status : statuses[result]);

@@ -21,15 +21,21 @@ struct call_context {
 	struct buf *reply; /* takes the data lines */
 	/* Set by a request that is refused, and then has changed nothing. */
 	enum status status;
+	uint64_t cleared; /* entries that CLEAR has removed so far */
 };
 
 /*
  * Executes a request with these fields.  The result tells the status of the
  * reply, unless it is STORE_OK and the context has another status.  There is no
- * reply to STORE_FULL and STORE_FAILED: the caller handles them.
+ * reply to STORE_FULL, STORE_AGAIN and STORE_FAILED: the caller handles them.
  */
 typedef enum store_result call_function(struct call_context *,
     const struct fields *);
+
+/* What the data lines of a request, or of a transaction, may have besides the
+ * longest value: they are kept until the worker has them, and may be stored
+ * with the commit. */
+#define CALL_REPLY_MAX ((size_t)1 << 20)
 
 /* NULL: requests of this type have no such function. */
 call_function *call_find(uint16_t type);

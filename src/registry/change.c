@@ -55,7 +55,10 @@ change_drop(struct changes *c, struct store_view *view, struct bytes bucket)
 static void
 note_expired(void *arg, struct bytes bucket, struct bytes key)
 {
-	note(arg, CHANGE_DELETED, bucket, key, nothing);
+	struct changes *c = arg;
+
+	c->expired++;
+	note(c, CHANGE_DELETED, bucket, key, nothing);
 }
 
 enum store_result

@@ -30,6 +30,7 @@ struct change {
 struct changes {
 	bool wanted; /* set by events.c while there are subscriptions */
 	struct buf noted; /* read by change_next() */
+	uint64_t expired; /* entries that the open batch has expired */
 };
 
 /* These do, and return, what the functions of store.h with such names do. */

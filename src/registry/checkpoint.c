@@ -50,13 +50,17 @@ static void
 take(struct registry *r, const struct checkpoint_message *m)
 {
 	enum store_result result;
+	uint64_t folded;
 
 	switch (m->type) {
 	case CHECKPOINT_PROGRESS:
 		store_set_progress(r->store, m->generation, m->done, m->total);
 		return;
 	case CHECKPOINT_FOLDED:
+		folded = store_folded(r->store);
 		result = store_set_folded(r->store, m->generation);
+		*registry_counter(r, COUNTER_FOLDS) +=
+		    store_folded(r->store) - folded;
 		warning_check_store(r, result);
 		if (result == STORE_FULL)
 			checkpoint_request_soon(r);

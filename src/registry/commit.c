@@ -24,6 +24,17 @@ plan_sync(struct registry *r)
 		r->sync_at_ms = r->now_ms + r->config->sync_ms;
 }
 
+static void
+count_commit(struct registry *r, size_t size, int64_t us)
+{
+	(*registry_counter(r, COUNTER_COMMITS))++;
+	*registry_counter(r, COUNTER_COMMIT_BYTES) += size;
+	*registry_counter(r, COUNTER_EXPIRED) += r->changes.expired;
+	counters_time(registry_counter(r, COUNTER_COMMIT_TIME), (uint64_t)us,
+	    1);
+	r->changes.expired = 0;
+}
+
 /*
  * The order matters.  Replies and the next expiry belong to the batch, so they
  * come before its commit; events and records that are done with come after it.
@@ -33,23 +44,27 @@ commit_run(struct registry *r)
 {
 	enum store_result result;
 	struct store_view *view;
-	int64_t expiry_ms = CLOCK_NEVER;
+	int64_t expiry_ms = CLOCK_NEVER, start_us;
+	size_t size = 0;
 
 	if (r->turn.full)
 		return false;
-	r->now_ms = clock_ms();
+	start_us = clock_us();
+	r->now_ms = start_us / 1000;
 	result = store_batch(r->store, &view);
 	if (result == STORE_OK)
 		result = session_record(r, view);
 	if (result == STORE_OK)
 		result = housekeeping_next_expiry(view, &expiry_ms);
-	if (result == STORE_OK)
+	if (result == STORE_OK) {
+		size = store_batch_size(r->store);
 		result = store_commit(r->store);
+	}
 	warning_check_store(r, result);
 	r->turn.too_large = result == STORE_TOO_LARGE;
 	if (result == STORE_FULL || result == STORE_TOO_LARGE)
 		return false;
-	r->commits++;
+	count_commit(r, size, clock_us() - start_us);
 	housekeeping_set_expiry(r, expiry_ms);
 	events_publish(r);
 	session_committed(r);
@@ -76,6 +91,7 @@ commit_rewind(struct registry *r)
 	store_abort(r->store);
 	store_release(r->store);
 	change_undo(&r->changes, 0);
+	r->changes.expired = 0;
 	r->turn.full = r->turn.too_large = false;
 	r->turn.replies = 0;
 	session_rewind(r);

@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "proto/event.h"
+#include "proto/hello.h"
 #include "proto/schema.h"
 #include "registry/conn.h"
 #include "registry/events.h"
@@ -67,34 +68,47 @@ events_last_commit(struct registry *r)
 	return view;
 }
 
+/* May the connection subscribe to this bucket, of which this sets the id? */
 static enum status
-subscribe(struct registry *r, struct conn *c, struct bytes bucket, uint64_t *id)
+check_subscribe(struct registry *r, struct conn *c, struct hello_bucket *b)
 {
 	enum store_result result;
 
-	result = store_bucket_number(events_last_commit(r), bucket, id);
+	result = store_bucket_number(events_last_commit(r), b->name, &b->id);
 	warning_check_store(r, result);
 	if (result == STORE_DAMAGED)
 		return STATUS_DATA_DAMAGED;
 	if (result != STORE_OK)
 		return STATUS_NOT_FOUND;
-	if (topic_subscription(c, bucket) != NULL)
-		return STATUS_OK;
-	if (c->events.count >= MESSAGE_SUBSCRIPTIONS_MAX)
+	if (topic_subscription(c, b->name) == NULL &&
+	    c->events.count >= MESSAGE_SUBSCRIPTIONS_MAX)
 		return STATUS_TOO_MANY_SUBSCRIPTIONS;
-	topic_subscribe(r, c, bucket, *id, true);
 	return STATUS_OK;
 }
 
 void
-events_subscribe(struct registry *r, struct conn *c, uint64_t sequence,
-    struct bytes bucket)
+events_subscribe(struct registry *r, struct conn *c, const struct message *m,
+    const struct fields *args)
 {
 	struct fields reply = { .revision =
 				    store_revision(events_last_commit(r)) };
+	struct hello_bucket b = { .name = args->bucket,
+		.prefix = args->prefix,
+		.after = reply.revision };
 
-	reply.status = (uint8_t)subscribe(r, c, bucket, &reply.id);
-	schema_put(&c->out, MESSAGE_SUBSCRIBED, sequence, &reply);
+	reply.status = (uint8_t)check_subscribe(r, c, &b);
+	reply.id = b.id;
+	schema_put(&c->out, MESSAGE_SUBSCRIBED, m->sequence, &reply);
+	if (reply.status != STATUS_OK)
+		return;
+	events_unsubscribe(r, c, args->bucket);
+	if (m->type == MESSAGE_SUBSCRIBE) {
+		topic_subscribe(r, c, &b, true);
+		return;
+	}
+	if (args->since != 0)
+		b.after = args->since;
+	resume_since(r, c, &b, reply.revision);
 }
 
 void
@@ -134,18 +148,45 @@ encode(struct buf *b, uint64_t revision, uint64_t number,
 	events_encode(b, revision, &event);
 }
 
-/* Copies frames to the subscribers of their bucket. */
 static void
-deliver(struct registry *r, struct topic *t, struct buf *frames)
+deliver_to(struct registry *r, struct conn *c, struct bytes frames, uint64_t n)
+{
+	notify(r, c);
+	if (c->events.slow)
+		return;
+	events_queue(r, c, frames);
+	*registry_counter(r, COUNTER_EVENTS) += n;
+}
+
+/* Copies `n` frames to the subscribers of their bucket who want all of them. */
+static void
+deliver(struct registry *r, struct topic *t, struct buf *frames, uint64_t *n)
 {
 	struct subscription *s;
 
-	LIST_FOREACH(s, &t->subscriptions, topic_entry) {
-		notify(r, s->conn);
-		if (!s->conn->events.slow)
-			events_queue(r, s->conn, buf_bytes(frames));
-	}
+	LIST_FOREACH(s, &t->subscriptions, topic_entry)
+		if (s->prefix_size == 0)
+			deliver_to(r, s->conn, buf_bytes(frames), *n);
 	buf_truncate(frames, 0);
+	*n = 0;
+}
+
+/* Copies the last frame, which begins there, to those who want it because of
+ * its key. */
+static void
+deliver_last(struct registry *r, struct topic *t, const struct change *change,
+    const struct buf *frames, size_t at)
+{
+	struct bytes frame = { buf_data(frames) + at, buf_size(frames) - at };
+	struct subscription *s;
+
+	if (t->prefixed == 0)
+		return;
+	LIST_FOREACH(s, &t->subscriptions, topic_entry)
+		if (s->prefix_size > 0 &&
+		    (change->type == CHANGE_DROPPED ||
+			bytes_begin_with(change->key, topic_prefix(s))))
+			deliver_to(r, s->conn, frame, 1);
 }
 
 /* The bucket is gone; a later one of this name is another bucket.  With the
@@ -172,25 +213,29 @@ publish_changes(struct registry *r, struct bytes noted, uint64_t revision,
 {
 	struct topic *t = NULL;
 	struct change change;
-	uint64_t number;
+	uint64_t number, n = 0;
+	size_t at;
 
 	for (number = 1; change_next(&noted, &change); number++) {
 		if (!is_of(t, change.bucket)) {
 			if (t != NULL)
-				deliver(r, t, frames);
+				deliver(r, t, frames, &n);
 			t = topic_find_live(r, change.bucket);
 		}
 		if (t == NULL)
 			continue;
+		at = buf_size(frames);
 		encode(frames, revision, number, &change);
+		deliver_last(r, t, &change, frames, at);
+		n++;
 		if (change.type == CHANGE_DROPPED) {
-			deliver(r, t, frames);
+			deliver(r, t, frames, &n);
 			drop(r, t);
 			t = NULL;
 		}
 	}
 	if (t != NULL)
-		deliver(r, t, frames);
+		deliver(r, t, frames, &n);
 }
 
 /* Queues the last frame of a commit, unless the connection has yet to be told
@@ -205,6 +250,7 @@ end_commit(struct registry *r, struct conn *c, uint64_t revision)
 	    c->events.slow ? EVENT_LAGGED : EVENT_COMMIT, revision);
 	if (c->events.slow) {
 		c->events.lagged = true;
+		(*registry_counter(r, COUNTER_LAGGED))++;
 		events_leave(r, c);
 	}
 }

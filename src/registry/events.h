@@ -33,12 +33,13 @@ struct fields;
 struct registry;
 
 /*
- * Executes SUBSCRIBE, and puts its reply: the subscription begins with the next
- * commit.  May be called only while no batch is open: its earlier changes may
- * not have been noted.
+ * Executes SUBSCRIBE or SUBSCRIBE_SINCE, and puts its reply.  The subscription
+ * begins with the next commit, or the connection is behind, and is told of those
+ * that it asks for.  An earlier subscription to the bucket ends.  May be called
+ * only while no batch is open: its earlier changes may not have been noted.
  */
-void events_subscribe(struct registry *, struct conn *, uint64_t sequence,
-    struct bytes bucket);
+void events_subscribe(struct registry *, struct conn *, const struct message *,
+    const struct fields *);
 void events_unsubscribe(struct registry *, struct conn *, struct bytes bucket);
 /* The connection ends, and with it its subscriptions. */
 void events_leave(struct registry *, struct conn *);

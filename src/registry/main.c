@@ -21,14 +21,14 @@ main(int argc, char *argv[])
 	int status;
 
 	startup_child("kvd-registry");
-	log_init("registry", LOG_TO_STDERR, false);
+	log_init("registry", log_stderr(), false);
 	status = channel_recv_config(&config, &params, error);
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
 	log_init("registry", params.log_where, params.verbose);
 	title_init(&title, argc, argv);
-	title_set(&title, "kvd: registry");
-	status = registry_main(&config, &params);
+	title_set(&title, "kvd: registry recovering");
+	status = registry_main(&config, &params, &title);
 	config_clear(&config);
 	return status;
 }

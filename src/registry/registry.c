@@ -18,6 +18,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/startup.h"
+#include "common/title.h"
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/registry.h"
@@ -143,8 +144,10 @@ static void
 read_channel(struct registry *r)
 {
 	char error[CONFIG_ERROR_SIZE];
+	enum channel_event event;
 
-	switch (channel_serve(r->config, error)) {
+	event = channel_serve(r->config, error);
+	switch (event) {
 	case CHANNEL_NOTHING:
 		return;
 	case CHANNEL_NEW_CONFIG:
@@ -153,6 +156,10 @@ read_channel(struct registry *r)
 	case CHANNEL_BAD_CONFIG:
 		/* The next registry begins with the new one. */
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_VERBOSE:
+	case CHANNEL_WANTS_BRIEF:
+		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
+		return;
 	case CHANNEL_WANTS_CHECKPOINT:
 		checkpoint_demand(r);
 		return;
@@ -209,6 +216,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = checkpoint_deadline(r);
 	if (r->listen_at_ms < deadline_ms)
 		deadline_ms = r->listen_at_ms;
+	if (r->gauges.at_ms < deadline_ms)
+		deadline_ms = r->gauges.at_ms;
 	if (r->cache_at_ms < deadline_ms)
 		deadline_ms = r->cache_at_ms;
 	if (session_deadline(r) < deadline_ms)
@@ -219,20 +228,30 @@ next_deadline(const struct registry *r)
 }
 
 static void
+sync_now(struct registry *r)
+{
+	int64_t start_us = clock_us();
+
+	r->sync_at_ms = CLOCK_NEVER;
+	if (store_sync(r->store) != STORE_OK)
+		fatalx(EX_IOERR, "%s", store_error(r->store));
+	counters_time(registry_counter(r, COUNTER_SYNC_TIME),
+	    (uint64_t)(clock_us() - start_us), 1);
+}
+
+static void
 run_timers(struct registry *r)
 {
 	int64_t now_ms;
 
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
-	    r->cache_at_ms == CLOCK_NEVER && TAILQ_EMPTY(&r->listings) &&
-	    TAILQ_EMPTY(&r->silent))
+	    r->cache_at_ms == CLOCK_NEVER && r->gauges.at_ms == CLOCK_NEVER &&
+	    TAILQ_EMPTY(&r->listings) && TAILQ_EMPTY(&r->silent))
 		return;
 	now_ms = clock_ms();
-	if (r->sync_at_ms <= now_ms) {
-		r->sync_at_ms = CLOCK_NEVER;
-		if (store_sync(r->store) != STORE_OK)
-			fatalx(EX_IOERR, "%s", store_error(r->store));
-	}
+	if (r->sync_at_ms <= now_ms)
+		sync_now(r);
+	gauges_run(r, now_ms);
 	if (r->listen_at_ms <= now_ms)
 		pause_listening(r, false);
 	if (r->cache_at_ms <= now_ms)
@@ -265,8 +284,10 @@ serve(struct registry *r)
 		for (i = 0; i < n; i++)
 			handle_event(r, &events[i]);
 		if (!TAILQ_EMPTY(&r->ready) || resume_is_due(r) ||
-		    housekeeping_is_due(r))
+		    housekeeping_is_due(r)) {
 			turn_run(r);
+			gauges_want(r);
+		}
 		checkpoint_run(r);
 		memory_run(r);
 		/*
@@ -301,15 +322,18 @@ registry_clear(struct registry *r)
 }
 
 int
-registry_main(struct config *config, const struct startup_params *params)
+registry_main(struct config *config, const struct startup_params *params,
+    const struct title *title)
 {
 	struct channel_store store;
 	struct registry r = { .config = config,
 		.sync_at_ms = CLOCK_NEVER,
 		.listen_at_ms = CLOCK_NEVER,
 		.cache_at_ms = CLOCK_NEVER,
+		.gauges = { .at_ms = CLOCK_NEVER },
 		.stop_at_ms = CLOCK_NEVER,
 		.wall_base_ms = params->wall_base_ms,
+		.master_pid = getppid(),
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
@@ -322,13 +346,15 @@ registry_main(struct config *config, const struct startup_params *params)
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
+	TAILQ_INIT(&r.lookers);
 	TAILQ_INIT(&r.behind);
 	RB_INIT(&r.topics.live);
 	RB_INIT(&r.topics.behind);
 	/* Without the scoreboard nobody could be told to be a worker. */
 	r.scoreboard = scoreboard_open_to_read(CHANNEL_SCOREBOARD_FD);
+	r.counters = scoreboard_map_registry(CHANNEL_SCOREBOARD_FD);
 	r.by_slot = calloc(SCOREBOARD_SESSION_SLOTS, sizeof(*r.by_slot));
-	if (r.scoreboard == NULL || r.by_slot == NULL)
+	if (r.scoreboard == NULL || r.counters == NULL || r.by_slot == NULL)
 		fatal(EX_OSERR, "scoreboard");
 	/* open_store() may wait for a lock.  Without a store there is nothing
 	 * to end in order, so SIGTERM has its default action. */
@@ -340,6 +366,7 @@ registry_main(struct config *config, const struct startup_params *params)
 	if (channel_send_ready(&store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
+	title_set(title, "kvd: registry");
 	serve(&r);
 	registry_clear(&r);
 	log_debug("stopped");

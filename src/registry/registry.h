@@ -8,8 +8,10 @@
 
 struct config;
 struct startup_params;
+struct title;
 
 /* Runs until it is told to stop, and returns the exit status. */
-int registry_main(struct config *, const struct startup_params *);
+int registry_main(struct config *, const struct startup_params *,
+    const struct title *);
 
 #endif

@@ -35,6 +35,13 @@
  */
 #define RECORD_MAX ((size_t)32 << 10)
 
+/*
+ * Of a request that takes several turns each does as much, until it has tried
+ * so often; then twice as much, and so on.  So it ends even if others have the
+ * store forget meanwhile how far it has come.
+ */
+#define TRIES 32
+
 static enum request_result
 break_conn(struct registry *r, struct conn *c, const char *why)
 {
@@ -57,7 +64,9 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	case HELLO_MALFORMED:
 		return break_conn(r, c, "malformed greeting");
 	}
-	if (!session_claim(r, c, hello.session))
+	if (c->looks)
+		session_look(r, c);
+	else if (!session_claim(r, c, hello.session))
 		return break_conn(r, c, "not a worker of this kvd");
 	if (!resume_begin(r, c, &hello))
 		return break_conn(r, c, "malformed greeting");
@@ -154,11 +163,22 @@ reply_fits(struct registry *r, struct conn *c, size_t before)
 	return false;
 }
 
+/* Does it take a value out?  Then it is done within a savepoint: how much memory
+ * the reply needs is known when the value is. */
+static bool
+takes_value(uint16_t type)
+{
+	const unsigned int flags = SCHEMA_WRITES | SCHEMA_VALUES;
+
+	return (schema_find(type)->flags & flags) == flags;
+}
+
 static enum request_result
 execute_call(struct registry *r, struct conn *c, const struct message *m,
     bool writes, call_function *run, const struct fields *args)
 {
-	size_t before = buf_size(&c->out);
+	bool takes = takes_value(m->type);
+	size_t before = buf_size(&c->out), mark = change_mark(&r->changes);
 	enum store_result result;
 	struct store_view *view;
 	struct bytes reply;
@@ -170,7 +190,10 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 	if ((writes && (before > RECORD_MAX || c->turn.subscribed)) ||
 	    !may_count(r, c, m, args))
 		return REQUEST_WAIT;
+	r->turn.scan_shift = c->tries / TRIES;
 	result = choose_view(r, c, writes, &view);
+	if (result == STORE_OK && takes)
+		store_save(r->store);
 	if (result == STORE_OK)
 		result = call_run(run, r, view, args, m->sequence, &c->out);
 	warning_check_store(r, result);
@@ -178,12 +201,21 @@ execute_call(struct registry *r, struct conn *c, const struct message *m,
 		return REQUEST_FULL;
 	if (result == STORE_BEHIND)
 		return REQUEST_HOLD;
+	if (result == STORE_AGAIN) {
+		store_keep(r->store);
+		c->tries++;
+		return REQUEST_WAIT;
+	}
 	if (c->turn.wrote && !writes && buf_size(&c->out) > RECORD_MAX) {
 		buf_truncate(&c->out, before);
 		return REQUEST_WAIT;
 	}
-	if (!writes && !reply_fits(r, c, before))
+	if ((!writes || takes) && !reply_fits(r, c, before)) {
+		store_undo(r->store);
+		change_undo(&r->changes, mark);
 		return REQUEST_WAIT;
+	}
+	store_keep(r->store);
 	if (c->turn.wrote)
 		r->turn.replies += buf_size(&c->out) - before;
 	return REQUEST_DONE;
@@ -229,15 +261,15 @@ may_subscribe(struct registry *r, struct conn *c)
 
 static enum request_result
 execute_subscribe(struct registry *r, struct conn *c, const struct message *m,
-    struct bytes bucket)
+    const struct fields *args)
 {
 	if (!may_subscribe(r, c))
 		return REQUEST_WAIT;
 	c->turn.subscribed = true;
-	if (m->type == MESSAGE_SUBSCRIBE) {
-		events_subscribe(r, c, m->sequence, bucket);
+	if (m->type != MESSAGE_UNSUBSCRIBE) {
+		events_subscribe(r, c, m, args);
 	} else {
-		events_unsubscribe(r, c, bucket);
+		events_unsubscribe(r, c, args->bucket);
 		answer_put(&c->out, m->sequence, STATUS_OK);
 	}
 	return REQUEST_DONE;
@@ -263,6 +295,16 @@ execute_listing(struct registry *r, struct conn *c, const struct message *m,
 	return REQUEST_DONE;
 }
 
+/* A connection of kvctl(8), which a user may have who must not read what is
+ * stored, gets names and numbers. */
+static bool
+may_look(const struct message *m, const struct fields *args)
+{
+	if (m->type == MESSAGE_LIST)
+		return args->kind == LIST_BUCKETS || args->kind == LIST_SIZES;
+	return m->type == MESSAGE_PING || m->type == MESSAGE_STATS;
+}
+
 static enum request_result
 execute(struct registry *r, struct conn *c, const struct message *m,
     const struct schema *schema)
@@ -273,14 +315,17 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	if (schema->reply == 0 ||
 	    !schema_get(schema, m->body, (size_t)r->config->max_value, &args))
 		return break_conn(r, c, "malformed request");
+	if (c->looks && !may_look(m, &args))
+		return break_conn(r, c, "not for an operator");
 	switch (m->type) {
 	case MESSAGE_TRANSACTION:
 		return execute_transaction(r, c, m, &args);
 	case MESSAGE_LIST:
 		return execute_listing(r, c, m, &args);
 	case MESSAGE_SUBSCRIBE:
+	case MESSAGE_SUBSCRIBE_SINCE:
 	case MESSAGE_UNSUBSCRIBE:
-		return execute_subscribe(r, c, m, args.bucket);
+		return execute_subscribe(r, c, m, &args);
 	default:
 		return execute_call(r, c, m,
 		    (schema->flags & SCHEMA_WRITES) != 0, call_find(m->type),
@@ -356,8 +401,9 @@ request_next(struct registry *r, struct conn *c)
 	}
 	result = execute(r, c, &m, schema);
 	if (result == REQUEST_DONE) {
-		r->requests++;
+		(*registry_counter(r, COUNTER_REQUESTS))++;
 		c->waited = false;
+		c->tries = 0;
 		c->turn.executed += m.frame_size;
 		c->turn.last_sequence = m.sequence;
 	}

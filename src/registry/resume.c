@@ -23,6 +23,17 @@
 /* What a change costs besides its bytes. */
 #define CHANGE_COST 64
 
+/* It has been told of all commits up to this one, and of so many changes of the
+ * next. */
+static void
+fall_behind(struct registry *r, struct conn *c, uint64_t seen, uint64_t told)
+{
+	c->events.behind = true;
+	c->events.seen = seen;
+	c->events.told = told;
+	TAILQ_INSERT_TAIL(&r->behind, c, behind_entry);
+}
+
 bool
 resume_begin(struct registry *r, struct conn *c, const struct hello *hello)
 {
@@ -32,17 +43,28 @@ resume_begin(struct registry *r, struct conn *c, const struct hello *hello)
 
 	if (buckets.size == 0)
 		return true;
-	c->events.behind = true;
-	c->events.seen = hello->seen;
-	c->events.told = hello->told;
-	TAILQ_INSERT_TAIL(&r->behind, c, behind_entry);
+	fall_behind(r, c, hello->seen, hello->told);
 	while (hello_next_bucket(&buckets, &b)) {
 		if (b.name.size == 0 || n++ == MESSAGE_SUBSCRIPTIONS_MAX)
 			return false;
 		if (topic_subscription(c, b.name) == NULL)
-			topic_subscribe(r, c, b.name, b.id, false);
+			topic_subscribe(r, c, &b, false);
 	}
 	return buckets.size == 0;
+}
+
+void
+resume_since(struct registry *r, struct conn *c, const struct hello_bucket *b,
+    uint64_t revision)
+{
+	struct subscription *s, *next;
+
+	LIST_FOREACH_SAFE(s, &c->events.subscriptions, conn_entry, next) {
+		s->after = revision;
+		topic_move(r, s, false);
+	}
+	topic_subscribe(r, c, b, false);
+	fall_behind(r, c, b->after, 0);
 }
 
 /* Nobody is behind any more. */
@@ -77,9 +99,9 @@ resume_leave(struct registry *r, struct conn *c)
 
 /* The subscription goes on with the next commit, or has ended meanwhile. */
 static void
-make_live(struct registry *r, struct conn *c, struct topic *t,
-    uint64_t revision)
+make_live(struct registry *r, struct subscription *s, uint64_t revision)
 {
+	struct topic *t = s->topic;
 	struct fields event = { .kind = EVENT_DROPPED,
 		.bucket = topic_bucket(t) };
 	enum store_result result;
@@ -88,10 +110,11 @@ make_live(struct registry *r, struct conn *c, struct topic *t,
 	result =
 	    store_bucket_number(events_last_commit(r), topic_bucket(t), &id);
 	warning_check_store(r, result);
-	if (result == STORE_NO_BUCKET || (result == STORE_OK && id != t->id))
-		events_encode(&c->events.queue, revision, &event);
-	else
-		topic_subscribe(r, c, topic_bucket(t), t->id, true);
+	if (result == STORE_NO_BUCKET || (result == STORE_OK && id != t->id)) {
+		events_encode(&s->conn->events.queue, revision, &event);
+		topic_unsubscribe(r, s);
+	} else
+		topic_move(r, s, true);
 }
 
 /* The connection is not behind any more. */
@@ -104,10 +127,8 @@ catch_up(struct registry *r, struct conn *c, enum event_kind kind)
 	resume_leave(r, c);
 	events_queue_revision(r, c, kind, revision);
 	/* The new ones are put in front. */
-	LIST_FOREACH_SAFE(s, &c->events.subscriptions, conn_entry, next) {
-		make_live(r, c, s->topic, revision);
-		topic_unsubscribe(r, s);
-	}
+	LIST_FOREACH_SAFE(s, &c->events.subscriptions, conn_entry, next)
+		make_live(r, s, revision);
 	if (!c->wants_out)
 		conn_set_ready(r, c, buf_size(&c->in) > 0);
 }
@@ -236,12 +257,54 @@ encode(struct buf *b, const struct topic *t, const struct store_change *change)
 
 /* Does it take part, and was it not told of this change before? */
 static bool
-wants(const struct conn *c, const struct store_change *change)
+is_new_to(const struct conn *c, const struct store_change *change)
 {
 	if (!c->events.joined || change->revision <= c->events.seen)
 		return false;
 	return change->revision > c->events.seen + 1 ||
 	    change->number > c->events.told;
+}
+
+static bool
+wants(const struct subscription *s, const struct store_change *change)
+{
+	return is_new_to(s->conn, change) && change->revision > s->after &&
+	    (change->type == STORE_CHANGE_DROPPED ||
+		bytes_begin_with(change->key, topic_prefix(s)));
+}
+
+static void
+queue(struct registry *r, struct conn *c, const struct buf *frame,
+    uint64_t revision)
+{
+	events_queue(r, c, buf_bytes(frame));
+	(*registry_counter(r, COUNTER_EVENTS))++;
+	c->events.last_told = revision;
+	r->resume.told = true;
+}
+
+/*
+ * A bucket was dropped.  Who has subscribed since to another one of its name may
+ * know it from before.
+ */
+static void
+tell_replaced(struct registry *r, const struct store_change *change)
+{
+	struct fields event = { .kind = EVENT_REPLACED,
+		.change = change->number };
+	struct subscription *s;
+	struct buf frame;
+	struct conn *c;
+
+	buf_init(&frame);
+	events_encode(&frame, change->revision, &event);
+	TAILQ_FOREACH(c, &r->behind, behind_entry) {
+		s = topic_subscription(c, change->key);
+		if (s != NULL && s->topic->id != change->bucket &&
+		    wants(s, change))
+			queue(r, c, &frame, change->revision);
+	}
+	buf_clear(&frame);
 }
 
 /* Tells those who have subscribed to the bucket.  Returns how many bytes that
@@ -257,11 +320,9 @@ tell(struct registry *r, struct topic *t, const struct store_change *change)
 	encode(&frame, t, change);
 	/* With the last subscription the topic ends. */
 	LIST_FOREACH_SAFE(s, &t->subscriptions, topic_entry, next) {
-		if (!wants(s->conn, change))
+		if (!wants(s, change))
 			continue;
-		events_queue(r, s->conn, buf_bytes(&frame));
-		s->conn->events.last_told = change->revision;
-		r->resume.told = true;
+		queue(r, s->conn, &frame, change->revision);
 		cost += buf_size(&frame);
 		if (change->type == STORE_CHANGE_DROPPED)
 			topic_unsubscribe(r, s);
@@ -278,6 +339,8 @@ take_change(struct registry *r, const struct store_change *change)
 	struct topic *t;
 
 	r->resume.revision = change->revision;
+	if (change->type == STORE_CHANGE_DROPPED)
+		tell_replaced(r, change);
 	if (change->type == STORE_CHANGE_COMMIT)
 		end_commit(r, change->revision);
 	else if ((t = topic_find_behind(r, change->bucket)) != NULL)

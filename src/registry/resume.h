@@ -2,7 +2,7 @@
  * Resuming: after a restart the registry tells each subscriber that comes back
  * what was committed since the commit up to which it was told, from the store's
  * log: all of it, once, in order.  Until then the subscriber is behind, and its
- * requests wait.
+ * requests wait.  So does one who subscribes with SINCE.
  *
  * All who are behind are told in one pass through the log, a bounded part of it
  * in each turn.  Those who come when the pass has gone further than where they
@@ -20,6 +20,7 @@
 
 struct conn;
 struct hello;
+struct hello_bucket;
 struct registry;
 struct store_changes;
 
@@ -37,6 +38,13 @@ struct resume {
  * registry had.  False: the HELLO is malformed.
  */
 bool resume_begin(struct registry *, struct conn *, const struct hello *);
+/*
+ * Subscribes to a bucket from an earlier revision on: bucket->after.  The last
+ * commit, `revision`, is the one up to which the connection was told of all else
+ * to which it has subscribed.
+ */
+void resume_since(struct registry *, struct conn *, const struct hello_bucket *,
+    uint64_t revision);
 /* The connection ends. */
 void resume_leave(struct registry *, struct conn *);
 /* Is somebody behind who can be told something now? */

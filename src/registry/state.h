@@ -7,14 +7,17 @@
 #ifndef REGISTRY_STATE_H
 #define REGISTRY_STATE_H
 
+#include <sys/types.h>
 #include <sys/queue.h>
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/counters.h"
 #include "registry/change.h"
 #include "registry/checkpoint.h"
+#include "registry/gauges.h"
 #include "registry/housekeeping.h"
 #include "registry/memory.h"
 #include "registry/outcome.h"
@@ -48,6 +51,9 @@ struct registry {
 	    *by_slot; /* the connection of each slot's worker, or NULL */
 	struct topics topics; /* buckets that have subscribers */
 	struct conn_list notified; /* connections that got events this turn */
+	struct conn_list lookers; /* connections for kvctl(8), oldest first */
+	unsigned int n_lookers;
+	pid_t master_pid;
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
 	/* Subscribers that have not yet been told what they missed. */
 	struct conn_list behind;
@@ -63,10 +69,11 @@ struct registry {
 	struct housekeeping housekeeping;
 	struct checkpoint checkpoint;
 	struct warnings warnings;
-	/* For STATS. */
 	int64_t started_ms;
-	uint64_t requests; /* executed since then */
-	uint64_t commits; /* made since then */
+	struct gauges gauges;
+	/* What the registry counts, in memory that outlives it
+	 * (common/counters.h). */
+	uint64_t *counters;
 	struct scoreboard *scoreboard; /* to be read only */
 	struct {
 		size_t replies; /* bytes of those that the commit stores */
@@ -77,6 +84,9 @@ struct registry {
 		bool full;
 		/* The same of a commit that would be too large for the log. */
 		bool too_large;
+		/* A turn does 2 to the power of this more of the request that
+		 * is executed: see TRIES in request.c. */
+		unsigned int scan_shift;
 	} turn;
 
 	/* Deadlines, of clock_ms(); CLOCK_NEVER: there is none. */
@@ -86,5 +96,12 @@ struct registry {
 	int64_t stop_at_ms; /* the registry stops, even if workers are there */
 	bool accept_pending; /* epoll said that workers wait to be accepted */
 };
+
+/* A counter of the registry's own, such as COUNTER_REQUESTS. */
+static inline uint64_t *
+registry_counter(struct registry *r, size_t counter)
+{
+	return &r->counters[counter - COUNTER_REGISTRY];
+}
 
 #endif

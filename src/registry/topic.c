@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "common/log.h"
+#include "proto/hello.h"
 #include "registry/conn.h"
 #include "registry/state.h"
 #include "registry/topic.h"
@@ -83,19 +84,36 @@ end_topic(struct registry *r, struct topic *t)
 }
 
 void
-topic_subscribe(struct registry *r, struct conn *c, struct bytes bucket,
-    uint64_t id, bool live)
+topic_subscribe(struct registry *r, struct conn *c,
+    const struct hello_bucket *bucket, bool live)
 {
-	struct topic *t = make_topic(r, bucket, id, live);
+	struct topic *t = make_topic(r, bucket->name, bucket->id, live);
 	struct subscription *s;
 
-	if ((s = calloc(1, sizeof(*s))) == NULL)
+	if ((s = calloc(1, sizeof(*s) + bucket->prefix.size)) == NULL)
 		fatal(EX_OSERR, "subscription");
 	s->topic = t;
 	s->conn = c;
+	s->after = bucket->after;
+	s->prefix_size = bucket->prefix.size;
+	if (s->prefix_size > 0) /* or data may be NULL */
+		memcpy(s->prefix, bucket->prefix.data, s->prefix_size);
+	t->prefixed += s->prefix_size > 0;
 	LIST_INSERT_HEAD(&t->subscriptions, s, topic_entry);
 	LIST_INSERT_HEAD(&c->events.subscriptions, s, conn_entry);
-	c->events.count++;
+	r->gauges.subscribers += c->events.count++ == 0;
+}
+
+void
+topic_move(struct registry *r, struct subscription *s, bool live)
+{
+	struct hello_bucket bucket = { .name = topic_bucket(s->topic),
+		.id = s->topic->id,
+		.prefix = topic_prefix(s),
+		.after = s->after };
+
+	topic_subscribe(r, s->conn, &bucket, live);
+	topic_unsubscribe(r, s);
 }
 
 struct subscription *
@@ -114,7 +132,8 @@ topic_unsubscribe(struct registry *r, struct subscription *s)
 {
 	struct topic *t = s->topic;
 
-	s->conn->events.count--;
+	r->gauges.subscribers -= --s->conn->events.count == 0;
+	t->prefixed -= s->prefix_size > 0;
 	LIST_REMOVE(s, topic_entry);
 	LIST_REMOVE(s, conn_entry);
 	free(s);

@@ -17,6 +17,7 @@
 #include "common/bytes.h"
 
 struct conn;
+struct hello_bucket;
 struct registry;
 
 struct subscription {
@@ -24,12 +25,17 @@ struct subscription {
 	LIST_ENTRY(subscription) conn_entry;
 	struct topic *topic;
 	struct conn *conn;
+	/* Nothing of this revision, nor of those before, is to be told. */
+	uint64_t after;
+	size_t prefix_size;
+	char prefix[]; /* of the keys that it is about */
 };
 LIST_HEAD(subscription_list, subscription);
 
 struct topic {
 	RB_ENTRY(topic) entry;
 	struct subscription_list subscriptions;
+	unsigned int prefixed; /* those of them that have a prefix */
 	bool live;
 	uint64_t id; /* store_bucket_number() */
 	size_t name_size;
@@ -54,9 +60,18 @@ topic_bucket(const struct topic *t)
 struct topic *topic_find_live(struct registry *, struct bytes bucket);
 struct topic *topic_find_behind(struct registry *, uint64_t id);
 
+static inline struct bytes
+topic_prefix(const struct subscription *s)
+{
+	return (struct bytes){ s->prefix, s->prefix_size };
+}
+
 /* Subscribes to a bucket, to which the connection has not subscribed. */
-void topic_subscribe(struct registry *, struct conn *, struct bytes bucket,
-    uint64_t id, bool live);
+void topic_subscribe(struct registry *, struct conn *,
+    const struct hello_bucket *, bool live);
+/* Makes a live subscription one that is behind, or the other way round.  It is
+ * then another one, before all others of its connection. */
+void topic_move(struct registry *, struct subscription *, bool live);
 /* NULL: it has not. */
 struct subscription *topic_subscription(const struct conn *,
     struct bytes bucket);

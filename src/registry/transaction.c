@@ -9,10 +9,6 @@
 #include "registry/state.h"
 #include "registry/transaction.h"
 
-/* The replies together may be larger than the largest value by this: they are
- * stored with the commit, and kept until the worker has them. */
-#define REPLIES_MAX ((size_t)1 << 20)
-
 /* Takes the first request off.  NULL: it is malformed. */
 static const struct schema *
 next_request(struct bytes *requests, struct message *m)
@@ -24,20 +20,35 @@ next_request(struct bytes *requests, struct message *m)
 	return schema_find(m->type);
 }
 
+/* For how many requests it counts. */
+static size_t
+count_requests(uint16_t type, const struct fields *args)
+{
+	struct bytes keys = args->rest, key;
+	size_t n = 0;
+
+	if (type != MESSAGE_GET_KEYS)
+		return 1;
+	while (schema_next_name(&keys, &key))
+		n++;
+	return n;
+}
+
 bool
 transaction_check(struct bytes requests, size_t value_max)
 {
 	const struct schema *schema;
 	struct fields args;
 	struct message m;
-	size_t n;
+	size_t n = 0;
 
-	for (n = 0; requests.size > 0; n++) {
-		if (n == MESSAGE_TRANSACTION_REQUESTS)
-			return false;
+	while (requests.size > 0) {
 		schema = next_request(&requests, &m);
 		if (schema == NULL || !(schema->flags & SCHEMA_QUEUED) ||
 		    !schema_get(schema, m.body, value_max, &args))
+			return false;
+		n += count_requests(m.type, &args);
+		if (n > MESSAGE_TRANSACTION_REQUESTS)
 			return false;
 	}
 	return true;
@@ -59,7 +70,7 @@ transaction_flags(struct bytes requests)
 size_t
 transaction_reply_max(size_t value_max)
 {
-	return REPLIES_MAX + value_max;
+	return CALL_REPLY_MAX + value_max;
 }
 
 bool

@@ -20,17 +20,14 @@ warn_limited(struct log_limit *limit, const char *what, const char *why)
 
 	if (!log_limit_allows(limit, clock_ms(), &skipped))
 		return;
-	if (skipped == 0)
-		log_warnx("%s: %s", what, why);
-	else
-		log_warnx("%s: %s (and %lu more since the last line)", what,
-		    why, skipped);
+	log_warnx("%s: %s", what, why);
+	log_suppressed(skipped);
 }
 
 void
 warning_accept(struct registry *r)
 {
-	r->warnings.refused_workers++;
+	(*registry_counter(r, COUNTER_REFUSED_WORKERS))++;
 	warn_limited(&r->warnings.accept, "cannot accept a worker",
 	    strerror(errno));
 }
@@ -38,7 +35,7 @@ warning_accept(struct registry *r)
 void
 warning_close(struct registry *r, const char *why)
 {
-	r->warnings.refused_workers++;
+	(*registry_counter(r, COUNTER_REFUSED_WORKERS))++;
 	warn_limited(&r->warnings.close, "closing a worker's connection", why);
 }
 

@@ -16,7 +16,6 @@ struct registry;
 
 struct warnings {
 	struct log_limit accept, close, damage;
-	uint64_t refused_workers; /* for STATS */
 };
 
 /* A worker's connection could not be accepted; errno says why. */

@@ -47,6 +47,7 @@ enum store_result {
 	 * store_may_write(). */
 	STORE_BEHIND,
 	STORE_LOST, /* the log does not reach back so far */
+	STORE_AGAIN, /* a part was done; call again for the next one */
 	STORE_REFUSED, /* store_open: a person has to act; see store_error() */
 	STORE_FAILED, /* see store_error() */
 };
@@ -60,6 +61,7 @@ struct store_view;
 
 struct store_entry {
 	struct bytes key, value;
+	size_t value_size; /* also in scans that do not read values */
 	int64_t expiry_ms; /* since 1970; 0: none */
 	uint64_t revision; /* the commit that wrote it */
 };
@@ -308,6 +310,16 @@ enum store_result store_scan_keys(struct store_view *, struct bytes bucket,
 enum store_result store_scan_buckets(struct store_view *, struct bytes prefix,
     struct bytes after, store_visit_bucket *, void *arg);
 
+/*
+ * Finds the first key, of those that begin with `prefix`, that has an entry: for
+ * queues, whose first entry is removed again and again.  The batch only; *key is
+ * valid until its next write of another key.  STORE_ABSENT: there is none.  It
+ * goes past `scan_max` keys whose entries were removed or have expired;
+ * STORE_AGAIN: there are more, and the next call goes on from there.
+ */
+enum store_result store_first(struct store_view *, struct bytes bucket,
+    struct bytes prefix, size_t scan_max, struct bytes *key);
+
 /* When the next entry expires, or expired.  STORE_ABSENT: no entry does. */
 enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);
 /*
@@ -337,7 +349,9 @@ struct store_change {
 	uint64_t revision; /* of the commit */
 	uint64_t number; /* in the commit: the first change is 1 */
 	uint64_t bucket;
-	struct bytes key, value; /* those that the type has */
+	/* Those that the type has.  Of STORE_CHANGE_DROPPED the key is the name
+	 * of the bucket. */
+	struct bytes key, value;
 };
 
 /* What the log has goes on from this revision: it has all commits after it. */
@@ -374,6 +388,7 @@ struct store_stats {
 	uint64_t revision;
 	uint64_t file_bytes; /* allocated on the disk */
 	uint64_t used_bytes; /* of these: used by what the view shows */
+	uint64_t log_bytes; /* in the log, and not yet folded */
 	unsigned int pins; /* pinned views, each of which may be shared */
 	uint64_t cache_hits, cache_misses; /* reads since store_open() */
 };

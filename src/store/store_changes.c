@@ -183,13 +183,19 @@ static void
 next_of_commit(struct store_changes *ch, const struct segment_commit *c,
     struct store_change *change)
 {
+	struct bytes name = { NULL, 0 };
 	const struct table_record *r;
 
 	*change = (struct store_change){ .revision = ch->revision };
 	while (ch->at < c->size) {
 		r = (const void *)((const uint8_t *)c + ch->at);
 		ch->at += table_record_size(r);
+		/* A name that is freed comes before the bucket that had it. */
+		if (r->db == DB_BUCKETS && r->deleted)
+			name = table_record_key(r);
 		if (describe(r, change)) {
+			if (change->type == STORE_CHANGE_DROPPED)
+				change->key = name;
 			change->number = ++ch->number;
 			return;
 		}

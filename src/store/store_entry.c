@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "store/store_head.h"
 #include "store/store_record.h"
 
 /* The last commit's record, or the batch's if that has not written to it. */
@@ -186,6 +187,7 @@ put_entry(struct store_view *v, struct bytes key, struct bytes value,
 	r->quiet = quiet;
 	r->open = old.open;
 	store_cache_invalidate(s->cache, k.bytes);
+	store_heads_put(s, v->id, key);
 	fill_entry(k.bytes, record, v->revision, expiry, value);
 	if (!old.there) {
 		v->count++;

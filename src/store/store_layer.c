@@ -195,6 +195,14 @@ lowest_key(struct layer_cursor *c)
 	return found;
 }
 
+/* Was the record written by the batch, which this view shows? */
+static bool
+is_of_batch(const struct store_view *v, const struct table *t,
+    const struct table_record *r)
+{
+	return v->writes && table_revision(t, r) == v->revision;
+}
+
 /*
  * Takes the key where it is from all that have it, and its value from the
  * first.  *absent: that says that there is none.
@@ -206,11 +214,14 @@ take_key(struct layer_cursor *c, bool *absent)
 	struct table *t;
 	size_t i;
 
+	c->is_new = false;
 	for (i = 0; i < 2; i++) {
 		if (c->at[i] == NULL || !bytes_equal(key_at(c, i), c->key))
 			continue;
 		t = c->view->tables[i];
 		r = table_version(t, c->at[i], c->view->revision);
+		if (found == NULL && c->all)
+			c->is_new = is_of_batch(c->view, t, r);
 		found = found == NULL ? r : found;
 		c->at[i] = skip_unseen(c->view, i, table_after(t, c->at[i]));
 	}
@@ -229,31 +240,44 @@ enum store_result
 layer_next(struct layer_cursor *c)
 {
 	enum store_result result;
-	bool absent;
 
 	do {
 		if (!lowest_key(c))
 			return STORE_ABSENT;
-		if ((result = take_key(c, &absent)) != STORE_OK)
+		if ((result = take_key(c, &c->deleted)) != STORE_OK)
 			return result;
-	} while (absent);
+	} while (c->deleted && !c->all);
 	return STORE_OK;
 }
 
-enum store_result
-layer_seek(struct layer_cursor *c, struct store_view *v, enum table_db db,
-    struct bytes from)
+static enum store_result
+seek(struct layer_cursor *c, struct store_view *v, enum table_db db,
+    struct bytes from, bool all)
 {
 	enum store_result result;
 	size_t i;
 
-	*c = (struct layer_cursor){ .view = v, .db = db };
+	*c = (struct layer_cursor){ .view = v, .db = db, .all = all };
 	if ((result = seek_lmdb(c, from)) != STORE_OK)
 		return result;
 	for (i = 0; i < 2 && v->tables[i] != NULL; i++)
 		c->at[i] =
 		    skip_unseen(v, i, table_seek(v->tables[i], db, from));
 	return layer_next(c);
+}
+
+enum store_result
+layer_seek(struct layer_cursor *c, struct store_view *v, enum table_db db,
+    struct bytes from)
+{
+	return seek(c, v, db, from, false);
+}
+
+enum store_result
+layer_seek_all(struct layer_cursor *c, struct store_view *v, enum table_db db,
+    struct bytes from)
+{
+	return seek(c, v, db, from, true);
 }
 
 void

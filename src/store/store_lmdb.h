@@ -145,6 +145,7 @@ struct store {
 	struct fold_place place;
 	struct fold_list fold; /* what there is to fold, once it was made */
 
+	struct store_heads *heads; /* of queues; NULL: there are none */
 	struct store_cache *cache; /* of records of `entries`; or NULL */
 	size_t cache_size;
 	uint64_t cache_hits, cache_misses;
@@ -342,10 +343,16 @@ struct layer_cursor {
 	MDB_cursor *cursor; /* NULL: LMDB has no more */
 	MDB_val lmdb_key, lmdb_value;
 	struct bytes key, value; /* where it is */
+	bool all; /* it goes to keys that are deleted, too; then it says: */
+	bool deleted; /* the key is deleted */
+	bool is_new; /* what it is was written by the batch */
 };
 /* Goes to the first record that is not less; STORE_ABSENT: there is none.
  * layer_end() is due however it ends. */
 enum store_result layer_seek(struct layer_cursor *, struct store_view *,
+    enum table_db, struct bytes from);
+/* The same, to go through all keys, deleted or not. */
+enum store_result layer_seek_all(struct layer_cursor *, struct store_view *,
     enum table_db, struct bytes from);
 enum store_result layer_next(struct layer_cursor *);
 void layer_end(struct layer_cursor *);

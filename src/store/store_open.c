@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/store_head.h"
 #include "store/store_record.h"
 
 /* LMDB's own default, for the snapshot and for other programs that read the
@@ -520,6 +521,7 @@ store_close(struct store *s)
 	store_free_pins(s);
 	count_forget(s, UINT64_MAX);
 	store_cache_close(s->cache);
+	store_heads_free(s);
 	store_release(s);
 	if (s->snapshot.txn != NULL)
 		mdb_txn_abort(s->snapshot.txn);

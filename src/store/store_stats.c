@@ -26,7 +26,8 @@ count_used(struct store_view *v, struct store_stats *stats)
 	}
 	stats->used_bytes = pages * s->page_size;
 	for (i = 0; i < 2 && v->tables[i] != NULL; i++)
-		stats->used_bytes += v->tables[i]->end;
+		stats->log_bytes += v->tables[i]->end;
+	stats->used_bytes += stats->log_bytes;
 	return STORE_OK;
 }
 

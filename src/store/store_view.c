@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "store/store_head.h"
 #include "store/store_lmdb.h"
 
 enum store_result
@@ -189,6 +190,7 @@ store_commit(struct store *s)
 		return result;
 	}
 	s->snapshot.cacheable = false;
+	store_heads_commit(s);
 	end_batch(s);
 	return STORE_OK;
 }
@@ -198,6 +200,7 @@ go_back(struct store *s, const struct store_mark *mark)
 {
 	table_cut(s->table, mark->table);
 	s->counts = mark->counts;
+	store_heads_undo(s);
 }
 
 void

@@ -28,9 +28,10 @@
 
 void
 client_init(struct client *c, int fd, int signal_fd, int lifeline_fd,
-    const struct config *config)
+    const struct config *config, struct account *account)
 {
 	c->fd = fd;
+	c->account = account;
 	c->signal_fd = signal_fd;
 	c->lifeline_fd = lifeline_fd;
 	c->timing.write_timeout_ms = config->write_timeout_ms;
@@ -79,27 +80,33 @@ describe_read(struct client *c, ssize_t n)
 	c->got_end = n == IO_END;
 	if (n == IO_FAILED)
 		return CLIENT_GONE;
+	if (n > 0)
+		account_received(c->account, (size_t)n);
 	return c->got_end ? CLIENT_END : CLIENT_INPUT;
 }
 
 /*
  * Waits.  Most clients ask at once and leave.  A worker that has waited for its
  * client for a moment may stay for long, and so tells the kernel to kill it
- * before others when memory runs out.
+ * before others when memory runs out.  The title says what it waits for.
  */
 static int
-wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms)
+wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms,
+    enum account_state state)
 {
 	int64_t soon_ms;
 	int ready;
 
-	if (c->is_expendable || (soon_ms = clock_ms() + HOT_MS) >= deadline_ms)
+	if ((c->is_expendable && c->account->state == state) ||
+	    (soon_ms = clock_ms() + HOT_MS) >= deadline_ms)
 		return io_poll(pfds, n, deadline_ms);
 	ready = io_poll(pfds, n, soon_ms);
 	if (ready != IO_AGAIN)
 		return ready;
+	account_show(c->account, state);
+	if (!c->is_expendable)
+		expendable_become();
 	c->is_expendable = true;
-	expendable_become();
 	return io_poll(pfds, n, deadline_ms);
 }
 
@@ -137,7 +144,7 @@ wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 	};
 	int n;
 
-	n = wait_for(c, pfds, other_fd == -1 ? 3 : 4, deadline_ms);
+	n = wait_for(c, pfds, other_fd == -1 ? 3 : 4, deadline_ms, c->quiet);
 	if (n == IO_AGAIN)
 		return CLIENT_TIMEOUT;
 	if (n == IO_FAILED)
@@ -156,12 +163,13 @@ wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 enum client_event
 client_next(struct client *c, int other_fd, int64_t timeout_ms)
 {
-	int64_t since_ms = clock_ms(), now_ms, deadline_ms;
+	int64_t since_ms, now_ms, deadline_ms;
 	enum client_event event;
 	ssize_t n = IO_AGAIN;
 
 	if (c->got_sigterm)
 		return sigterm_event(c);
+	since_ms = account_take_time(c->account) / 1000;
 	deadline_ms =
 	    next_deadline(since_ms, timeout_ms, c->timing.first_line_by_ms);
 	/* Most clients send their request before the worker exists. */
@@ -175,11 +183,15 @@ client_next(struct client *c, int other_fd, int64_t timeout_ms)
 	event = wait_input(c, other_fd, deadline_ms);
 	if (event != CLIENT_INPUT)
 		return event;
-	now_ms = clock_ms();
+	/* It does no harm if there is nothing to read after all. */
+	n = io_recv_buf(c->fd, &c->in, MSG_DONTWAIT);
+	event = describe_read(c, n);
+	now_ms = n > 0 ? c->account->read_us / 1000 : since_ms + HOT_MS;
 	c->timing.hot_until_ms =
 	    now_ms - since_ms < HOT_MS ? now_ms + HOT_MS : 0;
-	/* It does no harm if there is nothing to read after all. */
-	return describe_read(c, io_recv_buf(c->fd, &c->in, MSG_DONTWAIT));
+	if (c->timing.hot_until_ms != 0 && other_fd == -1)
+		account_show(c->account, ACCOUNT_BUSY);
+	return event;
 }
 
 /* Waits until the client takes more.  When the worker is told to end, that
@@ -196,8 +208,8 @@ wait_writable(struct client *c)
 	bool leaving = t->leave_by_ms != CLOCK_NEVER;
 
 	if (wait_for(c, pfds, leaving ? 1 : 3,
-		next_deadline(clock_ms(), t->write_timeout_ms,
-		    t->leave_by_ms)) <= 0)
+		next_deadline(clock_ms(), t->write_timeout_ms, t->leave_by_ms),
+		ACCOUNT_SENDING) <= 0)
 		return -1;
 	if (pfds[1].revents != 0)
 		read_signal(c);
@@ -206,22 +218,40 @@ wait_writable(struct client *c)
 	return clock_ms() > t->leave_by_ms ? -1 : 0;
 }
 
-int
-client_flush(struct client *c)
+/* Sends once, and waits before the next time if the client takes nothing. */
+static int
+send_some(struct client *c)
 {
 	ssize_t n;
 
+	n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out), MSG_DONTWAIT);
+	if (n >= 0) {
+		account_sent(c->account, (size_t)n);
+		buf_consume(&c->out, (size_t)n);
+		return 0;
+	}
+	if (n == IO_AGAIN) {
+		c->account->activity->wants_out = buf_size(&c->out);
+		if (wait_writable(c) == 0)
+			return 0;
+	}
+	account_reason(c->account,
+	    n != IO_AGAIN			     ? CLOSE_BROKEN :
+		c->timing.leave_by_ms != CLOCK_NEVER ? CLOSE_SHUTDOWN :
+						       CLOSE_WRITE);
+	return -1;
+}
+
+int
+client_flush(struct client *c)
+{
 	if (buf_failed(&c->out))
 		return -1;
-	while (buf_size(&c->out) > 0) {
-		n = io_send(c->fd, buf_data(&c->out), buf_size(&c->out),
-		    MSG_DONTWAIT);
-		if (n == IO_AGAIN && wait_writable(c) == 0)
-			continue;
-		if (n < 0)
+	while (buf_size(&c->out) > 0)
+		if (send_some(c) == -1)
 			return -1;
-		buf_consume(&c->out, (size_t)n);
-	}
+	if (c->account->activity->wants_out != 0)
+		c->account->activity->wants_out = 0;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/buf.h"
+#include "worker/account.h"
 
 struct config;
 
@@ -33,6 +34,9 @@ struct client {
 	struct buf in; /* client_next() appends, input.c consumes */
 	struct buf out; /* client_flush() sends it */
 	struct client_timing timing;
+	struct account *account;
+	/* What the title is to say when nothing comes for a moment. */
+	enum account_state quiet;
 	bool read_once; /* a first read was tried */
 	bool has_recv_timeout; /* the socket has (SO_RCVTIMEO) */
 	bool got_sigterm;
@@ -51,7 +55,7 @@ enum client_event {
 };
 
 void client_init(struct client *, int fd, int signal_fd, int lifeline_fd,
-    const struct config *);
+    const struct config *, struct account *);
 /*
  * Waits for input and reads once, or waits until another descriptor (-1: none)
  * is readable.  CLIENT_TIMEOUT after `timeout_ms` (CLOCK_NEVER: never), and

@@ -44,6 +44,7 @@ check_first_line(struct worker *w, const uint8_t *line, size_t size, bool whole)
 	enum first_line_protocol protocol = FIRST_LINE_KVD;
 
 	if (first_line_is_binary(line, size, w->input.part_size, whole)) {
+		account_reason(&w->account, CLOSE_FOREIGN);
 		w->closing = true;
 		return;
 	}
@@ -51,8 +52,10 @@ check_first_line(struct worker *w, const uint8_t *line, size_t size, bool whole)
 		protocol = first_line_protocol(line, size);
 	if (protocol == FIRST_LINE_HTTP)
 		refuse_http(w);
-	if (protocol != FIRST_LINE_KVD)
+	if (protocol != FIRST_LINE_KVD) {
+		account_reason(&w->account, CLOSE_FOREIGN);
 		w->closing = true;
+	}
 }
 
 static void
@@ -68,6 +71,14 @@ static const enum status split_errors[] = {
 	[WORDS_TOO_MANY] = STATUS_TOO_MANY_WORDS,
 };
 
+/* Answers a line that is no command. */
+static bool
+refuse_line(struct worker *w, enum status status)
+{
+	account_command(&w->account, COUNTERS_NO_COMMAND);
+	return replies_answer(w, status);
+}
+
 /* Executes a line.  False: this client is not to be served any more. */
 static bool
 run_line(struct worker *w, uint8_t *line, size_t size)
@@ -79,7 +90,7 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 
 	if (size > w->input.line_max) {
 		pass_first_line(w);
-		return replies_answer(w, STATUS_LINE_TOO_LONG);
+		return refuse_line(w, STATUS_LINE_TOO_LONG);
 	}
 	result = words_split(line, size, split);
 	if (buf_failed(split))
@@ -90,7 +101,7 @@ run_line(struct worker *w, uint8_t *line, size_t size)
 		return true;
 	pass_first_line(w);
 	if (result != WORDS_OK)
-		return replies_answer(w, split_errors[result]);
+		return refuse_line(w, split_errors[result]);
 	return request_run(w, words, n);
 }
 
@@ -136,7 +147,7 @@ keep_part(struct worker *w)
 	if (i->discarding && buf_size(in) > FIRST_LINE_TAIL)
 		buf_consume(in, buf_size(in) - FIRST_LINE_TAIL);
 	i->part_size = buf_size(in);
-	return !is_news || replies_answer(w, STATUS_LINE_TOO_LONG);
+	return !is_news || refuse_line(w, STATUS_LINE_TOO_LONG);
 }
 
 /* Executes all complete lines.  Then all of client.in is a part of one. */
@@ -229,7 +240,8 @@ input_run(struct worker *w)
 		good = run_telnet(w);
 	good = good && replies_drain(w) && replies_take_events(w) &&
 	    client_flush(&w->client) == 0;
-	w->slot_text[0] = '\0';
+	account_end_batch(&w->account);
+	w->account.activity->command[0] = '\0';
 	return good;
 }
 
@@ -237,6 +249,7 @@ void
 input_end(struct worker *w)
 {
 	if (buf_size(&w->client.in) > 0 && !w->input.discarding)
-		replies_goodbye(w, STATUS_UNTERMINATED_LINE);
+		replies_goodbye(w, STATUS_UNTERMINATED_LINE, CLOSE_END);
+	account_reason(&w->account, CLOSE_END);
 	w->closing = true;
 }

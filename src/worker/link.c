@@ -33,8 +33,9 @@
 
 void
 link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
-    const char *runtime)
+    const char *runtime, struct account *account)
 {
+	l->account = account;
 	l->fd = -1;
 	l->session = session;
 	l->runtime = runtime;
@@ -191,6 +192,7 @@ link_read_waiting(struct link *l, int64_t deadline_ms)
 		n = link_read(l, 0);
 		if (n != IO_AGAIN)
 			return n;
+		account_show(l->account, ACCOUNT_WAITING);
 		now_ms = clock_ms();
 		if (stop_ms == CLOCK_NEVER && io_poll(&pfd, 1, 0) > 0)
 			stop_ms = now_ms + LAST_REPLY_MS;
@@ -250,11 +252,9 @@ remove_first(struct link *l, const struct message *request)
 bool
 link_discard(struct link *l)
 {
-	struct message request;
-
-	if (!first_pending(l, &request))
+	if (!first_pending(l, &l->request))
 		return false;
-	remove_first(l, &request);
+	remove_first(l, &l->request);
 	return true;
 }
 

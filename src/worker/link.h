@@ -13,6 +13,7 @@
 
 #include "common/buf.h"
 #include "proto/message.h"
+#include "worker/account.h"
 #include "worker/delivery.h"
 #include "worker/subscriptions.h"
 
@@ -22,6 +23,7 @@ struct link {
 	const char *runtime; /* the runtime directory */
 	int lifeline_fd; /* end of file: the master is gone */
 	int timeout_ms; /* for one reply */
+	struct account *account;
 	uint64_t session; /* random; the same on every connection */
 
 	/*
@@ -39,7 +41,8 @@ struct link {
 	struct delivery delivery; /* of `pending` */
 	struct buf in; /* received and not yet taken */
 
-	struct message request; /* the one that the last reply is for */
+	struct message request; /* the one that the last reply is for, or that
+				 * was discarded last */
 };
 
 enum link_result {
@@ -50,7 +53,7 @@ enum link_result {
 };
 
 void link_init(struct link *, uint64_t session, int lifeline_fd, int timeout_ms,
-    const char *runtime);
+    const char *runtime, struct account *);
 /* Closes the connection; the next request makes another one. */
 void link_close(struct link *);
 /* Frees the memory of a closed link. */

@@ -18,7 +18,8 @@
 struct queue {
 	bool open; /* request.c sets it at BEGIN */
 	struct buf requests; /* their frames */
-	size_t n; /* number of requests */
+	size_t n; /* number of requests, as MESSAGE_TRANSACTION_REQUESTS
+		   * counts them */
 };
 
 /* Adds a request.  Returns STATUS_QUEUED, or the error to answer with, and then

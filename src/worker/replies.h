@@ -21,8 +21,8 @@ bool replies_take_event(struct worker *, const struct message *);
 /* Formats the events that have come.  Only while no request is pending. */
 bool replies_take_events(struct worker *);
 /* Sends a last status line, which says why the worker ends, and sets closing. */
-void replies_goodbye(struct worker *, enum status);
+void replies_goodbye(struct worker *, enum status, enum close_reason);
 /* Logs that a message of the registry is malformed, and returns false. */
-bool replies_malformed(const char *what);
+bool replies_malformed(struct worker *, const char *what);
 
 #endif

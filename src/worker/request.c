@@ -5,12 +5,12 @@
 
 #include <string.h>
 
-#include "common/scoreboard.h"
 #include "proto/command.h"
 #include "proto/format.h"
 #include "proto/listing.h"
 #include "worker/replies.h"
 #include "worker/request.h"
+#include "worker/slow.h"
 
 static enum status
 help(struct worker *w, const struct bytes *words, size_t n)
@@ -63,8 +63,10 @@ run_local(struct worker *w, const struct command *command,
 		queue_close(&w->queue);
 		break;
 	default: /* QUIT */
+		account_reason(&w->account, CLOSE_QUIT);
 		w->closing = true;
 	}
+	account_status(&w->account, w->account.current, status);
 	format_status(&w->client.out, status);
 	return true;
 }
@@ -96,8 +98,10 @@ run_queued(struct worker *w, const struct command *command,
 /* Asks for the next page and formats it, and the events that come before it.
  * False: this client is not to be served any more. */
 static bool
-run_page(struct worker *w, struct listing *listing, enum listing_result *result)
+run_page(struct worker *w, struct listing *listing, enum listing_result *result,
+    int64_t *waited_us)
 {
+	int64_t begin_us = slow_begin(w);
 	enum link_result got;
 	struct message m;
 
@@ -105,15 +109,17 @@ run_page(struct worker *w, struct listing *listing, enum listing_result *result)
 	while ((got = link_next(&w->link, &m)) == LINK_EVENT)
 		if (!replies_take_event(w, &m))
 			return false;
+	*waited_us += slow_since(begin_us);
 	if (got == LINK_REPLY) {
 		*result = listing_format(listing, m.body, &w->client.out);
 		return *result != LISTING_MALFORMED ||
-		    replies_malformed("page");
+		    replies_malformed(w, "page");
 	}
 	if (link_lacks_memory(&w->link))
 		return false;
 	(void)link_discard(&w->link);
-	format_status(&w->client.out, STATUS_REGISTRY_UNAVAILABLE);
+	listing->status = STATUS_REGISTRY_UNAVAILABLE;
+	format_status(&w->client.out, listing->status);
 	*result = LISTING_END;
 	return true;
 }
@@ -125,6 +131,7 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 	enum listing_result result = LISTING_MORE;
 	struct listing listing;
 	enum status status;
+	int64_t waited_us = 0;
 
 	status = listing_parse(&listing, kind, words, n);
 	if (status != STATUS_OK)
@@ -132,11 +139,15 @@ run_listing(struct worker *w, enum list_kind kind, const struct bytes *words,
 	if (!replies_drain(w))
 		return false;
 	w->in_listing = true;
+	w->account.activity->listing_ms = w->account.read_us / 1000;
 	while (result == LISTING_MORE)
-		if (!run_page(w, &listing, &result) ||
+		if (!run_page(w, &listing, &result, &waited_us) ||
 		    client_flush(&w->client) == -1)
 			return false;
 	w->in_listing = false;
+	w->account.activity->listing_ms = 0;
+	account_status(&w->account, w->account.current, listing.status);
+	slow_check_listing(w, listing.bucket, waited_us);
 	buf_append(&w->client.out, buf_data(&w->deferred_events),
 	    buf_size(&w->deferred_events));
 	buf_clear(&w->deferred_events);
@@ -163,9 +174,13 @@ request_run(struct worker *w, const struct bytes *words, size_t n)
 {
 	const struct command *command;
 
-	if ((command = command_find(words, n)) == NULL)
+	command = command_find(words, n);
+	account_command(&w->account,
+	    command == NULL ? COUNTERS_NO_COMMAND : command_number(command));
+	if (command == NULL)
 		return replies_answer(w, STATUS_UNKNOWN_COMMAND);
-	memcpy(w->slot_text, command->name, strlen(command->name) + 1);
+	memcpy(w->account.activity->command, command->name,
+	    strlen(command->name) + 1);
 	if (w->queue.open)
 		return run_queued(w, command, words, n);
 	switch (command->local) {

@@ -9,6 +9,8 @@
 
 #include "common/buf.h"
 #include "common/config.h"
+#include "common/log_limit.h"
+#include "worker/account.h"
 #include "worker/client.h"
 #include "worker/input.h"
 #include "worker/link.h"
@@ -16,13 +18,16 @@
 
 struct worker {
 	const struct config *config;
-	/* The command under way, for crash reports.  request_run() writes its
-	 * name, input_run() "" when all lines are answered. */
-	char *slot_text;
+	/* What others see of this worker.  request_run() writes the name of the
+	 * command under way there, and input_run() "" when all lines are
+	 * answered. */
+	struct account account;
 	struct client client;
 	struct input input; /* the lines that come from the client */
 	struct queue queue; /* the client's transaction */
 	struct link link; /* to the registry */
+
+	struct log_limit slow_lines; /* for slow.c */
 
 	/* Set by whoever finds a reason; worker_run() ends. */
 	bool closing; /* execute no more lines */

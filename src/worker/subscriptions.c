@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "common/number.h"
 #include "proto/event.h"
 #include "proto/format.h"
 #include "proto/hello.h"
@@ -41,17 +42,6 @@ pass_commit(struct subscriptions *s, uint64_t revision)
 }
 
 void
-subscriptions_add(struct subscriptions *s, const struct hello_bucket *bucket,
-    uint64_t revision)
-{
-	size_t position;
-
-	if (find(s, bucket->name, &position) == 0)
-		hello_put_bucket(&s->buckets, bucket);
-	pass_commit(s, revision);
-}
-
-void
 subscriptions_remove(struct subscriptions *s, struct bytes bucket)
 {
 	size_t position, size = find(s, bucket, &position);
@@ -59,9 +49,64 @@ subscriptions_remove(struct subscriptions *s, struct bytes bucket)
 
 	if (size == 0)
 		return;
+	s->count--;
 	at = buf_data(&s->buckets) + position;
 	memmove(at, at + size, buf_size(&s->buckets) - position - size);
 	buf_truncate(&s->buckets, buf_size(&s->buckets) - size);
+}
+
+/* The client has been told of all else up to this revision, and is now told of
+ * what came earlier in another bucket. */
+static void
+raise_after(struct subscriptions *s, uint64_t revision)
+{
+	struct bytes rest = buf_bytes(&s->buckets);
+	struct hello_bucket b;
+	struct buf raised;
+
+	buf_init(&raised);
+	while (hello_next_bucket(&rest, &b)) {
+		b.after = revision;
+		hello_put_bucket(&raised, &b);
+	}
+	buf_clear(&s->buckets);
+	s->buckets = raised;
+}
+
+void
+subscriptions_add(struct subscriptions *s, const struct hello_bucket *bucket,
+    uint64_t revision)
+{
+	subscriptions_remove(s, bucket->name);
+	if (bucket->after != revision)
+		raise_after(s, revision);
+	hello_put_bucket(&s->buckets, bucket);
+	s->count++;
+	s->revision = 0;
+	pass_commit(s, bucket->after);
+}
+
+/* Behind the events of a commit: tells the client its revision, if one of its
+ * subscriptions asks for that. */
+static void
+format_revision(struct subscriptions *s, uint64_t revision, struct buf *out)
+{
+	struct bytes rest = buf_bytes(&s->buckets), words[2];
+	char text[NUMBER_SIZE];
+	struct hello_bucket b;
+
+	if (revision <= s->revision)
+		return;
+	while (hello_next_bucket(&rest, &b)) {
+		if (!b.tells_revision)
+			continue;
+		words[0] = bytes_from_text("AT");
+		words[1] = (struct bytes){ text,
+			number_format((int64_t)revision, text) };
+		format_line(out, words, 2);
+		s->revision = revision;
+		return;
+	}
 }
 
 static void
@@ -99,7 +144,7 @@ subscriptions_format(struct subscriptions *s, const struct message *m,
 
 	if (!event_get(m, &event))
 		return SUBSCRIPTIONS_MALFORMED;
-	if (event.kind <= EVENT_DROPPED)
+	if (event.kind <= EVENT_DROPPED || event.kind == EVENT_REPLACED)
 		pass_change(s, m->sequence, event.change);
 	switch (event.kind) {
 	case EVENT_SET:
@@ -115,9 +160,14 @@ subscriptions_format(struct subscriptions *s, const struct message *m,
 	case EVENT_MISSED:
 		buf_append_text(out, "MISSED\r\n");
 		pass_commit(s, m->sequence);
+		format_revision(s, m->sequence, out);
 		break;
 	case EVENT_COMMIT:
 		pass_commit(s, m->sequence);
+		format_revision(s, m->sequence, out);
+		break;
+	case EVENT_REPLACED:
+		buf_append_text(out, "MISSED\r\n");
 		break;
 	default: /* EVENT_LAGGED */
 		return SUBSCRIPTIONS_LAGGED;

@@ -17,8 +17,10 @@ struct hello_bucket;
 
 struct subscriptions {
 	struct buf buckets; /* each by hello_put_bucket() */
+	unsigned int count; /* of them */
 	/* How far the client was told of changes: as in struct hello. */
 	uint64_t seen, told;
+	uint64_t revision; /* the last that the client was told (AT) */
 };
 
 enum subscriptions_result {
@@ -28,8 +30,8 @@ enum subscriptions_result {
 };
 
 void subscriptions_clear(struct subscriptions *);
-/* To be called when the registry has accepted a subscription, from this revision
- * on, and when one has ended. */
+/* To be called when the registry has accepted a subscription, at this revision,
+ * and when one has ended.  An earlier one to the same bucket ends. */
 void subscriptions_add(struct subscriptions *, const struct hello_bucket *,
     uint64_t revision);
 void subscriptions_remove(struct subscriptions *, struct bytes bucket);

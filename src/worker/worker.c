@@ -47,6 +47,28 @@ next_timeout(const struct worker *w)
 	return w->config->idle_timeout_ms;
 }
 
+static void
+time_out(struct worker *w)
+{
+	replies_goodbye(w, STATUS_IDLE_TIMEOUT,
+	    w->client.timing.first_line_by_ms <= clock_ms() ?
+		CLOSE_FIRST_COMMAND :
+		CLOSE_IDLE);
+}
+
+/* Shows what outlives the batch. */
+static void
+show(struct worker *w)
+{
+	struct activity *a = w->account.activity;
+
+	a->subscriptions = w->link.subscriptions.count;
+	a->queued = w->queue.open ? (uint32_t)w->queue.n + 1 : 0;
+	w->client.quiet = a->subscriptions > 0 ? ACCOUNT_SUBSCRIBED :
+	    w->queue.open		       ? ACCOUNT_TRANSACTION :
+						 ACCOUNT_IDLE;
+}
+
 /* Waits for an event, and handles it. */
 static void
 serve_once(struct worker *w)
@@ -71,18 +93,20 @@ serve_once(struct worker *w)
 		break;
 	case CLIENT_TIMEOUT:
 		if (!subscribed)
-			replies_goodbye(w, STATUS_IDLE_TIMEOUT);
+			time_out(w);
 		break;
 	case CLIENT_STOP:
-		replies_goodbye(w, STATUS_SHUTTING_DOWN);
+		replies_goodbye(w, STATUS_SHUTTING_DOWN, CLOSE_SHUTDOWN);
 		break;
 	case CLIENT_DISMISSED:
-		replies_goodbye(w, STATUS_DISCONNECTED);
+		replies_goodbye(w, STATUS_DISCONNECTED, CLOSE_DISMISSED);
 		break;
 	case CLIENT_GONE:
+		account_reason(&w->account, CLOSE_BROKEN);
 		w->closing = true;
 		break;
 	}
+	show(w);
 	shrink(w);
 }
 
@@ -135,19 +159,24 @@ borrow(struct worker *w, struct initial_buffers *buffers)
 void
 worker_run(const struct config *config, const struct worker_params *params)
 {
-	struct worker w = { .config = config, .slot_text = params->slot_text };
+	struct worker w = { .config = config };
 	struct initial_buffers buffers;
 
+	account_init(&w.account, params->activity, params->id, params->title,
+	    params->title_offset);
 	client_init(&w.client, params->fd, params->signal_fd,
-	    params->lifeline_fd, config);
+	    params->lifeline_fd, config, &w.account);
 	input_init(&w);
 	link_init(&w.link, params->session, params->lifeline_fd,
-	    (int)config->registry_timeout_ms, config->runtime);
+	    (int)config->registry_timeout_ms, config->runtime, &w.account);
 	borrow(&w, &buffers);
+	show(&w);
 	while (!w.closing)
 		serve_once(&w);
-	if (lacks_memory(&w))
+	if (lacks_memory(&w)) {
+		params->activity->reason = CLOSE_MEMORY;
 		log_warnx("out of memory: the client is disconnected");
+	}
 	/* Before the client's, whose closing may take long. */
 	link_close(&w.link);
 	client_close(&w.client);

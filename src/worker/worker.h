@@ -8,16 +8,21 @@
 
 #include <stdint.h>
 
+#include "common/activity.h"
 #include "common/config.h"
+#include "common/title.h"
 
 /* What a worker needs besides the configuration. */
 struct worker_params {
 	int fd; /* the client's connection */
 	int signal_fd; /* reads SIGTERM: this process has to end */
 	int lifeline_fd; /* at end of file, kvd stops */
-	char *slot_text; /* the worker writes the command that it executes here
-			  * (common/scoreboard.h) */
+	struct activity *activity; /* the worker writes what it does here */
 	uint64_t session; /* random; no other worker has the same */
+	uint64_t id; /* of the connection, in the log */
+	/* What ps(1) shows.  The worker writes its state at the offset. */
+	const struct title *title;
+	size_t title_offset;
 };
 
 /*

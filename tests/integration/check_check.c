@@ -76,6 +76,20 @@ TEST(test_right)
 	ck_assert_str_eq(output, "configuration OK\n");
 }
 
+/* An address that others can reach is no mistake, but it is warned of. */
+TEST(test_exposed)
+{
+	char output[OUTPUT_SIZE];
+
+	write_file("listen 0.0.0.0:0\n");
+	ck_assert_int_eq(check_file(output), EX_OK);
+	expect_part(output, ": master: other machines may reach 0.0.0.0:0, ");
+	expect_part(output, "configuration OK\n");
+	write_file("listen 0.0.0.0:0\ninsecure yes\n");
+	ck_assert_int_eq(check_file(output), EX_OK);
+	ck_assert_str_eq(output, "configuration OK\n");
+}
+
 /* The verdict goes to standard output, and nothing goes to standard error. */
 TEST(test_right_on_stdout)
 {
@@ -195,6 +209,7 @@ TEST(test_full_disk)
 static const struct test tests[] = {
 	CASE("kvd -n", setup, teardown),
 	ONCE(test_right),
+	ONCE(test_exposed),
 	ONCE(test_right_on_stdout),
 	ONCE(test_several_mistakes),
 	ONCE(test_listen_twice),

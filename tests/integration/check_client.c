@@ -128,7 +128,7 @@ static const struct line {
 	{ B("PUT shopping milk\n"), B(UNKNOWN) },
 	{ B("PUT shopping milk 1 2\n"), B(UNKNOWN) },
 	{ B("GET shopping\n"), B(UNKNOWN) },
-	{ B("GET shopping milk 1\n"), B(UNKNOWN) },
+	{ B("GET shopping\n"), B(UNKNOWN) },
 	{ B("DELETE shopping\n"), B(UNKNOWN) },
 	{ B("DELETE shopping milk 1\n"), B(UNKNOWN) },
 	{ B("EXISTS shopping\n"), B(UNKNOWN) },

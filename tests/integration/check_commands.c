@@ -5,6 +5,7 @@
  */
 
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -85,7 +86,10 @@ static const struct line {
 	{ B("PUT t k v EX 99999999999999999999\n"), B(RANGE) },
 	{ B("PUT t k v EX 1.5\n"), B(NO_NUMBER) },
 	{ B("PUT t k v EX \"\"\n"), B(NO_NUMBER) },
-	{ B("PUT t k v EX 1s\n"), B(NO_NUMBER) },
+	{ B("PUT t k v EX 1S\n"), B(NO_NUMBER) },
+	{ B("PUT t k v EX ms\n"), B(NO_NUMBER) },
+	{ B("PUT t k v EX 0ms\n"), B(RANGE) },
+	{ B("PUT t k v EX 115741d\n"), B(RANGE) },
 	{ B("PUT t k v EX\n"), B(UNKNOWN) },
 	{ B("PUT t k v PX 5\n"), B(UNKNOWN) },
 	{ B("PUT t k v 5 EX\n"), B(UNKNOWN) },
@@ -111,6 +115,19 @@ static const struct line {
 	{ B("TTL t\n"), B(UNKNOWN) },
 	{ B("TTL t k 1\n"), B(UNKNOWN) },
 	{ B("DELETE t k\n"), B(OK) },
+	{ B("PUT t k v EX 10000000000000ms\n"), B(OK) },
+	{ B("EXPIRE t k 115740d\n"), B(OK) },
+	{ B("EXPIRE t k 10000000000s\n"), B(OK) },
+	{ B("EXPIRE t k 10000000001s\n"), B(RANGE) },
+	{ B("EXPIRE t k 1d1\n"), B(NO_NUMBER) },
+	{ B("BEGIN\nPUT t k v EX 90ms\nTTL t k\nEXPIRE t k 2m\nTTL t k\n"
+	    "EXPIRE t k 3h\nTTL t k\nEXPIRE t k 4d\nTTL t k\n"
+	    "PUT t k v EX 5s\nTTL t k\nEXPIRE t k 1001ms\nTTL t k\n"
+	    "DELETE t k\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED
+		    QUEUED QUEUED QUEUED QUEUED OK
+		"1\r\n" OK OK "120\r\n" OK OK "10800\r\n" OK OK
+		"345600\r\n" OK OK "5\r\n" OK OK "2\r\n" OK OK OK) },
 
 	/* ADD and CAS */
 	{ B("ADD t k 1\n"), B(OK) },
@@ -124,12 +141,146 @@ static const struct line {
 	{ B("CAS none k 3 4\n"), B(MISSING) },
 	{ B("ADD none k 3\n"), B(MISSING) },
 	{ B("ADD t k\n"), B(UNKNOWN) },
-	{ B("ADD t k v EX 5\n"), B(UNKNOWN) },
+	{ B("ADD t k v EX 5\n"), B(CONFLICT) },
+	{ B("TTL t k\n"), B(EMPTY) },
+	{ B("ADD t k v EX\n"), B(UNKNOWN) },
+	{ B("ADD t k v PX 5\n"), B(UNKNOWN) },
+	{ B("ADD t k v EX 5 6\n"), B(UNKNOWN) },
+	{ B("ADD t k v EX 0\n"), B(RANGE) },
+	{ B("ADD t k v EX x\n"), B(NO_NUMBER) },
+	{ B("ADD none k v EX 5\n"), B(MISSING) },
+	{ B("ADD \"\" k v EX 5\n"), B(NO_BUCKET) },
+	{ B("ADD t \"\" v EX 5\n"), B(NO_KEY) },
+	{ B("BEGIN\nADD t EX EX ex 2h\nTTL t EX\nGET t EX\nDELETE t EX\n"
+	    "COMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED QUEUED OK "7200\r\n" OK
+						"EX\r\n" OK OK OK) },
 	{ B("CAS t k 3\n"), B(UNKNOWN) },
 	{ B("CAS t k 3 4 5\n"), B(UNKNOWN) },
 	{ B("ADD \"\" k 3\n"), B(NO_BUCKET) },
 	{ B("CAS t \"\" 3 4\n"), B(NO_KEY) },
 	{ B("DELETE t k\n"), B(OK) },
+
+	/* DELETE with IF */
+	{ B("PUT t k v\n"), B(OK) },
+	{ B("DELETE t k IF w\n"), B(CONFLICT) },
+	{ B("DELETE t k IF \"\"\n"), B(CONFLICT) },
+	{ B("GET t k\n"), B("v\r\nOK\r\n") },
+	{ B("delete t k if v\n"), B(OK) },
+	{ B("GET t k\n"), B(EMPTY) },
+	{ B("DELETE t k IF v\n"), B(CONFLICT) },
+	{ B("PUT t IF \"\"\n"), B(OK) },
+	{ B("DELETE t IF IF \"\"\n"), B(OK) },
+	{ B("EXISTS t IF\n"), B(MISSING) },
+	{ B("DELETE none k IF v\n"), B(MISSING) },
+	{ B("DELETE t k IF\n"), B(UNKNOWN) },
+	{ B("DELETE t k v\n"), B(UNKNOWN) },
+	{ B("DELETE t k OF v\n"), B(UNKNOWN) },
+	{ B("DELETE t k IF v v\n"), B(UNKNOWN) },
+	{ B("DELETE \"\" k IF v\n"), B(NO_BUCKET) },
+	{ B("DELETE t \"\" IF v\n"), B(NO_KEY) },
+	{ B("BEGIN\nPUT t k v\nDELETE t k IF v\nEXISTS t k\nPUT t k w\n"
+	    "COMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED QUEUED OK OK MISSING OK OK) },
+	{ B("BEGIN\nPUT t k v\nDELETE t k IF w\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED CONFLICT) },
+	{ B("GET t k\n"), B("w\r\nOK\r\n") },
+	{ B("DELETE t k IF w\n"), B(OK) },
+
+	/* TAKE */
+	{ B("PUT t k v\n"), B(OK) },
+	{ B("TAKE t k\n"), B("v\r\nOK\r\n") },
+	{ B("TAKE t k\n"), B(EMPTY) },
+	{ B("EXISTS t k\n"), B(MISSING) },
+	{ B("PUT t k OK\n"), B(OK) },
+	{ B("take t k\n"), B("\"OK\"\r\nOK\r\n") },
+	{ B("PUT t k \"\"\n"), B(OK) },
+	{ B("TAKE t k\n"), B("\"\"\r\nOK\r\n") },
+	{ B("TAKE none k\n"), B(MISSING) },
+	{ B("TAKE t\n"), B(UNKNOWN) },
+	{ B("TAKE t k k\n"), B(UNKNOWN) },
+	{ B("TAKE \"\" k\n"), B(NO_BUCKET) },
+	{ B("TAKE t \"\"\n"), B(NO_KEY) },
+	{ B("BEGIN\nPUT t k v EX 5\nTAKE t k\nTAKE t k\nTTL t k\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED QUEUED OK "v\r\n" OK EMPTY EMPTY OK) },
+	{ B("PUT t k v\n"), B(OK) },
+	{ B("BEGIN\nTAKE t k\nADD t l v\nADD t l v\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED CONFLICT) },
+	{ B("TAKE t k\n"), B("v\r\nOK\r\n") },
+
+	/* POP and CLEAR */
+	{ B("CREATE q\n"), B(OK) },
+	{ B("POP q\n"), B(EMPTY) },
+	{ B("CLEAR q\n"), B("0\r\nOK\r\n") },
+	{ B("PUT q b1 x\nPUT q a2 OK\nPUT q a1 \"\"\nPUT q \"c 1\" \"y z\"\n"),
+	    B(OK OK OK OK) },
+	{ B("POP q\n"), B("a1 \"\"\r\nOK\r\n") },
+	{ B("pop q prefix c\n"), B("\"c 1\" \"y z\"\r\nOK\r\n") },
+	{ B("POP q PREFIX c\n"), B(EMPTY) },
+	{ B("POP q PREFIX \"\"\n"), B("a2 OK\r\nOK\r\n") },
+	{ B("POP q PREFIX b1\n"), B("b1 x\r\nOK\r\n") },
+	{ B("POP q\n"), B(EMPTY) },
+	{ B("PUT q OK \"\"\nPOP q\n"), B(OK "OK \"\"\r\nOK\r\n") },
+	{ B("PUT q k v EX 1000\n"), B(OK) },
+	{ B("PUT q ka v\nPUT q kb v\nPUT q l v\nPUT q " X255 " v\n"),
+	    B(OK OK OK OK) },
+	{ B("CLEAR q PREFIX k LIMIT 2\n"), B("2\r\nOK\r\n") },
+	{ B("KEYS q\n"), B("kb\r\nl\r\n" X255 "\r\nOK\r\n") },
+	{ B("clear q limit 1 prefix \"\"\n"), B("1\r\nOK\r\n") },
+	{ B("CLEAR q PREFIX " X255 "\n"), B("1\r\nOK\r\n") },
+	{ B("CLEAR q LIMIT 10000\n"), B("1\r\nOK\r\n") },
+	{ B("CLEAR q\n"), B("0\r\nOK\r\n") },
+	{ B("COUNT q\n"), B("0\r\nOK\r\n") },
+	{ B("POP none\n"), B(MISSING) },
+	{ B("CLEAR none\n"), B(MISSING) },
+	{ B("POP \"\"\n"), B(NO_BUCKET) },
+	{ B("CLEAR \"\"\n"), B(NO_BUCKET) },
+	{ B("POP " X256 "\n"), B(LONG_BUCKET) },
+	{ B("CLEAR " X256 "\n"), B(LONG_BUCKET) },
+	{ B("POP q PREFIX " X256 "\n"), B(LONG_KEY) },
+	{ B("CLEAR q PREFIX " X256 "\n"), B(LONG_KEY) },
+	{ B("CLEAR q LIMIT 0\n"), B(RANGE) },
+	{ B("CLEAR q LIMIT -1\n"), B(RANGE) },
+	{ B("CLEAR q LIMIT 10001\n"), B(RANGE) },
+	{ B("CLEAR q LIMIT x\n"), B(NO_NUMBER) },
+	{ B("CLEAR q LIMIT \"\"\n"), B(NO_NUMBER) },
+	{ B("POP\n"), B(UNKNOWN) },
+	{ B("POP q k\n"), B(UNKNOWN) },
+	{ B("POP q PREFIX\n"), B(UNKNOWN) },
+	{ B("POP q LIMIT 1\n"), B(UNKNOWN) },
+	{ B("POP q PREFIX a PREFIX a\n"), B(UNKNOWN) },
+	{ B("CLEAR\n"), B(UNKNOWN) },
+	{ B("CLEAR q 5\n"), B(UNKNOWN) },
+	{ B("CLEAR q LIMIT\n"), B(UNKNOWN) },
+	{ B("CLEAR q AFTER k\n"), B(UNKNOWN) },
+	{ B("CLEAR q LIMIT 1 LIMIT 1\n"), B(UNKNOWN) },
+	{ B("CLEAR q PREFIX a LIMIT 1 PREFIX a\n"), B(UNKNOWN) },
+	{ B("BEGIN\nPUT q a 1\nPUT q b 2\nPUT q c 3\nPOP q\nCLEAR q LIMIT 1\n"
+	    "PUT q a 4\nPOP q\nPOP q\nPOP q\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED
+		    OK OK OK "a 1\r\n" OK "1\r\n" OK OK "a 4\r\n" OK
+			     "c 3\r\n" OK EMPTY OK) },
+	{ B("PUT q a 1\nPUT q b 2\n"), B(OK OK) },
+	{ B("BEGIN\nPOP q\nCLEAR q\nPUT q c 3\nADD q c 4\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED QUEUED CONFLICT) },
+	{ B("POP q\nPOP q\nPOP q\n"), B("a 1\r\n" OK "b 2\r\n" OK EMPTY) },
+	{ B("DROP q\n"), B(OK) },
+
+	/* GET of several keys */
+	{ B("PUT t a 1\nPUT t b \"\"\nPUT t c OK\n"), B(OK OK OK) },
+	{ B("GET t a b c d a\n"), B("1\r\n\"\"\r\n\"OK\"\r\n\r\n1\r\nOK\r\n") },
+	{ B("GET t x y\n"), B("\r\n\r\nOK\r\n") },
+	{ B("GET none a b\n"), B(MISSING) },
+	{ B("GET \"\" a b\n"), B(NO_BUCKET) },
+	{ B("GET t a \"\"\n"), B(NO_KEY) },
+	{ B("GET t \"\" a\n"), B(NO_KEY) },
+	{ B("GET t a " X255 "\n"), B("1\r\n\r\nOK\r\n") },
+	{ B("GET t a " X256 "\n"), B(LONG_KEY) },
+	{ B("GET " X256 " a b\n"), B(LONG_BUCKET) },
+	{ B("BEGIN\nGET t a b\nPUT t a 2\nGET t a a\nGET t a \"\"\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED NO_KEY "1\r\n\"\"\r\n" OK OK
+					     "2\r\n2\r\n" OK OK) },
+	{ B("DELETE t a\nDELETE t b\nDELETE t c\n"), B(OK OK OK) },
 
 	/* INCR */
 	{ B("INCR n k\n"), B("1\r\nOK\r\n") },
@@ -161,6 +312,25 @@ static const struct line {
 	{ B("INCR none k\n"), B(MISSING) },
 	{ B("INCR none k x\n"), B(NO_NUMBER) },
 	{ B("INCR n \"\"\n"), B(NO_KEY) },
+	{ B("BEGIN\nINCR n x EX 1h\nTTL n x\nINCR n x 5 EX 2h\nTTL n x\n"
+	    "INCR n x\nTTL n x\nPERSIST n x\nINCR n x EX 2h\nTTL n x\n"
+	    "DELETE n x\nCOMMIT\n"),
+	    B(OK QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED QUEUED
+		    QUEUED "1\r\n" OK "3600\r\n" OK "6\r\n" OK "3600\r\n" OK
+			   "7\r\n" OK "3600\r\n" OK OK
+			   "8\r\n" OK EMPTY OK OK) },
+	{ B("INCR n w EX 5\n"), B(NOT_NUMBER) },
+	{ B("INCR n x EX 0\n"), B(RANGE) },
+	{ B("INCR n x EX 5x\n"), B(NO_NUMBER) },
+	{ B("INCR n x y EX 5\n"), B(NO_NUMBER) },
+	{ B("INCR n x EX\n"), B(NO_NUMBER) },
+	{ B("INCR n x 1 EX\n"), B(UNKNOWN) },
+	{ B("INCR n x 1 EX 5 5\n"), B(UNKNOWN) },
+	{ B("INCR n x 1 PX 5\n"), B(UNKNOWN) },
+	{ B("INCR none x EX 5\n"), B(MISSING) },
+	{ B("INCR \"\" x EX 5\n"), B(NO_BUCKET) },
+	{ B("INCR n \"\" EX 5\n"), B(NO_KEY) },
+	{ B("EXISTS n x\n"), B(MISSING) },
 
 	/* COUNT and DROP */
 	{ B("COUNT n\n"), B("3\r\nOK\r\n") },
@@ -289,7 +459,7 @@ static const struct line {
 	    B("TTL bucket key - the seconds left to live, or an empty line\r\n"
 	      "OK\r\n") },
 	{ B("help put\n"),
-	    B("PUT bucket key value [EX seconds] - set a value, for ever or "
+	    B("PUT bucket key value [EX time] - set a value, for ever or "
 	      "with a time to live\r\nOK\r\n") },
 	{ B("HELP quit\n"), B("QUIT - close the connection\r\nOK\r\n") },
 	{ B("HELP NONE\n"), B(UNKNOWN) },
@@ -397,9 +567,25 @@ TEST(test_one_write)
  */
 #define PIECE 11
 
+/* Reads what has come, so that the worker never waits for its client.  Returns
+ * how much of `want` has now been read. */
+static size_t
+read_some(int fd, const struct buf *want, size_t got)
+{
+	uint8_t piece[4096];
+	ssize_t n;
+
+	while ((n = recv(fd, piece, sizeof(piece), MSG_DONTWAIT)) > 0) {
+		ck_assert_uint_le((size_t)n, buf_size(want) - got);
+		ck_assert_mem_eq(piece, buf_data(want) + got, (size_t)n);
+		got += (size_t)n;
+	}
+	return got;
+}
+
 TEST(test_cut_anywhere)
 {
-	size_t cut, end, size;
+	size_t cut, end, size, got;
 	int fd = server_connect_unix(server), start;
 	struct buf out, want;
 	const uint8_t *p;
@@ -408,13 +594,14 @@ TEST(test_cut_anywhere)
 	p = buf_data(&out);
 	size = buf_size(&out);
 	for (start = 1; start <= PIECE; start++) {
-		for (cut = 0; cut < size; cut = end) {
+		for (cut = got = 0; cut < size; cut = end) {
 			end = cut == 0 ? (size_t)start : cut + PIECE;
 			end = end > size ? size : end;
 			client_send(fd, p + cut, end - cut);
 			client_await_read(fd);
+			got = read_some(fd, &want, got);
 		}
-		client_expect(fd, buf_data(&want), buf_size(&want));
+		client_expect(fd, buf_data(&want) + got, buf_size(&want) - got);
 	}
 	buf_clear(&out);
 	buf_clear(&want);
@@ -965,7 +1152,7 @@ __attribute__((format(printf, 2, 3))) static void
 replies(struct game *g, const char *format, ...)
 {
 	struct buf *b = g->open ? &g->replies : &g->want;
-	char text[128];
+	char text[512];
 	va_list args;
 
 	va_start(args, format);
@@ -1030,6 +1217,34 @@ play_delete(struct game *g, const struct spot *p)
 }
 
 static void
+play_delete_if(struct game *g, const struct spot *p)
+{
+	long value = *p->value + (below(g, 3) == 0);
+	char text[32];
+
+	add(&g->out, "DELETE %s IF %s\n", p->name, value_text(value, text));
+	if (!*p->there || value != *p->value) {
+		fails(g, CONFLICT);
+		return;
+	}
+	replies(g, OK);
+	*p->there = false;
+}
+
+static void
+play_take(struct game *g, const struct spot *p)
+{
+	char text[32];
+
+	add(&g->out, "TAKE %s\n", p->name);
+	if (*p->there)
+		replies(g, "%s\r\n" OK, value_text(*p->value, text));
+	else
+		replies(g, EMPTY);
+	*p->there = false;
+}
+
+static void
 play_put(struct game *g, const struct spot *p)
 {
 	char text[32];
@@ -1038,7 +1253,7 @@ play_put(struct game *g, const struct spot *p)
 	*p->expires = below(g, 3) == 0;
 	*p->there = true;
 	add(&g->out, "PUT %s %s%s\n", p->name, value_text(*p->value, text),
-	    *p->expires ? " EX 100000" : "");
+	    *p->expires ? " EX 28h" : "");
 	replies(g, OK);
 }
 
@@ -1046,16 +1261,18 @@ static void
 play_add(struct game *g, const struct spot *p)
 {
 	long value = (long)below(g, 20) - 10;
+	bool expires = below(g, 2) == 0;
 	char text[32];
 
-	add(&g->out, "ADD %s %s\n", p->name, value_text(value, text));
+	add(&g->out, "ADD %s %s%s\n", p->name, value_text(value, text),
+	    expires ? " EX 100000s" : "");
 	if (*p->there) {
 		fails(g, CONFLICT);
 		return;
 	}
 	replies(g, OK);
 	*p->there = true;
-	*p->expires = false;
+	*p->expires = expires;
 	*p->value = value;
 }
 
@@ -1079,12 +1296,16 @@ play_cas(struct game *g, const struct spot *p)
 static void
 play_incr(struct game *g, const struct spot *p)
 {
-	add(&g->out, "INCR %s 3\n", p->name);
+	bool expires = below(g, 2) == 0;
+
+	add(&g->out, "INCR %s 3%s\n", p->name, expires ? " EX 2d" : "");
 	if (*p->there && *p->value < 0) {
 		fails(g, NOT_NUMBER);
 		return;
 	}
-	*p->expires = *p->there && *p->expires;
+	/* An existing key keeps its time to live, or its lack of one. */
+	if (!*p->there)
+		*p->expires = expires;
 	*p->value = *p->there ? *p->value + 3 : 3;
 	*p->there = true;
 	replies(g, "%ld\r\n" OK, *p->value);
@@ -1118,7 +1339,9 @@ play_missing(struct game *g, const struct spot *p)
 	} forms[] = { { "GET", "" }, { "EXISTS", "" }, { "DELETE", "" },
 		{ "PUT", " v" }, { "PUT", " v EX 5" }, { "ADD", " v" },
 		{ "CAS", " v w" }, { "INCR", "" }, { "EXPIRE", " 5" },
-		{ "PERSIST", "" }, { "TTL", "" } };
+		{ "PERSIST", "" }, { "TTL", "" }, { "GET", " l" },
+		{ "DELETE", " IF v" }, { "TAKE", "" }, { "ADD", " v EX 5" },
+		{ "INCR", " EX 5" } };
 	unsigned int i = below(g, COUNT(forms));
 
 	add(&g->out, "%s %s%s\n", forms[i].command, p->name, forms[i].rest);
@@ -1131,7 +1354,7 @@ play_key(struct game *g, unsigned int b, unsigned int k)
 	static void (*const plays[])(struct game *,
 	    const struct spot *) = { play_get, play_exists, play_delete,
 		play_put, play_put, play_add, play_cas, play_cas, play_incr,
-		play_expire, play_ttl };
+		play_expire, play_ttl, play_delete_if, play_take };
 	struct spot p = { .there = &g->now.there[b][k],
 		.expires = &g->now.expires[b][k],
 		.value = &g->now.value[b][k] };
@@ -1143,12 +1366,88 @@ play_key(struct game *g, unsigned int b, unsigned int k)
 		play_missing(g, &p);
 }
 
+/* All keys, in reverse order. */
+static void
+play_get_all(struct game *g, unsigned int b)
+{
+	char values[300] = "", text[32];
+	unsigned int k;
+
+	add(&g->out, "GET g%d.%u", g->id, b);
+	for (k = KEYS; k-- > 0;) {
+		add(&g->out, " k%u", k);
+		if (g->now.there[b][k])
+			(void)strlcat(values,
+			    value_text(g->now.value[b][k], text),
+			    sizeof(values));
+		(void)strlcat(values, "\r\n", sizeof(values));
+	}
+	add(&g->out, "\n");
+	if (g->now.bucket[b])
+		replies(g, "%s" OK, values);
+	else
+		fails(g, MISSING);
+}
+
+/* The prefix is one key, or all. */
+static void
+play_pop(struct game *g, unsigned int b)
+{
+	unsigned int k = 0, end = KEYS;
+	char prefix[32] = "", text[32];
+
+	if (below(g, 3) == 0) {
+		k = below(g, KEYS);
+		end = k + 1;
+		snprintf(prefix, sizeof(prefix), " PREFIX k%u", k);
+	}
+	add(&g->out, "POP g%d.%u%s\n", g->id, b, prefix);
+	if (!g->now.bucket[b]) {
+		fails(g, MISSING);
+		return;
+	}
+	while (k < end && !g->now.there[b][k])
+		k++;
+	if (k == end) {
+		replies(g, EMPTY);
+		return;
+	}
+	replies(g, "k%u %s\r\n" OK, k, value_text(g->now.value[b][k], text));
+	g->now.there[b][k] = false;
+}
+
+static void
+play_clear(struct game *g, unsigned int b)
+{
+	unsigned int limit = 1 + below(g, 3), n = 0, k;
+
+	add(&g->out, "CLEAR g%d.%u LIMIT %u PREFIX k\n", g->id, b, limit);
+	if (!g->now.bucket[b]) {
+		fails(g, MISSING);
+		return;
+	}
+	for (k = 0; k < KEYS && n < limit; k++) {
+		n += g->now.there[b][k];
+		g->now.there[b][k] = false;
+	}
+	replies(g, "%u\r\n" OK, n);
+}
+
 static void
 play_bucket(struct game *g, unsigned int b)
 {
 	unsigned int k, n = 0;
 
-	switch (below(g, 4)) {
+	switch (below(g, 7)) {
+	case 4:
+		play_get_all(g, b);
+		break;
+	case 5:
+		play_pop(g, b);
+		break;
+	case 6:
+		play_clear(g, b);
+		break;
 	case 0:
 		add(&g->out, "DROP g%d.%u\n", g->id, b);
 		if (!g->now.bucket[b])

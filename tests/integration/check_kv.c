@@ -120,7 +120,6 @@ static const char *const wrong[][8] = {
 	{ "-h" },
 	{ "get" },
 	{ "get", "b" },
-	{ "get", "b", "k", "v" },
 	{ "get", "-e", "1", "b", "k" },
 	{ "get", "-x", "b", "k" },
 	{ "put", "-e", "0", "b", "k", "v" },
@@ -129,7 +128,24 @@ static const char *const wrong[][8] = {
 	{ "put", "-e" },
 	{ "expire", "b", "k", "0" },
 	{ "expire", "b", "k", "-1" },
-	{ "expire", "b", "k", "1s" },
+	{ "expire", "b", "k", "1w" },
+	{ "expire", "b", "k", "10000000001s" },
+	{ "add", "-e", "m", "b", "k", "v" },
+	{ "incr", "-e", "0ms", "b", "k" },
+	{ "-e", "5", "put", "b", "k", "v" },
+	{ "take", "b" },
+	{ "take", "b", "k", "l" },
+	{ "delete", "-i", "b", "k" },
+	{ "pop", "b", "k" },
+	{ "clear" },
+	{ "clear", "-P", "b" },
+	{ "watch", "-s", "-1", "b" },
+	{ "watch", "-s", "now", "b" },
+	{ "export", "-e", "1", "b" },
+	{ "lock", "b", "k" },
+	{ "lock", "-e", "999ms", "b", "k", "true" },
+	{ "lock", "-e", "soon", "b", "k", "true" },
+	{ "lock", "-w", "-1", "b", "k", "true" },
 	{ "incr", "b", "k", "one" },
 	{ "incr", "b", "k", "9223372036854775808" },
 	{ "incr", "b", "k", "" },
@@ -186,15 +202,16 @@ TEST(test_help)
 
 	ck_assert_int_eq(r->status, 0);
 	ck_assert_ptr_nonnull(strstr(r->out, "usage: kv "));
-	ck_assert_ptr_nonnull(strstr(r->out, "  watch bucket\n"));
+	ck_assert_ptr_nonnull(
+	    strstr(r->out, "  watch [-P prefix] [-s revision] bucket\n"));
 	r = kv_run("", 0, KV("help", "put"));
 	ck_assert_int_eq(r->status, 0);
 	ck_assert_str_eq(r->out,
-	    "  put [-e seconds] bucket key value\n          set a value\n");
+	    "  put [-e time] bucket key value\n          set a value\n");
 	kv_expect(KV("-w", "help", "\"put\""), NULL, 0,
-	    "  put [-e seconds] bucket key value\n          set a value\n", "");
+	    "  put [-e time] bucket key value\n          set a value\n", "");
 	kv_expect(KV("put", "--help"), NULL, 0,
-	    "  put [-e seconds] bucket key value\n          set a value\n", "");
+	    "  put [-e time] bucket key value\n          set a value\n", "");
 	/* After the first argument, --help is data. */
 	kv_expect(KV("put", "b", "--help", "--version"), NULL, 0, "", "");
 	kv_expect(KV("get", "b", "--help"), NULL, 0, "--version", "");
@@ -380,6 +397,10 @@ static const char *const printing[] = {
 	"get -j b k",
 	"incr b n",
 	"count b",
+	"get b k n k",
+	"take b k",
+	"pop b",
+	"clear b",
 	"keys b",
 	"keys -0 b",
 	"entries -j b",
@@ -405,9 +426,10 @@ TEST(test_no_room)
 	char script[128];
 	size_t i;
 
-	kv_expect(KV("put", "b", "k", "v"), NULL, 0, "", "");
-	kv_expect(KV("put", "b", "n", "1"), NULL, 0, "", "");
 	for (i = 0; i < COUNT(outputs); i++) {
+		/* Some of the commands remove them. */
+		kv_expect(KV("put", "b", "k", "v"), NULL, 0, "", "");
+		kv_expect(KV("put", "b", "n", "1"), NULL, 0, "", "");
 		/* This command needs the input that would be closed. */
 		if (strstr(printing[_i], "<<<") != NULL &&
 		    strstr(outputs[i], "<&-") != NULL)
@@ -562,8 +584,33 @@ static const struct {
 	{ { "expire", "b", "k", "10000000000" }, NULL, 0, "", "" },
 	{ { "persist", "b", "k" }, NULL, 0, "", "" },
 	{ { "ttl", "b", "k" }, NULL, 1, "", "" },
+	{ { "expire", "b", "k", "100d" }, NULL, 0, "", "" },
+	{ { "persist", "b", "k" }, NULL, 0, "", "" },
+	{ { "add", "-e", "1h", "b", "a b", "one" }, NULL, 0, "", "" },
+	{ { "get", "b", "k", "gone", "a b" }, NULL, 1, "-3\n\none\n", "" },
+	{ { "get", "b", "k", "a b" }, NULL, 0, "-3\none\n", "" },
+	{ { "-w", "get", "-j", "b", "\"a b\"", "k" }, NULL, 0,
+	    "[\"one\",\n\"-3\"]\n", "" },
+	{ { "delete", "-i", "two", "b", "a b" }, NULL, 1, "", "" },
+	{ { "delete", "-i", "-", "b", "a b" }, "one", 0, "", "" },
+	{ { "delete", "-i", "one", "b", "a b" }, NULL, 1, "", "" },
+	{ { "put", "b", "a b", "" }, NULL, 0, "", "" },
+	{ { "take", "b", "a b" }, NULL, 0, "", "" },
+	{ { "take", "b", "a b" }, NULL, 1, "", "" },
+	{ { "incr", "-e", "1d", "b", "window", "2" }, NULL, 0, "2\n", "" },
+	{ { "take", "b", "window" }, NULL, 0, "2", "" },
 	{ { "expire", "b", "absent", "1" }, NULL, 1, "", NULL },
 	{ { "count", "b" }, NULL, 0, "2\n", "" },
+	{ { "add", "b", "l", "5" }, NULL, 0, "", "" },
+	{ { "pop", "-P", "l", "b" }, NULL, 0, "l 5\n", "" },
+	{ { "pop", "-P", "l", "b" }, NULL, 1, "", "" },
+	{ { "clear", "-P", "ne", "b" }, NULL, 0, "1\n", "" },
+	{ { "pop", "b" }, NULL, 0, "k -3\n", "" },
+	{ { "pop", "b" }, NULL, 1, "", "" },
+	{ { "clear", "b" }, NULL, 0, "0\n", "" },
+	{ { "clear", "absent" }, NULL, 1, "", NO_BUCKET },
+	{ { "pop", "absent" }, NULL, 1, "", NO_BUCKET },
+	{ { "take", "absent", "k" }, NULL, 1, "", NO_BUCKET },
 	{ { "count", "absent" }, NULL, 1, "", NO_BUCKET },
 	{ { "drop", "b" }, NULL, 0, "", "" },
 	{ { "drop", "b" }, NULL, 1, "", NO_BUCKET },

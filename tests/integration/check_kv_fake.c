@@ -49,6 +49,43 @@ static const struct {
 	/* the request that each command sends */
 	{ { "put", "-e", "5", "b", "k", "v" }, NULL, "PUT b k v EX 5\r\n",
 	    "OK\r\n", 0, "", "" },
+	{ { "put", "-e", "10m", "b", "k", "v" }, NULL, "PUT b k v EX 10m\r\n",
+	    "OK\r\n", 0, "", "" },
+	{ { "add", "-e500ms", "b", "k", "v" }, NULL, "ADD b k v EX 500ms\r\n",
+	    "CONFLICT\r\n", 1, "", "" },
+	{ { "incr", "-e", "1d", "b", "k" }, NULL, "INCR b k EX 1d\r\n",
+	    "1\r\nOK\r\n", 0, "1\n", "" },
+	{ { "incr", "-e", "1h", "b", "k", "5" }, NULL, "INCR b k 5 EX 1h\r\n",
+	    "6\r\nOK\r\n", 0, "6\n", "" },
+	{ { "delete", "-i", "a b", "b", "k" }, NULL,
+	    "DELETE b k IF \"a b\"\r\n", "OK\r\n", 0, "", "" },
+	{ { "delete", "-i", "-", "b", "k" }, "\xff",
+	    "DELETE b k IF \"\\xff\"\r\n", "CONFLICT\r\n", 1, "", "" },
+	{ { "get", "b", "k", "l", "m" }, NULL, "GET b k l m\r\n",
+	    "1\r\n\r\n\"\"\r\nOK\r\n", 1, "1\n\n\"\"\n", "" },
+	{ { "get", "-j", "b", "k", "l", "m" }, NULL, "GET b k l m\r\n",
+	    "1\r\n\r\n\"\\xff\"\r\nOK\r\n", 1,
+	    "[\"1\",\nnull,\n{\"base64\":\"/w==\"}]\n", "" },
+	{ { "get", "b", "k", "l" }, NULL, "GET b k l\r\n",
+	    "1\r\n\"OK\"\r\nOK\r\n", 0, "1\n\"OK\"\n", "" },
+	{ { "get", "b", "k", "l" }, NULL, "GET b k l\r\n", "NOT FOUND\r\n", 1,
+	    "", "kv: no such bucket\n" },
+	{ { "take", "b", "k" }, NULL, "TAKE b k\r\n", "\"a b\"\r\nOK\r\n", 0,
+	    "a b", "" },
+	{ { "take", "-j", "b", "k" }, NULL, "TAKE b k\r\n", "\"a b\"\r\nOK\r\n",
+	    0, "\"a b\"\n", "" },
+	{ { "take", "b", "k" }, NULL, "TAKE b k\r\n", "\r\nOK\r\n", 1, "", "" },
+	{ { "pop", "b" }, NULL, "POP b\r\n", "k \"a b\"\r\nOK\r\n", 0,
+	    "k \"a b\"\n", "" },
+	{ { "pop", "-P", "", "b" }, NULL, "POP b PREFIX \"\"\r\n", "\r\nOK\r\n",
+	    1, "", "" },
+	{ { "pop", "-j", "-P", "k", "b" }, NULL, "POP b PREFIX k\r\n",
+	    "k 1\r\nOK\r\n", 0, "{\"key\":\"k\",\"value\":\"1\"}\n", "" },
+	{ { "pop", "b" }, NULL, "POP b\r\n", "NOT FOUND\r\n", 1, "",
+	    "kv: no such bucket\n" },
+	{ { "clear", "b" }, NULL, "CLEAR b\r\n", "0\r\nOK\r\n", 0, "0\n", "" },
+	{ { "clear", "b" }, NULL, "CLEAR b\r\n", "NOT FOUND\r\n", 1, "",
+	    "kv: no such bucket\n" },
 	{ { "put", "b", "k", "" }, NULL, "PUT b k \"\"\r\n", "OK\r\n", 0, "",
 	    "" },
 	{ { "put", "b", "k", "-" }, "a\n\xff\x7f\b\t",
@@ -111,6 +148,14 @@ static const struct {
 	{ { "get", "b", "k" }, NULL, GET, "a\nOK\n", 3, "", NULL },
 	{ { "get", "b", "k" }, NULL, GET, "\"a\r\nOK\r\n", 3, "", NULL },
 	{ { "put", "b", "k", "v" }, NULL, NULL, "1\r\nOK\r\n", 3, "", NULL },
+	{ { "get", "b", "k", "l" }, NULL, NULL, "a\r\nOK\r\n", 3, "", NULL },
+	{ { "get", "b", "k", "l" }, NULL, NULL, "a b\r\nc\r\nOK\r\n", 3, "",
+	    NULL },
+	{ { "pop", "b" }, NULL, NULL, "a\r\nOK\r\n", 3, "", NULL },
+	{ { "pop", "b" }, NULL, NULL, "a b\r\nc d\r\nOK\r\n", 3, "", NULL },
+	{ { "clear", "b" }, NULL, NULL, "x\r\nOK\r\n", 3, "", NULL },
+	{ { "clear", "b" }, NULL, NULL, "-1\r\nOK\r\n", 3, "", NULL },
+	{ { "clear", "b" }, NULL, NULL, "OK\r\n", 3, "", NULL },
 	{ { "keys", "b" }, NULL, NULL, "a b\r\nOK\r\n", 3, "", NULL },
 	{ { "keys", "b" }, NULL, NULL, "\r\nOK\r\n", 3, "", NULL },
 	{ { "entries", "b" }, NULL, NULL, "a\r\nOK\r\n", 3, "", NULL },
@@ -297,6 +342,27 @@ TEST(test_head)
 	fake_finish(&f);
 }
 
+/* kv clear goes on until nothing is left, and says how far it came. */
+TEST(test_clear)
+{
+	struct fake f;
+
+	FAKE(&f, { 0, "CLEAR b PREFIX \"a \"\r\n", "1000\r\nOK\r\n", 0, 0 },
+	    { 0, "CLEAR b PREFIX \"a \"\r\n", "7\r\nOK\r\n", 0, 0 },
+	    { 0, "CLEAR b PREFIX \"a \"\r\n", "0\r\nOK\r\n", FAKE_HANG, 0 });
+	kv_expect(KV("clear", "-P", "a ", "b"), NULL, 0, "1007\n", "");
+	fake_finish(&f);
+	FAKE(&f, { 0, "CLEAR b\r\n", "1000\r\nOK\r\n", 0, 0 },
+	    { 0, "CLEAR b\r\n", "ERROR data damaged\r\n", FAKE_HANG, 0 });
+	kv_expect(KV("clear", "b"), NULL, 4, "",
+	    "kv: 1000 keys were removed before\nkv: data damaged\n");
+	fake_finish(&f);
+	FAKE(&f, { 0, "CLEAR b\r\n", "1000\r\nOK\r\n", 0, 0 },
+	    { 0, "CLEAR b\r\n", NULL, FAKE_CLOSE, 0 });
+	kv_expect(KV("clear", "-jq", "b"), NULL, 3, "", NULL);
+	fake_finish(&f);
+}
+
 /* A list that is cut short is an error. */
 TEST(test_cut_list)
 {
@@ -312,8 +378,11 @@ TEST(test_cut_list)
 
 /* watch */
 
-#define SUBSCRIBE "SUBSCRIBE b\r\nPING\r\n"
-#define MISSED "kv: subscribed again: events may have been missed\n"
+#define SINCE(revision) "SUBSCRIBE b SINCE " #revision "\r\nPING\r\n"
+#define SUBSCRIBE SINCE(0)
+#define MISSED                                                            \
+	"kv: the server does not know all that has happened: events may " \
+	"have been missed\n"
 
 TEST(test_watch)
 {
@@ -345,7 +414,7 @@ TEST(test_watch_json)
 	    "w==\"}}\n"
 	    "{\"event\":\"deleted\",\"key\":\"a\"}\n{\"event\":\"missed\"}\n"
 	    "{\"event\":\"dropped\"}\n",
-	    "kv: the server was restarted: events may have been missed\n");
+	    MISSED);
 	fake_finish(&f);
 }
 
@@ -396,6 +465,62 @@ TEST(test_watch_reconnect)
 	ck_assert_int_eq(n, 4);
 	ck_assert_ptr_nonnull(strstr(r->err, "kv: no such bucket\n"));
 	ck_assert_int_eq(r->status, 1);
+	fake_finish(&f);
+}
+
+/*
+ * A new connection goes on behind the last commit.  The events of the commit
+ * that was cut short come again, and are not printed again.
+ */
+TEST(test_watch_resume)
+{
+	const struct kv_result *r;
+	struct fake f;
+
+	FAKE(&f,
+	    { 0, SINCE(0),
+		"AT 5\r\nOK\r\na SET TO 1\r\nb SET TO 1\r\nAT 6\r\n"
+		"a SET TO 2\r\nb SET TO 2\r\n",
+		FAKE_CLOSE, 0 },
+	    { 1, SINCE(6), "AT 6\r\na SET TO 2\r\nOK\r\n", FAKE_CLOSE, 0 },
+	    { 2, SINCE(6),
+		"AT 6\r\na SET TO 2\r\nb SET TO 2\r\nc DELETED\r\n"
+		"AT 7\r\nOK\r\nd SET TO 3\r\n",
+		FAKE_CLOSE, 0 },
+	    { 3, SINCE(7), "MISSED\r\nAT 9\r\nOK\r\nd SET TO 4\r\nAT 10\r\n",
+		FAKE_CLOSE, 0 },
+	    { 4, SINCE(10), "AT 10\r\nOK\r\nDROPPED\r\n", FAKE_HANG, 0 });
+	r = kv_run("", 0, KV("watch", "b"));
+	ck_assert_str_eq(r->out,
+	    "a SET TO 1\nb SET TO 1\na SET TO 2\nb SET TO 2\nc DELETED\n"
+	    "d SET TO 3\nd SET TO 4\nDROPPED\n");
+	ck_assert_int_eq(r->status, 1);
+	ck_assert_ptr_nonnull(strstr(r->err, MISSED));
+	ck_assert_ptr_null(strstr(strstr(r->err, MISSED) + 1, MISSED));
+	fake_finish(&f);
+}
+
+/* With -s the revisions are printed, from the one that was asked for on. */
+TEST(test_watch_since)
+{
+	struct fake f;
+
+	FAKE(&f,
+	    { 0, "SUBSCRIBE b PREFIX \"a b\" SINCE 5\r\nPING\r\n",
+		"AT 5\r\nOK\r\n\"a b\" SET TO 1\r\nAT 6\r\nAT DELETED\r\n"
+		"AT 8\r\nDROPPED\r\n",
+		FAKE_HANG, 0 });
+	kv_expect(KV("watch", "-P", "a b", "-s", "5", "b"), NULL, 1,
+	    "AT 5\n\"a b\" SET TO 1\nAT 6\nAT DELETED\nAT 8\nDROPPED\n", "");
+	fake_finish(&f);
+	FAKE(&f,
+	    { 0, SUBSCRIBE, "AT 5\r\nOK\r\na DELETED\r\nDROPPED\r\n", FAKE_HANG,
+		0 });
+	kv_expect(KV("watch", "-j", "-s", "0", "b"), NULL, 1,
+	    "{\"event\":\"at\",\"revision\":5}\n"
+	    "{\"event\":\"deleted\",\"key\":\"a\"}\n"
+	    "{\"event\":\"dropped\"}\n",
+	    "");
 	fake_finish(&f);
 }
 
@@ -643,11 +768,14 @@ static const struct test tests[] = {
 	ONCE(test_full_backlog),
 	ONCE(test_slow_dns),
 	ONCE(test_head),
+	ONCE(test_clear),
 	ONCE(test_cut_list),
 	ONCE(test_watch),
 	ONCE(test_watch_json),
 	EACH(test_watch_refused, refusals),
 	ONCE(test_watch_reconnect),
+	ONCE(test_watch_resume),
+	ONCE(test_watch_since),
 	ONCE(test_watch_silence),
 	ONCE(test_watch_head),
 	ONCE(test_export),

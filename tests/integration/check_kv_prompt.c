@@ -144,10 +144,10 @@ converse(struct terminal *t)
 	terminal_expect(t, "UNKNOWN COMMAND\r\nHELP lists the commands.\r\n");
 	terminal_expect(t, "kv> ");
 	terminal_type(t, "get shopping\r");
-	terminal_expect(t, "UNKNOWN COMMAND\r\nusage: GET bucket key - ");
+	terminal_expect(t, "UNKNOWN COMMAND\r\nusage: GET bucket key ... - ");
 	terminal_expect(t, "kv> ");
 	terminal_type(t, "subscribe\r");
-	terminal_expect(t, "UNKNOWN COMMAND\r\nusage: SUBSCRIBE bucket - ");
+	terminal_expect(t, "UNKNOWN COMMAND\r\nusage: SUBSCRIBE bucket ");
 	terminal_expect(t, "kv> ");
 }
 
@@ -228,6 +228,17 @@ subscribe(const char *libexec)
 	terminal_expect(&t, "kv> ");
 	terminal_type(&t, "put shopping eggs 4\r");
 	terminal_expect(&t, "eggs SET TO 4\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "unsubscribe shopping\r");
+	terminal_expect(&t, "OK\r\n");
+	terminal_expect(&t, "kv> ");
+	terminal_type(&t, "subscribe shopping prefix e since 0\r");
+	terminal_expect(&t, "AT ");
+	terminal_expect(&t, "Watching: ");
+	terminal_expect(&t, "kv> ");
+	kv_expect(KV("put", "shopping", "bread", "1"), NULL, 0, "", "");
+	kv_expect(KV("put", "shopping", "eggs", "5"), NULL, 0, "", "");
+	terminal_expect(&t, "eggs SET TO 5\r\n");
 	terminal_type(&t, "exit\r");
 	ck_assert_int_eq(terminal_close(&t), 0);
 }
@@ -326,13 +337,13 @@ TEST(test_transaction)
 TEST(test_progress)
 {
 	struct terminal t;
-	char script[256];
+	char script[1024];
 
 	memset(&t, 0, sizeof(t));
 	snprintf(script, sizeof(script),
 	    "f=$(mktemp); seq 200000 | sed 's/.*/PUT shopping & &/' >$f; "
-	    "\"%s/kv\" import <$f; rm $f",
-	    build_dir());
+	    "\"%s/kv\" import <$f; rm $f; \"%s/kv\" clear shopping",
+	    build_dir(), build_dir());
 	fflush(NULL);
 	t.pid = forkpty(&t.fd, NULL, NULL, NULL);
 	ck_assert_int_ne(t.pid, -1);
@@ -341,6 +352,7 @@ TEST(test_progress)
 		_exit(127);
 	}
 	terminal_expect(&t, "kv: 200000 lines done, 0 failed\r\n");
+	terminal_expect(&t, "200000\r\n");
 	ck_assert_int_eq(terminal_close(&t), 0);
 	/* The import may end before the bar is drawn. */
 	if (strchr(t.text, '[') != NULL)
@@ -422,7 +434,7 @@ TEST(test_edit_complete)
 	/* the common beginning of the matches, then a list of them */
 	terminal_type(&t, "\x15");
 	terminal_type(&t, "p\t\t");
-	terminal_expect(&t, "persist\r\nping\r\nput\r\n");
+	terminal_expect(&t, "persist\r\nping\r\npop\r\nput\r\n");
 	terminal_type(&t, "\x15");
 	kv_expect(KV("create", "shops"), NULL, 0, "", "");
 	terminal_type(&t, "get sh\t");
@@ -448,6 +460,9 @@ TEST(test_edit_complete)
 	terminal_expect(&t, "-mint\r\nmilk\r\n");
 	terminal_type(&t, "m\t");
 	terminal_expect(&t, "ilk ");
+	/* GET takes any number of them. */
+	terminal_type(&t, "-\t");
+	terminal_expect(&t, "mint ");
 	terminal_type(&t, "\x15get shopping -\t");
 	terminal_expect(&t, "mint ");
 	/* no character is cut in its middle */

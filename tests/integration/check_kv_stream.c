@@ -1,6 +1,8 @@
 /* check_kv_stream: kv import, export and watch with a real kvd. */
 
+#include <inttypes.h>
 #include <poll.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "kv_run.h"
@@ -46,6 +48,13 @@ static const struct {
 	    "kv: 0 lines done, 6 failed\n" },
 	{ "\n\nPUT absent k v\n", 1,
 	    "kv: line 3: no such bucket\nkv: 0 lines done, 1 failed\n" },
+	{ "PUT b k v EX 5m\nADD b l v EX 500ms\nadd b m v ex 1d\n", 0,
+	    "kv: 3 lines done, 0 failed\n" },
+	{ "ADD b k v EX\nADD b k v IF 1\nDELETE b k IF v\n", 4,
+	    "kv: line 1: not a CREATE, PUT, ADD or DELETE\n"
+	    "kv: line 2: not a CREATE, PUT, ADD or DELETE\n"
+	    "kv: line 3: not a CREATE, PUT, ADD or DELETE\n"
+	    "kv: 0 lines done, 3 failed\n" },
 	{ "PUT b \"k v\nPUT b \"\\q\" v\nPUT b k v\n", 4,
 	    "kv: line 1: unbalanced quotes\nkv: line 2: bad escape\n"
 	    "kv: 1 lines done, 2 failed\n" },
@@ -215,34 +224,153 @@ put_until_seen(struct kv_process *p, const char *value)
 	ck_assert_str_eq(line, "k DELETED");
 }
 
+/* Nothing is missed and nothing is repeated while processes die. */
 TEST(test_watch)
 {
-	char line[LINE_SIZE];
+	char value[16], want[32];
 	struct kv_process p;
 	struct kv_result r;
+	int i;
 
-	kv_start(&p, KV("watch", "b"));
+	server_keep_port(server);
+	kv_start(&p, KV("watch", "-P", "k", "b"));
 	/* This waits until kv watch has subscribed. */
 	put_until_seen(&p, "1");
-	/*
-	 * This waits until kv watch has subscribed again; of the lost events it
-	 * prints only that some were missed.
-	 */
-	process_kill(server_pid(server, "registry"));
-	put_until_seen(&p, "2");
-	server_kill_all(server);
-	server_keep_port(server);
-	server_restart(server);
-	do
-		kv_read_line(p.err, line);
-	while (strstr(line, "subscribed again") == NULL);
-	kv_expect(KV("put", "b", "k", "3"), NULL, 0, "", "");
-	kv_expect_line(p.out, "k SET TO 3");
+	for (i = 100; i < 180; i++) {
+		if (i % 20 == 0)
+			process_kill(server_pid(server, "registry"));
+		if (i == 130) {
+			server_kill_all(server);
+			server_restart(server);
+		}
+		/* This disconnects kv watch. */
+		if (i == 150) {
+			pid_t pid;
+
+			while (
+			    server_pids(server, "kvd: worker ", &pid, 1) != 1)
+				pause_until(now_ms() + WAIT_MS, "the worker");
+			process_kill(pid);
+		}
+		snprintf(value, sizeof(value), "%d", i);
+		kv_expect(KV("put", "b", "k", value), NULL, 0, "", "");
+		kv_expect(KV("put", "b", "other", value), NULL, 0, "", "");
+	}
+	for (i = 100; i < 180; i++) {
+		snprintf(want, sizeof(want), "k SET TO %d", i);
+		kv_expect_line(p.out, want);
+	}
 	kv_expect(KV("drop", "b"), NULL, 0, "", "");
 	kv_expect_line(p.out, "DROPPED");
 	kv_finish_run(&p, "", 0, &r);
 	ck_assert_int_eq(r.status, 1);
+	ck_assert_ptr_nonnull(strstr(r.err, "subscribed again"));
+	ck_assert_ptr_null(strstr(r.err, "missed"));
 	kv_result_clear(&r);
+}
+
+/* Reads lines up to this one; others are revisions, each larger than the one
+ * before.  Returns the last one. */
+static int64_t
+expect_behind_revisions(struct kv_process *p, const char *want, int64_t last)
+{
+	char line[LINE_SIZE];
+	int64_t revision;
+
+	for (;;) {
+		kv_read_line(p->out, line);
+		if (strcmp(line, want) == 0)
+			return last;
+		ck_assert_int_eq(sscanf(line, "AT %" SCNd64, &revision), 1);
+		ck_assert_int_gt(revision, last);
+		last = revision;
+	}
+}
+
+/* With -s, one kv watch goes on where another one has ended. */
+TEST(test_watch_since)
+{
+	char at[LINE_SIZE];
+	struct kv_process p;
+	struct kv_result r;
+	int64_t first, last;
+
+	kv_start(&p, KV("watch", "-s", "0", "b"));
+	kv_read_line(p.out, at);
+	ck_assert_int_eq(sscanf(at, "AT %" SCNd64, &first), 1);
+	signal_process(p.pid, SIGTERM);
+	kv_finish_run(&p, "", 0, &r);
+	kv_result_clear(&r);
+	kv_expect(KV("put", "b", "k", "1"), NULL, 0, "", "");
+	kv_expect(KV("raw"), "BEGIN\nPUT b l 2\nDELETE b k\nCOMMIT\n", 0,
+	    "OK\nQUEUED\nQUEUED\nOK\nOK\nOK\n", "");
+	kv_start(&p, KV("watch", "-s", at + 3, "b"));
+	last = expect_behind_revisions(&p, "k SET TO 1", first);
+	first = last;
+	last = expect_behind_revisions(&p, "l SET TO 2", last);
+	ck_assert_int_gt(last, first);
+	kv_expect_line(p.out, "k DELETED");
+	kv_expect(KV("drop", "b"), NULL, 0, "", "");
+	first = last;
+	last = expect_behind_revisions(&p, "DROPPED", last);
+	ck_assert_int_gt(last, first);
+	kv_finish_run(&p, "", 0, &r);
+	ck_assert_str_eq(r.err, "");
+	ck_assert_int_eq(r.status, 1);
+	kv_result_clear(&r);
+}
+
+/* Are these the lines of n jobs, each once, in any order? */
+static void
+expect_jobs(const char *lines, int n)
+{
+	bool seen[1000] = { false };
+	int a, b, size, i;
+
+	for (i = 0; *lines != '\0'; i++, lines += size) {
+		ck_assert_int_eq(sscanf(lines, "job%d %d%n", &a, &b, &size), 2);
+		ck_assert(a == b && a > 0 && a <= n && !seen[a]);
+		seen[a] = true;
+		ck_assert_int_eq(lines[size++], '\n');
+	}
+	ck_assert_int_eq(i, n);
+}
+
+/* Many take from a queue while the registry is killed: each entry is taken
+ * once. */
+TEST(test_pop)
+{
+	struct kv_process p;
+	struct kv_result r;
+	int i;
+
+	kv_expect(KV("import", "-q"), "PUT b zz kept\n", 0, "", "");
+	kv_start_shell(&p,
+	    "seq -w 300 | sed 's/.*/PUT b job& &/' | \"$KV\" import -q; "
+	    "echo ready; for i in $(seq 20); do "
+	    "while \"$KV\" pop -P job b; do :; done & done; wait");
+	kv_expect_line(p.out, "ready");
+	for (i = 0; i < 3; i++) {
+		process_kill(server_pid(server, "registry"));
+		pause_ms(20);
+	}
+	kv_finish_run(&p, "", 0, &r);
+	ck_assert_str_eq(r.err, "");
+	expect_jobs(r.out, 300);
+	kv_result_clear(&r);
+	kv_expect(KV("entries", "b"), NULL, 0, "zz kept\n", "");
+}
+
+/* The bar is of a terminal; the number is printed. */
+TEST(test_clear)
+{
+	const struct kv_result *r;
+
+	r = kv_shell("seq 5000 | sed 's/.*/PUT b a& 1/' | \"$KV\" import -q; "
+		     "\"$KV\" put b b1 1; \"$KV\" clear -P a b; "
+		     "\"$KV\" clear -j b; \"$KV\" count b");
+	ck_assert_str_eq(r->err, "");
+	ck_assert_str_eq(r->out, "5000\n1\n0\n");
 }
 
 static const struct test tests[] = {
@@ -258,6 +386,9 @@ static const struct test tests[] = {
 	ONCE(test_import_server_stopped),
 	ONCE(test_round_trip),
 	ONCE(test_watch),
+	ONCE(test_watch_since),
+	ONCE(test_pop),
+	ONCE(test_clear),
 };
 
 SUITE("kv_stream", tests)

@@ -413,6 +413,50 @@ TEST(test_at_rest)
 	writer_end(&w);
 }
 
+/* Runs kvctl with the server's configuration file. */
+static int
+run_kvctl(const struct server *s, const char *words, char output[OUTPUT_SIZE])
+{
+	char script[9000];
+	const char *args[] = { "sh", "-c", script, NULL };
+
+	snprintf(script, sizeof(script), "cd %s && %s/kvctl -f kvd.conf %s",
+	    s->dir, build_dir(), words);
+	return run_command(args, output);
+}
+
+TEST(test_kvctl)
+{
+	struct writer w = { .server = server_new() };
+	char output[OUTPUT_SIZE], restore[600];
+	FILE *file;
+
+	ck_assert_ptr_nonnull(file = fopen(path_of(w.server, "kvd.conf"), "w"));
+	fprintf(file, "libexec %s\nruntime %s\n", build_dir(),
+	    path_of(w.server, "run"));
+	ck_assert_int_eq(fclose(file), 0);
+	server_run(w.server);
+	w.fd = client_connect(w.server);
+	client_ask(w.fd, "CREATE b\n", "OK\r\n");
+	writer_put(&w, KEYS);
+	ck_assert_int_eq(run_kvctl(w.server, "backup backup1", output), 0);
+	expect_part(output, "backup of revision");
+	ck_assert_int_eq(run_kvctl(w.server, "backup backup1", output),
+	    EX_CANTCREAT);
+	ck_assert_int_eq(
+	    run_kvctl(w.server, "backup -f -r 20M backup1", output), 0);
+	expect_moment(w.server, "backup1", KEYS);
+	ck_assert_int_eq(run_kvctl(w.server, "verify", output), 0);
+	expect_part(output, "store OK: 1 buckets, 300 entries");
+	/* To another machine, as kvd(8) says. */
+	snprintf(restore, sizeof(restore),
+	    "backup - | %s/kvd -R - -o 'libexec %s' -o 'data %s'", build_dir(),
+	    build_dir(), path_of(w.server, "moved"));
+	ck_assert_int_eq(run_kvctl(w.server, restore, output), 0);
+	expect_part(output, "300 entries");
+	writer_end(&w);
+}
+
 TEST(test_usage)
 {
 	struct server *s = server_new();
@@ -434,6 +478,7 @@ static const struct test tests[] = {
 	ONCE(test_pipe),
 	ONCE(test_bound),
 	ONCE(test_at_rest),
+	ONCE(test_kvctl),
 	ONCE(test_usage),
 };
 

@@ -12,6 +12,7 @@
 #include "fixture.h"
 #include "proto/answer.h"
 #include "proto/event.h"
+#include "proto/hello.h"
 #include "proto/listing.h"
 #include "proto/message.h"
 #include "proto/schema.h"
@@ -34,10 +35,10 @@ say_hello_again(uint64_t of_session, uint64_t seen, uint64_t told, uint64_t id)
 	message_put_u64(&said, of_session);
 	message_put_u64(&said, seen);
 	message_put_u64(&said, told);
-	if (id != 0) {
-		message_put_name(&said, bytes_from_text("b"));
-		message_put_u64(&said, id);
-	}
+	if (id != 0)
+		hello_put_bucket(&said,
+		    &(struct hello_bucket){ .name = bytes_from_text("b"),
+			.id = id });
 	message_end(&said, position);
 }
 
@@ -56,6 +57,14 @@ say(enum message_type type, uint64_t sequence, const char *bucket)
 	if (bucket != NULL)
 		message_put_name(&said, bytes_from_text(bucket));
 	message_end(&said, position);
+}
+
+static void
+say_subscribe(uint64_t sequence)
+{
+	struct fields f = { .bucket = bytes_from_text("b") };
+
+	schema_put(&said, MESSAGE_SUBSCRIBE, sequence, &f);
 }
 
 static void
@@ -240,7 +249,7 @@ TEST(test_subscribe_again)
 
 	client_ask(fd, "CREATE b\n", "OK\r\n");
 	say_hello(session);
-	say(MESSAGE_SUBSCRIBE, 1, "b");
+	say_subscribe(1);
 	say_put(2);
 	send_said(worker);
 	expect_subscribed(worker, 1, &revision, &id);
@@ -260,7 +269,7 @@ TEST(test_subscribe_again)
 			expect_event(worker, EVENT_COMMIT);
 		expect_reply(worker, 2, NULL);
 	}
-	say(MESSAGE_SUBSCRIBE, 1, "b");
+	say_subscribe(1);
 	send_said(worker);
 	expect_subscribed(worker, 1, &revision, &id);
 	(void)close(worker);
@@ -330,10 +339,10 @@ TEST(test_too_many_subscriptions)
 	message_put_u64(&said, session);
 	message_put_u64(&said, 1);
 	message_put_u64(&said, 0);
-	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++) {
-		message_put_name(&said, bytes_from_text("x"));
-		message_put_u64(&said, 1);
-	}
+	for (i = 0; i <= MESSAGE_SUBSCRIPTIONS_MAX; i++)
+		hello_put_bucket(&said,
+		    &(struct hello_bucket){ .name = bytes_from_text("x"),
+			.id = 1 });
 	message_end(&said, position);
 	send_said(fd);
 	client_expect_gone(fd);
@@ -631,7 +640,7 @@ TEST(test_record_of_dead_worker)
 	say_big_transaction(1);
 	send_said(worker);
 	ck_assert_int_eq(read(worker, &first, 1), 1);
-	scoreboard_release(board, scoreboard_session_slot(session));
+	scoreboard_release(board, scoreboard_session_slot(session), 0);
 	scoreboard_close(board);
 	close_and_commit(client, worker, false);
 	ck_assert_int_eq(client_stat(client, "outcomes"), 1);

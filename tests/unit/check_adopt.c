@@ -20,6 +20,7 @@
 static const struct child_spec spec = { .name = "acceptor" };
 
 static struct master master;
+static struct config config; /* nothing is logged */
 static int held[2]; /* A process that waits on this pipe ends with the test. */
 
 static void
@@ -30,6 +31,7 @@ setup(void)
 	memset(&master, 0, sizeof(master));
 	for (i = 0; i < CHILDREN; i++)
 		master.children[i].spec = &spec;
+	master.config = &config;
 	master.scoreboard_fd = scoreboard_create();
 	ck_assert_int_ne(master.scoreboard_fd, -1);
 	master.scoreboard = scoreboard_open(master.scoreboard_fd);
@@ -161,7 +163,7 @@ expect_no_clients(void)
 
 	ck_assert_int_eq(scoreboard_take(master.scoreboard, &addr, 1, 0, &slot),
 	    SCOREBOARD_OK);
-	scoreboard_release(master.scoreboard, slot);
+	scoreboard_release(master.scoreboard, slot, 0);
 }
 
 /* The worker ends, and this reaps it as the master does. */

@@ -25,6 +25,7 @@
 
 static struct config config = { .max_value = VALUE_MAX };
 static struct registry r;
+static uint64_t counters[COUNTERS_OF_REGISTRY];
 static struct buf queued; /* This buffer holds the frames of a transaction. */
 
 static void
@@ -38,7 +39,10 @@ static void
 begin(void)
 {
 	open_store();
-	r = (struct registry){ .config = &config, .store = fx.store };
+	memset(counters, 0, sizeof(counters));
+	r = (struct registry){ .config = &config,
+		.store = fx.store,
+		.counters = counters };
 	TAILQ_INIT(&r.ready);
 	r.changes.wanted = true;
 	set_now(1000000);
@@ -289,10 +293,37 @@ static const struct ask incr_table[] = {
 	{ "INCR b k", "8\r\nOK\r\n", 0 },
 };
 
+/* Times with units, and what expires within a second. */
+static const struct ask time_table[] = {
+	{ "CREATE b", "OK\r\n", 0 },
+	{ "ADD b lock me EX 100ms", "OK\r\n", 0 },
+	{ "ADD b lock you EX 100ms", "CONFLICT\r\n", 0 },
+	{ NULL, NULL, 1000099 },
+	{ "DELETE b lock IF you", "CONFLICT\r\n", 0 },
+	{ "TTL b lock", "1\r\nOK\r\n", 0 },
+	{ NULL, NULL, 1000100 },
+	{ "DELETE b lock IF me", "CONFLICT\r\n", 0 },
+	{ "TAKE b lock", "\r\nOK\r\n", 0 },
+	{ "POP b", "\r\nOK\r\n", 0 },
+	{ "CLEAR b", "0\r\nOK\r\n", 0 },
+	{ "ADD b lock you EX 1m", "OK\r\n", 0 },
+	{ "INCR b n EX 200ms", "1\r\nOK\r\n", 0 },
+	{ NULL, NULL, 1000299 },
+	{ "INCR b n EX 200ms", "2\r\nOK\r\n", 0 },
+	{ NULL, NULL, 1000300 },
+	{ "GET b n lock none", "\r\nyou\r\n\r\nOK\r\n", 0 },
+	{ "INCR b n -4 EX 200ms", "-4\r\nOK\r\n", 0 },
+	{ "EXPIRE b n 1ms", "OK\r\n", 0 },
+	{ NULL, NULL, 1000301 },
+	{ "POP b", "lock you\r\nOK\r\n", 0 },
+	{ "POP b", "\r\nOK\r\n", 0 },
+};
+
 static const struct {
 	const struct ask *table;
 	size_t n;
 } ask_tables[] = {
+	{ time_table, COUNT(time_table) },
 	{ put_table, COUNT(put_table) },
 	{ condition_table, COUNT(condition_table) },
 	{ incr_table, COUNT(incr_table) },
@@ -310,6 +341,34 @@ TEST(test_calls)
 		else
 			ask(a->request, a->reply);
 	}
+	end();
+}
+
+/* What is taken out is noted as removed, and what is not is not. */
+TEST(test_noted_taken)
+{
+	begin();
+	ask("CREATE b", "OK\r\n");
+	ask("PUT b a 1", "OK\r\n");
+	ask("PUT b c 3", "OK\r\n");
+	ask("PUT b d 4", "OK\r\n");
+	ask("PUT b e 5", "OK\r\n");
+	change_undo(&r.changes, 0);
+	ask("DELETE b a IF 2", "CONFLICT\r\n");
+	ask("TAKE b none", "\r\nOK\r\n");
+	ask("POP b PREFIX none", "\r\nOK\r\n");
+	ask("CLEAR b PREFIX none", "0\r\nOK\r\n");
+	assert_noted("");
+	ask("DELETE b a IF 1", "OK\r\n");
+	assert_noted("1:b/a= ");
+	ask("POP b", "c 3\r\nOK\r\n");
+	assert_noted("1:b/c= ");
+	ask("ADD b c 6 EX 5", "OK\r\n");
+	ask("INCR b c EX 5", "7\r\nOK\r\n");
+	assert_noted("0:b/c=6 0:b/c=7 ");
+	ask("TAKE b e", "5\r\nOK\r\n");
+	ask("CLEAR b LIMIT 5", "2\r\nOK\r\n");
+	assert_noted("1:b/e= 1:b/c= 1:b/d= ");
 	end();
 }
 
@@ -527,8 +586,8 @@ decodes(uint16_t type, const struct buf *body)
 
 TEST(test_malformed)
 {
-	static const uint64_t seconds[] = { 0, 1, 10000000000, 10000000001,
-		UINT64_MAX, (uint64_t)1 << 63 };
+	static const uint64_t times_ms[] = { 0, 1, 10000000000000,
+		10000000000001, UINT64_MAX, (uint64_t)1 << 63 };
 	uint8_t value[VALUE_MAX + 1] = { 0 };
 	struct bytes b = text("b"), long_value = { value, sizeof(value) };
 	struct buf body;
@@ -546,11 +605,11 @@ TEST(test_malformed)
 	ck_assert(!decodes(MESSAGE_STATS, &body));
 	/* An empty name is malformed. */
 	ck_assert(!decodes(MESSAGE_COUNT, &body));
-	for (i = 0; i < COUNT(seconds); i++) {
+	for (i = 0; i < COUNT(times_ms); i++) {
 		buf_truncate(&body, 0);
 		message_put_name(&body, b);
 		message_put_name(&body, b);
-		message_put_u64(&body, seconds[i]);
+		message_put_u64(&body, times_ms[i]);
 		ck_assert_int_eq(decodes(MESSAGE_EXPIRE, &body),
 		    i == 1 || i == 2);
 		ck_assert(decodes(MESSAGE_INCR, &body));
@@ -634,11 +693,19 @@ TEST(test_frees)
 {
 	ck_assert(frees("DELETE b k"));
 	ck_assert(frees("DROP b"));
+	ck_assert(frees("DELETE b k IF v"));
+	ck_assert(frees("TAKE b k"));
+	ck_assert(frees("POP b"));
+	ck_assert(frees("CLEAR b"));
+	ck_assert(!frees("ADD b k v EX 5"));
+	ck_assert(!frees("INCR b k EX 5"));
 	ck_assert(!frees("PUT b k v"));
 	ck_assert(!frees("CAS b k v w"));
 	ck_assert(!frees("EXPIRE b k 5"));
 	queue("DELETE b k");
 	queue("GET b k");
+	queue("GET b k l");
+	queue("POP b");
 	queue("DROP b");
 	ck_assert(frees(NULL));
 	queue("DELETE b k");
@@ -747,6 +814,7 @@ static const struct test tests[] = {
 	STORE_CASE("calls"),
 	EACH(test_calls, ask_tables),
 	ONCE(test_noted),
+	ONCE(test_noted_taken),
 	ONCE(test_transaction),
 	EACH(test_transaction_undone, undo_table),
 	ONCE(test_transaction_drop),

@@ -132,7 +132,7 @@ drop(const char *bucket)
 	uint64_t n = number_of(bucket);
 
 	assert_ok(store_drop(batch(), text(bucket)));
-	expect(STORE_CHANGE_DROPPED, n, "", "");
+	expect(STORE_CHANGE_DROPPED, n, bucket, "");
 }
 
 static void

@@ -50,6 +50,27 @@ static const struct {
 	{ "PUT b k v \"\\x45X\" x", "PUT", MESSAGE_PUT_EX, COMMAND_REMOTE },
 	{ "PUT EX 5 EX", "PUT", MESSAGE_PUT, COMMAND_REMOTE },
 	{ "ADD b k v", "ADD", MESSAGE_ADD, COMMAND_REMOTE },
+	{ "ADD b k v EX 5", "ADD", MESSAGE_ADD_EX, COMMAND_REMOTE },
+	{ "ADD b k EX ex x", "ADD", MESSAGE_ADD_EX, COMMAND_REMOTE },
+	{ "INCR b k EX 5", "INCR", MESSAGE_INCR_EX, COMMAND_REMOTE },
+	{ "INCR b k 2 ex 5", "INCR", MESSAGE_INCR_EX, COMMAND_REMOTE },
+	{ "INCR b k EX EX 5", "INCR", MESSAGE_INCR_EX, COMMAND_REMOTE },
+	{ "INCR b EX EX 5", "INCR", MESSAGE_INCR_EX, COMMAND_REMOTE },
+	{ "INCR b EX 5", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
+	{ "INCR b k EX", "INCR", MESSAGE_INCR, COMMAND_REMOTE },
+	{ "DELETE b k IF v", "DELETE", MESSAGE_DELETE_IF, COMMAND_REMOTE },
+	{ "DELETE b IF if \"\"", "DELETE", MESSAGE_DELETE_IF, COMMAND_REMOTE },
+	{ "GET b k x", "GET", MESSAGE_GET_KEYS, COMMAND_REMOTE },
+	{ "GET b k k k k k k k", "GET", MESSAGE_GET_KEYS, COMMAND_REMOTE },
+	{ "TAKE b k", "TAKE", MESSAGE_TAKE, COMMAND_REMOTE },
+	{ "POP b", "POP", MESSAGE_POP, COMMAND_REMOTE },
+	{ "POP b prefix p", "POP", MESSAGE_POP, COMMAND_REMOTE },
+	{ "CLEAR b", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b LIMIT x", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b PREFIX p", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b PREFIX p LIMIT 5", "CLEAR", MESSAGE_CLEAR, COMMAND_REMOTE },
+	{ "CLEAR b limit 5 prefix limit", "CLEAR", MESSAGE_CLEAR,
+	    COMMAND_REMOTE },
 	{ "CAS b k o v", "CAS", MESSAGE_CAS, COMMAND_REMOTE },
 	{ "EXPIRE b k 5", "EXPIRE", MESSAGE_EXPIRE, COMMAND_REMOTE },
 	{ "PERSIST b k", "PERSIST", MESSAGE_PERSIST, COMMAND_REMOTE },
@@ -68,6 +89,12 @@ static const struct {
 	{ "ECHO \"\"", "ECHO", 0, COMMAND_ECHO },
 	{ "QUIT", "QUIT", 0, COMMAND_QUIT },
 	{ "SUBSCRIBE b", "SUBSCRIBE", MESSAGE_SUBSCRIBE, COMMAND_REMOTE },
+	{ "SUBSCRIBE b PREFIX p", "SUBSCRIBE", MESSAGE_SUBSCRIBE,
+	    COMMAND_REMOTE },
+	{ "SUBSCRIBE b SINCE 5", "SUBSCRIBE", MESSAGE_SUBSCRIBE_SINCE,
+	    COMMAND_REMOTE },
+	{ "SUBSCRIBE b since x prefix p", "SUBSCRIBE", MESSAGE_SUBSCRIBE_SINCE,
+	    COMMAND_REMOTE },
 	{ "UNSUBSCRIBE b", "UNSUBSCRIBE", MESSAGE_UNSUBSCRIBE, COMMAND_REMOTE },
 	{ "BUCKETS", "BUCKETS", 0, COMMAND_BUCKETS },
 	{ "BUCKETS PREFIX p AFTER b LIMIT 1", "BUCKETS", 0, COMMAND_BUCKETS },
@@ -87,7 +114,6 @@ static const struct {
 	/* These lines have the wrong number of words. */
 	{ "GET", NULL, 0, 0 },
 	{ "GET b", NULL, 0, 0 },
-	{ "GET b k x", NULL, 0, 0 },
 	{ "PUT", NULL, 0, 0 },
 	{ "PUT b", NULL, 0, 0 },
 	{ "PUT b k", NULL, 0, 0 },
@@ -96,6 +122,23 @@ static const struct {
 	{ "DELETE", NULL, 0, 0 },
 	{ "DELETE b", NULL, 0, 0 },
 	{ "DELETE b k x", NULL, 0, 0 },
+	{ "DELETE b k IF", NULL, 0, 0 },
+	{ "DELETE b IF v", NULL, 0, 0 },
+	{ "DELETE b k IN v", NULL, 0, 0 },
+	{ "DELETE b k IF v v", NULL, 0, 0 },
+	{ "DELETE b k IF v IF v", NULL, 0, 0 },
+	{ "POP", NULL, 0, 0 },
+	{ "POP b PREFIX", NULL, 0, 0 },
+	{ "POP b LIMIT 1", NULL, 0, 0 },
+	{ "POP b PREFIX p PREFIX p", NULL, 0, 0 },
+	{ "CLEAR", NULL, 0, 0 },
+	{ "CLEAR b LIMIT", NULL, 0, 0 },
+	{ "CLEAR b AFTER k", NULL, 0, 0 },
+	{ "CLEAR b LIMIT 1 LIMIT 1", NULL, 0, 0 },
+	{ "CLEAR b LIMIT 1 PREFIX p LIMIT 1", NULL, 0, 0 },
+	{ "TAKE", NULL, 0, 0 },
+	{ "TAKE b", NULL, 0, 0 },
+	{ "TAKE b k k", NULL, 0, 0 },
 	{ "EXISTS", NULL, 0, 0 },
 	{ "EXISTS b", NULL, 0, 0 },
 	{ "EXISTS b k x", NULL, 0, 0 },
@@ -104,6 +147,10 @@ static const struct {
 	{ "INCR", NULL, 0, 0 },
 	{ "INCR b", NULL, 0, 0 },
 	{ "INCR b k 5 5", NULL, 0, 0 },
+	{ "INCR b k 1 EX", NULL, 0, 0 },
+	{ "INCR b k 1 2 EX 5", NULL, 0, 0 },
+	{ "INCR b k EX 5 1", NULL, 0, 0 },
+	{ "INCR b k EX 5 EX 5", NULL, 0, 0 },
 	{ "PUT b k v EX", NULL, 0, 0 },
 	{ "PUT b k v EX 5 5", NULL, 0, 0 },
 	{ "PUT b k v PX 5", NULL, 0, 0 },
@@ -112,7 +159,11 @@ static const struct {
 	{ "PUT b k v \"\" 5", NULL, 0, 0 },
 	{ "PUT b k EX 5", NULL, 0, 0 },
 	{ "ADD b k", NULL, 0, 0 },
-	{ "ADD b k v EX 5", NULL, 0, 0 },
+	{ "ADD b k v EX", NULL, 0, 0 },
+	{ "ADD b k EX 5", NULL, 0, 0 },
+	{ "ADD b k v IF 5", NULL, 0, 0 },
+	{ "ADD b k v EX 5 5", NULL, 0, 0 },
+	{ "ADD b k v EX 5 EX 5", NULL, 0, 0 },
 	{ "CAS b k o", NULL, 0, 0 },
 	{ "CAS b k o v x", NULL, 0, 0 },
 	{ "EXPIRE b k", NULL, 0, 0 },
@@ -135,6 +186,10 @@ static const struct {
 	{ "QUIT x", NULL, 0, 0 },
 	{ "SUBSCRIBE", NULL, 0, 0 },
 	{ "SUBSCRIBE b x", NULL, 0, 0 },
+	{ "SUBSCRIBE b SINCE", NULL, 0, 0 },
+	{ "SUBSCRIBE b SINCE 1 SINCE 1", NULL, 0, 0 },
+	{ "SUBSCRIBE b PREFIX p SINCE", NULL, 0, 0 },
+	{ "SUBSCRIBE b AFTER k", NULL, 0, 0 },
 	{ "UNSUBSCRIBE", NULL, 0, 0 },
 	{ "UNSUBSCRIBE b x", NULL, 0, 0 },
 	{ "KEYS", NULL, 0, 0 },
@@ -289,6 +344,11 @@ assert_decodes(const struct request *r, const struct command *c,
 			ck_assert(message_get_name(&m.body, &word));
 		unit_assert_bytes(word, r->words[i]);
 	}
+	/* An option that is left out: SUBSCRIBE's prefix. */
+	for (; fields[i - 1] != FIELD_END; i++) {
+		ck_assert(message_get_name(&m.body, &word));
+		ck_assert_uint_eq(word.size, 0);
+	}
 	ck_assert_uint_eq(m.body.size, 0);
 }
 
@@ -335,9 +395,9 @@ static const struct {
 	const char *name;
 	size_t n;
 } with_names[] = { { "GET", 2 }, { "PUT", 3 }, { "DELETE", 2 }, { "EXISTS", 2 },
-	{ "ADD", 3 }, { "CAS", 4 }, { "PERSIST", 2 }, { "TTL", 2 },
-	{ "COUNT", 1 }, { "DROP", 1 }, { "CREATE", 1 }, { "SUBSCRIBE", 1 },
-	{ "UNSUBSCRIBE", 1 } };
+	{ "TAKE", 2 }, { "ADD", 3 }, { "CAS", 4 }, { "PERSIST", 2 },
+	{ "TTL", 2 }, { "COUNT", 1 }, { "DROP", 1 }, { "CREATE", 1 },
+	{ "SUBSCRIBE", 1 }, { "UNSUBSCRIBE", 1 } };
 
 TEST(test_bucket_bounds)
 {
@@ -438,13 +498,43 @@ static const struct {
 	{ "INCR b k \"\"", STATUS_NOT_A_NUMBER, 0 },
 	{ "INCR b k one", STATUS_NOT_A_NUMBER, 0 },
 	{ "INCR b \"\" one", STATUS_KEY_EMPTY, 0 },
-	{ "EXPIRE b k 1", STATUS_OK, 1 },
-	{ "EXPIRE b k 10000000000", STATUS_OK, 10000000000 },
+	{ "EXPIRE b k 1", STATUS_OK, 1000 },
+	{ "EXPIRE b k 10000000000", STATUS_OK, 10000000000000 },
+	{ "EXPIRE b k 1ms", STATUS_OK, 1 },
+	{ "EXPIRE b k 0010ms", STATUS_OK, 10 },
+	{ "EXPIRE b k 10000000000000ms", STATUS_OK, 10000000000000 },
+	{ "EXPIRE b k 10000000000001ms", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 1s", STATUS_OK, 1000 },
+	{ "EXPIRE b k 10000000000s", STATUS_OK, 10000000000000 },
+	{ "EXPIRE b k 10000000001s", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 1m", STATUS_OK, 60000 },
+	{ "EXPIRE b k 166666666m", STATUS_OK, 9999999960000 },
+	{ "EXPIRE b k 166666667m", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 1h", STATUS_OK, 3600000 },
+	{ "EXPIRE b k 2777777h", STATUS_OK, 9999997200000 },
+	{ "EXPIRE b k 2777778h", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 1d", STATUS_OK, 86400000 },
+	{ "EXPIRE b k 115740d", STATUS_OK, 9999936000000 },
+	{ "EXPIRE b k 115741d", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 0ms", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 0d", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k -1h", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 99999999999999999999ms", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k 9223372036854775807d", STATUS_OUT_OF_RANGE, 0 },
+	{ "EXPIRE b k ms", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k s", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k 1S", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k 1M", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k 1w", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k 1sm", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k 1mms", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k 1h30m", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k 1.5h", STATUS_NOT_A_NUMBER, 0 },
+	{ "EXPIRE b k \"1 s\"", STATUS_NOT_A_NUMBER, 0 },
 	{ "EXPIRE b k 10000000001", STATUS_OUT_OF_RANGE, 0 },
 	{ "EXPIRE b k 99999999999999999999", STATUS_OUT_OF_RANGE, 0 },
 	{ "EXPIRE b k 0", STATUS_OUT_OF_RANGE, 0 },
 	{ "EXPIRE b k -1", STATUS_OUT_OF_RANGE, 0 },
-	{ "EXPIRE b k 1s", STATUS_NOT_A_NUMBER, 0 },
 	{ "EXPIRE b k \"\"", STATUS_NOT_A_NUMBER, 0 },
 };
 
@@ -476,13 +566,13 @@ TEST(test_numbers)
 	ck_assert_uint_eq(m.body.size, 0);
 }
 
-/* The value precedes the seconds.  The word EX is not sent, since the type of
+/* The value precedes the time.  The word EX is not sent, since the type of
  * the message implies it. */
 TEST(test_put_ex)
 {
 	struct message m;
 	struct bytes word;
-	uint64_t seconds;
+	uint64_t time_ms;
 	char line[64];
 
 	split(line, sizeof(line), "PUT b k EX ex 10");
@@ -497,9 +587,125 @@ TEST(test_put_ex)
 	ck_assert(message_get_name(&m.body, &word));
 	ck_assert(message_get_value(&m.body, &word));
 	unit_assert_bytes(word, bytes_from_text("EX"));
-	ck_assert(message_get_u64(&m.body, &seconds));
-	ck_assert_uint_eq(seconds, 10);
+	ck_assert(message_get_u64(&m.body, &time_ms));
+	ck_assert_uint_eq(time_ms, 10000);
 	ck_assert_uint_eq(m.body.size, 0);
+}
+
+/* This encodes a line, and returns the frame's body. */
+static struct bytes
+encode_line(const char *line, enum message_type type)
+{
+	struct message m;
+	char copy[64];
+
+	split(copy, sizeof(copy), line);
+	ck_assert_ptr_nonnull(find());
+	buf_truncate(&b, 0);
+	ck_assert_int_eq(command_encode(find(), words_get(&words),
+			     words_count(&words), VALUE_MAX, 1, &b),
+	    STATUS_OK);
+	ck_assert_int_eq(message_get(buf_data(&b), buf_size(&b),
+			     message_request_max(VALUE_MAX), &m),
+	    1);
+	ck_assert_uint_eq(m.type, type);
+	return m.body;
+}
+
+/* The number precedes the time, and may be left out. */
+TEST(test_incr_ex)
+{
+	static const struct {
+		const char *line;
+		int64_t number, time_ms;
+	} table[] = { { "INCR b k EX 5m", 1, 300000 },
+		{ "INCR b k -2 EX 1ms", -2, 1 } };
+	struct fields f;
+	size_t i;
+
+	for (i = 0; i < COUNT(table); i++) {
+		ck_assert(schema_get(schema_find(MESSAGE_INCR_EX),
+		    encode_line(table[i].line, MESSAGE_INCR_EX), 0, &f));
+		ck_assert_int_eq(f.number, table[i].number);
+		ck_assert_int_eq(f.time_ms, table[i].time_ms);
+	}
+}
+
+/* The options may be left out, and come in any order. */
+TEST(test_options)
+{
+	static const struct {
+		const char *line, *prefix;
+		uint64_t limit;
+	} table[] = { { "CLEAR b", "", 1000 },
+		{ "CLEAR b PREFIX p", "p", 1000 },
+		{ "CLEAR b LIMIT 10000", "", 10000 },
+		{ "CLEAR b LIMIT 1 PREFIX q", "q", 1 },
+		{ "CLEAR b PREFIX LIMIT LIMIT 2", "LIMIT", 2 } };
+	struct fields f;
+	size_t i;
+
+	for (i = 0; i < COUNT(table); i++) {
+		ck_assert(schema_get(schema_find(MESSAGE_CLEAR),
+		    encode_line(table[i].line, MESSAGE_CLEAR), 0, &f));
+		unit_assert_bytes(f.prefix, bytes_from_text(table[i].prefix));
+		ck_assert_uint_eq(f.limit, table[i].limit);
+	}
+}
+
+/* This makes the words of a GET with n keys, of which one has this size. */
+static enum status
+encode_keys(size_t n, size_t which, size_t size)
+{
+	static char key[300];
+	struct bytes *line = calloc(n + 2, sizeof(*line));
+	enum status status;
+	size_t i;
+
+	ck_assert_ptr_nonnull(line);
+	line[0] = bytes_from_text("GET");
+	line[1] = bytes_from_text("b");
+	for (i = 0; i < n; i++)
+		line[i + 2] = (struct bytes){ key, i == which ? size : 255 };
+	buf_truncate(&b, 0);
+	status = command_encode(command_find(line, n + 2), line, n + 2,
+	    VALUE_MAX, 1, &b);
+	free(line);
+	return status;
+}
+
+/* A GET may have this many keys, each of which has its bounds, and the request
+ * fits into a frame. */
+TEST(test_get_keys)
+{
+	struct bytes key, keys;
+	struct message m;
+	struct fields f;
+	size_t n;
+
+	ck_assert(schema_get(schema_find(MESSAGE_GET_KEYS),
+	    encode_line("GET b k ll", MESSAGE_GET_KEYS), 0, &f));
+	keys = f.rest;
+	ck_assert(schema_next_name(&keys, &key));
+	unit_assert_bytes(key, bytes_from_text("k"));
+	ck_assert(schema_next_name(&keys, &key));
+	unit_assert_bytes(key, bytes_from_text("ll"));
+	ck_assert(!schema_next_name(&keys, &key));
+
+	ck_assert_int_eq(encode_keys(1000, 0, 255), STATUS_OK);
+	ck_assert_int_eq(
+	    message_get(buf_data(&b), buf_size(&b), message_request_max(0), &m),
+	    1);
+	ck_assert(schema_get(schema_find(MESSAGE_GET_KEYS), m.body, 0, &f));
+	for (n = 0; schema_next_name(&f.rest, &key); n++)
+		ck_assert_uint_eq(key.size, 255);
+	ck_assert_uint_eq(n, 1000);
+
+	ck_assert_int_eq(encode_keys(1001, 0, 255), STATUS_TOO_MANY_KEYS);
+	ck_assert_uint_eq(buf_size(&b), 0);
+	ck_assert_int_eq(encode_keys(3, 2, 256), STATUS_KEY_TOO_LONG);
+	ck_assert_int_eq(encode_keys(3, 1, 0), STATUS_KEY_EMPTY);
+	ck_assert_uint_eq(buf_size(&b), 0);
 }
 
 /* Every command has a line of help, help about one command prints the same
@@ -581,6 +787,9 @@ static const struct test tests[] = {
 	ONCE(test_first_error),
 	EACH(test_numbers, number_table),
 	ONCE(test_put_ex),
+	ONCE(test_incr_ex),
+	ONCE(test_options),
+	ONCE(test_get_keys),
 	ONCE(test_help),
 	ONCE(test_no_words),
 	ONCE(test_encode_appends),

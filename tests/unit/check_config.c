@@ -115,21 +115,25 @@ assert_round_trip(void)
 	"runtime " KVD_RUNSTATEDIR "/kvd\n"    \
 	"libexec " KVD_LIBEXECDIR "\n"         \
 	"sync always\n"                        \
-	"max-value 1048576\n"                  \
-	"log-size 33554432\n"                  \
-	"cache 134217728\n"                    \
+	"max-value 1M\n"                       \
+	"log-size 32M\n"                       \
+	"cache 128M\n"                         \
 	"acceptors 1\n"                        \
 	"max-clients 1000\n"                   \
 	"max-clients-per-source 0\n"           \
-	"first-command-timeout 300000ms\n"     \
-	"idle-timeout 3600000ms\n"             \
-	"keepalive 300000ms\n"                 \
-	"write-timeout 60000ms\n"              \
-	"registry-timeout 10000ms\n"           \
-	"listing-timeout 60000ms\n"            \
-	"shutdown-timeout 10000ms\n"           \
-	"heartbeat-timeout 60000ms\n"          \
-	"restart-limit 3 in 5000ms\n"
+	"first-command-timeout 5m\n"           \
+	"idle-timeout 1h\n"                    \
+	"keepalive 5m\n"                       \
+	"write-timeout 1m\n"                   \
+	"registry-timeout 10s\n"               \
+	"listing-timeout 1m\n"                 \
+	"shutdown-timeout 10s\n"               \
+	"heartbeat-timeout 1m\n"               \
+	"restart-limit 3 in 5s\n"              \
+	"control mode 0660\n"                  \
+	"log connections no\n"                 \
+	"slow-command 0\n"                     \
+	"insecure no\n"
 
 TEST(test_defaults)
 {
@@ -270,7 +274,11 @@ TEST(test_number)
 /* Each field is set by its own keyword and by no other. */
 TEST(test_fields)
 {
-	static const char text[] = "restart-limit 12 in 13ms exit\n"
+	static const char text[] = "insecure yes\n"
+				   "slow-command 20ms\n"
+				   "log \tconnections  yes\n"
+				   "control mode 0600 group staff\n"
+				   "restart-limit 12 in 13ms exit\n"
 				   "heartbeat-timeout 11ms\n"
 				   "first-command-timeout 10ms\n"
 				   "max-clients-per-source 14\n"
@@ -298,7 +306,7 @@ TEST(test_fields)
 		     "libexec /c\n"
 		     "sync 6ms\n"
 		     "max-value 7\n"
-		     "log-size 19922944\n"
+		     "log-size 19M\n"
 		     "cache 17\n"
 		     "acceptors 15\n"
 		     "max-clients 8\n"
@@ -311,7 +319,11 @@ TEST(test_fields)
 		     "listing-timeout 16ms\n"
 		     "shutdown-timeout 4ms\n"
 		     "heartbeat-timeout 11ms\n"
-		     "restart-limit 12 in 13ms exit\n");
+		     "restart-limit 12 in 13ms exit\n"
+		     "control mode 0600 group staff\n"
+		     "log connections yes\n"
+		     "slow-command 20ms\n"
+		     "insecure yes\n");
 	ck_assert_str_eq(config.data, "/a");
 	ck_assert_str_eq(config.runtime, "/b");
 	ck_assert_str_eq(config.libexec, "/c");
@@ -328,8 +340,13 @@ TEST(test_fields)
 	ck_assert_int_eq(config.restart_limit.period_ms, 13);
 	ck_assert(config.restart_limit.exits);
 	ck_assert_int_eq(config.max_clients_per_source, 14);
+	ck_assert_int_eq(config.control.mode, 0600);
+	ck_assert_str_eq(config.control.group, "staff");
 	ck_assert_int_eq(config.acceptors, 15);
 	ck_assert_int_eq(config.listing_timeout_ms, 16);
+	ck_assert(config.log_connections);
+	ck_assert_int_eq(config.slow_command_ms, 20);
+	ck_assert(config.insecure);
 	assert_round_trip();
 }
 
@@ -342,18 +359,18 @@ static const struct {
 	bool exits;
 	const char *printed;
 } limit_table[] = {
-	{ "restart-limit 3 in 5s", 3, 5000, false, "3 in 5000ms" },
-	{ "restart-limit 3 in 5s exit", 3, 5000, true, "3 in 5000ms exit" },
+	{ "restart-limit 3 in 5s", 3, 5000, false, "3 in 5s" },
+	{ "restart-limit 3 in 5s exit", 3, 5000, true, "3 in 5s exit" },
 	{ "restart-limit 1 in 1ms", 1, 1, false, "1 in 1ms" },
 	{ "restart-limit 1000 in 168h exit", 1000, 604800000, true,
-	    "1000 in 604800000ms exit" },
+	    "1000 in 168h exit" },
 	{ "restart-limit 1000 in 604800000ms", 1000, 604800000, false,
-	    "1000 in 604800000ms" },
-	{ "restart-limit 010 in 01m", 10, 60000, false, "10 in 60000ms" },
+	    "1000 in 168h" },
+	{ "restart-limit 010 in 01m", 10, 60000, false, "10 in 1m" },
 	/* These lines contain extra blanks. */
 	{ "\trestart-limit \t3 \t in\t  5s\texit \r", 3, 5000, true,
-	    "3 in 5000ms exit" },
-	{ "restart-limit 3 in 5s \t", 3, 5000, false, "3 in 5000ms" },
+	    "3 in 5s exit" },
+	{ "restart-limit 3 in 5s \t", 3, 5000, false, "3 in 5s" },
 };
 
 TEST(test_restart_limit)
@@ -398,6 +415,86 @@ TEST(test_bad_restart_limit)
 	    "exit, such as 3 in 5s; the number is 1 to 1000",
 	    bad_limit_table[_i]);
 	refuse_line(line, want);
+}
+
+/* These tests check control, which takes a mode and a group. */
+
+static const struct {
+	const char *line;
+	const char *printed;
+} control_table[] = {
+	{ "control mode 0600", "mode 0600" },
+	{ "control mode 0", "mode 0000" },
+	{ "control group staff", "mode 0660 group staff" },
+	{ "control group 12 mode 777", "mode 0777 group 12" },
+	{ " control \t mode\t0640  group\tx \r", "mode 0640 group x" },
+	{ "control mode 0600 mode 0666", "mode 0666" },
+	{ "control group 12345678901234567890123456789012",
+	    "mode 0660 group 12345678901234567890123456789012" },
+};
+
+TEST(test_control)
+{
+	char *text, want[96];
+
+	accept_line("control mode 0111 group before");
+	accept_line(control_table[_i].line);
+	snprintf(want, sizeof(want), "\ncontrol %s\n",
+	    control_table[_i].printed);
+	text = print(&config);
+	ck_assert_msg(strstr(text, want) != NULL, "%s", text);
+	free(text);
+	assert_round_trip();
+}
+
+static const char *const bad_control_table[] = { "mode", "group", "0660",
+	"Mode 0660", "mode 0660 group", "mode 0660 staff", "unix /x",
+	"mode 0660 optional" };
+
+TEST(test_bad_control)
+{
+	char line[64], want[CONFIG_ERROR_SIZE];
+
+	snprintf(line, sizeof(line), "control %s", bad_control_table[_i]);
+	snprintf(want, sizeof(want),
+	    "control: \"%s\" is not mode MODE, group GROUP, or both",
+	    bad_control_table[_i]);
+	refuse_line(line, want);
+}
+
+TEST(test_bad_control_values)
+{
+	refuse_line("control mode 0668",
+	    "control: \"0668\" is not a mode in octal from 0 to 0777, such as "
+	    "0660");
+	refuse_line("control mode 1777",
+	    "control: \"1777\" is not a mode in octal from 0 to 0777, such as "
+	    "0660");
+	refuse_line("control group 123456789012345678901234567890123",
+	    "control: the name of the group is too long");
+}
+
+/* What a reload would change. */
+TEST(test_changes)
+{
+	struct config fresh;
+	struct buf out;
+
+	ck_assert_int_eq(config_init(&fresh), 0);
+	ck_assert_int_eq(config_lines(&fresh,
+			     "listen 127.0.0.1:1\nlisten 127.0.0.1:2\n"
+			     "max-value 12\nmax-clients 1000\n"
+			     "sync never\n",
+			     (char[CONFIG_ERROR_SIZE]){ 0 }),
+	    0);
+	buf_init(&out);
+	config_print_changes(&config, &fresh, "+", "!", &out);
+	buf_append_byte(&out, '\0');
+	ck_assert_str_eq((char *)buf_data(&out),
+	    "+listen 127.0.0.1:1\n+listen 127.0.0.1:2\n"
+	    "+sync never\n!max-value 12\n");
+	buf_clear(&out);
+	config_clear(&fresh);
 }
 
 /* These lines are refused, with these error messages. */
@@ -577,6 +674,23 @@ static const struct {
 	    ZERO_TIME_ERROR("heartbeat-timeout", "604800001ms") },
 	{ "heartbeat-timeout off",
 	    ZERO_TIME_ERROR("heartbeat-timeout", "off") },
+
+	/* These words are bad. */
+	{ "insecure", "insecure: value missing" },
+	{ "insecure 1", "insecure: \"1\" is not yes or no" },
+	{ "insecure Yes", "insecure: \"Yes\" is not yes or no" },
+	{ "insecure yes yes", "insecure: \"yes yes\" is not yes or no" },
+	{ "log yes", "log: \"yes\" is not connections yes or connections no" },
+	{ "log connections",
+	    "log: \"connections\" is not connections yes or connections "
+	    "no" },
+	{ "log connectionsyes",
+	    "log: \"connectionsyes\" is not connections yes or connections "
+	    "no" },
+	{ "log connections on",
+	    "log: \"on\" is not connections yes or connections no" },
+	{ "slow-command 5", ZERO_TIME_ERROR("slow-command", "5") },
+	{ "include /etc/passwd", "\"include\" is for files only" },
 
 	/* These values of sync are bad. */
 	{ "sync 0", SYNC_ERROR("0") },
@@ -1305,6 +1419,32 @@ assert_same(struct config *a, struct config *b)
 	free(text_b);
 }
 
+static const struct {
+	const char *listen;
+	bool exposed;
+} exposed_table[] = {
+	{ "listen 127.0.0.1:1", false },
+	{ "listen 127.255.0.9:1", false },
+	{ "listen [::1]:1", false },
+	{ "listen [::ffff:127.0.0.1]:1", false },
+	{ "listen unix /a", false },
+	{ "listen 0.0.0.0:1", true },
+	{ "listen 192.0.2.1:1", true },
+	{ "listen 128.0.0.1:1", true },
+	{ "listen [::]:1", true },
+	{ "listen [2001:db8::1]:1", true },
+	{ "listen [fe80::1]:1", true },
+	{ "listen [::ffff:192.0.2.1]:1", true },
+};
+
+TEST(test_exposed)
+{
+	config_override(&config);
+	accept_line(exposed_table[_i].listen);
+	ck_assert_int_eq(config_is_exposed(&TAILQ_FIRST(&config.listens)->addr),
+	    exposed_table[_i].exposed);
+}
+
 /* Values that may change do so, and no keyword is reported. */
 TEST(test_keep_nothing)
 {
@@ -1491,6 +1631,10 @@ static const struct test tests[] = {
 	EACH(test_number, number_table),
 	ONCE(test_fields),
 	EACH(test_restart_limit, limit_table),
+	EACH(test_control, control_table),
+	EACH(test_bad_control, bad_control_table),
+	ONCE(test_bad_control_values),
+	ONCE(test_changes),
 	EACH(test_bad_restart_limit, bad_limit_table),
 	EACH(test_error, error_table),
 	EACH(test_junk, junk_table),
@@ -1506,6 +1650,7 @@ static const struct test tests[] = {
 	ONCE(test_listen_accumulates),
 	ONCE(test_listen_refused),
 	ONCE(test_override),
+	EACH(test_exposed, exposed_table),
 	CASE("anew", setup_fresh, teardown_fresh),
 	ONCE(test_keep_nothing),
 	EACH(test_keep_one, fixed_table),

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "common/utf8.h"
 #include "proto/answer.h"
 #include "proto/format.h"
 #include "proto/words.h"
@@ -306,6 +307,8 @@ static const struct {
 	{ STATUS_IDLE_TIMEOUT, "ERROR idle timeout\r\n" },
 	{ STATUS_SHUTTING_DOWN, "ERROR shutting down\r\n" },
 	{ STATUS_DISCONNECTED, "ERROR disconnected\r\n" },
+	{ STATUS_TOO_MANY_KEYS, "ERROR too many keys\r\n" },
+	{ STATUS_REPLY_TOO_LARGE, "ERROR reply too large\r\n" },
 };
 
 TEST(test_status)
@@ -649,11 +652,113 @@ TEST(test_round_trip_large)
 	free(text);
 }
 
+/* This quotes a word byte by byte, in the way that format_line() must. */
+static void
+quote_slowly(struct buf *b, struct bytes word)
+{
+	const uint8_t *p = word.data;
+	size_t i, n;
+	char text[8];
+
+	buf_append_byte(b, '"');
+	for (i = 0; i < word.size; i += n) {
+		n = utf8_printable_size(p + i, word.size - i);
+		if (n != 0 && p[i] != '"' && p[i] != '\\') {
+			buf_append(b, p + i, n);
+			continue;
+		}
+		n = 1;
+		if (p[i] == '"' || p[i] == '\\')
+			snprintf(text, sizeof(text), "\\%c", p[i]);
+		else if (p[i] == '\n' || p[i] == '\r' || p[i] == '\t')
+			snprintf(text, sizeof(text), "\\%c",
+			    p[i] == '\n'     ? 'n' :
+				p[i] == '\r' ? 'r' :
+					       't');
+		else
+			snprintf(text, sizeof(text), "\\x%02x", p[i]);
+		buf_append_text(b, text);
+	}
+	buf_append_byte(b, '"');
+}
+
+static void
+try_word(struct bytes word, struct buf *want)
+{
+	uint8_t *copy = unit_copy(word.data, word.size);
+	struct bytes line;
+	bool good;
+
+	word.data = copy;
+	buf_truncate(&out, 0);
+	format_line(&out, &word, 1);
+	line = line_of_out();
+	if (bytes_equal(line, word))
+		good = format_is_safe(word) && copy[0] != '"' &&
+		    memchr(copy, ' ', word.size) == NULL;
+	else {
+		buf_truncate(want, 0);
+		quote_slowly(want, word);
+		good = bytes_equal(line, buf_bytes(want));
+	}
+	/* This runs too often for ck_assert, which writes to a file. */
+	if (!good)
+		ck_abort_msg("%.*s", (int)line.size, (const char *)line.data);
+	free(copy);
+}
+
+/* format_line() looks at eight bytes at a time: each byte is tried at each
+ * place in a word, with ends and other bytes near. */
+TEST(test_places)
+{
+	static const char *const fillings[] = { "aaaaaaaa", " a a a a",
+		"\xc3\xa9\xe2\x82\xac\xc3\xa9 ", "\xff\x01\\\"\n\xe2\x82\xf0" };
+	uint8_t text[24];
+	struct buf want;
+	size_t size, place, i;
+
+	buf_init(&want);
+	for (size = 1; size <= sizeof(text); size++)
+		for (place = 0; place < 256 * size; place++) {
+			for (i = 0; i < size; i++)
+				text[i] = (uint8_t)fillings[_i][i % 8];
+			text[place % size] = (uint8_t)(place / size);
+			try_word((struct bytes){ text, size }, &want);
+		}
+	buf_clear(&want);
+}
+
+static const struct {
+	struct bytes text;
+	bool safe;
+} safe_table[] = {
+	{ B(""), true },
+	{ { NULL, 0 }, true },
+	{ B("PUT b \"\\xff\" \xc3\xa9"), true },
+	{ B("12345678123456781234567\x7f"), false },
+	{ B("1234567\t12345678"), false },
+	{ B("12345678\xc2\x9b"), false },
+	{ B("12345678\xe2\x82"), false },
+	{ B("1234567\xe2\x82\xac 1234567\xf0\x9f\x98\x80"), true },
+};
+
+TEST(test_safe)
+{
+	struct bytes text = safe_table[_i].text;
+	uint8_t *copy = unit_copy(text.data, text.size);
+
+	text.data = copy;
+	ck_assert_int_eq(format_is_safe(text), safe_table[_i].safe);
+	free(copy);
+}
+
 static const struct test tests[] = {
 	CASE("format", setup, teardown),
 	EACH(test_line, line_table),
 	ONCE(test_line_appends),
 	ONCE(test_code_points),
+	LOOP(test_places, 4),
+	EACH(test_safe, safe_table),
 	EACH(test_status, status_table),
 	EACH(test_status_as_data, status_table),
 	ONCE(test_status_all),

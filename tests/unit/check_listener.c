@@ -19,7 +19,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "master/listener.h"
+#include "common/log.h"
+#include "master/listeners.h"
 
 #define MINUTE_MS 60000
 #define WEEK_MS (7 * 24 * 60 * MINUTE_MS)
@@ -358,6 +359,52 @@ TEST(test_optional)
 	listener_close(&l);
 }
 
+/* Exposed addresses */
+
+static const struct {
+	const char *listen, *name;
+} exposed_table[] = {
+	{ "listen 0.0.0.0:0", "0.0.0.0 port " },
+	{ "listen [::]:0 optional", ":: port " },
+	{ "listen 127.0.0.1:0", NULL },
+	{ "listen 127.1.2.3:0", NULL },
+	{ "listen [::1]:0 optional", NULL },
+};
+
+/* The sockets are bound, but nobody listens. */
+TEST(test_warn)
+{
+	const struct config_listen *l = address("%s", exposed_table[_i].listen);
+	struct listeners set = { .count = 1 };
+	char want[128], log[2048] = "";
+	int fd = socket(l->addr.ss_family, SOCK_STREAM, 0), i;
+
+	if (fd == -1 ||
+	    bind(fd, (const struct sockaddr *)&l->addr, l->addr_size) == -1) {
+		ck_assert(l->optional);
+		return;
+	}
+	set.fds = &fd;
+	for (i = 0; i < 2; i++) {
+		config.insecure = i == 1;
+		ck_assert_int_ne(
+		    dup2(open(path, O_RDWR | O_CREAT | O_TRUNC, 0600), 2), -1);
+		log_init("master", LOG_TO_STDERR, false);
+		listeners_warn(&set, &config);
+		ck_assert_int_ge(pread(2, log, sizeof(log) - 1, 0), 0);
+		snprintf(want, sizeof(want),
+		    ": master: other machines may reach %s",
+		    exposed_table[_i].name == NULL ? "" :
+						     exposed_table[_i].name);
+		if (exposed_table[_i].name == NULL || i == 1)
+			ck_assert_str_eq(log, "");
+		else
+			ck_assert_ptr_nonnull(strstr(log, want));
+		memset(log, 0, sizeof(log));
+	}
+	(void)close(fd);
+}
+
 static const struct test tests[] = {
 	CASE("options", setup, teardown),
 	EACH(test_keepalive, table),
@@ -373,6 +420,8 @@ static const struct test tests[] = {
 	ONCE(test_change_mode),
 	ONCE(test_registry),
 	ONCE(test_optional),
+	CASE("exposed", setup, teardown),
+	EACH(test_warn, exposed_table),
 };
 
 SUITE("listener", tests)

@@ -89,6 +89,29 @@ TEST(test_error)
 	expect_line(getpid(), "tester", want);
 }
 
+TEST(test_suppressed)
+{
+	log_suppressed(0);
+	log_suppressed(1);
+	expect_line(getpid(), "tester", "1 similar message suppressed");
+	log_suppressed(2);
+	expect_line(getpid(), "tester", "2 similar messages suppressed");
+}
+
+/* The journal notes the name and the process itself. */
+TEST(test_priorities)
+{
+	char got[LINE_SIZE] = "";
+
+	log_init("tester", LOG_TO_STDERR | LOG_TO_JOURNAL, true);
+	log_debug("a");
+	log_info("b");
+	log_warnx("c\nd");
+	ck_assert_int_gt(read(line_fd, got, sizeof(got) - 1), 0);
+	ck_assert_str_eq(got,
+	    "<7>tester: a\n<6>tester: b\n<4>tester: c\\x0ad\n");
+}
+
 /* The longest possible line is one in which every byte is escaped. */
 TEST(test_long)
 {
@@ -267,6 +290,8 @@ static const struct test tests[] = {
 	CASE("lines", setup, teardown),
 	EACH(test_text, text_table),
 	ONCE(test_error),
+	ONCE(test_suppressed),
+	ONCE(test_priorities),
 	ONCE(test_long),
 	ONCE(test_lines),
 	ONCE(test_debug),

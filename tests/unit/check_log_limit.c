@@ -42,10 +42,33 @@ TEST(test_interval)
 	ck_assert_uint_eq(skipped, 0);
 }
 
+/* Some lines are allowed in the same time, and then none. */
+TEST(test_some)
+{
+	struct log_limit limit = { 0 };
+	unsigned long skipped = 1;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ck_assert(log_limit_allows_some(&limit, 3, 1000 + i, &skipped));
+		ck_assert_uint_eq(skipped, 0);
+	}
+	ck_assert(!log_limit_allows_some(&limit, 3, 1003, &skipped));
+	ck_assert(
+	    !log_limit_allows_some(&limit, 3, 999 + LOG_LIMIT_MS, &skipped));
+	ck_assert(
+	    log_limit_allows_some(&limit, 3, 1000 + LOG_LIMIT_MS, &skipped));
+	ck_assert_uint_eq(skipped, 2);
+	ck_assert(
+	    log_limit_allows_some(&limit, 3, 1001 + LOG_LIMIT_MS, &skipped));
+	ck_assert_uint_eq(skipped, 0);
+}
+
 static const struct test tests[] = {
 	CASE("log_limit", NULL, NULL),
 	LOOP(test_first, 2),
 	ONCE(test_interval),
+	ONCE(test_some),
 };
 
 SUITE("log_limit", tests)

@@ -235,6 +235,30 @@ TEST(test_close)
 	end_syslogd(fd);
 }
 
+/* The journal */
+
+TEST(test_journal)
+{
+	char text[64];
+	struct stat st;
+
+	ck_assert_int_eq(fstat(STDERR_FILENO, &st), 0);
+	snprintf(text, sizeof(text), "%llu:%llu", (unsigned long long)st.st_dev,
+	    (unsigned long long)st.st_ino);
+	ck_assert(log_sink_is_journal(text));
+	ck_assert(!log_sink_is_journal(NULL));
+	ck_assert(!log_sink_is_journal(""));
+	ck_assert(!log_sink_is_journal("x"));
+	(void)strlcat(text, "0", sizeof(text));
+	ck_assert(!log_sink_is_journal(text));
+	snprintf(text, sizeof(text), "%llu:%llux",
+	    (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	ck_assert(!log_sink_is_journal(text));
+	snprintf(text, sizeof(text), "%llu:%llu",
+	    (unsigned long long)st.st_dev + 1, (unsigned long long)st.st_ino);
+	ck_assert(!log_sink_is_journal(text));
+}
+
 static const struct test tests[] = {
 	CASE("syslogd", setup, teardown),
 	ONCE(test_datagram),
@@ -245,6 +269,8 @@ static const struct test tests[] = {
 	ONCE(test_stream),
 	ONCE(test_stream_hangs),
 	ONCE(test_close),
+	CASE("journal", NULL, NULL),
+	ONCE(test_journal),
 };
 
 SUITE("log_sink", tests)

@@ -7,6 +7,7 @@
 
 #include "common/buf.h"
 #include "proto/format.h"
+#include "common/number.h"
 #include "proto/reply.h"
 #include "unit.h"
 
@@ -15,7 +16,7 @@
 
 /*
  * `says' abbreviates what the stream contains: "=OK." is a status, "!reason."
- * an error, "(word)(word)." a data line; "+", "-", "#" and "?" are events; "X"
+ * an error, "(word)(word)." a data line; "+", "-", "#", "?" and "@" are events; "X"
  * at the end means that the stream is malformed.
  */
 struct stream_case {
@@ -57,6 +58,10 @@ static const struct stream_case stream_table[] = {
 	{ B("SET SET TO TO\r\n"), "+SET:TO." },
 	{ B("milk DELETED\r\n"), "-milk." },
 	{ B("\"ERROR\" \"DELETED\"\r\n"), "-ERROR." },
+	{ B("AT 0\r\nAT 9223372036854775807\r\n"), "@0.@9223372036854775807." },
+	{ B("AT DELETED\r\nAT SET TO 1\r\n"), "-AT.+AT:1." },
+	{ B("AT\r\nAT -1\r\nAT 9223372036854775808\r\nat 1\r\nAT 1 2\r\n"),
+	    "(AT).(AT)(-1).(AT)(9223372036854775808).(at)(1).(AT)(1)(2)." },
 	{ B("DROPPED\r\n"), "#." },
 	{ B("MISSED\r\n"), "?." },
 	{ B("\"DROPPED\"\r\n\"MISSED\"\r\n"), "(DROPPED).(MISSED)." },
@@ -102,17 +107,21 @@ say_line(struct reply_reader *r, enum reply_kind kind,
     const struct reply_line *line, struct buf *said)
 {
 	struct reply_event event;
+	char number[NUMBER_SIZE];
 
 	if (kind == REPLY_STATUS) {
 		buf_append_text(said, "=");
 		buf_append_byte(said, (uint8_t)('0' + line->status));
 		buf_append(said, line->reason.data, line->reason.size);
 	} else if (reply_is_event(r, &event)) {
-		buf_append_byte(said, (uint8_t) "+-#?"[event.type]);
+		buf_append_byte(said, (uint8_t) "+-#?@"[event.type]);
 		buf_append(said, event.key.data, event.key.size);
 		if (event.type == REPLY_EVENT_SET)
 			buf_append_text(said, ":");
 		buf_append(said, event.value.data, event.value.size);
+		if (event.type == REPLY_EVENT_AT)
+			buf_append(said, number,
+			    number_format(event.revision, number));
 	} else
 		say_words(r, said);
 	buf_append_text(said, ".");

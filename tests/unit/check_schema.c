@@ -50,7 +50,7 @@ static void
 describe(const char *what, int number, const struct schema *s)
 {
 	static const char *const wires[] = { "u8", "u16", "u64", "name",
-		"value", "rest" };
+		"value", "names", "rest" };
 	const struct schema_field *field;
 	size_t i;
 
@@ -58,7 +58,7 @@ describe(const char *what, int number, const struct schema *s)
 	for (i = 0; i < schema_count(s); i++) {
 		field = schema_field((enum field)s->fields[i]);
 		say(" %s:%s", field->name, wires[field->wire]);
-		if (field->wire <= WIRE_NAME)
+		if (field->wire <= WIRE_NAME || field->wire == WIRE_NAMES)
 			say("[%llu,%llu]", (unsigned long long)field->min,
 			    (unsigned long long)field->max);
 	}
@@ -89,55 +89,64 @@ describe_statuses(void)
  * test prints.
  */
 static const char recorded[] =
-    "version 5\n"
+    "version 6\n"
     "header 16, transaction 1000, subscriptions 256\n"
     "message 1 HELLO version:u16[0,65535] "
-    "session:u64[0,18446744073709551615] "
-    "seen:u64[0,18446744073709551615] "
+    "session:u64[0,18446744073709551615] seen:u64[0,18446744073709551615] "
     "told:u64[0,18446744073709551615] buckets:rest\n"
     "message 2 PING -> 128\n"
     "message 3 CREATE bucket:name[1,255] -> 128\n"
-    "message 4 PUT bucket:name[1,255] key:name[1,255] value:value -> "
-    "128\n"
+    "message 4 PUT bucket:name[1,255] key:name[1,255] value:value -> 128\n"
     "message 5 GET bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 6 DELETE bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 7 EXISTS bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 8 INCR bucket:name[1,255] key:name[1,255] "
     "number:u64[0,18446744073709551615] -> 128\n"
     "message 9 PUT_EX bucket:name[1,255] key:name[1,255] value:value "
-    "seconds:u64[1,10000000000] -> 128\n"
+    "time:u64[1,10000000000000] -> 128\n"
     "message 10 DROP bucket:name[1,255] -> 128\n"
-    "message 11 ADD bucket:name[1,255] key:name[1,255] value:value "
+    "message 11 ADD bucket:name[1,255] key:name[1,255] value:value -> 128\n"
+    "message 12 CAS bucket:name[1,255] key:name[1,255] old:value value:value "
     "-> 128\n"
-    "message 12 CAS bucket:name[1,255] key:name[1,255] old:value "
-    "value:value -> 128\n"
     "message 13 EXPIRE bucket:name[1,255] key:name[1,255] "
-    "seconds:u64[1,10000000000] -> 128\n"
+    "time:u64[1,10000000000000] -> 128\n"
     "message 14 PERSIST bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 15 TTL bucket:name[1,255] key:name[1,255] -> 128\n"
     "message 16 COUNT bucket:name[1,255] -> 128\n"
     "message 17 STATS -> 128\n"
     "message 18 TRANSACTION requests:rest -> 128\n"
-    "message 19 LIST list-kind:u8[0,2] "
-    "revision:u64[0,18446744073709551615] "
+    "message 19 LIST list-kind:u8[0,3] revision:u64[0,18446744073709551615] "
     "limit:u64[1,18446744073709551615] list-bucket:name[0,255] "
     "prefix:name[0,255] after:name[0,255] -> 129\n"
-    "message 20 SUBSCRIBE bucket:name[1,255] -> 131\n"
+    "message 20 SUBSCRIBE bucket:name[1,255] prefix:name[0,255] -> 131\n"
     "message 21 UNSUBSCRIBE bucket:name[1,255] -> 128\n"
-    "message 128 REPLY status:u8[0,32] lines:rest\n"
-    "message 129 PAGE revision:u64[0,18446744073709551615] "
-    "status:u8[0,32] more:u8[0,1] lines:rest\n"
-    "message 130 EVENT event-kind:u8[0,5] event:rest\n"
-    "message 131 SUBSCRIBED status:u8[0,32] "
+    "message 22 ADD_EX bucket:name[1,255] key:name[1,255] value:value "
+    "time:u64[1,10000000000000] -> 128\n"
+    "message 23 INCR_EX bucket:name[1,255] key:name[1,255] "
+    "number:u64[0,18446744073709551615] time:u64[1,10000000000000] -> 128\n"
+    "message 24 DELETE_IF bucket:name[1,255] key:name[1,255] old:value -> "
+    "128\n"
+    "message 25 GET_KEYS bucket:name[1,255] keys:names[1,1000] -> 128\n"
+    "message 26 TAKE bucket:name[1,255] key:name[1,255] -> 128\n"
+    "message 27 POP bucket:name[1,255] prefix:name[0,255] -> 128\n"
+    "message 28 CLEAR bucket:name[1,255] prefix:name[0,255] "
+    "clear-limit:u64[1,10000] -> 128\n"
+    "message 29 SUBSCRIBE_SINCE bucket:name[1,255] prefix:name[0,255] "
+    "since:u64[0,18446744073709551615] -> 131\n"
+    "message 128 REPLY status:u8[0,34] lines:rest\n"
+    "message 129 PAGE revision:u64[0,18446744073709551615] status:u8[0,34] "
+    "more:u8[0,1] lines:rest\n"
+    "message 130 EVENT event-kind:u8[0,6] event:rest\n"
+    "message 131 SUBSCRIBED status:u8[0,34] "
     "revision:u64[0,18446744073709551615] id:u64[0,18446744073709551615]\n"
     "event 0 SET change:u64[0,18446744073709551615] key:name[1,255] "
     "value:value\n"
     "event 1 DELETED change:u64[0,18446744073709551615] key:name[1,255]\n"
-    "event 2 DROPPED change:u64[0,18446744073709551615] "
-    "bucket:name[1,255]\n"
+    "event 2 DROPPED change:u64[0,18446744073709551615] bucket:name[1,255]\n"
     "event 3 COMMIT\n"
     "event 4 MISSED\n"
-    "event 5 LAGGED\n"
+    "event 5 REPLACED change:u64[0,18446744073709551615]\n"
+    "event 6 LAGGED\n"
     "status 0 OK\n"
     "status 1 NOT FOUND\n"
     "status 2 UNKNOWN COMMAND\n"
@@ -170,7 +179,9 @@ static const char recorded[] =
     "status 29 ERROR registry unavailable\n"
     "status 30 ERROR idle timeout\n"
     "status 31 ERROR shutting down\n"
-    "status 32 ERROR disconnected\n";
+    "status 32 ERROR disconnected\n"
+    "status 33 ERROR too many keys\n"
+    "status 34 ERROR reply too large\n";
 
 TEST(test_description)
 {
@@ -206,13 +217,15 @@ static const struct fields sample = {
 	.after = B("af"),
 	.rest = B("\1r"),
 	.number = INT64_C(0x0102030405),
+	.time_ms = INT64_C(0x0908070605),
 	.session = UINT64_C(0x1112131415161718),
 	.seen = UINT64_C(0x2122232425262728),
 	.told = UINT64_C(0x6162636465666768),
 	.id = UINT64_C(0x7172737475767778),
 	.change = UINT64_C(0x8182838485868788),
 	.revision = UINT64_C(0x3132333435363738),
-	.limit = UINT64_C(0x4142434445464748),
+	.since = UINT64_C(0x9192939495969798),
+	.limit = 0x2142,
 	.version = MESSAGE_VERSION,
 	.kind = 1,
 	.status = STATUS_CONFLICT,
@@ -232,7 +245,7 @@ static const struct {
 } message_frames[] = {
 	{ MESSAGE_HELLO,
 	    "2c000000010000005857565554535251"
-	    "05001817161514131211282726252423222168676665646362610172" },
+	    "06001817161514131211282726252423222168676665646362610172" },
 	{ MESSAGE_PING, "10000000020000005857565554535251" },
 	{ MESSAGE_CREATE,
 	    "13000000030000005857565554535251"
@@ -254,7 +267,7 @@ static const struct {
 	    "026275036b65790504030201000000" },
 	{ MESSAGE_PUT_EX,
 	    "28000000090000005857565554535251"
-	    "026275036b65790500000076616c75650504030201000000" },
+	    "026275036b65790500000076616c75650506070809000000" },
 	{ MESSAGE_DROP,
 	    "130000000a0000005857565554535251"
 	    "026275" },
@@ -266,7 +279,7 @@ static const struct {
 	    "026275036b6579040000006f6c64210500000076616c7565" },
 	{ MESSAGE_EXPIRE,
 	    "1f0000000d0000005857565554535251"
-	    "026275036b65790504030201000000" },
+	    "026275036b65790506070809000000" },
 	{ MESSAGE_PERSIST,
 	    "170000000e0000005857565554535251"
 	    "026275036b6579" },
@@ -282,13 +295,37 @@ static const struct {
 	    "0172" },
 	{ MESSAGE_LIST,
 	    "29000000130000005857565554535251"
-	    "01383736353433323148474645444342410262750170026166" },
+	    "01383736353433323142210000000000000262750170026166" },
 	{ MESSAGE_SUBSCRIBE,
-	    "13000000140000005857565554535251"
-	    "026275" },
+	    "15000000140000005857565554535251"
+	    "0262750170" },
 	{ MESSAGE_UNSUBSCRIBE,
 	    "13000000150000005857565554535251"
 	    "026275" },
+	{ MESSAGE_ADD_EX,
+	    "28000000160000005857565554535251"
+	    "026275036b65790500000076616c75650506070809000000" },
+	{ MESSAGE_INCR_EX,
+	    "27000000170000005857565554535251"
+	    "026275036b657905040302010000000506070809000000" },
+	{ MESSAGE_DELETE_IF,
+	    "1f000000180000005857565554535251"
+	    "026275036b6579040000006f6c6421" },
+	{ MESSAGE_GET_KEYS,
+	    "15000000190000005857565554535251"
+	    "0262750172" },
+	{ MESSAGE_TAKE,
+	    "170000001a0000005857565554535251"
+	    "026275036b6579" },
+	{ MESSAGE_POP,
+	    "150000001b0000005857565554535251"
+	    "0262750170" },
+	{ MESSAGE_CLEAR,
+	    "1d0000001c0000005857565554535251"
+	    "02627501704221000000000000" },
+	{ MESSAGE_SUBSCRIBE_SINCE,
+	    "1d0000001d0000005857565554535251"
+	    "02627501709897969594939291" },
 	{ MESSAGE_REPLY,
 	    "13000000800000005857565554535251"
 	    "030172" },
@@ -314,8 +351,10 @@ static const char *const event_frames[EVENT_KINDS] = {
 			 "03",
 	[EVENT_MISSED] = "11000000820000005857565554535251"
 			 "04",
+	[EVENT_REPLACED] = "19000000820000005857565554535251"
+			   "058887868584838281",
 	[EVENT_LAGGED] = "11000000820000005857565554535251"
-			 "05",
+			 "06",
 };
 
 /* This returns the frames in `b` as text. */
@@ -418,14 +457,17 @@ TEST(test_composed_frames)
 	    "01000100000061");
 	buf_truncate(&b, 0);
 	buf_init(&buckets);
-	hello_put_bucket(&buckets, &(struct hello_bucket){ words[0], 1 });
-	hello_put_bucket(&buckets, &(struct hello_bucket){ words[1], 2 });
+	hello_put_bucket(&buckets,
+	    &(struct hello_bucket){ words[0], 1, { NULL, 0 }, 3, false });
+	hello_put_bucket(&buckets,
+	    &(struct hello_bucket){ words[1], 2, words[0], 4, true });
 	hello.buckets = buf_bytes(&buckets);
 	hello_put(&b, &hello);
 	ck_assert_str_eq(hex(),
-	    "3f000000010000000000000000000000"
-	    "0500060000000000000007000000000000000800000000000000"
-	    "016101000000000000000262630200000000000000");
+	    "54000000010000000000000000000000"
+	    "0600060000000000000007000000000000000800000000000000"
+	    "016101000000000000000003000000000000000002626302000000000000000161"
+	    "040000000000000001");
 	buf_clear(&buckets);
 }
 
@@ -501,20 +543,30 @@ static const struct {
 	    { .bucket = B("b"), .key = B("k"), .old = B("123456789") }, false },
 	{ MESSAGE_INCR,
 	    { .bucket = B("b"), .key = B("k"), .number = INT64_MIN }, true },
-	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = 0 },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .time_ms = 0 },
 	    false },
-	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = 1 },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .time_ms = 1 },
 	    true },
 	{ MESSAGE_EXPIRE,
-	    { .bucket = B("b"), .key = B("k"), .number = MESSAGE_SECONDS_MAX },
+	    { .bucket = B("b"), .key = B("k"), .time_ms = MESSAGE_TIME_MAX_MS },
 	    true },
 	{ MESSAGE_EXPIRE,
 	    { .bucket = B("b"),
 		.key = B("k"),
-		.number = MESSAGE_SECONDS_MAX + 1 },
+		.time_ms = MESSAGE_TIME_MAX_MS + 1 },
 	    false },
-	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .number = -1 },
+	{ MESSAGE_EXPIRE, { .bucket = B("b"), .key = B("k"), .time_ms = -1 },
 	    false },
+	{ MESSAGE_CLEAR, { .bucket = B("b"), .limit = 0 }, false },
+	{ MESSAGE_CLEAR, { .bucket = B("b"), .limit = 10000 }, true },
+	{ MESSAGE_CLEAR, { .bucket = B("b"), .limit = 10001 }, false },
+	{ MESSAGE_POP, { .bucket = B("b"), .prefix = B("") }, true },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k") }, true },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k\2ab") }, true },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("") }, false },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k\0") }, false },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\1k\2a") }, false },
+	{ MESSAGE_GET_KEYS, { .bucket = B("b"), .rest = B("\0\1k") }, false },
 	{ MESSAGE_LIST, { .kind = LIST_BUCKETS, .limit = 1 }, true },
 	{ MESSAGE_LIST, { .kind = LIST_BUCKETS, .limit = 0 }, false },
 	{ MESSAGE_LIST, { .kind = LIST_KINDS, .limit = 1 }, false },
@@ -582,7 +634,8 @@ TEST(test_hello_buckets)
 	size_t size;
 
 	hello_put_bucket(&b,
-	    &(struct hello_bucket){ bytes_from_text("bu"), 7 });
+	    &(struct hello_bucket){ bytes_from_text("bu"), 7,
+		bytes_from_text("pre"), 9, true });
 	for (size = 0; size < buf_size(&b); size++) {
 		rest = (struct bytes){ buf_data(&b), size };
 		ck_assert(!hello_next_bucket(&rest, &got));
@@ -593,6 +646,9 @@ TEST(test_hello_buckets)
 	ck_assert_uint_eq(rest.size, 0);
 	unit_assert_bytes(got.name, bytes_from_text("bu"));
 	ck_assert_uint_eq(got.id, 7);
+	unit_assert_bytes(got.prefix, bytes_from_text("pre"));
+	ck_assert_uint_eq(got.after, 9);
+	ck_assert(got.tells_revision);
 }
 
 TEST(test_hello)

@@ -8,6 +8,7 @@
 
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,8 +24,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/activity.h"
 #include "common/clock.h"
 #include "common/scoreboard.h"
+#include "common/scoreboard_file.h"
 
 static struct scoreboard *scoreboard;
 static int scoreboard_fd;
@@ -130,7 +133,7 @@ expect_live(int64_t live)
 		refuse(&addr, live, 0, SCOREBOARD_FULL);
 	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, live + 1, 0, &slot),
 	    SCOREBOARD_OK);
-	scoreboard_release(scoreboard, slot);
+	scoreboard_release(scoreboard, slot, 0);
 }
 
 static void
@@ -143,7 +146,7 @@ expect_live_from(const struct sockaddr_storage *addr, int64_t live)
 	ck_assert_int_eq(
 	    scoreboard_take(scoreboard, addr, SCOREBOARD_MAX, live + 1, &slot),
 	    SCOREBOARD_OK);
-	scoreboard_release(scoreboard, slot);
+	scoreboard_release(scoreboard, slot, 0);
 }
 
 /* This returns the slot of a worker, or SCOREBOARD_NONE. */
@@ -165,18 +168,21 @@ release_soon(struct scoreboard *r, pid_t pid)
 {
 	uint32_t slot = find(r, pid);
 
-	return slot == SCOREBOARD_NONE ? 0 : scoreboard_release_soon(r, slot);
+	return slot == SCOREBOARD_NONE ? 0 :
+					 scoreboard_release_soon(r, slot, 0);
 }
 
 /* This maps the text of a slot as the worker of the slot does. */
-static char *
-map_slot_text(uint32_t slot)
+/* This does what a new worker does. */
+static struct activity *
+map_activity(uint32_t slot)
 {
-	char *slot_text = scoreboard_map_text(scoreboard, slot);
+	struct activity *a = scoreboard_map_activity(scoreboard, slot);
 
-	ck_assert_ptr_nonnull(slot_text);
-	ck_assert_str_eq(slot_text, "");
-	return slot_text;
+	ck_assert_ptr_nonnull(a);
+	activity_begin(a, scoreboard_id(scoreboard, slot), clock_ms());
+	ck_assert_str_eq(a->command, "");
+	return a;
 }
 
 /* These tests check counting. */
@@ -218,7 +224,7 @@ TEST(test_max)
 	/* No source can have more clients than there are slots. */
 	if (max == SCOREBOARD_MAX)
 		refuse(&addr, INT64_MAX, 0, SCOREBOARD_FULL);
-	scoreboard_release(scoreboard, last);
+	scoreboard_release(scoreboard, last, 0);
 	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, max, 0, &slot),
 	    SCOREBOARD_OK);
 	ck_assert_uint_eq(slot, last);
@@ -236,9 +242,9 @@ TEST(test_max_changes)
 		slots[i] = take(&addr);
 	refuse(&addr, 5, 0, SCOREBOARD_FULL);
 	for (i = 0; i < 5; i++)
-		scoreboard_release(scoreboard, slots[i]);
+		scoreboard_release(scoreboard, slots[i], 0);
 	refuse(&addr, 5, 0, SCOREBOARD_FULL);
-	scoreboard_release(scoreboard, slots[5]);
+	scoreboard_release(scoreboard, slots[5], 0);
 	ck_assert_int_eq(scoreboard_take(scoreboard, &addr, 5, 0, &slot),
 	    SCOREBOARD_OK);
 	refuse(&addr, 5, 0, SCOREBOARD_FULL);
@@ -258,7 +264,7 @@ TEST(test_reuse)
 	}
 	for (i = 0; i < 10000; i++) {
 		j = i * 5 % 8;
-		scoreboard_release(scoreboard, slots[j]);
+		scoreboard_release(scoreboard, slots[j], 0);
 		addr = source((uint32_t)i % 100);
 		slots[j] = take(&addr);
 		if (slots[j] >= 8)
@@ -302,7 +308,7 @@ TEST(test_source)
 	expect_live_from(&a, 3);
 	expect_live_from(&b, count);
 	for (i = 0; i < 3; i++) {
-		scoreboard_release(scoreboard, slots[i]);
+		scoreboard_release(scoreboard, slots[i], 0);
 		expect_live_from(&a, 2 - i);
 		expect_live_from(&b, count == 0 ? 0 : 2 - i);
 	}
@@ -352,7 +358,7 @@ TEST(test_many_sources)
 	for (i = 0; i < 20000; i += 7) {
 		addr = source(i);
 		expect_live_from(&addr, 2);
-		scoreboard_release(scoreboard, slots[i & 1][i]);
+		scoreboard_release(scoreboard, slots[i & 1][i], 0);
 		expect_live_from(&addr, 1);
 	}
 	expect_live(2 * 20000 - (20000 + 6) / 7);
@@ -543,7 +549,7 @@ model_release(struct model *m, int i, uint64_t *random)
 	if (m->clients[i].pid != 0 && unit_random(random) % 2 == 0)
 		(void)release_soon(scoreboard, m->clients[i].pid);
 	else
-		scoreboard_release(scoreboard, m->clients[i].slot);
+		scoreboard_release(scoreboard, m->clients[i].slot, 0);
 	m->clients[i].used = false;
 	m->live--;
 }
@@ -649,24 +655,26 @@ TEST(test_shared)
 	scoreboard_close(other);
 }
 
-/* Each slot has a page of text of its own. */
-TEST(test_slot_texts)
+/* Each slot has an activity of its own. */
+TEST(test_activities)
 {
 	static const uint32_t slots[] = { 0, 1, 2, SCOREBOARD_MAX - 1 };
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *slot_texts[4];
+	uint8_t *memory[4];
 	int i;
 
 	for (i = 0; i < 4; i++) {
-		slot_texts[i] = map_slot_text(slots[i]);
-		memset(slot_texts[i], '0' + i, page);
+		memory[i] =
+		    (void *)scoreboard_map_activity(scoreboard, slots[i]);
+		ck_assert_ptr_nonnull(memory[i]);
+		memset(memory[i], '0' + i, sizeof(struct activity));
 	}
 	for (i = 0; i < 4; i++) {
-		ck_assert_int_eq(slot_texts[i][0], '0' + i);
-		ck_assert_int_eq(slot_texts[i][page - 1], '0' + i);
+		ck_assert_int_eq(memory[i][0], '0' + i);
+		ck_assert_int_eq(memory[i][sizeof(struct activity) - 1],
+		    '0' + i);
 	}
-	/* The next worker of a slot begins with an empty text. */
-	ck_assert_int_eq(map_slot_text(1)[0], '\0');
+	/* The next worker of a slot begins with nothing under way. */
+	ck_assert_str_eq(map_activity(1)->command, "");
 	expect_live(0);
 }
 
@@ -679,7 +687,7 @@ TEST(test_worker)
 	pid_t pid;
 
 	if ((pid = test_fork()) == 0) {
-		if (scoreboard_map_text(scoreboard, slot) == NULL)
+		if (scoreboard_map_activity(scoreboard, slot) == NULL)
 			_exit(0);
 		/* This discards the long report of a sanitizer. */
 		(void)close(STDERR_FILENO);
@@ -700,12 +708,12 @@ TEST(test_refused)
 
 	ck_assert_ptr_nonnull(board);
 	ck_assert_uint_eq(scoreboard_refused(board), 0);
-	scoreboard_count_refused(scoreboard);
-	scoreboard_count_refused(scoreboard);
+	scoreboard_count_refused(scoreboard, REFUSE_SHORTAGE);
+	scoreboard_count_refused(scoreboard, REFUSE_SHORTAGE);
 	ck_assert_uint_eq(scoreboard_refused(board), 2);
 	if ((pid = test_fork()) == 0) {
 		(void)close(STDERR_FILENO);
-		scoreboard_count_refused(board);
+		scoreboard_count_refused(board, REFUSE_SHORTAGE);
 		_exit(0);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
@@ -740,10 +748,167 @@ TEST(test_session)
 	ck_assert(
 	    !scoreboard_is_worker(board, session ^ (UINT64_C(1) << 63), 4711));
 	ck_assert(!scoreboard_is_worker(board, UINT64_MAX, 4711));
-	scoreboard_release(scoreboard, slot);
+	scoreboard_release(scoreboard, slot, 0);
 	ck_assert(!scoreboard_has_session(board, session));
 	ck_assert(!scoreboard_is_worker(board, session, 4711));
 	scoreboard_close(board);
+}
+
+/* These tests check what is counted. */
+
+static uint64_t
+sum(size_t counter)
+{
+	uint64_t values[COUNTERS];
+
+	scoreboard_sum(scoreboard, values);
+	return values[counter];
+}
+
+static uint64_t
+closed(enum close_reason reason)
+{
+	return sum(COUNTER_CLOSED + reason);
+}
+
+/* This takes a slot for a worker that has a pid. */
+static uint32_t
+take_worker(pid_t pid)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slot = take(&addr);
+
+	scoreboard_set_pid(scoreboard, slot, pid);
+	return slot;
+}
+
+TEST(test_sum)
+{
+	uint32_t slot = take_worker(100), other = take_worker(101);
+	struct activity *a = map_activity(slot);
+	uint64_t *times = activity_command(a, 3)->times;
+
+	ck_assert_uint_eq(sum(COUNTER_CURRENT), 2);
+	ck_assert_uint_eq(sum(COUNTER_ACCEPTED), 2);
+	a->received = 10;
+	a->sent = 20;
+	counters_time(times, 100, 5);
+	activity_command(a, 3)->errors = 2;
+	a->reason = CLOSE_QUIT;
+	for (int i = 0; i < 2; i++) {
+		ck_assert_uint_eq(sum(COUNTER_RECEIVED), 10);
+		ck_assert_uint_eq(sum(COUNTER_SENT), 20);
+		ck_assert_uint_eq(sum(COUNTER_ERRORS + 3), 2);
+		ck_assert_uint_eq(sum(COUNTER_COMMAND_TIME +
+				      3 * COUNTERS_HISTOGRAM +
+				      counters_bucket(100)),
+		    5);
+		ck_assert_uint_eq(sum(COUNTER_COMMAND_TIME +
+				      3 * COUNTERS_HISTOGRAM +
+				      COUNTERS_BUCKETS),
+		    500);
+		ck_assert_uint_eq(closed(CLOSE_QUIT), (uint64_t)i);
+		ck_assert_uint_eq(sum(COUNTER_CURRENT), (uint64_t)(2 - i));
+		ck_assert_uint_eq(sum(COUNTER_ACCEPTED), 2);
+		/* A number is the same before and after the slot is folded. */
+		if (i == 0)
+			scoreboard_release(scoreboard, slot, 0);
+	}
+	/* A second release does nothing. */
+	ck_assert_int_eq(scoreboard_release_soon(scoreboard, slot, 0), 0);
+	ck_assert_uint_eq(closed(CLOSE_QUIT), 1);
+	scoreboard_release(scoreboard, other, SIGKILL);
+	ck_assert_uint_eq(closed(CLOSE_DIED), 1);
+	ck_assert_uint_eq(sum(COUNTER_ACCEPTED), 2);
+}
+
+/* What the client before had counted in the same slot is not counted again. */
+TEST(test_stale)
+{
+	uint32_t slot = take_worker(100);
+	struct activity *a = map_activity(slot);
+
+	a->received = 10;
+	a->reason = CLOSE_QUIT;
+	activity_command(a, COUNTERS_COMMANDS - 1)->errors = 7;
+	scoreboard_release(scoreboard, slot, 0);
+	ck_assert_uint_eq(take_worker(101), slot);
+	ck_assert_uint_eq(sum(COUNTER_RECEIVED), 10);
+	scoreboard_release(scoreboard, slot, -1);
+	ck_assert_uint_eq(sum(COUNTER_RECEIVED), 10);
+	ck_assert_uint_eq(closed(CLOSE_FAILED), 1);
+	ck_assert_uint_eq(take_worker(102), slot);
+	a = map_activity(slot);
+	ck_assert_uint_eq(a->received, 0);
+	ck_assert_uint_eq(activity_command(a, COUNTERS_COMMANDS - 1)->errors,
+	    0);
+	ck_assert_uint_eq(sum(COUNTER_ERRORS + COUNTERS_COMMANDS - 1), 7);
+}
+
+/* A worker that could not be started was refused, and not accepted. */
+TEST(test_cancel)
+{
+	struct sockaddr_storage addr = unix_address();
+	uint32_t slot = take(&addr);
+
+	ck_assert_uint_eq(sum(COUNTER_ACCEPTED), 0);
+	scoreboard_cancel(scoreboard, slot);
+	ck_assert_uint_eq(sum(COUNTER_ACCEPTED), 0);
+	/* The acceptor has died instead. */
+	(void)take(&addr);
+	ck_assert_int_eq(scoreboard_adopt(scoreboard, getpid(), 0), 0);
+	ck_assert_uint_eq(sum(COUNTER_ACCEPTED), 1);
+	ck_assert_uint_eq(closed(CLOSE_DIED), 1);
+}
+
+/* A worker may write anything. */
+TEST(test_junk_activity)
+{
+	struct scoreboard_client c;
+	uint32_t slot = take_worker(100);
+	struct activity *a = map_activity(slot);
+	uint64_t id = a->id;
+	char line[SCOREBOARD_REPORT_SIZE];
+	size_t i;
+
+	memset(a, 0xff, sizeof(*a));
+	a->id = id;
+	(void)sum(COUNTER_ACCEPTED);
+	ck_assert_uint_eq(
+	    scoreboard_next_client(scoreboard, SCOREBOARD_NONE, &c), slot);
+	ck_assert_str_eq(c.command, "");
+	scoreboard_report_close(scoreboard, slot, 0, line);
+	for (i = 0; line[i] != '\0'; i++)
+		ck_assert(line[i] >= ' ' && line[i] <= '~');
+	scoreboard_release(scoreboard, slot, 0);
+	ck_assert_uint_eq(closed(CLOSE_FAILED), 1);
+	ck_assert_uint_eq(sum(COUNTER_ACCEPTED), 1);
+}
+
+TEST(test_report_connection)
+{
+	struct sockaddr_storage addr = inet_address("192.0.2.7", 4711);
+	uint32_t slot = take(&addr), other = take_worker(100);
+	struct activity *a = map_activity(slot);
+	char line[SCOREBOARD_REPORT_SIZE];
+
+	scoreboard_report_open(scoreboard, slot, 123, line);
+	ck_assert_str_eq(line,
+	    "connection 1 (192.0.2.7:4711) opened; worker 123");
+	a->commands = 2;
+	a->received = 30;
+	a->sent = 400;
+	a->reason = CLOSE_IDLE;
+	scoreboard_report_close(scoreboard, slot, 0, line);
+	ck_assert_ptr_nonnull(strstr(line,
+	    "connection 1 (192.0.2.7:4711) closed, idle-timeout; 0."));
+	ck_assert_ptr_nonnull(
+	    strstr(line, "s, 2 commands, 30 bytes received, 400 sent"));
+	scoreboard_set_peer(scoreboard, other, 1000, 55);
+	scoreboard_report_open(scoreboard, other, 100, line);
+	ck_assert_str_eq(line,
+	    "connection 2 (on a Unix socket, uid 1000, pid 55) opened; worker "
+	    "100");
 }
 
 /* These tests check reports. */
@@ -808,7 +973,8 @@ TEST(test_report_end)
 	expect_report(slot, STATUS_EXIT,
 	    "client on a Unix socket) exited "
 	    "with status 70 while idle; ran ");
-	(void)strlcpy(map_slot_text(slot), "PUT", SCOREBOARD_TEXT_SIZE);
+	(void)strlcpy(map_activity(slot)->command, "PUT",
+	    ACTIVITY_COMMAND_SIZE);
 	expect_report(slot, STATUS_EXIT, " exited with status 70 during PUT; ");
 #ifdef HAVE_SIGABBREV_NP
 	expect_report(slot, STATUS_SEGV, " died of SIGSEGV during PUT; ");
@@ -831,7 +997,7 @@ static const struct {
 	{ UNIT_BYTES("\x1b[2J"), "while idle;" },
 	{ UNIT_BYTES("G\xc3\x84"), "during G;" },
 	/* This is longer than the name of any command. */
-	{ UNIT_BYTES("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+	{ UNIT_BYTES("AAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
 	    "during AAAAAAAAAAAAAAA;" },
 	{ UNIT_BYTES("SUBSCRIBE"), "during SUBSCRIBE;" },
 	{ UNIT_BYTES("UNSUBSCRIBE"), "during UNSUBSCRIBE;" },
@@ -842,17 +1008,17 @@ TEST(test_report_slot_text)
 {
 	struct sockaddr_storage addr = unix_address();
 	uint32_t slot = take(&addr), next = take(&addr);
-	char *slot_text = map_slot_text(slot);
+	char *slot_text = map_activity(slot)->command;
 	size_t size = slot_text_table[_i].slot_text.size;
 
-	memset(slot_text, '#', SCOREBOARD_TEXT_SIZE);
+	memset(slot_text, '#', ACTIVITY_COMMAND_SIZE);
 	memcpy(slot_text, slot_text_table[_i].slot_text.data, size);
 	expect_report(slot, STATUS_EXIT, slot_text_table[_i].want);
 	ck_assert_ptr_null(strchr(report, '\n'));
 	slot_text[size] = '\0';
 	expect_report(slot, STATUS_EXIT, slot_text_table[_i].want);
-	memset(slot_text, 'A', SCOREBOARD_TEXT_SIZE);
-	memset(map_slot_text(next), 'B', SCOREBOARD_TEXT_SIZE);
+	memset(slot_text, 'A', ACTIVITY_COMMAND_SIZE);
+	memset(map_activity(next)->command, 'B', ACTIVITY_COMMAND_SIZE);
 	expect_report(slot, STATUS_EXIT, "during AAAAAAAAAAAAAAA;");
 }
 
@@ -862,11 +1028,11 @@ TEST(test_report_random)
 	    inet_address("2001:db8:1111:2222:3333:4444:5555:6666", 65535);
 	uint64_t random = 88172645463325252ULL;
 	uint32_t slot = take(&addr);
-	char *slot_text = map_slot_text(slot);
+	char *slot_text = map_activity(slot)->command;
 	int i, j;
 
 	for (i = 0; i < 20000; i++) {
-		for (j = 0; j < SCOREBOARD_TEXT_SIZE; j++)
+		for (j = 0; j < ACTIVITY_COMMAND_SIZE; j++)
 			slot_text[j] = (char)unit_random(&random);
 		(void)make_report(slot, (int)(unit_random(&random) & 0xff7f));
 		for (j = 0; report[j] != '\0'; j++)
@@ -892,6 +1058,37 @@ setup_deaths(void)
 		sources[i] = source(i);
 }
 
+/* This does what a worker does that receives one byte. */
+static void
+work(uint32_t slot)
+{
+	struct activity *a = scoreboard_map_activity(scoreboard, slot);
+
+	if (a == NULL)
+		_exit(3);
+	activity_begin(a, scoreboard_id(scoreboard, slot), 0);
+	a->received = 1;
+	(void)munmap(a, sizeof(*a));
+}
+
+/* Each connection was folded once, and what its worker received as well, unless
+ * it had no time to receive anything.  Nobody is connected. */
+static void
+expect_folded(uint64_t without_work)
+{
+	uint64_t values[COUNTERS], closed = 0;
+	size_t i;
+
+	scoreboard_sum(scoreboard, values);
+	for (i = 0; i < CLOSE_REASONS; i++)
+		closed += values[COUNTER_CLOSED + i];
+	ck_assert_uint_eq(values[COUNTER_CURRENT], 0);
+	ck_assert_uint_eq(values[COUNTER_ACCEPTED], closed);
+	ck_assert_uint_eq(closed, scoreboard->slots->last_id);
+	ck_assert_uint_le(values[COUNTER_RECEIVED], closed);
+	ck_assert_uint_ge(values[COUNTER_RECEIVED] + without_work, closed);
+}
+
 /* This runs in a child that has its own map: it takes and releases slots for
  * ever. */
 __attribute__((noreturn)) static void
@@ -910,7 +1107,7 @@ churn(uint32_t seed)
 		_exit(1);
 	for (;;) {
 		if (n > 0 && (n == HOLD_MAX || unit_random(&random) % 2 == 0)) {
-			scoreboard_release(scoreboard, slots[--n]);
+			scoreboard_release(scoreboard, slots[--n], 0);
 			continue;
 		}
 		if (scoreboard_take(scoreboard,
@@ -918,6 +1115,7 @@ churn(uint32_t seed)
 			SCOREBOARD_MAX, 0, &slots[n]) != SCOREBOARD_OK)
 			_exit(2);
 		scoreboard_set_pid(scoreboard, slots[n], name + (pid_t)n);
+		work(slots[n]);
 		n++;
 	}
 }
@@ -1015,12 +1213,90 @@ TEST(test_kill)
 	}
 	/* No slot was lost, and no slot is in use. */
 	expect_live(0);
+	/* The last slot that a killed child has taken may have no activity, and
+	 * expect_live() takes slots without one. */
+	expect_folded(KILLS + (KILLS / 100 + 1) * (CHURNS + 1 + 2 * SOURCES));
 	for (i = 0; i < SCOREBOARD_MAX; i++)
 		if (scoreboard_take(scoreboard, &sources[0], SCOREBOARD_MAX, 0,
 			&from) != SCOREBOARD_OK)
 			ck_abort_msg("slot %d is lost", i);
 	refuse(&sources[0], SCOREBOARD_MAX, 0, SCOREBOARD_FULL);
 }
+
+/*
+ * A child releases a slot and is killed after 1, then 2 steps of the processor
+ * and so on, until it has released the slot.  Steps are skipped at random, for
+ * the time that it takes.
+ */
+#define STEPS_SKIPPED 16
+#ifndef KVD_INSTRUMENTED
+static pid_t
+start_stepped(void)
+{
+	pid_t pid = test_fork();
+	uint32_t slot;
+
+	if (pid != 0)
+		return pid;
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (dup2(scoreboard_fd, 3) == -1)
+		_exit(1);
+	closefrom(4);
+	if ((scoreboard = scoreboard_open(3)) == NULL ||
+	    scoreboard_take(scoreboard, &sources[0], SCOREBOARD_MAX, 0,
+		&slot) != SCOREBOARD_OK)
+		_exit(1);
+	scoreboard_set_pid(scoreboard, slot, getpid());
+	work(slot);
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == -1)
+		_exit(2);
+	(void)raise(SIGSTOP);
+	scoreboard_release(scoreboard, slot, 0);
+	_exit(0);
+}
+
+/* False: the child had come to its end before. */
+static bool
+step(pid_t pid, long steps)
+{
+	int status;
+
+	while (steps-- > 0)
+		if (ptrace(PTRACE_SINGLESTEP, pid, NULL, NULL) == -1 ||
+		    waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+			return false;
+	end_churn(pid);
+	return true;
+}
+
+TEST(test_steps)
+{
+	uint64_t random = 88172645463325252ULL + (uint64_t)time(NULL);
+	long steps = 1, deaths = 0;
+	int status;
+	pid_t pid;
+
+	for (;; steps += 1 + (long)(unit_random(&random) % STEPS_SKIPPED)) {
+		pid = start_stepped();
+		ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 2) {
+			printf("no process can be traced here\n");
+			break;
+		}
+		ck_assert(WIFSTOPPED(status));
+		if (!step(pid, steps))
+			break;
+		deaths++;
+		clean_up(pid);
+		expect_folded(0);
+	}
+	clean_up(pid);
+	/* The child of the last round has released its slot itself. */
+	expect_folded(1);
+	expect_live(0);
+	printf("%ld deaths in %ld steps\n", deaths, steps);
+}
+#endif
 
 /* A child is often stopped, and sometimes it holds the lock. */
 #define STOPS 20000
@@ -1112,7 +1388,12 @@ static const struct test tests[] = {
 	ONCE(test_sealed),
 	ONCE(test_open_bad),
 	ONCE(test_shared),
-	ONCE(test_slot_texts),
+	ONCE(test_activities),
+	ONCE(test_sum),
+	ONCE(test_stale),
+	ONCE(test_cancel),
+	ONCE(test_junk_activity),
+	ONCE(test_report_connection),
 	ONCE(test_worker),
 	ONCE(test_refused),
 	ONCE(test_session),
@@ -1122,6 +1403,9 @@ static const struct test tests[] = {
 	ONCE(test_report_random),
 	CASE("deaths", setup_deaths, teardown),
 	ONCE(test_kill),
+#ifndef KVD_INSTRUMENTED
+	ONCE(test_steps),
+#endif
 	LOOP(test_stopped_holder, 4),
 };
 

@@ -309,6 +309,44 @@ step_delete(int b, int k)
 	m.batch.entries[b][k].there = false;
 }
 
+/* The first key of those with this prefix, or -1. */
+static int
+first_of(int b, struct bytes prefix)
+{
+	int k;
+
+	for (k = 0; k < KEYS; k++)
+		if (is_live(&m.batch.entries[b][k]) &&
+		    bytes_begin_with(key_names[k], prefix))
+			return k;
+	return -1;
+}
+
+/* Finds the first key, as POP does, and removes it or not. */
+static void
+step_first(int b)
+{
+	static const struct bytes prefixes[] = { B(""), B("k"), B("\xff") };
+	struct bytes prefix = prefixes[below(COUNT(prefixes))], key;
+	int want = first_of(b, prefix);
+	enum store_result result;
+
+	do
+		result = store_first(view(), bucket_names[b], prefix,
+		    1 + below(4), &key);
+	while (result == STORE_AGAIN);
+	if (!m.batch.there[b]) {
+		ck_assert_int_eq(result, STORE_NO_BUCKET);
+		return;
+	}
+	ck_assert_int_eq(result, want == -1 ? STORE_ABSENT : STORE_OK);
+	if (want == -1)
+		return;
+	unit_assert_bytes(key, key_names[want]);
+	if (below(2) == 0)
+		step_delete(b, want);
+}
+
 static void
 step_set_expiry(int b, int k)
 {
@@ -545,7 +583,7 @@ step(void)
 {
 	int b = (int)below(BUCKETS), k = (int)below(KEYS);
 
-	switch (below(22)) {
+	switch (below(24)) {
 	case 0:
 		step_create(b);
 		break;
@@ -587,6 +625,10 @@ step(void)
 	case 14:
 	case 15:
 		step_settle(b);
+		break;
+	case 16:
+	case 17:
+		step_first(b);
 		break;
 	default:
 		step_put(b, k);

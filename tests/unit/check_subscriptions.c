@@ -40,7 +40,9 @@ id_of(struct bytes name)
 static void
 subscribe(struct bytes name)
 {
-	struct hello_bucket bucket = { name, id_of(name) };
+	struct hello_bucket bucket = { .name = name,
+		.id = id_of(name),
+		.after = 5 };
 
 	subscriptions_add(&subscriptions, &bucket, 5);
 	ck_assert_uint_eq(subscriptions.seen, 5);
@@ -80,8 +82,9 @@ TEST(test_add)
 	assert_buckets(bytes_from_text("\1a"));
 	subscribe(bytes_from_text("bcd"));
 	assert_buckets(bytes_from_text("\1a\3bcd"));
-	/* Adding a name twice has no further effect. */
+	/* The second subscription to a bucket replaces the first. */
 	subscribe(bytes_from_text("a"));
+	assert_buckets(bytes_from_text("\3bcd\1a"));
 	subscribe(bytes_from_text("bcd"));
 	assert_buckets(bytes_from_text("\1a\3bcd"));
 	/* These names are similar. */
@@ -157,7 +160,7 @@ event_begin(enum event_kind kind)
 {
 	buf_truncate(&b, 0);
 	message_put_u8(&b, (uint8_t)kind);
-	if (kind <= EVENT_DROPPED)
+	if (kind <= EVENT_DROPPED || kind == EVENT_REPLACED)
 		message_put_u64(&b, CHANGE);
 }
 
@@ -255,6 +258,81 @@ TEST(test_commit)
 	ck_assert_uint_eq(subscriptions.told, 0);
 }
 
+/* This subscribes from an earlier revision on, when the last one is 50. */
+static void
+subscribe_since(const char *name, const char *prefix, uint64_t after)
+{
+	struct hello_bucket bucket = { .name = bytes_from_text(name),
+		.id = 1,
+		.prefix = bytes_from_text(prefix),
+		.after = after,
+		.tells_revision = true };
+
+	subscriptions_add(&subscriptions, &bucket, 50);
+	ck_assert_uint_eq(subscriptions.seen, after);
+	ck_assert_uint_eq(subscriptions.told, 0);
+}
+
+static void
+expect_after(struct bytes *rest, const char *name, uint64_t after)
+{
+	struct hello_bucket bucket;
+
+	ck_assert(hello_next_bucket(rest, &bucket));
+	unit_assert_bytes(bucket.name, bytes_from_text(name));
+	ck_assert_uint_eq(bucket.after, after);
+}
+
+/* What the client was told of the other buckets is not told again when it is
+ * told what came earlier in one. */
+TEST(test_since)
+{
+	struct bytes rest;
+
+	subscribe(bytes_from_text("a"));
+	subscribe_since("b", "p", 7);
+	rest = buf_bytes(&subscriptions.buckets);
+	expect_after(&rest, "a", 50);
+	expect_after(&rest, "b", 7);
+	subscribe_since("c", "", 9);
+	rest = buf_bytes(&subscriptions.buckets);
+	expect_after(&rest, "a", 50);
+	expect_after(&rest, "b", 50);
+	expect_after(&rest, "c", 9);
+}
+
+static void
+expect_event(enum event_kind kind, uint64_t revision, const char *want)
+{
+	event_begin(kind);
+	ck_assert_int_eq(format(revision), SUBSCRIPTIONS_OK);
+	unit_assert_bytes(buf_bytes(&out), bytes_from_text(want));
+}
+
+/* Each revision is told once, in ascending order, as long as there is a
+ * subscription with SINCE. */
+TEST(test_revisions)
+{
+	subscribe(bytes_from_text("a"));
+	expect_event(EVENT_COMMIT, 7, "");
+	subscribe_since("b", "", 8);
+	expect_event(EVENT_COMMIT, 9, "AT 9\r\n");
+	expect_event(EVENT_COMMIT, 9, "");
+	expect_event(EVENT_MISSED, 12, "MISSED\r\nAT 12\r\n");
+	expect_event(EVENT_COMMIT, 12, "");
+	expect_event(EVENT_REPLACED, 14, "MISSED\r\n");
+	ck_assert_uint_eq(subscriptions.seen, 13);
+	ck_assert_uint_eq(subscriptions.told, CHANGE);
+	expect_event(EVENT_COMMIT, 14, "AT 14\r\n");
+	/* An earlier one, because the client has asked for it. */
+	subscribe_since("c", "", 3);
+	expect_event(EVENT_COMMIT, 4, "AT 4\r\n");
+	subscriptions_remove(&subscriptions, bytes_from_text("b"));
+	expect_event(EVENT_COMMIT, 5, "AT 5\r\n");
+	subscribe(bytes_from_text("c"));
+	expect_event(EVENT_COMMIT, 6, "");
+}
+
 TEST(test_lagged)
 {
 	subscriptions.seen = 3;
@@ -273,6 +351,7 @@ TEST(test_kinds)
 		switch (kind) {
 		case EVENT_COMMIT:
 		case EVENT_MISSED:
+		case EVENT_REPLACED:
 			ck_assert_int_eq(format(0), SUBSCRIPTIONS_OK);
 			break;
 		case EVENT_LAGGED:
@@ -315,6 +394,8 @@ static const struct test tests[] = {
 	EACH(test_deleted, line_table),
 	ONCE(test_dropped),
 	ONCE(test_commit),
+	ONCE(test_since),
+	ONCE(test_revisions),
 	ONCE(test_lagged),
 	ONCE(test_kinds),
 	LOOP(test_truncated, 3),

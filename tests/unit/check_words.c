@@ -173,6 +173,88 @@ TEST(test_split)
 	free(line);
 }
 
+/* Splitting first and decoding then gives the same words. */
+TEST(test_split_raw)
+{
+	const struct split_case *c = &split_table[_i];
+	uint8_t *line = unit_copy(c->line.data, c->line.size);
+	enum words_result result;
+	struct bytes words[LINE_WORDS];
+	struct buf raw;
+	size_t n, i;
+
+	buf_init(&raw);
+	result = words_split_raw(line, c->line.size, &raw);
+	ck_assert(
+	    c->line.size == 0 || memcmp(line, c->line.data, c->line.size) == 0);
+	n = words_count(&raw);
+	ck_assert_uint_le(n, LINE_WORDS);
+	for (i = 0; i < n && result == WORDS_OK; i++) {
+		words[i] = words_get(&raw)[i];
+		result = words_decode(&words[i]);
+	}
+	/* A bad escape before an unbalanced quote is found later. */
+	ck_assert(result == c->result ||
+	    (result == WORDS_UNBALANCED && c->result == WORDS_BAD_ESCAPE));
+	ck_assert(c->result != WORDS_OK || n == c->n);
+	for (i = 0; i < n && result == WORDS_OK; i++)
+		unit_assert_bytes(words[i], c->words[i]);
+	buf_clear(&raw);
+	free(line);
+}
+
+static const struct {
+	const char *text, *want; /* NULL: an error */
+} parts[] = {
+	{ "\\x41", "A" },
+	{ "\\n", "\n" },
+	{ "\\\"", "\"" },
+	{ "\\\\", "\\" },
+	{ "\\x5c\\x22", "\\\"" },
+	{ "\\x41\\x42\\x43\\x44", "ABCD" },
+	{ " ", " " },
+	{ "\\x4g", NULL },
+	{ "\\xg4", NULL },
+	{ "\\x4 ", NULL },
+	{ "\\y", NULL },
+	{ "\"b", NULL },
+};
+
+static void
+split_part(int part, int before, int after)
+{
+	static const char filling[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	struct buf words;
+	char line[96], want[96];
+	enum words_result result;
+	uint8_t *copy;
+
+	snprintf(line, sizeof(line), "\"%.*s%s%.*s\"", before, filling,
+	    parts[part].text, after, filling);
+	copy = unit_copy(line, strlen(line));
+	buf_init(&words);
+	result = words_split(copy, strlen(line), &words);
+	ck_assert_int_eq(result == WORDS_OK, parts[part].want != NULL);
+	if (parts[part].want != NULL) {
+		snprintf(want, sizeof(want), "%.*s%s%.*s", before, filling,
+		    parts[part].want, after, filling);
+		ck_assert_uint_eq(words_count(&words), 1);
+		unit_assert_bytes(words_get(&words)[0], bytes_from_text(want));
+	}
+	buf_clear(&words);
+	free(copy);
+}
+
+/* Eight bytes are looked at at a time: each part is tried at each place. */
+TEST(test_split_places)
+{
+	int before, after;
+
+	for (before = 0; before < 20; before++)
+		for (after = 0; after < 20; after++)
+			split_part(_i, before, after);
+}
+
 /* An empty buffer has no memory. */
 TEST(test_split_nothing)
 {
@@ -544,6 +626,8 @@ TEST(test_equal)
 static const struct test tests[] = {
 	CASE("words", NULL, NULL),
 	EACH(test_split, split_table),
+	EACH(test_split_raw, split_table),
+	EACH(test_split_places, parts),
 	ONCE(test_split_nothing),
 	EACH(test_split_cut, split_table),
 	ONCE(test_split_every_byte),
