@@ -148,7 +148,7 @@ backup_finish(struct backup_stream *s)
 static enum backup_result
 read_all(struct backup_stream *s, void *data, size_t size)
 {
-	if (s->read(s->arg, data, size) == 0)
+	if (size == 0 || s->read(s->arg, data, size) == 0)
 		return BACKUP_OK;
 	return errno == 0 ? BACKUP_CUT : BACKUP_FAILED;
 }

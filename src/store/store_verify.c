@@ -453,7 +453,8 @@ check_ids(struct verify *v)
 {
 	size_t i;
 
-	qsort(v->known, v->n_known, sizeof(*v->known), compare_known);
+	if (v->n_known > 0)
+		qsort(v->known, v->n_known, sizeof(*v->known), compare_known);
 	for (i = 1; i < v->n_known; i++)
 		if (v->known[i].id == v->known[i - 1].id)
 			found(v, "two buckets have the number %" PRIu64 ": %s",
