@@ -49,6 +49,7 @@ struct registry {
 	struct conn *
 	    *by_slot; /* the connection of each slot's worker, or NULL */
 	struct topics topics; /* buckets that have subscribers */
+	size_t queued; /* bytes of events in all queues */
 	struct conn_list notified; /* connections that got events this turn */
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
 	/* Subscribers that have not yet been told what they missed. */
