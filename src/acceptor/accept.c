@@ -54,6 +54,7 @@ static const char *const refusals[REFUSE_REASONS] = {
 	[REFUSE_MAX_CLIENTS] = "ERROR too many clients\r\n",
 	[REFUSE_MAX_CLIENTS_PER_SOURCE] =
 	    "ERROR too many clients from your address\r\n",
+	[REFUSE_SUSPENDED] = "ERROR not accepting clients\r\n",
 	[REFUSE_SHORTAGE] = "ERROR too many clients\r\n",
 };
 
@@ -86,6 +87,13 @@ handle_shortage(struct acceptor *a, const char *what)
 	pause_accepting(a);
 }
 
+static const char *const reasons[REFUSE_REASONS] = {
+	[REFUSE_MAX_CLIENTS] = "max-clients are connected",
+	[REFUSE_MAX_CLIENTS_PER_SOURCE] = "max-clients-per-source are "
+					  "connected from its address",
+	[REFUSE_SUSPENDED] = "an operator has suspended kvd",
+};
+
 /* Logs that a client was refused, but not for each one. */
 static void
 report_refusal(struct acceptor *a, enum refuse_reason why)
@@ -94,11 +102,7 @@ report_refusal(struct acceptor *a, enum refuse_reason why)
 
 	if (!log_limit_allows(&a->refusals, clock_ms(), &skipped))
 		return;
-	log_warnx("refused a client: %s",
-	    why == REFUSE_MAX_CLIENTS ?
-		"max-clients are connected" :
-		"max-clients-per-source are connected from "
-		"its address");
+	log_warnx("refused a client: %s", reasons[why]);
 	log_suppressed(skipped);
 }
 
@@ -163,6 +167,19 @@ note_peer(struct acceptor *a, int fd, uint32_t slot)
 		scoreboard_set_peer(a->scoreboard, slot, peer.uid, peer.pid);
 }
 
+static enum refuse_reason
+reason_of(enum scoreboard_result result)
+{
+	switch (result) {
+	case SCOREBOARD_SUSPENDED:
+		return REFUSE_SUSPENDED;
+	case SCOREBOARD_SOURCE_FULL:
+		return REFUSE_MAX_CLIENTS_PER_SOURCE;
+	default:
+		return REFUSE_MAX_CLIENTS;
+	}
+}
+
 /* Starts the worker of a client, or refuses the client. */
 static void
 take_client(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
@@ -174,8 +191,7 @@ take_client(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
 	result = scoreboard_take(a->scoreboard, addr, a->config->max_clients,
 	    a->config->max_clients_per_source, &slot);
 	if (result != SCOREBOARD_OK) {
-		why = result == SCOREBOARD_FULL ? REFUSE_MAX_CLIENTS :
-						  REFUSE_MAX_CLIENTS_PER_SOURCE;
+		why = reason_of(result);
 		report_refusal(a, why);
 		refuse(a, fd, why);
 		return;
@@ -219,6 +235,11 @@ accept_clients(struct acceptor *a, int listen_fd)
 {
 	int i;
 
+	/* It looks again after the pause. */
+	if (scoreboard_admission(a->scoreboard) == SCOREBOARD_PAUSES) {
+		pause_accepting(a);
+		return;
+	}
 	for (i = 0; i < ACCEPT_BATCH; i++)
 		if (!accept_one(a, listen_fd))
 			return;

@@ -141,8 +141,10 @@ static void
 read_channel(struct acceptor *a)
 {
 	char error[CONFIG_ERROR_SIZE];
+	enum channel_event event;
 
-	switch (channel_serve(a->config, error)) {
+	event = channel_serve(a->config, error);
+	switch (event) {
 	case CHANNEL_NOTHING:
 	case CHANNEL_NEW_CONFIG:
 		return;
@@ -150,6 +152,10 @@ read_channel(struct acceptor *a)
 		/* The master sends one only when this process executes itself
 		 * again, and then it is the same as before. */
 		log_warnx("%s", error);
+		return;
+	case CHANNEL_WANTS_VERBOSE:
+	case CHANNEL_WANTS_BRIEF:
+		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
 		return;
 	case CHANNEL_WANTS_CHECKPOINT:
 	case CHANNEL_UNKNOWN:

@@ -231,13 +231,19 @@ static void
 read_channel(struct checkpointer *c)
 {
 	char error[CONFIG_ERROR_SIZE];
+	enum channel_event event;
 
-	switch (channel_serve(c->config, error)) {
+	event = channel_serve(c->config, error);
+	switch (event) {
 	case CHANNEL_NOTHING:
 	case CHANNEL_NEW_CONFIG:
 		return;
 	case CHANNEL_BAD_CONFIG:
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_VERBOSE:
+	case CHANNEL_WANTS_BRIEF:
+		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
+		return;
 	case CHANNEL_WANTS_CHECKPOINT:
 	case CHANNEL_UNKNOWN:
 		log_warnx("unknown message from the master");

@@ -226,6 +226,10 @@ channel_serve(struct config *config, char *error)
 		return replace_config(config, packet, error);
 	if (packet[0] == CHANNEL_CHECKPOINT)
 		return CHANNEL_WANTS_CHECKPOINT;
+	if (packet[0] == CHANNEL_VERBOSE)
+		return CHANNEL_WANTS_VERBOSE;
+	if (packet[0] == CHANNEL_BRIEF)
+		return CHANNEL_WANTS_BRIEF;
 	if (packet[0] != CHANNEL_PING)
 		return CHANNEL_UNKNOWN;
 	/* Only the child's event loop calls this, so PONG proves that the loop

@@ -40,6 +40,8 @@ enum channel_type {
 	CHANNEL_PING, /* no payload; a child that does not answer hangs */
 	CHANNEL_CHECKPOINT, /* to the registry, no payload: what is committed is
 			     * to be brought into data.mdb */
+	CHANNEL_VERBOSE, /* no payload: log more from now on, */
+	CHANNEL_BRIEF, /* or less */
 
 	/* child -> master */
 	CHANNEL_READY, /* 2 u64: from the registry the store's identity, from
@@ -71,6 +73,8 @@ enum channel_event {
 	CHANNEL_NEW_CONFIG,
 	CHANNEL_BAD_CONFIG, /* `error` says why; the old one is kept */
 	CHANNEL_WANTS_CHECKPOINT, /* CHECKPOINT has come */
+	CHANNEL_WANTS_VERBOSE, /* VERBOSE has come */
+	CHANNEL_WANTS_BRIEF, /* BRIEF has come */
 	CHANNEL_UNKNOWN, /* a packet that the master never sends */
 	CHANNEL_END, /* the master has ended */
 };

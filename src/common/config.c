@@ -67,6 +67,8 @@ static const struct keyword keywords[] = {
 	    CONFIG_WEEK_MS, "1m", false },
 	{ "restart-limit", KEYWORD_RESTART_LIMIT, FIELD(restart_limit), 1,
 	    CONFIG_RESTARTS_MAX, "3 in 5s", false },
+	{ "control", KEYWORD_CONTROL, FIELD(control), 0, 0, "mode 0660",
+	    false },
 	{ "log", KEYWORD_LOG, FIELD(log_connections), 0, 0, "connections no",
 	    false },
 	{ "slow-command", KEYWORD_TIME, FIELD(slow_command_ms), 0,
@@ -187,6 +189,22 @@ config_print(const struct config *c, struct buf *b)
 		config_print_keyword(c, &keywords[i], b);
 }
 
+/* Prints the keyword's lines of both, each with a NUL behind them.  Returns 1
+ * if they differ, 0 if not, and -1 when there is no memory. */
+static int
+compare_keyword(const struct config *running, const struct config *fresh,
+    const struct keyword *k, struct buf *old, struct buf *new)
+{
+	config_print_keyword(running, k, old);
+	config_print_keyword(fresh, k, new);
+	buf_append_byte(old, '\0');
+	buf_append_byte(new, '\0');
+	if (buf_failed(old) || buf_failed(new))
+		return -1;
+	return buf_size(old) != buf_size(new) ||
+	    memcmp(buf_data(old), buf_data(new), buf_size(new)) != 0;
+}
+
 /* Sets one keyword to the value that `running` has.  Returns 1 if it had
  * another value, 0 if it had the same, and -1 when there is no memory. */
 static int
@@ -195,16 +213,11 @@ keep_keyword(struct config *fresh, const struct keyword *k,
 {
 	char error[CONFIG_ERROR_SIZE];
 	struct buf old, new;
-	int rc = -1;
+	int rc;
 
 	buf_init(&old);
 	buf_init(&new);
-	config_print_keyword(running, k, &old);
-	config_print_keyword(fresh, k, &new);
-	buf_append_byte(&old, '\0');
-	if (!buf_failed(&old) && !buf_failed(&new))
-		rc = buf_size(&old) - 1 != buf_size(&new) ||
-		    memcmp(buf_data(&old), buf_data(&new), buf_size(&new)) != 0;
+	rc = compare_keyword(running, fresh, k, &old, &new);
 	if (rc == 1) {
 		*strchr((char *)buf_data(&old), '\n') = '\0';
 		if (config_line(fresh, (char *)buf_data(&old), error) == -1)
@@ -234,6 +247,32 @@ config_keep_fixed(struct config *fresh, const struct config *running,
 		}
 	}
 	return buf_failed(names) ? -1 : 0;
+}
+
+void
+config_print_changes(const struct config *running, const struct config *fresh,
+    const char *reload, const char *restart, struct buf *out)
+{
+	struct buf old, new;
+	char *line, *next;
+	size_t i;
+
+	for (i = 0; i < KEYWORDS; i++) {
+		buf_init(&old);
+		buf_init(&new);
+		if (compare_keyword(running, fresh, &keywords[i], &old, &new) ==
+		    1) {
+			next = (char *)buf_data(&new);
+			while (*(line = strsep(&next, "\n")) != '\0') {
+				buf_append_text(out,
+				    keywords[i].fixed ? restart : reload);
+				buf_append_text(out, line);
+				buf_append_byte(out, '\n');
+			}
+		}
+		buf_clear(&old);
+		buf_clear(&new);
+	}
 }
 
 /*

@@ -34,6 +34,12 @@ struct config_listen {
 };
 TAILQ_HEAD(config_listens, config_listen);
 
+/* Who may connect to the master's control socket. */
+struct config_control {
+	mode_t mode;
+	char group[CONFIG_GROUP_SIZE]; /* "": not given */
+};
+
 /* How many restarts of a child in a period are normal. */
 struct config_restart_limit {
 	int64_t restarts;
@@ -68,6 +74,7 @@ struct config {
 	int64_t shutdown_timeout_ms;
 	int64_t heartbeat_timeout_ms; /* 0: hung children are not found */
 	struct config_restart_limit restart_limit;
+	struct config_control control;
 	bool log_connections; /* log each that is opened or closed */
 	int64_t slow_command_ms; /* log commands that take so long; 0: none */
 	bool insecure; /* do not warn of addresses that others can reach */
@@ -94,6 +101,15 @@ void config_move(struct config *to, struct config *from);
  */
 int config_keep_fixed(struct config *fresh, const struct config *running,
     struct buf *names);
+
+/*
+ * Appends what a reload would change: for each keyword that has another value
+ * in `fresh`, its lines in `fresh`, each behind the text `reload` or, if the
+ * keyword cannot change while kvd runs, behind `restart`.
+ */
+void config_print_changes(const struct config *running,
+    const struct config *fresh, const char *reload, const char *restart,
+    struct buf *);
 
 /*
  * Each returns 0, or -1 with one line about what is wrong in `error`

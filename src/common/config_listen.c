@@ -1,6 +1,6 @@
 /*
- * config_listen: parses the value of `listen`, and compares addresses.  Runs in
- * the master and its children.
+ * config_listen: parses the values of `listen` and `control`, and compares
+ * addresses.  Runs in the master and its children.
  */
 
 #include <sys/un.h>
@@ -15,6 +15,9 @@
 
 /* The mode of a Unix socket, unless it is given: for the user alone. */
 #define LISTEN_MODE 0600
+/* The mode of the control socket: for the user, who may act, and the group,
+ * which may look. */
+#define CONTROL_MODE 0660
 
 static int
 listen_unix(struct config_listen *l, const char *path, char *error)
@@ -86,6 +89,18 @@ config_clear_listens(struct config *c)
 	}
 }
 
+/* Cuts the first word off *text and returns it, or NULL if there is none. */
+static char *
+take_first(char **text)
+{
+	char *word;
+
+	do
+		word = strsep(text, CONFIG_BLANKS);
+	while (word != NULL && *word == '\0');
+	return word;
+}
+
 /* Cuts the last word off `value` and returns it, or NULL if it is the only
  * one. */
 static char *
@@ -104,25 +119,26 @@ take_last(char *value)
 }
 
 static int
-set_listen_mode(struct config_listen *l, const char *mode, char *error)
+set_mode(mode_t *to, const char *keyword, const char *mode, char *error)
 {
 	if (strspn(mode, "01234567") != strlen(mode) || strlen(mode) > 4 ||
 	    strtol(mode, NULL, 8) > 0777)
 		return config_error(error,
-		    "listen: \"%s\" is not a mode in octal from 0 to 0777, "
+		    "%s: \"%s\" is not a mode in octal from 0 to 0777, "
 		    "such as 0660",
-		    mode);
-	l->mode = (mode_t)strtol(mode, NULL, 8);
+		    keyword, mode);
+	*to = (mode_t)strtol(mode, NULL, 8);
 	return 0;
 }
 
 static int
-set_listen_group(struct config_listen *l, const char *group, char *error)
+set_group(char to[CONFIG_GROUP_SIZE], const char *keyword, const char *group,
+    char *error)
 {
-	if (snprintf(l->group, sizeof(l->group), "%s", group) <
-	    (int)sizeof(l->group))
+	if (snprintf(to, CONFIG_GROUP_SIZE, "%s", group) < CONFIG_GROUP_SIZE)
 		return 0;
-	return config_error(error, "listen: the name of the group is too long");
+	return config_error(error, "%s: the name of the group is too long",
+	    keyword);
 }
 
 /*
@@ -148,9 +164,9 @@ take_listen_option(struct config_listen *l, bool is_unix, char *value,
 	if (!is_unix || (name = take_last(copy)) == NULL)
 		return 0;
 	if (strcmp(name, "mode") == 0)
-		rc = set_listen_mode(l, last, error);
+		rc = set_mode(&l->mode, "listen", last, error);
 	else if (strcmp(name, "group") == 0)
-		rc = set_listen_group(l, last, error);
+		rc = set_group(l->group, "listen", last, error);
 	else
 		return 0;
 	(void)strcpy(value, copy);
@@ -202,6 +218,54 @@ config_add_listen(struct config *c, const struct keyword *k, const char *value,
 	c->listens_given = true;
 	TAILQ_INSERT_TAIL(&c->listens, l, entry);
 	return 0;
+}
+
+static struct config_control *
+control_field(struct config *c, const struct keyword *k)
+{
+	return (struct config_control *)(void *)((char *)c + k->offset);
+}
+
+int
+config_set_control(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	struct config_control control = { .mode = CONTROL_MODE };
+	char copy[CONFIG_LISTEN_SIZE], *next = copy, *name, *word;
+
+	if ((size_t)snprintf(copy, sizeof(copy), "%s", value) >= sizeof(copy))
+		return config_error(error, "control: value too long");
+	while ((name = take_first(&next)) != NULL) {
+		word = take_first(&next);
+		if (word != NULL && strcmp(name, "mode") == 0) {
+			if (set_mode(&control.mode, k->name, word, error) == -1)
+				return -1;
+		} else if (word != NULL && strcmp(name, "group") == 0) {
+			if (set_group(control.group, k->name, word, error) ==
+			    -1)
+				return -1;
+		} else
+			return config_error(error,
+			    "control: \"%s\" is not mode MODE, group GROUP, or "
+			    "both",
+			    value);
+	}
+	*control_field(c, k) = control;
+	return 0;
+}
+
+void
+config_print_control(const struct config *config, const struct keyword *k,
+    struct buf *b)
+{
+	struct config copy = *config; /* for the accessor */
+	const struct config_control *control = control_field(&copy, k);
+	char line[64 + CONFIG_GROUP_SIZE];
+
+	snprintf(line, sizeof(line), "%s mode %04o%s%s\n", k->name,
+	    (unsigned int)control->mode,
+	    control->group[0] == '\0' ? "" : " group ", control->group);
+	buf_append_text(b, line);
 }
 
 static bool

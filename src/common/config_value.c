@@ -272,6 +272,7 @@ set_log(struct config *c, const struct keyword *k, const char *value,
 
 static int (*const setters[])(struct config *, const struct keyword *,
     const char *, char *) = {
+	[KEYWORD_CONTROL] = config_set_control,
 	[KEYWORD_COUNT] = set_count,
 	[KEYWORD_LISTEN] = config_add_listen,
 	[KEYWORD_LOG] = set_log,
@@ -357,6 +358,9 @@ config_print_keyword(const struct config *config, const struct keyword *k,
 	struct config_listen *l;
 
 	switch (k->type) {
+	case KEYWORD_CONTROL:
+		config_print_control(c, k, b);
+		return;
 	case KEYWORD_LISTEN:
 		TAILQ_FOREACH(l, &c->listens, entry)
 			print_value(b, k, l->text);

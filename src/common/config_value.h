@@ -19,6 +19,7 @@
 #define CONFIG_WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
 
 enum keyword_type {
+	KEYWORD_CONTROL,
 	KEYWORD_COUNT,
 	KEYWORD_LISTEN,
 	KEYWORD_LOG,
@@ -50,6 +51,12 @@ void config_print_keyword(const struct config *, const struct keyword *,
 int config_add_listen(struct config *, const struct keyword *,
     const char *value, char *error);
 void config_clear_listens(struct config *);
+/* Config_set() for `control`: "mode MODE group GROUP", each of which may be
+ * left out, and config_print_keyword() for it. */
+int config_set_control(struct config *, const struct keyword *,
+    const char *value, char *error);
+void config_print_control(const struct config *, const struct keyword *,
+    struct buf *);
 /* Parses decimal digits.  Returns -1 for anything else, and for more than
  * `max`. */
 int64_t config_parse_count(const char *value, int64_t max);

@@ -25,6 +25,7 @@ static const char *const refuse_reasons[REFUSE_REASONS] = {
 	[REFUSE_MAX_CLIENTS] = "max-clients",
 	[REFUSE_MAX_CLIENTS_PER_SOURCE] = "max-clients-per-source",
 	[REFUSE_SHORTAGE] = "shortage",
+	[REFUSE_SUSPENDED] = "suspended",
 };
 
 static const char *const processes[COUNTED_PROCESSES] = {
@@ -103,7 +104,7 @@ static const struct counter_family families[] = {
 	    "Segments of the log that were folded into data.mdb."),
 	ONE("fold-done", GAUGE, FOLD_DONE,
 	    "Keys that are done of the segment being folded."),
-	ONE("fold-total", GAUGE, FOLD_TOTAL,
+	ONE("fold-keys", GAUGE, FOLD_TOTAL,
 	    "Keys in the segment being folded, or 0."),
 	ONE("cache-hits", COUNTER, CACHE_HITS,
 	    "Reads that found their entry in the registry's cache."),

@@ -58,6 +58,7 @@ enum refuse_reason {
 	REFUSE_MAX_CLIENTS,
 	REFUSE_MAX_CLIENTS_PER_SOURCE,
 	REFUSE_SHORTAGE, /* of processes, descriptors or memory */
+	REFUSE_SUSPENDED, /* an operator has said so */
 	REFUSE_REASONS
 };
 

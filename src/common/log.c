@@ -55,6 +55,12 @@ log_stderr(void)
 }
 
 void
+log_set_verbose(bool verbose)
+{
+	log_state.verbose = verbose;
+}
+
+void
 log_close(void)
 {
 	log_sink_close();

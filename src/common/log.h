@@ -24,6 +24,8 @@ int log_stderr(void);
 
 /* `role` is printed before every line.  It must stay valid for good. */
 void log_init(const char *role, int where, bool verbose);
+/* Is log_debug() to log? */
+void log_set_verbose(bool);
 /* Closes the connection to syslogd; the next line opens it again. */
 void log_close(void);
 /* The role of processes that this one forks from now on.  It must stay valid,

@@ -47,7 +47,9 @@ scoreboard_take(struct scoreboard *board, const struct sockaddr_storage *addr,
 
 	fill_slot(&fresh, addr);
 	scoreboard_lock(s);
-	if (s->live >= max || s->live >= SCOREBOARD_MAX)
+	if (scoreboard_admission(board) == SCOREBOARD_REFUSES)
+		result = SCOREBOARD_SUSPENDED;
+	else if (s->live >= max || s->live >= SCOREBOARD_MAX)
 		result = SCOREBOARD_FULL;
 	else if (slots_source_is_full(s, &fresh, max_per_source))
 		result = SCOREBOARD_SOURCE_FULL;
@@ -169,6 +171,38 @@ scoreboard_next(struct scoreboard *board, pid_t owner, uint32_t after,
 			return n;
 		}
 	return SCOREBOARD_NONE;
+}
+
+void
+scoreboard_admit(struct scoreboard *board, enum scoreboard_admission admission)
+{
+	__atomic_store_n(&board->slots->admission, (uint32_t)admission,
+	    __ATOMIC_RELEASE);
+}
+
+enum scoreboard_admission
+scoreboard_admission(const struct scoreboard *board)
+{
+	return (enum scoreboard_admission)__atomic_load_n(
+	    &board->slots->admission, __ATOMIC_ACQUIRE);
+}
+
+pid_t
+scoreboard_find(const struct scoreboard *board, uint64_t id)
+{
+	const struct slots *s = board->slots;
+	uint32_t n;
+
+	for (n = 0; n < s->high; n++)
+		if (s->slots[n].owner != 0 && s->slots[n].id == id)
+			return s->slots[n].pid;
+	return 0;
+}
+
+uint32_t
+scoreboard_count(const struct scoreboard *board)
+{
+	return __atomic_load_n(&board->slots->live, __ATOMIC_RELAXED);
 }
 
 pid_t

@@ -46,10 +46,18 @@ struct sockaddr_storage;
 
 struct scoreboard;
 
+/* What becomes of new clients. */
+enum scoreboard_admission {
+	SCOREBOARD_ADMITS,
+	SCOREBOARD_REFUSES,
+	SCOREBOARD_PAUSES, /* they wait in the backlog */
+};
+
 enum scoreboard_result {
 	SCOREBOARD_OK = 0,
 	SCOREBOARD_FULL, /* there are as many clients as are allowed */
 	SCOREBOARD_SOURCE_FULL, /* ... or as are allowed from this address */
+	SCOREBOARD_SUSPENDED, /* SCOREBOARD_REFUSES is in force */
 };
 
 /* Master: makes the memory.  Returns a descriptor (close-on-exec), or -1 with
@@ -114,6 +122,14 @@ void scoreboard_release(struct scoreboard *, uint32_t slot, int status);
 uint32_t scoreboard_next(struct scoreboard *, pid_t owner, uint32_t after,
     pid_t *pid);
 
+/* Master: from now on, all acceptors do this with new clients. */
+void scoreboard_admit(struct scoreboard *, enum scoreboard_admission);
+enum scoreboard_admission scoreboard_admission(const struct scoreboard *);
+/* The worker of the client with this id; 0: there is none. */
+pid_t scoreboard_find(const struct scoreboard *, uint64_t id);
+/* How many slots are taken, as of now. */
+uint32_t scoreboard_count(const struct scoreboard *);
+
 /*
  * Master: releases a slot, but never waits for long.  Returns 0, or the pid of
  * the process that has held the lock for more than a second: kill it, and call
@@ -146,6 +162,7 @@ void scoreboard_sum(struct scoreboard *, uint64_t *values);
 struct scoreboard_client {
 	uint64_t id; /* of the connection, as in the log */
 	pid_t pid; /* the worker */
+	pid_t owner; /* its parent: an acceptor, or the master */
 	char peer[80]; /* ADDRESS:PORT, or that it is on a Unix socket */
 	bool is_unix;
 	uid_t peer_uid; /* of a Unix socket's client; with peer_pid 0 it is */

@@ -86,6 +86,7 @@ describe(const struct scoreboard *board, uint32_t n,
 	struct activity a;
 
 	c->id = slot->id;
+	c->owner = slot->owner;
 	scoreboard_describe_peer(slot, c->peer, sizeof(c->peer));
 	c->is_unix = !slots_has_source(slot);
 	c->peer_uid = slot->peer_uid;

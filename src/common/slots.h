@@ -61,6 +61,8 @@ struct slots {
 	uint32_t live; /* slots that have an owner */
 	uint32_t free; /* the first free slot below `high` */
 	uint32_t high; /* slots from here on have never been used */
+	uint32_t admission; /* enum scoreboard_admission; the master writes it,
+			     * without the lock */
 	uint64_t last_id; /* ids are given in ascending order */
 	uint64_t folded; /* twice the id of the slot folded last, plus 0 or 1 */
 	uint64_t totals[2][COUNTERS_OF_WORKERS];

@@ -9,6 +9,7 @@
 static const char *const farewells[] = {
 	"too many clients",
 	"too many clients from your address",
+	"not accepting clients",
 	"idle timeout",
 	"shutting down",
 	"disconnected",

@@ -74,8 +74,8 @@ list_children(size_t *count)
 /* Is this child a worker?  A worker has its acceptor's name.  Other children
  * may be those that the program had which executed kvd, and, because this
  * process is a subreaper, their descendants. */
-static bool
-is_worker(const struct master *m, pid_t pid)
+bool
+adopt_is_worker(const struct master *m, pid_t pid)
 {
 	char path[64], name[32] = "", acceptor[32];
 	FILE *file;
@@ -147,7 +147,7 @@ find_orphan(struct master *m)
 	for (i = 0; known != NULL && orphan == 0 && i < n_children; i++)
 		if (bsearch(&children[i], known, count, sizeof(*known),
 			compare_pids) == NULL &&
-		    is_worker(m, children[i]))
+		    adopt_is_worker(m, children[i]))
 			orphan = children[i];
 	free(known);
 	free(children);

@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/control.h"
 #include "common/directory.h"
 #include "master/check.h"
 #include "master/child.h"
@@ -91,12 +92,27 @@ check_data(const struct config *config, uid_t user, struct buf *errors)
 }
 
 static void
+check_control(const struct config *config, struct buf *errors)
+{
+	struct config_listen listen = { .mode = config->control.mode };
+	char error[CONFIG_ERROR_SIZE];
+	gid_t gid;
+
+	(void)strlcpy(listen.text, CONTROL_SOCKET, sizeof(listen.text));
+	(void)strlcpy(listen.group, config->control.group,
+	    sizeof(listen.group));
+	if (listener_find_group(&listen, &gid, error) == -1)
+		(void)config_mistake(errors, "%s", error);
+}
+
+static void
 check_runtime(const struct config *config, uid_t user, struct buf *errors)
 {
 	char workdir[STATE_PATH_SIZE];
 
 	check_directory("runtime", config->runtime, user, errors);
 	check_file(config->runtime, "kvd.pid", S_IFREG, errors);
+	check_file(config->runtime, CONTROL_SOCKET, S_IFSOCK, errors);
 	check_file(config->runtime, "worker", S_IFDIR, errors);
 	check_file(config->runtime, "worker/registry.sock", S_IFSOCK, errors);
 	if (runtime_workdir(config, workdir) == -1 ||
@@ -215,6 +231,7 @@ check_configuration(const struct config *config, struct buf *errors)
 
 	check_data(config, user, errors);
 	check_runtime(config, user, errors);
+	check_control(config, errors);
 	check_listens(config, errors);
 	check_programs(config, errors);
 	check_descriptors(config, errors);

@@ -176,9 +176,20 @@ child_start(struct child *c, const struct config *config,
 		return -1;
 	}
 	c->channel_fd = pair[0];
+	c->starts++;
 	child_configure(c, config, params);
 	log_debug("%s started, pid %ld", c->spec->name, (long)c->pid);
 	return 0;
+}
+
+bool
+child_ping(struct child *c)
+{
+	if (c->channel_fd == -1 ||
+	    channel_send(c->channel_fd, CHANNEL_PING) == -1)
+		return false;
+	c->pings++;
+	return true;
 }
 
 void
@@ -197,5 +208,6 @@ child_forget(struct child *c)
 	c->channel_fd = -1;
 	c->configure_at_ms = CLOCK_NEVER;
 	c->pid = 0;
+	c->pongs = c->pings;
 	heartbeat_stop(&c->heartbeat);
 }

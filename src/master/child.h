@@ -17,6 +17,9 @@
 #include "master/heartbeat.h"
 #include "master/policy.h"
 
+/* The size of a description of how a process has ended, NUL included. */
+#define CHILD_END_SIZE 80
+
 /* The properties of a kind of child that do not depend on the configuration. */
 struct child_spec {
 	const char *name; /* its program is kvd-NAME */
@@ -44,6 +47,13 @@ struct child {
 	pid_t pid; /* 0: it does not run */
 	int channel_fd; /* -1: closed */
 	int64_t configure_at_ms; /* the next attempt; CLOCK_NEVER: none */
+
+	bool hung; /* it did not answer, and is to end */
+	uint64_t starts; /* how often a process was forked */
+	uint64_t pings; /* sent, in all */
+	uint64_t pongs; /* of these: answered, or sent to one that has ended */
+	char last_end[CHILD_END_SIZE]; /* of the last process; "": none */
+	int64_t ended_ms; /* when that was */
 };
 
 /* Has it said that it is ready, and not been told to end since? */
@@ -67,6 +77,8 @@ int child_start(struct child *, const struct config *,
  * has to call this again when configure_at_ms has come. */
 void child_configure(struct child *, const struct config *,
     const struct startup_params *);
+/* Sends a ping and counts it.  False: it cannot be sent. */
+bool child_ping(struct child *);
 /* Sends a signal to the child, if it runs. */
 void child_signal(const struct child *, int signo);
 /* The child has been reaped. */

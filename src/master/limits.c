@@ -19,8 +19,9 @@
  * those of workers that have ended which it has not closed yet. */
 #define REGISTRY_FDS 28
 /* The descriptors of the master besides listening sockets and channels to
- * acceptors.  While it starts a child it needs two for each socket. */
-#define MASTER_FDS 24
+ * acceptors, with one connection of kvctl(8).  While it starts a child it needs
+ * two for each socket. */
+#define MASTER_FDS 26
 /* Values of oom_score_adj, which is from -1000 to 1000: that of the master, and
  * by how much an acceptor's is higher than the master's. */
 #define PROTECTED (-500)
@@ -63,6 +64,15 @@ limits_clients(const struct config *config, int64_t *limit)
 	if (*limit <= REGISTRY_FDS || *limit < count_master_fds(config))
 		return 0;
 	return *limit - REGISTRY_FDS;
+}
+
+int64_t
+limits_spare(const struct config *config)
+{
+	int64_t limit;
+
+	(void)limits_clients(config, &limit);
+	return limit - count_master_fds(config);
 }
 
 int

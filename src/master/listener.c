@@ -28,6 +28,7 @@
  * and how often kvd tries to bind them. */
 #define BIND_WAIT_MS 1000
 #define BIND_POLL_NS 20000000
+#define REGISTRY_SOCKET "registry.sock"
 /* The largest gid; the next one means "no change" to chown(2). */
 #define GROUP_MAX (UINT32_MAX - 1)
 
@@ -227,19 +228,19 @@ listener_open(struct listener *l, const struct config_listen *listen,
 	return listen_error(error, listen->text);
 }
 
-static int
-registry_listen(struct config_listen *l, const char *dir)
+int
+listener_name_private(struct config_listen *l, const char *dir,
+    const char *name, char *error)
 {
 	struct sockaddr_un *sun = (struct sockaddr_un *)(void *)&l->addr;
 	int n;
 
 	memset(l, 0, sizeof(*l));
 	sun->sun_family = AF_UNIX;
-	n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/registry.sock",
-	    dir);
+	n = snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s", dir, name);
 	if (n >= (int)sizeof(sun->sun_path)) {
 		errno = ENAMETOOLONG;
-		return -1;
+		return listen_error(error, dir);
 	}
 	l->addr_size = sizeof(*sun);
 	l->mode = 0600;
@@ -250,9 +251,23 @@ registry_listen(struct config_listen *l, const char *dir)
 bool
 listener_registry_fits(const char *dir)
 {
+	char error[CONFIG_ERROR_SIZE];
 	struct config_listen l;
 
-	return registry_listen(&l, dir) == 0;
+	return listener_name_private(&l, dir, REGISTRY_SOCKET, error) == 0;
+}
+
+int
+listener_open_private(struct listener *l, const struct config_listen *listen,
+    char *error)
+{
+	l->fd = -1;
+	/* We have the lock of the runtime directory.  So if anybody listens
+	 * there, it is the registry of a kvd that was killed, which is about to
+	 * end. */
+	if (unlink(unix_address(listen)->sun_path) == -1 && errno != ENOENT)
+		return listen_error(error, listen->text);
+	return listener_open(l, listen, NULL, false, error);
 }
 
 int
@@ -261,14 +276,9 @@ listener_open_registry(struct listener *l, const char *dir, char *error)
 	struct config_listen listen;
 
 	l->fd = -1;
-	if (registry_listen(&listen, dir) == -1)
-		return listen_error(error, dir);
-	/* We have the lock of the runtime directory.  So if anybody listens
-	 * there, it is the registry of a kvd that was killed, which is about to
-	 * end. */
-	if (unlink(unix_address(&listen)->sun_path) == -1 && errno != ENOENT)
-		return listen_error(error, listen.text);
-	return listener_open(l, &listen, NULL, false, error);
+	if (listener_name_private(&listen, dir, REGISTRY_SOCKET, error) == -1)
+		return -1;
+	return listener_open_private(l, &listen, error);
 }
 
 int

@@ -38,6 +38,14 @@ struct listener {
  */
 int listener_open(struct listener *, const struct config_listen *,
     const struct config *, bool wait, char *error);
+/* Makes the address of a Unix socket in a directory of kvd's own, with mode
+ * 0600.  Returns as listener_open(). */
+int listener_name_private(struct config_listen *, const char *dir,
+    const char *name, char *error);
+/* Opens it.  The directory has to be locked: whatever has the name is that of a
+ * kvd that was killed, and is removed.  Returns as listener_open(). */
+int listener_open_private(struct listener *, const struct config_listen *,
+    char *error);
 /* Makes the registry's socket, `registry.sock` in `dir`.  Only its owner may
  * connect to it.  Returns as listener_open(). */
 int listener_open_registry(struct listener *, const char *dir, char *error);

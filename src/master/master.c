@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "common/startup.h"
 #include "master/adopt.h"
+#include "master/control.h"
 #include "master/daemon.h"
 #include "master/inherit.h"
 #include "master/master.h"
@@ -25,8 +26,12 @@ run(struct master *m)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		log_warn("cannot set no_new_privs");
+	if (control_init(m) == -1)
+		fatalx(EX_OSERR, "out of memory");
 	supervise(m);
 	adopt_await(m);
+	/* kvctl(8) takes the end of its connection for the end of kvd. */
+	control_clear(m);
 	log_info("stopped");
 }
 
@@ -104,12 +109,15 @@ master_main(struct master_options *options, struct config *config)
 	m->params.wall_base_ms = clock_wall_base();
 	m->signal_fd = m->scoreboard_fd = m->daemon_fd = -1;
 	m->runtime_fd = m->workdir_fd = -1;
-	m->registry_listener.fd = -1;
+	m->registry_listener.fd = m->control_listener.fd = -1;
+	buf_init(&m->reload_mistakes);
+	m->started_ms = clock_ms();
 	m->lifeline[0] = m->lifeline[1] = -1;
 	m->checkpoint[0] = m->checkpoint[1] = -1;
 	for (stage = 0; stage < STAGES; stage++)
 		m->program_fds[stage] = -1;
 	status = start(m);
+	buf_clear(&m->reload_mistakes);
 	free(m);
 	return status;
 }

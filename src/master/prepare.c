@@ -19,6 +19,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "master/adopt.h"
+#include "master/control_socket.h"
 #include "master/limits.h"
 #include "master/prepare.h"
 #include "master/runtime.h"
@@ -146,6 +147,7 @@ bind_listeners(struct master *m)
 
 	if (listener_open_registry(&m->registry_listener, m->workdir, error) ==
 		0 &&
+	    control_socket_open(m, error) == 0 &&
 	    (m->listeners.adopted ||
 		listeners_open(&m->listeners, m->config, error) == 0))
 		return EX_OK;
@@ -225,6 +227,7 @@ prepare_repair(struct master *m)
 
 	if (runtime_repair(m) == -1)
 		return false;
+	control_socket_repair(m);
 	if (listener_has_name(&m->registry_listener))
 		return false;
 	if (listener_open_registry(&fresh, m->workdir, error) == -1) {
@@ -244,6 +247,7 @@ prepare_undo(struct master *m)
 
 	listeners_close(&m->listeners);
 	listener_close(&m->registry_listener);
+	control_socket_close(m);
 	adopt_clear(m);
 	if (m->scoreboard != NULL)
 		scoreboard_close(m->scoreboard);

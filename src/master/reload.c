@@ -15,19 +15,30 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "master/children.h"
+#include "master/control_socket.h"
 #include "master/limits.h"
 #include "master/prepare.h"
 #include "master/reload.h"
 #include "master/report.h"
 
-/* Logs the mistakes, one line each.  Returns 0 if there are none, or -1. */
+/* Logs the mistakes, one line each, and keeps them for kvctl(8).  Returns 0 if
+ * there are none, or -1. */
 static int
-report_errors(int status, const struct buf *errors)
+report_errors(struct master *m, int status, const struct buf *errors)
 {
 	log_lines(errors);
+	buf_append(&m->reload_mistakes, buf_data(errors), buf_size(errors));
 	if (buf_failed(errors))
 		log_warnx("out of memory");
 	return status == EX_OK ? 0 : -1;
+}
+
+/* One line, for the same two. */
+static void
+report_error(struct master *m, const char *error)
+{
+	log_warnx("%s", error);
+	(void)config_mistake(&m->reload_mistakes, "%s", error);
 }
 
 static int
@@ -39,7 +50,7 @@ keep_fixed(struct master *m, struct config *fresh)
 	buf_init(&names);
 	rc = config_keep_fixed(fresh, m->config, &names);
 	if (rc == -1)
-		log_warnx("out of memory");
+		report_error(m, "out of memory");
 	else if (buf_size(&names) > 0)
 		log_warnx("restart kvd to change %.*s", (int)buf_size(&names),
 		    (char *)buf_data(&names));
@@ -55,11 +66,11 @@ read_config(struct master *m, struct config *fresh)
 	int rc;
 
 	if (config_init(fresh) == -1) {
-		log_warnx("out of memory");
+		report_error(m, "out of memory");
 		return -1;
 	}
 	buf_init(&errors);
-	rc = report_errors(
+	rc = report_errors(m,
 	    master_options_config(m->options, fresh, true, &errors), &errors);
 	buf_clear(&errors);
 	if (rc == -1 || keep_fixed(m, fresh) == -1)
@@ -73,8 +84,11 @@ change_listeners(struct master *m, const struct config *fresh)
 {
 	char error[CONFIG_ERROR_SIZE];
 
-	if (listeners_change(&m->listeners, fresh, error) == -1) {
-		log_warnx("%s", error);
+	if (control_socket_change(m, fresh, error) == -1 ||
+	    listeners_change(&m->listeners, fresh, error) == -1) {
+		report_error(m, error);
+		if (control_socket_change(m, m->config, error) == -1)
+			log_warnx("%s", error);
 		return -1;
 	}
 	prepare_listens(m);
@@ -112,6 +126,7 @@ reload(struct master *m)
 	struct config fresh;
 
 	m->reload_wanted = false;
+	buf_truncate(&m->reload_mistakes, 0);
 	report_reload(m);
 	if (read_config(m, &fresh) == -1 || change_listeners(m, &fresh) == -1) {
 		log_warnx("the configuration stays as it was");

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/scoreboard.h"
 #include "master/report.h"
 
 static bool
@@ -19,9 +20,8 @@ acceptors_are_ready(const struct master *m)
 	return true;
 }
 
-/* Describes the state for people. */
-static const char *
-describe(const struct master *m)
+const char *
+report_describe(const struct master *m)
 {
 	if (m->stopping)
 		return "Stopping";
@@ -33,6 +33,12 @@ describe(const struct master *m)
 		return "Reading the configuration again";
 	if (!acceptors_are_ready(m))
 		return "An acceptor is being restarted";
+	if (scoreboard_admission(m->scoreboard) == SCOREBOARD_REFUSES)
+		return m->draining ?
+		    "Draining: new clients are refused, idle ones end" :
+		    "Suspended: new clients are refused";
+	if (scoreboard_admission(m->scoreboard) == SCOREBOARD_PAUSES)
+		return "Paused: new clients wait";
 	if (m->reload_failed)
 		return "Accepting connections; kvd.conf is wrong, see the log";
 	return "Accepting connections";
@@ -70,7 +76,7 @@ report_title(const struct master *m)
 static void
 report_status(struct master *m)
 {
-	const char *text = describe(m);
+	const char *text = report_describe(m);
 	char line[sizeof("STATUS=\n") + sizeof(m->reported)];
 
 	if (strcmp(text, m->reported) == 0)

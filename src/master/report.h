@@ -10,6 +10,8 @@
 
 #include "master/state.h"
 
+/* Describes the state in a line for people. */
+const char *report_describe(const struct master *);
 /* Clients can connect for the first time. */
 void report_ready(struct master *);
 /* The configuration is about to be read again. */

@@ -17,6 +17,7 @@
 #include "master/notify.h"
 #include "master/options.h"
 
+struct control;
 struct pidfh;
 struct scoreboard;
 
@@ -37,6 +38,14 @@ enum stage {
 #define ACCEPTOR 2
 #define CHILDREN (ACCEPTOR + CONFIG_ACCEPTORS_MAX)
 
+/* Checkpoints that were asked for (master/checkpoint_demand.h), numbered. */
+struct checkpoint_demand {
+	uint64_t asked; /* the one that the registry makes, or has made */
+	uint64_t done; /* the last one that it has made */
+	uint64_t revision; /* what that one has everything up to */
+	bool again; /* another one is wanted when `asked` is done */
+};
+
 /* The longest path of a directory or a program, NUL included. */
 #define STATE_PATH_SIZE 1024
 
@@ -56,6 +65,7 @@ struct master {
 	struct scoreboard *scoreboard;
 	struct pid_index adopted; /* workers whose acceptor has died */
 	struct listener registry_listener;
+	struct listener control_listener;
 	struct listeners listeners;
 	struct notify notify;
 	struct pidfh *pidfile;
@@ -63,9 +73,15 @@ struct master {
 	bool announced; /* clients have been able to connect once */
 	struct log_limit shortages; /* messages that a fork has failed */
 	bool reload_wanted; /* SIGHUP came before kvd was announced */
-	bool checkpoint_wanted; /* SIGUSR1 came, and is not answered yet */
+	struct checkpoint_demand checkpoints;
+	struct control *control; /* its connections (master/control.h) */
+	struct buf reload_mistakes; /* of the last reload, one a line */
+	int64_t started_ms;
 	bool reloading; /* init knows of a reload, and not of its end */
 	bool reload_failed; /* the last reload */
+	bool draining; /* clients that are idle are to end */
+	int64_t drain_at_ms; /* when to look for them */
+	uint32_t drain_slot; /* and from which slot on */
 	char reported[64]; /* the last status that init was told */
 	size_t name_size; /* of argv[0], before the title was in its place */
 	bool stopping;

@@ -19,7 +19,9 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "master/adopt.h"
+#include "master/checkpoint_demand.h"
 #include "master/children.h"
+#include "master/control.h"
 #include "master/daemon.h"
 #include "master/listener.h"
 #include "master/reload.h"
@@ -68,15 +70,6 @@ advance_start(struct master *m)
 	announce(m);
 }
 
-/* A registry that dies before it has answered leaves it to its successor. */
-static void
-demand_checkpoint(struct master *m)
-{
-	if (m->checkpoint_wanted && child_answers(&m->children[REGISTRY]))
-		(void)channel_send(m->children[REGISTRY].channel_fd,
-		    CHANNEL_CHECKPOINT);
-}
-
 static void
 child_is_ready(struct master *m, struct child *c)
 {
@@ -87,7 +80,7 @@ child_is_ready(struct master *m, struct child *c)
 	heartbeat_start(&c->heartbeat, child_heartbeat_ms(c, m->config),
 	    clock_ms());
 	if (c->spec->stage == STAGE_REGISTRY)
-		demand_checkpoint(m);
+		checkpoint_tell_registry(m);
 	advance_start(m);
 }
 
@@ -116,6 +109,14 @@ what_next(const struct child *c, char *text, size_t size)
 	return text;
 }
 
+/* To be replaced, a registry is killed: at SIGTERM it would serve on. */
+static bool
+was_killed(const struct child *c, int status)
+{
+	return c->policy.state == POLICY_REPLACING && WIFSIGNALED(status) &&
+	    WTERMSIG(status) == SIGKILL;
+}
+
 /* Has the child ended because it was told to?  If it was told before it had set
  * up its signals, SIGTERM has killed it. */
 static bool
@@ -124,7 +125,18 @@ ended_as_told(const struct child *c, int status)
 	return (c->policy.state == POLICY_STOPPING ||
 		   c->policy.state == POLICY_REPLACING) &&
 	    (status == 0 ||
-		(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM));
+		(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM) ||
+		was_killed(c, status));
+}
+
+/* For kvctl(8). */
+static void
+note_end(struct child *c, const char *end)
+{
+	c->ended_ms = clock_ms();
+	snprintf(c->last_end, sizeof(c->last_end), "%s%s",
+	    c->hung ? "hung, " : "", end);
+	c->hung = false;
 }
 
 static void
@@ -149,6 +161,8 @@ child_has_ended(struct master *m, struct child *c, int status,
 	char end[64], used[96], next[64];
 	long pid = (long)c->pid;
 
+	exit_describe(end, sizeof(end), status);
+	note_end(c, expected ? "was replaced" : end);
 	if (c->spec->stage == STAGE_ACCEPTORS)
 		adopt_workers(m, c->pid);
 	child_forget(c);
@@ -157,7 +171,6 @@ child_has_ended(struct master *m, struct child *c, int status,
 		if (policy_runs(&c->policy) ||
 		    c->policy.state == POLICY_WAITING)
 			count_restart(m, c);
-		exit_describe(end, sizeof(end), status);
 		exit_describe_use(used, sizeof(used), ran_ms, use);
 		log_warnx("%s (pid %ld) %s; %s; %s", c->spec->name, pid, end,
 		    used, what_next(c, next, sizeof(next)));
@@ -247,8 +260,7 @@ read_signals(struct master *m)
 				reload(m);
 			break;
 		case SIGUSR1:
-			m->checkpoint_wanted = true;
-			demand_checkpoint(m);
+			(void)checkpoint_ask(m);
 			break;
 		default:
 			log_info("stopping");
@@ -274,12 +286,11 @@ read_channel(struct master *m, struct child *c)
 		return;
 	case CHANNEL_PONG:
 		heartbeat_pong(&c->heartbeat);
+		if (c->pongs < c->pings)
+			c->pongs++;
 		return;
 	case CHANNEL_CHECKPOINTED:
-		m->checkpoint_wanted = false;
-		log_info("checkpoint: data.mdb has everything up to revision "
-			 "%llu",
-		    (unsigned long long)numbers[0]);
+		checkpoint_made(m, numbers[0]);
 		return;
 	case CHANNEL_RENEW:
 		child_configure(c, m->config, &m->params);
@@ -303,13 +314,13 @@ beat(struct master *m, struct child *c, int64_t now_ms)
 		return;
 	case HEARTBEAT_PING:
 		/* A ping that cannot be sent counts as not answered. */
-		if (c->channel_fd != -1)
-			(void)channel_send(c->channel_fd, CHANNEL_PING);
+		(void)child_ping(c);
 		return;
 	case HEARTBEAT_HUNG:
 		log_warnx("%s (pid %ld) has not answered for %llds: it hangs; "
 			  "aborting it",
 		    c->spec->name, (long)c->pid, (long long)timeout_ms / 1000);
+		c->hung = true;
 		children_event(m, c, POLICY_HUNG);
 	}
 }
@@ -319,8 +330,11 @@ static int64_t
 run_timers(struct master *m)
 {
 	int64_t now_ms = clock_ms(), next_ms = report_turn(m, now_ms);
+	int64_t control_ms = control_run(m, now_ms);
 	struct child *c;
 
+	if (control_ms < next_ms)
+		next_ms = control_ms;
 	for (c = m->children; c < m->children + CHILDREN; c++) {
 		beat(m, c, now_ms);
 		if (c->configure_at_ms <= now_ms)
@@ -340,20 +354,24 @@ run_timers(struct master *m)
 static void
 await_events(struct master *m, int64_t deadline_ms)
 {
-	struct pollfd pfds[1 + CHILDREN];
+	struct pollfd pfds[1 + CHILDREN + CONTROL_POLLFDS];
+	size_t n;
 	int i;
 
 	pfds[0] = (struct pollfd){ m->signal_fd, POLLIN, 0 };
 	for (i = 0; i < CHILDREN; i++)
 		pfds[i + 1] =
 		    (struct pollfd){ m->children[i].channel_fd, POLLIN, 0 };
-	if (io_poll(pfds, 1 + CHILDREN, deadline_ms) == IO_FAILED)
+	/* No more than there are: poll(2) minds the limit of open files. */
+	n = 1 + CHILDREN + control_watch(m, pfds + 1 + CHILDREN);
+	if (io_poll(pfds, n, deadline_ms) == IO_FAILED)
 		fatal(EX_OSERR, "cannot wait for events");
 	for (i = 0; i < CHILDREN; i++)
 		if (pfds[i + 1].revents != 0)
 			read_channel(m, &m->children[i]);
 	if (pfds[0].revents != 0)
 		read_signals(m);
+	control_handle(m, pfds + 1 + CHILDREN);
 }
 
 void

@@ -138,6 +138,8 @@ enum list_kind {
 	LIST_BUCKETS,
 	LIST_KEYS,
 	LIST_ENTRIES,
+	LIST_SIZES, /* for kvctl: of each page's entries one line, with the last
+		     * key, their number, and the bytes of keys and values */
 	LIST_KINDS /* the number of kinds */
 };
 

@@ -28,6 +28,9 @@
 /* An idle connection keeps buffers of this size: the next read needs one, and
  * pages that were never touched cost nothing. */
 #define KEEP_SIZE READ_SIZE
+/* How many connections of kvctl(8) there may be.  The limits of descriptors have
+ * some to spare for them. */
+#define LOOKERS_MAX 4
 
 static int
 watch(struct registry *r, struct conn *c, int op)
@@ -46,6 +49,28 @@ watch_again(struct registry *r, struct conn *c)
 {
 	if (watch(r, c, EPOLL_CTL_MOD) == -1)
 		fatal(EX_OSERR, "epoll_ctl");
+}
+
+/* Has the master connected?  It passes the connection on to kvctl(8). */
+static bool
+is_from_master(const struct registry *r, int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    peer.pid == r->master_pid;
+}
+
+/* Whoever has such a connection may keep it, so that a new one ends the
+ * oldest. */
+static void
+add_looker(struct registry *r, struct conn *c)
+{
+	c->looks = true;
+	TAILQ_INSERT_TAIL(&r->lookers, c, looker_entry);
+	if (++r->n_lookers > LOOKERS_MAX)
+		conn_close(r, TAILQ_FIRST(&r->lookers));
 }
 
 static int
@@ -68,6 +93,8 @@ conn_new(struct registry *r, int fd)
 		conn_close(r, c);
 		return -1;
 	}
+	if (is_from_master(r, fd))
+		add_looker(r, c);
 	/* A worker connects when it has something to send. */
 	conn_read(r, c);
 	return 0;
@@ -149,6 +176,10 @@ conn_close(struct registry *r, struct conn *c)
 	memory_leave(r, c);
 	if (c->events.notified)
 		TAILQ_REMOVE(&r->notified, c, notified_entry);
+	if (c->looks) {
+		TAILQ_REMOVE(&r->lookers, c, looker_entry);
+		r->n_lookers--;
+	}
 	TAILQ_REMOVE(list_of(r, c), c, entry);
 	(void)close(c->fd);
 	buf_clear(&c->events.queue);

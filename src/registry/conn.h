@@ -112,6 +112,10 @@ struct conn {
 	enum conn_wait wait; /* if any, it is on the list of those */
 	unsigned int
 	    tries; /* its first request was executed in part so often */
+	/* The master has made the connection, for kvctl(8): it may only ask for
+	 * names and numbers. */
+	bool looks;
+	TAILQ_ENTRY(conn) looker_entry;
 	bool waited; /* its first request has been held for space on the disk */
 	/* epoll waits for the socket to take more of `out`, not for input. */
 	bool wants_out;

@@ -3,10 +3,12 @@
  * comes from a worker, which may have been taken over by its client.
  */
 
+#include <string.h>
 #include <sysexits.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/number.h"
 #include "proto/answer.h"
 #include "proto/listing.h"
 #include "proto/schema.h"
@@ -17,6 +19,8 @@
 
 /* A page ends with the line that makes it so large. */
 #define PAGE_SIZE ((size_t)32 << 10)
+/* How many entries a page of LIST_SIZES is about: about a millisecond. */
+#define SIZES_KEYS 4096
 
 /* A LIST request, and the page that answers it. */
 struct page {
@@ -25,6 +29,10 @@ struct page {
 	struct buf *out;
 	size_t start; /* of the lines in `out` */
 	bool more; /* lines are left for another page */
+	/* LIST_SIZES: so far on this page, and the last key. */
+	uint64_t keys, bytes;
+	uint8_t last[UINT8_MAX];
+	size_t last_size;
 };
 
 /* Does the page take another line?  If not, there is one for the next page. */
@@ -60,6 +68,40 @@ visit_entry(void *arg, const struct store_entry *e)
 	return true;
 }
 
+static bool
+visit_size(void *arg, const struct store_entry *e)
+{
+	struct page *p = arg;
+
+	p->more = p->keys == SIZES_KEYS;
+	if (p->more)
+		return false;
+	p->keys++;
+	p->bytes += e->key.size + e->value_size;
+	memcpy(p->last, e->key.data, e->key.size);
+	p->last_size = e->key.size;
+	return true;
+}
+
+static enum store_result
+scan_sizes(struct store_view *view, struct page *p)
+{
+	char keys[NUMBER_SIZE], bytes[NUMBER_SIZE];
+	const struct fields *list = p->list;
+	struct bytes words[3] = { { p->last, 0 }, { keys, 0 }, { bytes, 0 } };
+	enum store_result result;
+
+	result = store_scan_keys(view, list->bucket, list->prefix, list->after,
+	    visit_size, p);
+	if (result != STORE_OK || p->keys == 0)
+		return result;
+	words[0].size = p->last_size;
+	words[1].size = number_format((int64_t)p->keys, keys);
+	words[2].size = number_format((int64_t)p->bytes, bytes);
+	answer_put_line(p->out, words, 3);
+	return STORE_OK;
+}
+
 static enum store_result
 scan(struct store_view *view, struct page *p)
 {
@@ -69,6 +111,8 @@ scan(struct store_view *view, struct page *p)
 	case LIST_BUCKETS:
 		return store_scan_buckets(view, list->prefix, list->after,
 		    visit_bucket, p);
+	case LIST_SIZES:
+		return scan_sizes(view, p);
 	case LIST_KEYS:
 		return store_scan_keys(view, list->bucket, list->prefix,
 		    list->after, visit_entry, p);
@@ -159,7 +203,8 @@ listing_run(struct registry *r, struct conn *c, uint64_t sequence,
 	page.status = status;
 	page.more = p.more;
 	listing_end_page(p.out, position, &page);
-	return p.more && status == STATUS_OK;
+	/* Sizes need not be of one moment: no snapshot is held for them. */
+	return p.more && status == STATUS_OK && list->kind != LIST_SIZES;
 }
 
 int64_t

@@ -144,8 +144,10 @@ static void
 read_channel(struct registry *r)
 {
 	char error[CONFIG_ERROR_SIZE];
+	enum channel_event event;
 
-	switch (channel_serve(r->config, error)) {
+	event = channel_serve(r->config, error);
+	switch (event) {
 	case CHANNEL_NOTHING:
 		return;
 	case CHANNEL_NEW_CONFIG:
@@ -154,6 +156,10 @@ read_channel(struct registry *r)
 	case CHANNEL_BAD_CONFIG:
 		/* The next registry begins with the new one. */
 		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_VERBOSE:
+	case CHANNEL_WANTS_BRIEF:
+		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
+		return;
 	case CHANNEL_WANTS_CHECKPOINT:
 		checkpoint_demand(r);
 		return;
@@ -332,6 +338,7 @@ registry_main(struct config *config, const struct startup_params *params,
 		.gauges = { .at_ms = CLOCK_NEVER },
 		.stop_at_ms = CLOCK_NEVER,
 		.wall_base_ms = params->wall_base_ms,
+		.master_pid = getppid(),
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
@@ -344,6 +351,7 @@ registry_main(struct config *config, const struct startup_params *params,
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);
+	TAILQ_INIT(&r.lookers);
 	TAILQ_INIT(&r.behind);
 	RB_INIT(&r.topics.live);
 	RB_INIT(&r.topics.behind);

@@ -64,7 +64,9 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	case HELLO_MALFORMED:
 		return break_conn(r, c, "malformed greeting");
 	}
-	if (!session_claim(r, c, hello.session))
+	if (c->looks)
+		session_look(r, c);
+	else if (!session_claim(r, c, hello.session))
 		return break_conn(r, c, "not a worker of this kvd");
 	if (!resume_begin(r, c, &hello))
 		return break_conn(r, c, "malformed greeting");
@@ -295,6 +297,16 @@ execute_listing(struct registry *r, struct conn *c, const struct message *m,
 	return REQUEST_DONE;
 }
 
+/* A connection of kvctl(8), which a user may have who must not read what is
+ * stored, gets names and numbers. */
+static bool
+may_look(const struct message *m, const struct fields *args)
+{
+	if (m->type == MESSAGE_LIST)
+		return args->kind == LIST_BUCKETS || args->kind == LIST_SIZES;
+	return m->type == MESSAGE_PING || m->type == MESSAGE_STATS;
+}
+
 static enum request_result
 execute(struct registry *r, struct conn *c, const struct message *m,
     const struct schema *schema)
@@ -305,6 +317,8 @@ execute(struct registry *r, struct conn *c, const struct message *m,
 	if (schema->reply == 0 ||
 	    !schema_get(schema, m->body, (size_t)r->config->max_value, &args))
 		return break_conn(r, c, "malformed request");
+	if (c->looks && !may_look(m, &args))
+		return break_conn(r, c, "not for an operator");
 	switch (m->type) {
 	case MESSAGE_TRANSACTION:
 		return execute_transaction(r, c, m, &args);

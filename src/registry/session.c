@@ -168,6 +168,13 @@ replace_earlier(struct registry *r, struct conn *c)
 	*of_slot = c;
 }
 
+void
+session_look(struct registry *r, struct conn *c)
+{
+	leave_silent(r, c);
+	c->session.greeted = true;
+}
+
 bool
 session_claim(struct registry *r, struct conn *c, uint64_t session)
 {

@@ -44,6 +44,8 @@ void session_expire(struct registry *, int64_t now_ms);
  * the session is another's.
  */
 bool session_claim(struct registry *, struct conn *, uint64_t session);
+/* The same for a connection that may only look: it has no session. */
+void session_look(struct registry *, struct conn *);
 /* The connection ends.  Its record waits for the session's next connection, or
  * is deleted by the next commit if the worker has all of it. */
 void session_leave(struct registry *, struct conn *);

@@ -7,6 +7,7 @@
 #ifndef REGISTRY_STATE_H
 #define REGISTRY_STATE_H
 
+#include <sys/types.h>
 #include <sys/queue.h>
 
 #include <stdbool.h>
@@ -51,6 +52,9 @@ struct registry {
 	struct topics topics; /* buckets that have subscribers */
 	size_t queued; /* bytes of events in all queues */
 	struct conn_list notified; /* connections that got events this turn */
+	struct conn_list lookers; /* connections for kvctl(8), oldest first */
+	unsigned int n_lookers;
+	pid_t master_pid;
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
 	/* Subscribers that have not yet been told what they missed. */
 	struct conn_list behind;

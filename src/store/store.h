@@ -61,6 +61,7 @@ struct store_view;
 
 struct store_entry {
 	struct bytes key, value;
+	size_t value_size; /* also in scans that do not read values */
 	int64_t expiry_ms; /* since 1970; 0: none */
 	uint64_t revision; /* the commit that wrote it */
 };

@@ -86,6 +86,7 @@ visit_entry(struct store *s, void *arg, struct bytes name, struct bytes key,
 		    "%s: checksum of an entry of bucket %llu does not match",
 		    s->dir, (unsigned long long)record_get_be64(key.data));
 	e.revision = record_get_le64(p);
+	e.value_size = record.size - ENTRY_HEADER;
 	e.expiry_ms = (int64_t)entry_expiry(record);
 	if (scan->values)
 		e.value = (struct bytes){ p + ENTRY_HEADER,

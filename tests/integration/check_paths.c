@@ -17,7 +17,7 @@
 
 #include "launch.h"
 
-static const char *const names[] = { "sock", "run/kvd.pid",
+static const char *const names[] = { "sock", "run/kvd.pid", "run/control.sock",
 	"run/worker/registry.sock" };
 
 #define NAMES COUNT(names)
@@ -144,6 +144,12 @@ sweep_pid_file(void)
 }
 
 static void
+sweep_control_socket(void)
+{
+	remove_name("run/control.sock");
+}
+
+static void
 sweep_registry_socket(void)
 {
 	remove_name("run/worker/registry.sock");
@@ -161,6 +167,7 @@ sweep_runtime_directory(void)
 {
 	sweep_worker_directory();
 	sweep_pid_file();
+	sweep_control_socket();
 	remove_name("run");
 }
 
@@ -178,13 +185,15 @@ exchange_names(void)
 	sweep_socket();
 	sweep_pid_file();
 	launch_write(server, "run/kvd.pid", "1\n");
+	sweep_control_socket();
+	launch_write(server, "run/control.sock", "");
 	sweep_registry_socket();
 	launch_write(server, "run/worker/registry.sock", "");
 }
 
 static void (*const sweeps[])(void) = { sweep_socket, sweep_pid_file,
-	sweep_registry_socket, sweep_worker_directory, sweep_runtime_directory,
-	sweep_all, exchange_names };
+	sweep_control_socket, sweep_registry_socket, sweep_worker_directory,
+	sweep_runtime_directory, sweep_all, exchange_names };
 
 /* Even numbers use SIGHUP; with odd ones the registry is restarted. */
 #define SWEEPS (2 * (int)COUNT(sweeps))

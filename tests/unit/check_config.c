@@ -130,6 +130,7 @@ assert_round_trip(void)
 	"shutdown-timeout 10s\n"               \
 	"heartbeat-timeout 1m\n"               \
 	"restart-limit 3 in 5s\n"              \
+	"control mode 0660\n"                  \
 	"log connections no\n"                 \
 	"slow-command 0\n"                     \
 	"insecure no\n"
@@ -276,6 +277,7 @@ TEST(test_fields)
 	static const char text[] = "insecure yes\n"
 				   "slow-command 20ms\n"
 				   "log \tconnections  yes\n"
+				   "control mode 0600 group staff\n"
 				   "restart-limit 12 in 13ms exit\n"
 				   "heartbeat-timeout 11ms\n"
 				   "first-command-timeout 10ms\n"
@@ -318,6 +320,7 @@ TEST(test_fields)
 		     "shutdown-timeout 4ms\n"
 		     "heartbeat-timeout 11ms\n"
 		     "restart-limit 12 in 13ms exit\n"
+		     "control mode 0600 group staff\n"
 		     "log connections yes\n"
 		     "slow-command 20ms\n"
 		     "insecure yes\n");
@@ -337,6 +340,8 @@ TEST(test_fields)
 	ck_assert_int_eq(config.restart_limit.period_ms, 13);
 	ck_assert(config.restart_limit.exits);
 	ck_assert_int_eq(config.max_clients_per_source, 14);
+	ck_assert_int_eq(config.control.mode, 0600);
+	ck_assert_str_eq(config.control.group, "staff");
 	ck_assert_int_eq(config.acceptors, 15);
 	ck_assert_int_eq(config.listing_timeout_ms, 16);
 	ck_assert(config.log_connections);
@@ -410,6 +415,86 @@ TEST(test_bad_restart_limit)
 	    "exit, such as 3 in 5s; the number is 1 to 1000",
 	    bad_limit_table[_i]);
 	refuse_line(line, want);
+}
+
+/* These tests check control, which takes a mode and a group. */
+
+static const struct {
+	const char *line;
+	const char *printed;
+} control_table[] = {
+	{ "control mode 0600", "mode 0600" },
+	{ "control mode 0", "mode 0000" },
+	{ "control group staff", "mode 0660 group staff" },
+	{ "control group 12 mode 777", "mode 0777 group 12" },
+	{ " control \t mode\t0640  group\tx \r", "mode 0640 group x" },
+	{ "control mode 0600 mode 0666", "mode 0666" },
+	{ "control group 12345678901234567890123456789012",
+	    "mode 0660 group 12345678901234567890123456789012" },
+};
+
+TEST(test_control)
+{
+	char *text, want[96];
+
+	accept_line("control mode 0111 group before");
+	accept_line(control_table[_i].line);
+	snprintf(want, sizeof(want), "\ncontrol %s\n",
+	    control_table[_i].printed);
+	text = print(&config);
+	ck_assert_msg(strstr(text, want) != NULL, "%s", text);
+	free(text);
+	assert_round_trip();
+}
+
+static const char *const bad_control_table[] = { "mode", "group", "0660",
+	"Mode 0660", "mode 0660 group", "mode 0660 staff", "unix /x",
+	"mode 0660 optional" };
+
+TEST(test_bad_control)
+{
+	char line[64], want[CONFIG_ERROR_SIZE];
+
+	snprintf(line, sizeof(line), "control %s", bad_control_table[_i]);
+	snprintf(want, sizeof(want),
+	    "control: \"%s\" is not mode MODE, group GROUP, or both",
+	    bad_control_table[_i]);
+	refuse_line(line, want);
+}
+
+TEST(test_bad_control_values)
+{
+	refuse_line("control mode 0668",
+	    "control: \"0668\" is not a mode in octal from 0 to 0777, such as "
+	    "0660");
+	refuse_line("control mode 1777",
+	    "control: \"1777\" is not a mode in octal from 0 to 0777, such as "
+	    "0660");
+	refuse_line("control group 123456789012345678901234567890123",
+	    "control: the name of the group is too long");
+}
+
+/* What a reload would change. */
+TEST(test_changes)
+{
+	struct config fresh;
+	struct buf out;
+
+	ck_assert_int_eq(config_init(&fresh), 0);
+	ck_assert_int_eq(config_lines(&fresh,
+			     "listen 127.0.0.1:1\nlisten 127.0.0.1:2\n"
+			     "max-value 12\nmax-clients 1000\n"
+			     "sync never\n",
+			     (char[CONFIG_ERROR_SIZE]){ 0 }),
+	    0);
+	buf_init(&out);
+	config_print_changes(&config, &fresh, "+", "!", &out);
+	buf_append_byte(&out, '\0');
+	ck_assert_str_eq((char *)buf_data(&out),
+	    "+listen 127.0.0.1:1\n+listen 127.0.0.1:2\n"
+	    "+sync never\n!max-value 12\n");
+	buf_clear(&out);
+	config_clear(&fresh);
 }
 
 /* These lines are refused, with these error messages. */
@@ -1546,6 +1631,10 @@ static const struct test tests[] = {
 	EACH(test_number, number_table),
 	ONCE(test_fields),
 	EACH(test_restart_limit, limit_table),
+	EACH(test_control, control_table),
+	EACH(test_bad_control, bad_control_table),
+	ONCE(test_bad_control_values),
+	ONCE(test_changes),
 	EACH(test_bad_restart_limit, bad_limit_table),
 	EACH(test_error, error_table),
 	EACH(test_junk, junk_table),

@@ -115,7 +115,7 @@ static const char recorded[] =
     "message 16 COUNT bucket:name[1,255] -> 128\n"
     "message 17 STATS -> 128\n"
     "message 18 TRANSACTION requests:rest -> 128\n"
-    "message 19 LIST list-kind:u8[0,2] revision:u64[0,18446744073709551615] "
+    "message 19 LIST list-kind:u8[0,3] revision:u64[0,18446744073709551615] "
     "limit:u64[1,18446744073709551615] list-bucket:name[0,255] "
     "prefix:name[0,255] after:name[0,255] -> 129\n"
     "message 20 SUBSCRIBE bucket:name[1,255] prefix:name[0,255] -> 131\n"
