@@ -46,7 +46,6 @@ struct registry {
 	struct conn_list recorded;
 	struct outcome_list orphaned; /* records without a connection */
 	struct conn_list silent; /* connections that have not said HELLO */
-	unsigned int n_silent;
 	struct conn *
 	    *by_slot; /* the connection of each slot's worker, or NULL */
 	struct topics topics; /* buckets that have subscribers */
