@@ -111,6 +111,7 @@ take_own(struct kv_options *o, int option, char *word)
 		o->limit = parse_number(option, LIMIT_MAX, word);
 		break;
 	case 'P':
+	case 'p': /* of pop, clear and watch; else it is the port */
 		o->prefix = word;
 		break;
 	case 'e':

@@ -100,16 +100,13 @@ time_left(const struct ctl_conn *c)
 static int
 greet(struct ctl_conn *c, const char *path)
 {
+	enum ctl_line line = ctl_conn_line(c);
 	int version;
 
-	switch (ctl_conn_line(c)) {
-	case CTL_LINE_ERROR:
+	if (line == CTL_LINE_ERROR)
 		return CTL_FAILED;
-	case CTL_LINE_DATA:
-		if (sscanf(c->line, "kvd %*s control %d", &version) == 1)
-			break;
-		/* FALLTHROUGH */
-	default:
+	if (line != CTL_LINE_DATA ||
+	    sscanf(c->line, "kvd %*s control %d", &version) != 1) {
 		set_error(c, "%s: this is not the control socket of kvd", path);
 		return CTL_FAILED;
 	}

@@ -183,6 +183,7 @@ conn_close(struct registry *r, struct conn *c)
 	TAILQ_REMOVE(list_of(r, c), c, entry);
 	(void)close(c->fd);
 	buf_clear(&c->events.queue);
+	events_account(r, c);
 	buf_clear(&c->in);
 	buf_clear(&c->out);
 	free(c);
@@ -229,7 +230,7 @@ set_wants_out(struct registry *r, struct conn *c, bool wants_out)
 /* When all of `out` is sent the queued events follow.  False: there is nothing
  * to send. */
 static bool
-has_more(struct conn *c)
+has_more(struct registry *r, struct conn *c)
 {
 	struct buf sent;
 
@@ -242,6 +243,7 @@ has_more(struct conn *c)
 	sent = c->out;
 	c->out = c->events.queue;
 	c->events.queue = sent;
+	events_account(r, c);
 	return true;
 }
 
@@ -250,7 +252,7 @@ conn_flush(struct registry *r, struct conn *c)
 {
 	ssize_t n;
 
-	while (has_more(c)) {
+	while (has_more(r, c)) {
 		n = io_send(c->fd, buf_data(&c->out) + c->sent,
 		    buf_size(&c->out) - c->sent, 0);
 		if (n == IO_AGAIN) {

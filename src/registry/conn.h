@@ -61,12 +61,19 @@ struct conn_events {
 	struct subscription_list subscriptions;
 	unsigned int count; /* of subscriptions */
 	bool notified; /* is on the notified list: got events in this turn */
-	bool slow; /* `queue` was over its limit before this turn */
+	size_t queued; /* bytes of it that are counted: events_account() */
+	size_t left; /* bytes that were in it before this turn */
+	/* There was no space for all of this commit: the changes after `told`
+	 * were left out. */
+	bool slow;
 	bool lagged; /* was told that it is too slow, and gets no more */
 	/* It is on the behind list: it has yet to be told what came after the
 	 * commit `seen` and the change `told` of the next (proto/hello.h). */
 	bool behind;
 	uint64_t seen, told;
+	/* It was not: it had been told of each commit so far, but it takes its
+	 * events too slowly. */
+	bool fell;
 	bool joined; /* takes part in the pass */
 	uint64_t last_told; /* the commit of which the pass has told it last */
 };

@@ -15,15 +15,42 @@
 #include "registry/topic.h"
 #include "store/store.h"
 
+/* With so much left of earlier turns a subscriber is too slow when there is no
+ * space for more. */
+#define LEFT_MAX (EVENTS_QUEUE_MAX / 2)
+/* All queues together may have so many bytes. */
+#define QUEUES_MAX ((size_t)32 << 20)
+
+/* Frames of successive changes of one bucket. */
+struct piece {
+	struct buf frames;
+	uint64_t first; /* the number of the first change */
+	uint64_t n; /* how many they are */
+};
+
 static void
 notify(struct registry *r, struct conn *c)
 {
 	if (c->events.notified)
 		return;
 	c->events.notified = true;
-	/* Measured once, before the turn adds to the queue. */
-	c->events.slow = buf_size(&c->events.queue) > EVENTS_QUEUE_MAX;
+	c->events.slow = false;
+	c->events.left = buf_size(&c->events.queue);
 	TAILQ_INSERT_TAIL(&r->notified, c, notified_entry);
+}
+
+bool
+events_fit(const struct registry *r, const struct conn *c, size_t size)
+{
+	return buf_size(&c->events.queue) + size <= EVENTS_QUEUE_MAX &&
+	    r->queued + size <= QUEUES_MAX;
+}
+
+void
+events_account(struct registry *r, struct conn *c)
+{
+	r->queued += buf_size(&c->events.queue) - c->events.queued;
+	c->events.queued = buf_size(&c->events.queue);
 }
 
 static void
@@ -46,6 +73,7 @@ events_queue(struct registry *r, struct conn *c, struct bytes frame)
 	notify(r, c);
 	buf_append(&c->events.queue, frame.data, frame.size);
 	check_memory(&c->events.queue);
+	events_account(r, c);
 }
 
 void
@@ -56,6 +84,7 @@ events_queue_revision(struct registry *r, struct conn *c, enum event_kind kind,
 
 	notify(r, c);
 	events_encode(&c->events.queue, revision, &event);
+	events_account(r, c);
 }
 
 struct store_view *
@@ -148,36 +177,47 @@ encode(struct buf *b, uint64_t revision, uint64_t number,
 	events_encode(b, revision, &event);
 }
 
+/* From the first of these changes on it will be told from the log, if there is
+ * no space for them. */
 static void
-deliver_to(struct registry *r, struct conn *c, struct bytes frames, uint64_t n)
+deliver_to(struct registry *r, struct conn *c, struct bytes frames,
+    uint64_t first, uint64_t n)
 {
 	notify(r, c);
 	if (c->events.slow)
 		return;
+	if (!events_fit(r, c, frames.size)) {
+		c->events.slow = true;
+		c->events.told = first - 1;
+		return;
+	}
 	events_queue(r, c, frames);
 	*registry_counter(r, COUNTER_EVENTS) += n;
 }
 
-/* Copies `n` frames to the subscribers of their bucket who want all of them. */
+/* Copies the frames to the subscribers of their bucket who want all of them. */
 static void
-deliver(struct registry *r, struct topic *t, struct buf *frames, uint64_t *n)
+deliver(struct registry *r, struct topic *t, struct piece *p)
 {
 	struct subscription *s;
 
-	LIST_FOREACH(s, &t->subscriptions, topic_entry)
-		if (s->prefix_size == 0)
-			deliver_to(r, s->conn, buf_bytes(frames), *n);
-	buf_truncate(frames, 0);
-	*n = 0;
+	if (p->n > 0)
+		LIST_FOREACH(s, &t->subscriptions, topic_entry)
+			if (s->prefix_size == 0)
+				deliver_to(r, s->conn, buf_bytes(&p->frames),
+				    p->first, p->n);
+	buf_truncate(&p->frames, 0);
+	p->n = 0;
 }
 
-/* Copies the last frame, which begins there, to those who want it because of
- * its key. */
+/* Copies the frame of this change, which begins there, to those who want it
+ * because of its key. */
 static void
 deliver_last(struct registry *r, struct topic *t, const struct change *change,
-    const struct buf *frames, size_t at)
+    const struct piece *p, size_t at)
 {
-	struct bytes frame = { buf_data(frames) + at, buf_size(frames) - at };
+	struct bytes frame = { buf_data(&p->frames) + at,
+		buf_size(&p->frames) - at };
 	struct subscription *s;
 
 	if (t->prefixed == 0)
@@ -186,18 +226,24 @@ deliver_last(struct registry *r, struct topic *t, const struct change *change,
 		if (s->prefix_size > 0 &&
 		    (change->type == CHANGE_DROPPED ||
 			bytes_begin_with(change->key, topic_prefix(s))))
-			deliver_to(r, s->conn, frame, 1);
+			deliver_to(r, s->conn, frame, p->first + p->n - 1, 1);
 }
 
-/* The bucket is gone; a later one of this name is another bucket.  With the
- * last subscription the topic ends. */
+/*
+ * The bucket is gone; a later one of this name is another bucket.  Those who have
+ * yet to be told so keep the subscription until then.  With the last subscription
+ * the topic ends.
+ */
 static void
 drop(struct registry *r, struct topic *t)
 {
 	struct subscription *s, *next;
 
 	LIST_FOREACH_SAFE(s, &t->subscriptions, topic_entry, next)
-		topic_unsubscribe(r, s);
+		if (s->conn->events.slow)
+			topic_move(r, s, false);
+		else
+			topic_unsubscribe(r, s);
 }
 
 static bool
@@ -209,50 +255,57 @@ is_of(const struct topic *t, struct bytes bucket)
 /* Successive changes of one bucket are copied in one piece. */
 static void
 publish_changes(struct registry *r, struct bytes noted, uint64_t revision,
-    struct buf *frames)
+    struct piece *p)
 {
 	struct topic *t = NULL;
 	struct change change;
-	uint64_t number, n = 0;
+	uint64_t number;
 	size_t at;
 
 	for (number = 1; change_next(&noted, &change); number++) {
 		if (!is_of(t, change.bucket)) {
 			if (t != NULL)
-				deliver(r, t, frames, &n);
+				deliver(r, t, p);
 			t = topic_find_live(r, change.bucket);
 		}
 		if (t == NULL)
 			continue;
-		at = buf_size(frames);
-		encode(frames, revision, number, &change);
-		deliver_last(r, t, &change, frames, at);
-		n++;
+		if (p->n++ == 0)
+			p->first = number;
+		at = buf_size(&p->frames);
+		encode(&p->frames, revision, number, &change);
+		deliver_last(r, t, &change, p, at);
 		if (change.type == CHANGE_DROPPED) {
-			deliver(r, t, frames, &n);
+			deliver(r, t, p);
 			drop(r, t);
 			t = NULL;
 		}
 	}
 	if (t != NULL)
-		deliver(r, t, frames, &n);
+		deliver(r, t, p);
+}
+
+void
+events_lag(struct registry *r, struct conn *c, uint64_t revision)
+{
+	events_queue_revision(r, c, EVENT_LAGGED, revision);
+	c->events.lagged = true;
+	events_leave(r, c);
 }
 
 /* Queues the last frame of a commit, unless the connection has yet to be told
- * of earlier ones.  For a subscriber that is too slow this is LAGGED, and it
- * gets nothing more. */
+ * of earlier ones, or of a part of this one. */
 static void
 end_commit(struct registry *r, struct conn *c, uint64_t revision)
 {
 	if (c->events.lagged || c->events.behind)
 		return;
-	events_queue_revision(r, c,
-	    c->events.slow ? EVENT_LAGGED : EVENT_COMMIT, revision);
-	if (c->events.slow) {
-		c->events.lagged = true;
-		(*registry_counter(r, COUNTER_LAGGED))++;
-		events_leave(r, c);
-	}
+	if (!c->events.slow)
+		events_queue_revision(r, c, EVENT_COMMIT, revision);
+	else if (c->events.left <= LEFT_MAX)
+		resume_fall_behind(r, c, revision - 1);
+	else
+		events_lag(r, c, revision);
 }
 
 static void
@@ -289,16 +342,16 @@ events_publish(struct registry *r)
 	struct bytes noted = buf_bytes(&r->changes.noted);
 	uint64_t revision;
 	struct conn *c;
-	struct buf frames;
+	struct piece piece = { .n = 0 };
 
 	follow_log(r);
 	if (noted.size == 0 && TAILQ_EMPTY(&r->notified))
 		return;
 	store_release(r->store);
 	revision = store_revision(events_last_commit(r));
-	buf_init(&frames);
-	publish_changes(r, noted, revision, &frames);
-	buf_clear(&frames);
+	buf_init(&piece.frames);
+	publish_changes(r, noted, revision, &piece);
+	buf_clear(&piece.frames);
 	change_undo(&r->changes, 0);
 	TAILQ_FOREACH(c, &r->notified, notified_entry)
 		end_commit(r, c, revision);

@@ -23,8 +23,9 @@
 #include "store/store.h"
 
 /*
- * A subscriber whose queue has more bytes than this when a turn begins is too
- * slow.  What one turn adds to the queue is bounded by the turn.
+ * A queue may have so many bytes.  A subscriber for whom there is no space is
+ * too slow if much is left in it.  Otherwise it is behind: it is told the rest
+ * from the log, when it has taken what is queued.
  */
 #define EVENTS_QUEUE_MAX ((size_t)1 << 20)
 
@@ -49,10 +50,17 @@ void events_publish(struct registry *);
 /* At the end of the turn: sends what was queued in it. */
 void events_flush(struct registry *);
 
+/* The queue, or a part of it, has been taken off. */
+void events_account(struct registry *, struct conn *);
+
 /* For registry/resume.c, which queues events too. */
 
 /* The snapshot of the last commit.  May be called while no batch is open. */
 struct store_view *events_last_commit(struct registry *);
+/* May a queue, and all together, grow by so much? */
+bool events_fit(const struct registry *, const struct conn *, size_t size);
+/* It is told that it is too slow, and gets nothing more. */
+void events_lag(struct registry *, struct conn *, uint64_t revision);
 /* Queues a frame, or COMMIT, MISSED or LAGGED, which have no other fields. */
 void events_queue(struct registry *, struct conn *, struct bytes frame);
 void events_queue_revision(struct registry *, struct conn *, enum event_kind,

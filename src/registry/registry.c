@@ -220,6 +220,8 @@ next_deadline(const struct registry *r)
 		deadline_ms = r->gauges.at_ms;
 	if (r->cache_at_ms < deadline_ms)
 		deadline_ms = r->cache_at_ms;
+	if (resume_deadline(r) < deadline_ms)
+		deadline_ms = resume_deadline(r);
 	if (session_deadline(r) < deadline_ms)
 		deadline_ms = session_deadline(r);
 	if (listing_deadline(r) < deadline_ms)
@@ -246,7 +248,8 @@ run_timers(struct registry *r)
 
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
 	    r->cache_at_ms == CLOCK_NEVER && r->gauges.at_ms == CLOCK_NEVER &&
-	    TAILQ_EMPTY(&r->listings) && TAILQ_EMPTY(&r->silent))
+	    TAILQ_EMPTY(&r->listings) && TAILQ_EMPTY(&r->silent) &&
+	    r->resume.changes == NULL)
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms)
@@ -258,6 +261,7 @@ run_timers(struct registry *r)
 		set_cache(r);
 	listing_expire(r, now_ms);
 	session_expire(r, now_ms);
+	resume_expire(r, now_ms);
 }
 
 static bool
@@ -315,6 +319,7 @@ registry_clear(struct registry *r)
 		conn_close(r, c);
 	while ((o = TAILQ_FIRST(&r->orphaned)) != NULL)
 		outcome_free(&r->orphaned, o);
+	resume_expire(r, CLOCK_NEVER);
 	change_clear(&r->changes);
 	free(r->by_slot);
 	scoreboard_close(r->scoreboard);

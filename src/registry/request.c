@@ -251,7 +251,9 @@ execute_transaction(struct registry *r, struct conn *c, const struct message *m,
 static bool
 may_subscribe(struct registry *r, struct conn *c)
 {
-	if (buf_size(&c->events.queue) > 0)
+	if (c->events.behind) /* catch_up() makes it ready again */
+		conn_set_ready(r, c, false);
+	if (c->events.behind || buf_size(&c->events.queue) > 0)
 		return false;
 	if (!store_batch_open(r->store))
 		return true;
@@ -395,7 +397,8 @@ request_next(struct registry *r, struct conn *c)
 		    c->session.greeted ? "malformed request" : "no greeting");
 	if (!c->session.greeted)
 		return greet(r, c, &m);
-	if (c->events.behind) { /* catch_up() makes it ready again */
+	/* catch_up() makes it ready again. */
+	if (c->events.behind && !c->events.fell) {
 		conn_set_ready(r, c, false);
 		return REQUEST_WAIT;
 	}

@@ -5,6 +5,7 @@
 
 #include <sysexits.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "proto/hello.h"
 #include "proto/schema.h"
@@ -20,6 +21,11 @@
 /* With more in its queue at the end of a commit a connection leaves the pass.
  * The other half is for what is committed when it is no longer behind. */
 #define QUEUE_MAX (EVENTS_QUEUE_MAX / 2)
+/* How long what was read of a folded segment is kept for those who come next: to
+ * read it takes some 20 ms. */
+#define KEEP_MS 10000
+/* How many take part at a time: each may be queued a value of any size. */
+#define JOINED_MAX 16
 /* What a change costs besides its bytes. */
 #define CHANGE_COST 64
 
@@ -67,13 +73,41 @@ resume_since(struct registry *r, struct conn *c, const struct hello_bucket *b,
 	fall_behind(r, c, b->after, 0);
 }
 
+void
+resume_fall_behind(struct registry *r, struct conn *c, uint64_t seen)
+{
+	struct subscription *s, *next;
+
+	LIST_FOREACH_SAFE(s, &c->events.subscriptions, conn_entry, next)
+		if (s->topic->live)
+			topic_move(r, s, false);
+	c->events.fell = true;
+	fall_behind(r, c, seen, c->events.told);
+}
+
 /* Nobody is behind any more. */
 static void
 end_pass(struct registry *r)
 {
+	r->resume.under_way = false;
+	r->resume.close_at_ms = clock_ms() + KEEP_MS;
+}
+
+int64_t
+resume_deadline(const struct registry *r)
+{
+	return r->resume.changes == NULL || !TAILQ_EMPTY(&r->behind) ?
+	    CLOCK_NEVER :
+	    r->resume.close_at_ms;
+}
+
+void
+resume_expire(struct registry *r, int64_t now_ms)
+{
+	if (resume_deadline(r) > now_ms)
+		return;
 	store_changes_close(r->resume.changes);
 	r->resume.changes = NULL;
-	r->resume.under_way = false;
 }
 
 static void
@@ -91,7 +125,7 @@ resume_leave(struct registry *r, struct conn *c)
 	if (!c->events.behind)
 		return;
 	leave_pass(r, c);
-	c->events.behind = false;
+	c->events.behind = c->events.fell = false;
 	TAILQ_REMOVE(&r->behind, c, behind_entry);
 	if (TAILQ_EMPTY(&r->behind))
 		end_pass(r);
@@ -112,6 +146,7 @@ make_live(struct registry *r, struct subscription *s, uint64_t revision)
 	warning_check_store(r, result);
 	if (result == STORE_NO_BUCKET || (result == STORE_OK && id != t->id)) {
 		events_encode(&s->conn->events.queue, revision, &event);
+		events_account(r, s->conn);
 		topic_unsubscribe(r, s);
 	} else
 		topic_move(r, s, true);
@@ -129,6 +164,19 @@ catch_up(struct registry *r, struct conn *c, enum event_kind kind)
 	/* The new ones are put in front. */
 	LIST_FOREACH_SAFE(s, &c->events.subscriptions, conn_entry, next)
 		make_live(r, s, revision);
+	if (!c->wants_out)
+		conn_set_ready(r, c, buf_size(&c->in) > 0);
+}
+
+/* The log has gone on without the connection. */
+static void
+lose(struct registry *r, struct conn *c)
+{
+	if (!c->events.fell) {
+		catch_up(r, c, EVENT_MISSED);
+		return;
+	}
+	events_lag(r, c, store_revision(events_last_commit(r)));
 	if (!c->wants_out)
 		conn_set_ready(r, c, buf_size(&c->in) > 0);
 }
@@ -151,7 +199,7 @@ give_up_lost(struct registry *r)
 	TAILQ_FOREACH_SAFE(c, &r->behind, behind_entry, next)
 		if (may_join(c) &&
 		    (c->events.seen < reach || c->events.seen > revision))
-			catch_up(r, c, EVENT_MISSED);
+			lose(r, c);
 }
 
 /* Where the pass has to begin.  False: there is nobody to begin it for. */
@@ -177,9 +225,12 @@ join_pass(struct registry *r)
 	struct conn *c;
 
 	TAILQ_FOREACH(c, &r->behind, behind_entry)
-		if (may_join(c) && c->events.seen >= r->resume.revision) {
+		if (may_join(c) && c->events.seen >= r->resume.revision &&
+		    r->resume.joined < JOINED_MAX) {
 			c->events.joined = true;
-			c->events.last_told = 0;
+			/* Of a part of that commit it has been told. */
+			c->events.last_told =
+			    c->events.told > 0 ? c->events.seen + 1 : 0;
 			r->resume.joined++;
 		}
 }
@@ -207,34 +258,45 @@ begin_pass(struct registry *r)
 /* Nothing more is committed, or the log has gone on without those who take
  * part. */
 static void
-finish_pass(struct registry *r, enum event_kind kind)
+finish_pass(struct registry *r, bool lost)
 {
 	struct conn *c, *next;
 
 	TAILQ_FOREACH_SAFE(c, &r->behind, behind_entry, next)
-		if (c->events.joined)
-			catch_up(r, c, kind);
+		if (c->events.joined && lost)
+			lose(r, c);
+		else if (c->events.joined)
+			catch_up(r, c, EVENT_COMMIT);
 	r->resume.under_way = false;
+}
+
+/* It has taken too little of what is queued for it, and waits for another pass,
+ * behind the others. */
+static void
+postpone(struct registry *r, struct conn *c, uint64_t seen, uint64_t told)
+{
+	c->events.seen = seen;
+	c->events.told = told;
+	leave_pass(r, c);
+	TAILQ_REMOVE(&r->behind, c, behind_entry);
+	TAILQ_INSERT_TAIL(&r->behind, c, behind_entry);
 }
 
 /* Ends a commit for those who were told something of it. */
 static void
 end_commit(struct registry *r, uint64_t revision)
 {
-	struct conn *c;
+	struct conn *c, *next;
 
 	if (!r->resume.told)
 		return;
 	r->resume.told = false;
-	TAILQ_FOREACH(c, &r->behind, behind_entry) {
+	TAILQ_FOREACH_SAFE(c, &r->behind, behind_entry, next) {
 		if (!c->events.joined || c->events.last_told != revision)
 			continue;
 		events_queue_revision(r, c, EVENT_COMMIT, revision);
-		if (buf_size(&c->events.queue) <= QUEUE_MAX)
-			continue;
-		c->events.seen = revision;
-		c->events.told = 0;
-		leave_pass(r, c);
+		if (buf_size(&c->events.queue) > QUEUE_MAX)
+			postpone(r, c, revision, 0);
 	}
 }
 
@@ -273,13 +335,19 @@ wants(const struct subscription *s, const struct store_change *change)
 		bytes_begin_with(change->key, topic_prefix(s)));
 }
 
+/* One whose queue is empty is told in any case, so that all get on. */
 static void
 queue(struct registry *r, struct conn *c, const struct buf *frame,
-    uint64_t revision)
+    const struct store_change *change)
 {
+	if (buf_size(&c->events.queue) > 0 &&
+	    !events_fit(r, c, buf_size(frame))) {
+		postpone(r, c, change->revision - 1, change->number - 1);
+		return;
+	}
 	events_queue(r, c, buf_bytes(frame));
 	(*registry_counter(r, COUNTER_EVENTS))++;
-	c->events.last_told = revision;
+	c->events.last_told = change->revision;
 	r->resume.told = true;
 }
 
@@ -292,17 +360,17 @@ tell_replaced(struct registry *r, const struct store_change *change)
 {
 	struct fields event = { .kind = EVENT_REPLACED,
 		.change = change->number };
+	struct conn *c, *next;
 	struct subscription *s;
 	struct buf frame;
-	struct conn *c;
 
 	buf_init(&frame);
 	events_encode(&frame, change->revision, &event);
-	TAILQ_FOREACH(c, &r->behind, behind_entry) {
+	TAILQ_FOREACH_SAFE(c, &r->behind, behind_entry, next) {
 		s = topic_subscription(c, change->key);
 		if (s != NULL && s->topic->id != change->bucket &&
 		    wants(s, change))
-			queue(r, c, &frame, change->revision);
+			queue(r, c, &frame, change);
 	}
 	buf_clear(&frame);
 }
@@ -322,9 +390,11 @@ tell(struct registry *r, struct topic *t, const struct store_change *change)
 	LIST_FOREACH_SAFE(s, &t->subscriptions, topic_entry, next) {
 		if (!wants(s, change))
 			continue;
-		queue(r, s->conn, &frame, change->revision);
+		queue(r, s->conn, &frame, change);
 		cost += buf_size(&frame);
-		if (change->type == STORE_CHANGE_DROPPED)
+		/* Not one who has yet to be told. */
+		if (change->type == STORE_CHANGE_DROPPED &&
+		    s->conn->events.joined)
 			topic_unsubscribe(r, s);
 	}
 	buf_clear(&frame);
@@ -359,9 +429,7 @@ go_on(struct registry *r)
 		result = store_changes_next(r->resume.changes, &change);
 		warning_check_store(r, result);
 		if (result != STORE_OK) {
-			finish_pass(r,
-			    result == STORE_ABSENT ? EVENT_COMMIT :
-						     EVENT_MISSED);
+			finish_pass(r, result != STORE_ABSENT);
 			return;
 		}
 		cost += take_change(r, &change);

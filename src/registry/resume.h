@@ -26,7 +26,8 @@ struct store_changes;
 
 /* The pass. */
 struct resume {
-	struct store_changes *changes; /* NULL: nobody is behind */
+	struct store_changes *changes; /* NULL: nobody was behind lately */
+	int64_t close_at_ms; /* clock_ms(): if nobody is behind until then */
 	bool under_way;
 	uint64_t revision; /* nothing of a later commit has been read */
 	unsigned int joined; /* connections that take part */
@@ -45,6 +46,9 @@ bool resume_begin(struct registry *, struct conn *, const struct hello *);
  */
 void resume_since(struct registry *, struct conn *, const struct hello_bucket *,
     uint64_t revision);
+/* It takes its events too slowly: it has been told of all commits up to `seen`,
+ * and of the changes of the next up to events.told. */
+void resume_fall_behind(struct registry *, struct conn *, uint64_t seen);
 /* The connection ends. */
 void resume_leave(struct registry *, struct conn *);
 /* Is somebody behind who can be told something now? */
@@ -52,5 +56,9 @@ bool resume_is_due(const struct registry *);
 /* Goes on with the pass, and sends what those who take part are told.  May be
  * called while no batch is open. */
 void resume_run(struct registry *);
+/* When resume_expire() is to be called, which frees what is kept for those who
+ * may be behind next; or CLOCK_NEVER. */
+int64_t resume_deadline(const struct registry *);
+void resume_expire(struct registry *, int64_t now_ms);
 
 #endif

@@ -17,8 +17,9 @@
 
 /* When a connection has to say HELLO; workers send it at once. */
 #define SILENT_MS 1000
-/* How many may have said nothing, before the oldest are disconnected.  The
- * descriptors for these are among those that master/limits.c sets aside. */
+/* There are at most max-clients workers.  With so many connections more, the
+ * oldest that have said nothing are disconnected.  The descriptors for these are
+ * among those that master/limits.c sets aside. */
 #define SILENT_MAX 8
 
 /* How long a record waits for its worker, which repeats a request within one
@@ -83,15 +84,16 @@ session_list(struct registry *r)
 void
 session_await(struct registry *r, struct conn *c)
 {
-	struct conn *oldest = TAILQ_FIRST(&r->silent);
+	struct conn *oldest;
 
 	c->session.greet_by_ms = clock_ms() + SILENT_MS;
 	TAILQ_INSERT_TAIL(&r->silent, c, silent_entry);
-	if (++r->n_silent <= SILENT_MAX)
+	if (r->conns <= (unsigned int)r->config->max_clients + SILENT_MAX)
 		return;
 	/* One that has sent something is greeted in the next turn. */
-	while (oldest->ready)
-		oldest = TAILQ_NEXT(oldest, silent_entry);
+	TAILQ_FOREACH(oldest, &r->silent, silent_entry)
+		if (!oldest->ready)
+			break;
 	if (oldest != c) {
 		warning_close(r, "too many connections have said nothing");
 		conn_close(r, oldest);
@@ -115,20 +117,13 @@ session_expire(struct registry *r, int64_t now_ms)
 	}
 }
 
-static void
-leave_silent(struct registry *r, struct conn *c)
-{
-	TAILQ_REMOVE(&r->silent, c, silent_entry);
-	r->n_silent--;
-}
-
 void
 session_leave(struct registry *r, struct conn *c)
 {
 	struct conn **of_slot = session_conn(r, c->session.id);
 
 	if (!c->session.greeted) {
-		leave_silent(r, c);
+		TAILQ_REMOVE(&r->silent, c, silent_entry);
 		return;
 	}
 	if (*of_slot == c)
@@ -171,7 +166,7 @@ replace_earlier(struct registry *r, struct conn *c)
 void
 session_look(struct registry *r, struct conn *c)
 {
-	leave_silent(r, c);
+	TAILQ_REMOVE(&r->silent, c, silent_entry);
 	c->session.greeted = true;
 }
 
@@ -185,7 +180,7 @@ session_claim(struct registry *r, struct conn *c, uint64_t session)
 
 	if (!is_worker(r, c, session))
 		return false;
-	leave_silent(r, c);
+	TAILQ_REMOVE(&r->silent, c, silent_entry);
 	s->id = session;
 	s->greeted = true;
 	outcome_claim(&r->orphaned, s->id);

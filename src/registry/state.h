@@ -46,10 +46,10 @@ struct registry {
 	struct conn_list recorded;
 	struct outcome_list orphaned; /* records without a connection */
 	struct conn_list silent; /* connections that have not said HELLO */
-	unsigned int n_silent;
 	struct conn *
 	    *by_slot; /* the connection of each slot's worker, or NULL */
 	struct topics topics; /* buckets that have subscribers */
+	size_t queued; /* bytes of events in all queues */
 	struct conn_list notified; /* connections that got events this turn */
 	struct conn_list lookers; /* connections for kvctl(8), oldest first */
 	unsigned int n_lookers;

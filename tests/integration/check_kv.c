@@ -203,7 +203,7 @@ TEST(test_help)
 	ck_assert_int_eq(r->status, 0);
 	ck_assert_ptr_nonnull(strstr(r->out, "usage: kv "));
 	ck_assert_ptr_nonnull(
-	    strstr(r->out, "  watch [-P prefix] [-s revision] bucket\n"));
+	    strstr(r->out, "  watch [-p prefix] [-s revision] bucket\n"));
 	r = kv_run("", 0, KV("help", "put"));
 	ck_assert_int_eq(r->status, 0);
 	ck_assert_str_eq(r->out,
@@ -603,8 +603,8 @@ static const struct {
 	{ { "count", "b" }, NULL, 0, "2\n", "" },
 	{ { "add", "b", "l", "5" }, NULL, 0, "", "" },
 	{ { "pop", "-P", "l", "b" }, NULL, 0, "l 5\n", "" },
-	{ { "pop", "-P", "l", "b" }, NULL, 1, "", "" },
-	{ { "clear", "-P", "ne", "b" }, NULL, 0, "1\n", "" },
+	{ { "pop", "-p", "l", "b" }, NULL, 1, "", "" },
+	{ { "clear", "-p", "ne", "b" }, NULL, 0, "1\n", "" },
 	{ { "pop", "b" }, NULL, 0, "k -3\n", "" },
 	{ { "pop", "b" }, NULL, 1, "", "" },
 	{ { "clear", "b" }, NULL, 0, "0\n", "" },

@@ -5,6 +5,7 @@
 
 #include <sys/socket.h>
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -267,12 +268,98 @@ TEST(test_messages)
 	buf_clear(&said);
 }
 
+/*
+ * Subscribers who read nothing at first, while much is written: in commits that
+ * are larger than a queue may be, or in small ones.
+ */
+#define SUBSCRIBERS 40
+#define QUEUES_KIB (64L << 10)
+static const struct {
+	unsigned int commits, puts; /* puts in each commit */
+	int size; /* of each value */
+} writes_table[] = {
+	{ 4, 8, 200000 },
+	{ 200, 1, 20000 },
+};
+
+static int
+subscribe(void)
+{
+	int fd = server_connect_unix(server);
+
+	client_say(fd, "SUBSCRIBE b\n");
+	client_ask(fd, "PING\n", "OK\r\n");
+	return fd;
+}
+
+static void
+write_some(unsigned int commits, unsigned int puts, int size)
+{
+	struct buf out, want;
+	unsigned int i, j;
+
+	buf_init(&out);
+	buf_init(&want);
+	for (i = 0; i < commits; i++) {
+		add(&out, "BEGIN\n");
+		add(&want, "OK\r\n");
+		for (j = 0; j < puts; j++) {
+			add(&out, "PUT b e \"%u ", i * puts + j);
+			buf_append(&out, big, (size_t)size);
+			add(&out, "\"\n");
+			add(&want, "QUEUED\r\n");
+		}
+		add(&out, "COMMIT\n");
+		for (j = 0; j < puts + 1; j++)
+			add(&want, "OK\r\n");
+		exchange_bufs(client, &out, &want);
+	}
+	buf_clear(&out);
+	buf_clear(&want);
+}
+
+/* All events, in order; or as many as there was space for, and then the reason
+ * for the end. */
+static void
+hear_events(int fd, unsigned int n, bool all)
+{
+	unsigned int i, number;
+	struct stream in;
+	char *line;
+
+	stream_init(&in, fd);
+	for (i = 0; i < n; i++) {
+		line = stream_line(&in);
+		if (!all && strcmp(line, "ERROR lagged") == 0)
+			break;
+		ck_assert_int_eq(sscanf(line, "e SET TO \"%u ", &number), 1);
+		ck_assert_uint_eq(number, i);
+	}
+	stream_clear(&in);
+}
+
+TEST(test_subscribers)
+{
+	unsigned int commits = writes_table[_i].commits;
+	unsigned int puts = writes_table[_i].puts;
+	int i, fds[SUBSCRIBERS];
+
+	for (i = 0; i < SUBSCRIBERS; i++)
+		fds[i] = subscribe();
+	write_some(commits, puts, writes_table[_i].size);
+	expect_bounded(GROWTH_KIB + QUEUES_KIB);
+	for (i = 0; i < SUBSCRIBERS; i++)
+		hear_events(fds[i], commits * puts, _i == 0);
+	expect_bounded(GROWTH_KIB + QUEUES_KIB);
+}
+
 static const struct test tests[] = {
 	CASE("memory", setup, teardown),
 	LOOP(test_transactions, 2),
 	ONCE(test_values),
 	ONCE(test_pages),
 	ONCE(test_messages),
+	EACH(test_subscribers, writes_table),
 };
 
 SUITE("memory", tests)

@@ -880,7 +880,8 @@ TEST(test_earlier_ends)
 /* Connections that say nothing do not keep others from being served. */
 TEST(test_silent)
 {
-	struct server *s = server_start(NULL);
+	struct server *s =
+	    server_start((const char *const[]){ "max-clients 10", NULL });
 	int fds[SILENT], i, client;
 
 	for (i = 0; i < SILENT; i++)
