@@ -391,6 +391,41 @@ TEST(test_bound)
 	writer_end(&w);
 }
 
+static off_t
+size_of(const struct server *s, const char *name)
+{
+	struct stat st;
+
+	return stat(path_of(s, name), &st) == -1 ? 0 : st.st_size;
+}
+
+/* What a backup that was killed has read is used again. */
+TEST(test_killed)
+{
+	char output[OUTPUT_SIZE], script[9000];
+	const char *args[] = { "sh", "-c", script, NULL };
+	struct writer w;
+	int i;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	/* Until it has begun to read. */
+	snprintf(script, sizeof(script),
+	    "%s backup -r 64K %s - >%s 2>&1 & "
+	    "while [ $(stat -c %%s %s) -lt 1000 ]; do sleep 0.05; done; "
+	    "kill -9 $!; wait $!; true",
+	    program(), path_of(w.server, "data"), path_of(w.server, "backup"),
+	    path_of(w.server, "backup"));
+	ck_assert_int_eq(run_command(args, output), 0);
+	for (i = 0; i < 40; i++) {
+		writer_put(&w, KEYS);
+		checkpoint(w.server);
+	}
+	ck_assert_int_le(size_of(w.server, "data/data.mdb"), 4 << 20);
+	writer_end(&w);
+}
+
 TEST(test_at_rest)
 {
 	struct writer w;
@@ -477,6 +512,7 @@ static const struct test tests[] = {
 	ONCE(test_told_to_stop),
 	ONCE(test_pipe),
 	ONCE(test_bound),
+	ONCE(test_killed),
 	ONCE(test_at_rest),
 	ONCE(test_kvctl),
 	ONCE(test_usage),
