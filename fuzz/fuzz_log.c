@@ -64,7 +64,7 @@ static struct table *reader;
 static struct table *
 new_table(void)
 {
-	struct table *t = table_new(CAPACITY);
+	struct table *t = table_new(CAPACITY, (const uint64_t[2]){ 1, 2 });
 
 	FUZZ_ASSERT(t != NULL);
 	return t;

@@ -3,6 +3,7 @@
  */
 
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -356,7 +357,7 @@ load(struct store_image *m, int i, struct table **table)
 {
 	struct segment *g = &m->segments[i];
 	const struct segment_commit *c;
-	struct table *t = table_new(g->file_size);
+	struct table *t = table_new(g->file_size, m->hash_key);
 
 	*table = t;
 	if (t == NULL)
@@ -384,7 +385,7 @@ check_end(struct store_image *m, int first, const struct segment *next)
 	uint64_t lost = g->revision < next->previous_revision ?
 	    g->revision + 1 :
 	    next->previous_revision;
-	struct table *t = table_new(next->file_size);
+	struct table *t = table_new(next->file_size, m->hash_key);
 	enum store_result result = STORE_OK;
 
 	if (t == NULL)
@@ -441,6 +442,9 @@ store_image_open(struct store_image *m, const char *dir, const char *file)
 	m->dirfd = m->fd = m->lockfds[0] = m->lockfds[1] = m->pages.fd = -1;
 	m->segments[0] = m->segments[1] =
 	    (struct segment){ .fd = -1, .direct_fd = -1 };
+	if (getrandom(m->hash_key, sizeof(m->hash_key), 0) !=
+	    sizeof(m->hash_key))
+		return fail(m, STORE_FAILED, "no random numbers");
 	if ((m->dir = strdup(dir)) == NULL)
 		return fail(m, STORE_FAILED, "out of memory");
 	if ((result = open_files(m, file)) != STORE_OK)

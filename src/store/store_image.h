@@ -30,6 +30,7 @@ struct store_image {
 	struct segment segments[2];
 	/* Unfolded segments, the later one first; NULL: there is none. */
 	struct table *tables[2];
+	uint64_t hash_key[2]; /* of the tables */
 	uint64_t revision; /* the last one that it has */
 	struct segment_totals totals; /* as of that */
 	char *dir;

@@ -27,13 +27,19 @@ static const struct table_record *
 find_in_tables(const struct store_view *v, enum table_db db, struct bytes key,
     struct table_place *place)
 {
+	struct table *const *t = v->tables;
+	uint32_t hash = table_hash(t[0], db, key);
 	const struct table_record *r;
+	struct table_place below;
 
-	*place = table_place(v->tables[0], db, key);
-	r = table_get(v->tables[0], place, v->revision);
-	if (r == NULL && v->tables[1] != NULL)
-		r = table_find(v->tables[1], db, key, v->revision);
-	return r;
+	if (t[1] != NULL)
+		table_prefetch(t[1], hash);
+	*place = table_place_hashed(t[0], db, key, hash);
+	r = table_get(t[0], place, v->revision);
+	if (r != NULL || t[1] == NULL)
+		return r;
+	below = table_place_hashed(t[1], db, key, hash);
+	return table_get(t[1], &below, v->revision);
 }
 
 enum store_result

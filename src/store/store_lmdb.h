@@ -113,6 +113,7 @@ fold_place_key(const struct fold_place *p)
 
 struct store {
 	enum store_role role;
+	uint64_t hash_key[2]; /* of its tables: clients choose the keys */
 	MDB_env *env;
 	MDB_dbi dbi[DB_COUNT];
 	struct store_view snapshot, batch;

@@ -87,7 +87,7 @@ take_table(struct store *s)
 		return t;
 	/* Pins still read it. */
 	table_drop(t);
-	return table_new(s->log_size);
+	return table_new(s->log_size, s->hash_key);
 }
 
 enum store_result

@@ -475,6 +475,10 @@ store_begin(struct store **store, const struct store_options *o)
 	    o->log_size / SEGMENT_BLOCK * SEGMENT_BLOCK;
 	TAILQ_INIT(&s->pins);
 	count_init(s);
+	if (getrandom(s->hash_key, sizeof(s->hash_key), 0) !=
+	    sizeof(s->hash_key))
+		return store_fail(s, STORE_FAILED, "getrandom: %s",
+		    strerror(errno));
 	if ((s->dir = strdup(o->dir)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
 	return STORE_OK;

@@ -210,7 +210,7 @@ load(struct store *s, struct segment *g, struct table **table)
 	const struct segment_commit *c;
 	struct table *t;
 
-	*table = t = table_new(s->log_size);
+	*table = t = table_new(s->log_size, s->hash_key);
 	if (t == NULL)
 		return store_fail(s, STORE_FAILED, "no memory for the log");
 	t->generation = g->generation;
@@ -247,7 +247,7 @@ erase_next(struct store *s, const struct segment *first, struct segment *next,
 	    next->previous_revision;
 	struct table *t;
 
-	if ((t = table_new(s->log_size)) == NULL)
+	if ((t = table_new(s->log_size, s->hash_key)) == NULL)
 		return store_fail(s, STORE_FAILED, "no memory for the log");
 	if (segment_read(next, t->image) == -1)
 		result = store_log_fail(s, next, "cannot read");

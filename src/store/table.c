@@ -89,7 +89,7 @@ forget(struct table *t)
 }
 
 struct table *
-table_new(size_t capacity)
+table_new(size_t capacity, const uint64_t hash_key[2])
 {
 	struct table *t;
 
@@ -97,6 +97,7 @@ table_new(size_t capacity)
 		return NULL;
 	t->holders = 1;
 	t->capacity = capacity;
+	memcpy(t->hash_key, hash_key, sizeof(t->hash_key));
 	t->keys_max = (uint32_t)(capacity / sizeof(struct table_record));
 	t->commits_max = (uint32_t)(capacity / sizeof(struct segment_commit));
 	while (t->mask < capacity / CHAIN_BYTES - 1 && t->mask < CHAINS_MAX - 1)
@@ -111,9 +112,7 @@ table_new(size_t capacity)
 	forget(t);
 	if (t->image == NULL || t->keys == NULL || t->heads == NULL ||
 	    t->order == NULL || t->sorted == NULL || t->walk == NULL ||
-	    t->commits == NULL ||
-	    getrandom(t->hash_key, sizeof(t->hash_key), 0) !=
-		sizeof(t->hash_key)) {
+	    t->commits == NULL) {
 		table_drop(t);
 		return NULL;
 	}
@@ -152,34 +151,42 @@ table_drop(struct table *t)
 void
 table_reset(struct table *t, uint64_t generation)
 {
-	memset(t->heads, 0, heads_size(t));
+	if (t->n_keys > 0)
+		memset(t->heads, 0, heads_size(t));
 	forget(t);
 	t->generation = generation;
 }
 
-static uint32_t
-hash(const struct table *t, enum table_db db, struct bytes key)
+uint32_t
+table_hash(const struct table *t, enum table_db db, struct bytes key)
 {
 	return (uint32_t)siphash(t->hash_key, key.data, key.size) +
 	    (uint32_t)db;
 }
 
 struct table_place
-table_place(const struct table *t, enum table_db db, struct bytes key)
+table_place_hashed(const struct table *t, enum table_db db, struct bytes key,
+    uint32_t hash)
 {
-	uint32_t sum = hash(t, db, key), n = t->heads[sum & t->mask];
+	uint32_t n = t->heads[hash & t->mask];
 	const struct table_record *r;
 	const struct table_key *k;
 
 	for (; n != 0; n = k->chain) {
 		k = &t->keys[n - 1];
-		if (k->hash != sum)
+		if (k->hash != hash)
 			continue;
 		r = table_newest(t, k);
 		if (r->db == db && bytes_equal(table_record_key(r), key))
 			break;
 	}
-	return (struct table_place){ db, key, sum, n };
+	return (struct table_place){ db, key, hash, n };
+}
+
+struct table_place
+table_place(const struct table *t, enum table_db db, struct bytes key)
+{
+	return table_place_hashed(t, db, key, table_hash(t, db, key));
 }
 
 uint64_t

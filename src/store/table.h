@@ -99,7 +99,7 @@ struct table_mark {
 };
 
 /* An empty table, held once, or NULL. */
-struct table *table_new(size_t capacity);
+struct table *table_new(size_t capacity, const uint64_t hash_key[2]);
 struct table *table_hold(struct table *);
 /* NULL is fine. */
 void table_drop(struct table *);
@@ -152,6 +152,18 @@ struct table_place {
 };
 struct table_place table_place(const struct table *, enum table_db,
     struct bytes key);
+/* The same for who looks in two tables, with the key's hash, which is the same
+ * in all tables that have the same hash_key. */
+uint32_t table_hash(const struct table *, enum table_db, struct bytes key);
+struct table_place table_place_hashed(const struct table *, enum table_db,
+    struct bytes key, uint32_t hash);
+/* Fetches what table_place_hashed() will read first into the processor's
+ * cache. */
+static inline void
+table_prefetch(const struct table *t, uint32_t hash)
+{
+	__builtin_prefetch(&t->heads[hash & t->mask]);
+}
 /* As table_version(), for a place.  NULL also if the key is not there. */
 const struct table_record *table_get(const struct table *,
     const struct table_place *, uint64_t revision);

@@ -22,6 +22,8 @@ struct put {
 	bool deleted;
 };
 
+static const uint64_t hash_key[2] = { 1, 2 };
+
 static struct {
 	struct table *table;
 	uint64_t revision; /* of the commit under way */
@@ -34,7 +36,7 @@ static void
 setup(void)
 {
 	memset(&f, 0, sizeof(f));
-	f.table = table_new(CAPACITY);
+	f.table = table_new(CAPACITY, hash_key);
 	ck_assert_ptr_nonnull(f.table);
 	f.revision = 1;
 	table_begin(f.table, SEGMENT_BLOCK, f.revision);
@@ -495,7 +497,7 @@ TEST(test_runs)
 	uint32_t n, next;
 
 	table_drop(f.table);
-	f.table = table_new(8 * CAPACITY);
+	f.table = table_new(8 * CAPACITY, hash_key);
 	ck_assert_ptr_nonnull(f.table);
 	table_begin(f.table, SEGMENT_BLOCK, f.revision);
 	f.random = 1;
@@ -543,7 +545,7 @@ static bool
 replay_after(void (*change)(struct segment_commit *, struct table_record *))
 {
 	struct segment_commit *c = (void *)(f.table->image + SEGMENT_BLOCK);
-	struct table *again = table_new(CAPACITY);
+	struct table *again = table_new(CAPACITY, hash_key);
 	bool sound;
 
 	ck_assert_ptr_nonnull(again);
@@ -573,6 +575,22 @@ TEST(test_replay)
 	assert_text("b", 1, "");
 	ck_assert(
 	    table_find(f.table, DB_ENTRIES, bytes_from_text("c"), 1)->deleted);
+}
+
+/* A key has one hash, whichever table it is in, and however often that was
+ * emptied. */
+TEST(test_hash)
+{
+	const struct bytes key = bytes_from_text("a");
+	struct table_place place;
+
+	put_text("a", "one");
+	place = table_place(f.table, DB_ENTRIES, key);
+	ck_assert(replay_after(NULL));
+	place = table_place_hashed(f.table, DB_ENTRIES, key, place.hash);
+	ck_assert_ptr_eq(table_get(f.table, &place, 1),
+	    table_find(f.table, DB_ENTRIES, key, 1));
+	ck_assert_ptr_nonnull(table_get(f.table, &place, 1));
 }
 
 TEST(test_replay_nothing)
@@ -707,6 +725,7 @@ static const struct test tests[] = {
 	ONCE(test_walks_in_turn),
 	CASE("replay", setup, teardown),
 	ONCE(test_replay),
+	ONCE(test_hash),
 	ONCE(test_replay_nothing),
 	EACH(test_malformed, malformed_table),
 };
