@@ -7,6 +7,7 @@
  * batch, so that a client reads what it wrote.
  */
 
+#include <poll.h>
 #include <sysexits.h>
 
 #include "common/log.h"
@@ -50,6 +51,21 @@ break_conn(struct registry *r, struct conn *c, const char *why)
 	return REQUEST_WAIT;
 }
 
+/*
+ * Nobody has this session.  If the peer has hung up, it may have been a worker
+ * that has died since it connected: nothing to warn of.
+ */
+static enum request_result
+refuse_stranger(struct registry *r, struct conn *c)
+{
+	struct pollfd pfd = { .fd = c->fd };
+
+	if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
+		return break_conn(r, c, "not a worker of this kvd");
+	c->turn.broken = true;
+	return REQUEST_WAIT;
+}
+
 /* The turn greets before it writes anything, so there is no batch. */
 static enum request_result
 greet(struct registry *r, struct conn *c, const struct message *m)
@@ -67,7 +83,7 @@ greet(struct registry *r, struct conn *c, const struct message *m)
 	if (c->looks)
 		session_look(r, c);
 	else if (!session_claim(r, c, hello.session))
-		return break_conn(r, c, "not a worker of this kvd");
+		return refuse_stranger(r, c);
 	if (!resume_begin(r, c, &hello))
 		return break_conn(r, c, "malformed greeting");
 	/* At once: a turn that is taken back does not greet again. */
