@@ -10,7 +10,8 @@
 
 /* Enough for eight of the largest replies at the default max-value. */
 #define POOL_SIZE ((size_t)16 << 20)
-/* How long one may hold memory while others need it. */
+/* How long one may hold memory while others need it, and how much longer for
+ * each POOL_SIZE that it holds. */
 #define HOLD_MS 1000
 
 void
@@ -90,10 +91,14 @@ feed(struct registry *r)
 	}
 }
 
+/* Does another connection need what this one, the first holder, has?  One alone
+ * may hold more than the pool. */
 static bool
-is_short(const struct registry *r)
+is_short(const struct registry *r, const struct conn *first)
 {
-	return r->memory.used > POOL_SIZE || !TAILQ_EMPTY(&r->starved);
+	return !TAILQ_EMPTY(&r->starved) ||
+	    (r->memory.used > POOL_SIZE &&
+		TAILQ_NEXT(first, memory.entry) != NULL);
 }
 
 int64_t
@@ -101,15 +106,17 @@ memory_deadline(const struct registry *r)
 {
 	const struct conn *c = TAILQ_FIRST(&r->memory.holders);
 
-	return c == NULL || !is_short(r) ? CLOCK_NEVER :
-					   c->memory.since_ms + HOLD_MS;
+	if (c == NULL || !is_short(r, c))
+		return CLOCK_NEVER;
+	return c->memory.since_ms +
+	    HOLD_MS * (1 + (int64_t)(c->memory.held / POOL_SIZE));
 }
 
 void
 memory_run(struct registry *r)
 {
 	feed(r);
-	while (is_short(r) && memory_deadline(r) <= clock_ms()) {
+	while (memory_deadline(r) <= clock_ms()) {
 		warning_close(r, "others need the memory that it holds");
 		conn_close(r, TAILQ_FIRST(&r->memory.holders));
 		feed(r);

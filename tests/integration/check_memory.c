@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -353,6 +354,66 @@ TEST(test_subscribers)
 	expect_bounded(GROWTH_KIB + QUEUES_KIB);
 }
 
+/* A value that is larger than the pool, and a worker that is slow to take it,
+ * while nobody else needs memory. */
+#define LARGE ((size_t)24 << 20)
+#define SLOW_MS 2500
+
+static void
+setup_large(void)
+{
+	server = server_new();
+	server_option(server, "sync never");
+	server_option(server, "max-value 24M");
+	server_option(server, "log-size 512M");
+	server_run(server);
+	client = client_connect(server);
+	client_ask(client, "CREATE b\n", "OK\r\n");
+}
+
+static void
+say_get(struct buf *said)
+{
+	size_t position = message_begin(said, MESSAGE_GET, 1);
+
+	message_put_name(said, bytes_from_text("b"));
+	message_put_name(said, bytes_from_text("k"));
+	message_end(said, position);
+}
+
+TEST(test_large)
+{
+	int64_t until_ms;
+	struct buf said;
+	char *value;
+	int fd;
+
+	buf_init(&said);
+	ck_assert_ptr_nonnull(value = malloc(LARGE));
+	memset(value, 'x', LARGE);
+	buf_append_text(&said, "PUT b k ");
+	buf_append(&said, value, LARGE);
+	buf_append_text(&said, "\n");
+	client_exchange(client, buf_data(&said), buf_size(&said), "OK\r\n", 4);
+	buf_truncate(&said, 0);
+	fd = fake_worker_connect(server);
+	say_hello(&said, fake_worker_session(server));
+	say_get(&said);
+	client_send(fd, buf_data(&said), buf_size(&said));
+	for (until_ms = now_ms() + SLOW_MS; now_ms() < until_ms; pause_ms(50))
+		client_ask(client, "PING\n", "OK\r\n");
+	/* Header, status, one line of one word, and its size. */
+	buf_truncate(&said, 0);
+	buf_append(&said, value, LARGE);
+	ck_assert_int_eq(recv(fd, value, MESSAGE_HEADER_SIZE + 7, MSG_WAITALL),
+	    MESSAGE_HEADER_SIZE + 7);
+	client_expect(fd, buf_data(&said), LARGE);
+	ck_assert_int_eq(client_stat(client, "refused-workers"), 0);
+	buf_clear(&said);
+	free(value);
+	(void)close(fd);
+}
+
 static const struct test tests[] = {
 	CASE("memory", setup, teardown),
 	LOOP(test_transactions, 2),
@@ -360,6 +421,8 @@ static const struct test tests[] = {
 	ONCE(test_pages),
 	ONCE(test_messages),
 	EACH(test_subscribers, writes_table),
+	CASE("large", setup_large, teardown),
+	ONCE(test_large),
 };
 
 SUITE("memory", tests)
