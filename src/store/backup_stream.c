@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "store/backup_stream.h"
-#include "store/crc32c.h"
+#include "common/crc32c.h"
 #include "store/segment.h"
 
 #define MAGIC "kvdback\n"

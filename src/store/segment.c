@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/crc32c.h"
+#include "common/crc32c.h"
 #include "store/segment.h"
 
 #define COMMIT_MAGIC 0x6b766443

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/crc32c.h"
+#include "common/crc32c.h"
 #include "store/store_cache.h"
 
 /* A set is one line of the processor's cache. */

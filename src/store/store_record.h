@@ -1,7 +1,6 @@
 /*
- * Records on disk, in the databases of data.mdb and in the log.  Numbers are
- * little-endian, but for those in keys, which are big-endian so that they lie
- * in their order.
+ * Records on disk, in the databases of data.mdb and in the log (their bytes:
+ * common/record.h).
  *
  *	meta	 "format" -> u32
  *		 "log", "folding", "purged": see store_fold.c; never in the log
@@ -14,7 +13,6 @@
  *	dropped	 u64 id -> u64 entries, u32 checksum
  *	outcomes u64 session -> u32 checksum, reply frames
  *
- * A checksum is a CRC-32C over the record's key and the rest of the record.
  * The revision is the number of the commit that wrote the entry; the expiry
  * is in milliseconds since 1970, or 0.  An entry with an expiry has a row in
  * `expiries`, and no other has.
@@ -23,38 +21,12 @@
 #ifndef STORE_STORE_RECORD_H
 #define STORE_STORE_RECORD_H
 
+#include "common/record.h"
 #include "store/store_lmdb.h"
-
-#define ID_SIZE sizeof(uint64_t)
-
-void record_put_le32(uint8_t *, uint32_t);
-uint32_t record_get_le32(const uint8_t *);
-void record_put_le64(uint8_t *, uint64_t);
-uint64_t record_get_le64(const uint8_t *);
-void record_put_be64(uint8_t *, uint64_t);
-uint64_t record_get_be64(const uint8_t *);
 
 /* LMDB's values are not const, though it does not write to them. */
 MDB_val record_val(struct bytes);
 
-/* The checksum of a record that has it at `sum_at`. */
-uint32_t record_sum(struct bytes key, const uint8_t *record, size_t size,
-    size_t sum_at);
-bool record_is_sound(struct bytes key, struct bytes record, size_t sum_at);
-
-/* The size of the header of a record of `entries`, and the offset of the
- * checksum in it. */
-#define ENTRY_HEADER 20
-#define ENTRY_SUM 16
-
-struct entry_key {
-	uint8_t data[ID_SIZE + UINT8_MAX];
-	struct bytes bytes; /* in data */
-};
-
-void entry_key_make(struct entry_key *, uint64_t id, struct bytes key);
-/* Reads a record's header; what is too short for one has expiry 0. */
-uint64_t entry_expiry(struct bytes record);
 static inline bool
 entry_is_due(const struct store *s, uint64_t expiry)
 {

@@ -7,7 +7,7 @@
 
 #include "unit.h"
 
-#include "store/crc32c.c"
+#include "common/crc32c.c"
 
 static const uint8_t zeros[32];
 static const uint8_t ones[32] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,

@@ -16,7 +16,7 @@
 
 #include "store_fixture.h"
 
-#include "store/crc32c.h"
+#include "common/crc32c.h"
 
 struct store_fixture fx;
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "store/crc32c.h"
+#include "common/crc32c.h"
 
 /* The reflected polynomial, four bits at a time. */
 static const uint32_t crc_nibble[16] = {

@@ -3,8 +3,8 @@
  * "123456789" is 0xe3069283.
  */
 
-#ifndef STORE_CRC32C_H
-#define STORE_CRC32C_H
+#ifndef COMMON_CRC32C_H
+#define COMMON_CRC32C_H
 
 #include <stddef.h>
 #include <stdint.h>
