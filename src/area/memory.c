@@ -1,0 +1,101 @@
+/*
+ * memory: makes and maps the area's memory.  The master makes it; the registry
+ * and the acceptor map it.
+ */
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "area/area.h"
+#include "area/memory.h"
+
+static int
+make(const char *name, size_t size)
+{
+	static const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int fd, saved;
+
+	fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd == -1)
+		return -1;
+	if (ftruncate(fd, (off_t)size) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, seals) == 0)
+		return fd;
+	saved = errno;
+	(void)close(fd);
+	errno = saved;
+	return -1;
+}
+
+static int
+open_to_read(int fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+int
+area_memory_make(struct area_memory *m, size_t size)
+{
+	struct area_layout l = area_layout(size);
+	int saved;
+
+	*m = area_memory_none;
+	if (!AREA_CAN_SHARE) {
+		errno = ENOTSUP;
+		return -1;
+	}
+	if ((m->write_fd = make("kvd-cache", size)) != -1 &&
+	    (m->read_fd = open_to_read(m->write_fd)) != -1 &&
+	    (m->hot_fd = make("kvd-hot", l.n_sets)) != -1 &&
+	    fchmod(m->write_fd, 0) == 0 && fchmod(m->hot_fd, 0) == 0)
+		return 0;
+	saved = errno;
+	area_memory_close(m);
+	errno = saved;
+	return -1;
+}
+
+static void
+close_fd(int fd)
+{
+	if (fd != -1)
+		(void)close(fd);
+}
+
+void
+area_memory_close(struct area_memory *m)
+{
+	close_fd(m->write_fd);
+	close_fd(m->read_fd);
+	close_fd(m->hot_fd);
+	*m = area_memory_none;
+}
+
+void *
+area_memory_map(int fd, int protection, size_t least, size_t *size)
+{
+	struct stat st;
+	void *memory;
+
+	if (fstat(fd, &st) == -1)
+		return NULL;
+	*size = (size_t)st.st_size;
+	if (*size < least) {
+		errno = EINVAL;
+		return NULL;
+	}
+	memory = mmap(NULL, *size, protection, MAP_SHARED, fd, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	/* What clients have stored has no place in the core of a worker. */
+	(void)madvise(memory, *size, MADV_DONTDUMP);
+	return memory;
+}
