@@ -19,6 +19,7 @@
 #include "acceptor/accept.h"
 #include "acceptor/acceptor.h"
 #include "acceptor/workers.h"
+#include "area/reader.h"
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/io.h"
@@ -257,12 +258,32 @@ serve(struct acceptor *a)
 	}
 }
 
+/* Maps what workers read.  Only the mappings are needed: a worker inherits them,
+ * and no descriptor.  Whatever fails, workers ask the registry. */
+static void
+open_cache(struct reader *r, const struct startup_params *params)
+{
+	size_t i;
+
+	r->epoch = NULL;
+	if (params->n_fds == IO_FDS_MAX &&
+	    reader_open(r, params->fds[0], params->fds[1], params->fds[2]) ==
+		-1)
+		log_warn("cannot map the cache, so that each GET asks the "
+			 "registry");
+	for (i = 0; i < params->n_fds; i++)
+		(void)close(params->fds[i]);
+}
+
 int
-acceptor_main(struct config *config, const struct title *title)
+acceptor_main(struct config *config, const struct startup_params *params,
+    const struct title *title)
 {
 	static const struct channel_store no_store;
+	struct reader reader; /* mostly memory that only workers touch */
 	struct acceptor a = { .config = config,
 		.title = *title,
+		.reader = &reader,
 		.spare_fd = -1,
 		.started_ms = clock_ms(),
 		.accept_at_ms = CLOCK_NEVER,
@@ -271,12 +292,13 @@ acceptor_main(struct config *config, const struct title *title)
 
 	if ((a.scoreboard = scoreboard_open(CHANNEL_SCOREBOARD_FD)) == NULL)
 		fatal(EX_OSERR, "scoreboard");
+	open_cache(&reader, params);
 	log_name_forks("worker");
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);
 	workers_init(&a);
-	if (channel_send_ready(&no_store) == -1)
+	if (channel_send_ready(&no_store, -1) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	serve(&a);

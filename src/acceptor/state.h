@@ -15,6 +15,7 @@
 #include "common/title.h"
 
 struct pollfd;
+struct reader;
 struct scoreboard;
 
 /* Places in `pfds`. */
@@ -28,6 +29,7 @@ struct acceptor {
 	struct config *config;
 	struct title title;
 	struct scoreboard *scoreboard;
+	struct reader *reader; /* of the cache, for the workers */
 	struct pid_index workers; /* their pids, and their slots */
 	struct pollfd *pfds;
 	size_t listeners; /* number of listening sockets */

@@ -301,7 +301,7 @@ checkpointer_main(struct config *config, const struct startup_params *params,
 	startup_unblock();
 	open_store(&c, &params->store, first);
 	open_events(&c);
-	if (channel_send_ready(&none) == -1)
+	if (channel_send_ready(&none, -1) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	/* After a power cut the registry has to recover the log first, and then

@@ -24,6 +24,7 @@ activity_add(const struct activity *a, uint64_t *totals)
 
 	totals[COUNTER_RECEIVED - COUNTER_WORKERS] += a->received;
 	totals[COUNTER_SENT - COUNTER_WORKERS] += a->sent;
+	totals[COUNTER_LOCAL_HITS - COUNTER_WORKERS] += a->local_hits;
 	for (n = 0; n < COUNTERS_COMMANDS; n++)
 		if (a->used & UINT64_C(1) << n)
 			add_command(&a->commands_of[n], n, totals);

@@ -42,6 +42,7 @@ struct activity {
 	int64_t listing_ms; /* when the listing under way began; 0: none */
 	uint64_t commands; /* lines executed */
 	uint64_t received, sent; /* bytes from and to the client */
+	uint64_t local_hits; /* requests answered without the registry */
 	uint64_t used; /* bit n: commands[n] is valid */
 	struct activity_command commands_of[COUNTERS_COMMANDS];
 };

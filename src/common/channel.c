@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "common/channel.h"
 #include "common/clock.h"
@@ -45,7 +46,8 @@ channel_send_config(int fd, const struct config *config,
 		errno = ENOMEM;
 	else if (buf_size(&b) > PACKET_MAX)
 		errno = EMSGSIZE;
-	else if (io_send(fd, buf_data(&b), buf_size(&b), MSG_DONTWAIT) > 0)
+	else if (io_send_fds(fd, buf_data(&b), buf_size(&b), params->fds,
+		     params->n_fds) > 0)
 		rc = 0;
 	buf_clear(&b);
 	return rc;
@@ -62,21 +64,21 @@ channel_send(int fd, enum channel_type type)
 }
 
 static int
-send_numbers(enum channel_type type, const uint64_t numbers[2])
+send_numbers(enum channel_type type, const uint64_t numbers[2], int passed_fd)
 {
 	uint8_t packet[1 + 2 * sizeof(numbers[0])] = { (uint8_t)type };
 
 	memcpy(packet + 1, numbers, sizeof(packet) - 1);
-	return io_send(CHANNEL_FD, packet, sizeof(packet), MSG_DONTWAIT) ==
-		sizeof(packet) ?
+	return io_send_fds(CHANNEL_FD, packet, sizeof(packet), &passed_fd,
+		   passed_fd == -1 ? 0 : 1) == sizeof(packet) ?
 	    0 :
 	    -1;
 }
 
 int
-channel_send_ready(const struct channel_store *store)
+channel_send_ready(const struct channel_store *store, int passed_fd)
 {
-	return send_numbers(CHANNEL_READY, store->id);
+	return send_numbers(CHANNEL_READY, store->id, passed_fd);
 }
 
 int
@@ -84,15 +86,20 @@ channel_send_checkpointed(uint64_t revision)
 {
 	const uint64_t numbers[2] = { revision, 0 };
 
-	return send_numbers(CHANNEL_CHECKPOINTED, numbers);
+	return send_numbers(CHANNEL_CHECKPOINTED, numbers, -1);
 }
 
 int
-channel_recv(int fd, uint64_t numbers[2])
+channel_recv(int fd, uint64_t numbers[2], int *passed_fd)
 {
 	uint8_t packet[1 + 2 * sizeof(numbers[0])] = { 0 };
-	ssize_t n = io_recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
+	int fds[IO_FDS_MAX];
+	size_t n_fds;
+	ssize_t n = io_recv_fds(fd, packet, sizeof(packet), fds, &n_fds);
 
+	*passed_fd = n_fds > 0 ? fds[0] : -1;
+	while (n_fds > 1) /* there should be none */
+		(void)close(fds[--n_fds]);
 	memcpy(numbers, packet + 1, sizeof(packet) - 1);
 	return n > 0 ? packet[0] : (int)n;
 }
@@ -101,10 +108,10 @@ channel_recv(int fd, uint64_t numbers[2])
  * The memory is static: on the stack it would be 16 dirty pages, which each
  * fork of a worker copies. */
 static ssize_t
-recv_packet(const uint8_t **packet)
+recv_packet(const uint8_t **packet, int fds[IO_FDS_MAX], size_t *n_fds)
 {
 	static uint8_t memory[PACKET_MAX + 1];
-	ssize_t n = io_recv(CHANNEL_FD, memory, PACKET_MAX, MSG_DONTWAIT);
+	ssize_t n = io_recv_fds(CHANNEL_FD, memory, PACKET_MAX, fds, n_fds);
 
 	if (n > 0)
 		memory[n] = '\0';
@@ -144,7 +151,7 @@ read_config(struct config *config, struct startup_params *params,
 /* Reads packets until the configuration comes.  A child that executes itself
  * again may find PINGs before it. */
 static ssize_t
-await_config(const uint8_t **packet, char *error)
+await_config(const uint8_t **packet, struct startup_params *params, char *error)
 {
 	struct pollfd pfd = { .fd = CHANNEL_FD, .events = POLLIN };
 	int64_t deadline_ms = clock_ms() + CONFIG_WAIT_MS;
@@ -156,7 +163,7 @@ await_config(const uint8_t **packet, char *error)
 			    "the master sends no configuration");
 			return IO_AGAIN;
 		}
-		n = recv_packet(packet);
+		n = recv_packet(packet, params->fds, &params->n_fds);
 	} while (n > 0 && (*packet)[0] == CHANNEL_PING);
 	return n;
 }
@@ -185,7 +192,7 @@ channel_recv_config(struct config *config, struct startup_params *params,
 	ssize_t n = IO_FAILED;
 
 	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
-		n = await_config(&packet, error);
+		n = await_config(&packet, params, error);
 	if (n == IO_AGAIN)
 		return EX_TEMPFAIL;
 	if (!is_config(packet, n))
@@ -198,7 +205,7 @@ channel_recv_config(struct config *config, struct startup_params *params,
 static enum channel_event
 replace_config(struct config *config, const uint8_t *packet, char *error)
 {
-	struct startup_params params;
+	struct startup_params params = { .n_fds = 0 };
 	struct config fresh;
 
 	if (read_config(&fresh, &params, packet, error) == -1) {
@@ -214,7 +221,13 @@ enum channel_event
 channel_serve(struct config *config, char *error)
 {
 	const uint8_t *packet;
-	ssize_t n = recv_packet(&packet);
+	int fds[IO_FDS_MAX];
+	size_t n_fds;
+	ssize_t n = recv_packet(&packet, fds, &n_fds);
+
+	/* What a process is given once is enough. */
+	while (n_fds > 0)
+		(void)close(fds[--n_fds]);
 
 	/* Without memory for a packet, it is still there the next time. */
 	if (n == IO_AGAIN ||

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/io_fds.h"
 
 /* The descriptors that a child gets from the master. */
 enum channel_fd {
@@ -44,8 +45,9 @@ enum channel_type {
 	CHANNEL_BRIEF, /* or less */
 
 	/* child -> master */
-	CHANNEL_READY, /* 2 u64: from the registry the store's identity, from
-			* the others 0 */
+	CHANNEL_READY, /* 2 u64: from the registry the store's identity, and
+			* perhaps a descriptor of the file `epoch`; from the
+			* others 0 */
 	CHANNEL_PONG, /* no payload; answers PING */
 	CHANNEL_CHECKPOINTED, /* 2 u64: the revision up to which data.mdb has
 			       * everything, and 0; answers CHECKPOINT */
@@ -66,6 +68,12 @@ struct startup_params {
 	bool verbose;
 	int64_t wall_base_ms; /* clock_wall_base(), as the master saw it */
 	struct channel_store store; /* of the first registry; else 0 */
+	/* Descriptors of the cache (area/memory.h), if there is one that is
+	 * shared: to the registry those to write the two memories; to an
+	 * acceptor those to read the first, to write the second, and to read
+	 * the file `epoch`. */
+	int fds[IO_FDS_MAX];
+	size_t n_fds;
 };
 
 enum channel_event {
@@ -85,13 +93,15 @@ int channel_send_config(int fd, const struct config *,
 /* Either end: sends a message that has no payload.  Does not wait.  Returns 0,
  * or -1 with errno. */
 int channel_send(int fd, enum channel_type);
-/* Child: sends READY.  Returns 0, or -1 with errno. */
-int channel_send_ready(const struct channel_store *);
+/* Child: sends READY, with a descriptor (-1: none).  Returns 0, or -1 with
+ * errno. */
+int channel_send_ready(const struct channel_store *, int passed_fd);
 /* Registry: sends CHECKPOINTED.  Returns 0, or -1 with errno. */
 int channel_send_checkpointed(uint64_t revision);
-/* Master: reads a packet, and what READY or CHECKPOINTED has.  Returns its
- * type, or an io_result (common/io.h). */
-int channel_recv(int fd, uint64_t numbers[2]);
+/* Master: reads a packet, and what READY or CHECKPOINTED has; *passed_fd is -1,
+ * or a descriptor that came with it.  Returns its type, or an io_result
+ * (common/io.h). */
+int channel_recv(int fd, uint64_t numbers[2], int *passed_fd);
 
 /*
  * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or the

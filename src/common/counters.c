@@ -66,7 +66,10 @@ static const struct counter_family families[] = {
 	    "Time from the read that brought a command until the worker had "
 	    "written all replies to what that read had brought."),
 	ONE("requests", COUNTER, REQUESTS,
-	    "Requests that the registry has carried out."),
+	    "Requests carried out, local-hits among them."),
+	ONE("local-hits", COUNTER, LOCAL_HITS,
+	    "Requests that a worker has answered from the cache, without the "
+	    "registry."),
 	ONE("workers", GAUGE, WORKERS_CONNECTED,
 	    "Workers connected to the registry."),
 	ONE("refused-workers", COUNTER, REFUSED_WORKERS,

@@ -80,6 +80,8 @@ struct scoreboard *scoreboard_open_to_read(int fd);
 uint64_t *scoreboard_map_registry(int fd);
 /* Registry: how many clients were refused. */
 uint64_t scoreboard_refused(const struct scoreboard *);
+/* Registry: how many requests workers have answered without it. */
+uint64_t scoreboard_local_hits(const struct scoreboard *);
 /* Registry: is this process the worker that has this session?  The pid does not
  * matter as long as the acceptor has not recorded it. */
 bool scoreboard_is_worker(const struct scoreboard *, uint64_t session,

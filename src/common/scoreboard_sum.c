@@ -3,7 +3,9 @@
  * it trusts no number of a worker, but shows it.
  */
 
+#include <stddef.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/scoreboard.h"
 #include "common/scoreboard_file.h"
@@ -54,6 +56,55 @@ scoreboard_sum(struct scoreboard *board, uint64_t *values)
 		values[COUNTER_ACCEPTED] += values[COUNTER_CLOSED + i];
 	copy(values + COUNTER_SHARED, board->shared, COUNTERS_SHARED);
 	copy(values + COUNTER_REGISTRY, board->registry, COUNTERS_OF_REGISTRY);
+	values[COUNTER_REQUESTS] += values[COUNTER_LOCAL_HITS];
+}
+
+/* Reads no more of a slot's activity than the number is in. */
+static uint64_t
+read_local_hits(const struct scoreboard *board, uint32_t n)
+{
+	const size_t size = offsetof(struct activity, commands_of);
+	struct activity a;
+
+	if (pread(board->fd, &a, size, scoreboard_activity_offset(n)) !=
+		(ssize_t)size ||
+	    !activity_is_of(&a, board->slots->slots[n].id))
+		return 0;
+	return a.local_hits;
+}
+
+/* Those of slots that are not yet folded into the totals which are valid by
+ * this word. */
+static uint64_t
+live_local_hits(const struct scoreboard *board, uint64_t folded)
+{
+	const struct slots *s = board->slots;
+	uint64_t sum = 0;
+	uint32_t n;
+
+	for (n = 0; n < s->high; n++)
+		if (s->slots[n].owner != 0 && s->slots[n].pid != 0 &&
+		    s->slots[n].id != folded / 2)
+			sum += read_local_hits(board, n);
+	return sum;
+}
+
+/* Without the lock: whether a slot was folded meanwhile is seen by the word. */
+uint64_t
+scoreboard_local_hits(const struct scoreboard *board)
+{
+	const struct slots *s = board->slots;
+	uint64_t folded, sum;
+	int tries = 0;
+
+	do {
+		folded = __atomic_load_n(&s->folded, __ATOMIC_ACQUIRE);
+		sum = s->totals[folded % 2]
+			       [COUNTER_LOCAL_HITS - COUNTER_WORKERS] +
+		    live_local_hits(board, folded);
+	} while (__atomic_load_n(&s->folded, __ATOMIC_ACQUIRE) != folded &&
+	    ++tries < 3);
+	return sum;
 }
 
 static void

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -136,8 +137,12 @@ static int
 send_config(const struct child *c, const struct config *config,
     const struct startup_params *params)
 {
+	struct startup_params all = *params;
+
+	memcpy(all.fds, c->cache_fds, sizeof(all.fds));
+	all.n_fds = c->n_cache_fds;
 	if (c->channel_fd == -1 ||
-	    channel_send_config(c->channel_fd, config, params) == 0)
+	    channel_send_config(c->channel_fd, config, &all) == 0)
 		return 0;
 	/* If the child has died, SIGCHLD tells the master. */
 	return errno == EPIPE || errno == ECONNRESET ? 0 : -1;

@@ -41,6 +41,9 @@ struct child {
 	int lifeline_fd, scoreboard_fd, checkpoint_fd;
 	const int *listen_fds; /* from CHANNEL_LISTEN_FD on */
 	size_t listens; /* their number */
+	/* Those of the cache, which go with the configuration. */
+	int cache_fds[IO_FDS_MAX];
+	size_t n_cache_fds;
 
 	struct policy policy;
 	struct heartbeat heartbeat;

@@ -108,7 +108,8 @@ master_main(struct master_options *options, struct config *config)
 	m->params.verbose = options->verbose;
 	m->params.wall_base_ms = clock_wall_base();
 	m->signal_fd = m->scoreboard_fd = m->daemon_fd = -1;
-	m->runtime_fd = m->workdir_fd = -1;
+	m->runtime_fd = m->workdir_fd = m->epoch_fd = -1;
+	m->cache = area_memory_none;
 	m->registry_listener.fd = m->control_listener.fd = -1;
 	buf_init(&m->reload_mistakes);
 	m->started_ms = clock_ms();

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "area/area.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
@@ -140,6 +141,21 @@ prepare_listens(struct master *m)
 	}
 }
 
+void
+prepare_epoch(struct master *m, int fd)
+{
+	const int fds[IO_FDS_MAX] = { m->cache.read_fd, m->cache.hot_fd, fd };
+	struct child *c;
+
+	close_fd(&m->epoch_fd);
+	m->epoch_fd = fd;
+	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
+		memcpy(c->cache_fds, fds, sizeof(fds));
+		c->n_cache_fds =
+		    fd != -1 && m->cache.read_fd != -1 ? IO_FDS_MAX : 0;
+	}
+}
+
 static int
 bind_listeners(struct master *m)
 {
@@ -153,6 +169,17 @@ bind_listeners(struct master *m)
 		return EX_OK;
 	log_warnx("%s", error);
 	return EX_UNAVAILABLE;
+}
+
+/* Without it kvd works, and each read is a request to the registry. */
+static void
+make_cache(struct master *m)
+{
+	m->cache_made = m->config->cache;
+	if (m->config->cache >= (int64_t)AREA_SIZE_MIN &&
+	    area_memory_make(&m->cache, (size_t)m->config->cache) == -1)
+		log_warn("workers cannot read the cache, so that each GET asks "
+			 "the registry: cannot share memory");
 }
 
 static int
@@ -192,6 +219,10 @@ connect_children(struct master *m)
 	c->listen_fds = &m->registry_listener.fd;
 	c->listens = 1;
 	c->scoreboard_fd = m->scoreboard_fd;
+	if (m->cache.write_fd != -1) {
+		c->cache_fds[c->n_cache_fds++] = m->cache.write_fd;
+		c->cache_fds[c->n_cache_fds++] = m->cache.hot_fd;
+	}
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
 		c->workdir_fd = &m->workdir_fd;
 		c->lifeline_fd = m->lifeline[0];
@@ -215,6 +246,7 @@ prepare_run(struct master *m)
 	    (status = open_events(m)) != EX_OK ||
 	    (status = runtime_write_pidfile(m)) != EX_OK)
 		return status;
+	make_cache(m);
 	connect_children(m);
 	return EX_OK;
 }
@@ -254,6 +286,8 @@ prepare_undo(struct master *m)
 	close_fd(&m->checkpoint[0]);
 	close_fd(&m->checkpoint[1]);
 	close_fd(&m->scoreboard_fd);
+	close_fd(&m->epoch_fd);
+	area_memory_close(&m->cache);
 	runtime_unlock(m);
 	for (stage = 0; stage < STAGES; stage++)
 		close_fd(&m->program_fds[stage]);

@@ -16,6 +16,9 @@ int prepare_children(struct master *);
 int prepare_run(struct master *);
 /* Acceptors that are started from now on get the present listening sockets. */
 void prepare_listens(struct master *);
+/* ... and this descriptor of the file `epoch`, with which their workers can read
+ * the cache. */
+void prepare_epoch(struct master *, int fd);
 /*
  * Makes again what somebody, such as a cleaner of old files, has removed: the
  * directories, the pid file and the registry's socket.  Logs what cannot be

@@ -58,6 +58,15 @@ keep_fixed(struct master *m, struct config *fresh)
 	return rc;
 }
 
+/* The memory that workers read is made once, when kvd starts. */
+static void
+warn_of_cache(const struct master *m, const struct config *fresh)
+{
+	if (m->cache_made < fresh->cache)
+		log_warnx("cache: %lld bytes are used; restart kvd to use more",
+		    (long long)m->cache_made);
+}
+
 /* Returns 0, or -1 having logged why not. */
 static int
 read_config(struct master *m, struct config *fresh)
@@ -75,6 +84,7 @@ read_config(struct master *m, struct config *fresh)
 	buf_clear(&errors);
 	if (rc == -1 || keep_fixed(m, fresh) == -1)
 		return -1;
+	warn_of_cache(m, fresh);
 	return limits_apply(fresh);
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "area/memory.h"
 #include "common/channel.h"
 #include "common/config.h"
 #include "common/log_limit.h"
@@ -63,6 +64,9 @@ struct master {
 	int checkpoint[2]; /* sockets of the registry and the checkpointer */
 	int scoreboard_fd;
 	struct scoreboard *scoreboard;
+	struct area_memory cache; /* that the registry shares with workers */
+	int64_t cache_made; /* how large it is, or may be without it */
+	int epoch_fd; /* of the file `epoch`, from the registry; or -1 */
 	struct pid_index adopted; /* workers whose acceptor has died */
 	struct listener registry_listener;
 	struct listener control_listener;

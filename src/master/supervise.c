@@ -24,6 +24,7 @@
 #include "master/control.h"
 #include "master/daemon.h"
 #include "master/listener.h"
+#include "master/prepare.h"
 #include "master/reload.h"
 #include "master/report.h"
 #include "master/supervise.h"
@@ -274,8 +275,12 @@ static void
 read_channel(struct master *m, struct child *c)
 {
 	uint64_t numbers[2];
-	int type = channel_recv(c->channel_fd, numbers);
+	int passed_fd, type = channel_recv(c->channel_fd, numbers, &passed_fd);
 
+	if (type == CHANNEL_READY && c->spec->stage == STAGE_REGISTRY)
+		prepare_epoch(m, passed_fd);
+	else if (passed_fd != -1)
+		(void)close(passed_fd);
 	switch (type) {
 	case IO_AGAIN:
 		return;

@@ -387,16 +387,24 @@ reply_stat(struct buf *reply, const char *name, uint64_t number)
 
 /* What is shown under the same name by kvctl(8), and has one number. */
 static void
-reply_counters(struct buf *reply, const struct registry *r)
+reply_counters(struct buf *reply, struct registry *r)
 {
+	uint64_t local_hits = gauges_local_hits(r), value;
 	const struct counter_family *f;
 	size_t i;
 
-	for (i = 0; (f = counters_family(i)) != NULL; i++)
-		if (f->first >= COUNTER_REGISTRY &&
-		    f->kind != COUNTER_KIND_HISTOGRAM)
-			reply_stat(reply, f->name,
-			    r->counters[f->first - COUNTER_REGISTRY]);
+	for (i = 0; (f = counters_family(i)) != NULL; i++) {
+		if (f->kind == COUNTER_KIND_HISTOGRAM ||
+		    (f->first < COUNTER_REGISTRY &&
+			f->first != COUNTER_LOCAL_HITS))
+			continue;
+		value = f->first == COUNTER_LOCAL_HITS ?
+		    local_hits :
+		    r->counters[f->first - COUNTER_REGISTRY];
+		if (f->first == COUNTER_REQUESTS)
+			value += local_hits;
+		reply_stat(reply, f->name, value);
+	}
 }
 
 /* The limits of requests, and of clients. */

@@ -3,12 +3,14 @@
  */
 
 #include "common/clock.h"
+#include "common/scoreboard.h"
 #include "registry/conn.h"
 #include "registry/gauges.h"
 #include "registry/state.h"
 #include "store/store.h"
 
 #define GAUGES_MS 1000
+#define LOCAL_HITS_CLIENTS 1000
 
 static uint64_t
 count(const struct conn_list *list)
@@ -56,6 +58,21 @@ gauges_set(struct registry *r, const struct store_stats *stats)
 	    2 * (uint64_t)r->config->log_size;
 	*registry_counter(r, COUNTER_FOLD_DONE) = fold.done;
 	*registry_counter(r, COUNTER_FOLD_TOTAL) = fold.total;
+}
+
+/* It takes about a microsecond for each client.  Clients can ask all the time,
+ * so with many of them it is done once a second. */
+uint64_t
+gauges_local_hits(struct registry *r)
+{
+	int64_t now_ms = clock_ms();
+
+	if (scoreboard_count(r->scoreboard) <= LOCAL_HITS_CLIENTS ||
+	    now_ms >= r->gauges.local_at_ms + GAUGES_MS) {
+		r->gauges.local_hits = scoreboard_local_hits(r->scoreboard);
+		r->gauges.local_at_ms = now_ms;
+	}
+	return r->gauges.local_hits;
 }
 
 void

@@ -85,6 +85,16 @@ set_cache(struct registry *r)
 	r->cache_at_ms = failed ? clock_ms() + CACHE_PAUSE_MS : CLOCK_NEVER;
 }
 
+/* The master warns if there is no memory. */
+static void
+warn_of_cache(const struct registry *r)
+{
+	if (r->cache.write_fd != -1 && store_epoch_fd(r->store) == -1)
+		log_warnx("workers cannot read the cache, so that each GET "
+			  "asks the registry: cannot make %s/epoch",
+		    r->config->data);
+}
+
 static void
 open_store(struct registry *r, const struct channel_store *before)
 {
@@ -94,7 +104,9 @@ open_store(struct registry *r, const struct channel_store *before)
 		.sync_ms = (int)r->config->sync_ms,
 		.log_size = (size_t)r->config->log_size,
 		.lock_wait_ms = LOCK_WAIT_MS,
-		.owner_pid = (long)getppid() };
+		.owner_pid = (long)getppid(),
+		.memory = &r->cache,
+		.clock_base_ms = r->wall_base_ms };
 
 	switch (store_open(&r->store, &options)) {
 	case STORE_OK:
@@ -106,6 +118,7 @@ open_store(struct registry *r, const struct channel_store *before)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
 	}
 	set_cache(r);
+	warn_of_cache(r);
 	session_list(r);
 	if (housekeeping_init(r) != STORE_OK)
 		fatalx(EX_IOERR, "%s", store_error(r->store));
@@ -338,9 +351,13 @@ registry_main(struct config *config, const struct startup_params *params,
 		.gauges = { .at_ms = CLOCK_NEVER },
 		.stop_at_ms = CLOCK_NEVER,
 		.wall_base_ms = params->wall_base_ms,
+		.cache = area_memory_none,
 		.master_pid = getppid(),
 		.started_ms = clock_ms() };
 
+	if (params->n_fds == 2)
+		r.cache =
+		    (struct area_memory){ params->fds[0], -1, params->fds[1] };
 	TAILQ_INIT(&r.idle);
 	TAILQ_INIT(&r.ready);
 	TAILQ_INIT(&r.held);
@@ -368,7 +385,7 @@ registry_main(struct config *config, const struct startup_params *params,
 	open_events(&r);
 	checkpoint_init(&r);
 	store_identity(r.store, store.id);
-	if (channel_send_ready(&store) == -1)
+	if (channel_send_ready(&store, store_epoch_fd(r.store)) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	title_set(title, "kvd: registry");

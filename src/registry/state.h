@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "area/memory.h"
 #include "common/config.h"
 #include "common/counters.h"
 #include "registry/change.h"
@@ -32,6 +33,7 @@ TAILQ_HEAD(conn_list, conn);
 
 struct registry {
 	struct config *config; /* the master may send another at any time */
+	struct area_memory cache; /* the memory that workers read */
 	struct store *store;
 	int epoll_fd, signal_fd, listen_fd;
 

@@ -56,6 +56,7 @@ enum store_result {
  * readers, which every fold reads, and keeps pages from being used again. */
 #define STORE_PINS_MAX 128
 
+struct area_memory;
 struct store;
 struct store_view;
 
@@ -94,6 +95,11 @@ struct store_options {
 			  * larger already stays so */
 	int lock_wait_ms; /* how long to wait for a dying owner of `dir` */
 	long owner_pid; /* written to `lock`, for others to name as the owner */
+	/* The memory of the cache, which workers read (area/area.h); NULL: it is
+	 * the store's own.  They see what has expired by this clock
+	 * (clock_wall_ms()). */
+	const struct area_memory *memory;
+	int64_t clock_base_ms;
 };
 
 /*
@@ -171,9 +177,15 @@ void store_undo(struct store *);
 /*
  * Caches entries that were read recently, in at most `size` bytes of memory; 0,
  * as at first, turns the cache off.  May not be called while a batch is open.
+ * If workers read it, it does not become larger than options.memory.
  * STORE_FAILED: there is not enough memory, and the cache is off.
  */
 enum store_result store_set_cache(struct store *, size_t size);
+/* Can workers read it? */
+bool store_shares_cache(const struct store *);
+/* The store's own descriptor of the file `epoch`, for those who read the cache;
+ * or -1. */
+int store_epoch_fd(const struct store *);
 
 /* Makes earlier commits durable.  With an interval the caller calls this. */
 enum store_result store_sync(struct store *);

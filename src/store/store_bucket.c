@@ -144,6 +144,7 @@ store_create(struct store_view *v, struct bytes name)
 		STORE_OK ||
 	    (result = take_id(v, &id)) != STORE_OK)
 		return result;
+	area_writer_forget_name(s->area, name);
 	know_bucket(v, name, id, 0);
 	s->counts.totals.buckets++;
 	return write_bucket(v);

@@ -139,10 +139,23 @@ lock(struct store *s, const struct store_options *o, const char *name, int *fd)
 	return STORE_OK;
 }
 
+/* Workers of the kvd that had the lock before may be there still.  From here on
+ * they answer nothing by themselves. */
+static enum store_result
+close_epoch(struct store *s)
+{
+	if (s->epoch.word == NULL && epoch_open(&s->epoch, s->dirfd) == -1)
+		return refuse_errno(s, "epoch");
+	epoch_close(&s->epoch);
+	return STORE_OK;
+}
+
 enum store_result
 store_lock_registry(struct store *s, const struct store_options *o)
 {
-	return lock(s, o, registry_lock, &s->lockfd);
+	enum store_result result = lock(s, o, registry_lock, &s->lockfd);
+
+	return result == STORE_OK ? close_epoch(s) : result;
 }
 
 void

@@ -53,6 +53,7 @@ store_drop(struct store_view *v, struct bytes bucket)
 	d.id = v->id;
 	d.count = v->count > replaced ? v->count - replaced : 0;
 	v->known = v->changed = false;
+	area_writer_forget_name(v->store->area, bucket);
 	key = fill_dropped(&d, record);
 	if ((result = layer_delete(v, DB_BUCKETS, bucket)) != STORE_OK ||
 	    (result = layer_put(v, DB_DROPPED, key, sizeof(record), &data)) !=

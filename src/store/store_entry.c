@@ -13,7 +13,7 @@ read_cached(struct store_view *v, struct bytes key, struct bytes *record)
 {
 	struct store *s = v->store;
 
-	if (!v->cacheable || !store_cache_get(s->cache, key, record)) {
+	if (!v->cacheable || !area_writer_get(s->area, key, record)) {
 		s->cache_misses++;
 		return false;
 	}
@@ -22,7 +22,7 @@ read_cached(struct store_view *v, struct bytes key, struct bytes *record)
 		return true;
 	}
 	/* The memory is bad, or something has written to it. */
-	store_cache_invalidate(s->cache, key);
+	area_writer_drop(s->area, key);
 	s->cache_misses++;
 	return false;
 }
@@ -44,7 +44,7 @@ read_record(struct store_view *v, struct bytes key, struct bytes *record)
 	/* Not what the batch has written, which may never be committed, nor
 	 * what it has written over, which is in the snapshot still. */
 	if (v->cacheable)
-		store_cache_put(s->cache, key, *record);
+		area_writer_put(s->area, key, *record);
 	return STORE_OK;
 }
 
@@ -78,6 +78,9 @@ store_get(struct store_view *v, struct bytes bucket, struct bytes key,
 	entry_key_make(&k, v->id, key);
 	if ((result = read_entry(v, &k, e)) != STORE_OK)
 		return result;
+	/* Workers find the entry if they know the bucket, too. */
+	if (v->cacheable)
+		area_writer_name(v->store->area, bucket, v->id);
 	if (entry_is_due(v->store, (uint64_t)e->expiry_ms)) {
 		/* Nothing of it outlives it: least of all its expiry. */
 		memset(e, 0, sizeof(*e));
@@ -186,7 +189,7 @@ put_entry(struct store_view *v, struct bytes key, struct bytes value,
 	r = table_record_of(record, k.bytes);
 	r->quiet = quiet;
 	r->open = old.open;
-	store_cache_invalidate(s->cache, k.bytes);
+	area_writer_drop(s->area, k.bytes);
 	store_heads_put(s, v->id, key);
 	fill_entry(k.bytes, record, v->revision, expiry, value);
 	if (!old.there) {
@@ -238,9 +241,31 @@ store_delete(struct store_view *v, struct bytes bucket, struct bytes key)
 	if (result != STORE_OK ||
 	    (result = layer_delete_at(v, &place)) != STORE_OK)
 		return result;
-	store_cache_invalidate(s->cache, k.bytes);
+	area_writer_drop(s->area, k.bytes);
 	v->count--;
 	v->changed = true;
 	s->counts.totals.keys--;
 	return move_expiry(v, key, entry_expiry(old), 0);
+}
+
+/*
+ * What was in the cache, and the commit has changed, is there again without
+ * waiting for a read.  The view is the batch that was committed.
+ */
+void
+store_cache_again(struct store_view *v)
+{
+	struct area_writer *area = v->store->area;
+	enum store_result result;
+	struct table_place place;
+	struct bytes key, record;
+	size_t at = 0;
+	bool known;
+
+	while (area_writer_next_dropped(area, &at, &key)) {
+		result = layer_find_in_tables(v, DB_ENTRIES, key, &place,
+		    &record, &known);
+		if (known && result == STORE_OK)
+			area_writer_put_again(area, key, record);
+	}
 }

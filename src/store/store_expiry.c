@@ -217,7 +217,7 @@ remove_entry(struct store_view *v, const struct row *r)
 	if (result == STORE_OK)
 		result = layer_delete(v, DB_ENTRIES, k.bytes);
 	if (result == STORE_OK)
-		store_cache_invalidate(v->store->cache, k.bytes);
+		area_writer_drop(v->store->area, k.bytes);
 	return result;
 }
 

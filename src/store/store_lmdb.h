@@ -16,10 +16,10 @@
 
 #include <lmdb.h>
 
+#include "area/writer.h"
 #include "store/fold_list.h"
 #include "store/segment.h"
 #include "store/store.h"
-#include "store/store_cache.h"
 #include "store/table.h"
 
 /* The size of a new data file, and the smallest step of growth. */
@@ -147,7 +147,11 @@ struct store {
 	struct fold_list fold; /* what there is to fold, once it was made */
 
 	struct store_heads *heads; /* of queues; NULL: there are none */
-	struct store_cache *cache; /* of records of `entries`; or NULL */
+	/* The cache of records of `entries`, which others may read; or NULL. */
+	struct area_writer *area;
+	struct area_memory memory; /* for it */
+	struct epoch epoch;
+	int64_t clock_base_ms;
 	size_t cache_size;
 	uint64_t cache_hits, cache_misses;
 	struct store_pins pins;
@@ -396,6 +400,11 @@ void store_free_pins(struct store *);
 /* Takes the views of the oldest pins away until the tables that only pins keep
  * have no more than a segment. */
 void store_lose_pins(struct store *);
+
+/* store_entry.c */
+
+/* The batch is committed: what it has dropped from the cache is put again. */
+void store_cache_again(struct store_view *);
 
 /* store_bucket.c */
 

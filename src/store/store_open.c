@@ -466,6 +466,9 @@ store_begin(struct store **store, const struct store_options *o)
 	s->role = o->role;
 	s->dirfd = s->lockfd = s->checkpointer_lockfd = s->fd = -1;
 	s->sync_ms = o->sync_ms;
+	s->epoch = epoch_none;
+	s->memory = o->memory == NULL ? area_memory_none : *o->memory;
+	s->clock_base_ms = o->clock_base_ms;
 	s->snapshot.store = s->batch.store = s;
 	s->batch.writes = true;
 	s->segments[0] = s->segments[1] =
@@ -524,7 +527,8 @@ store_close(struct store *s)
 	store_abort(s);
 	store_free_pins(s);
 	count_forget(s, UINT64_MAX);
-	store_cache_close(s->cache);
+	/* Closes the epoch before the lock is let go. */
+	area_writer_close(s->area);
 	store_heads_free(s);
 	store_release(s);
 	if (s->snapshot.txn != NULL)
@@ -539,6 +543,7 @@ store_close(struct store *s)
 		(void)close(s->lockfd);
 	if (s->checkpointer_lockfd != -1)
 		(void)close(s->checkpointer_lockfd);
+	epoch_close_file(&s->epoch);
 	if (s->dirfd != -1)
 		(void)close(s->dirfd);
 	free(s->dir);

@@ -46,12 +46,26 @@ store_set_cache(struct store *s, size_t size)
 {
 	if (size == s->cache_size)
 		return STORE_OK;
-	store_cache_close(s->cache);
+	if (s->area == NULL)
+		s->area =
+		    area_writer_open(&s->memory, &s->epoch, s->clock_base_ms);
 	s->cache_size = 0;
-	if (store_cache_open(&s->cache, size) == -1)
+	if (s->area == NULL || area_writer_resize(s->area, size) == -1)
 		return store_fail(s, STORE_FAILED, "no memory for the cache");
 	s->cache_size = size;
 	return STORE_OK;
+}
+
+bool
+store_shares_cache(const struct store *s)
+{
+	return area_writer_is_shared(s->area);
+}
+
+int
+store_epoch_fd(const struct store *s)
+{
+	return s->epoch.read_fd;
 }
 
 const char *
@@ -169,7 +183,7 @@ end_batch(struct store *s)
 {
 	s->saved.open = false;
 	store_view_close(&s->batch);
-	store_cache_end_batch(s->cache);
+	area_writer_end_batch(s->area);
 }
 
 enum store_result
@@ -183,13 +197,16 @@ store_commit(struct store *s)
 	result = store_view_write_back(&s->batch);
 	/* Without a record there is nothing to commit. */
 	if (result == STORE_OK &&
-	    s->table->records > s->batch_mark.table.records)
+	    s->table->records > s->batch_mark.table.records) {
+		area_writer_fence(s->area);
 		result = store_log_append(s);
+	}
 	if (result != STORE_OK) {
 		store_abort(s);
 		return result;
 	}
 	s->snapshot.cacheable = false;
+	store_cache_again(&s->batch);
 	store_heads_commit(s);
 	end_batch(s);
 	return STORE_OK;

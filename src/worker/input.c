@@ -121,6 +121,7 @@ take_line(struct worker *w, size_t size, size_t taken)
 	struct buf *in = &w->client.in;
 	bool good = true;
 
+	w->input.more = buf_size(in) > taken;
 	if (w->input.discarding)
 		pass_first_line(w);
 	else
@@ -240,6 +241,7 @@ input_run(struct worker *w)
 		good = run_telnet(w);
 	good = good && replies_drain(w) && replies_take_events(w) &&
 	    client_flush(&w->client) == 0;
+	local_end_batch(w);
 	account_end_batch(&w->account);
 	w->account.activity->command[0] = '\0';
 	return good;

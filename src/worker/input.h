@@ -24,6 +24,7 @@ struct input {
 	struct telnet telnet;
 	size_t part_size; /* at the beginning of client.in */
 	bool discarding; /* that line is too long, which was answered */
+	bool more; /* there is something behind the line that is executed */
 	/* A line of a kvd client has come.  Until then each line may be one of
 	 * another protocol (proto/first_line.h). */
 	bool past_first_line;

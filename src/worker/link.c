@@ -255,6 +255,7 @@ link_discard(struct link *l)
 	if (!first_pending(l, &l->request))
 		return false;
 	remove_first(l, &l->request);
+	l->heard = false;
 	return true;
 }
 
@@ -266,6 +267,7 @@ take_reply(struct link *l, struct message *m)
 	    m->sequence != l->request.sequence)
 		return LINK_FAILED;
 	remove_first(l, &l->request);
+	l->heard = true;
 	return LINK_REPLY;
 }
 

@@ -36,6 +36,10 @@ struct link {
 	 * the link's user adds and removes. */
 	struct subscriptions subscriptions;
 
+	/* The registry has answered a request of this worker, and none was
+	 * given up since. */
+	bool heard;
+
 	/* The link's own.  Others may wait until `fd` is readable. */
 	int fd; /* -1: not connected */
 	struct delivery delivery; /* of `pending` */

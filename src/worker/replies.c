@@ -101,8 +101,8 @@ replies_take_event(struct worker *w, const struct message *event)
 	return !buf_failed(out);
 }
 
-static bool
-flush_some(struct worker *w)
+bool
+replies_flush_some(struct worker *w)
 {
 	return buf_size(&w->client.out) <= OUT_MAX ||
 	    client_flush(&w->client) == 0;
@@ -139,7 +139,7 @@ replies_drain(struct worker *w)
 	while (good && (result = await(w, &m)) > LINK_NOTHING) {
 		good = result == LINK_EVENT ? replies_take_event(w, &m) :
 					      take_reply(w, &m);
-		good = good && flush_some(w);
+		good = good && replies_flush_some(w);
 	}
 	good = good && !link_lacks_memory(&w->link);
 	while (good && result == LINK_FAILED && link_discard(&w->link)) {
@@ -161,7 +161,7 @@ replies_take_events(struct worker *w)
 	if (!subscriptions_exist(&w->link.subscriptions))
 		return true;
 	while (good && (result = link_event(&w->link, &m)) == LINK_EVENT)
-		good = replies_take_event(w, &m) && flush_some(w);
+		good = replies_take_event(w, &m) && replies_flush_some(w);
 	good = good && !link_lacks_memory(&w->link);
 	return good && !check_lagged(w);
 }

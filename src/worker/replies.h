@@ -11,6 +11,8 @@
 #include "proto/message.h"
 #include "worker/state.h"
 
+/* Sends what there is for the client, if it is much. */
+bool replies_flush_some(struct worker *);
 /* Waits for the replies to all pending requests and formats them. */
 bool replies_drain(struct worker *);
 /* Answers with a status of the worker's own, when all pending requests are

@@ -185,7 +185,9 @@ request_run(struct worker *w, const struct bytes *words, size_t n)
 		return run_queued(w, command, words, n);
 	switch (command->local) {
 	case COMMAND_REMOTE:
-		return run_remote(w, command, words, n);
+		return local_answer(w, command, words, n) ?
+		    replies_flush_some(w) :
+		    run_remote(w, command, words, n);
 	case COMMAND_BUCKETS:
 		return run_listing(w, LIST_BUCKETS, words, n);
 	case COMMAND_KEYS:

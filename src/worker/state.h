@@ -14,6 +14,7 @@
 #include "worker/client.h"
 #include "worker/input.h"
 #include "worker/link.h"
+#include "worker/local.h"
 #include "worker/queue.h"
 
 struct worker {
@@ -26,6 +27,7 @@ struct worker {
 	struct input input; /* the lines that come from the client */
 	struct queue queue; /* the client's transaction */
 	struct link link; /* to the registry */
+	struct local local; /* what is answered without it */
 
 	struct log_limit slow_lines; /* for slow.c */
 

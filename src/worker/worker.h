@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "area/reader.h"
 #include "common/activity.h"
 #include "common/config.h"
 #include "common/title.h"
@@ -20,6 +21,7 @@ struct worker_params {
 	struct activity *activity; /* the worker writes what it does here */
 	uint64_t session; /* random; no other worker has the same */
 	uint64_t id; /* of the connection, in the log */
+	struct reader *reader; /* of the cache (area/reader.h) */
 	/* What ps(1) shows.  The worker writes its state at the offset. */
 	const struct title *title;
 	size_t title_offset;

@@ -137,12 +137,12 @@ TEST(test_timeouts)
 
 static const size_t acceptor_counts[] = { 1, 4, 2, 16, 3, 1 };
 
-/* The cache gets larger, smaller, or off: what is read stays right. */
-static const char *const cache_table[] = { "128M", "48k", "0" };
+/* The cache is to be larger, is smaller, or off: what is read stays right. */
+static const char *const cache_table[] = { "128M", "96k", "0" };
 
 TEST(test_cache)
 {
-	struct server *s = start_with("cache 64k\n");
+	struct server *s = start_with("cache 200k\n");
 	int fd = client_connect(s);
 	long hits;
 

@@ -61,7 +61,7 @@ struct server *
 server_new(void)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = getenv("TMPDIR"), *cache;
 
 	ck_assert_ptr_nonnull(s);
 	if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > DIR_MAX)
@@ -76,6 +76,9 @@ server_new(void)
 	server_option(s, "libexec %s", build_dir());
 	server_option(s, "data %s/data", s->dir);
 	server_option(s, "runtime %s/run", s->dir);
+	/* A test that needs a cache gives the option again. */
+	if ((cache = getenv("KVD_TEST_CACHE")) != NULL)
+		server_option(s, "cache %s", cache);
 	return s;
 }
 

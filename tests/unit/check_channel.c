@@ -7,6 +7,7 @@
 #include "unit.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <sysexits.h>
@@ -132,12 +133,15 @@ serve(void)
 TEST(test_serve)
 {
 	uint64_t numbers[2];
+	int passed_fd;
 
 	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PING), 0);
 	ck_assert_int_eq(channel_send_config(channel[0], &config, &params), 0);
 	ck_assert_int_eq(channel_send(channel[0], CHANNEL_PONG), 0);
 	ck_assert_int_eq(run_child(serve), 0);
-	ck_assert_int_eq(channel_recv(channel[0], numbers), CHANNEL_PONG);
+	ck_assert_int_eq(channel_recv(channel[0], numbers, &passed_fd),
+	    CHANNEL_PONG);
+	ck_assert_int_eq(passed_fd, -1);
 }
 
 static int
@@ -161,15 +165,22 @@ TEST(test_end)
 static int
 say_ready(void)
 {
-	return channel_send_ready(&params.store);
+	return channel_send_ready(&params.store, STDOUT_FILENO);
 }
 
 TEST(test_ready)
 {
 	uint64_t numbers[2];
+	struct stat sent, received;
+	int passed_fd;
 
 	ck_assert_int_eq(run_child(say_ready), 0);
-	ck_assert_int_eq(channel_recv(channel[0], numbers), CHANNEL_READY);
+	ck_assert_int_eq(channel_recv(channel[0], numbers, &passed_fd),
+	    CHANNEL_READY);
+	ck_assert_int_eq(fstat(STDOUT_FILENO, &sent), 0);
+	ck_assert_int_eq(fstat(passed_fd, &received), 0);
+	ck_assert_uint_eq(received.st_ino, sent.st_ino);
+	ck_assert_int_eq(close(passed_fd), 0);
 	ck_assert_mem_eq(numbers, &params.store, sizeof(numbers));
 }
 

@@ -18,7 +18,7 @@
 #include "suite.h"
 
 #define LOG_SIZE ((size_t)32 << 20)
-#define CACHE_SIZE ((size_t)48 << 10)
+#define CACHE_SIZE ((size_t)96 << 10)
 
 #define B(text) UNIT_BYTES(text)
 

@@ -1,0 +1,101 @@
+/*
+ * local: answers requests without the registry.  Runs in the worker; the words
+ * are hostile.
+ */
+
+#include "proto/format.h"
+#include "worker/local.h"
+#include "worker/state.h"
+#include "worker/subscriptions.h"
+
+/* After a batch that needed the registry: the next one is likely to, too. */
+#define WHOLE_BATCHES 4
+
+/* Nothing else came with this request. */
+static bool
+is_alone(const struct worker *w)
+{
+	return w->local.requests == 1 && !w->input.more;
+}
+
+static bool
+may_answer(const struct worker *w)
+{
+	return w->local.reader->epoch != NULL && w->link.heard &&
+	    buf_size(&w->link.pending) == 0 &&
+	    !subscriptions_exist(&w->link.subscriptions) &&
+	    (w->local.whole == 0 || is_alone(w));
+}
+
+/* Reads all keys, or none. */
+static bool
+read_keys(struct reader *r, struct bytes bucket, const struct bytes *keys,
+    size_t n, struct bytes *values)
+{
+	size_t i;
+
+	if (n > READER_KEYS || !reader_begin(r, bucket))
+		return false;
+	for (i = 0; i < n; i++)
+		if (!reader_take(r, keys[i], &values[i]))
+			return false;
+	return reader_end(r);
+}
+
+static void
+format_values(struct buf *out, const struct bytes *values, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		format_line(out, &values[i], 1);
+	format_status(out, STATUS_OK);
+}
+
+static bool
+answer(struct worker *w, const struct command *command,
+    const struct bytes *words, size_t n)
+{
+	struct bytes values[READER_KEYS];
+
+	switch (command->request) {
+	case MESSAGE_GET:
+	case MESSAGE_GET_KEYS:
+	case MESSAGE_EXISTS:
+		break;
+	default:
+		return false;
+	}
+	/* The registry's reply says what is wrong with other numbers. */
+	if (n < 3 || (n > 3 && command->request != MESSAGE_GET_KEYS) ||
+	    !read_keys(w->local.reader, words[1], words + 2, n - 2, values))
+		return false;
+	format_values(&w->client.out, values,
+	    command->request == MESSAGE_EXISTS ? 0 : n - 2);
+	w->account.activity->local_hits++;
+	return true;
+}
+
+bool
+local_answer(struct worker *w, const struct command *command,
+    const struct bytes *words, size_t n)
+{
+	w->local.requests++;
+	if (may_answer(w) && answer(w, command, words, n))
+		return true;
+	w->local.asked = true;
+	return false;
+}
+
+void
+local_end_batch(struct worker *w)
+{
+	struct local *l = &w->local;
+
+	if (l->requests > 1 && l->whole > 0)
+		l->whole--;
+	else if (l->requests > 1 && l->asked)
+		l->whole = WHOLE_BATCHES;
+	l->requests = 0;
+	l->asked = false;
+}

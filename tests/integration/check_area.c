@@ -1,0 +1,490 @@
+/*
+ * check_area: these tests check that workers answer GET and EXISTS from the
+ * memory that the registry fills, and only what is true: through changes,
+ * restarts and reloads, and after the death of all of kvd.
+ */
+
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "counters.h"
+#include "fixture.h"
+#include "launch.h"
+
+#define OK "OK\r\n"
+
+static struct server *server;
+static struct scoreboard *board;
+
+static void
+setup(void)
+{
+	static const char *const options[] = { "cache 1M", NULL };
+
+	server = server_start(options);
+	board = counters_open(server);
+}
+
+static void
+teardown(void)
+{
+	scoreboard_close(board);
+	server_stop(server);
+}
+
+/* A client whose worker has been answered by the registry. */
+static int
+new_client(void)
+{
+	int fd = client_connect(server);
+
+	client_ask(fd, "PING\n", OK);
+	return fd;
+}
+
+static uint64_t
+local_hits(void)
+{
+	return counters_get(board, COUNTER_LOCAL_HITS, 1);
+}
+
+/* The worker answers by itself, and counts that before it answers. */
+static void
+expect_local(int fd, const char *request, const char *reply)
+{
+	uint64_t before = local_hits();
+
+	client_ask(fd, request, reply);
+	if (local_hits() != before + 1)
+		ck_abort_msg("%s: not answered by the worker", request);
+}
+
+static void
+expect_remote(int fd, const char *request, const char *reply)
+{
+	uint64_t before = local_hits();
+
+	client_ask(fd, request, reply);
+	if (local_hits() != before)
+		ck_abort_msg("%s: answered by the worker", request);
+}
+
+/* The bucket and the key, which a read has made known. */
+static int
+fill(void)
+{
+	int fd = new_client();
+
+	client_ask(fd, "CREATE b\n", OK);
+	client_ask(fd, "PUT b k v\n", OK);
+	client_ask(fd, "PUT b l w\n", OK);
+	client_ask(fd, "GET b k\n", "v\r\n" OK);
+	client_ask(fd, "GET b l\n", "w\r\n" OK);
+	return fd;
+}
+
+TEST(test_hits)
+{
+	int fd = fill(), other = client_connect(server);
+	long requests = client_stat(fd, "requests");
+
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	expect_local(fd, "EXISTS b k\n", OK);
+	expect_local(fd, "GET b k l k\n", "v\r\nw\r\nv\r\n" OK);
+	ck_assert_int_eq(client_stat(fd, "local-hits"), 3);
+	/* Those, and the first of these two. */
+	ck_assert_int_eq(client_stat(fd, "requests"), requests + 3 + 1 + 1);
+	/* What is not there only the registry knows. */
+	expect_remote(fd, "GET b none\n", "\r\n" OK);
+	expect_remote(fd, "GET b k none\n", "v\r\n\r\n" OK);
+	expect_remote(fd, "EXISTS b none\n", "NOT FOUND\r\n");
+	expect_remote(fd, "GET none k\n", "NOT FOUND\r\n");
+	expect_remote(fd, "GET b \"\"\n", "ERROR key empty\r\n");
+	/* The registry has not answered this client yet. */
+	expect_remote(other, "GET b k\n", "v\r\n" OK);
+	expect_local(other, "GET b k\n", "v\r\n" OK);
+	(void)close(other);
+	(void)close(fd);
+}
+
+/* Each sees what it wrote, and the other sees it, too.  What was read before is
+ * there again right after the commit. */
+TEST(test_own_writes)
+{
+	int fd = fill(), other = new_client(), i;
+	char put[32], want[32];
+
+	for (i = 0; i < 200; i++) {
+		snprintf(put, sizeof(put), "PUT b k %d\n", i);
+		snprintf(want, sizeof(want), "%d\r\n" OK, i);
+		client_ask(fd, put, OK);
+		expect_local(fd, "GET b k\n", want);
+		expect_local(other, "GET b k\n", want);
+	}
+	client_ask(fd, "PUT b k last\nGET b k\n", OK "last\r\n" OK);
+	(void)close(other);
+	(void)close(fd);
+}
+
+static const struct {
+	const char *request, *reply;
+	const char *read; /* the reply to GET b k after it */
+} change_table[] = {
+	{ "PUT b k 1\n", OK, "1\r\n" OK },
+	{ "PUT b k 1 EX 1000\n", OK, "1\r\n" OK },
+	{ "CAS b k v 1\n", OK, "1\r\n" OK },
+	{ "DELETE b k\n", OK, "\r\n" OK },
+	{ "DELETE b k IF v\n", OK, "\r\n" OK },
+	{ "TAKE b k\n", "v\r\n" OK, "\r\n" OK },
+	{ "POP b\n", "k v\r\n" OK, "\r\n" OK },
+	{ "CLEAR b\n", "2\r\n" OK, "\r\n" OK },
+	{ "EXPIRE b k 1000\n", OK, "v\r\n" OK },
+	{ "BEGIN\nPUT b k 1\nPUT b k 2\nCOMMIT\n",
+	    OK "QUEUED\r\nQUEUED\r\n" OK OK OK, "2\r\n" OK },
+	{ "BEGIN\nPUT b k 1\nINCR b l\nCOMMIT\n",
+	    OK "QUEUED\r\nQUEUED\r\nERROR value not a number\r\n", "v\r\n" OK },
+	{ "BEGIN\nPUT b k 1\nDROP b\nCREATE b\nPUT b k 2\nCOMMIT\n", NULL,
+	    "2\r\n" OK },
+	{ "DROP b\n", OK, "NOT FOUND\r\n" },
+	{ "DROP b\nCREATE b\n", OK OK, "\r\n" OK },
+	{ "DROP b\nCREATE b\nPUT b k 3\n", OK OK OK, "3\r\n" OK },
+};
+
+/* All that changes an entry, or a bucket. */
+TEST(test_changes)
+{
+	int fd = fill(), other = new_client();
+
+	expect_local(other, "GET b k\n", "v\r\n" OK);
+	client_say(fd, change_table[_i].request);
+	if (change_table[_i].reply != NULL)
+		client_hear(fd, change_table[_i].reply);
+	else
+		client_ask(fd, "ECHO end\n",
+		    OK "QUEUED\r\nQUEUED\r\nQUEUED\r\nQUEUED\r\n" OK OK OK OK OK
+		       "end\r\n" OK);
+	client_ask(other, "GET b k\n", change_table[_i].read);
+	client_ask(other, "GET b k\n", change_table[_i].read);
+	client_ask(fd, "GET b k\n", change_table[_i].read);
+	(void)close(other);
+	(void)close(fd);
+}
+
+/* In the middle of a batch that needs the registry, and for some batches after
+ * it, all goes there. */
+TEST(test_pipelined)
+{
+	int fd = fill(), i;
+
+	client_ask(fd, "GET b k\nPUT b k 1\nGET b k\n",
+	    "v\r\n" OK OK "1\r\n" OK);
+	for (i = 0; i < 4; i++)
+		expect_remote(fd, "GET b k\nGET b l\n", "1\r\n" OK "w\r\n" OK);
+	/* Unless there is nothing else in the batch. */
+	expect_local(fd, "GET b k\n", "1\r\n" OK);
+	client_ask(fd, "GET b k\nGET b l\n", "1\r\n" OK "w\r\n" OK);
+	ck_assert_uint_ge(local_hits(), 3);
+	(void)close(fd);
+}
+
+TEST(test_transaction)
+{
+	int fd = fill();
+
+	client_ask(fd, "BEGIN\n", OK);
+	expect_remote(fd, "GET b k\n", "QUEUED\r\n");
+	client_ask(fd, "COMMIT\n", "v\r\n" OK OK);
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	(void)close(fd);
+}
+
+/* Replies would not be in order with events. */
+TEST(test_subscription)
+{
+	int fd = fill();
+
+	client_ask(fd, "SUBSCRIBE b\nECHO on\n", "on\r\n" OK);
+	expect_remote(fd, "GET b k\n", "v\r\n" OK);
+	client_ask(fd, "UNSUBSCRIBE b\n", OK);
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	(void)close(fd);
+}
+
+/* It is answered until it is due, and not after that. */
+TEST(test_expiry)
+{
+	int64_t deadline_ms;
+	int fd = fill();
+	char line[LINE_SIZE];
+
+	client_ask(fd, "PUT b k v EX 1000\n", OK);
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	client_ask(fd, "PUT b k v EX 1\n", OK);
+	deadline_ms = now_ms() + WAIT_MS;
+	for (;;) {
+		client_say(fd, "GET b k\n");
+		client_read_line(fd, line);
+		client_hear(fd, OK);
+		if (line[0] != 'v')
+			break;
+		pause_until(deadline_ms, "the key does not expire");
+	}
+	expect_remote(fd, "GET b k\n", "\r\n" OK);
+	expect_remote(fd, "EXISTS b k\n", "NOT FOUND\r\n");
+	(void)close(fd);
+}
+
+/* While there is no registry, what is cached is read.  Its successor begins
+ * anew. */
+TEST(test_registry_stopped)
+{
+	pid_t registry = server_pid(server, "registry");
+	int fd = fill();
+
+	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	expect_local(fd, "GET b k l\n", "v\r\nw\r\n" OK);
+	ck_assert_int_eq(kill(registry, SIGKILL), 0);
+	process_await_end(registry);
+	client_ask(fd, "PUT b k new\n", OK);
+	client_ask(fd, "GET b k\n", "new\r\n" OK);
+	expect_local(fd, "GET b k\n", "new\r\n" OK);
+	client_ask(fd, "GET b l\n", "w\r\n" OK);
+	expect_local(fd, "GET b k l\n", "new\r\nw\r\n" OK);
+	(void)close(fd);
+}
+
+/* An acceptor that a crash of a worker has made execute itself again maps the
+ * memory again, and so does its successor. */
+TEST(test_acceptor)
+{
+	int fd = fill(), other;
+
+	launch_kill(server, "acceptor");
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	other = new_client();
+	expect_local(other, "GET b k\n", "v\r\n" OK);
+	signal_process(server_worker(server, other), SIGSEGV);
+	client_expect_gone(other);
+	pause_ms(1500); /* it executes itself again once a second */
+	other = new_client();
+	expect_local(other, "GET b k\n", "v\r\n" OK);
+	(void)close(other);
+	(void)close(fd);
+}
+
+/* More than fits: what is read is right, and some of it comes from here. */
+TEST(test_evicted)
+{
+	char request[2100];
+	int fd = new_client(), i, round;
+
+	client_ask(fd, "CREATE b\n", OK);
+	for (i = 0; i < 600; i++) {
+		snprintf(request, sizeof(request), "PUT b %d %01999d\n", i, i);
+		client_say(fd, request);
+		client_hear(fd, OK);
+	}
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < 600; i++) {
+			snprintf(request, sizeof(request), "EXISTS b %d\n", i);
+			client_ask(fd, request, OK);
+		}
+	ck_assert_uint_gt(local_hits(), 0);
+	(void)close(fd);
+}
+
+/* Lowered, turned off, and on again. */
+TEST(test_reload)
+{
+	struct server *s = server_new();
+	int fd;
+
+	server_stop(server);
+	scoreboard_close(board);
+	server = s;
+	server_file(s, "cache 1M\n");
+	server_run(s);
+	board = counters_open(s);
+	fd = fill();
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	server_file(s, "cache 200K\n");
+	launch_reload(s);
+	client_ask(fd, "GET b k\n", "v\r\n" OK);
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	server_file(s, "cache 0\n");
+	launch_reload(s);
+	client_ask(fd, "PUT b k w\n", OK);
+	expect_remote(fd, "GET b k\n", "w\r\n" OK);
+	expect_remote(fd, "GET b k\n", "w\r\n" OK);
+	server_file(s, "cache 2M\n");
+	launch_reload(s);
+	server_await_log(s, "restart kvd to use more", 1);
+	client_ask(fd, "GET b k\n", "w\r\n" OK);
+	expect_local(fd, "GET b k\n", "w\r\n" OK);
+	(void)close(fd);
+}
+
+/*
+ * All of kvd dies but a worker, which is stopped; another kvd takes over the
+ * data directory and writes.  The worker goes on, and its client has a request
+ * for it.  It may end, but it must not say what was true before.
+ */
+TEST(test_two_kvds)
+{
+	int fd = fill(), other;
+	pid_t worker = server_worker(server, fd), first = server->pid;
+	pid_t registry;
+	struct server *s = server;
+	char reply[64];
+	ssize_t n;
+
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	ck_assert_int_eq(kill(worker, SIGSTOP), 0);
+	client_say(fd, "GET b k\n");
+	registry = server_pid(s, "registry");
+	process_kill(first);
+	process_kill(registry);
+	server = server_new();
+	server_option(server, "data %s/data", s->dir);
+	server_option(server, "cache 1M");
+	server_run(server);
+	other = new_client();
+	client_ask(other, "PUT b k new\n", OK);
+	client_ask(other, "GET b k\n", "new\r\n" OK);
+	ck_assert_int_eq(kill(worker, SIGCONT), 0);
+	while ((n = read(fd, reply, sizeof(reply) - 1)) > 0) {
+		reply[n] = '\0';
+		if (strstr(reply, "v\r\n" OK) != NULL)
+			ck_abort_msg("the worker said: %s", reply);
+	}
+	(void)close(fd);
+	(void)close(other);
+	server_kill_all(s);
+	server_free(s);
+	scoreboard_close(board);
+	board = counters_open(server);
+}
+
+/* Does the process have this file mapped so that it can be written? */
+static bool
+has_mapped(pid_t pid, const char *name, const char *mode)
+{
+	char path[64], line[512], found[8];
+	FILE *file;
+	bool has = false;
+
+	snprintf(path, sizeof(path), "/proc/%ld/maps", (long)pid);
+	ck_assert_ptr_nonnull(file = fopen(path, "re"));
+	while (fgets(line, sizeof(line), file) != NULL)
+		if (strstr(line, name) != NULL &&
+		    sscanf(line, "%*s %7s", found) == 1 &&
+		    strcmp(found, mode) == 0)
+			has = true;
+	(void)fclose(file);
+	return has;
+}
+
+static size_t
+count_fds(pid_t pid, const char *name)
+{
+	char path[64], target[512];
+	struct dirent *entry;
+	size_t count = 0;
+	ssize_t n;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%ld/fd", (long)pid);
+	ck_assert_ptr_nonnull(dir = opendir(path));
+	while ((entry = readdir(dir)) != NULL) {
+		n = readlinkat(dirfd(dir), entry->d_name, target,
+		    sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		count += strstr(target, name) != NULL;
+	}
+	(void)closedir(dir);
+	return count;
+}
+
+/*
+ * A worker that is its client's by now can read the memory, and has no
+ * descriptor by which it could get to write it.  The master's cannot be opened
+ * anew for writing, but by root (or after fchmod(2), by its owner).
+ */
+TEST(test_hostile_worker)
+{
+	int fd = fill();
+	pid_t worker = server_worker(server, fd);
+	pid_t acceptor = server_pid(server, "acceptor");
+
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	ck_assert(has_mapped(worker, "kvd-cache", "r--s"));
+	ck_assert(!has_mapped(worker, "kvd-cache", "rw-s"));
+	ck_assert(has_mapped(worker, "/epoch", "r--s"));
+	ck_assert(!has_mapped(worker, "/epoch", "rw-s"));
+	ck_assert_uint_eq(count_fds(worker, "kvd-cache"), 0);
+	ck_assert_uint_eq(count_fds(worker, "kvd-hot"), 0);
+	ck_assert_uint_eq(count_fds(worker, "/epoch"), 0);
+	ck_assert_uint_eq(count_fds(acceptor, "kvd-cache"), 0);
+	ck_assert_uint_eq(count_fds(acceptor, "/epoch"), 0);
+	(void)close(fd);
+}
+
+/* Without shared memory kvd works, and says once that reads take longer. */
+static void
+limit_files(const struct server *s)
+{
+	struct rlimit limit = { 32 << 20, 32 << 20 };
+
+	(void)s;
+	(void)setrlimit(RLIMIT_FSIZE, &limit);
+}
+
+TEST(test_no_memory)
+{
+	int fd;
+
+	server_stop(server);
+	scoreboard_close(board);
+	server = server_new();
+	server_option(server, "cache 64M");
+	server_option(server, "log-size 26M");
+	server->before_exec = limit_files;
+	server_run(server);
+	board = counters_open(server);
+	ck_assert_uint_eq(server_log_count(server, "cannot read the cache"), 1);
+	fd = fill();
+	expect_remote(fd, "GET b k\n", "v\r\n" OK);
+	launch_kill(server, "registry");
+	client_ask(fd, "PUT b k w\n", OK);
+	expect_remote(fd, "GET b k\n", "w\r\n" OK);
+	ck_assert_uint_eq(server_log_count(server, "cannot read the cache"), 1);
+	(void)close(fd);
+}
+
+static const struct test tests[] = {
+	CASE("area", setup, teardown),
+	ONCE(test_hits),
+	ONCE(test_own_writes),
+	EACH(test_changes, change_table),
+	ONCE(test_pipelined),
+	ONCE(test_transaction),
+	ONCE(test_subscription),
+	ONCE(test_expiry),
+	ONCE(test_registry_stopped),
+	ONCE(test_acceptor),
+	ONCE(test_evicted),
+	ONCE(test_reload),
+	ONCE(test_two_kvds),
+	ONCE(test_hostile_worker),
+	ONCE(test_no_memory),
+};
+
+SUITE("area", tests)
