@@ -19,12 +19,12 @@
 
 #define EVENTS_MAX 64
 /* The largest number of requests in a burst. */
-#define READS_MAX 64
+#define READS_MAX 128
 #define WRITES_MAX 16
 /* A writer rests for less than this between bursts. */
 #define REST_MS 3
 /* A reader leaves after so many bursts, on average, and comes again. */
-#define STAY 500
+#define STAY 200
 /* A reply that takes longer is a failure. */
 #define HUNG_MS 60000
 /*
@@ -85,17 +85,17 @@ ended(struct crowd *cr, struct client *c)
 
 /* Asking */
 
-/* Half of the bursts of readers are single requests. */
+/* Many bursts are single requests, some are short. */
 static unsigned int
 choose_size(struct dice *d, unsigned int max)
 {
 	switch (dice_below(d, 4)) {
 	case 0:
-		return 1 + dice_below(d, max / 4);
-	case 1:
-		return 1 + dice_below(d, max);
-	default:
 		return 1;
+	case 1:
+		return 1 + dice_below(d, max / 8);
+	default:
+		return 1 + dice_below(d, max);
 	}
 }
 
