@@ -12,7 +12,7 @@
 #include "stress/stress_options.h"
 
 /* About the least cache that kvd does not take for none. */
-#define TINY_CACHE "cache 64k"
+#define TINY_CACHE "cache 96k"
 #define DAY_S 86400
 
 __attribute__((noreturn)) static void
