@@ -20,12 +20,11 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/privileges.h"
 #include "common/scoreboard.h"
 #include "common/title.h"
 #include "worker/worker.h"
 
-/* The acceptor executes itself again at most once in this time. */
-#define RENEW_MS 1000
 /* The state of a new worker, which it replaces by others (worker/account.h). */
 #define TITLE_STATE "busy"
 /* Large enough for any address. */
@@ -64,7 +63,9 @@ close_descriptors(const struct acceptor *a)
 	int fd;
 
 	(void)close(CHANNEL_FD);
-	(void)close(CHANNEL_PROGRAM_FD);
+	/* Without it, the number is something else's by now. */
+	if (!a->is_confined)
+		(void)close(CHANNEL_PROGRAM_FD);
 	(void)close(CHANNEL_SCOREBOARD_FD);
 	for (fd = CHANNEL_LISTEN_FD; fd < end; fd++)
 		(void)close(fd);
@@ -95,6 +96,8 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
 		params.activity = &no_activity;
 	a->is_worker = true;
 	close_descriptors(a);
+	if (!a->config->core_dumps)
+		privileges_forbid_fork();
 	title_set(&a->title, title);
 	worker_run(a->config, &params);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/privileges.h"
 
 /* The descriptors that a child gets from the master. */
 enum channel_fd {
@@ -34,7 +35,8 @@ enum channel_fd {
 enum channel_type {
 	/* master -> child */
 	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,
-			     * 2 u64 store identity, configuration lines;
+			     * 2 u64 store identity, struct privileges,
+			     * configuration lines;
 			     * the first message, sent again when the
 			     * configuration has changed */
 	CHANNEL_PING, /* no payload; a child that does not answer hangs */
@@ -51,6 +53,9 @@ enum channel_type {
 			       * everything, and 0; answers CHECKPOINT */
 	CHANNEL_RENEW, /* no payload; the child executes itself again and needs
 			* CONFIG again */
+	CHANNEL_REPLACE, /* no payload; an acceptor that cannot execute itself
+			  * again, because its root has no programs, wants to
+			  * be replaced by another process */
 };
 
 /* The store that the first registry has opened (store_identity(), in
@@ -66,6 +71,7 @@ struct startup_params {
 	bool verbose;
 	int64_t wall_base_ms; /* clock_wall_base(), as the master saw it */
 	struct channel_store store; /* of the first registry; else 0 */
+	struct privileges privileges;
 };
 
 enum channel_event {

@@ -339,6 +339,8 @@ registry_main(struct config *config, const struct startup_params *params,
 		.stop_at_ms = CLOCK_NEVER,
 		.wall_base_ms = params->wall_base_ms,
 		.master_pid = getppid(),
+		.master_uid = params->privileges.switches ? 0 : geteuid(),
+		.worker_uid = params->privileges.user.uid,
 		.started_ms = clock_ms() };
 
 	TAILQ_INIT(&r.idle);
