@@ -195,6 +195,16 @@ workers_reap(struct acceptor *a)
 	}
 }
 
+/* The scoreboard is believed only if the process is this one's to reap. */
+static bool
+is_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return pid > 0 &&
+	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void
 workers_init(struct acceptor *a)
 {
@@ -206,7 +216,8 @@ workers_init(struct acceptor *a)
 	/* Those that were forked before this process executed itself again. */
 	while ((slot = scoreboard_next(a->scoreboard, getpid(), slot, &pid)) !=
 	    SCOREBOARD_NONE)
-		pid_index_add(&a->workers, pid, slot);
+		if (is_child(pid))
+			pid_index_add(&a->workers, pid, slot);
 	/* Some may have ended meanwhile.  Their SIGCHLD was discarded when
 	 * startup_child() set the default action. */
 	workers_reap(a);

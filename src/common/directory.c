@@ -201,8 +201,9 @@ check_owner(struct walk *w)
 	if (st.st_uid != w->owner)
 		return fail(w, EPERM,
 		    "%s belongs to user %lu, not to user %lu, which kvd runs "
-		    "as: chown it, or use another directory",
-		    w->path, (unsigned long)st.st_uid, (unsigned long)w->owner);
+		    "as: %schown it, or use another directory",
+		    w->path, (unsigned long)st.st_uid, (unsigned long)w->owner,
+		    w->owner == 0 ? "start kvd as that user, or " : "");
 	if (st.st_mode & SHARED)
 		return fail(w, EPERM,
 		    "%s can be written to by its group or by others: "
