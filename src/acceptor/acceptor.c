@@ -26,6 +26,11 @@
 #include "common/privileges.h"
 #include "common/scoreboard.h"
 
+/* How many descriptors the acceptor, or a worker, may have besides those of the
+ * master: of signals, the log, a client, the registry, and one to spare, at
+ * numbers that execve(2) has left, and as many again. */
+#define SPARE_FDS 16
+
 static void
 stop_accepting(struct acceptor *a)
 {
@@ -306,6 +311,8 @@ acceptor_main(struct config *config, const struct privileges *privileges,
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);
+	privileges_limit_descriptors(
+	    CHANNEL_LISTEN_FD + (int)a.listeners + SPARE_FDS);
 	workers_init(&a);
 	if (channel_send_ready(&no_store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");

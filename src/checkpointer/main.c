@@ -13,6 +13,9 @@
 #include "common/title.h"
 #include "checkpointer/checkpointer.h"
 
+/* The store has a dozen files and views of them, and there are two sockets. */
+#define FDS_MAX 64
+
 int
 main(int argc, char *argv[])
 {
@@ -33,6 +36,9 @@ main(int argc, char *argv[])
 		config.core_dumps, &what) == -1)
 		fatal(EX_OSERR, "%s", what);
 	(void)close(CHANNEL_PROGRAM_FD);
+	privileges_limit_descriptors(FDS_MAX);
+	if (!channel_is_masters(CHANNEL_CHECKPOINT_FD))
+		fatal(EX_OSERR, "the socket to the registry");
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: checkpointer");
 	status = checkpointer_main(&config, &params, &title);

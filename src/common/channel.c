@@ -3,12 +3,15 @@
  * Runs in the master, the registry and the acceptors, which trust each other.
  */
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "common/channel.h"
 #include "common/clock.h"
@@ -182,6 +185,18 @@ complain_of_channel(ssize_t n, char *error)
 	return missing ? EX_USAGE : EX_TEMPFAIL;
 }
 
+bool
+channel_is_masters(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == -1)
+		return false;
+	errno = EACCES;
+	return peer.uid == 0 || peer.uid == geteuid();
+}
+
 int
 channel_recv_config(struct config *config, struct startup_params *params,
     char *error)
@@ -189,7 +204,8 @@ channel_recv_config(struct config *config, struct startup_params *params,
 	const uint8_t *packet = NULL;
 	ssize_t n = IO_FAILED;
 
-	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
+	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0 &&
+	    channel_is_masters(CHANNEL_FD))
 		n = await_config(&packet, error);
 	if (n == IO_AGAIN)
 		return EX_TEMPFAIL;

@@ -99,6 +99,10 @@ int channel_send_checkpointed(uint64_t revision);
  * type, or an io_result (common/io.h). */
 int channel_recv(int fd, uint64_t numbers[2]);
 
+/* Child: was this inherited socket made by root, or by who runs this process?
+ * If not, errno says so. */
+bool channel_is_masters(int fd);
+
 /*
  * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or the
  * status to exit with and one line in `error` (CONFIG_ERROR_SIZE bytes):

@@ -109,6 +109,15 @@ set_limits(enum privileges_role role, bool core_dumps, const char **what)
 }
 
 void
+privileges_limit_descriptors(int end)
+{
+	struct rlimit now;
+
+	if (getrlimit(RLIMIT_NOFILE, &now) == 0 && now.rlim_max > (rlim_t)end)
+		(void)limit(RLIMIT_NOFILE, (rlim_t)end);
+}
+
+void
 privileges_forbid_fork(void)
 {
 	/* Only raising a limit can fail. */

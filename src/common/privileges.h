@@ -56,6 +56,10 @@ int privileges_drop(const struct privileges *, enum privileges_role,
  * gives up nothing else. */
 int privileges_become(const struct privileges_user *, const char **what);
 
+/* No descriptor of this process gets a number from `end` on.  It cannot fail: a
+ * limit that is lower already stays. */
+void privileges_limit_descriptors(int end);
+
 /* In a new worker: it can start no processes. */
 void privileges_forbid_fork(void);
 

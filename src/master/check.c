@@ -251,7 +251,9 @@ check_warn(const struct config *config)
 	char error[CONFIG_ERROR_SIZE];
 	struct privileges p;
 
-	if (users_find(config, &p, error) == 0)
+	/* That without users all would run as root is not said here: root may
+	 * check a kvd that another user is going to start. */
+	if (users_find(config, &p, error) == 0 && p.switches)
 		users_warn(config, &p);
 	TAILQ_FOREACH(l, &config->listens, entry)
 		if (!config->insecure && config_is_exposed(&l->addr))

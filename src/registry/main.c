@@ -33,6 +33,8 @@ main(int argc, char *argv[])
 		config.core_dumps, &what) == -1)
 		fatal(EX_OSERR, "%s", what);
 	(void)close(CHANNEL_PROGRAM_FD);
+	if (!channel_is_masters(CHANNEL_CHECKPOINT_FD))
+		fatal(EX_OSERR, "the socket to the checkpointer");
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: registry recovering");
 	status = registry_main(&config, &params, &title);
