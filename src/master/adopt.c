@@ -99,13 +99,15 @@ read_process(pid_t pid, char name[NAME_SIZE], pid_t *parent)
 	return found;
 }
 
+/* Is this one of the long-lived children, from the one with index `first`
+ * on? */
 static bool
-is_acceptor(const struct master *m, pid_t pid)
+is_among_children(const struct master *m, int first, pid_t pid)
 {
-	const struct child *c;
+	int i;
 
-	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++)
-		if (c->pid != 0 && c->pid == pid)
+	for (i = first; i < CHILDREN; i++)
+		if (m->children[i].pid != 0 && m->children[i].pid == pid)
 			return true;
 	return false;
 }
@@ -123,7 +125,7 @@ adopt_is_worker(const struct master *m, pid_t pid)
 	    m->children[ACCEPTOR].spec->name);
 	return read_process(pid, name, &parent) &&
 	    strcmp(name, acceptor) == 0 &&
-	    (parent == getpid() || is_acceptor(m, parent));
+	    (parent == getpid() || is_among_children(m, ACCEPTOR, parent));
 }
 
 int
@@ -269,7 +271,8 @@ index_adopted(struct master *m)
 
 	while ((slot = scoreboard_next(m->scoreboard, getpid(), slot, &pid)) !=
 	    SCOREBOARD_NONE)
-		if (!adopt_knows(m, pid) && is_own_child(pid))
+		if (!adopt_knows(m, pid) && is_own_child(pid) &&
+		    !is_among_children(m, 0, pid))
 			pid_index_add(&m->adopted, pid, slot);
 }
 

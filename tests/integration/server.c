@@ -76,6 +76,9 @@ server_new(void)
 	server_option(s, "libexec %s", build_dir());
 	server_option(s, "data %s/data", s->dir);
 	server_option(s, "runtime %s/run", s->dir);
+	/* Only root can look at the descriptors of other processes. */
+	if (geteuid() != 0)
+		server_option(s, "core-dumps yes");
 	return s;
 }
 

@@ -44,8 +44,8 @@ struct server {
 
 /*
  * Makes the directory, and starts nothing.  The server has the options
- * `libexec', `data' and `runtime', and `listen 127.0.0.1:0' unless another
- * `listen' is added.
+ * `libexec', `data' and `runtime', `core-dumps yes' unless root runs the test,
+ * and `listen 127.0.0.1:0' unless another `listen' is added.
  */
 struct server *server_new(void);
 /* Adds an option, as behind kvd's -o. */
