@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <paths.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -110,7 +109,7 @@ void
 accept_init(struct acceptor *a)
 {
 	if (a->spare_fd == -1)
-		a->spare_fd = open(_PATH_DEVNULL, O_RDONLY | O_CLOEXEC);
+		a->spare_fd = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
 }
 
 /* The spare descriptor is the only one left for the client that waits. */

@@ -24,7 +24,13 @@
 #include "common/clock.h"
 #include "common/io.h"
 #include "common/log.h"
+#include "common/privileges.h"
 #include "common/scoreboard.h"
+
+/* How many descriptors the acceptor, or a worker, may have besides those of the
+ * master: of signals, the log, a client, the registry, and one to spare, at
+ * numbers that execve(2) has left, and as many again. */
+#define SPARE_FDS 16
 
 static void
 stop_accepting(struct acceptor *a)
@@ -201,13 +207,11 @@ is_over(const struct acceptor *a)
  * workers that it forks.  So it executes itself again, with other addresses.
  */
 static void
-renew(struct acceptor *a)
+execute_again(void)
 {
 	char name[] = ACCEPTOR_NAME, padding[] = TITLE_PADDING;
 	char *const argv[] = { name, padding, NULL };
 
-	a->renew_at_ms = CLOCK_NEVER;
-	a->started_ms = clock_ms();
 	if (channel_send(CHANNEL_FD, CHANNEL_RENEW) == 0 &&
 	    fcntl(CHANNEL_FD, F_SETFD, 0) == 0)
 		(void)fexecve(CHANNEL_PROGRAM_FD, argv, environ);
@@ -215,6 +219,19 @@ renew(struct acceptor *a)
 	 * again, which has not changed. */
 	log_warn("cannot execute %s again", name);
 	(void)fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC);
+}
+
+/* The loader of a program that is executed would not be found in a root that
+ * holds only the registry's socket. */
+static void
+renew(struct acceptor *a)
+{
+	a->renew_at_ms = CLOCK_NEVER;
+	a->started_ms = clock_ms();
+	if (!a->is_confined)
+		execute_again();
+	else if (channel_send(CHANNEL_FD, CHANNEL_REPLACE) == -1)
+		log_warn("cannot ask to be replaced");
 }
 
 static int64_t
@@ -241,6 +258,18 @@ run_timers(struct acceptor *a)
 		renew(a);
 }
 
+/* In a root of its own it cannot connect to another syslogd, but its successor
+ * can before it gets there. */
+static void
+check_log(struct acceptor *a)
+{
+	if (a->is_confined && a->syslogs && log_lacks_syslogd() &&
+	    a->renew_at_ms == CLOCK_NEVER && a->stop_at_ms == CLOCK_NEVER) {
+		a->syslogs = false;
+		a->renew_at_ms = a->started_ms + RENEW_MS;
+	}
+}
+
 static void
 serve(struct acceptor *a)
 {
@@ -253,8 +282,10 @@ serve(struct acceptor *a)
 			fatal(EX_OSERR, "poll");
 		if (n > 0)
 			handle_events(a);
-		if (!a->is_worker && !a->has_left)
+		if (!a->is_worker && !a->has_left) {
+			check_log(a);
 			run_timers(a);
+		}
 	}
 }
 
@@ -284,6 +315,8 @@ acceptor_main(struct config *config, const struct startup_params *params,
 	struct acceptor a = { .config = config,
 		.title = *title,
 		.reader = &reader,
+		.is_confined = params->privileges.switches,
+		.syslogs = !log_lacks_syslogd(),
 		.spare_fd = -1,
 		.started_ms = clock_ms(),
 		.accept_at_ms = CLOCK_NEVER,
@@ -293,10 +326,14 @@ acceptor_main(struct config *config, const struct startup_params *params,
 	if ((a.scoreboard = scoreboard_open(CHANNEL_SCOREBOARD_FD)) == NULL)
 		fatal(EX_OSERR, "scoreboard");
 	open_cache(&reader, params);
+	if (a.is_confined)
+		(void)close(CHANNEL_PROGRAM_FD);
 	log_name_forks("worker");
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);
+	privileges_limit_descriptors(
+	    CHANNEL_LISTEN_FD + (int)a.listeners + SPARE_FDS);
 	workers_init(&a);
 	if (channel_send_ready(&no_store, -1) == -1)
 		fatal(EX_OSERR, "cannot report to the master");

@@ -7,12 +7,14 @@
 #include "acceptor/acceptor.h"
 #include "common/channel.h"
 #include "common/log.h"
+#include "common/privileges.h"
 #include "common/startup.h"
 
 int
 main(int argc, char *argv[])
 {
 	char error[CONFIG_ERROR_SIZE];
+	const char *what;
 	struct startup_params params;
 	struct config config;
 	struct title title;
@@ -24,6 +26,9 @@ main(int argc, char *argv[])
 	if (status != EX_OK)
 		fatalx(status, "%s", error);
 	log_init("acceptor", params.log_where, params.verbose);
+	if (privileges_drop(&params.privileges, PRIVILEGES_ACCEPTOR,
+		config.core_dumps, &what) == -1)
+		fatal(EX_OSERR, "%s", what);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: acceptor");
 	status = acceptor_main(&config, &params, &title);

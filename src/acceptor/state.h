@@ -18,6 +18,10 @@ struct pollfd;
 struct reader;
 struct scoreboard;
 
+/* The acceptor begins anew, as another process or by executing itself again, at
+ * most once in this time. */
+#define RENEW_MS 1000
+
 /* Places in `pfds`. */
 enum {
 	PFD_SIGNAL,
@@ -33,6 +37,9 @@ struct acceptor {
 	struct pid_index workers; /* their pids, and their slots */
 	struct pollfd *pfds;
 	size_t listeners; /* number of listening sockets */
+	bool is_confined; /* it has no programs, nor has its root */
+	bool syslogs; /* it was connected to syslogd, and has not noticed that
+		       * this is over */
 	int spare_fd; /* accept.c closes it to refuse a client; or -1 */
 	struct log_limit refusals, shortages; /* for lines about each */
 

@@ -20,12 +20,11 @@
 #include "common/channel.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/privileges.h"
 #include "common/scoreboard.h"
 #include "common/title.h"
 #include "worker/worker.h"
 
-/* The acceptor executes itself again at most once in this time. */
-#define RENEW_MS 1000
 /* The state of a new worker, which it replaces by others (worker/account.h). */
 #define TITLE_STATE "busy"
 /* Large enough for any address. */
@@ -64,7 +63,9 @@ close_descriptors(const struct acceptor *a)
 	int fd;
 
 	(void)close(CHANNEL_FD);
-	(void)close(CHANNEL_PROGRAM_FD);
+	/* Without it, the number is something else's by now. */
+	if (!a->is_confined)
+		(void)close(CHANNEL_PROGRAM_FD);
 	(void)close(CHANNEL_SCOREBOARD_FD);
 	for (fd = CHANNEL_LISTEN_FD; fd < end; fd++)
 		(void)close(fd);
@@ -96,6 +97,8 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
 		params.activity = &no_activity;
 	a->is_worker = true;
 	close_descriptors(a);
+	if (!a->config->core_dumps)
+		privileges_forbid_fork();
 	title_set(&a->title, title);
 	worker_run(a->config, &params);
 }
@@ -193,6 +196,16 @@ workers_reap(struct acceptor *a)
 	}
 }
 
+/* The scoreboard is believed only if the process is this one's to reap. */
+static bool
+is_child(pid_t pid)
+{
+	siginfo_t info;
+
+	return pid > 0 &&
+	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
 void
 workers_init(struct acceptor *a)
 {
@@ -204,7 +217,8 @@ workers_init(struct acceptor *a)
 	/* Those that were forked before this process executed itself again. */
 	while ((slot = scoreboard_next(a->scoreboard, getpid(), slot, &pid)) !=
 	    SCOREBOARD_NONE)
-		pid_index_add(&a->workers, pid, slot);
+		if (is_child(pid))
+			pid_index_add(&a->workers, pid, slot);
 	/* Some may have ended meanwhile.  Their SIGCHLD was discarded when
 	 * startup_child() set the default action. */
 	workers_reap(a);

@@ -3,6 +3,8 @@
  * Runs in the master, the registry and the acceptors, which trust each other.
  */
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -16,10 +18,11 @@
 #include "common/io.h"
 
 /* What precedes the lines of CONFIG: type, log targets, verbose,
- * clock_wall_base, and the identity of the store. */
+ * clock_wall_base, the identity of the store, and the privileges. */
 #define WALL_BASE_AT 3
 #define STORE_AT (WALL_BASE_AT + (ssize_t)sizeof(int64_t))
-#define CONFIG_HEADER (STORE_AT + (ssize_t)sizeof(struct channel_store))
+#define PRIVILEGES_AT (STORE_AT + (ssize_t)sizeof(struct channel_store))
+#define CONFIG_HEADER (PRIVILEGES_AT + (ssize_t)sizeof(struct privileges))
 /* The largest packet.  A configuration has a few lines; only one with thousands
  * of `listen` would not fit. */
 #define PACKET_MAX 65536
@@ -39,6 +42,8 @@ channel_send_config(int fd, const struct config *config,
 	memcpy(header + WALL_BASE_AT, &params->wall_base_ms,
 	    sizeof(params->wall_base_ms));
 	memcpy(header + STORE_AT, &params->store, sizeof(params->store));
+	memcpy(header + PRIVILEGES_AT, &params->privileges,
+	    sizeof(params->privileges));
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
 	config_print(config, &b);
@@ -136,6 +141,8 @@ read_config(struct config *config, struct startup_params *params,
 	memcpy(&params->wall_base_ms, packet + WALL_BASE_AT,
 	    sizeof(params->wall_base_ms));
 	memcpy(&params->store, packet + STORE_AT, sizeof(params->store));
+	memcpy(&params->privileges, packet + PRIVILEGES_AT,
+	    sizeof(params->privileges));
 	if (config_init(config) == -1) {
 		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
 		return -1;
@@ -184,6 +191,20 @@ complain_of_channel(ssize_t n, char *error)
 	return missing ? EX_USAGE : EX_TEMPFAIL;
 }
 
+bool
+channel_is_masters(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == -1)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	errno = EACCES;
+	return false;
+}
+
 int
 channel_recv_config(struct config *config, struct startup_params *params,
     char *error)
@@ -191,7 +212,8 @@ channel_recv_config(struct config *config, struct startup_params *params,
 	const uint8_t *packet = NULL;
 	ssize_t n = IO_FAILED;
 
-	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0)
+	if (fcntl(CHANNEL_FD, F_SETFD, FD_CLOEXEC) == 0 &&
+	    channel_is_masters(CHANNEL_FD))
 		n = await_config(&packet, params, error);
 	if (n == IO_AGAIN)
 		return EX_TEMPFAIL;

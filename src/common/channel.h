@@ -12,6 +12,7 @@
 
 #include "common/config.h"
 #include "common/io_fds.h"
+#include "common/privileges.h"
 
 /* The descriptors that a child gets from the master. */
 enum channel_fd {
@@ -35,7 +36,8 @@ enum channel_fd {
 enum channel_type {
 	/* master -> child */
 	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,
-			     * 2 u64 store identity, configuration lines;
+			     * 2 u64 store identity, struct privileges,
+			     * configuration lines;
 			     * the first message, sent again when the
 			     * configuration has changed */
 	CHANNEL_PING, /* no payload; a child that does not answer hangs */
@@ -53,6 +55,9 @@ enum channel_type {
 			       * everything, and 0; answers CHECKPOINT */
 	CHANNEL_RENEW, /* no payload; the child executes itself again and needs
 			* CONFIG again */
+	CHANNEL_REPLACE, /* no payload; an acceptor that cannot execute itself
+			  * again, because its root has no programs, wants to
+			  * be replaced by another process */
 };
 
 /* The store that the first registry has opened (store_identity(), in
@@ -74,6 +79,7 @@ struct startup_params {
 	 * the file `epoch`. */
 	int fds[IO_FDS_MAX];
 	size_t n_fds;
+	struct privileges privileges;
 };
 
 enum channel_event {
@@ -102,6 +108,10 @@ int channel_send_checkpointed(uint64_t revision);
  * or a descriptor that came with it.  Returns its type, or an io_result
  * (common/io.h). */
 int channel_recv(int fd, uint64_t numbers[2], int *passed_fd);
+
+/* Child: was this inherited socket made by root, or by who runs this process?
+ * If not, errno says so. */
+bool channel_is_masters(int fd);
 
 /*
  * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or the

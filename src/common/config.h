@@ -17,9 +17,10 @@
 
 #include "common/buf.h"
 
-/* The longest name of a group, and the longest value of `listen`, NUL
+/* The longest name of a group or a user, and the longest value of `listen`, NUL
  * included. */
 #define CONFIG_GROUP_SIZE 33
+#define CONFIG_USER_SIZE 33
 #define CONFIG_LISTEN_SIZE 224
 
 /* Where clients connect: an internet address, or a Unix socket. */
@@ -58,6 +59,10 @@ struct config {
 	char *data; /* this and the next two are absolute paths */
 	char *runtime;
 	char *libexec;
+	/* Names or numbers, or CONFIG_USER_SELF; see master/users.h. */
+	char user[CONFIG_USER_SIZE]; /* of acceptors and workers */
+	char registry_user[CONFIG_USER_SIZE]; /* of those that have the data */
+	bool core_dumps; /* processes may leave cores, and be traced */
 	int64_t sync_ms; /* CONFIG_SYNC_*, or an interval */
 	int64_t max_value;
 	int64_t log_size; /* bytes, of each of two segments */
@@ -79,6 +84,9 @@ struct config {
 	int64_t slow_command_ms; /* log commands that take so long; 0: none */
 	bool insecure; /* do not warn of addresses that others can reach */
 };
+
+/* The user who starts kvd.  No user has this name. */
+#define CONFIG_USER_SELF "-"
 
 #define CONFIG_ACCEPTORS_MAX 16
 #define CONFIG_RESTARTS_MAX 1000

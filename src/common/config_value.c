@@ -62,6 +62,12 @@ path_field(struct config *c, const struct keyword *k)
 	return (char **)(void *)((char *)c + k->offset);
 }
 
+static char *
+user_field(struct config *c, const struct keyword *k)
+{
+	return (char *)c + k->offset;
+}
+
 int
 config_error(char *error, const char *format, ...)
 {
@@ -234,6 +240,20 @@ set_path(struct config *c, const struct keyword *k, const char *value,
 	return 0;
 }
 
+/* Whether there is such a user is checked when kvd starts. */
+static int
+set_user(struct config *c, const struct keyword *k, const char *value,
+    char *error)
+{
+	if (strlen(value) >= CONFIG_USER_SIZE ||
+	    strpbrk(value, CONFIG_BLANKS "#\\:/\n") != NULL)
+		return config_error(error,
+		    "%s: \"%s\" is not the name or the number of a user",
+		    k->name, value);
+	(void)strcpy(user_field(c, k), value);
+	return 0;
+}
+
 /* Parses yes or no, with something before it that is only for messages. */
 static int
 set_flag(struct config *c, const struct keyword *k, const char *before,
@@ -281,6 +301,7 @@ static int (*const setters[])(struct config *, const struct keyword *,
 	[KEYWORD_SIZE] = set_size,
 	[KEYWORD_SYNC] = set_sync,
 	[KEYWORD_TIME] = set_time,
+	[KEYWORD_USER] = set_user,
 	[KEYWORD_YES] = set_yes,
 };
 
@@ -382,6 +403,9 @@ config_print_keyword(const struct config *config, const struct keyword *k,
 		return;
 	case KEYWORD_SIZE:
 		print_number(b, k, size_units, *number_field(c, k));
+		return;
+	case KEYWORD_USER:
+		print_value(b, k, user_field(c, k));
 		return;
 	case KEYWORD_LOG:
 		print_value(b, k,

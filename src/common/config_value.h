@@ -28,6 +28,7 @@ enum keyword_type {
 	KEYWORD_SIZE,
 	KEYWORD_SYNC,
 	KEYWORD_TIME,
+	KEYWORD_USER,
 	KEYWORD_YES,
 };
 

@@ -25,6 +25,7 @@
 
 struct walk {
 	const char *path; /* as the caller gave it, for messages */
+	uid_t owner; /* whose directory it has to be */
 	int fd; /* the directory that has been reached (O_PATH) */
 	char name[NAME_MAX + 1]; /* the component to look at next */
 	char rest[PATH_MAX]; /* what follows it */
@@ -164,11 +165,13 @@ step(struct walk *w)
  * true, only the last component is missing: `name` in the directory `fd`.
  */
 static int
-walk(struct walk *w, const char *path, char *error, size_t error_size)
+walk(struct walk *w, const char *path, uid_t owner, char *error,
+    size_t error_size)
 {
 	int rc;
 
 	*w = (struct walk){ .path = path,
+		.owner = owner,
 		.fd = -1,
 		.error = error,
 		.error_size = error_size };
@@ -185,8 +188,8 @@ walk(struct walk *w, const char *path, char *error, size_t error_size)
 	return rc;
 }
 
-/* Fails unless the directory that was reached belongs to this process's user
- * and nobody else may write to it. */
+/* Fails unless the directory that was reached belongs to the right user and
+ * nobody else may write to it. */
 static int
 check_owner(struct walk *w)
 {
@@ -195,12 +198,12 @@ check_owner(struct walk *w)
 	if (fstat(w->fd, &st) == -1)
 		return fail(w, errno, "cannot look at %s: %s", w->path,
 		    strerror(errno));
-	if (st.st_uid != geteuid())
+	if (st.st_uid != w->owner)
 		return fail(w, EPERM,
 		    "%s belongs to user %lu, not to user %lu, which kvd runs "
-		    "as: chown it, or use another directory",
-		    w->path, (unsigned long)st.st_uid,
-		    (unsigned long)geteuid());
+		    "as: %schown it, or use another directory",
+		    w->path, (unsigned long)st.st_uid, (unsigned long)w->owner,
+		    w->owner == 0 ? "start kvd as that user, or " : "");
 	if (st.st_mode & SHARED)
 		return fail(w, EPERM,
 		    "%s can be written to by its group or by others: "
@@ -247,6 +250,32 @@ create(struct walk *w, mode_t mode)
 	return 0;
 }
 
+/* A directory that root makes for another user.  Its parent has to be root's, or
+ * somebody could put another directory in its place before it is opened. */
+static int
+create_for(struct walk *w, mode_t mode, gid_t group)
+{
+	uid_t owner = w->owner;
+	struct stat st;
+
+	if (fstat(w->fd, &st) == -1)
+		return fail(w, errno, "cannot look at the parent of %s: %s",
+		    w->path, strerror(errno));
+	if (st.st_uid != 0 || (st.st_mode & SHARED) != 0)
+		return fail(w, EPERM,
+		    "%s does not exist, and others than root may write to its "
+		    "parent directory: make it, and chown it to user %lu",
+		    w->path, (unsigned long)owner);
+	w->owner = 0;
+	if (create(w, mode) == -1)
+		return -1;
+	w->owner = owner;
+	if (fchownat(w->fd, "", owner, group, AT_EMPTY_PATH) == -1)
+		return fail(w, errno, "cannot give %s to user %lu: %s", w->path,
+		    (unsigned long)owner, strerror(errno));
+	return 0;
+}
+
 static int
 open_reached(struct walk *w)
 {
@@ -277,7 +306,7 @@ directory_open(const char *path, int mode, char *error, size_t error_size)
 	struct walk w;
 	int fd;
 
-	fd = walk(&w, path, error, error_size);
+	fd = walk(&w, path, geteuid(), error, error_size);
 	if (fd == -1 && errno == ENOENT && is_last(&w) && mode >= 0)
 		fd = create(&w, (mode_t)mode);
 	if (fd != -1)
@@ -292,7 +321,7 @@ directory_check(const char *path, char *error, size_t error_size)
 	struct walk w;
 	int fd, rc;
 
-	rc = walk(&w, path, error, error_size);
+	rc = walk(&w, path, geteuid(), error, error_size);
 	if (rc == -1 && errno == ENOENT && is_last(&w)) {
 		rc = check_access(&w, "create directory");
 	} else if (rc == 0) {
@@ -302,6 +331,22 @@ directory_check(const char *path, char *error, size_t error_size)
 			rc = check_access(&w, "write to");
 		}
 	}
+	leave(&w);
+	return rc;
+}
+
+int
+directory_provide(const char *path, mode_t mode, uid_t owner, gid_t group,
+    char *error, size_t error_size)
+{
+	struct walk w;
+	int rc;
+
+	rc = walk(&w, path, owner, error, error_size);
+	if (rc == -1 && errno == ENOENT && is_last(&w))
+		rc = create_for(&w, mode, group);
+	if (rc == 0)
+		rc = check_owner(&w);
 	leave(&w);
 	return rc;
 }

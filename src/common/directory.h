@@ -7,6 +7,8 @@
 #ifndef COMMON_DIRECTORY_H
 #define COMMON_DIRECTORY_H
 
+#include <sys/types.h>
+
 #include <stddef.h>
 
 /*
@@ -22,6 +24,15 @@
  * that the caller can tell a shortage from a refusal.
  */
 int directory_open(const char *path, int mode, char *error, size_t error_size);
+
+/*
+ * Root: makes sure that there is such a directory, and that it belongs to this
+ * user.  If only the last component does not exist, it is made with this mode
+ * and group.  Returns 0, or -1 as above; errno is also EPERM when others than
+ * root could exchange a directory that is made.
+ */
+int directory_provide(const char *path, mode_t mode, uid_t owner, gid_t group,
+    char *error, size_t error_size);
 
 /*
  * Checks whether directory_open() would succeed, and changes nothing.  Returns

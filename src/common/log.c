@@ -66,6 +66,12 @@ log_close(void)
 	log_sink_close();
 }
 
+bool
+log_lacks_syslogd(void)
+{
+	return (log_state.where & LOG_TO_SYSLOG) != 0 && log_sink_is_closed();
+}
+
 void
 log_name_forks(const char *role)
 {
@@ -90,7 +96,12 @@ log_detach(void)
 
 	if ((log_state.where & LOG_TO_SYSLOG) == 0)
 		return;
-	if ((null = open(_PATH_DEVNULL, O_RDWR | O_CLOEXEC)) == -1) {
+	null = open(_PATH_DEVNULL, O_RDWR | O_CLOEXEC);
+	/* An acceptor's root does not have it.  But startup_child() has opened
+	 * it before. */
+	if (null == -1 && errno == ENOENT)
+		null = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	if (null == -1) {
 		log_warn("cannot open " _PATH_DEVNULL);
 		return;
 	}

@@ -28,6 +28,9 @@ void log_init(const char *role, int where, bool verbose);
 void log_set_verbose(bool);
 /* Closes the connection to syslogd; the next line opens it again. */
 void log_close(void);
+/* Is syslogd to get lines, and not connected?  In a process that cannot reach
+ * its socket any more, this is for good. */
+bool log_lacks_syslogd(void);
 /* The role of processes that this one forks from now on.  It must stay valid,
  * too. */
 void log_name_forks(const char *role);

@@ -94,6 +94,12 @@ log_sink_close(void)
 	syslogd.fd = -1;
 }
 
+bool
+log_sink_is_closed(void)
+{
+	return syslogd.fd == -1;
+}
+
 /* In a stream, a NUL byte ends each message. */
 static bool
 send_to_syslogd(const char *line, size_t size)

@@ -22,6 +22,8 @@ bool log_sink_is_journal(const char *journal_stream);
  * after log_sink_close(), the next line tries again. */
 void log_sink_open(void);
 void log_sink_close(void);
+/* Has syslogd closed the connection, or was there none? */
+bool log_sink_is_closed(void);
 /* Sends a line with a priority of syslog(3).  The text is printable and has no
  * newline.  Returns false if the line is lost. */
 bool log_sink_syslog(int priority, const char *text);

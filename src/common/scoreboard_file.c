@@ -91,9 +91,10 @@ scoreboard_create(void)
 	fd = memfd_create("kvd-scoreboard", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd == -1)
 		return -1;
-	/* Sealed: no process can shorten the memory of the others. */
-	if (set_size(fd) == 0 && fcntl(fd, F_ADD_SEALS, seals) == 0 &&
-	    init_slots(fd) == 0)
+	/* Sealed: no process can shorten the memory of the others.  By its mode,
+	 * no other user can open it again through /proc. */
+	if (fchmod(fd, 0600) == 0 && set_size(fd) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, seals) == 0 && init_slots(fd) == 0)
 		return fd;
 	saved = errno;
 	(void)close(fd);

@@ -106,6 +106,9 @@ startup_child(const char *name)
 		SIGUSR1, SIGXFSZ, 0 };
 
 	set_signals(blocked, ignored);
+	/* The terminal of who has started kvd is not for its children. */
+	(void)close(STDIN_FILENO);
+	(void)close(STDOUT_FILENO);
 	startup_descriptors();
 	(void)prctl(PR_SET_NAME, name, 0, 0, 0);
 	(void)umask(UMASK);

@@ -30,7 +30,8 @@ void startup_descriptors(void);
 void startup_master(void);
 /*
  * The same for a process that kvd has executed: SIGINT and SIGHUP are ignored,
- * because the master handles them, and SIGCHLD and SIGTERM are blocked.  `name`
+ * because the master handles them, and SIGCHLD and SIGTERM are blocked.
+ * Descriptors 0 and 1 lead nowhere, as if they had been closed.  `name`
  * becomes the name of the process (ps -o comm); fexecve(3) has made that the
  * number of a descriptor.
  */

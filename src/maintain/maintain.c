@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/privileges.h"
 #include "maintain/backup_file.h"
 #include "maintain/maintain.h"
 #include "maintain/pace.h"
@@ -32,16 +33,38 @@ struct run {
 	uint64_t lines;
 };
 
+/* Root has to act as the owner of the data, if that is somebody else. */
+static bool
+finds_owner(const char *data, struct stat *st)
+{
+	return geteuid() == 0 && stat(data, st) == 0 && st->st_uid != 0;
+}
+
 /*
  * Root reads and writes the data as the user that owns it, who could have put
  * a link to anything there; and what is made belongs to that user.
  */
 static void
+become_owner_for_good(const char *data)
+{
+	struct privileges_user owner;
+	const char *what;
+	struct stat st;
+
+	if (!finds_owner(data, &st))
+		return;
+	owner = (struct privileges_user){ st.st_uid, st.st_gid };
+	if (privileges_become(&owner, &what) == -1)
+		err(EX_OSERR, "%s: %s", data, what);
+}
+
+/* The same until become_starter(). */
+static void
 become_owner(const char *data)
 {
 	struct stat st;
 
-	if (geteuid() != 0 || stat(data, &st) == -1 || st.st_uid == 0)
+	if (!finds_owner(data, &st))
 		return;
 	if (setgroups(0, NULL) == -1 || setegid(st.st_gid) == -1 ||
 	    seteuid(st.st_uid) == -1)
@@ -121,7 +144,7 @@ maintain_check(const struct maintain_options *o)
 	enum store_result result;
 
 	pace_init(&r.pace, "check", 0);
-	become_owner(o->data);
+	become_owner_for_good(o->data);
 	result = store_verify(&options, &v);
 	pace_end(&r.pace);
 	if (result == STORE_OK)
@@ -258,7 +281,7 @@ maintain_restore(const struct maintain_options *o)
 		warn("%s", o->file);
 		return EX_NOINPUT;
 	}
-	become_owner(o->data);
+	become_owner_for_good(o->data);
 	result = store_restore(&options, &copied);
 	pace_end(&r.pace);
 	if (r.in != STDIN_FILENO)
@@ -278,7 +301,7 @@ maintain_compact(const struct maintain_options *o)
 	struct copy_result copied;
 	enum store_result result;
 
-	become_owner(o->data);
+	become_owner_for_good(o->data);
 	result = store_compact(&options, &copied);
 	pace_end(&r.pace);
 	if (result != STORE_OK) {

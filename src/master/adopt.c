@@ -20,6 +20,8 @@
 #include "common/scoreboard.h"
 #include "master/adopt.h"
 
+/* The name of a process is shorter. */
+#define NAME_SIZE 32
 /* How long the master waits for workers to which it has sent SIGKILL. */
 #define KILL_WAIT_MS 2000
 /* How many processes may hold the scoreboard's lock, one after the other, while
@@ -71,24 +73,59 @@ list_children(size_t *count)
 	return list;
 }
 
-/* Is this child a worker?  A worker has its acceptor's name.  Other children
- * may be those that the program had which executed kvd, and, because this
- * process is a subreaper, their descendants. */
+/* Reads the name of a process, and the pid of its parent (proc(5), stat).  The
+ * name is anything that the process likes, with parentheses perhaps. */
+static bool
+read_process(pid_t pid, char name[NAME_SIZE], pid_t *parent)
+{
+	char path[64], line[256], *open, *close;
+	bool found = false;
+	long ppid;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	if (pid <= 0 || (file = fopen(path, "re")) == NULL)
+		return false;
+	if (fgets(line, sizeof(line), file) != NULL &&
+	    (open = strchr(line, '(')) != NULL &&
+	    (close = strrchr(line, ')')) != NULL &&
+	    sscanf(close, ") %*c %ld", &ppid) == 1) {
+		*close = '\0';
+		(void)strlcpy(name, open + 1, NAME_SIZE);
+		*parent = (pid_t)ppid;
+		found = true;
+	}
+	(void)fclose(file);
+	return found;
+}
+
+/* Is this one of the long-lived children, from the one with index `first`
+ * on? */
+static bool
+is_among_children(const struct master *m, int first, pid_t pid)
+{
+	int i;
+
+	for (i = first; i < CHILDREN; i++)
+		if (m->children[i].pid != 0 && m->children[i].pid == pid)
+			return true;
+	return false;
+}
+
+/* A worker has its acceptor's name, and its parent is an acceptor or, if that is
+ * dead, this process.  Other children may be those that the program had which
+ * executed kvd, and, because this process is a subreaper, their descendants. */
 bool
 adopt_is_worker(const struct master *m, pid_t pid)
 {
-	char path[64], name[32] = "", acceptor[32];
-	FILE *file;
+	char name[NAME_SIZE], acceptor[NAME_SIZE];
+	pid_t parent;
 
 	snprintf(acceptor, sizeof(acceptor), "kvd-%s",
 	    m->children[ACCEPTOR].spec->name);
-	snprintf(path, sizeof(path), "/proc/%ld/comm", (long)pid);
-	if ((file = fopen(path, "re")) == NULL)
-		return false;
-	if (fgets(name, sizeof(name), file) != NULL)
-		name[strcspn(name, "\n")] = '\0';
-	(void)fclose(file);
-	return strcmp(name, acceptor) == 0;
+	return read_process(pid, name, &parent) &&
+	    strcmp(name, acceptor) == 0 &&
+	    (parent == getpid() || is_among_children(m, ACCEPTOR, parent));
 }
 
 int
@@ -154,15 +191,37 @@ find_orphan(struct master *m)
 	return orphan;
 }
 
-/* An acceptor that hangs while it holds the lock has to die.  Its workers, and
- * their clients, go on. */
-static void
-kill_holder(pid_t holder)
+/* Is this a process that only this one can reap, and has not reaped?  Then no
+ * other process can have its pid. */
+static bool
+is_own_child(pid_t pid)
 {
-	log_warnx("acceptor (pid %ld) keeps the scoreboard locked; killing it",
+	siginfo_t info;
+
+	return pid > 0 &&
+	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/*
+ * An acceptor that hangs while it holds the lock has to die.  Its workers, and
+ * their clients, go on.  The pid is from memory that acceptors write, so it is
+ * believed only if an acceptor has it.
+ */
+static void
+kill_holder(const struct master *m, pid_t holder)
+{
+	const struct child *c;
+
+	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++)
+		if (c->pid == holder && is_own_child(holder)) {
+			log_warnx("acceptor (pid %ld) keeps the scoreboard "
+				  "locked; killing it",
+			    (long)holder);
+			child_signal(c, SIGKILL);
+			return;
+		}
+	log_warnx("process %ld keeps the scoreboard locked and is no acceptor",
 	    (long)holder);
-	if (holder > 0 && kill(holder, SIGKILL) == -1)
-		log_warn("cannot kill process %ld", (long)holder);
 }
 
 /* Releases the slot of a worker that has ended, and logs that if it is to be
@@ -183,7 +242,7 @@ release(struct master *m, uint32_t slot, int status)
 		holder = scoreboard_release_soon(m->scoreboard, slot, status);
 		if (holder == 0)
 			return;
-		kill_holder(holder);
+		kill_holder(m, holder);
 	}
 	log_warnx("the scoreboard stays locked; the number of clients may be "
 		  "wrong by one");
@@ -195,13 +254,11 @@ static void
 release_reaped(struct master *m, pid_t acceptor)
 {
 	uint32_t slot = SCOREBOARD_NONE;
-	siginfo_t info;
 	pid_t pid = 0;
 
 	while ((slot = scoreboard_next(m->scoreboard, acceptor, slot, &pid)) !=
 	    SCOREBOARD_NONE)
-		if (waitid(P_PID, (id_t)pid, &info,
-			WEXITED | WNOHANG | WNOWAIT) == -1)
+		if (!is_own_child(pid))
 			release(m, slot, -1);
 }
 
@@ -214,7 +271,8 @@ index_adopted(struct master *m)
 
 	while ((slot = scoreboard_next(m->scoreboard, getpid(), slot, &pid)) !=
 	    SCOREBOARD_NONE)
-		if (!adopt_knows(m, pid))
+		if (!adopt_knows(m, pid) && is_own_child(pid) &&
+		    !is_among_children(m, 0, pid))
 			pid_index_add(&m->adopted, pid, slot);
 }
 
@@ -230,7 +288,7 @@ take_slots(struct master *m, pid_t acceptor, pid_t orphan)
 		holder = scoreboard_adopt(m->scoreboard, acceptor, orphan);
 		if (holder == 0)
 			return;
-		kill_holder(holder);
+		kill_holder(m, holder);
 	}
 	log_warnx("the scoreboard stays locked; the number of clients may be "
 		  "wrong by one");

@@ -17,7 +17,7 @@ struct rusage;
 /* Returns 0, or -1 with errno. */
 int adopt_init(struct master *);
 void adopt_clear(struct master *);
-/* Is this process a worker?  Its name says so. */
+/* Is this process a worker?  Its name and its parent say so. */
 bool adopt_is_worker(const struct master *, pid_t);
 /* Is this process an adopted worker? */
 bool adopt_knows(struct master *, pid_t);

@@ -23,18 +23,19 @@
 #include "master/listeners.h"
 #include "master/prepare.h"
 #include "master/runtime.h"
+#include "master/users.h"
 
 /*
- * Finds the user that kvd is going to run as.  Root may check a kvd that runs
- * as another user, and that user owns the data directory.  A directory that
- * does not exist yet is made by root, or by init.
+ * Finds the user that kvd is going to be started by.  Root may check a kvd that
+ * runs as another user, and that user owns the data directory.  A directory
+ * that does not exist yet is made by root, or by init.
  */
 static uid_t
-find_user(const struct config *config)
+find_user(const struct config *config, const struct privileges *p)
 {
 	struct stat st;
 
-	if (geteuid() == 0 && stat(config->data, &st) == 0)
+	if (geteuid() == 0 && !p->switches && stat(config->data, &st) == 0)
 		return st.st_uid;
 	return geteuid();
 }
@@ -227,9 +228,14 @@ int
 check_configuration(const struct config *config, struct buf *errors)
 {
 	size_t before = buf_size(errors);
-	uid_t user = find_user(config);
+	char error[CONFIG_ERROR_SIZE];
+	struct privileges p;
+	uid_t user;
 
-	check_data(config, user, errors);
+	if (users_find(config, &p, error) == -1)
+		(void)config_mistake(errors, "%s", error);
+	user = find_user(config, &p);
+	check_data(config, p.switches ? p.registry_user.uid : user, errors);
 	check_runtime(config, user, errors);
 	check_control(config, errors);
 	check_listens(config, errors);
@@ -242,7 +248,13 @@ void
 check_warn(const struct config *config)
 {
 	const struct config_listen *l;
+	char error[CONFIG_ERROR_SIZE];
+	struct privileges p;
 
+	/* That without users all would run as root is not said here: root may
+	 * check a kvd that another user is going to start. */
+	if (users_find(config, &p, error) == 0 && p.switches)
+		users_warn(config, &p);
 	TAILQ_FOREACH(l, &config->listens, entry)
 		if (!config->insecure && config_is_exposed(&l->addr))
 			listeners_warn_of(l->text);

@@ -32,6 +32,7 @@
 struct control {
 	struct control_conn conns[CONTROL_CONNS];
 	int64_t accept_at_ms; /* CLOCK_NEVER: at any time */
+	struct log_limit refusals;
 };
 
 int
@@ -104,6 +105,17 @@ find_place(const struct master *m, bool may_act)
 	return place;
 }
 
+/* The processes of kvd's own users have nothing to ask, and those who become
+ * them do it to take kvd over. */
+static bool
+is_of_children(const struct master *m, uid_t uid)
+{
+	const struct privileges *p = &m->params.privileges;
+
+	return p->switches &&
+	    (uid == p->user.uid || uid == p->registry_user.uid);
+}
+
 static void
 open_conn(struct master *m, int fd, const struct ucred *peer)
 {
@@ -127,6 +139,19 @@ open_conn(struct master *m, int fd, const struct ucred *peer)
 	control_print(c, CONTROL_GREETING "%d", CONTROL_VERSION);
 }
 
+static void
+warn_of_child(struct master *m, const struct ucred *peer)
+{
+	unsigned long skipped;
+
+	if (!log_limit_allows(&m->control->refusals, clock_ms(), &skipped))
+		return;
+	log_warnx("process %ld of user %lu, who runs processes of kvd, has "
+		  "connected to the control socket; closed",
+	    (long)peer->pid, (unsigned long)peer->uid);
+	log_suppressed(skipped);
+}
+
 /* One at a time: those that wait are accepted in the next turns. */
 static void
 accept_conn(struct master *m)
@@ -143,6 +168,11 @@ accept_conn(struct master *m)
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == -1) {
 		log_warn("cannot see who connects to the control socket");
+		(void)close(fd);
+		return;
+	}
+	if (is_of_children(m, peer.uid)) {
+		warn_of_child(m, &peer);
 		(void)close(fd);
 		return;
 	}

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/privileges.h"
 #include "master/limits.h"
 
 /* The descriptors of the registry besides its workers' connections, with some
@@ -142,6 +143,9 @@ limits_expose(void)
 {
 	int score;
 
+	/* Otherwise the file belongs to root.  execve(2) allows it again in any
+	 * case. */
+	privileges_set_traceable(true);
 	if (read_score(&score) == 0)
 		write_score(score + EXPOSED_BY > OOM_MAX ? OOM_MAX :
 							   score + EXPOSED_BY);

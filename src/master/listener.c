@@ -271,13 +271,19 @@ listener_open_private(struct listener *l, const struct config_listen *listen,
 }
 
 int
-listener_open_registry(struct listener *l, const char *dir, char *error)
+listener_open_registry(struct listener *l, const char *dir, gid_t group,
+    char *error)
 {
 	struct config_listen listen;
 
 	l->fd = -1;
 	if (listener_name_private(&listen, dir, REGISTRY_SOCKET, error) == -1)
 		return -1;
+	if (group != (gid_t)-1) {
+		listen.mode = 0660;
+		snprintf(listen.group, sizeof(listen.group), "%lu",
+		    (unsigned long)group);
+	}
 	return listener_open_private(l, &listen, error);
 }
 

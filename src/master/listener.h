@@ -47,8 +47,10 @@ int listener_name_private(struct config_listen *, const char *dir,
 int listener_open_private(struct listener *, const struct config_listen *,
     char *error);
 /* Makes the registry's socket, `registry.sock` in `dir`.  Only its owner may
- * connect to it.  Returns as listener_open(). */
-int listener_open_registry(struct listener *, const char *dir, char *error);
+ * connect to it, and this group; (gid_t)-1: no group.  Returns as
+ * listener_open(). */
+int listener_open_registry(struct listener *, const char *dir, gid_t group,
+    char *error);
 /* Is the path of the registry's socket short enough for an address? */
 bool listener_registry_fits(const char *dir);
 /* Takes over a socket that the process which started kvd has bound.  Returns as

@@ -11,6 +11,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/privileges.h"
 #include "common/startup.h"
 #include "master/adopt.h"
 #include "master/control.h"
@@ -26,6 +27,7 @@ run(struct master *m)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1)
 		log_warn("cannot set no_new_privs");
+	privileges_set_traceable(m->config->core_dumps);
 	if (control_init(m) == -1)
 		fatalx(EX_OSERR, "out of memory");
 	supervise(m);
@@ -77,6 +79,7 @@ start(struct master *m)
 {
 	startup_stderr();
 	if ((m->status = take_environment(m)) != EX_OK ||
+	    (m->status = prepare_users(m)) != EX_OK ||
 	    (m->status = prepare_children(m)) != EX_OK)
 		return m->status;
 	if (!m->options->foreground) {

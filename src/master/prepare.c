@@ -24,6 +24,7 @@
 #include "master/limits.h"
 #include "master/prepare.h"
 #include "master/runtime.h"
+#include "master/users.h"
 
 /* The checkpointer may make a store, or upgrade one.  It answers no ping while
  * it waits for a slow disk. */
@@ -97,6 +98,17 @@ init_child(struct master *m, struct child *c, const struct child_spec *spec)
 }
 
 int
+prepare_users(struct master *m)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	if (users_find(m->config, &m->params.privileges, error) == 0)
+		return EX_OK;
+	log_warnx("%s", error);
+	return EX_CONFIG;
+}
+
+int
 prepare_children(struct master *m)
 {
 	static const struct child_spec *const specs[STAGES] = {
@@ -157,12 +169,20 @@ prepare_epoch(struct master *m, int fd)
 }
 
 static int
+open_registry_socket(const struct master *m, struct listener *l, char *error)
+{
+	const struct privileges *p = &m->params.privileges;
+
+	return listener_open_registry(l, m->workdir,
+	    p->switches ? p->user.gid : (gid_t)-1, error);
+}
+
+static int
 bind_listeners(struct master *m)
 {
 	char error[CONFIG_ERROR_SIZE];
 
-	if (listener_open_registry(&m->registry_listener, m->workdir, error) ==
-		0 &&
+	if (open_registry_socket(m, &m->registry_listener, error) == 0 &&
 	    control_socket_open(m, error) == 0 &&
 	    (m->listeners.adopted ||
 		listeners_open(&m->listeners, m->config, error) == 0))
@@ -231,6 +251,18 @@ connect_children(struct master *m)
 	prepare_listens(m);
 }
 
+/* The checkpointer makes the directory, unless root has to do it. */
+static int
+provide_data(const struct master *m)
+{
+	char error[CONFIG_ERROR_SIZE];
+
+	if (users_provide_data(m->config, &m->params.privileges, error) == 0)
+		return EX_OK;
+	log_warnx("data: %s", error);
+	return EX_CONFIG;
+}
+
 int
 prepare_run(struct master *m)
 {
@@ -240,6 +272,8 @@ prepare_run(struct master *m)
 	limits_protect();
 	if (limits_apply(m->config) == -1)
 		return EX_CONFIG;
+	if ((status = provide_data(m)) != EX_OK)
+		return status;
 	if ((status = runtime_lock(m)) != EX_OK ||
 	    (status = runtime_open_pidfile(m)) != EX_OK ||
 	    (status = bind_listeners(m)) != EX_OK ||
@@ -262,7 +296,7 @@ prepare_repair(struct master *m)
 	control_socket_repair(m);
 	if (listener_has_name(&m->registry_listener))
 		return false;
-	if (listener_open_registry(&fresh, m->workdir, error) == -1) {
+	if (open_registry_socket(m, &fresh, error) == -1) {
 		log_warnx("%s", error);
 		return false;
 	}

@@ -10,8 +10,10 @@
 
 #include "master/state.h"
 
-/* Both return EX_OK or, having logged why, the status to exit with.  The first
- * opens the programs of the children, the second prepares all that remains. */
+/* All return EX_OK or, having logged why, the status to exit with.  The first
+ * finds out who the children become, the second opens their programs, the last
+ * prepares all that remains. */
+int prepare_users(struct master *);
 int prepare_children(struct master *);
 int prepare_run(struct master *);
 /* Acceptors that are started from now on get the present listening sockets. */

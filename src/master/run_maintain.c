@@ -11,6 +11,19 @@
 #include "common/log.h"
 #include "master/prepare.h"
 #include "master/run_maintain.h"
+#include "master/users.h"
+
+/* Run by root, the program becomes the owner of the data directory, who has to
+ * be the one who is to have the store. */
+static int
+provide_data(const struct config *config, char *error)
+{
+	struct privileges p;
+
+	if (users_find(config, &p, error) == -1)
+		return -1;
+	return users_provide_data(config, &p, error);
+}
 
 int
 run_maintain(const struct master_options *o, const struct config *config)
@@ -23,6 +36,10 @@ run_maintain(const struct master_options *o, const struct config *config)
 		return EX_CONFIG;
 	}
 	(void)close(fd);
+	if (provide_data(config, error) == -1) {
+		log_warnx("%s", error);
+		return EX_CONFIG;
+	}
 	(void)snprintf(size, sizeof(size), "%" PRId64, config->log_size);
 	(void)execl(path, "kvd", o->maintain, "-l", size, config->data,
 	    o->maintain_file, (char *)NULL);

@@ -18,7 +18,10 @@
 #include "master/runtime.h"
 
 #define RUNTIME_MODE 0755
+/* With users of their own, workers may enter the directory, and connect to the
+ * socket in it, as members of their group, and can change neither. */
 #define WORKDIR_MODE 0700
+#define WORKDIR_MODE_SHARED 0710
 #define PIDFILE_MODE 0644
 
 int
@@ -50,6 +53,21 @@ open_directory(const char *path, int mode)
 	return fd;
 }
 
+/* Who may enter, whatever an earlier kvd has set. */
+static int
+set_workdir_access(const struct master *m, int fd)
+{
+	const struct privileges *p = &m->params.privileges;
+
+	if (geteuid() != 0 ||
+	    (fchown(fd, 0, p->switches ? p->user.gid : getegid()) == 0 &&
+		fchmod(fd, p->switches ? WORKDIR_MODE_SHARED : WORKDIR_MODE) ==
+		    0))
+		return 0;
+	log_warn("cannot set the owner and the mode of %s", m->workdir);
+	return -1;
+}
+
 static int
 make_workdir(struct master *m)
 {
@@ -57,6 +75,10 @@ make_workdir(struct master *m)
 
 	if (fd == -1)
 		return -1;
+	if (set_workdir_access(m, fd) == -1) {
+		(void)close(fd);
+		return -1;
+	}
 	close_fd(&m->workdir_fd);
 	m->workdir_fd = fd;
 	return 0;

@@ -28,6 +28,7 @@
 #include "master/reload.h"
 #include "master/report.h"
 #include "master/supervise.h"
+#include "master/users.h"
 
 static void
 announce(struct master *m)
@@ -41,6 +42,7 @@ announce(struct master *m)
 		log_info("Accepting connections on %s", name);
 	}
 	listeners_warn(&m->listeners, m->config);
+	users_warn(m->config, &m->params.privileges);
 	report_ready(m);
 	if (m->daemon_fd != -1)
 		daemon_ready(m->daemon_fd);
@@ -299,6 +301,10 @@ read_channel(struct master *m, struct child *c)
 		return;
 	case CHANNEL_RENEW:
 		child_configure(c, m->config, &m->params);
+		return;
+	case CHANNEL_REPLACE:
+		if (c->spec->stage == STAGE_ACCEPTORS)
+			children_event(m, c, POLICY_REPLACE);
 		return;
 	default:
 		/* End of file: SIGCHLD says how the child has ended. */

@@ -59,7 +59,7 @@ is_from_master(const struct registry *r, int fd)
 	socklen_t size = sizeof(peer);
 
 	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
-	    peer.pid == r->master_pid;
+	    peer.pid == r->master_pid && peer.uid == r->master_uid;
 }
 
 /* Whoever has such a connection may keep it, so that a new one ends the

@@ -353,6 +353,8 @@ registry_main(struct config *config, const struct startup_params *params,
 		.wall_base_ms = params->wall_base_ms,
 		.cache = area_memory_none,
 		.master_pid = getppid(),
+		.master_uid = params->privileges.switches ? 0 : geteuid(),
+		.worker_uid = params->privileges.user.uid,
 		.started_ms = clock_ms() };
 
 	if (params->n_fds == 2)

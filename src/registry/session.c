@@ -143,6 +143,7 @@ is_worker(const struct registry *r, const struct conn *c, uint64_t session)
 	socklen_t size = sizeof(peer);
 
 	return getsockopt(c->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    peer.uid == r->worker_uid &&
 	    scoreboard_is_worker(r->scoreboard, session, peer.pid);
 }
 

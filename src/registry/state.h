@@ -56,6 +56,7 @@ struct registry {
 	struct conn_list lookers; /* connections for kvctl(8), oldest first */
 	unsigned int n_lookers;
 	pid_t master_pid;
+	uid_t master_uid, worker_uid; /* who may connect */
 	struct conn_list listings; /* hold a snapshot; the oldest is first */
 	/* Subscribers that have not yet been told what they missed. */
 	struct conn_list behind;

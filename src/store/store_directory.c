@@ -235,6 +235,7 @@ store_open_directory(struct store *s, const struct store_options *o)
 	/* Before anything is made in a directory that is another one; and
 	 * when there is no other owner who could make the file grow. */
 	if ((result = open_directory(s, o)) != STORE_OK ||
+	    (result = store_check_files(s)) != STORE_OK ||
 	    (result = find_file(s, o)) != STORE_OK)
 		return result;
 	if (o->create)

@@ -196,6 +196,11 @@ store_view_totals(const struct store_view *v)
 /* A store whose directory is not opened yet; otherwise as store_open(). */
 enum store_result store_begin(struct store **, const struct store_options *);
 
+/* store_files.c */
+
+/* Refuses files in the data directory that are not only this user's. */
+enum store_result store_check_files(struct store *);
+
 /* store_directory.c */
 
 /* STORE_FAILED if the error, an errno or one of LMDB's codes, may go away by

@@ -386,7 +386,7 @@ static const struct {
 	const char *why;
 } links[] = {
 	{ "run", "run/kvd.pid", "run/kvd.pid is not a file: remove it" },
-	{ "data", "data/lock", "cannot lock data directory" },
+	{ "data", "data/lock", "is a symbolic link: put the file itself" },
 };
 
 TEST(test_link_inside)

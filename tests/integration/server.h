@@ -44,9 +44,9 @@ struct server {
 
 /*
  * Makes the directory, and starts nothing.  The server has the options
- * `libexec', `data' and `runtime', and `listen 127.0.0.1:0' unless another
- * `listen' is added.  KVD_TEST_CACHE in the environment is the value of `cache',
- * unless the test says what it is.
+ * `libexec', `data' and `runtime', `core-dumps yes' unless root runs the test,
+ * and `listen 127.0.0.1:0' unless another `listen' is added.  KVD_TEST_CACHE in
+ * the environment is the value of `cache', unless the test says what it is.
  */
 struct server *server_new(void);
 /* Adds an option, as behind kvd's -o. */

@@ -220,11 +220,64 @@ TEST(test_not_forked)
 	ck_assert_int_eq(waitpid(stranger, NULL, 0), stranger);
 }
 
+/* An acceptor that was taken over has noted the pid of a process that is not a
+ * worker: it is not adopted, so that it is never signalled. */
+static void
+note_a_stranger(struct scoreboard *board)
+{
+	scoreboard_set_pid(board, take(board), 1);
+}
+
+TEST(test_forged_pid)
+{
+	pid_t acceptor = run_acceptor(note_a_stranger);
+
+	adopt_workers(&master, acceptor);
+	ck_assert(!adopt_knows(&master, 1));
+	expect_no_clients();
+}
+
+/* A process that only has the name of a worker is none. */
+TEST(test_is_worker)
+{
+	pid_t parent, child;
+	int pipes[2];
+
+	ck_assert_int_eq(pipe(pipes), 0);
+	if ((parent = test_fork()) == 0) {
+		if ((child = fork()) == 0) {
+			(void)prctl(PR_SET_NAME, "kvd-acceptor");
+			child = getpid();
+			(void)!write(pipes[1], &child, sizeof(child));
+		}
+		linger();
+	}
+	ck_assert_int_eq(read(pipes[0], &child, sizeof(child)), sizeof(child));
+	ck_assert(!adopt_is_worker(&master, child));
+	ck_assert(!adopt_is_worker(&master, parent));
+	ck_assert(!adopt_is_worker(&master, 1));
+	ck_assert(!adopt_is_worker(&master, 0));
+	ck_assert(!adopt_is_worker(&master, -1));
+	master.children[ACCEPTOR].pid = parent;
+	ck_assert(adopt_is_worker(&master, child));
+	/* When its parent has died it is a child of the master. */
+	master.children[ACCEPTOR].pid = 0;
+	ck_assert_int_eq(kill(parent, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(parent, NULL, 0), parent);
+	ck_assert(adopt_is_worker(&master, child));
+	ck_assert_int_eq(kill(child, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(child, NULL, 0), child);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+}
+
 static const struct test tests[] = {
 	CASE("adopt", setup, teardown),
 	ONCE(test_reaped),
 	ONCE(test_orphan),
 	ONCE(test_not_forked),
+	ONCE(test_forged_pid),
+	ONCE(test_is_worker),
 };
 
 SUITE("adopt", tests)

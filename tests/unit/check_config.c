@@ -114,6 +114,9 @@ assert_round_trip(void)
 	"data " KVD_LOCALSTATEDIR "/lib/kvd\n" \
 	"runtime " KVD_RUNSTATEDIR "/kvd\n"    \
 	"libexec " KVD_LIBEXECDIR "\n"         \
+	"user -\n"                             \
+	"registry-user -\n"                    \
+	"core-dumps no\n"                      \
 	"sync always\n"                        \
 	"max-value 1M\n"                       \
 	"log-size 32M\n"                       \
@@ -142,6 +145,9 @@ TEST(test_defaults)
 	ck_assert_str_eq(config.data, KVD_LOCALSTATEDIR "/lib/kvd");
 	ck_assert_str_eq(config.runtime, KVD_RUNSTATEDIR "/kvd");
 	ck_assert_str_eq(config.libexec, KVD_LIBEXECDIR);
+	ck_assert_str_eq(config.user, CONFIG_USER_SELF);
+	ck_assert_str_eq(config.registry_user, CONFIG_USER_SELF);
+	ck_assert(!config.core_dumps);
 	ck_assert_int_eq(config.sync_ms, CONFIG_SYNC_ALWAYS);
 	ck_assert_int_eq(config.max_value, 1 << 20);
 	ck_assert_int_eq(config.acceptors, 1);
@@ -294,6 +300,9 @@ TEST(test_fields)
 				   "log-size 19M\n"
 				   "max-value 7\n"
 				   "sync 6ms\n"
+				   "core-dumps yes\n"
+				   "registry-user e\n"
+				   "user d\n"
 				   "libexec /c\n"
 				   "runtime /b\n"
 				   "data /a\n"
@@ -304,6 +313,9 @@ TEST(test_fields)
 		     "data /a\n"
 		     "runtime /b\n"
 		     "libexec /c\n"
+		     "user d\n"
+		     "registry-user e\n"
+		     "core-dumps yes\n"
 		     "sync 6ms\n"
 		     "max-value 7\n"
 		     "log-size 19M\n"
@@ -327,6 +339,9 @@ TEST(test_fields)
 	ck_assert_str_eq(config.data, "/a");
 	ck_assert_str_eq(config.runtime, "/b");
 	ck_assert_str_eq(config.libexec, "/c");
+	ck_assert_str_eq(config.user, "d");
+	ck_assert_str_eq(config.registry_user, "e");
+	ck_assert(config.core_dumps);
 	ck_assert_int_eq(config.sync_ms, 6);
 	ck_assert_int_eq(config.max_value, 7);
 	ck_assert_int_eq(config.max_clients, 8);
@@ -677,6 +692,15 @@ static const struct {
 
 	/* These words are bad. */
 	{ "insecure", "insecure: value missing" },
+	{ "user", "user: value missing" },
+	{ "user a b", "user: \"a b\" is not the name or the number of a user" },
+	{ "user a:b", "user: \"a:b\" is not the name or the number of a user" },
+	{ "user /a", "user: \"/a\" is not the name or the number of a user" },
+	{ "user 123456789-123456789-123456789-abc",
+	    "user: \"123456789-123456789-123456789-abc\" is not the name or "
+	    "the "
+	    "number of a user" },
+	{ "core-dumps maybe", "core-dumps: \"maybe\" is not yes or no" },
 	{ "insecure 1", "insecure: \"1\" is not yes or no" },
 	{ "insecure Yes", "insecure: \"Yes\" is not yes or no" },
 	{ "insecure yes yes", "insecure: \"yes yes\" is not yes or no" },

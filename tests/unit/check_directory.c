@@ -287,6 +287,52 @@ TEST(test_shortage)
 	(void)close(fd);
 }
 
+/* Root makes a directory for another user, but not where somebody else could
+ * put another one in its place. */
+TEST(test_provide)
+{
+	const uid_t user = 12345;
+	const gid_t group = 23456;
+	struct stat st;
+
+	if (geteuid() != 0) {
+		printf("not running as root: directories for other users are "
+		       "not tested\n");
+		return;
+	}
+	ck_assert_int_eq(directory_provide(path_of("safe/new"), 0700, user,
+			     group, error, sizeof(error)),
+	    0);
+	ck_assert_int_eq(stat(path_of("safe/new"), &st), 0);
+	ck_assert_uint_eq(st.st_uid, user);
+	ck_assert_uint_eq(st.st_gid, group);
+	ck_assert_uint_eq(st.st_mode & 07777, 0700);
+	/* One that is there stays as it is. */
+	ck_assert_int_eq(directory_provide(path_of("safe/new"), 0755, user, 1,
+			     error, sizeof(error)),
+	    0);
+	ck_assert_uint_eq(mode_of(path_of("safe/new")), 0700);
+	ck_assert_int_eq(directory_provide(path_of("safe/new"), 0700, user + 1,
+			     group, error, sizeof(error)),
+	    -1);
+	ck_assert_ptr_nonnull(strstr(error,
+	    "belongs to user 12345, not to "
+	    "user 12346"));
+	ck_assert_int_eq(directory_provide(path_of("open/new"), 0700, user,
+			     group, error, sizeof(error)),
+	    -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_ptr_nonnull(strstr(error, "others than root may write to"));
+	ck_assert_int_eq(directory_provide(path_of("safe/new/new"), 0700, user,
+			     group, error, sizeof(error)),
+	    -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_int_eq(directory_provide(path_of("safe/no/new"), 0700, user,
+			     group, error, sizeof(error)),
+	    -1);
+	ck_assert_int_eq(errno, ENOENT);
+}
+
 static const struct test tests[] = {
 	CASE("directory", setup, teardown),
 	ONCE(test_open),
@@ -302,6 +348,7 @@ static const struct test tests[] = {
 	ONCE(test_malformed),
 	ONCE(test_no_access),
 	ONCE(test_shortage),
+	ONCE(test_provide),
 };
 
 SUITE("directory", tests)

@@ -329,7 +329,7 @@ TEST(test_registry)
 	/* In kvd's own directory any file of this name may be replaced. */
 	make_file(socket_path);
 	ck_assert(listener_registry_fits(dir));
-	ck_assert_int_eq(listener_open_registry(&l, dir, error), 0);
+	ck_assert_int_eq(listener_open_registry(&l, dir, (gid_t)-1, error), 0);
 	ck_assert_int_eq(stat(socket_path, &st), 0);
 	ck_assert(S_ISSOCK(st.st_mode));
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
@@ -338,7 +338,8 @@ TEST(test_registry)
 	memset(long_dir, 'x', sizeof(long_dir) - 1);
 	long_dir[sizeof(long_dir) - 1] = '\0';
 	ck_assert(!listener_registry_fits(long_dir));
-	ck_assert_int_eq(listener_open_registry(&l, long_dir, error), -1);
+	ck_assert_int_eq(listener_open_registry(&l, long_dir, (gid_t)-1, error),
+	    -1);
 }
 
 /* Nobody has this address of TEST-NET-1 (RFC 5737). */
