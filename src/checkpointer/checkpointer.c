@@ -249,6 +249,7 @@ read_channel(struct checkpointer *c)
 		log_warnx("unknown message from the master");
 		return;
 	case CHANNEL_END:
+		log_warnx("the master is gone; stopping");
 		c->stopping = true;
 		return;
 	}

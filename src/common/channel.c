@@ -87,6 +87,13 @@ channel_send_checkpointed(uint64_t revision)
 	return send_numbers(CHANNEL_CHECKPOINTED, numbers);
 }
 
+/* A packet for which there was no memory is still there the next time. */
+static bool
+lacks_memory(ssize_t n)
+{
+	return n == IO_FAILED && (errno == ENOMEM || errno == ENOBUFS);
+}
+
 int
 channel_recv(int fd, uint64_t numbers[2])
 {
@@ -94,6 +101,8 @@ channel_recv(int fd, uint64_t numbers[2])
 	ssize_t n = io_recv(fd, packet, sizeof(packet), MSG_DONTWAIT);
 
 	memcpy(numbers, packet + 1, sizeof(packet) - 1);
+	if (lacks_memory(n))
+		return IO_AGAIN;
 	return n > 0 ? packet[0] : (int)n;
 }
 
@@ -157,7 +166,7 @@ await_config(const uint8_t **packet, char *error)
 			return IO_AGAIN;
 		}
 		n = recv_packet(packet);
-	} while (n > 0 && (*packet)[0] == CHANNEL_PING);
+	} while (n == IO_AGAIN || (n > 0 && (*packet)[0] == CHANNEL_PING));
 	return n;
 }
 
@@ -216,9 +225,7 @@ channel_serve(struct config *config, char *error)
 	const uint8_t *packet;
 	ssize_t n = recv_packet(&packet);
 
-	/* Without memory for a packet, it is still there the next time. */
-	if (n == IO_AGAIN ||
-	    (n == IO_FAILED && (errno == ENOMEM || errno == ENOBUFS)))
+	if (n == IO_AGAIN || lacks_memory(n))
 		return CHANNEL_NOTHING;
 	if (n <= 0)
 		return CHANNEL_END;
