@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -201,7 +202,8 @@ release_reaped(struct master *m, pid_t acceptor)
 	while ((slot = scoreboard_next(m->scoreboard, acceptor, slot, &pid)) !=
 	    SCOREBOARD_NONE)
 		if (waitid(P_PID, (id_t)pid, &info,
-			WEXITED | WNOHANG | WNOWAIT) == -1)
+			WEXITED | WNOHANG | WNOWAIT) == -1 &&
+		    errno == ECHILD)
 			release(m, slot, -1);
 }
 
