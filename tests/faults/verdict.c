@@ -1,0 +1,23 @@
+/*
+ * verdict: see verdict.h.
+ */
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "faults/verdict.h"
+
+void
+verdict_fail(struct verdict *v, const char *format, ...)
+{
+	va_list args;
+
+	v->failed = true;
+	v->failures++;
+	va_start(args, format);
+	printf("FAILED: ");
+	(void)vprintf(format, args);
+	printf("\n");
+	va_end(args);
+	(void)fflush(stdout);
+}
