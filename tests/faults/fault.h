@@ -31,7 +31,8 @@ enum fault_role {
 /*
  * The calls, and with what each may fail.  Each stands for its variants, too:
  * open for openat, for instance.  Errors that say only that the program is
- * wrong, such as EBADF, are left out: nothing can be done about them.
+ * wrong, such as EBADF, are left out: nothing can be done about them.  So is
+ * wait4(2), which always finds a child that has ended.
  */
 #define FAULT_CALLS(X)                                           \
 	X(malloc, ENOMEM)                                        \
@@ -88,8 +89,6 @@ enum fault_role {
 	X(pipe2, EMFILE)                                         \
 	X(fork, EAGAIN, ENOMEM)                                  \
 	X(fexecve, ENOMEM, EACCES)                               \
-	X(wait4, EINTR)                                          \
-	X(waitid, EINTR)                                         \
 	X(kill, EPERM)                                           \
 	X(prctl, EINVAL)                                         \
 	X(setrlimit, EPERM)                                      \

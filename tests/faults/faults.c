@@ -153,6 +153,7 @@ main(int argc, char *argv[])
 	(void)signal(SIGTERM, interrupt);
 	plan_init(&s.plan);
 	trial_open(&s.trial, &s.settings.server, s.settings.verbose);
+	s.trial.verdict.stops = s.settings.stops;
 	if (s.settings.file != NULL)
 		plan_read(&s.plan, s.settings.file);
 	good = s.settings.file != NULL || make_plan(&s);

@@ -12,22 +12,11 @@
 
 #include "faults/settings.h"
 
-/* With which each kvd is started. */
-static const char *const kvd_options[] = {
-	/* A restart of the registry on a busy machine is no failure. */
-	"registry-timeout 10s",
-	"shutdown-timeout 5s",
-	/* So that the log is soon used up. */
-	"max-value 64K",
-	"log-size 12M",
-	"cache 1M",
-};
-
 __attribute__((noreturn)) static void
 usage(void)
 {
 	(void)fprintf(stderr,
-	    "usage: faults [-akv] [-b dir] [-c call,...] [-d seconds] "
+	    "usage: faults [-akvx] [-b dir] [-c call,...] [-d seconds] "
 	    "[-e error]\n"
 	    "\t[-f file] [-m once|lasts] [-N number] [-n number] [-o option]\n"
 	    "\t[-p phase,...] [-R times] [-r role,...] [-s seed]\n"
@@ -46,7 +35,8 @@ usage(void)
 	    "  -R  try each fault so many times\n"
 	    "  -r  master, checkpointer, registry, acceptor, worker\n"
 	    "  -s  the order of the faults, and what clients do\n"
-	    "  -v  print each fault, and what kvd logs\n");
+	    "  -v  print each fault, and what kvd logs\n"
+	    "  -x  stop (SIGSTOP) at a failure; SIGCONT goes on\n");
 	exit(EX_USAGE);
 }
 
@@ -109,7 +99,6 @@ static void
 set_defaults(struct settings *s)
 {
 	const char *build = getenv("KVD_BUILD");
-	size_t i;
 
 	*s = (struct settings){
 		.server = { .clients = CLIENTS, .seed = 1 },
@@ -122,8 +111,6 @@ set_defaults(struct settings *s)
 		.times = 1,
 	};
 	set_build(&s->server, build == NULL ? "." : build);
-	for (i = 0; i < sizeof(kvd_options) / sizeof(kvd_options[0]); i++)
-		add_kvd_option(&s->server, kvd_options[i]);
 }
 
 static void
@@ -185,6 +172,9 @@ set_option(struct settings *s, int c)
 	case 'v':
 		s->verbose = true;
 		break;
+	case 'x':
+		s->stops = true;
+		break;
 	default:
 		usage();
 	}
@@ -196,7 +186,7 @@ settings_get(struct settings *s, int argc, char *argv[])
 	int c;
 
 	set_defaults(s);
-	while ((c = getopt(argc, argv, "ab:c:d:e:f:km:N:n:o:p:R:r:s:v")) != -1)
+	while ((c = getopt(argc, argv, "ab:c:d:e:f:km:N:n:o:p:R:r:s:vx")) != -1)
 		set_option(s, c);
 	if (optind != argc)
 		usage();

@@ -18,6 +18,7 @@ struct settings {
 	unsigned int times; /* to try each fault */
 	int64_t duration_ms; /* 0: until all is tried */
 	bool verbose;
+	bool stops; /* at a failure */
 };
 
 /* Exits if the command line is wrong. */

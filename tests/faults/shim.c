@@ -450,12 +450,6 @@ FAULTY(int, memfd_create, (const char *name, unsigned int flags), (name, flags))
 FAULTY(int, pipe2, (int fds[2], int flags), (fds, flags))
 FAULTY(int, fexecve, (int fd, char *const argv[], char *const env[]),
     (fd, argv, env))
-FAULTY(pid_t, wait4, (pid_t pid, int *status, int options, struct rusage *use),
-    (pid, status, options, use))
-VARIANT(wait4, pid_t, waitpid, (pid_t pid, int *status, int options),
-    (pid, status, options), -1)
-FAULTY(int, waitid, (idtype_t type, id_t id, siginfo_t *info, int options),
-    (type, id, info, options))
 FAULTY(int, kill, (pid_t pid, int signo), (pid, signo))
 FAULTY(int, setrlimit,
     (__rlimit_resource_t resource, const struct rlimit *limit),

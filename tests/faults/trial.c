@@ -32,6 +32,8 @@
 /* Then all buffers have the size that they keep. */
 #define WARM_UP_ROUNDS 5
 
+#define MAX_VALUE "65536"
+
 const char *const phase_names[PHASES] = {
 	[PHASE_CREATE] = "create",
 	[PHASE_START] = "start",
@@ -40,6 +42,17 @@ const char *const phase_names[PHASES] = {
 	[PHASE_RELOAD] = "reload",
 	[PHASE_STOP] = "stop",
 };
+
+/* With which each kvd is started; trial_open() writes it to a file. */
+static const char configuration[] =
+    /* So that the log is soon used up. */
+    "log-size 12M\n"
+    "cache 1M\n"
+    /* A restart of the registry on a busy machine is no failure. */
+    "registry-timeout 10s\n"
+    "shutdown-timeout 5s\n"
+    /* Last, to see that all of the file was read. */
+    "max-value " MAX_VALUE "\n";
 
 /* The fault */
 
@@ -105,6 +118,18 @@ map_page(struct trial *t)
 		err(EX_UNAVAILABLE, "%s", shim);
 }
 
+static void
+write_configuration(struct trial *t)
+{
+	char path[128];
+	FILE *f;
+
+	server_path(&t->server, "kvd.conf", path);
+	if ((f = fopen(path, "we")) == NULL || fputs(configuration, f) == EOF ||
+	    fclose(f) == EOF)
+		err(EX_OSERR, "%s", path);
+}
+
 void
 trial_open(struct trial *t, const struct options *o, bool verbose)
 {
@@ -113,6 +138,7 @@ trial_open(struct trial *t, const struct options *o, bool verbose)
 	t->verbose = verbose;
 	t->tick = (struct wire_tick){ tick, t };
 	server_open(&t->server, &t->options);
+	write_configuration(t);
 	map_page(t);
 	load_init(&t->load, &t->server.address, o->seed, &t->verdict, &t->tick);
 }
@@ -374,6 +400,24 @@ gives_up(struct trial *t)
 	    log_contains(&t->log, &t->server, "; not restarting it");
 }
 
+/* Half a configuration would be another one. */
+static void
+check_configuration(struct trial *t)
+{
+	static const char stats[] = "STATS\n", want[] = "max-value " MAX_VALUE;
+	struct wire *w = &t->load.clients[0].wire;
+	const char *line;
+	bool good = false;
+
+	if (w->fd == -1 || !wire_say(w, stats, sizeof(stats) - 1))
+		return;
+	while ((line = wire_hear(w, WIRE_WAIT_MS)) != NULL &&
+	    strcmp(line, "OK") != 0)
+		good = good || strcmp(line, want) == 0;
+	if (!good)
+		verdict_fail(&t->verdict, "kvd has another configuration");
+}
+
 /* Then the fault has gone. */
 static void
 settle(struct trial *t, enum phase phase)
@@ -389,6 +433,8 @@ settle(struct trial *t, enum phase phase)
 	if (!t->verdict.failed && t->server.state != SERVER_READY)
 		verdict_fail(&t->verdict, "kvd does not start again");
 	recover(t);
+	if (!t->verdict.failed)
+		check_configuration(t);
 	if (!t->verdict.failed)
 		check_rest(t);
 }

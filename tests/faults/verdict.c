@@ -2,6 +2,7 @@
  * verdict: see verdict.h.
  */
 
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -20,4 +21,6 @@ verdict_fail(struct verdict *v, const char *format, ...)
 	printf("\n");
 	va_end(args);
 	(void)fflush(stdout);
+	if (v->stops)
+		(void)raise(SIGSTOP);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 struct verdict {
+	bool stops; /* this program then, for a debugger to look at kvd */
 	bool failed; /* with the fault that is being tried */
 	unsigned long failures; /* in all */
 };
