@@ -174,9 +174,13 @@ await_config(const uint8_t **packet, char *error)
 static int
 complain_of_channel(ssize_t n, char *error)
 {
-	bool missing = n >= 0 || errno == EBADF || errno == ENOTSOCK;
+	bool missing = n > 0 ||
+	    (n == IO_FAILED && (errno == EBADF || errno == ENOTSOCK));
 
-	if (missing)
+	if (n == IO_END)
+		snprintf(error, CONFIG_ERROR_SIZE,
+		    "the master is gone before it has sent a configuration");
+	else if (missing)
 		snprintf(error, CONFIG_ERROR_SIZE,
 		    "no configuration on descriptor 3: this program is "
 		    "started by kvd(8), not by hand");
