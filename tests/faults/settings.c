@@ -18,7 +18,8 @@ usage(void)
 	(void)fprintf(stderr,
 	    "usage: faults [-akvx] [-b dir] [-c call,...] [-d seconds] "
 	    "[-e error]\n"
-	    "\t[-f file] [-m once|lasts] [-N number] [-n number] [-o option]\n"
+	    "\t[-f file] [-l dir] [-m once|lasts] [-N number] [-n number] "
+	    "[-o option]\n"
 	    "\t[-p phase,...] [-R times] [-r role,...] [-s seed]\n"
 	    "  -a  try each call with all errors, and once and lasting\n"
 	    "  -b  where kvd was built\n"
@@ -27,6 +28,7 @@ usage(void)
 	    "  -e  fail with this error only: EIO, ...; SHORT: half is done\n"
 	    "  -f  try only the faults that the file lists\n"
 	    "  -k  keep the directory\n"
+	    "  -l  where kvd's helpers are, if not there\n"
 	    "  -m  fail only once, or until the fault has gone\n"
 	    "  -N  try at most so many calls of a kind in a phase\n"
 	    "  -n  try only the call with that number\n"
@@ -143,6 +145,9 @@ set_option(struct settings *s, int c)
 	case 'k':
 		s->server.keep = true;
 		break;
+	case 'l':
+		s->server.libexec = optarg;
+		break;
 	case 'm':
 		get_mode(choice, optarg);
 		break;
@@ -186,9 +191,11 @@ settings_get(struct settings *s, int argc, char *argv[])
 	int c;
 
 	set_defaults(s);
-	while ((c = getopt(argc, argv, "ab:c:d:e:f:km:N:n:o:p:R:r:s:vx")) != -1)
+	while (
+	    (c = getopt(argc, argv, "ab:c:d:e:f:kl:m:N:n:o:p:R:r:s:vx")) != -1)
 		set_option(s, c);
 	if (optind != argc)
 		usage();
-	s->server.libexec = s->server.build;
+	if (s->server.libexec == NULL)
+		s->server.libexec = s->server.build;
 }
