@@ -13,8 +13,6 @@
 /* The name of the program.  ps(1) shows it where it does not show the title. */
 #define ACCEPTOR_NAME "kvd-acceptor"
 
-struct privileges;
-
 /*
  * Accepts clients until kvd stops, then waits until all workers have ended.
  * Returns the exit status of the process.  It also returns in each worker that

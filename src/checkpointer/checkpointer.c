@@ -249,9 +249,24 @@ read_channel(struct checkpointer *c)
 		log_warnx("unknown message from the master");
 		return;
 	case CHANNEL_END:
+		log_warnx("the master is gone; stopping");
 		c->stopping = true;
 		return;
 	}
+}
+
+/* The master, or somebody who wants this process alone to end. */
+static void
+read_signal(struct checkpointer *c)
+{
+	struct signalfd_siginfo info;
+
+	if (read(c->pfds[PFD_SIGNAL].fd, &info, sizeof(info)) ==
+		sizeof(info) &&
+	    (pid_t)info.ssi_pid != getppid())
+		log_info("told to end while kvd runs, by process %lu",
+		    (unsigned long)info.ssi_pid);
+	c->stopping = true;
 }
 
 static void
@@ -276,7 +291,7 @@ serve(struct checkpointer *c)
 		if (c->pfds[PFD_CHANNEL].revents != 0)
 			read_channel(c);
 		if (c->pfds[PFD_SIGNAL].revents != 0)
-			c->stopping = true;
+			read_signal(c);
 		if (c->pfds[PFD_REGISTRY].revents != 0)
 			read_registry(c);
 		if (!c->stopping && c->work_at_ms <= clock_ms())

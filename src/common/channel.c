@@ -94,6 +94,13 @@ channel_send_checkpointed(uint64_t revision)
 	return send_numbers(CHANNEL_CHECKPOINTED, numbers, -1);
 }
 
+/* A packet for which there was no memory is still there the next time. */
+static bool
+lacks_memory(ssize_t n)
+{
+	return n == IO_FAILED && (errno == ENOMEM || errno == ENOBUFS);
+}
+
 int
 channel_recv(int fd, uint64_t numbers[2], int *passed_fd)
 {
@@ -106,6 +113,8 @@ channel_recv(int fd, uint64_t numbers[2], int *passed_fd)
 	while (n_fds > 1) /* there should be none */
 		(void)close(fds[--n_fds]);
 	memcpy(numbers, packet + 1, sizeof(packet) - 1);
+	if (lacks_memory(n))
+		return IO_AGAIN;
 	return n > 0 ? packet[0] : (int)n;
 }
 
@@ -171,7 +180,7 @@ await_config(const uint8_t **packet, struct startup_params *params, char *error)
 			return IO_AGAIN;
 		}
 		n = recv_packet(packet, params->fds, &params->n_fds);
-	} while (n > 0 && (*packet)[0] == CHANNEL_PING);
+	} while (n == IO_AGAIN || (n > 0 && (*packet)[0] == CHANNEL_PING));
 	return n;
 }
 
@@ -179,9 +188,13 @@ await_config(const uint8_t **packet, struct startup_params *params, char *error)
 static int
 complain_of_channel(ssize_t n, char *error)
 {
-	bool missing = n >= 0 || errno == EBADF || errno == ENOTSOCK;
+	bool missing = n > 0 ||
+	    (n == IO_FAILED && (errno == EBADF || errno == ENOTSOCK));
 
-	if (missing)
+	if (n == IO_END)
+		snprintf(error, CONFIG_ERROR_SIZE,
+		    "the master is gone before it has sent a configuration");
+	else if (missing)
 		snprintf(error, CONFIG_ERROR_SIZE,
 		    "no configuration on descriptor 3: this program is "
 		    "started by kvd(8), not by hand");
@@ -251,9 +264,7 @@ channel_serve(struct config *config, char *error)
 	while (n_fds > 0)
 		(void)close(fds[--n_fds]);
 
-	/* Without memory for a packet, it is still there the next time. */
-	if (n == IO_AGAIN ||
-	    (n == IO_FAILED && (errno == ENOMEM || errno == ENOBUFS)))
+	if (n == IO_AGAIN || lacks_memory(n))
 		return CHANNEL_NOTHING;
 	if (n <= 0)
 		return CHANNEL_END;

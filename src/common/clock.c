@@ -7,13 +7,36 @@
 
 #include "common/clock.h"
 
+/* After clock_check() this cannot fail. */
+static struct timespec
+read_clock(clockid_t clock)
+{
+	struct timespec ts = { .tv_sec = 0 };
+
+	(void)clock_gettime(clock, &ts);
+	return ts;
+}
+
 static int64_t
 read_ms(clockid_t clock)
 {
-	struct timespec ts;
+	struct timespec ts = read_clock(clock);
 
-	(void)clock_gettime(clock, &ts); /* cannot fail on Linux */
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int
+clock_check(void)
+{
+	static const clockid_t clocks[] = { CLOCK_MONOTONIC, CLOCK_REALTIME,
+		CLOCK_BOOTTIME };
+	struct timespec ts;
+	size_t i;
+
+	for (i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++)
+		if (clock_gettime(clocks[i], &ts) == -1)
+			return -1;
+	return 0;
 }
 
 int64_t
@@ -25,9 +48,8 @@ clock_ms(void)
 int64_t
 clock_us(void)
 {
-	struct timespec ts;
+	struct timespec ts = read_clock(CLOCK_MONOTONIC);
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 

@@ -7,6 +7,11 @@
 
 #include <stdint.h>
 
+/* Can all clocks be read?  A kernel without one of them, or a filter of system
+ * calls, may not allow that.  Returns 0, or -1 with errno.  To be asked once:
+ * what follows does not fail if this has not. */
+int clock_check(void);
+
 /* The time now, on a clock that is not related to the time of day and that
  * nobody can set. */
 int64_t clock_ms(void);

@@ -167,8 +167,13 @@ read_lines(struct reading *r, FILE *file, struct source *s)
 			rc = -1;
 		free(line);
 	}
+	/* Without memory for a line, fparseln(3) returns NULL as at the end. */
 	if (ferror(file))
 		rc = cannot_read(r, s->includer, s->path, strerror(errno));
+	else if (!feof(file)) {
+		rc = cannot_read(r, s->includer, s->path, "out of memory");
+		errno = ENOMEM;
+	}
 	return rc;
 }
 

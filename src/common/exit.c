@@ -1,14 +1,16 @@
 /*
- * exit: describes how a process has ended.  Runs in the master and the
- * acceptors.
+ * exit: describes how a process has ended, and chooses how one ends.  Runs in
+ * the master and the acceptors.
  */
 
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "common/exit.h"
 
@@ -46,4 +48,17 @@ exit_describe_use(char *text, size_t size, int64_t ran_ms,
 	snprintf(text, size,
 	    "ran %.1fs, used %.2fs of processor time and %ld KiB of memory",
 	    (double)ran_ms / 1000, processor_s, use->ru_maxrss);
+}
+
+int
+exit_status_of(int error)
+{
+	static const int shortages[] = { EAGAIN, EBUSY, EDQUOT, EINTR, EIO,
+		EMFILE, ENFILE, ENOBUFS, ENOLCK, ENOMEM, ENOSPC };
+	size_t i;
+
+	for (i = 0; i < sizeof(shortages) / sizeof(shortages[0]); i++)
+		if (error == shortages[i])
+			return EX_OSERR;
+	return EX_CONFIG;
 }

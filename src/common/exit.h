@@ -1,5 +1,5 @@
 /*
- * Describes for the log how a process has ended.
+ * Describes for the log how a process has ended, and chooses how one ends.
  */
 
 #ifndef COMMON_EXIT_H
@@ -19,5 +19,13 @@ void exit_describe(char *text, size_t size, int status);
  * memory". */
 void exit_describe_use(char *text, size_t size, int64_t ran_ms,
     const struct rusage *);
+
+/*
+ * The status with which a program ends that cannot use what its configuration
+ * names: EX_OSERR if the error may be over by itself, such as a lack of
+ * memory, descriptors or space, so that init starts it again; else EX_CONFIG,
+ * and a person has to act.
+ */
+int exit_status_of(int error);
 
 #endif

@@ -231,6 +231,8 @@ log_lines(const struct buf *lines)
 {
 	const char *p = (const char *)buf_data(lines), *end, *newline;
 
+	if (buf_failed(lines))
+		log_warnx("out of memory");
 	/* `p` is NULL then, to which C does not allow to add even 0. */
 	if (buf_size(lines) == 0)
 		return;

@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -192,12 +193,14 @@ find_orphan(struct master *m)
 }
 
 /* Is this a process that only this one can reap, and has not reaped?  Then no
- * other process can have its pid. */
+ * other process can have its pid.  If not, errno is ECHILD, unless that cannot
+ * be found out. */
 static bool
 is_own_child(pid_t pid)
 {
 	siginfo_t info;
 
+	errno = EINVAL;
 	return pid > 0 &&
 	    waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
 }
@@ -258,7 +261,7 @@ release_reaped(struct master *m, pid_t acceptor)
 
 	while ((slot = scoreboard_next(m->scoreboard, acceptor, slot, &pid)) !=
 	    SCOREBOARD_NONE)
-		if (!is_own_child(pid))
+		if (!is_own_child(pid) && errno == ECHILD)
 			release(m, slot, -1);
 }
 

@@ -103,6 +103,9 @@ master_main(struct master_options *options, struct config *config)
 	struct master *m;
 	int status, stage;
 
+	if (clock_check() == -1)
+		fatal(EX_OSERR,
+		    "cannot read the clocks: allow kvd clock_gettime(2)");
 	if ((m = calloc(1, sizeof(*m))) == NULL)
 		fatalx(EX_OSERR, "out of memory");
 	m->options = options;

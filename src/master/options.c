@@ -12,6 +12,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/exit.h"
 #include "common/log.h"
 #include "master/options.h"
 
@@ -196,20 +197,31 @@ read_file(struct master_options *o, struct config *config, bool again,
 	return 0;
 }
 
+/* What cannot be read for want of memory or descriptors is no mistake, and init
+ * has to start kvd again.  errno was 0 before. */
+static int
+status_of(int mistake)
+{
+	return exit_status_of(errno) == EX_OSERR ? EX_OSERR : mistake;
+}
+
 int
 master_options_config(struct master_options *o, struct config *config,
     bool again, struct buf *errors)
 {
 	int c, status = EX_OK;
 
+	errno = 0;
 	if (read_file(o, config, again, errors) == -1)
-		status = EX_CONFIG;
+		status = status_of(EX_CONFIG);
 	config_override(config);
 	optind = 1;
-	while ((c = next_flag(o->argc, o->argv)) != -1)
+	while ((c = next_flag(o->argc, o->argv)) != -1) {
+		errno = 0;
 		if (override(config, c, optarg, errors) == -1 &&
 		    status == EX_OK)
-			status = EX_USAGE;
+			status = status_of(EX_USAGE);
+	}
 	if (config_check_listens(config, errors) == -1 && status == EX_OK)
 		status = EX_CONFIG;
 	if (config_check_sizes(config, errors) == -1 && status == EX_OK)

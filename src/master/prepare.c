@@ -17,6 +17,7 @@
 
 #include "area/area.h"
 #include "common/clock.h"
+#include "common/exit.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "master/adopt.h"
@@ -70,18 +71,23 @@ is_executable(const char *path)
 int
 prepare_program(const char *libexec, const char *name, char *path, char *error)
 {
-	int fd = -1;
+	int fd = -1, saved;
 
 	if (snprintf(path, STATE_PATH_SIZE, "%s/kvd-%s", libexec, name) >=
 	    STATE_PATH_SIZE)
 		errno = ENAMETOOLONG;
 	else if (is_executable(path))
 		fd = open(path, O_PATH | O_CLOEXEC);
-	if (fd == -1)
+	if (fd == -1) {
+		saved = errno;
 		snprintf(error, CONFIG_ERROR_SIZE,
-		    "cannot execute %s: %s; set libexec to the directory of "
-		    "kvd's helpers",
-		    path, strerror(errno));
+		    exit_status_of(saved) == EX_CONFIG ?
+			"cannot execute %s: %s; set libexec to the directory "
+			"of kvd's helpers" :
+			"cannot execute %s: %s",
+		    path, strerror(saved));
+		errno = saved;
+	}
 	return fd;
 }
 
@@ -117,14 +123,15 @@ prepare_children(struct master *m)
 		[STAGE_ACCEPTORS] = &acceptor_spec,
 	};
 	char path[STATE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
-	int i;
+	int i, status;
 
 	for (i = 0; i < STAGES; i++) {
 		m->program_fds[i] = prepare_program(m->config->libexec,
 		    specs[i]->name, path, error);
 		if (m->program_fds[i] == -1) {
+			status = exit_status_of(errno);
 			log_warnx("%s", error);
-			return EX_CONFIG;
+			return status;
 		}
 	}
 	init_child(m, &m->children[CHECKPOINTER], &checkpointer_spec);

@@ -33,8 +33,8 @@ void prepare_undo(struct master *);
 
 /*
  * Opens libexec/kvd-NAME for execution, and writes its path
- * (STATE_PATH_SIZE bytes).  Returns a descriptor, or -1 with one line in
- * `error` (CONFIG_ERROR_SIZE bytes).
+ * (STATE_PATH_SIZE bytes).  Returns a descriptor, or -1 with errno and
+ * one line in `error` (CONFIG_ERROR_SIZE bytes).
  */
 int prepare_program(const char *libexec, const char *name, char *path,
     char *error);

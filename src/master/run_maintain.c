@@ -3,11 +3,13 @@
  * master.
  */
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/exit.h"
 #include "common/log.h"
 #include "master/prepare.h"
 #include "master/run_maintain.h"
@@ -30,10 +32,12 @@ run_maintain(const struct master_options *o, const struct config *config)
 {
 	char path[STATE_PATH_SIZE], error[CONFIG_ERROR_SIZE], size[32];
 	int fd = prepare_program(config->libexec, "maintain", path, error);
+	int status;
 
 	if (fd == -1) {
+		status = exit_status_of(errno);
 		log_warnx("%s", error);
-		return EX_CONFIG;
+		return status;
 	}
 	(void)close(fd);
 	if (provide_data(config, error) == -1) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "common/directory.h"
+#include "common/exit.h"
 #include "common/log.h"
 #include "master/runtime.h"
 
@@ -41,16 +42,19 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-/* Returns a descriptor, or -1 having logged why. */
+/* Returns a descriptor, or -1 with errno having logged why. */
 static int
 open_directory(const char *path, int mode)
 {
 	char error[CONFIG_ERROR_SIZE];
-	int fd = directory_open(path, mode, error, sizeof(error));
+	int fd = directory_open(path, mode, error, sizeof(error)), saved;
 
-	if (fd == -1)
-		log_warnx("runtime: %s", error);
-	return fd;
+	if (fd != -1)
+		return fd;
+	saved = errno;
+	log_warnx("runtime: %s", error);
+	errno = saved;
+	return -1;
 }
 
 /* Who may enter, whatever an earlier kvd has set. */
@@ -118,7 +122,7 @@ lock_directory(struct master *m)
 {
 	if ((m->runtime_fd =
 		    open_directory(m->config->runtime, RUNTIME_MODE)) == -1)
-		return EX_CONFIG;
+		return exit_status_of(errno);
 	if (flock(m->runtime_fd, LOCK_EX | LOCK_NB) == 0)
 		return EX_OK;
 	if (errno == EWOULDBLOCK)
@@ -141,7 +145,7 @@ runtime_lock(struct master *m)
 	}
 	if ((status = lock_directory(m)) != EX_OK)
 		return status;
-	return make_workdir(m) == -1 ? EX_CONFIG : EX_OK;
+	return make_workdir(m) == -1 ? exit_status_of(errno) : EX_OK;
 }
 
 int
@@ -150,6 +154,7 @@ runtime_open_pidfile(struct master *m)
 	char path[STATE_PATH_SIZE];
 	pid_t other = -1;
 	struct stat st;
+	int status;
 
 	pidfile_path(m, path);
 	/* A symbolic link would be followed, and its target truncated. */
@@ -163,8 +168,9 @@ runtime_open_pidfile(struct master *m)
 	/* An older version of kvd locks nothing but this file. */
 	if (errno == EEXIST)
 		return refuse_locked(m, other);
+	status = exit_status_of(errno);
 	log_warn("cannot create %s", path);
-	return EX_CONFIG;
+	return status;
 }
 
 int

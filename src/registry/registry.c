@@ -188,6 +188,20 @@ read_channel(struct registry *r)
 	}
 }
 
+/* The master, or somebody who wants this process alone to end. */
+static void
+read_signal(struct registry *r)
+{
+	struct signalfd_siginfo info;
+
+	if (read(r->signal_fd, &info, sizeof(info)) == sizeof(info) &&
+	    (pid_t)info.ssi_pid != r->master_pid)
+		log_info("told to end while kvd runs, by process %lu",
+		    (unsigned long)info.ssi_pid);
+	watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
+	stop_within(r, r->config->shutdown_timeout_ms);
+}
+
 static void
 handle_event(struct registry *r, const struct epoll_event *event)
 {
@@ -200,8 +214,7 @@ handle_event(struct registry *r, const struct epoll_event *event)
 	} else if (event->data.ptr == &source_checkpointer) {
 		checkpoint_read(r);
 	} else if (event->data.ptr == &source_signal) {
-		watch_source(r, EPOLL_CTL_DEL, r->signal_fd, &source_signal, 0);
-		stop_within(r, r->config->shutdown_timeout_ms);
+		read_signal(r);
 	} else if (event->events & (EPOLLHUP | EPOLLERR)) {
 		/* The worker has ended or given up, and has told its client
 		 * so.  Its requests are not executed. */

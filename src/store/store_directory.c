@@ -158,14 +158,18 @@ store_lock_registry(struct store *s, const struct store_options *o)
 	return result == STORE_OK ? close_epoch(s) : result;
 }
 
-void
+enum store_result
 store_unlock_registry(struct store *s)
 {
 	if (s->lockfd == -1)
-		return;
+		return STORE_OK;
 	(void)close(s->lockfd);
 	s->lockfd = -1;
-	(void)flock(s->dirfd, LOCK_UN);
+	if (flock(s->dirfd, LOCK_UN) == 0)
+		return STORE_OK;
+	/* No registry could start while this process runs. */
+	return store_fail(s, STORE_FAILED,
+	    "%s: cannot unlock data directory: %s", s->dir, strerror(errno));
 }
 
 /* A checkpointer that is about to make the store locks out registries, too. */

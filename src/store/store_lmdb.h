@@ -213,7 +213,7 @@ enum store_result store_open_directory(struct store *,
 /* Takes the registry's lock besides the checkpointer's, or gives it back. */
 enum store_result store_lock_registry(struct store *,
     const struct store_options *);
-void store_unlock_registry(struct store *);
+enum store_result store_unlock_registry(struct store *);
 /* Was the file there before copying on write was switched off for the others of
  * the directory? */
 bool store_file_is_copied(const struct store *, const char *name);

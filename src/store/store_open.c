@@ -120,21 +120,20 @@ allocate_lock(struct store *s, const char *name)
  * put another in its place; when there is no space for that, or a registry is
  * about to end, the next start may.
  */
-static void
+static enum store_result
 renew_lock(struct store *s, const struct store_options *o)
 {
 	bool locked = s->lockfd != -1;
 
 	if (!store_file_is_copied(s, "lock.mdb") ||
 	    (!locked && store_lock_registry(s, o) != STORE_OK))
-		return;
+		return STORE_OK;
 	/* A kvd that was killed may have left one. */
 	(void)unlinkat(s->dirfd, "lock.new", 0);
 	if (allocate_lock(s, "lock.new") != 0 ||
 	    renameat(s->dirfd, "lock.new", s->dirfd, "lock.mdb") == -1)
 		(void)unlinkat(s->dirfd, "lock.new", 0);
-	if (!locked)
-		store_unlock_registry(s);
+	return locked ? STORE_OK : store_unlock_registry(s);
 }
 
 static int
@@ -498,8 +497,9 @@ store_open(struct store **store, const struct store_options *o)
 	s = *store;
 	if ((result = store_open_directory(s, o)) != STORE_OK)
 		return result;
-	if (o->create && s->role != STORE_REGISTRY)
-		renew_lock(s, o);
+	if (o->create && s->role != STORE_REGISTRY &&
+	    (result = renew_lock(s, o)) != STORE_OK)
+		return result;
 	if ((result = open_environment(s)) != STORE_OK) {
 		take_back_file(s);
 		return result;
@@ -512,8 +512,9 @@ store_open(struct store **store, const struct store_options *o)
 	if (s->role != STORE_REGISTRY && (result = sync_file(s)) != STORE_OK)
 		return result;
 	if (s->role == STORE_CHECKPOINTER) {
-		store_unlock_registry(s);
-		result = store_log_find(s);
+		result = store_unlock_registry(s);
+		if (result == STORE_OK)
+			result = store_log_find(s);
 	} else
 		result = open_log(s);
 	return result == STORE_FULL ? STORE_FAILED : result;

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -165,6 +166,24 @@ link_connect(struct link *l, int64_t deadline_ms)
 	return 0;
 }
 
+/*
+ * Has a call failed because the kernel had no memory?  Then the registry lives,
+ * and what it has sent, or is about to send, is not read yet.  To connect again
+ * would lose that, and the requests that it answers would be executed twice: the
+ * registry takes for delivered what the kernel has taken.  Pauses, so that the
+ * caller tries again. */
+static bool
+lacks_kernel_memory(const struct link *l, ssize_t n)
+{
+	static const struct timespec pause = { .tv_nsec = RETRY_MS * 1000000 };
+
+	if (n != IO_FAILED || buf_failed(&l->in) ||
+	    (errno != ENOMEM && errno != ENOBUFS))
+		return false;
+	(void)nanosleep(&pause, NULL);
+	return true;
+}
+
 /* Reads once.  Waits for something to read unless `flags` is MSG_DONTWAIT. */
 static ssize_t
 link_read(struct link *l, int flags)
@@ -173,7 +192,7 @@ link_read(struct link *l, int flags)
 
 	if (n > 0)
 		delivery_received(&l->delivery);
-	return n;
+	return lacks_kernel_memory(l, n) ? IO_AGAIN : n;
 }
 
 /*
@@ -217,6 +236,12 @@ link_write(struct link *l, int64_t deadline_ms)
 		    buf_size(&l->pending) - sent, MSG_DONTWAIT);
 		if (n > 0) {
 			delivery_sent(&l->delivery, (size_t)n);
+			continue;
+		}
+		if (lacks_kernel_memory(l, n)) {
+			n = link_read(l, MSG_DONTWAIT);
+			if (n != IO_AGAIN || clock_ms() > deadline_ms)
+				return n;
 			continue;
 		}
 		if (n != IO_AGAIN) {

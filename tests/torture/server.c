@@ -142,7 +142,7 @@ exec_server(const struct server *s)
 {
 	static const struct rlimit none;
 	const struct options *o = s->options;
-	char path[PATH_MAX + sizeof("/kvd")], host[INET_ADDRSTRLEN];
+	char path[PATH_MAX + sizeof("/kvd")], file[128], host[INET_ADDRSTRLEN];
 	char *argv[ARGS_MAX] = { strdup("kvd"), strdup("-d") };
 	size_t i, n = 2;
 
@@ -168,6 +168,11 @@ exec_server(const struct server *s)
 	n = add_option(argv, n, "max-clients %u", 4 * o->clients + 100);
 	for (i = 0; i < o->n_kvd_options; i++)
 		n = add_option(argv, n, "%s", o->kvd_options[i]);
+	server_path(s, "kvd.conf", file);
+	if (access(file, F_OK) == 0) {
+		argv[n++] = strdup("-f");
+		argv[n++] = file;
+	}
 	(void)snprintf(path, sizeof(path), "%s/kvd", o->build);
 	(void)execv(path, argv);
 	_exit(127);

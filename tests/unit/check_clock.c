@@ -19,6 +19,11 @@ TEST(test_timeout)
 	ck_assert_int_eq(clock_timeout((int64_t)INT_MAX + 6, 5), INT_MAX);
 }
 
+TEST(test_check)
+{
+	ck_assert_int_eq(clock_check(), 0);
+}
+
 TEST(test_monotonic)
 {
 	int64_t last = clock_ms(), base = clock_wall_base();
@@ -52,6 +57,7 @@ TEST(test_wall)
 static const struct test tests[] = {
 	CASE("clock", NULL, NULL),
 	ONCE(test_timeout),
+	ONCE(test_check),
 	ONCE(test_monotonic),
 	ONCE(test_wall),
 };

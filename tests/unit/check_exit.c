@@ -1,6 +1,6 @@
 /*
- * check_exit: these tests check the description of how a process ended
- * (common/exit).
+ * check_exit: these tests check the description of how a process ended, and the
+ * choice of a status (common/exit).
  */
 
 #include "unit.h"
@@ -8,9 +8,11 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/exit.h"
@@ -186,6 +188,21 @@ TEST(test_use)
 	ck_assert_uint_eq(strlen(text), 9);
 }
 
+/* A shortage may be over when init starts kvd again. */
+TEST(test_status_of)
+{
+	static const int shortages[] = { EMFILE, ENFILE, ENOMEM, ENOSPC, EIO,
+		EINTR };
+	static const int mistakes[] = { ENOENT, EACCES, EPERM, ENOTDIR, ELOOP,
+		EROFS, ENAMETOOLONG };
+	size_t i;
+
+	for (i = 0; i < sizeof(shortages) / sizeof(shortages[0]); i++)
+		ck_assert_int_eq(exit_status_of(shortages[i]), EX_OSERR);
+	for (i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
+		ck_assert_int_eq(exit_status_of(mistakes[i]), EX_CONFIG);
+}
+
 static const struct test tests[] = {
 	CASE("exit", NULL, NULL),
 	EACH(test_exited, exit_table),
@@ -195,6 +212,7 @@ static const struct test tests[] = {
 	ONCE(test_short_text),
 	ONCE(test_real),
 	EACH(test_use, use_table),
+	ONCE(test_status_of),
 };
 
 SUITE("exit", tests)
