@@ -32,6 +32,9 @@
 #define TREE_FLAGS 0xff
 #define TREE_NUMBERS 0x08
 
+const char pages_wrong_numbers[] =
+    "its tree has another number of pages or records than it says";
+
 /* How often a transaction's page is looked for, while others commit. */
 #define TRIES 1000
 
@@ -562,8 +565,7 @@ pages_walk(struct pages *p, const struct pages_tree *t, enum pages_order order,
 		return false;
 	if (!has_numbers(&w.found, t))
 		complain(arg, t->root == SIZE_MAX ? 0 : t->root,
-		    "its tree has another number of pages or records than it "
-		    "says");
+		    pages_wrong_numbers);
 	return true;
 }
 

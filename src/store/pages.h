@@ -47,6 +47,8 @@ struct pages {
 typedef bool pages_visit(void *arg, struct bytes key, struct bytes value);
 /* Something is wrong with a page. */
 typedef void pages_complain(void *arg, size_t page, const char *what);
+/* The `what` of a tree whose own numbers are wrong, at its end. */
+extern const char pages_wrong_numbers[];
 
 /*
  * Finds the pages of a transaction (0: of the last one).  Returns NULL, or what

@@ -33,6 +33,27 @@ fill_dropped(struct dropped *d, uint8_t data[DROPPED_SIZE])
 	return key;
 }
 
+/*
+ * The pages of a damaged bucket are not touched any more: only its name goes.
+ * Nor is a bucket purged whose own record, which has its id, is damaged.
+ */
+static enum store_result
+drop_name(struct store_view *v, struct bytes bucket)
+{
+	struct segment_totals *totals = &v->store->counts.totals;
+	enum store_result result;
+	struct bytes record;
+
+	result = layer_get(v, DB_BUCKETS, bucket, &record);
+	if (result == STORE_OK)
+		result = layer_delete(v, DB_BUCKETS, bucket);
+	if (result != STORE_OK)
+		return result;
+	totals->buckets--;
+	v->store->counts.damaged -= v->store->counts.damaged > 0;
+	return STORE_OK;
+}
+
 enum store_result
 store_drop(struct store_view *v, struct bytes bucket)
 {
@@ -44,7 +65,10 @@ store_drop(struct store_view *v, struct bytes bucket)
 	uint64_t replaced;
 	int rc;
 
-	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
+	result = store_find_bucket(v, bucket);
+	if (result == STORE_DAMAGED)
+		return drop_name(v, bucket);
+	if (result != STORE_OK)
 		return result;
 	/* With the open puts that are not folded, so perhaps too many. */
 	rc = replaced_get(v->store, v->txn, v->id, &replaced);
@@ -81,24 +105,29 @@ struct purge {
 };
 
 /*
- * The first dropped bucket.  A record that is damaged is taken away: its id
- * may be a living bucket's.  MDB_NOTFOUND: there is none.
+ * The first dropped bucket whose pages are not damaged.  A record that is
+ * damaged is taken away: its id may be a living bucket's.  MDB_NOTFOUND: there
+ * is none.
  */
 static int
 first_dropped(struct purge *p, struct dropped *d)
 {
 	MDB_val key, val;
 	MDB_cursor *cursor;
+	MDB_cursor_op op;
 	int rc;
 
 	rc = mdb_cursor_open(p->txn, p->store->dbi[DB_DROPPED], &cursor);
 	if (rc != 0)
 		return rc;
-	while ((rc = mdb_cursor_get(cursor, &key, &val, MDB_FIRST)) == 0) {
+	for (op = MDB_FIRST; (rc = mdb_cursor_get(cursor, &key, &val, op)) == 0;
+	     op = MDB_NEXT) {
 		if (key.mv_size == ID_SIZE && val.mv_size == DROPPED_SIZE &&
 		    record_is_sound(bytes_of(key), bytes_of(val),
 			DROPPED_SUM)) {
 			d->id = record_get_be64(key.mv_data);
+			if (store_is_damaged(p->store, d->id))
+				continue;
 			d->count = record_get_le64(val.mv_data);
 			break;
 		}

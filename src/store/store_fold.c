@@ -279,6 +279,17 @@ use_cursor(struct step *f, const struct table_record *r)
 	return mdb_cursor_open(f->txn, dbi, &f->cursor);
 }
 
+/* What was written to a damaged bucket is lost with it. */
+static bool
+is_damaged(const struct store *s, const struct table_record *r)
+{
+	struct bytes key = table_record_key(r);
+
+	return s->damage != NULL && r->db == DB_ENTRIES &&
+	    key.size >= ID_SIZE &&
+	    store_is_damaged(s, record_get_be64(key.data));
+}
+
 /* Folds up to `max` items from *i on. */
 static int
 fold_items(struct step *f, size_t max, size_t *i)
@@ -290,6 +301,8 @@ fold_items(struct step *f, size_t max, size_t *i)
 
 	for (; rc == 0 && *i < l->count && max > 0; ++*i, max--) {
 		r = l->items[*i].record;
+		if (is_damaged(f->store, r))
+			continue;
 		/* In the order of keys they lie anywhere in the segment. */
 		if (*i + AHEAD < l->count)
 			__builtin_prefetch(l->items[*i + AHEAD].record);

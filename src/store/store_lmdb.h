@@ -20,6 +20,7 @@
 #include "store/segment.h"
 #include "store/store.h"
 #include "store/store_cache.h"
+#include "store/store_damage.h"
 #include "store/table.h"
 
 /* The size of a new data file, and the smallest step of growth. */
@@ -78,6 +79,7 @@ struct store_watches {
 /* What the batch changes, apart from the table. */
 struct store_counts {
 	struct segment_totals totals;
+	uint64_t damaged; /* buckets that have a name */
 	size_t reserved; /* bytes of data.mdb that folding may need */
 	uint64_t expiry_from; /* no row of `expiries` has an earlier one */
 	/* The first row has just this expiry; or, with UINT64_MAX, there is
@@ -146,6 +148,7 @@ struct store {
 	struct fold_place place;
 	struct fold_list fold; /* what there is to fold, once it was made */
 
+	struct damage *damage; /* NULL: no bucket is damaged */
 	struct store_heads *heads; /* of queues; NULL: there are none */
 	struct store_cache *cache; /* of records of `entries`; or NULL */
 	size_t cache_size;
@@ -397,6 +400,13 @@ void store_free_pins(struct store *);
  * have no more than a segment. */
 void store_lose_pins(struct store *);
 
+/* Is the bucket with this id one that is not to be touched? */
+static inline bool
+store_is_damaged(const struct store *s, uint64_t id)
+{
+	return s->damage != NULL && damage_has(s->damage, id);
+}
+
 /* store_bucket.c */
 
 /* These two return LMDB's codes. */
@@ -404,6 +414,8 @@ int store_put_format(struct store *, MDB_txn *);
 int store_get_format(struct store *, MDB_txn *, uint32_t *format);
 /* Looks up a bucket, and makes it the known bucket of the view. */
 enum store_result store_find_bucket(struct store_view *, struct bytes name);
+/* When the store is opened: counts the buckets that cannot be used. */
+enum store_result store_count_damaged(struct store *);
 /* Writes back the count of the known bucket, if it has changed. */
 enum store_result store_view_write_back(struct store_view *);
 

@@ -442,6 +442,28 @@ sync_file(struct store *s)
 			     s->dir, mdb_strerror(rc));
 }
 
+static enum store_result
+read_damage(struct store *s)
+{
+	enum damage_result read;
+
+	if ((s->damage = malloc(sizeof(*s->damage))) == NULL)
+		return store_fail(s, STORE_FAILED, "out of memory");
+	if ((read = damage_read(s->damage, s->dirfd)) == DAMAGE_READ)
+		return STORE_OK;
+	free(s->damage);
+	s->damage = NULL;
+	if (read == DAMAGE_NONE)
+		return STORE_OK;
+	if (read == DAMAGE_MALFORMED)
+		return store_fail(s, STORE_REFUSED,
+		    "%s/" DAMAGE_FILE
+		    ": malformed: remove it; kvd makes it again if it has to",
+		    s->dir);
+	return store_fail(s, store_refusal(errno), "%s/" DAMAGE_FILE ": %s",
+	    s->dir, strerror(errno));
+}
+
 /* The registry's part. */
 static enum store_result
 open_log(struct store *s)
@@ -452,7 +474,8 @@ open_log(struct store *s)
 		return result;
 	if (s->role == STORE_BOTH)
 		s->reported = s->folded;
-	return store_measure_space(s);
+	result = store_measure_space(s);
+	return result == STORE_OK ? store_count_damaged(s) : result;
 }
 
 enum store_result
@@ -501,7 +524,8 @@ store_open(struct store **store, const struct store_options *o)
 		take_back_file(s);
 		return result;
 	}
-	if ((result = store_identify(s, o)) != STORE_OK ||
+	if ((result = read_damage(s)) != STORE_OK ||
+	    (result = store_identify(s, o)) != STORE_OK ||
 	    (result = check_size(s)) != STORE_OK ||
 	    (result = open_format(s, o)) != STORE_OK ||
 	    (result = allocate_map(s)) != STORE_OK)
@@ -541,6 +565,7 @@ store_close(struct store *s)
 		(void)close(s->checkpointer_lockfd);
 	if (s->dirfd != -1)
 		(void)close(s->dirfd);
+	free(s->damage);
 	free(s->dir);
 	free(s);
 }
