@@ -140,41 +140,65 @@ first_dropped(struct purge *p, struct dropped *d)
 	return rc;
 }
 
-/* Removes the entry under the cursor, and its row of `expiries`. */
+/* Removes an entry, and its row of `expiries`. */
 static int
-purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
+purge_entry(struct purge *p, MDB_cursor *cursor, struct bytes key)
 {
-	int rc = expiry_remove_row(p->store, p->txn, bytes_of(key),
-	    bytes_of(val), &p->purged);
+	MDB_val k = record_val(key), val;
+	int rc;
 
+	if ((rc = guard_write(p->store, DB_ENTRIES, key, true)) != 0)
+		return rc;
+	if ((rc = mdb_cursor_get(cursor, &k, &val, MDB_SET)) != 0)
+		return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+	rc =
+	    expiry_remove_row(p->store, p->txn, key, bytes_of(val), &p->purged);
 	return rc == 0 ? mdb_cursor_del(cursor, 0) : rc;
 }
 
-/* Removes entries as long as it may.  *empty: there are no more. */
+/* Is it at an entry of this bucket?  1, 0, or -1 if a page is damaged. */
+static int
+is_at(const struct tree_cursor *c, int found, const struct entry_key *first)
+{
+	struct bytes key;
+
+	if (found != 1)
+		return found;
+	key = tree_key(c);
+	return key.size >= ID_SIZE &&
+	    memcmp(key.data, first->data, ID_SIZE) == 0;
+}
+
+/* Removes entries as long as it may.  *empty: there are no more.  They are
+ * looked for among those that there were when the transaction began. */
 static int
 purge_bucket(struct purge *p, struct dropped *d, bool *empty)
 {
+	const struct store_trees *data = &p->store->guard.data;
 	struct entry_key first;
+	struct tree_cursor at;
 	MDB_cursor *cursor;
-	MDB_val key, val;
-	int rc;
+	int rc, found;
 
 	rc = mdb_cursor_open(p->txn, p->store->dbi[DB_ENTRIES], &cursor);
 	if (rc != 0)
 		return rc;
 	entry_key_make(&first, d->id, (struct bytes){ NULL, 0 });
-	for (*empty = false; rc == 0; p->max--) {
-		key = record_val(first.bytes);
-		rc = mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE);
-		*empty = rc == MDB_NOTFOUND ||
-		    (rc == 0 && memcmp(key.mv_data, first.data, ID_SIZE) != 0);
-		if (*empty || rc != 0 || p->max == 0)
+	found =
+	    tree_seek(&at, &data->map, &data->trees[DB_ENTRIES], first.bytes);
+	while ((found = is_at(&at, found, &first)) == 1 && p->max > 0) {
+		if ((rc = purge_entry(p, cursor, tree_key(&at))) != 0)
 			break;
-		rc = purge_entry(p, cursor, key, val);
+		p->max--;
 		d->count -= d->count > 0;
+		found = tree_next(&at);
 	}
 	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	*empty = found == 0;
+	if (found != -1)
+		return rc;
+	(void)store_fail_page(p->store, &at);
+	return GUARD_DAMAGED;
 }
 
 /* Stores what is left of it, or that nothing is. */
@@ -230,7 +254,7 @@ store_purge(struct store *s, size_t max, bool *more)
 		return result;
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &p.txn)) != 0)
 		return store_lmdb_result(s, "purge", rc);
-	if ((rc = purge_all(&p)) == 0)
+	if ((rc = guard_begin(s, p.txn)) == 0 && (rc = purge_all(&p)) == 0)
 		rc = mdb_txn_commit(p.txn);
 	else
 		mdb_txn_abort(p.txn);

@@ -217,6 +217,8 @@ fold_deleted(struct step *f, const struct table_record *r, bool open)
 	MDB_val key = record_val(table_record_key(r)), old;
 	int rc;
 
+	if ((rc = guard_write(f->store, r->db, table_record_key(r), true)) != 0)
+		return rc;
 	rc = mdb_cursor_get(f->cursor, &key, &old, MDB_SET);
 	if (rc == 0 && open)
 		rc = note_replaced(f, key, old);
@@ -238,6 +240,9 @@ fold_record(struct step *f, const struct table_record *r, bool open)
 
 	if (r->deleted)
 		return fold_deleted(f, r, open);
+	rc = guard_write(f->store, r->db, table_record_key(r), false);
+	if (rc != 0)
+		return rc;
 	if (!open)
 		return mdb_cursor_put(f->cursor, &key, &val, 0);
 	rc = mdb_cursor_put(f->cursor, &key, &old, MDB_NOOVERWRITE);
@@ -388,7 +393,8 @@ fold_step(struct store *s, size_t max, size_t *done)
 
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) != 0)
 		return rc;
-	if ((rc = find_place(s, txn, &place)) == 0)
+	if ((rc = guard_begin(s, txn)) == 0 &&
+	    (rc = find_place(s, txn, &place)) == 0)
 		rc = fold_keys(s, txn, &place, max, done);
 	if (rc == 0)
 		rc = place.db == DB_COUNT ? end_fold(s, txn) :

@@ -219,16 +219,11 @@ open_environment(struct store *s)
 static int
 open_databases(struct store *s, MDB_txn *txn, unsigned int flags)
 {
-	static const char *const names[DB_COUNT] = { [DB_META] = "meta",
-		[DB_BUCKETS] = "buckets",
-		[DB_ENTRIES] = "entries",
-		[DB_EXPIRIES] = "expiries",
-		[DB_DROPPED] = "dropped",
-		[DB_OUTCOMES] = "outcomes" };
 	int db, rc = 0;
 
 	for (db = 0; db < DB_COUNT && rc == 0; db++)
-		rc = mdb_dbi_open(txn, names[db], flags, &s->dbi[db]);
+		rc =
+		    mdb_dbi_open(txn, store_tree_names[db], flags, &s->dbi[db]);
 	return rc;
 }
 
@@ -527,6 +522,7 @@ store_open(struct store **store, const struct store_options *o)
 	if ((result = read_damage(s)) != STORE_OK ||
 	    (result = store_identify(s, o)) != STORE_OK ||
 	    (result = check_size(s)) != STORE_OK ||
+	    (result = store_map(s)) != STORE_OK ||
 	    (result = open_format(s, o)) != STORE_OK ||
 	    (result = allocate_map(s)) != STORE_OK)
 		return result == STORE_FULL ? STORE_FAILED : result;
@@ -557,6 +553,8 @@ store_close(struct store *s)
 		mdb_txn_abort(s->batch.txn);
 	store_log_close(s);
 	fold_list_clear(&s->fold);
+	guard_end(s);
+	store_unmap(s);
 	if (s->env != NULL)
 		mdb_env_close(s->env);
 	if (s->lockfd != -1)
