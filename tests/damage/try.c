@@ -41,6 +41,7 @@ try {
 	int fd; /* -1: not connected */
 	char in[IN_SIZE];
 	size_t in_size, in_used;
+	char missing[80];
 	unsigned int served[BUCKETS], refused[BUCKETS]; /* replies */
 };
 
@@ -55,6 +56,19 @@ judge(struct try *t, enum verdict verdict, const char *format, ...)
 	t->outcome->verdict = verdict;
 	va_start(args, format);
 	(void)vsnprintf(t->outcome->why, sizeof(t->outcome->why), format, args);
+	va_end(args);
+}
+
+/* The first one is told. */
+__attribute__((format(printf, 2, 3))) static void
+miss(struct try *t, const char *format, ...)
+{
+	va_list args;
+
+	if (t->outcome->missing++ > 0)
+		return;
+	va_start(args, format);
+	(void)vsnprintf(t->missing, sizeof(t->missing), format, args);
 	va_end(args);
 }
 
@@ -228,7 +242,7 @@ take_value(struct try *t, const struct bucket_model *b, unsigned int key,
 	    is_value(b, key, b->other[key], line))
 		return;
 	if (line[0] == '\0') {
-		t->outcome->missing++;
+		miss(t, "%s key %u", b->name, key);
 		return;
 	}
 	judge(t, WRONG_VALUE, "%s key %u is %.60s, version %u expected",
@@ -248,7 +262,7 @@ take_status(struct try *t, struct batch *b, const char *status)
 	}
 	t->served[n]++;
 	if (strcmp(status, "NOT FOUND") == 0)
-		t->outcome->missing++;
+		miss(t, "bucket %s", b->bucket->name);
 	else if (strcmp(status, "OK") != 0)
 		judge(t, WRONG_VALUE, "%s key %u: %s", b->bucket->name, key,
 		    status);
@@ -431,7 +445,9 @@ count_keys(struct try *t, struct bucket_model *m)
 			    i == 0 ? "COUNT" : "KEYS", m->name, status);
 		if (strcmp(status, "OK") == 0 && !is_ambiguous(m) &&
 		    (i == 0 ? number : lines) != want)
-			t->outcome->missing++;
+			miss(t, "%s %s says %u, and not %u",
+			    i == 0 ? "COUNT" : "KEYS", m->name,
+			    i == 0 ? number : lines, want);
 	}
 	return true;
 }
@@ -523,7 +539,7 @@ conclude(struct try *t)
 		judge(t,
 		    server_check_finds(&t->server) ? MISSING_FOUND :
 						     MISSING_SILENTLY,
-		    "%u keys are missing", o->missing);
+		    "%u missing, first %s", o->missing, t->missing);
 }
 
 void
