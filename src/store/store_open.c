@@ -198,6 +198,15 @@ open_lmdb(struct store *s)
 }
 
 static enum store_result
+refuse_damaged(struct store *s, int rc)
+{
+	return store_fail(s, STORE_REFUSED,
+	    "%s/data.mdb: cannot open: %s: if it was a store of kvd's, restore "
+	    "the data directory from a backup",
+	    s->dir, mdb_strerror(rc));
+}
+
+static enum store_result
 open_environment(struct store *s)
 {
 	int rc;
@@ -210,6 +219,8 @@ open_environment(struct store *s)
 		s->env = NULL;
 		rc = open_lmdb(s);
 	}
+	if (rc == MDB_INVALID || rc == MDB_CORRUPTED)
+		return refuse_damaged(s, rc);
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc),
 		    "%s/data.mdb: cannot open: %s", s->dir, mdb_strerror(rc));
@@ -377,6 +388,8 @@ open_format(struct store *s, const struct store_options *o)
 	if (rc == 0 && format == STORE_FORMAT)
 		rc = open_databases(s, txn, 0);
 	mdb_txn_commit(txn); /* keeps the handles; there is nothing to write */
+	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
+		return refuse_damaged(s, rc);
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc), "%s/data.mdb: %s: %s",
 		    s->dir,

@@ -174,10 +174,7 @@ server_sentence(const struct server *s, char *line, size_t size)
 		next = at + strcspn(at, "\n");
 		if (*next != '\0')
 			*next++ = '\0';
-		if (strstr(at, "restore ") == NULL &&
-		    strstr(at, "kvd -C") == NULL &&
-		    strstr(at, "data.mdb: cannot open") == NULL &&
-		    strstr(at, "not a kvd store") == NULL)
+		if (strstr(at, "restore ") == NULL)
 			continue;
 		(void)strlcpy(line, at, size);
 		found = true;
