@@ -86,6 +86,8 @@ static const struct counter_family families[] = {
 	ONE("revision", COUNTER, REVISION,
 	    "Number of the last commit to the store."),
 	ONE("buckets", GAUGE, BUCKETS, "Buckets."),
+	ONE("damaged-buckets", GAUGE, DAMAGED,
+	    "Buckets that cannot be used because pages of them are damaged."),
 	ONE("keys", GAUGE, KEYS, "Keys in all buckets."),
 	ONE("expiring", GAUGE, EXPIRING, "Keys with a time to live."),
 	ONE("expired", COUNTER, EXPIRED,

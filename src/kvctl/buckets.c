@@ -23,6 +23,7 @@ struct place {
 
 struct totals {
 	uint64_t buckets, keys, bytes;
+	bool damaged;
 };
 
 static struct bytes
@@ -84,8 +85,8 @@ explain(struct registry_line *l, enum status status)
 	buf_clear(&b);
 }
 
-/* Sets the keys and bytes of a bucket.  1: done, 0: there is no such bucket any
- * more, -1: it failed. */
+/* Sets the keys and bytes of a bucket, or says that it is damaged.  1: done, 0:
+ * there is no such bucket any more, -1: it failed. */
 static int
 measure(struct registry_line *l, struct bytes bucket, struct totals *t)
 {
@@ -101,6 +102,9 @@ measure(struct registry_line *l, struct bytes bucket, struct totals *t)
 			return -1;
 		if (page.status == STATUS_NOT_FOUND)
 			return 0;
+		t->damaged = page.status == STATUS_DATA_DAMAGED;
+		if (t->damaged)
+			return 1;
 		if (page.status != STATUS_OK) {
 			explain(l, (enum status)page.status);
 			return -1;
@@ -121,15 +125,19 @@ print_row(const struct totals *t, struct bytes name)
 	format_line(&b, &name, 1);
 	if (buf_failed(&b))
 		err(CTL_FAILED, NULL);
-	printf("%12" PRIu64 " %15" PRIu64 "  %.*s\n", t->keys, t->bytes,
-	    (int)strcspn((char *)buf_data(&b), "\r"), (char *)buf_data(&b));
+	if (t->damaged)
+		printf("%12s %15s", "damaged", "-");
+	else
+		printf("%12" PRIu64 " %15" PRIu64, t->keys, t->bytes);
+	printf("  %.*s\n", (int)strcspn((char *)buf_data(&b), "\r"),
+	    (char *)buf_data(&b));
 	buf_clear(&b);
 }
 
 static int
 show_bucket(struct registry_line *l, struct bytes name, struct totals *all)
 {
-	struct totals t = { 0, 0, 0 };
+	struct totals t = { .keys = 0 };
 	int rc = measure(l, name, &t);
 
 	if (rc != 1)
@@ -170,7 +178,7 @@ int
 buckets_show(struct ctl *ctl, const char *argument)
 {
 	struct place after = { .size = 0 };
-	struct totals all = { 0, 0, 0 };
+	struct totals all = { .keys = 0 };
 	struct registry_line l;
 	bool more = true;
 	int status;

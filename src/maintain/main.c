@@ -25,6 +25,7 @@ static const struct command {
 	int (*run)(const struct maintain_options *);
 } commands[] = {
 	{ "check", false, maintain_check },
+	{ "walk", false, maintain_walk },
 	{ "backup", true, maintain_backup },
 	{ "restore", true, maintain_restore },
 	{ "compact", false, maintain_compact },
@@ -35,6 +36,7 @@ usage(void)
 {
 	(void)fprintf(stderr,
 	    "usage: kvd-maintain check|compact [-l log-size] data\n"
+	    "       kvd-maintain walk data\n"
 	    "       kvd-maintain backup [-f] [-k size] [-r rate] data file\n"
 	    "       kvd-maintain restore [-l log-size] data file\n");
 	exit(EX_USAGE);

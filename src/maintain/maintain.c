@@ -15,12 +15,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/privileges.h"
+#include "common/walk.h"
 #include "maintain/backup_file.h"
 #include "maintain/maintain.h"
 #include "maintain/pace.h"
 #include "store/store_copy.h"
 #include "store/store_verify.h"
+#include "store/store_walk.h"
 
 /* Of what was found, so many lines are printed. */
 #define LINES_MAX 1000
@@ -151,6 +154,56 @@ maintain_check(const struct maintain_options *o)
 		return report_check(&v);
 	warnx("%s", v.error[0] == '\0' ? "interrupted" : v.error);
 	return status_of(result);
+}
+
+/* For the master, which does not wait: if nobody reads, a line is lost. */
+static void
+say(const char *line)
+{
+	(void)puts(line);
+	(void)fflush(stdout);
+}
+
+static void
+walk_found(void *arg, const char *line)
+{
+	(void)arg;
+	say(line);
+}
+
+static void
+walk_alive(void *arg)
+{
+	int64_t *next_ms = arg, now_ms = clock_ms();
+
+	if (now_ms < *next_ms)
+		return;
+	*next_ms = now_ms + WALK_ALIVE_MS;
+	say("");
+}
+
+int
+maintain_walk(const struct maintain_options *o)
+{
+	int64_t alive_ms = 0;
+	struct walk_options options = { .dir = o->data,
+		.found = walk_found,
+		.alive = walk_alive,
+		.arg = &alive_ms };
+
+	become_owner(o->data);
+	switch (store_walk(&options)) {
+	case WALK_SOUND:
+		return WALK_IS_SOUND;
+	case WALK_DAMAGED:
+		return WALK_IS_DAMAGED;
+	case WALK_SAME:
+		return WALK_IS_SAME;
+	case WALK_LOST:
+		return WALK_IS_LOST;
+	default:
+		return EX_IOERR;
+	}
 }
 
 static bool

@@ -26,6 +26,8 @@ struct maintain_options {
 /* Each returns the exit status: 0; 1 if a check has found something; or one of
  * sysexits(3). */
 int maintain_check(const struct maintain_options *);
+/* For the master: see common/walk.h. */
+int maintain_walk(const struct maintain_options *);
 int maintain_backup(const struct maintain_options *);
 int maintain_restore(const struct maintain_options *);
 int maintain_compact(const struct maintain_options *);

@@ -36,6 +36,10 @@ start(struct master *m, struct child *c)
 {
 	unsigned long skipped;
 
+	if (walk_holds(m, c)) {
+		children_event(m, c, POLICY_NOT_STARTED);
+		return;
+	}
 	if (c->spec->stage == STAGE_REGISTRY)
 		repair(m);
 	if (child_start(c, m->config, &m->params) == 0)
@@ -124,6 +128,7 @@ children_stop(struct master *m, int status)
 	}
 	m->stopping = true;
 	m->stopping_since_ms = clock_ms();
+	walk_stop(m);
 	m->status = status;
 	report_stop(m);
 	/* All workers see this, also those of earlier acceptors. */

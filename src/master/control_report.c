@@ -91,6 +91,23 @@ print_child_alarms(struct control_conn *conn, const struct child *c)
 }
 
 static void
+print_damage(struct master *m, struct control_conn *conn)
+{
+	uint64_t values[COUNTERS], damaged;
+
+	if (walk_is_under_way(m))
+		control_print(conn,
+		    "alarm the registry or the checkpointer has crashed on the "
+		    "store: looking whether that is damaged");
+	scoreboard_sum(m->scoreboard, values);
+	if ((damaged = values[COUNTER_DAMAGED]) > 0)
+		control_print(conn,
+		    "alarm %" PRIu64 " %s damaged: see kvctl buckets, and "
+		    "kvd(8), After a damaged disk",
+		    damaged, damaged == 1 ? "bucket is" : "buckets are");
+}
+
+static void
 print_alarms(struct master *m, struct control_conn *conn, uint32_t clients)
 {
 	enum scoreboard_admission admission =
@@ -101,6 +118,7 @@ print_alarms(struct master *m, struct control_conn *conn, uint32_t clients)
 	     c < m->children + ACCEPTOR + m->config->acceptors;
 	     c++)
 		print_child_alarms(conn, c);
+	print_damage(m, conn);
 	if (m->reload_failed)
 		control_print(conn,
 		    "alarm the last reload has failed, and the configuration "

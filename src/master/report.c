@@ -27,6 +27,8 @@ report_describe(const struct master *m)
 		return "Stopping";
 	if (!m->announced)
 		return "Starting";
+	if (walk_is_under_way(m))
+		return "Looking for damage of the store; clients wait";
 	if (!child_answers(&m->children[REGISTRY]))
 		return "The registry is being restarted; clients wait";
 	if (m->reloading)
@@ -52,6 +54,8 @@ describe_shortly(const struct master *m)
 		return " stopping";
 	if (!m->announced)
 		return " starting";
+	if (walk_is_under_way(m))
+		return " looking for damage";
 	if (!child_answers(&m->children[REGISTRY]))
 		return " restarting registry";
 	if (m->reloading)
@@ -121,6 +125,7 @@ report_turn(struct master *m, int64_t now_ms)
 	/* kvd is not well while its registry cannot be started, so that the
 	 * watchdog restarts all of it.  While it stops it must not be
 	 * killed. */
-	return notify_tick(&m->notify, (m->announced && serving) || m->stopping,
+	return notify_tick(&m->notify,
+	    (m->announced && (serving || walk_is_under_way(m))) || m->stopping,
 	    now_ms);
 }

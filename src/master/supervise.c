@@ -94,7 +94,8 @@ ending(const struct master *m, int status)
 {
 	int code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 
-	if (code == EX_CONFIG || code == EX_USAGE || !m->announced)
+	if (code == EX_CONFIG || code == EX_USAGE ||
+	    (!m->announced && !walk_is_under_way(m)))
 		return POLICY_ENDED_FOR_GOOD;
 	return POLICY_ENDED;
 }
@@ -160,6 +161,7 @@ child_has_ended(struct master *m, struct child *c, int status,
 {
 	bool stopped = c->policy.state == POLICY_STOPPING;
 	bool expected = ended_as_told(c, status);
+	bool hung = c->hung || c->policy.state == POLICY_FAILING;
 	int64_t ran_ms = clock_ms() - c->policy.started_ms;
 	char end[64], used[96], next[64];
 	long pid = (long)c->pid;
@@ -169,6 +171,8 @@ child_has_ended(struct master *m, struct child *c, int status,
 	if (c->spec->stage == STAGE_ACCEPTORS)
 		adopt_workers(m, c->pid);
 	child_forget(c);
+	if (!expected)
+		(void)walk_follows(m, c, status, hung);
 	children_event(m, c, ending(m, status));
 	if (!expected) {
 		if (policy_runs(&c->policy) ||
@@ -225,7 +229,8 @@ reap_one(struct master *m, pid_t pid)
 	 * all of them to be there. */
 	if (!adopt_knows(m, pid))
 		reap_acceptors(m);
-	if (wait4(pid, &status, WNOHANG, &use) == pid)
+	if (wait4(pid, &status, WNOHANG, &use) == pid &&
+	    !walk_ended(m, pid, status))
 		adopt_ended(m, pid, status, &use);
 }
 
@@ -342,10 +347,13 @@ run_timers(struct master *m)
 {
 	int64_t now_ms = clock_ms(), next_ms = report_turn(m, now_ms);
 	int64_t control_ms = control_run(m, now_ms);
+	int64_t walk_ms = walk_run(m, now_ms);
 	struct child *c;
 
 	if (control_ms < next_ms)
 		next_ms = control_ms;
+	if (walk_ms < next_ms)
+		next_ms = walk_ms;
 	for (c = m->children; c < m->children + CHILDREN; c++) {
 		beat(m, c, now_ms);
 		if (c->configure_at_ms <= now_ms)
@@ -365,7 +373,7 @@ run_timers(struct master *m)
 static void
 await_events(struct master *m, int64_t deadline_ms)
 {
-	struct pollfd pfds[1 + CHILDREN + CONTROL_POLLFDS];
+	struct pollfd pfds[2 + CHILDREN + CONTROL_POLLFDS];
 	size_t n;
 	int i;
 
@@ -373,21 +381,25 @@ await_events(struct master *m, int64_t deadline_ms)
 	for (i = 0; i < CHILDREN; i++)
 		pfds[i + 1] =
 		    (struct pollfd){ m->children[i].channel_fd, POLLIN, 0 };
+	pfds[1 + CHILDREN] = (struct pollfd){ m->walk.fd, POLLIN, 0 };
 	/* No more than there are: poll(2) minds the limit of open files. */
-	n = 1 + CHILDREN + control_watch(m, pfds + 1 + CHILDREN);
+	n = 2 + CHILDREN + control_watch(m, pfds + 2 + CHILDREN);
 	if (io_poll(pfds, n, deadline_ms) == IO_FAILED)
 		fatal(EX_OSERR, "cannot wait for events");
 	for (i = 0; i < CHILDREN; i++)
 		if (pfds[i + 1].revents != 0)
 			read_channel(m, &m->children[i]);
+	if (pfds[1 + CHILDREN].revents != 0)
+		walk_read(m);
 	if (pfds[0].revents != 0)
 		read_signals(m);
-	control_handle(m, pfds + 1 + CHILDREN);
+	control_handle(m, pfds + 2 + CHILDREN);
 }
 
 void
 supervise(struct master *m)
 {
+	walk_look(m);
 	children_event(m, &m->children[CHECKPOINTER], POLICY_START);
 	while (!m->stopping || m->stage != STAGE_OVER)
 		await_events(m, run_timers(m));

@@ -45,6 +45,7 @@ gauges_set(struct registry *r, const struct store_stats *stats)
 	*registry_counter(r, COUNTER_WORKERS_CONNECTED) = r->conns;
 	*registry_counter(r, COUNTER_HELD) = count(&r->held);
 	*registry_counter(r, COUNTER_BUCKETS) = stats->buckets;
+	*registry_counter(r, COUNTER_DAMAGED) = stats->damaged;
 	*registry_counter(r, COUNTER_KEYS) = stats->keys;
 	*registry_counter(r, COUNTER_EXPIRING) = stats->expiring;
 	*registry_counter(r, COUNTER_DROPPED) = stats->dropped;

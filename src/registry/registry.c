@@ -403,6 +403,7 @@ registry_main(struct config *config, const struct startup_params *params,
 	if (channel_send_ready(&store, store_epoch_fd(r.store)) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
+	gauges_want(&r);
 	title_set(title, "kvd: registry");
 	serve(&r);
 	registry_clear(&r);

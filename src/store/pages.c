@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/page.h"
 #include "store/pages.h"
 
 #define FILE_MAGIC 0xbeefc0de
@@ -17,41 +18,16 @@
 #define PAGE_SIZE_MIN 512
 #define PAGE_SIZE_MAX 65536
 
-/* What a page is. */
-#define PAGE_BRANCH 0x01
-#define PAGE_LEAF 0x02
-#define PAGE_OVERFLOW 0x04
-#define PAGE_META 0x08
-
-/* Flags of a node. */
-#define NODE_OVERFLOW 0x01
-#define NODE_TREE 0x02
-
 /* The free list's keys are numbers.  Beside its own flags it has those with
  * which the file was made. */
 #define TREE_FLAGS 0xff
 #define TREE_NUMBERS 0x08
 
+const char pages_wrong_numbers[] =
+    "its tree has another number of pages or records than it says";
+
 /* How often a transaction's page is looked for, while others commit. */
 #define TRIES 1000
-
-struct page_header {
-	size_t number;
-	uint16_t pad;
-	uint16_t flags;
-	union {
-		struct {
-			uint16_t lower, upper;
-		} bounds;
-		uint32_t pages; /* of an overflow page */
-	} u;
-};
-
-struct node_header {
-	uint16_t words[2]; /* the less significant one first on such machines */
-	uint16_t flags;
-	uint16_t key_size;
-};
 
 struct disk_tree {
 	uint32_t pad;
@@ -66,17 +42,7 @@ struct disk_meta {
 	size_t last_page, transaction;
 };
 
-static_assert(sizeof(struct page_header) == sizeof(size_t) + 8, "LMDB's");
 static_assert(sizeof(struct disk_tree) == 8 + 5 * sizeof(size_t), "LMDB's");
-
-/* A node of a page. */
-struct node {
-	struct bytes key;
-	uint16_t flags;
-	size_t size; /* of the value */
-	size_t child; /* of a branch */
-	const uint8_t *data; /* the value, or the number of its first page */
-};
 
 /* A walk. */
 struct walk {
@@ -87,7 +53,7 @@ struct walk {
 	void *arg;
 	size_t depth; /* that the tree says */
 	struct pages_tree found; /* its numbers, as counted */
-	uint8_t last[PAGES_KEY_MAX]; /* the key before */
+	uint8_t last[PAGE_KEY_MAX]; /* the key before */
 	struct bytes last_key; /* in it; data is NULL: there is none */
 };
 
@@ -117,6 +83,32 @@ take_tree(const struct disk_tree *t)
 {
 	return (struct pages_tree){ t->pad, t->flags, t->depth, t->branch_pages,
 		t->leaf_pages, t->overflow_pages, t->entries, t->root };
+}
+
+bool
+pages_take_tree(struct bytes record, struct pages_tree *t)
+{
+	struct disk_tree disk;
+
+	if (record.size != sizeof(disk))
+		return false;
+	memcpy(&disk, record.data, sizeof(disk));
+	*t = take_tree(&disk);
+	return t->flags == 0 && t->pad == 0;
+}
+
+bool
+pages_take_meta(const uint8_t *page, struct pages_meta *meta)
+{
+	struct disk_meta m;
+
+	memcpy(&m, page + sizeof(struct page_header), sizeof(m));
+	if (page_header_of(page).flags != PAGE_META || m.magic != FILE_MAGIC ||
+	    m.version != FILE_VERSION)
+		return false;
+	*meta = (struct pages_meta){ take_tree(&m.trees[0]),
+		take_tree(&m.trees[1]), m.last_page + 1, m.transaction };
+	return true;
 }
 
 static const char *
@@ -225,123 +217,16 @@ mark_seen(struct pages *p, size_t page)
 	return fresh;
 }
 
-static struct page_header
-header_of(const uint8_t *page)
-{
-	struct page_header h;
-
-	memcpy(&h, page, sizeof(h));
-	return h;
-}
-
-static size_t
-nodes_of(const uint8_t *page)
-{
-	return (header_of(page).u.bounds.lower - sizeof(struct page_header)) /
-	    sizeof(uint16_t);
-}
-
-static size_t
-node_at(const uint8_t *page, size_t i)
-{
-	uint16_t at;
-
-	memcpy(&at, page + sizeof(struct page_header) + i * sizeof(at),
-	    sizeof(at));
-	return at;
-}
-
-static void
-take_numbers(const struct node_header *h, struct node *n)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	size_t low = h->words[0], high = h->words[1];
-#else
-	size_t low = h->words[1], high = h->words[0];
-#endif
-
-	n->size = low | high << 16;
-	n->child = n->size;
-#if SIZE_MAX > UINT32_MAX
-	n->child |= (size_t)h->flags << 32;
-#endif
-}
-
-/* Takes a node that read_node() has checked. */
-static struct node
-take_node(const uint8_t *page, size_t i)
-{
-	const uint8_t *at = page + node_at(page, i);
-	struct node_header h;
-	struct node n;
-
-	memcpy(&h, at, sizeof(h));
-	take_numbers(&h, &n);
-	n.flags = h.flags;
-	n.key = (struct bytes){ at + sizeof(h), h.key_size };
-	n.data = at + sizeof(h) + h.key_size;
-	return n;
-}
-
-/* The size of a node, with its key and what it has of its value; 0: it is
- * none. */
-static size_t
-check_node(const struct pages *p, const uint8_t *page, size_t i, bool leaf)
-{
-	size_t at = node_at(page, i), size;
-	struct node n;
-
-	if (at % 2 != 0 || at < header_of(page).u.bounds.upper ||
-	    at + sizeof(struct node_header) > p->page_size)
-		return 0;
-	n = take_node(page, i);
-	if (n.key.size > PAGES_KEY_MAX ||
-	    (leaf && (n.flags & ~(NODE_OVERFLOW | NODE_TREE)) != 0))
-		return 0;
-	size = sizeof(struct node_header) + n.key.size;
-	if (leaf)
-		size += n.flags & NODE_OVERFLOW ? sizeof(size_t) : n.size;
-	size += size % 2;
-	return at + size <= p->page_size ? size : 0;
-}
-
-/* The nodes fill what the page does not have free. */
-static const char *
-check_nodes(const struct pages *p, const uint8_t *page, bool leaf)
-{
-	struct page_header h = header_of(page);
-	size_t i, size, sum = 0;
-
-	if (h.u.bounds.lower <= sizeof(h) || h.u.bounds.lower % 2 != 0 ||
-	    h.u.bounds.lower > h.u.bounds.upper ||
-	    h.u.bounds.upper > p->page_size)
-		return "its bounds are damaged";
-	for (i = 0; i < nodes_of(page); i++) {
-		if ((size = check_node(p, page, i, leaf)) == 0)
-			return "a record in it is damaged";
-		sum += size;
-	}
-	return sum == p->page_size - h.u.bounds.upper ?
-	    NULL :
-	    "its records do not fill it";
-}
-
 /* Reads a page of a tree. */
 static const char *
 read_page(struct pages *p, size_t number, uint8_t *page, bool *leaf)
 {
-	struct page_header h;
-
 	if (number < 2 || number >= p->count)
 		return "there is no such page";
 	if (!read_at(p, page, p->page_size, number * p->page_size))
 		return errno == 0 ? "the file ends before it" :
 				    "the disk cannot read it";
-	h = header_of(page);
-	*leaf = h.flags == PAGE_LEAF;
-	if (h.number != number || (!*leaf && h.flags != PAGE_BRANCH))
-		return "something else is in its place";
-	return check_nodes(p, page, *leaf);
+	return page_check(page, p->page_size, number, leaf);
 }
 
 static int
@@ -372,10 +257,10 @@ reserve_value(struct pages *p, size_t size)
 
 /* Reads a value that has pages of its own.  *first and *pages say which. */
 static const char *
-read_value(struct pages *p, const struct node *n, size_t *first, size_t *pages)
+read_value(struct pages *p, const struct page_node *n, size_t *first,
+    size_t *pages)
 {
-	size_t need =
-	    (sizeof(struct page_header) - 1 + n->size) / p->page_size + 1;
+	size_t need = page_overflow(n->size, p->page_size);
 	struct page_header h;
 
 	memcpy(first, n->data, sizeof(*first));
@@ -396,13 +281,13 @@ read_value(struct pages *p, const struct node *n, size_t *first, size_t *pages)
 }
 
 static const char *
-get_value(struct pages *p, const struct node *n, struct bytes *value)
+get_value(struct pages *p, const struct page_node *n, struct bytes *value)
 {
 	size_t first, pages;
 	const char *wrong;
 
 	*value = (struct bytes){ n->data, n->size };
-	if ((n->flags & NODE_OVERFLOW) == 0)
+	if ((n->flags & PAGE_NODE_OVERFLOW) == 0)
 		return NULL;
 	if ((wrong = read_value(p, n, &first, &pages)) != NULL)
 		return wrong;
@@ -412,14 +297,14 @@ get_value(struct pages *p, const struct node *n, struct bytes *value)
 
 /* The same, in a walk, which counts the pages. */
 static const char *
-walk_value(struct walk *w, const struct node *n, struct bytes *value,
+walk_value(struct walk *w, const struct page_node *n, struct bytes *value,
     size_t *page)
 {
 	size_t pages = 0, i;
 	const char *wrong;
 
 	*value = (struct bytes){ n->data, n->size };
-	if ((n->flags & NODE_OVERFLOW) == 0)
+	if ((n->flags & PAGE_NODE_OVERFLOW) == 0)
 		return NULL;
 	wrong = read_value(w->pages, n, page, &pages);
 	for (i = 0; wrong == NULL && i < pages; i++)
@@ -447,10 +332,10 @@ walk_leaf(struct walk *w, size_t number, const uint8_t *page)
 	size_t i, where = number;
 	const char *wrong;
 	struct bytes value;
-	struct node n;
+	struct page_node n;
 
-	for (i = 0; i < nodes_of(page); i++) {
-		n = take_node(page, i);
+	for (i = 0; i < page_nodes(page); i++) {
+		n = page_node(page, i);
 		w->found.entries++;
 		if (!is_in_order(w, n.key)) {
 			w->complain(w->arg, number,
@@ -474,11 +359,11 @@ static bool
 walk_branch(struct walk *w, const uint8_t *page, size_t depth,
     struct bytes from)
 {
-	struct node n;
+	struct page_node n;
 	size_t i;
 
-	for (i = 0; i < nodes_of(page); i++) {
-		n = take_node(page, i);
+	for (i = 0; i < page_nodes(page); i++) {
+		n = page_node(page, i);
 		if (!walk_page(w, n.child, depth + 1, i == 0 ? from : n.key))
 			return false;
 	}
@@ -497,8 +382,8 @@ check_from(const struct walk *w, const uint8_t *page, bool leaf,
 	if (w->last_key.data != NULL &&
 	    compare(w->order, w->last_key, from) >= 0)
 		return "its keys do not follow those before";
-	return first < nodes_of(page) &&
-		compare(w->order, take_node(page, first).key, from) < 0 ?
+	return first < page_nodes(page) &&
+		compare(w->order, page_node(page, first).key, from) < 0 ?
 	    "its keys are not those that belong there" :
 	    NULL;
 }
@@ -562,33 +447,8 @@ pages_walk(struct pages *p, const struct pages_tree *t, enum pages_order order,
 		return false;
 	if (!has_numbers(&w.found, t))
 		complain(arg, t->root == SIZE_MAX ? 0 : t->root,
-		    "its tree has another number of pages or records than it "
-		    "says");
+		    pages_wrong_numbers);
 	return true;
-}
-
-/* The last node whose key is not greater; in a branch the first node's key is
- * less than any. */
-static size_t
-search(const uint8_t *page, struct bytes key, bool leaf, bool *same)
-{
-	size_t low = leaf ? 0 : 1, high = nodes_of(page), middle;
-	int order;
-
-	*same = false;
-	while (low < high) {
-		middle = (low + high) / 2;
-		order = bytes_compare(key, take_node(page, middle).key);
-		if (order == 0) {
-			*same = true;
-			return middle;
-		}
-		if (order < 0)
-			high = middle;
-		else
-			low = middle + 1;
-	}
-	return low == 0 ? 0 : low - 1;
 }
 
 int
@@ -599,38 +459,33 @@ pages_get(struct pages *p, const struct pages_tree *t, struct bytes key,
 	uint8_t *page = p->levels[PAGES_DEPTH_MAX - 1];
 	size_t number = t->root, depth, i;
 	bool leaf = false, same;
-	struct node n;
+	struct page_node n;
 
 	if (t->root == SIZE_MAX)
 		return 0;
 	for (depth = 0; depth < PAGES_DEPTH_MAX && !leaf; depth++) {
 		if (read_page(p, number, page, &leaf) != NULL)
 			return -1;
-		i = search(page, key, leaf, &same);
-		n = take_node(page, i);
+		i = page_search(page, p->page_size, key, leaf, &same);
+		if (leaf && !same)
+			return 0;
+		n = page_node(page, i);
 		number = n.child;
 	}
 	if (!leaf)
 		return -1;
-	if (!same)
-		return 0;
 	return get_value(p, &n, value) == NULL ? 1 : -1;
 }
 
 int
 pages_find_tree(struct pages *p, const char *name, struct pages_tree *t)
 {
-	struct disk_tree disk;
 	struct bytes value;
 	int rc = pages_get(p, &p->main, bytes_from_text(name), &value);
 
 	if (rc != 1)
 		return rc;
-	if (value.size != sizeof(disk))
-		return -1;
-	memcpy(&disk, value.data, sizeof(disk));
-	*t = take_tree(&disk);
-	return t->flags == 0 && t->pad == 0 ? 1 : -1;
+	return pages_take_tree(value, t) ? 1 : -1;
 }
 
 /* The free list: each record has the number of its pages, and then these, in

@@ -19,7 +19,6 @@
 
 /* More than LMDB needs for any number of keys. */
 #define PAGES_DEPTH_MAX 32
-#define PAGES_KEY_MAX 511
 
 /* A tree of pages: LMDB's MDB_db. */
 struct pages_tree {
@@ -29,6 +28,17 @@ struct pages_tree {
 	size_t branch_pages, leaf_pages, overflow_pages, entries;
 	size_t root; /* SIZE_MAX: it is empty */
 };
+
+/* What one of the two first pages says. */
+struct pages_meta {
+	struct pages_tree free_list, main;
+	size_t count; /* one past the last page that is used */
+	size_t transaction;
+};
+/* False: it is no such page. */
+bool pages_take_meta(const uint8_t *page, struct pages_meta *);
+/* Takes the record of a named tree.  False: it is none. */
+bool pages_take_tree(struct bytes record, struct pages_tree *);
 
 /* A transaction's pages. */
 struct pages {
@@ -47,6 +57,8 @@ struct pages {
 typedef bool pages_visit(void *arg, struct bytes key, struct bytes value);
 /* Something is wrong with a page. */
 typedef void pages_complain(void *arg, size_t page, const char *what);
+/* The `what` of a tree whose own numbers are wrong, at its end. */
+extern const char pages_wrong_numbers[];
 
 /*
  * Finds the pages of a transaction (0: of the last one).  Returns NULL, or what

@@ -388,6 +388,7 @@ void store_changes_close(struct store_changes *);
 /* Statistics, as the view shows them.  They cost little. */
 struct store_stats {
 	uint64_t buckets;
+	uint64_t damaged; /* of these: those that cannot be used */
 	/* Including expired ones that are not removed yet, and, until they are
 	 * folded, puts that replaced one of data.mdb. */
 	uint64_t keys;

@@ -3,7 +3,10 @@
  * Runs in the registry.
  */
 
+/* Which of two strnvis(3) is not used here. */
+#define LIBBSD_OPENBSD_VIS
 #include <string.h>
+#include <vis.h>
 
 #include "store/store_record.h"
 
@@ -81,11 +84,24 @@ know_bucket(struct store_view *v, struct bytes name, uint64_t id,
 	v->known = true;
 }
 
+static enum store_result
+fail_damaged(struct store *s, struct bytes name)
+{
+	char shown[4 * UINT8_MAX + 1];
+
+	(void)strvisx(shown, name.data, name.size, VIS_WHITE | VIS_OCTAL);
+	return store_fail(s, STORE_DAMAGED,
+	    "bucket %.200s: pages of it are damaged: see kvd(8), After a "
+	    "damaged disk",
+	    shown);
+}
+
 enum store_result
 store_find_bucket(struct store_view *v, struct bytes name)
 {
 	enum store_result result;
 	struct bytes record;
+	uint64_t id;
 
 	if (v->known &&
 	    bytes_equal((struct bytes){ v->name, v->name_size }, name))
@@ -101,9 +117,35 @@ store_find_bucket(struct store_view *v, struct bytes name)
 		return store_fail(v->store, STORE_DAMAGED,
 		    "%s: checksum of a bucket's record does not match",
 		    v->store->dir);
-	know_bucket(v, name, record_get_le64(record.data),
+	id = record_get_le64(record.data);
+	if (store_is_damaged(v->store, id))
+		return fail_damaged(v->store, name);
+	know_bucket(v, name, id,
 	    record_get_le64((const uint8_t *)record.data + 8));
 	return STORE_OK;
+}
+
+enum store_result
+store_count_damaged(struct store *s)
+{
+	struct bytes all = { NULL, 0 };
+	enum store_result result;
+	struct store_view *v;
+	struct layer_cursor c;
+
+	if (s->damage == NULL)
+		return STORE_OK;
+	if ((result = store_snapshot(s, &v)) != STORE_OK)
+		return result;
+	for (result = layer_seek(&c, v, DB_BUCKETS, all); result == STORE_OK;
+	     result = layer_next(&c))
+		if (c.value.size != BUCKET_SIZE ||
+		    !record_is_sound(c.key, c.value, BUCKET_SUM) ||
+		    damage_has(s->damage, record_get_le64(c.value.data)))
+			s->counts.damaged++;
+	layer_end(&c);
+	store_release(s);
+	return result == STORE_ABSENT ? STORE_OK : result;
 }
 
 /* The next id, never used before nor again. */
@@ -124,6 +166,11 @@ take_id(struct store_view *v, uint64_t *id)
 		*id = record_get_le64(record.data);
 	else if (result != STORE_ABSENT)
 		return result;
+	if (store_is_damaged(s, *id))
+		return store_fail(s, STORE_DAMAGED,
+		    "%s/data.mdb: there is no place for a new bucket: its last "
+		    "page is damaged",
+		    s->dir);
 	result = layer_put(v, DB_META, key, sizeof(*id), &data);
 	if (result == STORE_OK)
 		record_put_le64(data, *id + 1);

@@ -179,15 +179,15 @@ static int
 look_up(struct store_view *v, struct store_watch *w, const struct table *t,
     const struct table_record *first)
 {
-	MDB_val key, val;
-	int rc;
+	struct bytes value;
+	enum store_result result;
 
 	if (!first->open || table_revision(t, first) > v->revision)
 		return 0;
-	key = record_val(table_record_key(first));
-	rc = mdb_get(v->txn, v->store->dbi[DB_ENTRIES], &key, &val);
-	w->replaced += rc == 0;
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	result =
+	    layer_get_from_data(v, DB_ENTRIES, table_record_key(first), &value);
+	w->replaced += result == STORE_OK;
+	return result == STORE_FAILED ? MDB_CORRUPTED : 0;
 }
 
 /* Goes through the bucket's keys in a table, up to *left of them.  If that is

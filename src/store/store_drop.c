@@ -33,6 +33,27 @@ fill_dropped(struct dropped *d, uint8_t data[DROPPED_SIZE])
 	return key;
 }
 
+/*
+ * The pages of a damaged bucket are not touched any more: only its name goes.
+ * Nor is a bucket purged whose own record, which has its id, is damaged.
+ */
+static enum store_result
+drop_name(struct store_view *v, struct bytes bucket)
+{
+	struct segment_totals *totals = &v->store->counts.totals;
+	enum store_result result;
+	struct bytes record;
+
+	result = layer_get(v, DB_BUCKETS, bucket, &record);
+	if (result == STORE_OK)
+		result = layer_delete(v, DB_BUCKETS, bucket);
+	if (result != STORE_OK)
+		return result;
+	totals->buckets--;
+	v->store->counts.damaged -= v->store->counts.damaged > 0;
+	return STORE_OK;
+}
+
 enum store_result
 store_drop(struct store_view *v, struct bytes bucket)
 {
@@ -44,7 +65,10 @@ store_drop(struct store_view *v, struct bytes bucket)
 	uint64_t replaced;
 	int rc;
 
-	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
+	result = store_find_bucket(v, bucket);
+	if (result == STORE_DAMAGED)
+		return drop_name(v, bucket);
+	if (result != STORE_OK)
 		return result;
 	/* With the open puts that are not folded, so perhaps too many. */
 	rc = replaced_get(v->store, v->txn, v->id, &replaced);
@@ -82,24 +106,29 @@ struct purge {
 };
 
 /*
- * The first dropped bucket.  A record that is damaged is taken away: its id
- * may be a living bucket's.  MDB_NOTFOUND: there is none.
+ * The first dropped bucket whose pages are not damaged.  A record that is
+ * damaged is taken away: its id may be a living bucket's.  MDB_NOTFOUND: there
+ * is none.
  */
 static int
 first_dropped(struct purge *p, struct dropped *d)
 {
 	MDB_val key, val;
 	MDB_cursor *cursor;
+	MDB_cursor_op op;
 	int rc;
 
 	rc = mdb_cursor_open(p->txn, p->store->dbi[DB_DROPPED], &cursor);
 	if (rc != 0)
 		return rc;
-	while ((rc = mdb_cursor_get(cursor, &key, &val, MDB_FIRST)) == 0) {
+	for (op = MDB_FIRST; (rc = mdb_cursor_get(cursor, &key, &val, op)) == 0;
+	     op = MDB_NEXT) {
 		if (key.mv_size == ID_SIZE && val.mv_size == DROPPED_SIZE &&
 		    record_is_sound(bytes_of(key), bytes_of(val),
 			DROPPED_SUM)) {
 			d->id = record_get_be64(key.mv_data);
+			if (store_is_damaged(p->store, d->id))
+				continue;
 			d->count = record_get_le64(val.mv_data);
 			break;
 		}
@@ -112,41 +141,65 @@ first_dropped(struct purge *p, struct dropped *d)
 	return rc;
 }
 
-/* Removes the entry under the cursor, and its row of `expiries`. */
+/* Removes an entry, and its row of `expiries`. */
 static int
-purge_entry(struct purge *p, MDB_cursor *cursor, MDB_val key, MDB_val val)
+purge_entry(struct purge *p, MDB_cursor *cursor, struct bytes key)
 {
-	int rc = expiry_remove_row(p->store, p->txn, bytes_of(key),
-	    bytes_of(val), &p->purged);
+	MDB_val k = record_val(key), val;
+	int rc;
 
+	if ((rc = guard_write(p->store, DB_ENTRIES, key, true)) != 0)
+		return rc;
+	if ((rc = mdb_cursor_get(cursor, &k, &val, MDB_SET)) != 0)
+		return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+	rc =
+	    expiry_remove_row(p->store, p->txn, key, bytes_of(val), &p->purged);
 	return rc == 0 ? mdb_cursor_del(cursor, 0) : rc;
 }
 
-/* Removes entries as long as it may.  *empty: there are no more. */
+/* Is it at an entry of this bucket?  1, 0, or -1 if a page is damaged. */
+static int
+is_at(const struct tree_cursor *c, int found, const struct entry_key *first)
+{
+	struct bytes key;
+
+	if (found != 1)
+		return found;
+	key = tree_key(c);
+	return key.size >= ID_SIZE &&
+	    memcmp(key.data, first->data, ID_SIZE) == 0;
+}
+
+/* Removes entries as long as it may.  *empty: there are no more.  They are
+ * looked for among those that there were when the transaction began. */
 static int
 purge_bucket(struct purge *p, struct dropped *d, bool *empty)
 {
+	const struct store_trees *data = &p->store->guard.data;
 	struct entry_key first;
+	struct tree_cursor at;
 	MDB_cursor *cursor;
-	MDB_val key, val;
-	int rc;
+	int rc, found;
 
 	rc = mdb_cursor_open(p->txn, p->store->dbi[DB_ENTRIES], &cursor);
 	if (rc != 0)
 		return rc;
 	entry_key_make(&first, d->id, (struct bytes){ NULL, 0 });
-	for (*empty = false; rc == 0; p->max--) {
-		key = record_val(first.bytes);
-		rc = mdb_cursor_get(cursor, &key, &val, MDB_SET_RANGE);
-		*empty = rc == MDB_NOTFOUND ||
-		    (rc == 0 && memcmp(key.mv_data, first.data, ID_SIZE) != 0);
-		if (*empty || rc != 0 || p->max == 0)
+	found =
+	    tree_seek(&at, &data->map, &data->trees[DB_ENTRIES], first.bytes);
+	while ((found = is_at(&at, found, &first)) == 1 && p->max > 0) {
+		if ((rc = purge_entry(p, cursor, tree_key(&at))) != 0)
 			break;
-		rc = purge_entry(p, cursor, key, val);
+		p->max--;
 		d->count -= d->count > 0;
+		found = tree_next(&at);
 	}
 	mdb_cursor_close(cursor);
-	return rc == MDB_NOTFOUND ? 0 : rc;
+	*empty = found == 0;
+	if (found != -1)
+		return rc;
+	(void)store_fail_page(p->store, &at);
+	return GUARD_DAMAGED;
 }
 
 /* Stores what is left of it, or that nothing is. */
@@ -202,7 +255,7 @@ store_purge(struct store *s, size_t max, bool *more)
 		return result;
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &p.txn)) != 0)
 		return store_lmdb_result(s, "purge", rc);
-	if ((rc = purge_all(&p)) == 0)
+	if ((rc = guard_begin(s, p.txn)) == 0 && (rc = purge_all(&p)) == 0)
 		rc = mdb_txn_commit(p.txn);
 	else
 		mdb_txn_abort(p.txn);

@@ -302,6 +302,8 @@ expiry_remove_row(struct store *s, MDB_txn *txn, struct bytes key,
 		return MDB_CORRUPTED;
 	expiry_key_make(&k, expiry, record_get_be64(name),
 	    (struct bytes){ name + ID_SIZE, key.size - ID_SIZE });
+	if ((rc = guard_write(s, DB_EXPIRIES, k.bytes, true)) != 0)
+		return rc;
 	row = record_val(k.bytes);
 	rc = mdb_del(txn, s->dbi[DB_EXPIRIES], &row, NULL);
 	purged->expiring += rc == 0;

@@ -217,6 +217,8 @@ fold_deleted(struct step *f, const struct table_record *r, bool open)
 	MDB_val key = record_val(table_record_key(r)), old;
 	int rc;
 
+	if ((rc = guard_write(f->store, r->db, table_record_key(r), true)) != 0)
+		return rc;
 	rc = mdb_cursor_get(f->cursor, &key, &old, MDB_SET);
 	if (rc == 0 && open)
 		rc = note_replaced(f, key, old);
@@ -238,6 +240,9 @@ fold_record(struct step *f, const struct table_record *r, bool open)
 
 	if (r->deleted)
 		return fold_deleted(f, r, open);
+	rc = guard_write(f->store, r->db, table_record_key(r), false);
+	if (rc != 0)
+		return rc;
 	if (!open)
 		return mdb_cursor_put(f->cursor, &key, &val, 0);
 	rc = mdb_cursor_put(f->cursor, &key, &old, MDB_NOOVERWRITE);
@@ -279,6 +284,17 @@ use_cursor(struct step *f, const struct table_record *r)
 	return mdb_cursor_open(f->txn, dbi, &f->cursor);
 }
 
+/* What was written to a damaged bucket is lost with it. */
+static bool
+is_damaged(const struct store *s, const struct table_record *r)
+{
+	struct bytes key = table_record_key(r);
+
+	return s->damage != NULL && r->db == DB_ENTRIES &&
+	    key.size >= ID_SIZE &&
+	    store_is_damaged(s, record_get_be64(key.data));
+}
+
 /* Folds up to `max` items from *i on. */
 static int
 fold_items(struct step *f, size_t max, size_t *i)
@@ -290,6 +306,8 @@ fold_items(struct step *f, size_t max, size_t *i)
 
 	for (; rc == 0 && *i < l->count && max > 0; ++*i, max--) {
 		r = l->items[*i].record;
+		if (is_damaged(f->store, r))
+			continue;
 		/* In the order of keys they lie anywhere in the segment. */
 		if (*i + AHEAD < l->count)
 			__builtin_prefetch(l->items[*i + AHEAD].record);
@@ -375,7 +393,8 @@ fold_step(struct store *s, size_t max, size_t *done)
 
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) != 0)
 		return rc;
-	if ((rc = find_place(s, txn, &place)) == 0)
+	if ((rc = guard_begin(s, txn)) == 0 &&
+	    (rc = find_place(s, txn, &place)) == 0)
 		rc = fold_keys(s, txn, &place, max, done);
 	if (rc == 0)
 		rc = place.db == DB_COUNT ? end_fold(s, txn) :

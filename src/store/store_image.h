@@ -66,6 +66,7 @@ bool image_is_in_log(const struct store_image *, enum table_db,
 struct image_record {
 	struct bytes key, value;
 	bool there; /* false: the log has deleted it; there is no value */
+	bool in_data; /* data.mdb has the key, whatever the log says */
 	/* Open puts to it that have replaced an entry and are not folded. */
 	unsigned int replaced;
 };

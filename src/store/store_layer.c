@@ -1,5 +1,5 @@
 /*
- * store_layer: what a view sees: the newest of table, sealed table and LMDB
+ * store_layer: what a view sees: the newest of table, sealed table and data.mdb
  * that knows a key.  Runs in the registry.
  *
  * A fold moves records from the sealed table to LMDB, whatever a view is
@@ -9,18 +9,6 @@
 #include <string.h>
 
 #include "store/store_record.h"
-
-static MDB_val
-val_of(struct bytes b)
-{
-	return record_val(b);
-}
-
-static struct bytes
-bytes_of(MDB_val val)
-{
-	return (struct bytes){ val.mv_data, val.mv_size };
-}
 
 /* What a table has of the key, or NULL; and its place in the first. */
 static const struct table_record *
@@ -59,14 +47,15 @@ enum store_result
 layer_get_from_data(struct store_view *v, enum table_db db, struct bytes key,
     struct bytes *value)
 {
-	MDB_val k = val_of(key), val = { 0, NULL };
-	struct store *s = v->store;
-	int rc = mdb_get(v->txn, s->dbi[db], &k, &val);
+	struct tree_cursor c;
+	int rc = tree_find(&c, &v->data.map, &v->data.trees[db], key);
 
-	if (rc == MDB_NOTFOUND)
+	if (rc == -1)
+		return store_fail_page(v->store, &c);
+	if (rc == 0)
 		return STORE_ABSENT;
-	*value = bytes_of(val);
-	return store_lmdb_result(s, "get", rc);
+	*value = tree_value(&c);
+	return STORE_OK;
 }
 
 enum store_result
@@ -145,33 +134,27 @@ skip_unseen(const struct store_view *v, size_t i, struct table_key *k)
 	return k;
 }
 
+/* The cursor of data.mdb has moved. */
 static enum store_result
-lmdb_moved(struct layer_cursor *c, int rc)
+data_moved(struct layer_cursor *c, int rc)
 {
-	if (rc == 0)
-		return STORE_OK;
-	mdb_cursor_close(c->cursor);
-	c->cursor = NULL;
-	return rc == MDB_NOTFOUND ?
-	    STORE_OK :
-	    store_lmdb_result(c->view->store, "scan", rc);
+	c->in_data = rc == 1;
+	if (rc == -1)
+		return store_fail_page(c->view->store, &c->tree);
+	if (rc == 1) {
+		c->data_key = tree_key(&c->tree);
+		c->data_value = tree_value(&c->tree);
+	}
+	return STORE_OK;
 }
 
 static enum store_result
-seek_lmdb(struct layer_cursor *c, struct bytes from)
+seek_data(struct layer_cursor *c, struct bytes from)
 {
-	struct store *s = c->view->store;
-	int rc;
+	const struct store_trees *data = &c->view->data;
 
-	rc = mdb_cursor_open(c->view->txn, s->dbi[c->db], &c->cursor);
-	if (rc != 0) {
-		c->cursor = NULL;
-		return store_lmdb_result(s, "scan", rc);
-	}
-	c->lmdb_key = val_of(from);
-	return lmdb_moved(c,
-	    mdb_cursor_get(c->cursor, &c->lmdb_key, &c->lmdb_value,
-		from.size == 0 ? MDB_FIRST : MDB_SET_RANGE));
+	return data_moved(c,
+	    tree_seek(&c->tree, &data->map, &data->trees[c->db], from));
 }
 
 static struct bytes
@@ -185,11 +168,11 @@ static bool
 lowest_key(struct layer_cursor *c)
 {
 	struct bytes key;
-	bool found = c->cursor != NULL;
+	bool found = c->in_data;
 	size_t i;
 
 	if (found)
-		c->key = bytes_of(c->lmdb_key);
+		c->key = c->data_key;
 	for (i = 0; i < 2; i++) {
 		if (c->at[i] == NULL)
 			continue;
@@ -234,12 +217,11 @@ take_key(struct layer_cursor *c, bool *absent)
 	*absent = found != NULL && found->deleted;
 	if (found != NULL)
 		c->value = table_record_value(found);
-	if (c->cursor == NULL || !bytes_equal(bytes_of(c->lmdb_key), c->key))
+	if (!c->in_data || !bytes_equal(c->data_key, c->key))
 		return STORE_OK;
 	if (found == NULL)
-		c->value = bytes_of(c->lmdb_value);
-	return lmdb_moved(c,
-	    mdb_cursor_get(c->cursor, &c->lmdb_key, &c->lmdb_value, MDB_NEXT));
+		c->value = c->data_value;
+	return data_moved(c, tree_next(&c->tree));
 }
 
 enum store_result
@@ -263,8 +245,11 @@ seek(struct layer_cursor *c, struct store_view *v, enum table_db db,
 	enum store_result result;
 	size_t i;
 
-	*c = (struct layer_cursor){ .view = v, .db = db, .all = all };
-	if ((result = seek_lmdb(c, from)) != STORE_OK)
+	c->view = v;
+	c->db = db;
+	c->at[0] = c->at[1] = NULL;
+	c->all = all;
+	if ((result = seek_data(c, from)) != STORE_OK)
 		return result;
 	for (i = 0; i < 2 && v->tables[i] != NULL; i++)
 		c->at[i] =
@@ -289,7 +274,5 @@ layer_seek_all(struct layer_cursor *c, struct store_view *v, enum table_db db,
 void
 layer_end(struct layer_cursor *c)
 {
-	if (c->cursor != NULL)
-		mdb_cursor_close(c->cursor);
-	c->cursor = NULL;
+	c->in_data = false;
 }

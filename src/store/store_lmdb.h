@@ -20,10 +20,19 @@
 #include "store/fold_list.h"
 #include "store/segment.h"
 #include "store/store.h"
+#include "store/store_damage.h"
 #include "store/table.h"
+#include "store/tree.h"
 
 /* The size of a new data file, and the smallest step of growth. */
 #define STORE_SIZE_MIN ((size_t)4 << 20)
+
+/* Where a transaction has its trees; 0: of none. */
+struct store_trees {
+	uint64_t transaction;
+	struct tree_map map;
+	struct pages_tree trees[DB_COUNT];
+};
 
 /*
  * A revision of the store: the tables that it needs, held, and a transaction
@@ -33,6 +42,7 @@
 struct store_view {
 	struct store *store;
 	MDB_txn *txn;
+	struct store_trees data; /* its trees */
 	struct table *tables[2]; /* the newest first; NULL: there is none */
 	uint64_t revision;
 	struct segment_totals totals; /* the batch's are in the store */
@@ -78,6 +88,7 @@ struct store_watches {
 /* What the batch changes, apart from the table. */
 struct store_counts {
 	struct segment_totals totals;
+	uint64_t damaged; /* buckets that have a name */
 	size_t reserved; /* bytes of data.mdb that folding may need */
 	uint64_t expiry_from; /* no row of `expiries` has an earlier one */
 	/* The first row has just this expiry; or, with UINT64_MAX, there is
@@ -111,10 +122,20 @@ fold_place_key(const struct fold_place *p)
 	return (struct bytes){ p->key, p->key_size };
 }
 
+/* What was checked in the transaction that writes (store_guard.c). */
+struct store_guard {
+	struct store_trees data; /* as it was when that began */
+	uint8_t *checked; /* a bit for each page */
+	size_t size; /* of these bytes */
+	bool allows_more; /* values may have more pages than they need */
+};
+
 struct store {
 	enum store_role role;
 	uint64_t hash_key[2]; /* of its tables: clients choose the keys */
 	MDB_env *env;
+	void *map; /* of data.mdb: see store_trees.c; NULL: none */
+	size_t map_size;
 	MDB_dbi dbi[DB_COUNT];
 	struct store_view snapshot, batch;
 	struct store_mark batch_mark, savepoint;
@@ -142,10 +163,12 @@ struct store {
 	uint64_t reported;
 	bool wants_checkpoint; /* the open segment is to be sealed soon */
 	struct store_progress progress; /* of the sealed segment's fold */
+	struct store_guard guard; /* the checkpointer's */
 	/* The checkpointer's: where its last transaction ended. */
 	struct fold_place place;
 	struct fold_list fold; /* what there is to fold, once it was made */
 
+	struct damage *damage; /* NULL: no bucket is damaged */
 	struct store_heads *heads; /* of queues; NULL: there are none */
 	/* The cache of records of `entries`, which others may read; or NULL. */
 	struct area_writer *area;
@@ -190,6 +213,28 @@ store_view_totals(const struct store_view *v)
 {
 	return v->writes ? &v->store->counts.totals : &v->totals;
 }
+
+/* store_trees.c */
+
+extern const char *const store_tree_names[DB_COUNT];
+enum store_result store_map(struct store *);
+void store_unmap(struct store *);
+/* Finds the trees of a transaction whose pages LMDB keeps.  *gone: it is not
+ * one of the last two. */
+enum store_result store_trees_find(struct store *, struct store_trees *,
+    uint64_t transaction, bool *gone);
+/* After -1 of a function of store/tree.h: STORE_FAILED. */
+enum store_result store_fail_page(struct store *, const struct tree_cursor *);
+
+/* store_guard.c: return 0, one of LMDB's codes, or this with store_error(). */
+
+#define GUARD_DAMAGED (-2)
+/* At the beginning of a transaction that writes. */
+int guard_begin(struct store *, MDB_txn *);
+/* A key is about to be put or deleted: are the pages sound that LMDB changes
+ * then? */
+int guard_write(struct store *, enum table_db, struct bytes key, bool deletes);
+void guard_end(struct store *);
 
 /* store_open.c */
 
@@ -350,8 +395,9 @@ struct layer_cursor {
 	struct store_view *view;
 	enum table_db db;
 	struct table_key *at[2]; /* in each table */
-	MDB_cursor *cursor; /* NULL: LMDB has no more */
-	MDB_val lmdb_key, lmdb_value;
+	struct tree_cursor tree; /* in data.mdb, */
+	bool in_data; /* which has this one: */
+	struct bytes data_key, data_value;
 	struct bytes key, value; /* where it is */
 	bool all; /* it goes to keys that are deleted, too; then it says: */
 	bool deleted; /* the key is deleted */
@@ -410,6 +456,12 @@ void store_lose_pins(struct store *);
 
 /* The batch is committed: what it has dropped from the cache is put again. */
 void store_cache_again(struct store_view *);
+/* Is the bucket with this id one that is not to be touched? */
+static inline bool
+store_is_damaged(const struct store *s, uint64_t id)
+{
+	return s->damage != NULL && damage_has(s->damage, id);
+}
 
 /* store_bucket.c */
 
@@ -418,6 +470,8 @@ int store_put_format(struct store *, MDB_txn *);
 int store_get_format(struct store *, MDB_txn *, uint32_t *format);
 /* Looks up a bucket, and makes it the known bucket of the view. */
 enum store_result store_find_bucket(struct store_view *, struct bytes name);
+/* When the store is opened: counts the buckets that cannot be used. */
+enum store_result store_count_damaged(struct store *);
 /* Writes back the count of the known bucket, if it has changed. */
 enum store_result store_view_write_back(struct store_view *);
 

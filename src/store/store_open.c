@@ -197,6 +197,15 @@ open_lmdb(struct store *s)
 }
 
 static enum store_result
+refuse_damaged(struct store *s, int rc)
+{
+	return store_fail(s, STORE_REFUSED,
+	    "%s/data.mdb: cannot open: %s: if it was a store of kvd's, restore "
+	    "the data directory from a backup",
+	    s->dir, mdb_strerror(rc));
+}
+
+static enum store_result
 open_environment(struct store *s)
 {
 	int rc;
@@ -209,6 +218,8 @@ open_environment(struct store *s)
 		s->env = NULL;
 		rc = open_lmdb(s);
 	}
+	if (rc == MDB_INVALID || rc == MDB_CORRUPTED)
+		return refuse_damaged(s, rc);
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc),
 		    "%s/data.mdb: cannot open: %s", s->dir, mdb_strerror(rc));
@@ -218,16 +229,11 @@ open_environment(struct store *s)
 static int
 open_databases(struct store *s, MDB_txn *txn, unsigned int flags)
 {
-	static const char *const names[DB_COUNT] = { [DB_META] = "meta",
-		[DB_BUCKETS] = "buckets",
-		[DB_ENTRIES] = "entries",
-		[DB_EXPIRIES] = "expiries",
-		[DB_DROPPED] = "dropped",
-		[DB_OUTCOMES] = "outcomes" };
 	int db, rc = 0;
 
 	for (db = 0; db < DB_COUNT && rc == 0; db++)
-		rc = mdb_dbi_open(txn, names[db], flags, &s->dbi[db]);
+		rc =
+		    mdb_dbi_open(txn, store_tree_names[db], flags, &s->dbi[db]);
 	return rc;
 }
 
@@ -381,6 +387,8 @@ open_format(struct store *s, const struct store_options *o)
 	if (rc == 0 && format == STORE_FORMAT)
 		rc = open_databases(s, txn, 0);
 	mdb_txn_commit(txn); /* keeps the handles; there is nothing to write */
+	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
+		return refuse_damaged(s, rc);
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc), "%s/data.mdb: %s: %s",
 		    s->dir,
@@ -441,6 +449,28 @@ sync_file(struct store *s)
 			     s->dir, mdb_strerror(rc));
 }
 
+static enum store_result
+read_damage(struct store *s)
+{
+	enum damage_result read;
+
+	if ((s->damage = malloc(sizeof(*s->damage))) == NULL)
+		return store_fail(s, STORE_FAILED, "out of memory");
+	if ((read = damage_read(s->damage, s->dirfd)) == DAMAGE_READ)
+		return STORE_OK;
+	free(s->damage);
+	s->damage = NULL;
+	if (read == DAMAGE_NONE)
+		return STORE_OK;
+	if (read == DAMAGE_MALFORMED)
+		return store_fail(s, STORE_REFUSED,
+		    "%s/" DAMAGE_FILE
+		    ": malformed: remove it; kvd makes it again if it has to",
+		    s->dir);
+	return store_fail(s, store_refusal(errno), "%s/" DAMAGE_FILE ": %s",
+	    s->dir, strerror(errno));
+}
+
 /* The registry's part. */
 static enum store_result
 open_log(struct store *s)
@@ -451,7 +481,8 @@ open_log(struct store *s)
 		return result;
 	if (s->role == STORE_BOTH)
 		s->reported = s->folded;
-	return store_measure_space(s);
+	result = store_measure_space(s);
+	return result == STORE_OK ? store_count_damaged(s) : result;
 }
 
 enum store_result
@@ -504,8 +535,10 @@ store_open(struct store **store, const struct store_options *o)
 		take_back_file(s);
 		return result;
 	}
-	if ((result = store_identify(s, o)) != STORE_OK ||
+	if ((result = read_damage(s)) != STORE_OK ||
+	    (result = store_identify(s, o)) != STORE_OK ||
 	    (result = check_size(s)) != STORE_OK ||
+	    (result = store_map(s)) != STORE_OK ||
 	    (result = open_format(s, o)) != STORE_OK ||
 	    (result = allocate_map(s)) != STORE_OK)
 		return result == STORE_FULL ? STORE_FAILED : result;
@@ -538,6 +571,8 @@ store_close(struct store *s)
 		mdb_txn_abort(s->batch.txn);
 	store_log_close(s);
 	fold_list_clear(&s->fold);
+	guard_end(s);
+	store_unmap(s);
 	if (s->env != NULL)
 		mdb_env_close(s->env);
 	if (s->lockfd != -1)
@@ -547,6 +582,7 @@ store_close(struct store *s)
 	epoch_close_file(&s->epoch);
 	if (s->dirfd != -1)
 		(void)close(s->dirfd);
+	free(s->damage);
 	free(s->dir);
 	free(s);
 }

@@ -79,9 +79,11 @@ visit_entry(struct store *s, void *arg, struct bytes name, struct bytes key,
 	const struct entry_scan *scan = arg;
 	const uint8_t *p = record.data;
 	struct store_entry e = { .key = name };
+	bool due = entry_is_due(s, entry_expiry(record));
 
+	/* What looks expired is not left out because its expiry is damaged. */
 	if (record.size < ENTRY_HEADER ||
-	    (scan->values && !record_is_sound(key, record, ENTRY_SUM)))
+	    ((scan->values || due) && !record_is_sound(key, record, ENTRY_SUM)))
 		return store_fail(s, STORE_DAMAGED,
 		    "%s: checksum of an entry of bucket %llu does not match",
 		    s->dir, (unsigned long long)record_get_be64(key.data));
@@ -91,7 +93,7 @@ visit_entry(struct store *s, void *arg, struct bytes name, struct bytes key,
 	if (scan->values)
 		e.value = (struct bytes){ p + ENTRY_HEADER,
 			record.size - ENTRY_HEADER };
-	if (entry_is_due(s, (uint64_t)e.expiry_ms))
+	if (due)
 		return STORE_OK;
 	return scan->visit(scan->arg, &e) ? STORE_OK : STORE_ABSENT;
 }

@@ -68,6 +68,7 @@ store_stats(struct store_view *v, struct store_stats *stats)
 	    0;
 	*stats = (struct store_stats){ .revision = v->revision,
 		.buckets = totals->buckets,
+		.damaged = s->counts.damaged,
 		.keys = totals->keys > replaced ? totals->keys - replaced : 0,
 		.expiring = expiring,
 		.dropped_buckets = totals->dropped - purged.buckets,

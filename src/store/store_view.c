@@ -10,6 +10,8 @@
 #include "store/store_head.h"
 #include "store/store_lmdb.h"
 
+#define BEGIN_TRIES 1000
+
 enum store_result
 store_fail(struct store *s, enum store_result result, const char *format, ...)
 {
@@ -29,6 +31,8 @@ store_lmdb_result(struct store *s, const char *what, int rc)
 		return STORE_OK;
 	case MDB_MAP_FULL:
 		return STORE_FULL;
+	case GUARD_DAMAGED:
+		return STORE_FAILED; /* it has said why */
 	default:
 		return store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s",
 		    s->dir, what, mdb_strerror(rc));
@@ -101,14 +105,40 @@ store_begin_reading(struct store *s, MDB_txn **txn)
 	return rc;
 }
 
+/* A fold may write over the first page of the transaction meanwhile, which has
+ * its number when the next but one ends: then that one is read. */
+static enum store_result
+begin_view(struct store_view *v)
+{
+	struct store *s = v->store;
+	enum store_result result;
+	bool gone;
+	int rc, tries;
+
+	for (tries = 0; tries < BEGIN_TRIES; tries++) {
+		if ((rc = store_begin_reading(s, &v->txn)) != 0)
+			return store_lmdb_result(s, "snapshot", rc);
+		result =
+		    store_trees_find(s, &v->data, mdb_txn_id(v->txn), &gone);
+		if (result == STORE_OK && !gone)
+			return STORE_OK;
+		mdb_txn_reset(v->txn);
+		if (result != STORE_OK)
+			return result;
+	}
+	return store_fail(s, STORE_FAILED,
+	    "%s/data.mdb: the first page of its last transaction is not there",
+	    s->dir);
+}
+
 enum store_result
 store_view_open(struct store_view *v, uint64_t revision)
 {
 	struct store *s = v->store;
-	int rc;
+	enum store_result result;
 
-	if ((rc = store_begin_reading(s, &v->txn)) != 0)
-		return store_lmdb_result(s, "snapshot", rc);
+	if ((result = begin_view(v)) != STORE_OK)
+		return result;
 	v->tables[0] = table_hold(s->table);
 	v->tables[1] = s->sealed == NULL ? NULL : table_hold(s->sealed);
 	v->revision = revision;

@@ -536,9 +536,9 @@ TEST(test_damaged_bucket)
 	put("b", "k", 78);
 	commit();
 	store_set_now(fx.store, 100);
-	ck_assert_int_eq(store_drop(batch(), name), STORE_DAMAGED);
 	ck_assert_int_eq(store_count(batch(), name, &(uint64_t){ 0 }),
 	    STORE_DAMAGED);
+	assert_ok(store_drop(batch(), name));
 	told[0] = '\0';
 	assert_ok(store_expire(batch(), 9, tell, told, &more));
 	ck_assert_str_eq(told, "b/k ");
