@@ -34,8 +34,9 @@ __attribute__((noreturn)) static void
 usage(void)
 {
 	(void)fprintf(stderr,
-	    "usage: kvd-maintain check|compact [-l log-size] data\n"
-	    "       kvd-maintain backup [-f] [-k size] [-r rate] data file\n"
+	    "usage: kvd-maintain check [-u] data\n"
+	    "       kvd-maintain compact [-l log-size] data\n"
+	    "       kvd-maintain backup [-fu] [-k size] [-r rate] data file\n"
 	    "       kvd-maintain restore [-l log-size] data file\n");
 	exit(EX_USAGE);
 }
@@ -56,7 +57,7 @@ parse(struct maintain_options *o, int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "fk:l:r:")) != -1) {
+	while ((c = getopt(argc, argv, "fk:l:r:u")) != -1) {
 		switch (c) {
 		case 'f':
 			o->replace = true;
@@ -69,6 +70,9 @@ parse(struct maintain_options *o, int argc, char *argv[])
 			break;
 		case 'r':
 			o->rate = size_of('r', optarg, RATE_MIN);
+			break;
+		case 'u':
+			o->in_use = true;
 			break;
 		default:
 			usage();
