@@ -15,6 +15,7 @@
 
 #include "common/startup.h"
 #include "maintain/maintain.h"
+#include "maintain/scrub.h"
 
 /* Less would make a wait for one block very long. */
 #define RATE_MIN ((uint64_t)64 << 10)
@@ -25,6 +26,8 @@ static const struct command {
 	int (*run)(const struct maintain_options *);
 } commands[] = {
 	{ "check", false, maintain_check },
+	{ "scrub", false, maintain_scrub },
+	{ "scrubbed", false, maintain_scrubbed },
 	{ "backup", true, maintain_backup },
 	{ "restore", true, maintain_restore },
 	{ "compact", false, maintain_compact },
@@ -35,6 +38,7 @@ usage(void)
 {
 	(void)fprintf(stderr,
 	    "usage: kvd-maintain check [-u] data\n"
+	    "       kvd-maintain scrub|scrubbed [-u] [-r rate] data\n"
 	    "       kvd-maintain compact [-l log-size] data\n"
 	    "       kvd-maintain backup [-fu] [-k size] [-r rate] data file\n"
 	    "       kvd-maintain restore [-l log-size] data file\n");

@@ -125,6 +125,7 @@ children_stop(struct master *m, int status)
 	m->stopping = true;
 	m->stopping_since_ms = clock_ms();
 	m->status = status;
+	scrub_stop(m);
 	report_stop(m);
 	/* All workers see this, also those of earlier acceptors. */
 	(void)close(m->lifeline[1]);

@@ -16,6 +16,7 @@
 #include "master/listeners.h"
 #include "master/notify.h"
 #include "master/options.h"
+#include "master/scrub.h"
 
 struct control;
 struct pidfh;
@@ -74,6 +75,7 @@ struct master {
 	struct log_limit shortages; /* messages that a fork has failed */
 	bool reload_wanted; /* SIGHUP came before kvd was announced */
 	struct checkpoint_demand checkpoints;
+	struct scrub scrub; /* checks of the store in the background */
 	struct control *control; /* its connections (master/control.h) */
 	struct buf reload_mistakes; /* of the last reload, one a line */
 	int64_t started_ms;

@@ -222,7 +222,8 @@ reap_one(struct master *m, pid_t pid)
 	 * all of them to be there. */
 	if (!adopt_knows(m, pid))
 		reap_acceptors(m);
-	if (wait4(pid, &status, WNOHANG, &use) == pid)
+	if (wait4(pid, &status, WNOHANG, &use) == pid &&
+	    !scrub_ended(m, pid, status))
 		adopt_ended(m, pid, status, &use);
 }
 
@@ -331,10 +332,13 @@ run_timers(struct master *m)
 {
 	int64_t now_ms = clock_ms(), next_ms = report_turn(m, now_ms);
 	int64_t control_ms = control_run(m, now_ms);
+	int64_t scrub_ms = scrub_run(m, now_ms);
 	struct child *c;
 
 	if (control_ms < next_ms)
 		next_ms = control_ms;
+	if (scrub_ms < next_ms)
+		next_ms = scrub_ms;
 	for (c = m->children; c < m->children + CHILDREN; c++) {
 		beat(m, c, now_ms);
 		if (c->configure_at_ms <= now_ms)
