@@ -20,7 +20,7 @@
 #include "store/store_verify.h"
 
 /* So often a child is killed, at most, each time at another system call. */
-#define KILLS 25
+#define KILLS 40
 
 /* A backup in memory. */
 static struct backup {
