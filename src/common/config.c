@@ -77,6 +77,8 @@ static const struct keyword keywords[] = {
 	    false },
 	{ "slow-command", KEYWORD_TIME, FIELD(slow_command_ms), 0,
 	    CONFIG_WEEK_MS, "0", false },
+	{ "scrub", KEYWORD_TIME, FIELD(scrub_ms), 0, CONFIG_YEAR_MS, "0",
+	    false },
 	{ "insecure", KEYWORD_YES, FIELD(insecure), 0, 0, "no", false },
 };
 

@@ -35,6 +35,7 @@ static const struct unit time_units[] = {
 	{ "s", 1000 },
 	{ "m", 60 * 1000 },
 	{ "h", 3600 * 1000 },
+	{ "d", CONFIG_DAY_MS },
 	{ NULL, 0 },
 };
 
@@ -164,9 +165,10 @@ set_time(struct config *c, const struct keyword *k, const char *value,
 	if (set_number(c, k, time_units, number) == 0)
 		return 0;
 	return config_error(error,
-	    "%s: \"%s\" is not a time of %s to 7 days, such as 50ms, 10s, 5m "
-	    "or 1h",
-	    k->name, value, k->min == 0 ? "0" : "1ms");
+	    "%s: \"%s\" is not a time of %s to %d days, such as 50ms, 10s, "
+	    "5m or 1h",
+	    k->name, value, k->min == 0 ? "0" : "1ms",
+	    (int)(k->max / CONFIG_DAY_MS));
 }
 
 int

@@ -16,7 +16,9 @@
 #define CONFIG_BLANKS " \t\r"
 /* The keyword of a file that names others.  It sets nothing. */
 #define CONFIG_INCLUDE "include"
-#define CONFIG_WEEK_MS ((int64_t)7 * 24 * 3600 * 1000)
+#define CONFIG_DAY_MS ((int64_t)24 * 3600 * 1000)
+#define CONFIG_WEEK_MS (7 * CONFIG_DAY_MS)
+#define CONFIG_YEAR_MS (365 * CONFIG_DAY_MS)
 
 enum keyword_type {
 	KEYWORD_CONTROL,

@@ -48,10 +48,10 @@ static void
 execute(const struct ctl *ctl, const char *command, const char *data,
     char *const words[])
 {
-	const char *args[ARGUMENTS_MAX] = { "kvctl", command, data };
+	const char *args[ARGUMENTS_MAX] = { "kvctl", command, "-u", data };
 	char path[PATH_MAX];
 	struct config config;
-	size_t n = 3;
+	size_t n = 4;
 
 	while (*words != NULL && n < ARGUMENTS_MAX - 1)
 		args[n++] = *words++;

@@ -82,6 +82,31 @@ print_store(const struct stats *before, const struct stats *now)
 	print_checkpoint(now);
 }
 
+/* Without the keyword `scrub' there is no such row. */
+static void
+print_scrub(const struct view_status *s)
+{
+	char text[128] = "", at[32], next[CTL_TEXT_SIZE];
+	time_t ended = (time_t)s->scrub_ended_s;
+	struct tm tm;
+
+	if (s->scrub[0] == '\0' || strcmp(s->scrub, "off") == 0)
+		return;
+	if (ended != 0 && localtime_r(&ended, &tm) != NULL) {
+		(void)strftime(at, sizeof(at), "%Y-%m-%d %H:%M", &tm);
+		snprintf(text, sizeof(text), "%s at %s; ",
+		    s->scrub_found == 0 ? "store OK" : "store damaged", at);
+	}
+	if (strcmp(s->scrub, "running") == 0)
+		(void)strlcat(text, "another one is under way", sizeof(text));
+	else {
+		(void)strlcat(text, "the next one in ", sizeof(text));
+		(void)strlcat(text, ctl_format_time(next, s->scrub_next_ms),
+		    sizeof(text));
+	}
+	print_row("scrub", text);
+}
+
 static void
 print_status(struct view_status *s, const struct stats *before,
     const struct stats *now)
@@ -96,6 +121,7 @@ print_status(struct view_status *s, const struct stats *before,
 	print_row("clients", text);
 	print_store(before, now);
 	print_row("log", s->log);
+	print_scrub(s);
 	print_texts("restarts", &s->restarts);
 	if (stats_number(now, "held") > 0)
 		view_add_text(&s->alarms,

@@ -51,6 +51,18 @@ add_process(struct view_status *s, char *line)
 }
 
 static void
+take_scrub(struct view_status *s, char *line)
+{
+	struct record r;
+
+	record_parse(&r, line);
+	(void)strlcpy(s->scrub, record_text(&r, "state"), sizeof(s->scrub));
+	s->scrub_next_ms = record_number(&r, "next-ms");
+	s->scrub_ended_s = record_number(&r, "ended");
+	s->scrub_found = record_number(&r, "found");
+}
+
+static void
 take(struct ctl *ctl, void *arg, char *line)
 {
 	struct view_status *s = arg;
@@ -75,6 +87,8 @@ take(struct ctl *ctl, void *arg, char *line)
 		view_add_text(&s->listens, value);
 	else if (IS("alarm"))
 		view_add_text(&s->alarms, value);
+	else if (IS("scrub"))
+		take_scrub(s, line);
 	else if (IS("process"))
 		add_process(s, line);
 #undef IS

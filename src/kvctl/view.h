@@ -17,6 +17,8 @@ struct view_status {
 	int64_t uptime_ms, clients, max_clients;
 	long pid;
 	char version[64], state[128], log[16];
+	int64_t scrub_next_ms, scrub_ended_s, scrub_found;
+	char scrub[16]; /* "off", "waiting" or "running" */
 	struct buf listens, restarts, alarms;
 };
 

@@ -13,6 +13,9 @@
 
 #include "maintain/backup_file.h"
 
+/* At once, so that a limit of the rate is even. */
+#define WRITE_MAX ((size_t)64 << 10)
+
 static int
 fail(struct backup_file *f, const char *error)
 {
@@ -84,22 +87,12 @@ backup_file_open(struct backup_file *f, const char *path, bool replace)
 	return open_unnamed(f);
 }
 
-int
+ssize_t
 backup_file_write(const struct backup_file *f, const void *data, size_t size)
 {
-	const char *from = data;
-	ssize_t n;
+	ssize_t n = write(f->fd, data, size < WRITE_MAX ? size : WRITE_MAX);
 
-	while (size > 0) {
-		n = write(f->fd, from, size);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -1;
-		from += n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return n == -1 && errno == EINTR ? 0 : n;
 }
 
 /* Gives a file without a name this one. */

@@ -6,6 +6,8 @@
 #ifndef MAINTAIN_BACKUP_FILE_H
 #define MAINTAIN_BACKUP_FILE_H
 
+#include <sys/types.h>
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,8 +28,8 @@ int backup_file_open(struct backup_file *, const char *path, bool replace);
 int backup_file_finish(struct backup_file *);
 /* Closes it.  If it has no name yet, nothing is left of it. */
 void backup_file_close(struct backup_file *);
-/* As a backup_write: all of it, or -1 with errno. */
-int backup_file_write(const struct backup_file *, const void *data,
+/* As a copy_write.  A write that a signal interrupts returns 0. */
+ssize_t backup_file_write(const struct backup_file *, const void *data,
     size_t size);
 
 #endif

@@ -15,6 +15,7 @@
 
 #include "common/startup.h"
 #include "maintain/maintain.h"
+#include "maintain/scrub.h"
 
 /* Less would make a wait for one block very long. */
 #define RATE_MIN ((uint64_t)64 << 10)
@@ -26,6 +27,8 @@ static const struct command {
 } commands[] = {
 	{ "check", false, maintain_check },
 	{ "walk", false, maintain_walk },
+	{ "scrub", false, maintain_scrub },
+	{ "scrubbed", false, maintain_scrubbed },
 	{ "backup", true, maintain_backup },
 	{ "restore", true, maintain_restore },
 	{ "compact", false, maintain_compact },
@@ -35,9 +38,11 @@ __attribute__((noreturn)) static void
 usage(void)
 {
 	(void)fprintf(stderr,
-	    "usage: kvd-maintain check|compact [-l log-size] data\n"
+	    "usage: kvd-maintain check [-u] data\n"
+	    "       kvd-maintain scrub|scrubbed [-u] [-r rate] data\n"
 	    "       kvd-maintain walk data\n"
-	    "       kvd-maintain backup [-f] [-k size] [-r rate] data file\n"
+	    "       kvd-maintain compact [-l log-size] data\n"
+	    "       kvd-maintain backup [-fu] [-k size] [-r rate] data file\n"
 	    "       kvd-maintain restore [-l log-size] data file\n");
 	exit(EX_USAGE);
 }
@@ -58,7 +63,7 @@ parse(struct maintain_options *o, int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "fk:l:r:")) != -1) {
+	while ((c = getopt(argc, argv, "fk:l:r:u")) != -1) {
 		switch (c) {
 		case 'f':
 			o->replace = true;
@@ -71,6 +76,9 @@ parse(struct maintain_options *o, int argc, char *argv[])
 			break;
 		case 'r':
 			o->rate = size_of('r', optarg, RATE_MIN);
+			break;
+		case 'u':
+			o->in_use = true;
 			break;
 		default:
 			usage();

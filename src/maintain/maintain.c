@@ -27,6 +27,7 @@
 
 /* Of what was found, so many lines are printed. */
 #define LINES_MAX 1000
+#define LINE_SIZE 4096
 
 /* A command under way. */
 struct run {
@@ -111,10 +112,11 @@ found(void *arg, const char *line)
 }
 
 static bool
-check_goes_on(void *arg, uint64_t entries)
+check_goes_on(void *arg, uint64_t entries, uint64_t bytes)
 {
 	struct run *r = arg;
 
+	(void)bytes;
 	return pace_go_on(&r->pace, entries, 0);
 }
 
@@ -138,14 +140,19 @@ report_check(const struct verify_result *v)
 int
 maintain_check(const struct maintain_options *o)
 {
+	static char lines[LINES_MAX * LINE_SIZE];
 	struct run r = { .lines = 0 };
 	struct verify_options options = { .dir = o->data,
+		.in_use = o->in_use,
 		.found = found,
 		.go_on = check_goes_on,
 		.arg = &r };
 	struct verify_result v;
 	enum store_result result;
 
+	/* Who reads the lines may be slow, which must not make the image keep
+	 * more than it may. */
+	(void)setvbuf(stdout, lines, _IOFBF, sizeof(lines));
 	pace_init(&r.pace, "check", 0);
 	become_owner_for_good(o->data);
 	result = store_verify(&options, &v);
@@ -214,13 +221,17 @@ copy_goes_on(void *arg, uint64_t done, uint64_t total)
 	return pace_go_on(&r->pace, done, total);
 }
 
-static int
+static ssize_t
 write_backup(void *arg, const void *data, size_t size)
 {
 	struct run *r = arg;
+	ssize_t n;
 
-	pace_wait(&r->pace, size);
-	return backup_file_write(&r->file, data, size);
+	pace_tick(&r->pace);
+	n = backup_file_write(&r->file, data, size);
+	if (n > 0)
+		pace_wait(&r->pace, (uint64_t)n);
+	return n;
 }
 
 static struct copy_options
@@ -228,6 +239,7 @@ copy_options(const struct maintain_options *o, struct run *r, const char *what)
 {
 	pace_init(&r->pace, what, o->rate);
 	return (struct copy_options){ .dir = o->data,
+		.in_use = o->in_use,
 		.log_size = o->log_size,
 		.owner_pid = (long)getpid(),
 		.kept_max = o->kept_max,

@@ -18,6 +18,7 @@ struct maintain_options {
 	const char *data; /* the data directory */
 	const char *file; /* of the backup; "-": standard input or output */
 	size_t log_size;
+	bool in_use; /* a kvd that runs has asked for it */
 	bool replace; /* a backup that exists */
 	uint64_t rate; /* bytes of a backup in a second; 0: no limit */
 	uint64_t kept_max; /* see store_image_check() */

@@ -2,6 +2,8 @@
  * pace: see pace.h.  Runs in kvd-maintain.
  */
 
+#include <sys/time.h>
+
 #include <signal.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +14,7 @@
 #define SHOW_MS 500
 /* The longest wait before it is looked whether to stop. */
 #define NAP_MS 100
+#define TICK_MS 200
 
 static volatile sig_atomic_t stopped;
 
@@ -54,6 +57,34 @@ pace_wait(struct pace *p, uint64_t bytes)
 	}
 }
 
+static void
+interrupt(int signal)
+{
+	(void)signal;
+}
+
+static void
+set_timer(int ms)
+{
+	const struct timeval period = { .tv_usec = ms * 1000 };
+	const struct itimerval timer = { period, period };
+
+	(void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+void
+pace_tick(struct pace *p)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+
+	if (p->ticks)
+		return;
+	sigemptyset(&action.sa_mask);
+	(void)sigaction(SIGALRM, &action, NULL);
+	set_timer(TICK_MS);
+	p->ticks = true;
+}
+
 bool
 pace_go_on(struct pace *p, uint64_t done, uint64_t total)
 {
@@ -73,5 +104,8 @@ pace_go_on(struct pace *p, uint64_t done, uint64_t total)
 void
 pace_end(struct pace *p)
 {
+	if (p->ticks)
+		set_timer(0);
+	p->ticks = false;
 	progress_clear(&p->progress);
 }

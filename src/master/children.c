@@ -130,6 +130,7 @@ children_stop(struct master *m, int status)
 	m->stopping_since_ms = clock_ms();
 	walk_stop(m);
 	m->status = status;
+	scrub_stop(m);
 	report_stop(m);
 	/* All workers see this, also those of earlier acceptors. */
 	(void)close(m->lifeline[1]);

@@ -119,6 +119,7 @@ print_alarms(struct master *m, struct control_conn *conn, uint32_t clients)
 	     c++)
 		print_child_alarms(conn, c);
 	print_damage(m, conn);
+	scrub_alarm(m, conn);
 	if (m->reload_failed)
 		control_print(conn,
 		    "alarm the last reload has failed, and the configuration "
@@ -166,6 +167,7 @@ control_report_status(struct master *m, struct control_conn *conn)
 	control_print(conn, "clients %" PRIu32, clients);
 	control_print(conn, "max-clients %" PRId64, m->config->max_clients);
 	control_print(conn, "data %s", m->config->data);
+	scrub_report(m, conn);
 	control_report_processes(m, conn);
 	print_alarms(m, conn, clients);
 }

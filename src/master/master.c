@@ -119,6 +119,7 @@ master_main(struct master_options *options, struct config *config)
 	m->registry_listener.fd = m->control_listener.fd = -1;
 	buf_init(&m->reload_mistakes);
 	walk_init(&m->walk);
+	scrub_init(&m->scrub);
 	m->started_ms = clock_ms();
 	m->lifeline[0] = m->lifeline[1] = -1;
 	m->checkpoint[0] = m->checkpoint[1] = -1;

@@ -17,6 +17,7 @@
 #include "master/listeners.h"
 #include "master/notify.h"
 #include "master/options.h"
+#include "master/scrub.h"
 #include "master/walk.h"
 
 struct control;
@@ -80,6 +81,7 @@ struct master {
 	bool reload_wanted; /* SIGHUP came before kvd was announced */
 	struct checkpoint_demand checkpoints;
 	struct walk walk; /* through a store that makes processes crash */
+	struct scrub scrub; /* checks of the store in the background */
 	struct control *control; /* its connections (master/control.h) */
 	struct buf reload_mistakes; /* of the last reload, one a line */
 	int64_t started_ms;

@@ -230,7 +230,7 @@ reap_one(struct master *m, pid_t pid)
 	if (!adopt_knows(m, pid))
 		reap_acceptors(m);
 	if (wait4(pid, &status, WNOHANG, &use) == pid &&
-	    !walk_ended(m, pid, status))
+	    !walk_ended(m, pid, status) && !scrub_ended(m, pid, status))
 		adopt_ended(m, pid, status, &use);
 }
 
@@ -348,12 +348,15 @@ run_timers(struct master *m)
 	int64_t now_ms = clock_ms(), next_ms = report_turn(m, now_ms);
 	int64_t control_ms = control_run(m, now_ms);
 	int64_t walk_ms = walk_run(m, now_ms);
+	int64_t scrub_ms = scrub_run(m, now_ms);
 	struct child *c;
 
 	if (control_ms < next_ms)
 		next_ms = control_ms;
 	if (walk_ms < next_ms)
 		next_ms = walk_ms;
+	if (scrub_ms < next_ms)
+		next_ms = scrub_ms;
 	for (c = m->children; c < m->children + CHILDREN; c++) {
 		beat(m, c, now_ms);
 		if (c->configure_at_ms <= now_ms)

@@ -74,6 +74,7 @@ read_at(struct pages *p, void *data, size_t size, size_t at)
 		to += n;
 		at += (size_t)n;
 		size -= (size_t)n;
+		p->read_bytes += (uint64_t)n;
 	}
 	return true;
 }

@@ -102,6 +102,15 @@ complain(void *arg, size_t page, const char *what)
 		    page, what);
 }
 
+/* backup_...() has failed, or check_pace() in write_all(). */
+static enum store_result
+fail_write(struct copy *c)
+{
+	return c->failed != STORE_OK ?
+	    c->failed :
+	    fail_stream(c->result, "cannot write the backup");
+}
+
 static enum store_result
 copy_record(struct copy *c, struct bytes key, struct bytes value)
 {
@@ -112,9 +121,8 @@ copy_record(struct copy *c, struct bytes key, struct bytes value)
 		return rc == 0 ? STORE_OK :
 				 fail_build(c->result, c->options->dir, rc);
 	}
-	return backup_put(&c->stream, c->db, key, value) == 0 ?
-	    STORE_OK :
-	    fail_stream(c->result, "cannot write the backup");
+	return backup_put(&c->stream, c->db, key, value) == 0 ? STORE_OK :
+								fail_write(c);
 }
 
 static enum store_result
@@ -122,8 +130,7 @@ check_pace(struct copy *c)
 {
 	enum store_result result;
 
-	if (c->db == DB_ENTRIES &&
-	    !c->options->go_on(c->options->arg, ++c->result->entries,
+	if (!c->options->go_on(c->options->arg, c->result->entries,
 		c->image.trees[DB_ENTRIES].entries))
 		return stop(c->result);
 	result = store_image_check(&c->image, c->options->kept_max);
@@ -145,9 +152,31 @@ visit(void *arg, const struct image_record *r)
 		    c->options->dir);
 	else if (c->db != DB_META || !build_makes_row(r->key))
 		c->failed = copy_record(c, r->key, r->value);
+	c->result->entries += c->db == DB_ENTRIES;
 	if (c->failed == STORE_OK)
 		c->failed = check_pace(c);
 	return c->failed == STORE_OK;
+}
+
+/* A backup_write.  Who reads the backup may be slow, or have stopped: that must
+ * not make the image keep more than it may. */
+static int
+write_all(void *arg, const void *data, size_t size)
+{
+	const char *from = data;
+	struct copy *c = arg;
+	ssize_t n;
+
+	while (size > 0) {
+		n = c->options->write(c->options->arg, from, size);
+		if (n == -1)
+			return -1;
+		from += n;
+		size -= (size_t)n;
+		if (size > 0 && (c->failed = check_pace(c)) != STORE_OK)
+			return -1;
+	}
+	return 0;
 }
 
 /* The replies of sessions are for workers of a kvd that has ended when a backup
@@ -186,14 +215,11 @@ write_stream(struct copy *c)
 	enum store_result result;
 
 	c->result->revision = h.revision;
-	if (backup_begin(&c->stream, c->options->write, c->options->arg, &h) ==
-	    -1)
-		return fail_stream(c->result, "cannot write the backup");
+	if (backup_begin(&c->stream, write_all, c, &h) == -1)
+		return fail_write(c);
 	if ((result = copy_all(c)) != STORE_OK)
 		return result;
-	return backup_finish(&c->stream) == 0 ?
-	    STORE_OK :
-	    fail_stream(c->result, "cannot write the backup");
+	return backup_finish(&c->stream) == 0 ? STORE_OK : fail_write(c);
 }
 
 /* Is there anything in the log that data.mdb does not have? */
@@ -241,7 +267,9 @@ open_image(struct copy *c)
 {
 	enum store_result result;
 
-	result = store_image_open(&c->image, c->options->dir, NULL);
+	result = c->options->in_use ?
+	    store_image_open_in_use(&c->image, c->options->dir) :
+	    store_image_open(&c->image, c->options->dir, NULL);
 	return result == STORE_OK ?
 	    STORE_OK :
 	    fail(c->result, result, "%s", c->image.error);
@@ -299,10 +327,11 @@ keep_first(void *arg, const char *line)
 }
 
 static bool
-always(void *arg, uint64_t entries)
+always(void *arg, uint64_t entries, uint64_t bytes)
 {
 	(void)arg;
 	(void)entries;
+	(void)bytes;
 	return true;
 }
 
@@ -368,11 +397,18 @@ size_of(int dirfd, const char *name)
 	return fstatat(dirfd, name, &st, 0) == -1 ? 0 : (uint64_t)st.st_size;
 }
 
-/* The new file is as durable as LMDB can make it; so are its name and the end of
- * the old one's. */
+/*
+ * The new file is as durable as LMDB can make it; so are its name and the end of
+ * the old one's.  lock.mdb goes first: in it LMDB keeps the number of the last
+ * transaction as long as any process has it open, as a backup may that began
+ * before kvd was stopped, and that number is one of the old file.
+ */
 static enum store_result
 put_in_place(struct copy_result *r, const char *dir, int dirfd)
 {
+	if (unlinkat(dirfd, "lock.mdb", 0) == -1 && errno != ENOENT)
+		return fail(r, STORE_FAILED, "%s/lock.mdb: %s", dir,
+		    strerror(errno));
 	if (renameat(dirfd, BUILD_NAME, dirfd, "data.mdb") == -1 ||
 	    fsync(dirfd) == -1)
 		return fail(r, STORE_FAILED, "%s/data.mdb: %s", dir,

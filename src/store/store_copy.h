@@ -6,8 +6,14 @@
 #ifndef STORE_STORE_COPY_H
 #define STORE_STORE_COPY_H
 
+#include <sys/types.h>
+
 #include "store/backup_stream.h"
 #include "store/store.h"
+
+/* Writes some of it, and returns how much; 0: nothing could be written for a
+ * moment, and the caller decides whether to try again; -1: with errno. */
+typedef ssize_t copy_write(void *arg, const void *data, size_t size);
 
 struct copy_options {
 	const char *dir;
@@ -15,7 +21,8 @@ struct copy_options {
 	long owner_pid;
 	/* A backup of a store in use: see store_image_check(). */
 	uint64_t kept_max;
-	backup_write *write; /* of a backup */
+	bool in_use; /* a kvd uses it: see store_image_open_in_use() */
+	copy_write *write; /* of a backup */
 	backup_read *read; /* of a restore */
 	/* Called for each entry, with how many there are.  False: stop. */
 	bool (*go_on)(void *arg, uint64_t done, uint64_t total);

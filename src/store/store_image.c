@@ -102,8 +102,6 @@ open_files(struct store_image *m, const char *file)
 	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (m->fd == -1)
 		return fail_file(m, name);
-	if (file == NULL)
-		lock_store(m);
 	return STORE_OK;
 }
 
@@ -433,12 +431,14 @@ load_log(struct store_image *m)
 	return load(m, second, &m->tables[0]);
 }
 
-enum store_result
-store_image_open(struct store_image *m, const char *dir, const char *file)
+static enum store_result
+open_image(struct store_image *m, const char *dir, const char *file,
+    bool in_use)
 {
 	enum store_result result;
 
 	memset(m, 0, sizeof(*m));
+	m->in_use = in_use;
 	m->dirfd = m->fd = m->lockfds[0] = m->lockfds[1] = m->pages.fd = -1;
 	m->segments[0] = m->segments[1] =
 	    (struct segment){ .fd = -1, .direct_fd = -1 };
@@ -449,12 +449,26 @@ store_image_open(struct store_image *m, const char *dir, const char *file)
 		return fail(m, STORE_FAILED, "out of memory");
 	if ((result = open_files(m, file)) != STORE_OK)
 		return result;
+	if (file == NULL && !in_use)
+		lock_store(m);
 	if (!m->in_use)
 		return (result = read_state(m)) == STORE_OK ? load_log(m) :
 							      result;
 	if ((result = open_environment(m)) != STORE_OK)
 		return result;
 	return await_moment(m);
+}
+
+enum store_result
+store_image_open(struct store_image *m, const char *dir, const char *file)
+{
+	return open_image(m, dir, file, false);
+}
+
+enum store_result
+store_image_open_in_use(struct store_image *m, const char *dir)
+{
+	return open_image(m, dir, NULL, true);
 }
 
 static void

@@ -47,6 +47,10 @@ struct store_image {
  */
 enum store_result store_image_open(struct store_image *, const char *dir,
     const char *file);
+/* The same of a store that a kvd uses, also if the processes that lock it have
+ * just died: nothing is locked that their successors want. */
+enum store_result store_image_open_in_use(struct store_image *,
+    const char *dir);
 void store_image_close(struct store_image *);
 
 /* Whether a key is there, and its value.  1: it is, 0: it is not, -1: damage.

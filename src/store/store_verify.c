@@ -18,7 +18,9 @@
 #define SHOWN_SIZE (4 * UINT8_MAX + 1)
 /* A bucket and a key, with words. */
 #define WHERE_SIZE (2 * SHOWN_SIZE + 64)
+/* It is looked whether to go on after so many records, or bytes. */
 #define GO_ON_EVERY 1000
+#define GO_ON_BYTES ((uint64_t)64 << 10)
 
 #define BUCKET_SIZE 20
 #define BUCKET_SUM 16
@@ -49,7 +51,7 @@ struct verify {
 	enum table_db db; /* that is walked */
 	uint8_t last_key[TABLE_KEY_MAX]; /* where the walk is */
 	size_t last_size;
-	uint64_t visits;
+	uint64_t visits, bytes; /* since it was last looked, and at that time */
 	bool stopped, no_memory;
 };
 
@@ -158,6 +160,16 @@ complain(void *arg, size_t page, const char *what)
 	    what, restore);
 }
 
+static void
+look_whether_to_go_on(struct verify *v)
+{
+	v->visits = 0;
+	v->bytes = v->image.pages.read_bytes;
+	if (!v->options->go_on(v->options->arg, v->result->entries, v->bytes) ||
+	    store_image_check(&v->image, 0) != STORE_OK)
+		v->stopped = true;
+}
+
 /* Remembers where the walk is.  False: it is to stop. */
 static bool
 go_on(struct verify *v, struct bytes key)
@@ -165,10 +177,9 @@ go_on(struct verify *v, struct bytes key)
 	v->last_size = key.size > sizeof(v->last_key) ? 0 : key.size;
 	if (v->last_size > 0)
 		memcpy(v->last_key, key.data, v->last_size);
-	if (++v->visits % GO_ON_EVERY == 0 &&
-	    (!v->options->go_on(v->options->arg, v->result->entries) ||
-		store_image_check(&v->image, 0) != STORE_OK))
-		v->stopped = true;
+	if (++v->visits >= GO_ON_EVERY ||
+	    v->image.pages.read_bytes - v->bytes >= GO_ON_BYTES)
+		look_whether_to_go_on(v);
 	return !v->stopped && !v->no_memory;
 }
 
@@ -522,7 +533,9 @@ store_verify(const struct verify_options *o, struct verify_result *result)
 	size_t i;
 
 	memset(result, 0, sizeof(*result));
-	if ((rc = store_image_open(&v.image, o->dir, o->file)) == STORE_OK)
+	rc = o->in_use ? store_image_open_in_use(&v.image, o->dir) :
+			 store_image_open(&v.image, o->dir, o->file);
+	if (rc == STORE_OK)
 		check_all(&v);
 	result->in_use = v.image.in_use;
 	result->revision = v.image.revision;

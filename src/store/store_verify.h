@@ -14,11 +14,13 @@ struct verify_options {
 	/* Another name of data.mdb, if the caller has locked the store; or
 	 * NULL. */
 	const char *file;
+	bool in_use; /* a kvd uses it: see store_image_open_in_use() */
 	/* What was found, a line without a newline: where, what it is, and
 	 * what to do. */
 	void (*found)(void *arg, const char *line);
-	/* Called now and then.  False: stop. */
-	bool (*go_on)(void *arg, uint64_t entries);
+	/* Called now and then, with the entries and the bytes that were read so
+	 * far.  False: stop. */
+	bool (*go_on)(void *arg, uint64_t entries, uint64_t bytes);
 	void *arg;
 };
 

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include "stream.h"
 
 #include "common/buf.h"
+#include "common/clock.h"
 
 /* The log is soon used up, so that there is always a fold. */
 #define SMALL_LOG "max-value 4K", "log-size 9M"
@@ -110,26 +112,63 @@ limit_files(rlim_t size)
 		_exit(99);
 }
 
-/* Starts a backup of the server to its file NAME.  NULL ends the options. */
-static pid_t
-start_backup(const struct server *s, const char *name, rlim_t file_size,
-    const char *const options[])
+/* In a child: what the backup says goes to a file. */
+static void
+redirect_errors(const struct server *s)
 {
-	const char *args[16] = { "kvd", "backup" };
-	size_t n = 2;
+	int fd = open(path_of(s, "errors"),
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+	if (fd == -1 || dup2(fd, STDERR_FILENO) == -1)
+		_exit(99);
+}
+
+/* Starts a backup of the server to its file NAME, or to the descriptor `out`
+ * if NAME is "-".  NULL ends the options. */
+static pid_t
+start_backup_to(const struct server *s, const char *name, int out,
+    rlim_t file_size, const char *const options[])
+{
+	const char *args[16] = { "kvd", "backup", "-u" };
+	size_t n = 3;
 	pid_t pid;
 
 	while (options != NULL && *options != NULL)
 		args[n++] = *options++;
 	args[n++] = path_of(s, "data");
-	args[n++] = path_of(s, name);
+	args[n++] = strcmp(name, "-") == 0 ? name : path_of(s, name);
 	ck_assert_int_ne(pid = fork_unhandled(), -1);
 	if (pid == 0) {
+		redirect_errors(s);
+		if (out != -1 && dup2(out, STDOUT_FILENO) == -1)
+			_exit(99);
 		limit_files(file_size);
 		execv(program(), (char *const *)(uintptr_t)args);
 		_exit(99);
 	}
 	return pid;
+}
+
+static pid_t
+start_backup(const struct server *s, const char *name, rlim_t file_size,
+    const char *const options[])
+{
+	return start_backup_to(s, name, -1, file_size, options);
+}
+
+/* Has the last backup said so? */
+static void
+expect_said(const struct server *s, const char *want)
+{
+	char text[OUTPUT_SIZE];
+	FILE *file = fopen(path_of(s, "errors"), "r");
+	size_t n;
+
+	ck_assert_ptr_nonnull(file);
+	n = fread(text, 1, sizeof(text) - 1, file);
+	text[n] = '\0';
+	(void)fclose(file);
+	expect_part(text, want);
 }
 
 static int
@@ -227,9 +266,9 @@ value_of(int fd, int key)
  * `least` of them.
  */
 static void
-expect_moment(const struct server *s, const char *name, int least)
+expect_moment_in(struct server *restored, const struct server *s,
+    const char *name, int least)
 {
-	struct server *restored = server_new();
 	int values[KEYS], key, puts = 0, fd;
 
 	expect_kvd(restored, "-R", path_of(s, name), EX_OK, "restored");
@@ -248,6 +287,14 @@ expect_moment(const struct server *s, const char *name, int least)
 		ck_assert_int_eq(values[key],
 		    puts - 1 - (puts - 1 - key) % KEYS);
 	(void)close(fd);
+}
+
+static void
+expect_moment(const struct server *s, const char *name, int least)
+{
+	struct server *restored = server_new();
+
+	expect_moment_in(restored, s, name, least);
 	server_stop(restored);
 }
 
@@ -313,11 +360,36 @@ TEST(test_file)
 	ck_assert_int_eq(stat(path_of(w.server, "backup"), &st), 0);
 	ck_assert_int_eq(st.st_mode & 07777, 0600);
 	ck_assert_int_eq(make_backup(w.server, "backup"), EX_CANTCREAT);
+	expect_said(w.server, "exists already: use another name, or -f");
 	ck_assert_int_eq(
 	    end_backup(start_backup(w.server, "backup", 0, replace)), EX_OK);
 	ck_assert_int_eq(unlink(path_of(w.server, "backup")), 0);
+	/* -f replaces files only. */
+	ck_assert_int_eq(symlink("nowhere", path_of(w.server, "link")), 0);
+	ck_assert_int_eq(make_backup(w.server, "link"), EX_CANTCREAT);
+	ck_assert_int_eq(end_backup(start_backup(w.server, "link", 0, replace)),
+	    EX_CANTCREAT);
+	expect_said(w.server, "is not a regular file");
+	ck_assert_int_eq(end_backup(start_backup(w.server, "data", 0, replace)),
+	    EX_CANTCREAT);
 	expect_no_backup(w.server);
 	writer_end(&w);
+}
+
+TEST(test_no_bucket)
+{
+	struct server *s = server_start(NULL), *restored = server_new();
+	int fd;
+
+	ck_assert_int_eq(make_backup(s, "backup"), EX_OK);
+	expect_said(s, "backup of revision 1: 0 entries");
+	expect_kvd(restored, "-R", path_of(s, "backup"), EX_OK, "0 entries");
+	server_run(restored);
+	fd = client_connect(restored);
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	(void)close(fd);
+	server_stop(restored);
+	server_stop(s);
 }
 
 TEST(test_full_disk)
@@ -330,6 +402,7 @@ TEST(test_full_disk)
 	ck_assert_int_eq(
 	    end_backup(start_backup(w.server, "backup", 100000, NULL)),
 	    EX_IOERR);
+	expect_said(w.server, "not made: cannot write the backup: File too");
 	expect_no_backup(w.server);
 	writer_end(&w);
 }
@@ -347,6 +420,59 @@ TEST(test_told_to_stop)
 	signal_process(pid, SIGTERM);
 	(void)end_backup(pid);
 	expect_no_backup(w.server);
+	writer_end(&w);
+}
+
+/* Who reads the backup has stopped. */
+TEST(test_slow_reader)
+{
+	static const char *const bound[] = { "-k", "300K", NULL };
+	struct writer w;
+	int fds[2], status;
+	pid_t pid;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+	pid = start_backup_to(w.server, "-", fds[1], 0, bound);
+	while (waitpid(pid, &status, WNOHANG) == 0)
+		writer_put(&w, 50);
+	ck_assert_int_eq(WEXITSTATUS(status), EX_TEMPFAIL);
+	expect_said(w.server, "could not be used again");
+	/* The pipe is full. */
+	pid = start_backup_to(w.server, "-", fds[1], 0, NULL);
+	signal_process(pid, SIGTERM);
+	(void)end_backup(pid);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+	writer_end(&w);
+}
+
+static int64_t
+time_backup(const struct server *s, const char *const options[])
+{
+	int64_t begin_ms = clock_ms();
+
+	ck_assert_int_eq(end_backup(start_backup(s, "backup", 0, options)),
+	    EX_OK);
+	ck_assert_int_eq(unlink(path_of(s, "backup")), 0);
+	return clock_ms() - begin_ms;
+}
+
+/* The backup has 313,356 bytes. */
+TEST(test_rate)
+{
+	static const char *const slow[] = { "-r", "300K", NULL };
+	struct writer w;
+	int64_t ms;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	ms = time_backup(w.server, slow);
+	ck_assert_int_ge(ms, 1000);
+	ck_assert_int_lt(time_backup(w.server, NULL), ms);
 	writer_end(&w);
 }
 
@@ -387,7 +513,90 @@ TEST(test_bound)
 	while (waitpid(pid, &status, WNOHANG) == 0)
 		writer_put(&w, 50);
 	ck_assert_int_eq(WEXITSTATUS(status), EX_TEMPFAIL);
+	expect_said(w.server,
+	    "could not be used again: try again when less is written, or allow "
+	    "more");
 	expect_no_backup(w.server);
+	writer_end(&w);
+}
+
+/* So much that the file has to grow, and of which nothing is kept. */
+static void
+grow_file(struct writer *w)
+{
+	char value[3500];
+	struct buf out;
+	int i;
+
+	buf_init(&out);
+	memset(value, 'x', sizeof(value));
+	client_ask(w->fd, "CREATE c\n", "OK\r\n");
+	for (i = 0; i < 3000; i++) {
+		add(&out, "PUT c k%d ", i);
+		buf_append(&out, value, sizeof(value));
+		add(&out, "\n");
+		client_send(w->fd, buf_data(&out), buf_size(&out));
+		client_hear(w->fd, "OK\r\n");
+		buf_truncate(&out, 0);
+	}
+	buf_clear(&out);
+	client_ask(w->fd, "DROP c\n", "OK\r\n");
+}
+
+/* The number of LMDB's last transaction, where its pages have 4 KiB. */
+static uint64_t
+last_transaction(const struct server *s)
+{
+	int fd = open(path_of(s, "data/data.mdb"), O_RDONLY | O_CLOEXEC);
+	uint64_t n[2] = { 0, 0 };
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(pread(fd, &n[0], sizeof(n[0]), 144), sizeof(n[0]));
+	ck_assert_int_eq(pread(fd, &n[1], sizeof(n[1]), 4096 + 144),
+	    sizeof(n[1]));
+	(void)close(fd);
+	return n[0] > n[1] ? n[0] : n[1];
+}
+
+/* The master, and with it all others; and then kvd is started again, or the
+ * store is compacted first: the new file's last transaction has an odd number,
+ * so that one that is known to be even would be taken for another. */
+static const bool compacted[] = { false, true };
+
+TEST(test_master_dies)
+{
+	static const char *const slow[] = { "-r", "100K", NULL };
+	struct writer w;
+	pid_t pid;
+	int i;
+
+	writer_begin(&w);
+	writer_put(&w, 500);
+	if (compacted[_i])
+		grow_file(&w);
+	checkpoint(w.server);
+	pid = start_backup(w.server, "backup", 0, slow);
+	writer_put(&w, 500);
+	for (i = 0; i < 10 && last_transaction(w.server) % 2 != 0; i++) {
+		writer_put(&w, 1);
+		checkpoint(w.server);
+	}
+	server_kill_all(w.server);
+	(void)close(w.fd);
+	if (compacted[_i])
+		expect_kvd(w.server, "-C", NULL, EX_OK, "has 4096 KiB");
+	server_restart(w.server);
+	w.fd = client_connect(w.server);
+	writer_put(&w, 1000);
+	checkpoint(w.server);
+	ck_assert_int_eq(end_backup(pid), EX_OK);
+	expect_moment(w.server, "backup", 500);
+	server_kill_all(w.server);
+	expect_kvd(w.server, "-c", NULL, EX_OK, "300 entries");
+	server_restart(w.server);
+	(void)close(w.fd);
+	w.fd = client_connect(w.server);
+	ck_assert_int_eq(value_of(w.fd, w.sent % KEYS), w.sent - KEYS);
 	writer_end(&w);
 }
 
@@ -503,18 +712,104 @@ TEST(test_usage)
 	server_free(s);
 }
 
+/* Writes a backup that differs from a sound one, and is refused. */
+static void
+expect_refused(const struct server *s, const char *change, int status,
+    const char *want)
+{
+	char output[OUTPUT_SIZE], script[1200];
+	const char *args[] = { "sh", "-c", script, NULL };
+	struct server *empty = server_new();
+
+	snprintf(script, sizeof(script), "cd %s && cp backup bad && %s", s->dir,
+	    change);
+	ck_assert_int_eq(run_command(args, output), 0);
+	expect_kvd(empty, "-R", path_of(s, "bad"), status, want);
+	ck_assert(!has_file(empty, "data/data.mdb"));
+	ck_assert(!has_file(empty, "data/data.new"));
+	server_free(empty);
+}
+
+TEST(test_bad_backup)
+{
+	struct writer w;
+
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	ck_assert_int_eq(make_backup(w.server, "backup"), EX_OK);
+	expect_refused(w.server, "truncate -s -1 bad", EX_DATAERR,
+	    "the backup is cut short: use another one");
+	expect_refused(w.server, ": >bad", EX_CONFIG, "no backup of kvd");
+	expect_refused(w.server,
+	    "printf Y | dd of=bad bs=1 seek=50000 conv=notrunc 2>/dev/null",
+	    EX_DATAERR, "the backup is damaged: use another one");
+	expect_refused(w.server,
+	    "printf '\\377' | dd of=bad bs=1 seek=8 conv=notrunc 2>/dev/null",
+	    EX_CONFIG, "use the kvd that wrote it");
+	writer_end(&w);
+}
+
+/* Makes a directory on another file system than that of the server, to which
+ * `data' is a link.  False: there is none. */
+static bool
+move_data(const struct server *s, char dir[32])
+{
+	struct stat here, there;
+
+	(void)strcpy(dir, "/dev/shm/kvd.XXXXXX");
+	if (stat(s->dir, &here) == -1 || stat("/dev/shm", &there) == -1 ||
+	    here.st_dev == there.st_dev || mkdtemp(dir) == NULL)
+		return false;
+	ck_assert_int_eq(symlink(dir, path_of(s, "data")), 0);
+	return true;
+}
+
+/* The data directory is on another one than the backup, and than its link. */
+TEST(test_other_file_system)
+{
+	struct server *there = server_new();
+	struct writer w;
+	char dir[32];
+
+	if (!move_data(there, dir)) {
+		fprintf(stderr, "skipped: no other file system\n");
+		server_free(there);
+		return;
+	}
+	writer_begin(&w);
+	writer_put(&w, KEYS);
+	checkpoint(w.server);
+	ck_assert_int_eq(make_backup(w.server, "backup"), EX_OK);
+	expect_moment_in(there, w.server, "backup", KEYS);
+	ck_assert_int_eq(make_backup(there, "backup"), EX_OK);
+	expect_moment(there, "backup", KEYS);
+	server_kill_all(there);
+	expect_kvd(there, "-C", NULL, EX_OK, "KiB");
+	expect_kvd(there, "-c", NULL, EX_OK, "300 entries");
+	server_free(there);
+	remove_tree(dir);
+	writer_end(&w);
+}
+
 static const struct test tests[] = {
 	CASE("maintain", NULL, NULL),
 	EACH(test_while_writing, victims),
 	ONCE(test_two_at_once),
 	ONCE(test_file),
+	ONCE(test_no_bucket),
 	ONCE(test_full_disk),
 	ONCE(test_told_to_stop),
+	ONCE(test_slow_reader),
+	ONCE(test_rate),
 	ONCE(test_pipe),
 	ONCE(test_bound),
+	EACH(test_master_dies, compacted),
 	ONCE(test_killed),
 	ONCE(test_at_rest),
 	ONCE(test_kvctl),
+	ONCE(test_bad_backup),
+	ONCE(test_other_file_system),
 	ONCE(test_usage),
 };
 

@@ -168,9 +168,8 @@ compare(struct ledger *l, const struct op *op, uint64_t got)
 		fail(l, &l->report->duplicated, op, got, op->version);
 }
 
-/* Is this a whole value of this client and key? */
-static bool
-parse_value(const struct ledger *l, unsigned int key, const char *line,
+bool
+ledger_read_key(const struct ledger *l, unsigned int key, const char *line,
     size_t size, uint64_t *version)
 {
 	char start[64];
@@ -194,8 +193,8 @@ parse_value(const struct ledger *l, unsigned int key, const char *line,
 	return true;
 }
 
-static bool
-parse_number(const char *line, size_t size, uint64_t *n)
+bool
+ledger_read_counter(const char *line, size_t size, uint64_t *n)
 {
 	char *end;
 
@@ -212,8 +211,8 @@ take_data(struct ledger *l, const struct op *op, const char *line, size_t size)
 	bool is_number = op->kind == OP_INCR || op->kind == OP_PROBE_COUNTER;
 	uint64_t got;
 
-	if (is_number ? !parse_number(line, size, &got) :
-			!parse_value(l, op->key, line, size, &got)) {
+	if (is_number ? !ledger_read_counter(line, size, &got) :
+			!ledger_read_key(l, op->key, line, size, &got)) {
 		report_failure(l->report, &l->report->wrong,
 		    "client %u: \"%.*s\" of %zu bytes is no value of key %u",
 		    l->client, size < 40 ? (int)size : 40, line, size, op->key);

@@ -75,6 +75,11 @@ void ledger_init(struct ledger *, struct report *, unsigned int client,
 void ledger_ask(struct ledger *, struct buf *out);
 void ledger_ask_probes(struct ledger *, struct buf *out);
 void ledger_ask_quit(struct ledger *, struct buf *out);
+/* Is this a whole value that the key, or the counter, has had?  The version is
+ * returned. */
+bool ledger_read_key(const struct ledger *, unsigned int key, const char *value,
+    size_t size, uint64_t *version);
+bool ledger_read_counter(const char *value, size_t size, uint64_t *version);
 /* How many more requests can be pending. */
 unsigned int ledger_room(const struct ledger *);
 /* Judges the next line of the replies, without its line end. */

@@ -20,7 +20,7 @@
 
 void
 load_open(struct load *l, const struct options *o, struct report *r,
-    const struct sockaddr_in *address)
+    const struct sockaddr_in *address, struct recorder *recorder)
 {
 	unsigned int i;
 
@@ -36,7 +36,7 @@ load_open(struct load *l, const struct options *o, struct report *r,
 	for (i = 0; i < l->n; i++)
 		client_init(&l->clients[i], l, i);
 	for (i = 0; i < WATCHERS; i++)
-		watcher_init(&l->watchers[i], l);
+		watcher_init(&l->watchers[i], l, i == 0 ? recorder : NULL);
 }
 
 void

@@ -14,6 +14,7 @@
 #include "torture/report.h"
 #include "torture/watcher.h"
 
+/* The first one tells the recorder, if there is one. */
 #define WATCHERS 2
 
 enum load_stage {
@@ -40,8 +41,9 @@ struct load {
 	int64_t looked_ms; /* when clients were last checked for timeouts */
 };
 
+/* The recorder may be NULL. */
 void load_open(struct load *, const struct options *, struct report *,
-    const struct sockaddr_in *address);
+    const struct sockaddr_in *address, struct recorder *);
 void load_close(struct load *);
 void load_begin(struct load *, enum load_stage);
 /* All clients have left: have the watchers heard everything?  They leave. */

@@ -34,13 +34,13 @@ __attribute__((noreturn)) static void
 usage(void)
 {
 	fprintf(stderr,
-	    "usage: torture [-kv] [-b build] [-C churn] [-c clients] [-d "
-	    "seconds]\n"
-	    "               [-i interval] [-K keys] [-l libexec] [-n initial] "
-	    "[-o option]\n"
-	    "               [-P pipeline] [-p stop] [-r role,...] "
-	    "[-S signal,...] [-s seed]\n"
-	    "               [-w hang] [-y sync]\n"
+	    "usage: torture [-kv] [-B interval] [-b build] [-C churn] "
+	    "[-c clients]\n"
+	    "               [-d seconds] [-i interval] [-K keys] [-l libexec] "
+	    "[-n initial]\n"
+	    "               [-o option] [-P pipeline] [-p stop] [-r role,...] "
+	    "[-S signal,...]\n"
+	    "               [-s seed] [-w hang] [-y sync]\n"
 	    "Times but -d are in milliseconds.\n");
 	exit(EX_USAGE);
 }
@@ -128,6 +128,9 @@ static void
 set_option(struct options *o, int c)
 {
 	switch (c) {
+	case 'B':
+		o->backup_ms = get_number(optarg, 1, 1000000);
+		break;
 	case 'b':
 		set_build(o, optarg);
 		break;
@@ -194,8 +197,8 @@ options_get(struct options *o, int argc, char *argv[])
 	int c;
 
 	set_defaults(o);
-	while ((c = getopt(argc, argv, "b:C:c:d:i:K:kl:n:o:P:p:r:S:s:vw:y:")) !=
-	    -1)
+	while ((c = getopt(argc, argv,
+		    "B:b:C:c:d:i:K:kl:n:o:P:p:r:S:s:vw:y:")) != -1)
 		set_option(o, c);
 	if (optind != argc)
 		usage();
@@ -228,6 +231,8 @@ options_print(const struct options *o)
 	    (unsigned long long)o->seed, (long long)o->duration_ms / 1000,
 	    (long long)o->interval_ms, (long long)o->stop_ms, o->clients,
 	    o->keys, o->pipeline, o->churn, o->initial);
+	if (o->backup_ms > 0)
+		printf(" -B %lld", (long long)o->backup_ms);
 	print_names('r', o->roles, role_names, ROLES);
 	print_names('S', o->blows, blow_names, BLOWS);
 	for (i = 0; i < o->n_kvd_options; i++)

@@ -45,6 +45,7 @@ extern const struct name blow_names[BLOWS];
 struct options {
 	int64_t duration_ms;
 	int64_t interval_ms; /* between blows, on average */
+	int64_t backup_ms; /* between backups; 0: none is made */
 	int64_t stop_ms; /* the longest time for which one is stopped */
 	int64_t hang_ms; /* a reply that takes longer is a failure */
 	unsigned int clients;

@@ -38,6 +38,7 @@ static const struct {
 	{ "leaked-processes", offsetof(struct report, processes) },
 	{ "unexpected-deaths", offsetof(struct report, deaths) },
 	{ "complaints", offsetof(struct report, complaints) },
+	{ "wrong-backups", offsetof(struct report, copies) },
 	{ "other-failures", offsetof(struct report, other) },
 };
 
@@ -132,6 +133,9 @@ report_print(const struct report *r)
 	print_count("events", r->events);
 	print_count("events-missed", r->missed);
 	print_count("events-lagged", r->lagged);
+	print_count("backups", r->backups);
+	print_count("backups-exact", r->exact);
+	print_count("backups-refused", r->refused);
 	print_count("cut-off", r->cut_off);
 	print_count("reset-connecting", r->resets);
 	print_count("longest-stall-ms", (uint64_t)r->stall_ms);

@@ -25,6 +25,9 @@ struct report {
 	uint64_t events; /* that watchers have heard */
 	uint64_t missed; /* times that they were told MISSED */
 	uint64_t lagged; /* times that they were too slow */
+	uint64_t backups; /* that were made, restored and compared */
+	uint64_t exact; /* of these: with the state of their revision */
+	uint64_t refused; /* backups that failed with a death, and said so */
 	uint64_t resets; /* while connecting: an acceptor was killed */
 	int64_t stall_ms; /* the longest wait for a reply */
 	int64_t fresh_ms; /* how long a new client waited at the end */
@@ -42,6 +45,7 @@ struct report {
 	uint64_t processes; /* leaked */
 	uint64_t deaths; /* without a blow */
 	uint64_t complaints; /* lines of the log */
+	uint64_t copies; /* backups that do not have what they have to */
 	uint64_t other; /* kvd does not start or end */
 };
 

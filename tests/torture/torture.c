@@ -13,6 +13,7 @@
 #include <sysexits.h>
 
 #include "common/clock.h"
+#include "torture/backups.h"
 #include "torture/ledger.h"
 #include "torture/load.h"
 #include "torture/rest.h"
@@ -36,6 +37,7 @@ struct torture {
 	struct server server;
 	struct load load;
 	struct victims victims;
+	struct backups backups;
 	struct rest before;
 	int64_t master_died_ms;
 };
@@ -140,6 +142,7 @@ run(struct torture *t)
 	while (may_go_on(t) && clock_ms() < end_ms) {
 		next_ms = victims_run(&t->victims);
 		look_after_master(t);
+		backups_run(&t->backups);
 		load_run(&t->load, clock_timeout(next_ms, clock_ms()));
 	}
 	victims_resume(&t->victims);
@@ -156,6 +159,16 @@ finish_stage(struct torture *t, enum load_stage stage)
 	while (may_go_on(t) && !load_is_over(&t->load)) {
 		look_after_master(t);
 		load_run(&t->load, 1000);
+	}
+}
+
+/* Clients have left, and no other backup is begun. */
+static void
+finish_backup(struct torture *t)
+{
+	while (may_go_on(t) && backups_are_busy(&t->backups)) {
+		backups_run(&t->backups);
+		load_run(&t->load, 1);
 	}
 }
 
@@ -208,11 +221,15 @@ static void
 torture(struct torture *t)
 {
 	start(t);
-	load_open(&t->load, &t->options, &t->report, &t->server.address);
+	backups_init(&t->backups, &t->options, &t->report, &t->server,
+	    &t->load);
+	load_open(&t->load, &t->options, &t->report, &t->server.address,
+	    t->options.backup_ms > 0 ? &t->backups.recorder : NULL);
 	victims_init(&t->victims, &t->options, &t->report, &t->server,
 	    &t->load);
 	run(t);
 	finish_stage(t, LOAD_DRAIN);
+	finish_backup(t);
 	if (may_go_on(t))
 		serve_new_client(t);
 	finish_stage(t, LOAD_VERIFY);
@@ -224,6 +241,7 @@ torture(struct torture *t)
 	if (interrupted)
 		fail_server(t, "interrupted");
 	load_close(&t->load);
+	backups_clear(&t->backups);
 	victims_clear(&t->victims);
 	server_close(&t->server);
 }

@@ -17,6 +17,7 @@
 #include "common/io.h"
 #include "torture/client.h"
 #include "torture/load.h"
+#include "torture/recorder.h"
 #include "torture/watcher.h"
 
 /* Reads each time that it looks: the clients have to be looked after, too. */
@@ -25,9 +26,9 @@
 #define FINISH_MS 10000
 
 void
-watcher_init(struct watcher *w, struct load *load)
+watcher_init(struct watcher *w, struct load *load, struct recorder *recorder)
 {
-	*w = (struct watcher){ .load = load, .fd = -1 };
+	*w = (struct watcher){ .load = load, .fd = -1, .recorder = recorder };
 	w->clients = calloc(load->n, sizeof(*w->clients));
 	if (w->clients == NULL)
 		err(EX_OSERR, NULL);
@@ -49,6 +50,8 @@ leave(struct watcher *w)
 	w->pings = 0;
 	buf_truncate(&w->in, 0);
 	forget(w);
+	if (w->recorder != NULL)
+		recorder_cut(w->recorder);
 }
 
 void
@@ -70,13 +73,18 @@ static void
 join(struct watcher *w)
 {
 	const struct sockaddr *address = (const void *)&w->load->address;
+	char request[64] = "SUBSCRIBE " LEDGER_BUCKET "\n";
 
+	if (w->recorder != NULL)
+		(void)snprintf(request, sizeof(request),
+		    "SUBSCRIBE " LEDGER_BUCKET " SINCE %" PRIu64 "\n",
+		    w->recorder->revision);
 	w->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (w->fd == -1)
 		err(EX_OSERR, "socket");
 	w->epoch = w->load->epoch;
 	(void)connect(w->fd, address, sizeof(w->load->address));
-	if (!say(w, "SUBSCRIBE " LEDGER_BUCKET "\n"))
+	if (!say(w, request))
 		leave(w);
 }
 
@@ -101,6 +109,25 @@ compare(struct watcher *w, unsigned int client, const char *what, uint64_t got,
 		    what, client, got, last);
 }
 
+size_t
+watcher_key_slot(const struct load *l, unsigned int client, unsigned int key)
+{
+	return (size_t)client * (l->options->keys + 1) + key;
+}
+
+size_t
+watcher_counter_slot(const struct load *l, unsigned int client)
+{
+	return watcher_key_slot(l, client, l->options->keys);
+}
+
+static void
+record(struct watcher *w, size_t slot, uint64_t version)
+{
+	if (w->recorder != NULL)
+		recorder_note(w->recorder, slot, version);
+}
+
 static void
 take_event(struct watcher *w, const char *line)
 {
@@ -113,13 +140,34 @@ take_event(struct watcher *w, const char *line)
 		c = &w->clients[client];
 		compare(w, client, "the counter", n, c->counter, true);
 		c->counter = n;
+		record(w, watcher_counter_slot(w->load, client), n);
 	} else if (sscanf(line, "%u.%u SET TO %*u.%*u.%" SCNu64 ".", &client,
 		       &key, &n) == 3 &&
 	    client < w->load->n) {
 		c = &w->clients[client];
 		compare(w, client, "a key", n, c->version, false);
 		c->version = n;
+		record(w, watcher_key_slot(w->load, client, key), n);
 	}
+}
+
+/* "MISSED", or "AT" and a revision. */
+static bool
+take_place(struct watcher *w, const char *line)
+{
+	uint64_t revision;
+
+	if (strcmp(line, "MISSED") == 0) {
+		w->load->report->missed++;
+		forget(w);
+		if (w->recorder != NULL)
+			recorder_miss(w->recorder);
+		return true;
+	}
+	if (w->recorder == NULL || sscanf(line, "AT %" SCNu64, &revision) != 1)
+		return false;
+	recorder_at(w->recorder, revision);
+	return true;
 }
 
 /* The line ends in a NUL.  False: this connection is of no more use. */
@@ -130,12 +178,9 @@ take_line(struct watcher *w, const char *line)
 
 	if (strcmp(line, "OK") == 0) {
 		w->pings--;
-	} else if (strcmp(line, "MISSED") == 0) {
-		r->missed++;
-		forget(w);
 	} else if (strstr(line, " SET TO ") != NULL) {
 		take_event(w, line);
-	} else {
+	} else if (!take_place(w, line)) {
 		r->lagged += strcmp(line, "ERROR lagged") == 0;
 		return false;
 	}

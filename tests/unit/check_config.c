@@ -136,6 +136,7 @@ assert_round_trip(void)
 	"control mode 0660\n"                  \
 	"log connections no\n"                 \
 	"slow-command 0\n"                     \
+	"scrub 0\n"                            \
 	"insecure no\n"
 
 TEST(test_defaults)
@@ -228,6 +229,7 @@ static const struct {
 	{ "idle-timeout 604800000ms", FIELD(idle_timeout_ms), 604800000 },
 	{ "idle-timeout 604800s", FIELD(idle_timeout_ms), 604800000 },
 	{ "idle-timeout 10080m", FIELD(idle_timeout_ms), 604800000 },
+	{ "idle-timeout 7d", FIELD(idle_timeout_ms), 604800000 },
 	{ "idle-timeout 168h", FIELD(idle_timeout_ms), 604800000 },
 
 	{ "write-timeout 1ms", FIELD(write_timeout_ms), 1 },
@@ -281,6 +283,7 @@ TEST(test_number)
 TEST(test_fields)
 {
 	static const char text[] = "insecure yes\n"
+				   "scrub 21d\n"
 				   "slow-command 20ms\n"
 				   "log \tconnections  yes\n"
 				   "control mode 0600 group staff\n"
@@ -335,6 +338,7 @@ TEST(test_fields)
 		     "control mode 0600 group staff\n"
 		     "log connections yes\n"
 		     "slow-command 20ms\n"
+		     "scrub 21d\n"
 		     "insecure yes\n");
 	ck_assert_str_eq(config.data, "/a");
 	ck_assert_str_eq(config.runtime, "/b");
@@ -361,6 +365,7 @@ TEST(test_fields)
 	ck_assert_int_eq(config.listing_timeout_ms, 16);
 	ck_assert(config.log_connections);
 	ck_assert_int_eq(config.slow_command_ms, 20);
+	ck_assert_int_eq(config.scrub_ms, (int64_t)21 * 24 * 3600 * 1000);
 	ck_assert(config.insecure);
 	assert_round_trip();
 }
@@ -378,9 +383,9 @@ static const struct {
 	{ "restart-limit 3 in 5s exit", 3, 5000, true, "3 in 5s exit" },
 	{ "restart-limit 1 in 1ms", 1, 1, false, "1 in 1ms" },
 	{ "restart-limit 1000 in 168h exit", 1000, 604800000, true,
-	    "1000 in 168h exit" },
+	    "1000 in 7d exit" },
 	{ "restart-limit 1000 in 604800000ms", 1000, 604800000, false,
-	    "1000 in 168h" },
+	    "1000 in 7d" },
 	{ "restart-limit 010 in 01m", 10, 60000, false, "10 in 1m" },
 	/* These lines contain extra blanks. */
 	{ "\trestart-limit \t3 \t in\t  5s\texit \r", 3, 5000, true,
@@ -636,7 +641,7 @@ static const struct {
 	{ "idle-timeout -0", IDLE_ERROR("-0") },
 	{ "idle-timeout 00", IDLE_ERROR("00") },
 	{ "idle-timeout 1", IDLE_ERROR("1") },
-	{ "idle-timeout 1d", IDLE_ERROR("1d") },
+	{ "idle-timeout 1w", IDLE_ERROR("1w") },
 	{ "idle-timeout 1S", IDLE_ERROR("1S") },
 	{ "idle-timeout 1 s", IDLE_ERROR("1 s") },
 	{ "idle-timeout 1sec", IDLE_ERROR("1sec") },
@@ -714,6 +719,9 @@ static const struct {
 	{ "log connections on",
 	    "log: \"on\" is not connections yes or connections no" },
 	{ "slow-command 5", ZERO_TIME_ERROR("slow-command", "5") },
+	{ "scrub 366d",
+	    "scrub: \"366d\" is not a time of 0 to 365 days, such as 50ms, "
+	    "10s, 5m or 1h" },
 	{ "include /etc/passwd", "\"include\" is for files only" },
 
 	/* These values of sync are bad. */

@@ -28,7 +28,7 @@ static struct backup {
 	size_t size, at;
 } backup;
 
-static int
+static ssize_t
 write_backup(void *arg, const void *data, size_t size)
 {
 	struct backup *b = arg;
@@ -39,7 +39,7 @@ write_backup(void *arg, const void *data, size_t size)
 	}
 	memcpy(b->data + b->size, data, size);
 	b->size += size;
-	return 0;
+	return (ssize_t)size;
 }
 
 static int
@@ -110,10 +110,11 @@ note(void *arg, const char *line)
 }
 
 static bool
-check_on(void *arg, uint64_t entries)
+check_on(void *arg, uint64_t entries, uint64_t bytes)
 {
 	(void)arg;
 	(void)entries;
+	(void)bytes;
 	return true;
 }
 

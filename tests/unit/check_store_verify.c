@@ -28,8 +28,9 @@ note(void *arg, const char *line)
 }
 
 static bool
-go_on(void *arg, uint64_t entries)
+go_on(void *arg, uint64_t entries, uint64_t bytes)
 {
+	(void)bytes;
 	(void)arg;
 	(void)entries;
 	return true;
