@@ -168,6 +168,13 @@ conn_set_first(struct registry *r, struct conn *c)
 }
 
 void
+conn_set_last(struct registry *r, struct conn *c)
+{
+	TAILQ_REMOVE(&r->ready, c, entry);
+	TAILQ_INSERT_TAIL(&r->ready, c, entry);
+}
+
+void
 conn_close(struct registry *r, struct conn *c)
 {
 	session_leave(r, c);

@@ -142,7 +142,8 @@ void conn_set_ready(struct registry *, struct conn *, bool ready);
 /* Lets it wait for this, or, with CONN_RUNS, go on: it is then ready. */
 void conn_hold(struct registry *, struct conn *, enum conn_wait);
 /* Moves a ready connection to the front, so that it comes first in the next
- * turn. */
+ * turn; or to the end, since others have not had their turn yet. */
 void conn_set_first(struct registry *, struct conn *);
+void conn_set_last(struct registry *, struct conn *);
 
 #endif

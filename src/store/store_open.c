@@ -523,7 +523,7 @@ store_close(struct store *s)
 		return;
 	store_abort(s);
 	store_free_pins(s);
-	count_forget(s, UINT64_MAX);
+	count_free(s);
 	store_cache_close(s->cache);
 	store_heads_free(s);
 	store_release(s);
