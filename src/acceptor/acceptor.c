@@ -271,6 +271,8 @@ acceptor_main(struct config *config, const struct title *title)
 
 	if ((a.scoreboard = scoreboard_open(CHANNEL_SCOREBOARD_FD)) == NULL)
 		fatal(EX_OSERR, "scoreboard");
+	if (source_rate_init(&a.rate) == -1)
+		fatal(EX_OSERR, "getrandom");
 	log_name_forks("worker");
 	yield_to_registry();
 	open_events(&a);
