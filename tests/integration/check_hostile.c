@@ -529,6 +529,34 @@ TEST(test_counts_of_expired)
 	buf_clear(&want);
 }
 
+/* A transaction that reads much, of which nothing is in the replies. */
+#define READS 200
+#define LARGE ((size_t)1 << 20)
+
+TEST(test_reads_of_transaction)
+{
+	struct buf out, want;
+	int i;
+
+	buf_init(&out);
+	buf_init(&want);
+	buf_append_text(&out, "PUT b large ");
+	for (i = 0; i < (int)(LARGE / 16); i++)
+		buf_append_text(&out, "0123456789abcdef");
+	buf_append_text(&out, "\nBEGIN\nPUT b undone v\n");
+	buf_append_text(&want, "OK\r\nOK\r\nQUEUED\r\n");
+	for (i = 0; i < READS; i++) {
+		buf_append_text(&out, "EXISTS b large\n");
+		buf_append_text(&want, "QUEUED\r\n");
+	}
+	buf_append_text(&out, "COMMIT\nEXISTS b undone\n");
+	buf_append_text(&want, "ERROR transaction too large\r\nNOT FOUND\r\n");
+	exchange_bufs(client, &out, &want);
+	expect_honest();
+	buf_clear(&out);
+	buf_clear(&want);
+}
+
 static const struct test tests[] = {
 	CASE("hostile", setup, teardown),
 	ONCE(test_descriptors_passed),
@@ -541,6 +569,7 @@ static const struct test tests[] = {
 	ONCE(test_unread_output),
 	ONCE(test_storm),
 	ONCE(test_counts_of_expired),
+	ONCE(test_reads_of_transaction),
 };
 
 SUITE("hostile", tests)
