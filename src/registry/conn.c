@@ -165,6 +165,7 @@ conn_set_first(struct registry *r, struct conn *c)
 {
 	TAILQ_REMOVE(&r->ready, c, entry);
 	TAILQ_INSERT_HEAD(&r->ready, c, entry);
+	c->first = true;
 }
 
 void

@@ -109,6 +109,8 @@ struct conn {
 	struct buf out; /* whole frames, kept until all of them are sent */
 	size_t sent; /* bytes of `out` that are sent */
 	bool ready; /* is on the ready list: `in` may have a whole request */
+	bool first; /* conn_set_first() was called since it was served */
+	bool heavy; /* what it asked for took long when it was served last */
 	enum conn_wait wait; /* if any, it is on the list of those */
 	unsigned int
 	    tries; /* its first request was executed in part so often */

@@ -17,14 +17,16 @@
 void
 slice_begin(struct slice *s)
 {
-	*s = (struct slice){ .until_us = clock_us() + SLICE_US };
+	*s = (struct slice){ .now_us = clock_us() };
+	s->until_us = s->now_us + SLICE_US;
 }
 
 void
 slice_look(struct slice *s)
 {
 	s->requests = 0;
-	s->over = clock_us() >= s->until_us;
+	s->now_us = clock_us();
+	s->over = s->now_us >= s->until_us;
 }
 
 void

@@ -14,6 +14,7 @@
 
 struct slice {
 	int64_t until_us; /* by clock_us() */
+	int64_t now_us; /* when the clock was last looked at */
 	unsigned int requests; /* since the clock was looked at */
 	bool over;
 };

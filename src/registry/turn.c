@@ -14,6 +14,10 @@
 
 /* Workers that are greeted in a turn: a few milliseconds' work. */
 #define GREET_MAX 1000
+/* A connection whose requests of one turn take so long, or are so large, asks for
+ * much: hundreds of small requests do not. */
+#define HEAVY_US 1000
+#define HEAVY_INPUT 4096
 /* Keys that are looked up for COUNT in a turn: a few milliseconds' work. */
 #define SETTLE_MAX 4000
 
@@ -61,27 +65,58 @@ execute(struct registry *r, struct conn *c)
 		conn_hold(r, c, CONN_HELD);
 }
 
+/* Does it ask for much, or has it lately?  One that has been told to come first
+ * has to, or else it would never find the turn without a batch. */
+static bool
+is_heavy(const struct conn *c)
+{
+	return !c->first && (c->heavy || buf_size(&c->in) > HEAVY_INPUT);
+}
+
+static void
+serve(struct registry *r, struct conn *c)
+{
+	struct slice *slice = &r->turn.slice;
+	int64_t begin_us = slice->now_us;
+
+	c->first = false;
+	conn_set_last(r, c);
+	execute(r, c);
+	slice_look(slice);
+	c->heavy = slice->now_us - begin_us > HEAVY_US;
+	if (!c->turn.wrote)
+		commit_finish(r, c);
+}
+
 /*
  * The connections take turns, too: one that has been served comes behind those
  * for which no time was left.
  */
 static void
-execute_all(struct registry *r)
+execute_some(struct registry *r, bool heavy)
 {
 	struct conn *c, *next, *last = TAILQ_LAST(&r->ready, conn_list);
 
 	for (c = TAILQ_FIRST(&r->ready); c != NULL; c = next) {
 		next = c == last ? NULL : TAILQ_NEXT(c, entry);
-		if (!c->session.greeted)
+		if (!c->session.greeted || is_heavy(c) != heavy)
 			continue;
 		if (r->turn.full || r->turn.slice.over)
 			return;
-		conn_set_last(r, c);
-		execute(r, c);
-		if (!c->turn.wrote)
-			commit_finish(r, c);
-		slice_look(&r->turn.slice);
+		serve(r, c);
 	}
+}
+
+/* Who asks for little does not wait for all who ask for much, and of these at
+ * least one is served in each turn. */
+static void
+execute_all(struct registry *r)
+{
+	slice_look(&r->turn.slice);
+	r->turn.slice.over = false;
+	execute_some(r, false);
+	r->turn.slice.over = false;
+	execute_some(r, true);
 }
 
 /* Steps 1 to 3.  Ends early, with turn.full set, when the store is full. */
