@@ -88,8 +88,8 @@ handle_shortage(struct acceptor *a, const char *what)
 
 static const char *const reasons[REFUSE_REASONS] = {
 	[REFUSE_MAX_CLIENTS] = "max-clients are connected",
-	[REFUSE_MAX_CLIENTS_PER_SOURCE] = "max-clients-per-source are "
-					  "connected from its address",
+	[REFUSE_MAX_CLIENTS_PER_SOURCE] = "there are too many from its "
+					  "address",
 	[REFUSE_SUSPENDED] = "an operator has suspended kvd",
 };
 
@@ -179,6 +179,42 @@ reason_of(enum scoreboard_result result)
 	}
 }
 
+/*
+ * How many clients there may be from this address.  Without a setting one
+ * address must not be able to keep all others out, unless it is this machine's
+ * own: whoever is here can do more than that.
+ */
+static int64_t
+max_from(const struct acceptor *a, const struct sockaddr_storage *addr)
+{
+	const struct config *config = a->config;
+
+	if (config->max_clients_per_source != 0)
+		return config->max_clients_per_source;
+	return source_rate_is_remote(addr) ? (config->max_clients + 1) / 2 : 0;
+}
+
+/* Does the address connect too often?  Who has no limit for the number of
+ * clients has none for this. */
+static bool
+comes_too_often(struct acceptor *a, const struct sockaddr_storage *addr)
+{
+	return source_rate_is_remote(addr) &&
+	    max_from(a, addr) < a->config->max_clients &&
+	    !source_rate_allows(&a->rate, addr, clock_ms());
+}
+
+/* Takes a slot for the client. */
+static enum scoreboard_result
+take_slot(struct acceptor *a, const struct sockaddr_storage *addr,
+    uint32_t *slot)
+{
+	if (comes_too_often(a, addr))
+		return SCOREBOARD_SOURCE_FULL;
+	return scoreboard_take(a->scoreboard, addr, a->config->max_clients,
+	    max_from(a, addr), slot);
+}
+
 /* Starts the worker of a client, or refuses the client. */
 static void
 take_client(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
@@ -187,8 +223,7 @@ take_client(struct acceptor *a, int fd, const struct sockaddr_storage *addr)
 	enum refuse_reason why;
 	uint32_t slot = 0;
 
-	result = scoreboard_take(a->scoreboard, addr, a->config->max_clients,
-	    a->config->max_clients_per_source, &slot);
+	result = take_slot(a, addr, &slot);
 	if (result != SCOREBOARD_OK) {
 		why = reason_of(result);
 		report_refusal(a, why);

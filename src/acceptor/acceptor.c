@@ -328,6 +328,8 @@ acceptor_main(struct config *config, const struct startup_params *params,
 	open_cache(&reader, params);
 	if (a.is_confined)
 		(void)close(CHANNEL_PROGRAM_FD);
+	if (source_rate_init(&a.rate) == -1)
+		fatal(EX_OSERR, "getrandom");
 	log_name_forks("worker");
 	yield_to_registry();
 	open_events(&a);

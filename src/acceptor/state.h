@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "acceptor/source_rate.h"
 #include "common/config.h"
 #include "common/log_limit.h"
 #include "common/pid_index.h"
@@ -42,6 +43,7 @@ struct acceptor {
 		       * this is over */
 	int spare_fd; /* accept.c closes it to refuse a client; or -1 */
 	struct log_limit refusals, shortages; /* for lines about each */
+	struct source_rate rate;
 
 	/* When to do what; CLOCK_NEVER: not at all. */
 	int64_t accept_at_ms; /* accept again, after a pause */

@@ -12,8 +12,8 @@
 #include "registry/checkpoint.h"
 #include "registry/state.h"
 
-/* Keys without an entry that POP or CLEAR goes past in a turn: some
- * milliseconds' work. */
+/* Keys without an entry that POP, CLEAR or a transaction goes past in a turn:
+ * some milliseconds' work. */
 #define SCAN_MAX ((size_t)20000)
 
 /* Replies with a data line of one word. */
@@ -66,13 +66,33 @@ call_put(struct call_context *ctx, const struct fields *args)
 	    args->key, args->value, 0);
 }
 
+/* What is read takes time, whatever is done with it. */
+static enum store_result
+read_key(struct call_context *ctx, const struct fields *args, struct bytes key,
+    struct store_entry *entry)
+{
+	enum store_result result;
+
+	result = store_get(ctx->view, args->bucket, key, entry);
+	if (result == STORE_OK)
+		ctx->read += entry->value.size;
+	return result;
+}
+
+static enum store_result
+read_entry(struct call_context *ctx, const struct fields *args,
+    struct store_entry *entry)
+{
+	return read_key(ctx, args, args->key, entry);
+}
+
 static enum store_result
 call_get(struct call_context *ctx, const struct fields *args)
 {
 	enum store_result result;
 	struct store_entry entry;
 
-	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	result = read_entry(ctx, args, &entry);
 	if (result == STORE_OK)
 		reply_word(ctx->reply, entry.value);
 	if (result != STORE_ABSENT)
@@ -104,7 +124,7 @@ call_exists(struct call_context *ctx, const struct fields *args)
 {
 	struct store_entry entry;
 
-	return store_get(ctx->view, args->bucket, args->key, &entry);
+	return read_entry(ctx, args, &entry);
 }
 
 static enum store_result
@@ -125,7 +145,7 @@ check_old(struct call_context *ctx, const struct fields *args,
 {
 	enum store_result result;
 
-	result = store_get(ctx->view, args->bucket, args->key, entry);
+	result = read_entry(ctx, args, entry);
 	if (result == STORE_ABSENT ||
 	    (result == STORE_OK && !bytes_equal(entry->value, args->old)))
 		return refuse(ctx, STATUS_CONFLICT);
@@ -150,7 +170,7 @@ call_take(struct call_context *ctx, const struct fields *args)
 	enum store_result result;
 	struct store_entry entry;
 
-	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	result = read_entry(ctx, args, &entry);
 	if (result == STORE_OK)
 		reply_word(ctx->reply, entry.value);
 	else if (result == STORE_ABSENT)
@@ -166,7 +186,7 @@ find_first(struct call_context *ctx, const struct fields *args,
     struct bytes *key)
 {
 	return store_first(ctx->view, args->bucket, args->prefix,
-	    SCAN_MAX << ctx->registry->turn.scan_shift, key);
+	    &ctx->scan_left, key);
 }
 
 static enum store_result
@@ -182,8 +202,7 @@ call_pop(struct call_context *ctx, const struct fields *args)
 		return STORE_OK;
 	}
 	if (result != STORE_OK ||
-	    (result = store_get(ctx->view, args->bucket, key, &entry)) !=
-		STORE_OK)
+	    (result = read_key(ctx, args, key, &entry)) != STORE_OK)
 		return result;
 	answer_put_line(ctx->reply, (struct bytes[]){ key, entry.value }, 2);
 	return change_delete(&ctx->registry->changes, ctx->view, args->bucket,
@@ -241,7 +260,7 @@ incr(struct call_context *ctx, const struct fields *args, int64_t expiry_ms)
 	int64_t number = 0;
 	struct bytes value = { text, 0 };
 
-	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	result = read_entry(ctx, args, &entry);
 	if (result == STORE_ABSENT)
 		entry.expiry_ms = expiry_ms;
 	if (result == STORE_OK &&
@@ -294,7 +313,7 @@ check_absent(struct call_context *ctx, const struct fields *args)
 	enum store_result result;
 	struct store_entry entry;
 
-	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	result = read_entry(ctx, args, &entry);
 	if (result == STORE_OK)
 		return refuse(ctx, STATUS_CONFLICT);
 	return result == STORE_ABSENT ? STORE_OK : result;
@@ -332,17 +351,30 @@ call_cas(struct call_context *ctx, const struct fields *args)
 	    args->key, args->value, entry.expiry_ms);
 }
 
+/* The value is read even if it then need not be written anew. */
+static enum store_result
+set_expiry(struct call_context *ctx, const struct fields *args,
+    int64_t expiry_ms)
+{
+	enum store_result result;
+	struct store_entry entry;
+
+	result = read_entry(ctx, args, &entry);
+	if (result != STORE_OK || entry.expiry_ms == expiry_ms)
+		return result;
+	return store_set_expiry(ctx->view, args->bucket, args->key, expiry_ms);
+}
+
 static enum store_result
 call_expire(struct call_context *ctx, const struct fields *args)
 {
-	return store_set_expiry(ctx->view, args->bucket, args->key,
-	    expiry_in(ctx, args->time_ms));
+	return set_expiry(ctx, args, expiry_in(ctx, args->time_ms));
 }
 
 static enum store_result
 call_persist(struct call_context *ctx, const struct fields *args)
 {
-	return store_set_expiry(ctx->view, args->bucket, args->key, 0);
+	return set_expiry(ctx, args, 0);
 }
 
 /* Rounded up: a key that is there has at least one second left. */
@@ -352,7 +384,7 @@ call_ttl(struct call_context *ctx, const struct fields *args)
 	struct store_entry entry = { .expiry_ms = 0 };
 	enum store_result result;
 
-	result = store_get(ctx->view, args->bucket, args->key, &entry);
+	result = read_entry(ctx, args, &entry);
 	if (result != STORE_OK && result != STORE_ABSENT)
 		return result;
 	if (result == STORE_OK && entry.expiry_ms != 0)
@@ -498,7 +530,10 @@ enum store_result
 call_run(call_function *run, struct registry *r, struct store_view *view,
     const struct fields *args, uint64_t sequence, struct buf *out)
 {
-	struct call_context ctx = { r, view, out, STATUS_OK, 0 };
+	struct call_context ctx = { .registry = r,
+		.view = view,
+		.reply = out,
+		.scan_left = SCAN_MAX << r->turn.scan_shift };
 	size_t position = answer_begin(out, sequence, STATUS_OK);
 	enum store_result result;
 

@@ -22,6 +22,9 @@ struct call_context {
 	/* Set by a request that is refused, and then has changed nothing. */
 	enum status status;
 	uint64_t cleared; /* entries that CLEAR has removed so far */
+	size_t read; /* bytes of values that were read so far */
+	size_t
+	    scan_left; /* keys without an entry that may still be gone past */
 };
 
 /*
@@ -36,6 +39,13 @@ typedef enum store_result call_function(struct call_context *,
  * longest value: they are kept until the worker has them, and may be stored
  * with the commit. */
 #define CALL_REPLY_MAX ((size_t)1 << 20)
+
+/*
+ * The bytes of values that a transaction may read, besides the longest one: a
+ * few milliseconds' work.  EXISTS and others read a value of which nothing is in
+ * the reply, to check its checksum.
+ */
+#define CALL_READ_MAX ((size_t)64 << 20)
 
 /* NULL: requests of this type have no such function. */
 call_function *call_find(uint16_t type);

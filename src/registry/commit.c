@@ -92,7 +92,7 @@ commit_rewind(struct registry *r)
 	store_release(r->store);
 	change_undo(&r->changes, 0);
 	r->changes.expired = 0;
-	r->turn.full = r->turn.too_large = false;
+	r->turn.full = r->turn.too_large = r->turn.slice.over = false;
 	r->turn.replies = 0;
 	session_rewind(r);
 	/* Every connection that wrote is on this list: session_writes(). */

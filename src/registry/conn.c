@@ -165,6 +165,14 @@ conn_set_first(struct registry *r, struct conn *c)
 {
 	TAILQ_REMOVE(&r->ready, c, entry);
 	TAILQ_INSERT_HEAD(&r->ready, c, entry);
+	c->first = true;
+}
+
+void
+conn_set_last(struct registry *r, struct conn *c)
+{
+	TAILQ_REMOVE(&r->ready, c, entry);
+	TAILQ_INSERT_TAIL(&r->ready, c, entry);
 }
 
 void

@@ -109,6 +109,8 @@ struct conn {
 	struct buf out; /* whole frames, kept until all of them are sent */
 	size_t sent; /* bytes of `out` that are sent */
 	bool ready; /* is on the ready list: `in` may have a whole request */
+	bool first; /* conn_set_first() was called since it was served */
+	bool heavy; /* what it asked for took long when it was served last */
 	enum conn_wait wait; /* if any, it is on the list of those */
 	unsigned int
 	    tries; /* its first request was executed in part so often */
@@ -142,7 +144,8 @@ void conn_set_ready(struct registry *, struct conn *, bool ready);
 /* Lets it wait for this, or, with CONN_RUNS, go on: it is then ready. */
 void conn_hold(struct registry *, struct conn *, enum conn_wait);
 /* Moves a ready connection to the front, so that it comes first in the next
- * turn. */
+ * turn; or to the end, since others have not had their turn yet. */
 void conn_set_first(struct registry *, struct conn *);
+void conn_set_last(struct registry *, struct conn *);
 
 #endif

@@ -103,16 +103,21 @@ void
 full_run(struct registry *r)
 {
 	struct conn_list turn;
+	struct slice slice;
 	struct conn *c;
 
 	TAILQ_INIT(&turn);
 	remove_some(r);
 	commit_rewind(r);
+	slice_begin(&slice);
 	TAILQ_CONCAT(&turn, &r->ready, entry);
-	while ((c = TAILQ_FIRST(&turn)) != NULL) {
+	while (!slice.over && (c = TAILQ_FIRST(&turn)) != NULL) {
 		TAILQ_REMOVE(&turn, c, entry);
 		TAILQ_INSERT_TAIL(&r->ready, c, entry);
 		serve(r, c);
+		slice_look(&slice);
 	}
+	TAILQ_CONCAT(&turn, &r->ready, entry);
+	TAILQ_CONCAT(&r->ready, &turn, entry);
 	begin_again(r, false);
 }

@@ -156,14 +156,16 @@ may_count(struct registry *r, struct conn *c, const struct message *m,
     const struct fields *args)
 {
 	struct bytes requests = args->rest, bucket;
+	bool settled = true;
 
 	if (m->type == MESSAGE_COUNT)
 		return is_settled(r, c, args->bucket);
+	/* All begin at once, so that the store goes through what has expired
+	 * once for all of them. */
 	if (m->type == MESSAGE_TRANSACTION)
 		while (transaction_next_count(&requests, &bucket))
-			if (!is_settled(r, c, bucket))
-				return false;
-	return true;
+			settled = is_settled(r, c, bucket) && settled;
+	return settled;
 }
 
 /* Is there memory for the reply?  If not, this takes it back, and the request
@@ -405,7 +407,7 @@ request_next(struct registry *r, struct conn *c)
 	struct message m;
 
 	if (!next_message(r, c, &m) || buf_size(&c->out) > OUT_MAX ||
-	    batch_is_large(r))
+	    batch_is_large(r) || r->turn.slice.over)
 		return REQUEST_WAIT;
 	schema = schema_find(m.type);
 	if (schema == NULL || !is_allowed(c, schema))
@@ -426,6 +428,7 @@ request_next(struct registry *r, struct conn *c)
 		c->turn.executed += m.frame_size;
 		c->turn.last_sequence = m.sequence;
 	}
+	slice_count(&r->turn.slice, m.type == MESSAGE_TRANSACTION);
 	/* If it were committed and not answered it would be executed twice. */
 	if (buf_failed(&c->out) || change_failed(&r->changes))
 		fatalx(EX_OSERR, "out of memory");

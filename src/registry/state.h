@@ -23,6 +23,7 @@
 #include "registry/memory.h"
 #include "registry/outcome.h"
 #include "registry/resume.h"
+#include "registry/slice.h"
 #include "registry/topic.h"
 #include "registry/warning.h"
 
@@ -79,6 +80,7 @@ struct registry {
 	uint64_t *counters;
 	struct scoreboard *scoreboard; /* to be read only */
 	struct {
+		struct slice slice; /* the time that it may take */
 		size_t replies; /* bytes of those that the commit stores */
 		size_t settle; /* keys that may still be looked up for COUNT */
 		/* A request or housekeeping found no space.  turn.c sets it;

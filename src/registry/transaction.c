@@ -9,6 +9,13 @@
 #include "registry/state.h"
 #include "registry/transaction.h"
 
+/*
+ * A transaction begins anew in each turn, and each time remembers how far it has
+ * come with some of its queues only (store/store_head.c).  So it may be given
+ * more in a turn, but only this much: some hundredths of a second's work.
+ */
+#define SCAN_SHIFT_MAX 2
+
 /* Takes the first request off.  NULL: it is malformed. */
 static const struct schema *
 next_request(struct bytes *requests, struct message *m)
@@ -135,7 +142,8 @@ run_all(struct call_context *ctx, struct bytes requests, size_t value_max)
 	while (result == STORE_OK && ctx->status == STATUS_OK &&
 	    requests.size > 0) {
 		result = run_next(ctx, &requests, value_max);
-		if (buf_size(ctx->reply) > reply_max)
+		if (buf_size(ctx->reply) > reply_max ||
+		    ctx->read > CALL_READ_MAX + value_max)
 			ctx->status = STATUS_TRANSACTION_TOO_LARGE;
 	}
 	return result;
@@ -150,6 +158,9 @@ run_writes(struct call_context *ctx, struct bytes requests)
 
 	store_save(r->store);
 	result = run_all(ctx, requests, (size_t)r->config->max_value);
+	/* It goes past more than many turns can. */
+	if (result == STORE_AGAIN && r->turn.scan_shift == SCAN_SHIFT_MAX)
+		result = STORE_TOO_LARGE;
 	if (result == STORE_TOO_LARGE) {
 		ctx->status = STATUS_TRANSACTION_TOO_LARGE;
 		result = STORE_OK;

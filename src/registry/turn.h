@@ -23,8 +23,8 @@
 struct registry;
 
 /*
- * Executes one turn.  Connections that have more requests than a turn takes
- * stay ready for the next.  Exits the process when a commit fails: nobody knows
+ * Executes one turn.  Connections that have more requests than a turn takes, or
+ * has time for (registry/slice.h), stay ready for the next.  Exits the process when a commit fails: nobody knows
  * then whether it is on the disk, and the next registry reads what is there.
  */
 void turn_run(struct registry *);

@@ -326,11 +326,12 @@ enum store_result store_scan_buckets(struct store_view *, struct bytes prefix,
  * Finds the first key, of those that begin with `prefix`, that has an entry: for
  * queues, whose first entry is removed again and again.  The batch only; *key is
  * valid until its next write of another key.  STORE_ABSENT: there is none.  It
- * goes past `scan_max` keys whose entries were removed or have expired;
- * STORE_AGAIN: there are more, and the next call goes on from there.
+ * goes past up to *left keys whose entries were removed or have expired, and
+ * takes them off *left.  STORE_AGAIN: there are more, and the next call goes on
+ * from there.
  */
 enum store_result store_first(struct store_view *, struct bytes bucket,
-    struct bytes prefix, size_t scan_max, struct bytes *key);
+    struct bytes prefix, size_t *left, struct bytes *key);
 
 /* When the next entry expires, or expired.  STORE_ABSENT: no entry does. */
 enum store_result store_next_expiry(struct store_view *, int64_t *expiry_ms);

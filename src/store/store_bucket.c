@@ -172,9 +172,12 @@ take_id(struct store_view *v, uint64_t *id)
 		    "page is damaged",
 		    s->dir);
 	result = layer_put(v, DB_META, key, sizeof(*id), &data);
-	if (result == STORE_OK)
-		record_put_le64(data, *id + 1);
-	return result;
+	if (result != STORE_OK)
+		return result;
+	record_put_le64(data, *id + 1);
+	if (v->new_from == 0)
+		v->new_from = *id;
+	return STORE_OK;
 }
 
 enum store_result

@@ -19,23 +19,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/store_record.h"
+#include "store/store_watch.h"
 
-/* So many buckets are watched at most: more than a transaction counts. */
-#define WATCHES_MAX 1024
-
-struct store_watch {
-	RB_ENTRY(store_watch) by_id;
-	TAILQ_ENTRY(store_watch) by_use;
-	uint64_t id; /* of the bucket */
-	uint64_t used; /* generation of the open table when it was, last */
-	bool settled; /* there is nothing behind the place */
-	uint64_t replaced; /* by the open puts in front of the place */
-	/* The place: of a segment, and of an entry in it. */
-	uint64_t generation;
-	size_t key_size; /* 0: the bucket's first */
-	uint8_t key[ID_SIZE + UINT8_MAX];
-};
+/* So many buckets are watched at most: what several transactions count. */
+#define WATCHES_MAX 4096
+/* When there are so many, one that was used lately is kept for who uses it. */
+#define KEEP_MS 1000
 
 static int
 compare_watches(const struct store_watch *a, const struct store_watch *b)
@@ -46,8 +35,8 @@ compare_watches(const struct store_watch *a, const struct store_watch *b)
 RB_GENERATE_INTERNAL(store_watch_tree, store_watch, by_id, compare_watches,
     static __attribute__((unused)))
 
-static struct store_watch *
-find_watch(struct store *s, uint64_t id)
+struct store_watch *
+watch_find(struct store *s, uint64_t id)
 {
 	struct store_watch wanted = { .id = id };
 
@@ -60,6 +49,7 @@ free_watch(struct store *s, struct store_watch *w)
 	RB_REMOVE(store_watch_tree, &s->watches.by_id, w);
 	TAILQ_REMOVE(&s->watches.by_use, w, by_use);
 	s->watches.count--;
+	due_leave(s, w);
 	free(w);
 }
 
@@ -69,6 +59,22 @@ use_watch(struct store *s, struct store_watch *w)
 	TAILQ_REMOVE(&s->watches.by_use, w, by_use);
 	TAILQ_INSERT_HEAD(&s->watches.by_use, w, by_use);
 	w->used = s->table->generation;
+	w->used_ms = s->now_ms;
+}
+
+/* Is there a place for another one?  If all are in use, not now. */
+static bool
+make_place(struct store *s)
+{
+	struct store_watch *oldest;
+
+	if (s->watches.count < WATCHES_MAX)
+		return true;
+	oldest = TAILQ_LAST(&s->watches.by_use, store_watch_list);
+	if (s->now_ms - oldest->used_ms < KEEP_MS)
+		return false;
+	free_watch(s, oldest);
+	return true;
 }
 
 /* NULL: there is no memory. */
@@ -77,14 +83,13 @@ new_watch(struct store *s, uint64_t id)
 {
 	struct store_watch *w;
 
-	if (s->watches.count == WATCHES_MAX)
-		free_watch(s, TAILQ_LAST(&s->watches.by_use, store_watch_list));
 	if ((w = calloc(1, sizeof(*w))) == NULL)
 		return NULL;
 	w->id = id;
 	RB_INSERT(store_watch_tree, &s->watches.by_id, w);
 	TAILQ_INSERT_HEAD(&s->watches.by_use, w, by_use);
 	s->watches.count++;
+	due_add(s, w);
 	return w;
 }
 
@@ -105,10 +110,19 @@ count_forget(struct store *s, uint64_t before)
 		free_watch(s, w);
 }
 
+void
+count_free(struct store *s)
+{
+	count_forget(s, UINT64_MAX);
+	free(s->watches.changes);
+	s->watches.changes = NULL;
+	s->watches.changes_max = 0;
+}
+
 bool
 count_is_watched(struct store *s, uint64_t id)
 {
-	return s->watches.count > 0 && find_watch(s, id) != NULL;
+	return s->watches.count > 0 && watch_find(s, id) != NULL;
 }
 
 static struct bytes
@@ -249,6 +263,15 @@ is_in_log(struct store_view *v)
 	return known || v->changed;
 }
 
+/* What is known already, without going through anything. */
+static bool
+is_known(struct store_view *v, const struct store_watch *w)
+{
+	if (w == NULL)
+		return !is_in_log(v) && due_get(v, NULL, &(uint64_t){ 0 });
+	return w->settled && due_is_known(v->store, w);
+}
+
 enum store_result
 store_settle(struct store_view *v, struct bytes bucket, size_t *max,
     bool *settled)
@@ -256,22 +279,33 @@ store_settle(struct store_view *v, struct bytes bucket, size_t *max,
 	enum store_result result;
 	struct store *s = v->store;
 	struct store_watch *w;
+	bool known = false;
 
 	*settled = false;
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
-	w = find_watch(s, v->id);
-	*settled = w == NULL ? !is_in_log(v) : w->settled;
+	w = watch_find(s, v->id);
+	*settled = is_known(v, w);
 	if (w != NULL)
 		use_watch(s, w);
-	if (*settled || s->batch.open || *max == 0)
+	if (*settled || s->batch.open || (w == NULL && !make_place(s)))
 		return STORE_OK;
 	if (w == NULL && (w = new_watch(s, v->id)) == NULL)
 		return store_fail(s, STORE_FAILED, "out of memory");
 	use_watch(s, w);
-	result = settle(v, w, max);
-	*settled = w->settled;
+	if (!w->settled && *max > 0)
+		result = settle(v, w, max);
+	if (result == STORE_OK)
+		result = due_settle(v, w, max, &known);
+	*settled = w->settled && known;
 	return result;
+}
+
+/* Was the known bucket made in this batch?  Then data.mdb has nothing of it. */
+static bool
+is_new(const struct store_view *v)
+{
+	return v->new_from != 0 && v->id >= v->new_from;
 }
 
 /* How many open puts of the known bucket did replace an entry. */
@@ -282,7 +316,10 @@ count_replaced(struct store_view *v, uint64_t *replaced)
 	size_t left = SIZE_MAX;
 	enum store_result result;
 
-	if (v->cacheable && (known = find_watch(v->store, v->id)) != NULL &&
+	*replaced = 0;
+	if (is_new(v))
+		return STORE_OK;
+	if (v->cacheable && (known = watch_find(v->store, v->id)) != NULL &&
 	    known->settled) {
 		*replaced = known->replaced;
 		return STORE_OK;
@@ -295,12 +332,20 @@ count_replaced(struct store_view *v, uint64_t *replaced)
 	return result;
 }
 
-/* Counting is a walk over all that is due: once for all who ask. */
+/* Without a watch, counting is a walk over all that is due: once for all who
+ * ask. */
 static enum store_result
 count_due(struct store_view *v, uint64_t *due)
 {
 	enum store_result result;
 
+	*due = 0;
+	/* Only a test moves the clock so that what it puts is due at once. */
+	if (is_new(v) &&
+	    (v->put_expiry == 0 || !entry_is_due(v->store, v->put_expiry)))
+		return STORE_OK;
+	if (due_get(v, watch_find(v->store, v->id), due))
+		return STORE_OK;
 	if (!v->counted || v->due_id != v->id ||
 	    v->due_at_ms != v->store->now_ms) {
 		result = expiry_count_due(v, v->id, &v->due);

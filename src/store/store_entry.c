@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "store/store_head.h"
-#include "store/store_record.h"
+#include "store/store_watch.h"
 
 /* The last commit's record, or the batch's if that has not written to it. */
 static bool
@@ -107,11 +107,16 @@ static enum store_result
 move_expiry(struct store_view *v, struct bytes key, uint64_t from, uint64_t to)
 {
 	enum store_result result = STORE_OK;
+	struct expiry_key k;
 
 	if (from == to)
 		return STORE_OK;
-	if (from != 0)
+	if (from != 0) {
 		result = expiry_delete(v, from, v->id, key);
+		expiry_key_make(&k, from, v->id, key);
+		if (result == STORE_OK)
+			result = due_remove(v->store, k.bytes, v->id);
+	}
 	if (result == STORE_OK && to != 0)
 		result = expiry_put(v, key, to);
 	return result;

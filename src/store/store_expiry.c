@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "store/store_record.h"
+#include "store/store_watch.h"
 
 #define NAME_SUM sizeof(uint32_t) /* in front of a row's name */
 
@@ -47,11 +47,13 @@ expiry_put(struct store_view *v, struct bytes key, uint64_t expiry)
 	memcpy(data + NAME_SUM, v->name, v->name_size);
 	record_put_le32(data, record_sum(k.bytes, data, size, 0));
 	counts->totals.expiring++;
+	if (v->put_expiry == 0 || expiry < v->put_expiry)
+		v->put_expiry = expiry;
 	if (expiry < counts->expiry_from) {
 		counts->expiry_from = expiry;
 		counts->expiry_known = true;
 	}
-	return STORE_OK;
+	return due_put(v->store, k.bytes, v->id);
 }
 
 enum store_result
@@ -89,16 +91,23 @@ first_expiry(const struct store_view *v)
 }
 
 static enum store_result
-seek_first(struct layer_cursor *c, struct store_view *v)
+seek(struct layer_cursor *c, struct store_view *v, struct bytes from)
 {
-	struct expiry_key from;
 	enum store_result result;
 
-	expiry_key_make(&from, first_expiry(v), 0, (struct bytes){ NULL, 0 });
-	result = layer_seek(c, v, DB_EXPIRIES, from.bytes);
+	result = layer_seek(c, v, DB_EXPIRIES, from);
 	if (result == STORE_OK && c->key.size <= EXPIRY_KEY_HEADER)
 		result = store_lmdb_result(v->store, "expiry", MDB_CORRUPTED);
 	return result;
+}
+
+static enum store_result
+seek_first(struct layer_cursor *c, struct store_view *v)
+{
+	struct expiry_key from;
+
+	expiry_key_make(&from, first_expiry(v), 0, (struct bytes){ NULL, 0 });
+	return seek(c, v, from.bytes);
 }
 
 /* Is the cursor at a row that is due? */
@@ -113,8 +122,8 @@ is_due(const struct layer_cursor *c)
  * Was it left by a put that did not look what it replaces?  That put, or what
  * came after it, is in a table: its fold removes the row (expiry_remove_row).
  */
-static bool
-is_left_over(struct store_view *v, struct bytes row)
+bool
+expiry_is_left_over(struct store_view *v, struct bytes row)
 {
 	const uint8_t *p = row.data;
 	struct bytes entry = { p + sizeof(uint64_t),
@@ -141,9 +150,26 @@ expiry_count_due(struct store_view *v, uint64_t id, uint64_t *count)
 	     result = layer_next(&c))
 		*count += record_get_be64(
 			      (const uint8_t *)c.key.data + sizeof(id)) == id &&
-		    !is_left_over(v, c.key);
+		    !expiry_is_left_over(v, c.key);
 	layer_end(&c);
 	return result == STORE_ABSENT ? STORE_OK : result;
+}
+
+enum store_result
+expiry_seek_due(struct layer_cursor *c, struct store_view *v, struct bytes from)
+{
+	enum store_result result;
+
+	result = from.size == 0 ? seek_first(c, v) : seek(c, v, from);
+	return result == STORE_OK && !is_due(c) ? STORE_ABSENT : result;
+}
+
+enum store_result
+expiry_next_due(struct layer_cursor *c)
+{
+	enum store_result result = layer_next(c);
+
+	return result == STORE_OK && !is_due(c) ? STORE_ABSENT : result;
 }
 
 /* UINT64_MAX: there is no row. */
@@ -244,6 +270,7 @@ expire_row(struct store_view *v, const struct row *r, store_removed *removed,
     void *arg)
 {
 	enum store_result result;
+	struct expiry_key k;
 
 	if ((result = expiry_delete(v, r->expiry, r->id, r->key)) != STORE_OK)
 		return result;
@@ -252,6 +279,9 @@ expire_row(struct store_view *v, const struct row *r, store_removed *removed,
 		return result == STORE_NO_BUCKET ? STORE_OK : result;
 	if ((result = remove_entry(v, r)) != STORE_OK)
 		return result == STORE_ABSENT ? STORE_OK : result;
+	expiry_key_make(&k, r->expiry, r->id, r->key);
+	if ((result = due_remove(v->store, k.bytes, r->id)) != STORE_OK)
+		return result;
 	v->count--;
 	v->changed = true;
 	v->store->counts.totals.keys--;

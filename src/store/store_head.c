@@ -319,7 +319,7 @@ find_first(struct store_view *v, struct head *h, struct bytes *key)
 
 enum store_result
 store_first(struct store_view *v, struct bytes bucket, struct bytes prefix,
-    size_t scan_max, struct bytes *key)
+    size_t *left, struct bytes *key)
 {
 	struct store *s = v->store;
 	enum store_result result;
@@ -333,13 +333,13 @@ store_first(struct store_view *v, struct bytes bucket, struct bytes prefix,
 	if (h->now_ms > s->now_ms)
 		reset(h);
 	while ((result = find_first(v, h, key)) == STORE_ABSENT && !h->whole) {
-		if (scan_max == 0)
+		if (*left == 0)
 			return STORE_AGAIN;
 		if (h->n >= SCAN_KEYS) {
 			drop(h, h->first);
 			h->unsure = true;
 		}
-		if ((result = scan_on(v, h, &scan_max)) != STORE_OK)
+		if ((result = scan_on(v, h, left)) != STORE_OK)
 			return result;
 	}
 	return result;

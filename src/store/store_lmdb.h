@@ -61,6 +61,9 @@ struct store_view {
 	uint64_t count;
 	size_t name_size;
 	char name[UINT8_MAX];
+	/* The first bucket that was made in this batch, and the earliest expiry
+	 * that was put; 0: none was. */
+	uint64_t new_from, put_expiry;
 
 	/* The fields below are valid.  Only for views that do not write. */
 	bool counted;
@@ -76,6 +79,29 @@ struct store_pin {
 };
 TAILQ_HEAD(store_pins, store_pin);
 
+/* Which of a watched bucket's rows that are due are counted (store_due.c). */
+enum due_part {
+	DUE_OUT, /* none */
+	DUE_KNOWN, /* all that were when this part went on last */
+	DUE_JOINING, /* a part of them */
+	DUE_PARTS
+};
+
+/* All rows of `expiries` that are less are counted. */
+struct due_place {
+	/* It is behind all that were due then; before it has come there for the
+	 * first time INT64_MIN. */
+	int64_t until_ms;
+	size_t size; /* 0: the start */
+	uint8_t key[TABLE_KEY_MAX];
+};
+
+/* One row more, or less, of what is counted of a bucket. */
+struct due_change {
+	uint64_t id;
+	int n;
+};
+
 /* Buckets that are counted (store_count.c). */
 RB_HEAD(store_watch_tree, store_watch);
 TAILQ_HEAD(store_watch_list, store_watch);
@@ -83,6 +109,13 @@ struct store_watches {
 	struct store_watch_tree by_id;
 	struct store_watch_list by_use; /* the last one first */
 	unsigned int count;
+	/* store_due.c */
+	unsigned int in[DUE_PARTS]; /* watches in each part */
+	struct due_place places[DUE_PARTS];
+	/* What the batch changes: counts.due_changes of them, and room for so
+	 * many. */
+	struct due_change *changes;
+	size_t changes_max;
 };
 
 /* What the batch changes, apart from the table. */
@@ -94,6 +127,7 @@ struct store_counts {
 	/* The first row has just this expiry; or, with UINT64_MAX, there is
 	 * no row. */
 	bool expiry_known;
+	size_t due_changes; /* store_due.c */
 };
 
 /* Where the batch, or the savepoint, began. */
@@ -354,6 +388,8 @@ int replaced_forget(struct store *, MDB_txn *, uint64_t id, uint64_t missing);
 void count_init(struct store *);
 /* Forgets the buckets that nobody has counted since this generation began. */
 void count_forget(struct store *, uint64_t generation);
+/* Forgets all, and frees what is kept for them. */
+void count_free(struct store *);
 /* Does somebody count this bucket, so that puts to it have to look? */
 bool count_is_watched(struct store *, uint64_t id);
 

@@ -560,7 +560,7 @@ store_close(struct store *s)
 		return;
 	store_abort(s);
 	store_free_pins(s);
-	count_forget(s, UINT64_MAX);
+	count_free(s);
 	/* Closes the epoch before the lock is let go. */
 	area_writer_close(s->area);
 	store_heads_free(s);

@@ -51,6 +51,12 @@ void expiry_key_make(struct expiry_key *, uint64_t expiry, uint64_t id,
 /* Entries of this bucket that have expired and are not removed. */
 enum store_result expiry_count_due(struct store_view *, uint64_t id,
     uint64_t *count);
+/* Goes through the rows that are due, from this one on; empty: from the first.
+ * STORE_ABSENT: there are no more.  layer_end() is due. */
+enum store_result expiry_seek_due(struct layer_cursor *, struct store_view *,
+    struct bytes from);
+enum store_result expiry_next_due(struct layer_cursor *);
+bool expiry_is_left_over(struct store_view *, struct bytes row);
 /* Removes the row of an entry of data.mdb, whose record of `entries` has this
  * key and value, in a transaction that folds or purges. */
 int expiry_remove_row(struct store *, MDB_txn *, struct bytes key,

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "store/store_head.h"
-#include "store/store_lmdb.h"
+#include "store/store_watch.h"
 
 #define BEGIN_TRIES 1000
 
@@ -157,6 +157,7 @@ store_view_close(struct store_view *v)
 	table_drop(v->tables[1]);
 	v->tables[0] = v->tables[1] = NULL;
 	v->open = v->known = v->changed = v->counted = false;
+	v->new_from = v->put_expiry = 0;
 }
 
 enum store_result
@@ -238,6 +239,7 @@ store_commit(struct store *s)
 	s->snapshot.cacheable = false;
 	store_cache_again(&s->batch);
 	store_heads_commit(s);
+	due_commit(s);
 	end_batch(s);
 	return STORE_OK;
 }

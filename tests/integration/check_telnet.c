@@ -178,6 +178,49 @@ send_urgent(int fd, const char *data, size_t size)
 	    (ssize_t)size);
 }
 
+static void
+append_repeated(struct buf *b, const char *text, size_t times)
+{
+	while (times-- > 0)
+		buf_append_text(b, text);
+	ck_assert(!buf_failed(b));
+}
+
+/* CVE-2022-39028: EC and EL, as two bytes at the very start of a connection, made
+ * a telnetd read through a null pointer. */
+static const char *const first_bytes[] = { "\xff\xf7", "\xff\xf8" };
+
+TEST(test_cve_2022_39028)
+{
+	int fd = client_connect(server);
+
+	client_send(fd, first_bytes[_i], 2);
+	client_ask(fd, "PING\n", OK);
+	(void)close(fd);
+}
+
+/* CVE-2020-10188: urgent data in the middle of options made a telnetd write
+ * behind a buffer of replies that it had not sent yet. */
+TEST(test_cve_2020_10188)
+{
+	int fd = client_connect(server), i;
+	struct buf out;
+
+	buf_init(&out);
+	append_repeated(&out, DO "\x18" SB "\x18\x01" IAC "\xf0" AYT, 2000);
+	for (i = 0; i < 20; i++) {
+		(void)send(fd, buf_data(&out), buf_size(&out),
+		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		(void)send(fd, DM, 1, MSG_OOB | MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
+	buf_clear(&out);
+	(void)close(fd);
+	fd = client_connect(server);
+	client_ask(fd, "PING\n", OK);
+	(void)close(fd);
+	ck_assert_uint_eq(server_log_count(server, "died of"), 0);
+}
+
 /* The urgent byte keeps its place in the stream. */
 TEST(test_urgent)
 {
@@ -206,14 +249,6 @@ TEST(test_urgent)
 }
 
 #define LINE_MAX_BYTES (4096 + 4 * KIB) /* for the max-value of setup() */
-
-static void
-append_repeated(struct buf *b, const char *text, size_t times)
-{
-	while (times-- > 0)
-		buf_append_text(b, text);
-	ck_assert(!buf_failed(b));
-}
 
 /* Sends a line of this many blanks without an end, and then these bytes. */
 static void
@@ -556,6 +591,8 @@ static const struct test tests[] = {
 	CASE("telnet", setup, teardown),
 	ONCE(test_talks),
 	ONCE(test_talks_unix),
+	EACH(test_cve_2022_39028, first_bytes),
+	ONCE(test_cve_2020_10188),
 	ONCE(test_urgent),
 	ONCE(test_too_long),
 	ONCE(test_longest_line_cut),

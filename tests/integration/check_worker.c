@@ -80,7 +80,9 @@ static const struct {
 	{ B("\xc3\xa9\x08\t") },
 };
 
-/* A connection that begins with these bytes is not a client's. */
+/* A connection that begins with these bytes is not a client's.  Some of them are
+ * HTTP, with which a web page can make a browser send commands to a server in
+ * another network (CVE-2016-10517). */
 static const struct {
 	const char *text;
 	size_t size;

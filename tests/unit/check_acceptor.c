@@ -64,6 +64,7 @@ setup(void)
 		.renew_at_ms = CLOCK_NEVER,
 		.stop_at_ms = CLOCK_NEVER };
 	ck_assert_ptr_nonnull(acceptor.scoreboard);
+	ck_assert_int_eq(source_rate_init(&acceptor.rate), 0);
 	waiting_fd = -1;
 }
 
@@ -149,6 +150,79 @@ TEST(test_mapped)
 	expect_refusal(ipv6_address("2001:db8::1"), line);
 }
 
+/* Without a setting one address gets half of the places, and a loopback address
+ * all of them. */
+TEST(test_default)
+{
+	static const char line[] = "ERROR too many clients from your address"
+				   "\r\n";
+	int i;
+
+	config.max_clients = 5;
+	for (i = 0; i < 3; i++)
+		take_slot(ipv4_address("192.0.2.1"));
+	expect_refusal(ipv4_address("192.0.2.1"), line);
+	expect_refusal(ipv6_address("::ffff:192.0.2.1"), line);
+	take_slot(ipv4_address("127.0.0.1"));
+	take_slot(ipv4_address("127.0.0.1"));
+	/* It is not refused for its address. */
+	expect_refusal(ipv4_address("127.0.0.1"), "ERROR too many clients\r\n");
+	expect_refusal(ipv6_address("::1"), "ERROR too many clients\r\n");
+}
+
+/* How many clients of this address may come at this time. */
+static int
+count_allowed(struct sockaddr_storage addr, int64_t now_ms)
+{
+	int n = 0;
+
+	while (n < 100000 && source_rate_allows(&acceptor.rate, &addr, now_ms))
+		n++;
+	return n;
+}
+
+TEST(test_rate)
+{
+	struct sockaddr_storage one = ipv4_address("192.0.2.1");
+	char text[32];
+	int i;
+
+	/* With random keys two of these might share both of their places. */
+	acceptor.rate.keys[0] = UINT64_C(0x9e3779b97f4a7c15);
+	acceptor.rate.keys[1] = UINT64_C(0xc2b2ae3d27d4eb4f);
+	ck_assert_int_eq(count_allowed(one, 1000000), 1000);
+	ck_assert_int_eq(count_allowed(one, 1000000), 0);
+	ck_assert_int_eq(count_allowed(one, 1000001), 0);
+	ck_assert_int_eq(count_allowed(one, 1000100), 50);
+	/* Others have places of their own, at least one of two. */
+	for (i = 0; i < 20; i++) {
+		snprintf(text, sizeof(text), "2001:db8:0:%x::1", i);
+		ck_assert_int_ge(count_allowed(ipv6_address(text), 1000100),
+		    1000);
+		/* The rest of a network belongs to the same client. */
+		snprintf(text, sizeof(text), "2001:db8:0:%x::2", i);
+		ck_assert_int_eq(count_allowed(ipv6_address(text), 1000100), 0);
+	}
+	ck_assert_int_eq(count_allowed(one, 2000000), 1000);
+}
+
+/* A client is refused for its address, which connects too often. */
+TEST(test_too_often)
+{
+	static const char line[] = "ERROR too many clients from your address"
+				   "\r\n";
+	struct sockaddr_storage addr = ipv4_address("192.0.2.1");
+
+	config.max_clients = 5;
+	(void)count_allowed(addr, clock_ms() + 10000);
+	expect_refusal(addr, line);
+	/* Without a limit for the number there is none for the rate. */
+	config.max_clients_per_source = 5;
+	while (scoreboard_count(acceptor.scoreboard) < 5)
+		take_slot(addr);
+	expect_refusal(addr, "ERROR too many clients\r\n");
+}
+
 /* This forks a worker that ends at once, or waits to be killed. */
 static pid_t
 start_worker(bool ends)
@@ -212,6 +286,9 @@ static const struct test tests[] = {
 	CASE("acceptor", setup, teardown),
 	ONCE(test_too_many),
 	ONCE(test_mapped),
+	ONCE(test_default),
+	ONCE(test_rate),
+	ONCE(test_too_often),
 	ONCE(test_after_exec),
 };
 

@@ -457,6 +457,165 @@ TEST(test_full)
 	assert_count(snapshot(), text("b"), n);
 }
 
+/* Entries that have expired: they are counted a few at a time, for all buckets
+ * at once, and whatever happens meanwhile. */
+#define DUE 300
+#define DUE_BUCKETS 3
+
+static struct bytes
+due_bucket(unsigned int i)
+{
+	static char name[16];
+
+	return name_of(name, sizeof(name), "due", i);
+}
+
+static void
+put_due(void)
+{
+	unsigned int i;
+
+	open_store();
+	store_set_now(fx.store, 1000);
+	for (i = 0; i < DUE_BUCKETS; i++)
+		create(due_bucket(i));
+	for (i = 0; i < DUE * DUE_BUCKETS; i++)
+		put(due_bucket(i % DUE_BUCKETS), i, 2000 + i % 7);
+	for (i = 0; i < DUE_BUCKETS; i++)
+		put(due_bucket(i), 9000 + i, 0);
+	commit();
+	store_set_now(fx.store, 3000);
+}
+
+static void
+note_nothing(void *arg, struct bytes bucket, struct bytes key)
+{
+	(void)arg;
+	(void)bucket;
+	(void)key;
+}
+
+static void
+expire_some(size_t max, bool keep)
+{
+	bool more;
+
+	assert_ok(store_expire(batch(), max, note_nothing, NULL, &more));
+	if (keep)
+		commit();
+	else
+		store_abort(fx.store);
+}
+
+/* Settles all buckets; returns how many rounds it took, with so much in each. */
+static unsigned int
+settle_all(size_t max)
+{
+	unsigned int rounds = 0, i, settled;
+	size_t left;
+	bool one;
+
+	do {
+		ck_assert_uint_lt(++rounds, 1000);
+		left = max;
+		for (i = settled = 0; i < DUE_BUCKETS; i++) {
+			assert_ok(store_settle(snapshot(), due_bucket(i), &left,
+			    &one));
+			settled += one;
+		}
+		store_release(fx.store);
+	} while (settled < DUE_BUCKETS);
+	return rounds;
+}
+
+static void
+assert_due_counts(struct store_view *v, uint64_t want)
+{
+	unsigned int i;
+
+	for (i = 0; i < DUE_BUCKETS; i++)
+		assert_count(v, due_bucket(i), want);
+}
+
+TEST(test_due_in_pieces)
+{
+	unsigned int rounds;
+
+	put_due();
+	/* The keys once, the first bucket's rows, and those of the others. */
+	rounds = settle_all(40);
+	ck_assert_uint_ge(rounds, DUE * DUE_BUCKETS / 40);
+	ck_assert_uint_le(rounds, 4 * DUE * DUE_BUCKETS / 40);
+	assert_due_counts(snapshot(), 1);
+	store_release(fx.store);
+	/* Now they are known: another moment costs next to nothing. */
+	store_set_now(fx.store, 3001);
+	ck_assert_uint_eq(settle_all(40), 1);
+	assert_due_counts(snapshot(), 1);
+	store_release(fx.store);
+}
+
+TEST(test_due_changes)
+{
+	put_due();
+	(void)settle_all(40);
+	expire_some(100, true);
+	ck_assert_uint_eq(settle_all(40), 1);
+	assert_due_counts(snapshot(), 1);
+	store_release(fx.store);
+	/* What is taken back was never removed. */
+	expire_some(100, false);
+	assert_due_counts(snapshot(), 1);
+	store_release(fx.store);
+	/* In the batch: an entry is put that had expired, and one removed. */
+	put(due_bucket(0), 300, 0);
+	assert_ok(store_delete(batch(), due_bucket(1), text("k0304")));
+	assert_count(batch(), due_bucket(0), 2);
+	assert_count(batch(), due_bucket(1), 1);
+	store_save(fx.store);
+	put(due_bucket(0), 303, 0);
+	assert_count(batch(), due_bucket(0), 3);
+	store_undo(fx.store);
+	assert_count(batch(), due_bucket(0), 2);
+	commit();
+	ck_assert_uint_eq(settle_all(40), 1);
+	assert_count(snapshot(), due_bucket(0), 2);
+	assert_count(snapshot(), due_bucket(1), 1);
+	store_release(fx.store);
+	expire_some(SIZE_MAX, true);
+	ck_assert_uint_eq(settle_all(1), 1);
+	assert_count(snapshot(), due_bucket(0), 2);
+	store_release(fx.store);
+}
+
+/* While the rows are counted others are removed, and all is folded. */
+TEST(test_due_meanwhile)
+{
+	unsigned int i;
+	size_t left;
+	bool settled = false;
+
+	put_due();
+	for (i = 0; !settled; i++) {
+		ck_assert_uint_lt(i, 1000);
+		left = 10;
+		assert_ok(
+		    store_settle(snapshot(), due_bucket(0), &left, &settled));
+		store_release(fx.store);
+		if (i % 3 == 0 && !settled)
+			expire_some(4, i % 2 == 0);
+		if (i == 20)
+			seal();
+		if (i > 20)
+			fold(30);
+	}
+	assert_count(snapshot(), due_bucket(0), 1);
+	store_release(fx.store);
+	(void)settle_all(40);
+	assert_due_counts(snapshot(), 1);
+	store_release(fx.store);
+}
+
 static const struct test tests[] = {
 	STORE_CASE("count"),
 	LOOP(test_fold_meanwhile, 8),
@@ -469,6 +628,9 @@ static const struct test tests[] = {
 	LOOP(test_old_expiry, COUNT(over)),
 	ONCE(test_drop),
 	ONCE(test_full),
+	ONCE(test_due_in_pieces),
+	ONCE(test_due_changes),
+	ONCE(test_due_meanwhile),
 };
 
 SUITE("count", tests)

@@ -63,7 +63,7 @@ some_prefix(unsigned int *from, unsigned int *to)
 static enum store_result
 find(struct bytes prefix, size_t scan_max, struct bytes *key)
 {
-	return store_first(batch(), text("b"), prefix, scan_max, key);
+	return store_first(batch(), text("b"), prefix, &scan_max, key);
 }
 
 static void
@@ -288,7 +288,8 @@ TEST(test_bounds)
 
 	memset(name, 0xff, sizeof(name));
 	open_with_bucket();
-	ck_assert_int_eq(store_first(batch(), text("c"), text(""), 1, &key),
+	ck_assert_int_eq(
+	    store_first(batch(), text("c"), text(""), &(size_t){ 1 }, &key),
 	    STORE_NO_BUCKET);
 	ck_assert_int_eq(find(text(""), 1, &key), STORE_ABSENT);
 	ck_assert_int_eq(find(longest, 1, &key), STORE_ABSENT);
@@ -303,7 +304,8 @@ TEST(test_bounds)
 	ck_assert_int_eq(find(text(""), 1, &key), STORE_ABSENT);
 	ck_assert_int_eq(find(longest, 1, &key), STORE_ABSENT);
 	assert_ok(store_drop(batch(), text("c")));
-	ck_assert_int_eq(store_first(batch(), text("c"), text(""), 1, &key),
+	ck_assert_int_eq(
+	    store_first(batch(), text("c"), text(""), &(size_t){ 1 }, &key),
 	    STORE_NO_BUCKET);
 }
 

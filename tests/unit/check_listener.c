@@ -319,6 +319,43 @@ TEST(test_change_mode)
 	listener_close(&l);
 }
 
+/* The mode that a Unix socket has when bind(2) returns: the linker lets
+ * listener.c call this instead (--wrap). */
+static mode_t bound_mode;
+int __real_bind(int fd, const struct sockaddr *addr, socklen_t size);
+int __wrap_bind(int fd, const struct sockaddr *addr, socklen_t size);
+
+int
+__wrap_bind(int fd, const struct sockaddr *addr, socklen_t size)
+{
+	int rc = __real_bind(fd, addr, size);
+	struct stat st;
+
+	if (addr->sa_family == AF_UNIX &&
+	    stat(((const struct sockaddr_un *)(const void *)addr)->sun_path,
+		&st) == 0)
+		bound_mode = st.st_mode & 07777;
+	return rc;
+}
+
+/* CVE-2023-45145: between bind(2) and chmod(2) others could connect to the
+ * socket. */
+TEST(test_cve_2023_45145)
+{
+	mode_t old = umask(0);
+	struct listener l;
+
+	bound_mode = 07777;
+	open_one(&l, address("listen unix %s mode 0600", path));
+	ck_assert_uint_eq(bound_mode, 0600);
+	listener_close(&l);
+	bound_mode = 07777;
+	ck_assert_int_eq(listener_open_registry(&l, dir, error), 0);
+	ck_assert_uint_eq(bound_mode & 0077, 0);
+	listener_close(&l);
+	(void)umask(old);
+}
+
 TEST(test_registry)
 {
 	char socket_path[80], long_dir[200];
@@ -419,6 +456,7 @@ static const struct test tests[] = {
 	ONCE(test_stale),
 	ONCE(test_file_there),
 	ONCE(test_change_mode),
+	ONCE(test_cve_2023_45145),
 	ONCE(test_registry),
 	ONCE(test_optional),
 	CASE("exposed", setup, teardown),

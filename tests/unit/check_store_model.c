@@ -333,7 +333,7 @@ step_first(int b)
 
 	do
 		result = store_first(view(), bucket_names[b], prefix,
-		    1 + below(4), &key);
+		    &(size_t){ 1 + below(4) }, &key);
 	while (result == STORE_AGAIN);
 	if (!m.batch.there[b]) {
 		ck_assert_int_eq(result, STORE_NO_BUCKET);
