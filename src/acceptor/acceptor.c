@@ -18,6 +18,7 @@
 
 #include "acceptor/accept.h"
 #include "acceptor/acceptor.h"
+#include "acceptor/confine.h"
 #include "acceptor/workers.h"
 #include "common/channel.h"
 #include "common/clock.h"
@@ -111,6 +112,30 @@ count_listeners(void)
 	return n;
 }
 
+/* SIGTERM and SIGCHLD are blocked since startup_child(). */
+static int
+open_signals(const sigset_t *signals)
+{
+	int fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	if (fd == -1)
+		fatal(EX_OSERR, "signalfd");
+	return fd;
+}
+
+/* As the kernel knows it from when the master made the channel. */
+static uid_t
+find_master_uid(void)
+{
+	struct ucred master;
+	socklen_t size = sizeof(master);
+
+	if (getsockopt(CHANNEL_FD, SOL_SOCKET, SO_PEERCRED, &master, &size) ==
+	    -1)
+		fatal(EX_OSERR, "cannot look at the channel");
+	return master.uid;
+}
+
 static void
 open_events(struct acceptor *a)
 {
@@ -123,12 +148,9 @@ open_events(struct acceptor *a)
 		fatal(EX_OSERR, "listeners");
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
+	a->worker_signal_fd = open_signals(&signals);
 	sigaddset(&signals, SIGCHLD);
-	/* Blocked since startup_child(). */
-	a->pfds[PFD_SIGNAL].fd =
-	    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (a->pfds[PFD_SIGNAL].fd == -1)
-		fatal(EX_OSERR, "signalfd");
+	a->pfds[PFD_SIGNAL].fd = open_signals(&signals);
 	a->pfds[PFD_SIGNAL].events = POLLIN;
 	a->pfds[PFD_CHANNEL].fd = CHANNEL_FD;
 	a->pfds[PFD_CHANNEL].events = POLLIN;
@@ -258,12 +280,14 @@ serve(struct acceptor *a)
 }
 
 int
-acceptor_main(struct config *config, const struct title *title)
+acceptor_main(struct config *config, const struct startup_params *params,
+    const struct title *title)
 {
 	static const struct channel_store no_store;
 	struct acceptor a = { .config = config,
 		.title = *title,
 		.spare_fd = -1,
+		.pid = getpid(),
 		.started_ms = clock_ms(),
 		.accept_at_ms = CLOCK_NEVER,
 		.renew_at_ms = CLOCK_NEVER,
@@ -271,14 +295,17 @@ acceptor_main(struct config *config, const struct title *title)
 
 	if ((a.scoreboard = scoreboard_open(CHANNEL_SCOREBOARD_FD)) == NULL)
 		fatal(EX_OSERR, "scoreboard");
-	log_name_forks("worker");
+	log_name_forks("worker", &a.pid);
+	a.master_uid = find_master_uid();
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);
+	expendable_init(&a.expendable);
 	workers_init(&a);
 	if (channel_send_ready(&no_store) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
+	confine_acceptor(&a, params);
 	serve(&a);
 	if (!a.is_worker && !a.has_left)
 		workers_kill(&a);

@@ -6,7 +6,7 @@
 #ifndef ACCEPTOR_ACCEPTOR_H
 #define ACCEPTOR_ACCEPTOR_H
 
-#include "common/config.h"
+#include "common/channel.h"
 #include "common/title.h"
 
 /* The name of the program.  ps(1) shows it where it does not show the title. */
@@ -20,6 +20,7 @@
  * When a signal has killed a worker, the process executes its own program again
  * (CHANNEL_PROGRAM_FD) and keeps its workers.
  */
-int acceptor_main(struct config *, const struct title *);
+int acceptor_main(struct config *, const struct startup_params *,
+    const struct title *);
 
 #endif

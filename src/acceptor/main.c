@@ -26,7 +26,7 @@ main(int argc, char *argv[])
 	log_init("acceptor", params.log_where, params.verbose);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: acceptor");
-	status = acceptor_main(&config, &title);
+	status = acceptor_main(&config, &params, &title);
 	config_clear(&config);
 	return status;
 }

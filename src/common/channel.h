@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/sandbox.h"
 
 /* The descriptors that a child gets from the master. */
 enum channel_fd {
@@ -22,6 +23,8 @@ enum channel_fd {
 	CHANNEL_SCOREBOARD_FD, /* common/scoreboard.h */
 	CHANNEL_CHECKPOINT_FD, /* registry, checkpointer: see
 				* common/checkpoint.h */
+	CHANNEL_OOM_FD, /* acceptor: its oom_score_adj (proc(5)), to write; or
+			 * nothing */
 	CHANNEL_LISTEN_FD, /* the first of the listening sockets */
 };
 
@@ -34,7 +37,8 @@ enum channel_fd {
 enum channel_type {
 	/* master -> child */
 	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,
-			     * 2 u64 store identity, configuration lines;
+			     * 2 u64 store identity, 2 u16 instructions of the
+			     * filters, the filters, configuration lines;
 			     * the first message, sent again when the
 			     * configuration has changed */
 	CHANNEL_PING, /* no payload; a child that does not answer hangs */
@@ -51,6 +55,8 @@ enum channel_type {
 			       * everything, and 0; answers CHECKPOINT */
 	CHANNEL_RENEW, /* no payload; the child executes itself again and needs
 			* CONFIG again */
+	CHANNEL_VIOLATION, /* 2 u64: the system call that the child's sandbox
+			    * has not allowed, and 0; the child's last message */
 };
 
 /* The store that the first registry has opened (store_identity(), in
@@ -60,12 +66,21 @@ struct channel_store {
 	uint64_t id[2];
 };
 
+/* The filters of a child (common/sandbox.h). */
+enum channel_filter {
+	CHANNEL_FILTER_CHILD, /* its own */
+	CHANNEL_FILTER_WORKER, /* acceptor: what it adds for its workers */
+	CHANNEL_FILTERS
+};
+
 /* What a child is told besides the configuration. */
 struct startup_params {
 	uint8_t log_where;
 	bool verbose;
 	int64_t wall_base_ms; /* clock_wall_base(), as the master saw it */
 	struct channel_store store; /* of the first registry; else 0 */
+	/* Those of channel_recv_config() are valid until channel_serve(). */
+	struct sandbox_filter filters[CHANNEL_FILTERS];
 };
 
 enum channel_event {
@@ -89,7 +104,10 @@ int channel_send(int fd, enum channel_type);
 int channel_send_ready(const struct channel_store *);
 /* Registry: sends CHECKPOINTED.  Returns 0, or -1 with errno. */
 int channel_send_checkpointed(uint64_t revision);
-/* Master: reads a packet, and what READY or CHECKPOINTED has.  Returns its
+/* Child: sends VIOLATION.  A signal handler may call this
+ * (signal-safety(7)). */
+void channel_send_violation(int number);
+/* Master: reads a packet, and what READY, CHECKPOINTED or VIOLATION has.  Returns its
  * type, or an io_result (common/io.h). */
 int channel_recv(int fd, uint64_t numbers[2]);
 

@@ -73,6 +73,7 @@ static const struct keyword keywords[] = {
 	    false },
 	{ "slow-command", KEYWORD_TIME, FIELD(slow_command_ms), 0,
 	    CONFIG_WEEK_MS, "0", false },
+	{ "sandbox", KEYWORD_YES, FIELD(sandbox), 0, 0, "yes", true },
 	{ "insecure", KEYWORD_YES, FIELD(insecure), 0, 0, "no", false },
 };
 

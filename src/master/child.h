@@ -14,11 +14,12 @@
 
 #include "common/channel.h"
 #include "common/config.h"
+#include "common/exit.h"
 #include "master/heartbeat.h"
 #include "master/policy.h"
 
 /* The size of a description of how a process has ended, NUL included. */
-#define CHILD_END_SIZE 80
+#define CHILD_END_SIZE (EXIT_DESCRIPTION_SIZE + 16)
 
 /* The properties of a kind of child that do not depend on the configuration. */
 struct child_spec {
@@ -41,6 +42,7 @@ struct child {
 	int lifeline_fd, scoreboard_fd, checkpoint_fd;
 	const int *listen_fds; /* from CHANNEL_LISTEN_FD on */
 	size_t listens; /* their number */
+	struct sandbox_filter filters[CHANNEL_FILTERS];
 
 	struct policy policy;
 	struct heartbeat heartbeat;
@@ -49,6 +51,9 @@ struct child {
 	int64_t configure_at_ms; /* the next attempt; CLOCK_NEVER: none */
 
 	bool hung; /* it did not answer, and is to end */
+	/* The system call that its sandbox has not allowed; or
+	 * EXIT_NO_VIOLATION (common/exit.h). */
+	long violation;
 	uint64_t starts; /* how often a process was forked */
 	uint64_t pings; /* sent, in all */
 	uint64_t pongs; /* of these: answered, or sent to one that has ended */
@@ -79,6 +84,9 @@ void child_configure(struct child *, const struct config *,
     const struct startup_params *);
 /* Sends a ping and counts it.  False: it cannot be sent. */
 bool child_ping(struct child *);
+/* The child has ended: reads its last messages, of which only VIOLATION still
+ * matters. */
+void child_read_violation(struct child *);
 /* Sends a signal to the child, if it runs. */
 void child_signal(const struct child *, int signo);
 /* The child has been reaped. */

@@ -133,6 +133,7 @@ assert_round_trip(void)
 	"control mode 0660\n"                  \
 	"log connections no\n"                 \
 	"slow-command 0\n"                     \
+	"sandbox yes\n"                        \
 	"insecure no\n"
 
 TEST(test_defaults)
@@ -275,6 +276,7 @@ TEST(test_number)
 TEST(test_fields)
 {
 	static const char text[] = "insecure yes\n"
+				   "sandbox no\n"
 				   "slow-command 20ms\n"
 				   "log \tconnections  yes\n"
 				   "control mode 0600 group staff\n"
@@ -323,6 +325,7 @@ TEST(test_fields)
 		     "control mode 0600 group staff\n"
 		     "log connections yes\n"
 		     "slow-command 20ms\n"
+		     "sandbox no\n"
 		     "insecure yes\n");
 	ck_assert_str_eq(config.data, "/a");
 	ck_assert_str_eq(config.runtime, "/b");
@@ -346,6 +349,7 @@ TEST(test_fields)
 	ck_assert_int_eq(config.listing_timeout_ms, 16);
 	ck_assert(config.log_connections);
 	ck_assert_int_eq(config.slow_command_ms, 20);
+	ck_assert(!config.sandbox);
 	ck_assert(config.insecure);
 	assert_round_trip();
 }
@@ -677,6 +681,8 @@ static const struct {
 
 	/* These words are bad. */
 	{ "insecure", "insecure: value missing" },
+	{ "sandbox", "sandbox: value missing" },
+	{ "sandbox 0", "sandbox: \"0\" is not yes or no" },
 	{ "insecure 1", "insecure: \"1\" is not yes or no" },
 	{ "insecure Yes", "insecure: \"Yes\" is not yes or no" },
 	{ "insecure yes yes", "insecure: \"yes yes\" is not yes or no" },
