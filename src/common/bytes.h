@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct bytes {
@@ -41,6 +42,18 @@ bytes_begin_with(struct bytes b, struct bytes prefix)
 {
 	return b.size >= prefix.size &&
 	    (prefix.size == 0 || memcmp(b.data, prefix.data, prefix.size) == 0);
+}
+
+/* How many bytes both begin with. */
+static inline size_t
+bytes_common(struct bytes a, struct bytes b)
+{
+	const uint8_t *x = a.data, *y = b.data;
+	size_t size = a.size < b.size ? a.size : b.size, n = 0;
+
+	while (n < size && x[n] == y[n])
+		n++;
+	return n;
 }
 
 /*

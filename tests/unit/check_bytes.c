@@ -44,6 +44,18 @@ TEST(test_compare)
 	ck_assert_int_eq((order < 0) - (order > 0), compare_table[_i].order);
 	ck_assert_int_eq(bytes_equal(a, b), compare_table[_i].order == 0);
 	ck_assert_int_eq(bytes_begin_with(a, b), compare_table[_i].begins);
+	ck_assert_int_eq(bytes_common(a, b) == b.size,
+	    compare_table[_i].begins);
+}
+
+TEST(test_common)
+{
+	struct bytes none = NONE, text = UNIT_BYTES("a\0bc");
+
+	ck_assert_uint_eq(bytes_common(none, text), 0);
+	ck_assert_uint_eq(bytes_common(text, text), 4);
+	ck_assert_uint_eq(bytes_common(text, bytes_from_text("abc")), 1);
+	ck_assert_uint_eq(bytes_common(text, bytes_from_text("xbc")), 0);
 }
 
 TEST(test_text)
@@ -63,6 +75,7 @@ TEST(test_text)
 static const struct test tests[] = {
 	CASE("bytes", NULL, NULL),
 	EACH(test_compare, compare_table),
+	ONCE(test_common),
 	ONCE(test_text),
 };
 
