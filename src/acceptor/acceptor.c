@@ -18,6 +18,7 @@
 
 #include "acceptor/accept.h"
 #include "acceptor/acceptor.h"
+#include "acceptor/confine.h"
 #include "acceptor/workers.h"
 #include "area/reader.h"
 #include "common/channel.h"
@@ -118,6 +119,30 @@ count_listeners(void)
 	return n;
 }
 
+/* SIGTERM and SIGCHLD are blocked since startup_child(). */
+static int
+open_signals(const sigset_t *signals)
+{
+	int fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+
+	if (fd == -1)
+		fatal(EX_OSERR, "signalfd");
+	return fd;
+}
+
+/* As the kernel knows it from when the master made the channel. */
+static uid_t
+find_master_uid(void)
+{
+	struct ucred master;
+	socklen_t size = sizeof(master);
+
+	if (getsockopt(CHANNEL_FD, SOL_SOCKET, SO_PEERCRED, &master, &size) ==
+	    -1)
+		fatal(EX_OSERR, "cannot look at the channel");
+	return master.uid;
+}
+
 static void
 open_events(struct acceptor *a)
 {
@@ -130,12 +155,9 @@ open_events(struct acceptor *a)
 		fatal(EX_OSERR, "listeners");
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
+	a->worker_signal_fd = open_signals(&signals);
 	sigaddset(&signals, SIGCHLD);
-	/* Blocked since startup_child(). */
-	a->pfds[PFD_SIGNAL].fd =
-	    signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (a->pfds[PFD_SIGNAL].fd == -1)
-		fatal(EX_OSERR, "signalfd");
+	a->pfds[PFD_SIGNAL].fd = open_signals(&signals);
 	a->pfds[PFD_SIGNAL].events = POLLIN;
 	a->pfds[PFD_CHANNEL].fd = CHANNEL_FD;
 	a->pfds[PFD_CHANNEL].events = POLLIN;
@@ -318,6 +340,7 @@ acceptor_main(struct config *config, const struct startup_params *params,
 		.is_confined = params->privileges.switches,
 		.syslogs = !log_lacks_syslogd(),
 		.spare_fd = -1,
+		.pid = getpid(),
 		.started_ms = clock_ms(),
 		.accept_at_ms = CLOCK_NEVER,
 		.renew_at_ms = CLOCK_NEVER,
@@ -330,16 +353,19 @@ acceptor_main(struct config *config, const struct startup_params *params,
 		(void)close(CHANNEL_PROGRAM_FD);
 	if (source_rate_init(&a.rate) == -1)
 		fatal(EX_OSERR, "getrandom");
-	log_name_forks("worker");
+	log_name_forks("worker", &a.pid);
+	a.master_uid = find_master_uid();
 	yield_to_registry();
 	open_events(&a);
 	accept_init(&a);
+	expendable_init(&a.expendable);
 	privileges_limit_descriptors(
 	    CHANNEL_LISTEN_FD + (int)a.listeners + SPARE_FDS);
 	workers_init(&a);
 	if (channel_send_ready(&no_store, -1) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
+	confine_acceptor(&a, params);
 	serve(&a);
 	if (!a.is_worker && !a.has_left)
 		workers_kill(&a);

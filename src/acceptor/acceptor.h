@@ -7,7 +7,6 @@
 #define ACCEPTOR_ACCEPTOR_H
 
 #include "common/channel.h"
-#include "common/config.h"
 #include "common/title.h"
 
 /* The name of the program.  ps(1) shows it where it does not show the title. */

@@ -15,6 +15,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "acceptor/confine.h"
 #include "acceptor/workers.h"
 #include "common/activity.h"
 #include "common/channel.h"
@@ -67,6 +68,8 @@ close_descriptors(const struct acceptor *a)
 	if (!a->is_confined)
 		(void)close(CHANNEL_PROGRAM_FD);
 	(void)close(CHANNEL_SCOREBOARD_FD);
+	(void)close(CHANNEL_OOM_FD);
+	(void)close(a->pfds[PFD_SIGNAL].fd);
 	for (fd = CHANNEL_LISTEN_FD; fd < end; fd++)
 		(void)close(fd);
 	if (a->spare_fd != -1)
@@ -79,13 +82,14 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
     uint64_t session, uint64_t id)
 {
 	static struct activity no_activity;
-	/* A signal descriptor gives the signals of the process that reads it,
-	 * so the acceptor's serves the worker as well. */
+	/* A signal descriptor gives the signals of the process that uses it, so
+	 * that one serves all workers. */
 	struct worker_params params = { .fd = fd,
-		.signal_fd = a->pfds[PFD_SIGNAL].fd,
+		.signal_fd = a->worker_signal_fd,
 		.lifeline_fd = CHANNEL_LIFELINE_FD,
 		.activity = scoreboard_map_activity(a->scoreboard, slot),
 		.reader = a->reader,
+		.registry_uid = a->master_uid,
 		.session = session,
 		.id = id,
 		.title = &a->title,
@@ -95,11 +99,14 @@ become_worker(struct acceptor *a, int fd, const char *title, uint32_t slot,
 	 * did, and it is not counted. */
 	if (params.activity == NULL)
 		params.activity = &no_activity;
+	a->pid = getpid();
+	a->activity = params.activity;
 	a->is_worker = true;
 	close_descriptors(a);
 	if (!a->config->core_dumps)
 		privileges_forbid_fork();
 	title_set(&a->title, title);
+	confine_worker(a);
 	worker_run(a->config, &params);
 }
 
@@ -148,12 +155,14 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 		return -1;
 	session = scoreboard_set_session(a->scoreboard, slot, session);
 	format_title(title, addr);
-	if ((pid = fork_worker()) == -1)
-		return -1;
-	if (pid == 0) {
+	expendable_raise(&a->expendable);
+	if ((pid = fork_worker()) == 0) {
 		become_worker(a, fd, title, slot, session, id);
 		return 0;
 	}
+	expendable_restore(&a->expendable);
+	if (pid == -1)
+		return -1;
 	scoreboard_set_pid(a->scoreboard, slot, pid);
 	if (a->config->log_connections)
 		report_open(a, slot, pid);

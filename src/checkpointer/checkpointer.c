@@ -14,6 +14,7 @@
 #include "common/channel.h"
 #include "common/checkpoint.h"
 #include "common/clock.h"
+#include "common/confine.h"
 #include "common/io.h"
 #include "common/log.h"
 #include "common/log_limit.h"
@@ -319,6 +320,9 @@ checkpointer_main(struct config *config, const struct startup_params *params,
 	if (channel_send_ready(&none, -1) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
+	if (confine_to_data(config, &params->filters[CHANNEL_FILTER_CHILD]) ==
+	    -1)
+		fatal(EX_OSERR, "sandbox");
 	/* After a power cut the registry has to recover the log first, and then
 	 * asks for the rest. */
 	c.work_at_ms = first ? CLOCK_NEVER : clock_ms();

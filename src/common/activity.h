@@ -35,6 +35,8 @@ struct activity {
 	/* The command under way, NUL-terminated; "" when idle. */
 	char command[ACTIVITY_COMMAND_SIZE];
 	uint32_t reason; /* enum close_reason, once the worker ends */
+	/* The system call that its sandbox did not allow, plus 1; 0: none. */
+	uint32_t violation;
 	uint32_t subscriptions;
 	uint32_t queued; /* requests in the open transaction, plus 1; 0: none */
 	uint64_t wants_out; /* bytes that the client does not take now */
@@ -80,6 +82,13 @@ static inline bool
 activity_is_of(const struct activity *a, uint64_t id)
 {
 	return a->id == id && id != 0;
+}
+
+/* The system call that the sandbox did not allow, or -1. */
+static inline long
+activity_violation(const struct activity *a)
+{
+	return (long)a->violation - 1;
 }
 
 /* Adds the numbers to `totals` (COUNTERS_OF_WORKERS). */

@@ -17,12 +17,14 @@
 #include "common/clock.h"
 #include "common/io.h"
 
-/* What precedes the lines of CONFIG: type, log targets, verbose,
- * clock_wall_base, the identity of the store, and the privileges. */
+/* What precedes the filters and lines of CONFIG: type, log targets, verbose,
+ * clock_wall_base, the identity of the store, the privileges, and the sizes of
+ * the filters. */
 #define WALL_BASE_AT 3
 #define STORE_AT (WALL_BASE_AT + (ssize_t)sizeof(int64_t))
 #define PRIVILEGES_AT (STORE_AT + (ssize_t)sizeof(struct channel_store))
-#define CONFIG_HEADER (PRIVILEGES_AT + (ssize_t)sizeof(struct privileges))
+#define FILTERS_AT (PRIVILEGES_AT + (ssize_t)sizeof(struct privileges))
+#define CONFIG_HEADER (FILTERS_AT + CHANNEL_FILTERS * (ssize_t)sizeof(uint16_t))
 /* The largest packet.  A configuration has a few lines; only one with thousands
  * of `listen` would not fit. */
 #define PACKET_MAX 65536
@@ -36,16 +38,24 @@ channel_send_config(int fd, const struct config *config,
 {
 	uint8_t header[CONFIG_HEADER] = { CHANNEL_CONFIG, params->log_where,
 		params->verbose };
+	const struct sandbox_filter *filters = params->filters;
 	struct buf b;
-	int rc = -1;
+	int i, rc = -1;
 
 	memcpy(header + WALL_BASE_AT, &params->wall_base_ms,
 	    sizeof(params->wall_base_ms));
 	memcpy(header + STORE_AT, &params->store, sizeof(params->store));
 	memcpy(header + PRIVILEGES_AT, &params->privileges,
 	    sizeof(params->privileges));
+	for (i = 0; i < CHANNEL_FILTERS; i++)
+		memcpy(header + FILTERS_AT +
+			i * (ssize_t)sizeof(filters[i].count),
+		    &filters[i].count, sizeof(filters[i].count));
 	buf_init(&b);
 	buf_append(&b, header, sizeof(header));
+	for (i = 0; i < CHANNEL_FILTERS; i++)
+		buf_append(&b, filters[i].code,
+		    (size_t)filters[i].count * SANDBOX_INSTRUCTION);
 	config_print(config, &b);
 	if (buf_failed(&b))
 		errno = ENOMEM;
@@ -101,6 +111,14 @@ lacks_memory(ssize_t n)
 	return n == IO_FAILED && (errno == ENOMEM || errno == ENOBUFS);
 }
 
+void
+channel_send_violation(int number)
+{
+	const uint64_t numbers[2] = { (uint64_t)number, 0 };
+
+	(void)send_numbers(CHANNEL_VIOLATION, numbers, -1);
+}
+
 int
 channel_recv(int fd, uint64_t numbers[2], int *passed_fd)
 {
@@ -133,10 +151,30 @@ recv_packet(const uint8_t **packet, int fds[IO_FDS_MAX], size_t *n_fds)
 	return n;
 }
 
+/* The filters stay where they are.  Returns the lines behind them. */
+static const char *
+read_filters(struct sandbox_filter *filters, const uint8_t *packet)
+{
+	const uint8_t *code = packet + CONFIG_HEADER;
+	int i;
+
+	for (i = 0; i < CHANNEL_FILTERS; i++) {
+		memcpy(&filters[i].count,
+		    packet + FILTERS_AT + i * (ssize_t)sizeof(filters[i].count),
+		    sizeof(filters[i].count));
+		filters[i].code = code;
+		code += (size_t)filters[i].count * SANDBOX_INSTRUCTION;
+	}
+	return (const char *)code;
+}
+
 static bool
 is_config(const uint8_t *packet, ssize_t size)
 {
-	return size > CONFIG_HEADER && packet[0] == CHANNEL_CONFIG;
+	struct sandbox_filter filters[CHANNEL_FILTERS];
+
+	return size > CONFIG_HEADER && packet[0] == CHANNEL_CONFIG &&
+	    (const uint8_t *)read_filters(filters, packet) < packet + size;
 }
 
 static int
@@ -144,6 +182,7 @@ read_config(struct config *config, struct startup_params *params,
     const uint8_t *packet, char *error)
 {
 	char what[CONFIG_ERROR_SIZE];
+	const char *lines;
 
 	params->log_where = packet[1];
 	params->verbose = packet[2] != 0;
@@ -152,12 +191,12 @@ read_config(struct config *config, struct startup_params *params,
 	memcpy(&params->store, packet + STORE_AT, sizeof(params->store));
 	memcpy(&params->privileges, packet + PRIVILEGES_AT,
 	    sizeof(params->privileges));
+	lines = read_filters(params->filters, packet);
 	if (config_init(config) == -1) {
 		snprintf(error, CONFIG_ERROR_SIZE, "out of memory");
 		return -1;
 	}
-	if (config_lines(config, (const char *)packet + CONFIG_HEADER, what) ==
-	    0)
+	if (config_lines(config, lines, what) == 0)
 		return 0;
 	snprintf(error, CONFIG_ERROR_SIZE, "the master's configuration: %.400s",
 	    what);

@@ -13,6 +13,7 @@
 #include "common/config.h"
 #include "common/io_fds.h"
 #include "common/privileges.h"
+#include "common/sandbox.h"
 
 /* The descriptors that a child gets from the master. */
 enum channel_fd {
@@ -24,6 +25,8 @@ enum channel_fd {
 	CHANNEL_SCOREBOARD_FD, /* common/scoreboard.h */
 	CHANNEL_CHECKPOINT_FD, /* registry, checkpointer: see
 				* common/checkpoint.h */
+	CHANNEL_OOM_FD, /* acceptor: its oom_score_adj (proc(5)), to write; or
+			 * nothing */
 	CHANNEL_LISTEN_FD, /* the first of the listening sockets */
 };
 
@@ -37,6 +40,7 @@ enum channel_type {
 	/* master -> child */
 	CHANNEL_CONFIG = 1, /* u8 log targets, u8 verbose, i64 clock_wall_base,
 			     * 2 u64 store identity, struct privileges,
+			     * 2 u16 instructions of the filters, the filters,
 			     * configuration lines;
 			     * the first message, sent again when the
 			     * configuration has changed */
@@ -58,6 +62,8 @@ enum channel_type {
 	CHANNEL_REPLACE, /* no payload; an acceptor that cannot execute itself
 			  * again, because its root has no programs, wants to
 			  * be replaced by another process */
+	CHANNEL_VIOLATION, /* 2 u64: the system call that the child's sandbox
+			    * has not allowed, and 0; the child's last message */
 };
 
 /* The store that the first registry has opened (store_identity(), in
@@ -65,6 +71,13 @@ enum channel_type {
  * and must not make another one.  All 0: no registry has been ready yet. */
 struct channel_store {
 	uint64_t id[2];
+};
+
+/* The filters of a child (common/sandbox.h). */
+enum channel_filter {
+	CHANNEL_FILTER_CHILD, /* its own */
+	CHANNEL_FILTER_WORKER, /* acceptor: what it adds for its workers */
+	CHANNEL_FILTERS
 };
 
 /* What a child is told besides the configuration. */
@@ -80,6 +93,8 @@ struct startup_params {
 	int fds[IO_FDS_MAX];
 	size_t n_fds;
 	struct privileges privileges;
+	/* Those of channel_recv_config() are valid until channel_serve(). */
+	struct sandbox_filter filters[CHANNEL_FILTERS];
 };
 
 enum channel_event {
@@ -104,14 +119,17 @@ int channel_send(int fd, enum channel_type);
 int channel_send_ready(const struct channel_store *, int passed_fd);
 /* Registry: sends CHECKPOINTED.  Returns 0, or -1 with errno. */
 int channel_send_checkpointed(uint64_t revision);
-/* Master: reads a packet, and what READY or CHECKPOINTED has; *passed_fd is -1,
- * or a descriptor that came with it.  Returns its type, or an io_result
- * (common/io.h). */
+/* Master: reads a packet, and what READY, CHECKPOINTED or VIOLATION has;
+ * *passed_fd is -1, or a descriptor that came with it.  Returns its type, or an
+ * io_result (common/io.h). */
 int channel_recv(int fd, uint64_t numbers[2], int *passed_fd);
 
 /* Child: was this inherited socket made by root, or by who runs this process?
  * If not, errno says so. */
 bool channel_is_masters(int fd);
+/* Child: sends VIOLATION.  A signal handler may call this
+ * (signal-safety(7)). */
+void channel_send_violation(int number);
 
 /*
  * Child: waits for the configuration on CHANNEL_FD.  Returns EX_OK, or the

@@ -79,6 +79,7 @@ static const struct keyword keywords[] = {
 	    CONFIG_WEEK_MS, "0", false },
 	{ "scrub", KEYWORD_TIME, FIELD(scrub_ms), 0, CONFIG_YEAR_MS, "0",
 	    false },
+	{ "sandbox", KEYWORD_YES, FIELD(sandbox), 0, 0, "yes", true },
 	{ "insecure", KEYWORD_YES, FIELD(insecure), 0, 0, "no", false },
 };
 

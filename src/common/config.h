@@ -83,6 +83,7 @@ struct config {
 	bool log_connections; /* log each that is opened or closed */
 	int64_t slow_command_ms; /* log commands that take so long; 0: none */
 	int64_t scrub_ms; /* between checks of the store; 0: none */
+	bool sandbox; /* confine the children (common/sandbox.h) */
 	bool insecure; /* do not warn of addresses that others can reach */
 };
 

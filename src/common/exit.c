@@ -13,9 +13,22 @@
 #include <sysexits.h>
 
 #include "common/exit.h"
+#include "common/syscall_name.h"
+
+/* The process may have been taken over, and name any number. */
+static void
+describe_violation(char *text, size_t size, long violation, const char *core)
+{
+	const char *name = syscall_name(violation);
+	char number[24];
+
+	snprintf(number, sizeof(number), "%ld", violation);
+	snprintf(text, size, "was killed by its sandbox (system call %s)%s",
+	    name != NULL ? name : number, core);
+}
 
 void
-exit_describe(char *text, size_t size, int status)
+exit_describe(char *text, size_t size, int status, long violation)
 {
 	const char *core =
 	    WIFSIGNALED(status) && WCOREDUMP(status) ? " (core dumped)" : "";
@@ -24,6 +37,10 @@ exit_describe(char *text, size_t size, int status)
 	if (!WIFSIGNALED(status)) {
 		snprintf(text, size, "exited with status %d",
 		    WEXITSTATUS(status));
+		return;
+	}
+	if (WTERMSIG(status) == SIGSYS && violation != EXIT_NO_VIOLATION) {
+		describe_violation(text, size, violation, core);
 		return;
 	}
 #ifdef HAVE_SIGABBREV_NP

@@ -18,7 +18,7 @@
 #define READ_SIZE 16384
 /* Borrowed memory with less space than this left is not read into. */
 #define BORROWED_SPACE_MIN 256
-/* The pause between two calls of poll(2) when the kernel lacks memory. */
+/* The pause between two calls of ppoll(2) when the kernel lacks memory. */
 #define POLL_RETRY_NS 10000000
 
 static ssize_t
@@ -79,7 +79,7 @@ io_send(int fd, const void *data, size_t size, int flags)
 }
 
 /*
- * Is poll(2) to be called again after it failed?  It needs memory of the
+ * Is ppoll(2) to be called again after it failed?  It needs memory of the
  * kernel's for a moment only.  A process must not end because there was none.
  */
 static bool
@@ -87,9 +87,24 @@ poll_again(void)
 {
 	static const struct timespec pause = { .tv_nsec = POLL_RETRY_NS };
 
+	/* With no descriptors ppoll(2) is a sleep that needs no memory. */
 	if (errno == ENOMEM || errno == EAGAIN)
-		return nanosleep(&pause, NULL) == 0 || errno == EINTR;
+		return ppoll(NULL, 0, &pause, NULL) == 0 || errno == EINTR;
 	return errno == EINTR;
+}
+
+/*
+ * Not poll(2): when that is stopped and goes on, the kernel makes another
+ * system call of it, restart_syscall(2), which the filter of a worker would
+ * have to allow as well (sandbox/sandbox_worker.c).
+ */
+static int
+poll_for(struct pollfd *fds, size_t n, int timeout_ms)
+{
+	struct timespec ts = { .tv_sec = timeout_ms / 1000,
+		.tv_nsec = timeout_ms % 1000 * 1000000L };
+
+	return ppoll(fds, n, timeout_ms < 0 ? NULL : &ts, NULL);
 }
 
 int
@@ -101,7 +116,7 @@ io_poll(struct pollfd *fds, size_t n, int64_t deadline_ms)
 	do {
 		/* The clock is read only when there is a deadline. */
 		now_ms = deadline_ms == CLOCK_NEVER ? 0 : clock_ms();
-		ready = poll(fds, n, clock_timeout(deadline_ms, now_ms));
+		ready = poll_for(fds, n, clock_timeout(deadline_ms, now_ms));
 	} while (ready == -1 && poll_again());
 	if (ready == 0)
 		return IO_AGAIN;

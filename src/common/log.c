@@ -30,7 +30,8 @@
 static struct {
 	const char *role;
 	const char *forked; /* the role of all other pids; NULL: the same */
-	pid_t pid;
+	pid_t pid; /* if there is a `forked`: of the process that forks, */
+	const pid_t *current; /* and of the process that logs */
 	int where;
 	bool verbose;
 	unsigned long lost_stderr, lost_syslog; /* lines not yet reported */
@@ -73,10 +74,18 @@ log_lacks_syslogd(void)
 }
 
 void
-log_name_forks(const char *role)
+log_name_forks(const char *role, const pid_t *pid)
 {
 	log_state.forked = role;
-	log_state.pid = getpid();
+	log_state.pid = *pid;
+	log_state.current = pid;
+}
+
+/* Not getpid(2) in a worker, which its sandbox does not allow. */
+static pid_t
+current_pid(void)
+{
+	return log_state.forked == NULL ? getpid() : *log_state.current;
 }
 
 /* Derived from the pid: storing the role in each worker would copy a page for
@@ -137,7 +146,7 @@ static bool
 write_stderr(int priority, const char *text)
 {
 	char line[ESCAPE_SIZE * LOG_LINE_MAX + 64];
-	pid_t pid = getpid();
+	pid_t pid = current_pid();
 	int n;
 
 	if (log_state.where & LOG_TO_JOURNAL)
@@ -154,8 +163,10 @@ write_syslog(int priority, const char *text)
 {
 	char line[ESCAPE_SIZE * LOG_LINE_MAX + 32];
 
-	snprintf(line, sizeof(line), "%s: %s", role_of(getpid()), text);
-	return log_sink_syslog(priority, line);
+	pid_t pid = current_pid();
+
+	snprintf(line, sizeof(line), "%s: %s", role_of(pid), text);
+	return log_sink_syslog(priority, pid, line);
 }
 
 /* Writes a line, or counts it as lost.  The number of lines that were lost

@@ -10,6 +10,8 @@
 #ifndef COMMON_LOG_H
 #define COMMON_LOG_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 
 /* Where log lines go; may be combined. */
@@ -31,9 +33,10 @@ void log_close(void);
 /* Is syslogd to get lines, and not connected?  In a process that cannot reach
  * its socket any more, this is for good. */
 bool log_lacks_syslogd(void);
-/* The role of processes that this one forks from now on.  It must stay valid,
- * too. */
-void log_name_forks(const char *role);
+/* The role of processes that this one forks from now on.  *pid is the pid of
+ * this process, and each fork stores its own there before it logs.  Both must
+ * stay valid. */
+void log_name_forks(const char *role, const pid_t *pid);
 
 /* Daemon that has started: replaces its standard descriptors by /dev/null, and
  * logs only to syslogd from now on.  Does nothing without LOG_TO_SYSLOG. */

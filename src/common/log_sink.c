@@ -10,11 +10,13 @@
 #include <errno.h>
 #include <paths.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "common/io.h"
 #include "common/log_sink.h"
 
 /* A line of the log, all of it escaped, and the prefix of syslogd. */
@@ -36,7 +38,7 @@ log_sink_stderr(const char *line, size_t size)
 	ssize_t n;
 
 	n = send(STDERR_FILENO, line, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n == -1 && errno == ENOTSOCK && poll(&pfd, 1, 0) == 1)
+	if (n == -1 && errno == ENOTSOCK && io_poll(&pfd, 1, 0) == 1)
 		n = write(STDERR_FILENO, line, size);
 	return n == (ssize_t)size;
 }
@@ -79,6 +81,7 @@ log_sink_open(void)
 {
 	if (syslogd.fd != -1)
 		return;
+	tzset();
 	connect_syslogd(SOCK_DGRAM);
 	/* A few syslogds listen on a stream socket.  syslog(3) tries it,
 	 * too. */
@@ -111,20 +114,27 @@ send_to_syslogd(const char *line, size_t size)
 	    (ssize_t)size;
 }
 
-/* In the format of syslog(3): RFC 3164, with the local time. */
+/*
+ * In the format of syslog(3): RFC 3164, with the local time.  Not with
+ * strftime(3), which looks at the file of the time zone each time, nor with
+ * time(2), which may be another system call than the clock's (common/sandbox.h).
+ */
 bool
-log_sink_syslog(int priority, const char *text)
+log_sink_syslog(int priority, pid_t pid, const char *text)
 {
-	char line[DATAGRAM_MAX], date[32];
-	time_t now = time(NULL);
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	char line[DATAGRAM_MAX];
+	struct timespec now;
 	struct tm tm;
 	int n;
 
-	if (localtime_r(&now, &tm) == NULL ||
-	    strftime(date, sizeof(date), "%b %e %T", &tm) == 0)
+	if (clock_gettime(CLOCK_REALTIME, &now) == -1 ||
+	    localtime_r(&now.tv_sec, &tm) == NULL)
 		return false;
-	n = snprintf(line, sizeof(line), "<%d>%s kvd[%ld]: %s",
-	    LOG_DAEMON | priority, date, (long)getpid(), text);
+	n = snprintf(line, sizeof(line),
+	    "<%d>%.3s %2d %02d:%02d:%02d kvd[%ld]: %s", LOG_DAEMON | priority,
+	    months + (ptrdiff_t)3 * tm.tm_mon, tm.tm_mday, tm.tm_hour,
+	    tm.tm_min, tm.tm_sec, (long)pid, text);
 	if (n < 0 || n >= (int)sizeof(line))
 		return false;
 	log_sink_open();

@@ -7,6 +7,8 @@
 #ifndef COMMON_LOG_SINK_H
 #define COMMON_LOG_SINK_H
 
+#include <sys/types.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -18,14 +20,15 @@ bool log_sink_stderr(const char *line, size_t size);
  * environment names (systemd.exec(5))?  NULL: it is not set. */
 bool log_sink_is_journal(const char *journal_stream);
 
-/* Connects to syslogd, before a chroot(2) would hide it.  If that fails, or
- * after log_sink_close(), the next line tries again. */
+/* Connects to syslogd and reads the time zone, before a chroot(2) or a sandbox
+ * would hide them.  If connecting fails, or after log_sink_close(), the next
+ * line tries again. */
 void log_sink_open(void);
 void log_sink_close(void);
 /* Has syslogd closed the connection, or was there none? */
 bool log_sink_is_closed(void);
-/* Sends a line with a priority of syslog(3).  The text is printable and has no
- * newline.  Returns false if the line is lost. */
-bool log_sink_syslog(int priority, const char *text);
+/* Sends a line with a priority of syslog(3), in the name of this pid.  The text
+ * is printable and has no newline.  Returns false if the line is lost. */
+bool log_sink_syslog(int priority, pid_t pid, const char *text);
 
 #endif

@@ -9,6 +9,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/exit.h"
@@ -31,18 +32,12 @@ scoreboard_describe_peer(const struct slot *slot, char *text, size_t size)
 
 /* The worker may have written anything: only capital letters are taken over. */
 static void
-describe_command(const struct scoreboard *board, uint32_t n, char *command,
-    size_t size)
+describe_command(const struct activity *a, char *command, size_t size)
 {
-	const struct slot *slot = &board->slots->slots[n];
-	struct activity a;
 	size_t i = 0;
 
-	scoreboard_read_activity(board, n, &a);
-	if (activity_is_of(&a, slot->id))
-		for (; i < size - 1 && isupper((unsigned char)a.command[i]);
-		     i++)
-			command[i] = a.command[i];
+	for (; i < size - 1 && isupper((unsigned char)a->command[i]); i++)
+		command[i] = a->command[i];
 	command[i] = '\0';
 }
 
@@ -51,11 +46,15 @@ scoreboard_report(struct scoreboard *board, uint32_t n, pid_t pid, int status,
     const struct rusage *use, char *report)
 {
 	const struct slot *slot = &board->slots->slots[n];
-	char client[80], command[16], end[64], used[96];
+	char client[80], command[16], end[EXIT_DESCRIPTION_SIZE], used[96];
+	struct activity a;
 
 	scoreboard_describe_peer(slot, client, sizeof(client));
-	describe_command(board, n, command, sizeof(command));
-	exit_describe(end, sizeof(end), status);
+	scoreboard_read_activity(board, n, &a);
+	if (!activity_is_of(&a, slot->id))
+		memset(&a, 0, sizeof(a));
+	describe_command(&a, command, sizeof(command));
+	exit_describe(end, sizeof(end), status, activity_violation(&a));
 	exit_describe_use(used, sizeof(used), clock_ms() - slot->started_ms,
 	    use);
 	snprintf(report, SCOREBOARD_REPORT_SIZE,

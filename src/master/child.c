@@ -59,6 +59,7 @@ list_fds(const struct child *c, int channel_fd, int *fds)
 	fds[CHANNEL_PROGRAM_FD - CHANNEL_FD] = c->program_fd;
 	fds[CHANNEL_SCOREBOARD_FD - CHANNEL_FD] = c->scoreboard_fd;
 	fds[CHANNEL_CHECKPOINT_FD - CHANNEL_FD] = c->checkpoint_fd;
+	fds[CHANNEL_OOM_FD - CHANNEL_FD] = -1;
 	for (i = 0; i < c->listens; i++)
 		fds[CHANNEL_LISTEN_FD - CHANNEL_FD + i] = c->listen_fds[i];
 }
@@ -100,7 +101,7 @@ child_exec(const struct child *c, int channel_fd)
 	log_close();
 	arrange_fds(c, channel_fd);
 	if (c->spec->expendable)
-		limits_expose();
+		limits_expose(CHANNEL_OOM_FD);
 	/* A terminal sends these to all processes.  The master handles them. */
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
@@ -137,12 +138,13 @@ static int
 send_config(const struct child *c, const struct config *config,
     const struct startup_params *params)
 {
-	struct startup_params all = *params;
+	struct startup_params own = *params;
 
-	memcpy(all.fds, c->cache_fds, sizeof(all.fds));
-	all.n_fds = c->n_cache_fds;
+	memcpy(own.fds, c->cache_fds, sizeof(own.fds));
+	own.n_fds = c->n_cache_fds;
+	memcpy(own.filters, c->filters, sizeof(own.filters));
 	if (c->channel_fd == -1 ||
-	    channel_send_config(c->channel_fd, config, &all) == 0)
+	    channel_send_config(c->channel_fd, config, &own) == 0)
 		return 0;
 	/* If the child has died, SIGCHLD tells the master. */
 	return errno == EPIPE || errno == ECONNRESET ? 0 : -1;
@@ -181,6 +183,7 @@ child_start(struct child *c, const struct config *config,
 		return -1;
 	}
 	c->channel_fd = pair[0];
+	c->violation = EXIT_NO_VIOLATION;
 	c->starts++;
 	child_configure(c, config, params);
 	log_debug("%s started, pid %ld", c->spec->name, (long)c->pid);
@@ -195,6 +198,18 @@ child_ping(struct child *c)
 		return false;
 	c->pings++;
 	return true;
+}
+
+void
+child_read_violation(struct child *c)
+{
+	uint64_t numbers[2];
+	int type;
+
+	while (c->channel_fd != -1 &&
+	    (type = channel_recv(c->channel_fd, numbers)) > 0)
+		if (type == CHANNEL_VIOLATION)
+			c->violation = (long)numbers[0];
 }
 
 void

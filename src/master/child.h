@@ -14,11 +14,12 @@
 
 #include "common/channel.h"
 #include "common/config.h"
+#include "common/exit.h"
 #include "master/heartbeat.h"
 #include "master/policy.h"
 
 /* The size of a description of how a process has ended, NUL included. */
-#define CHILD_END_SIZE 80
+#define CHILD_END_SIZE (EXIT_DESCRIPTION_SIZE + 16)
 
 /* The properties of a kind of child that do not depend on the configuration. */
 struct child_spec {
@@ -44,6 +45,7 @@ struct child {
 	/* Those of the cache, which go with the configuration. */
 	int cache_fds[IO_FDS_MAX];
 	size_t n_cache_fds;
+	struct sandbox_filter filters[CHANNEL_FILTERS];
 
 	struct policy policy;
 	struct heartbeat heartbeat;
@@ -52,6 +54,9 @@ struct child {
 	int64_t configure_at_ms; /* the next attempt; CLOCK_NEVER: none */
 
 	bool hung; /* it did not answer, and is to end */
+	/* The system call that its sandbox has not allowed; or
+	 * EXIT_NO_VIOLATION (common/exit.h). */
+	long violation;
 	uint64_t starts; /* how often a process was forked */
 	uint64_t pings; /* sent, in all */
 	uint64_t pongs; /* of these: answered, or sent to one that has ended */
@@ -82,6 +87,9 @@ void child_configure(struct child *, const struct config *,
     const struct startup_params *);
 /* Sends a ping and counts it.  False: it cannot be sent. */
 bool child_ping(struct child *);
+/* The child has ended: reads its last messages, of which only VIOLATION still
+ * matters. */
+void child_read_violation(struct child *);
 /* Sends a signal to the child, if it runs. */
 void child_signal(const struct child *, int signo);
 /* The child has been reaped. */

@@ -118,35 +118,38 @@ read_score(int *score)
 
 /* A score that this process may not set stays as it is. */
 static void
-write_score(int score)
+write_score(int fd, int score)
 {
-	int fd = open(OOM_FILE, O_WRONLY | O_CLOEXEC);
-
-	if (fd == -1)
-		return;
 	if (dprintf(fd, "%d", score) < 0)
 		log_debug("%s stays as it is", OOM_FILE);
-	(void)close(fd);
 }
 
 void
 limits_protect(void)
 {
-	int score;
+	int fd, score;
 
-	if (geteuid() == 0 && read_score(&score) == 0 && score == 0)
-		write_score(PROTECTED);
+	if (geteuid() != 0 || read_score(&score) == -1 || score != 0 ||
+	    (fd = open(OOM_FILE, O_WRONLY | O_CLOEXEC)) == -1)
+		return;
+	write_score(fd, PROTECTED);
+	(void)close(fd);
 }
 
 void
-limits_expose(void)
+limits_expose(int keep_fd)
 {
-	int score;
+	int fd, score;
 
 	/* Otherwise the file belongs to root.  execve(2) allows it again in any
 	 * case. */
 	privileges_set_traceable(true);
-	if (read_score(&score) == 0)
-		write_score(score + EXPOSED_BY > OOM_MAX ? OOM_MAX :
-							   score + EXPOSED_BY);
+	if (read_score(&score) == -1 || (fd = open(OOM_FILE, O_RDWR)) == -1)
+		return;
+	write_score(fd,
+	    score + EXPOSED_BY > OOM_MAX ? OOM_MAX : score + EXPOSED_BY);
+	if (fd == keep_fd)
+		return;
+	(void)dup2(fd, keep_fd);
+	(void)close(fd);
 }

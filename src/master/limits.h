@@ -32,9 +32,11 @@ int limits_apply(struct config *);
  * When memory runs out, the kernel prefers to kill processes whose
  * oom_score_adj (proc(5)) is high.  limits_protect() lowers that of this
  * process, if root runs it and nobody else has set the value.  limits_expose()
- * raises it, before an acceptor is executed.
+ * raises it, before an acceptor is executed, and leaves the file open as
+ * `keep_fd`: the acceptor raises it once more while it forks a worker
+ * (acceptor/expendable.h), and its sandbox hides the file from it.
  */
 void limits_protect(void);
-void limits_expose(void);
+void limits_expose(int keep_fd);
 
 #endif

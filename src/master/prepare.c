@@ -21,6 +21,7 @@
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "master/adopt.h"
+#include "master/confine_children.h"
 #include "master/control_socket.h"
 #include "master/limits.h"
 #include "master/prepare.h"
@@ -289,7 +290,7 @@ prepare_run(struct master *m)
 		return status;
 	make_cache(m);
 	connect_children(m);
-	return EX_OK;
+	return confine_children(m);
 }
 
 bool
@@ -322,6 +323,7 @@ prepare_undo(struct master *m)
 	listener_close(&m->registry_listener);
 	control_socket_close(m);
 	adopt_clear(m);
+	confine_children_clear(m);
 	if (m->scoreboard != NULL)
 		scoreboard_close(m->scoreboard);
 	close_fd(&m->checkpoint[0]);

@@ -163,10 +163,11 @@ child_has_ended(struct master *m, struct child *c, int status,
 	bool expected = ended_as_told(c, status);
 	bool hung = c->hung || c->policy.state == POLICY_FAILING;
 	int64_t ran_ms = clock_ms() - c->policy.started_ms;
-	char end[64], used[96], next[64];
+	char end[EXIT_DESCRIPTION_SIZE], used[96], next[64];
 	long pid = (long)c->pid;
 
-	exit_describe(end, sizeof(end), status);
+	child_read_violation(c);
+	exit_describe(end, sizeof(end), status, c->violation);
 	note_end(c, expected ? "was replaced" : end);
 	if (c->spec->stage == STAGE_ACCEPTORS)
 		adopt_workers(m, c->pid);
@@ -303,6 +304,10 @@ read_channel(struct master *m, struct child *c)
 		return;
 	case CHANNEL_CHECKPOINTED:
 		checkpoint_made(m, numbers[0]);
+		return;
+	case CHANNEL_VIOLATION:
+		/* SIGCHLD comes next. */
+		c->violation = (long)numbers[0];
 		return;
 	case CHANNEL_RENEW:
 		child_configure(c, m->config, &m->params);

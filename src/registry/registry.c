@@ -15,6 +15,7 @@
 
 #include "common/channel.h"
 #include "common/clock.h"
+#include "common/confine.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "common/startup.h"
@@ -404,6 +405,9 @@ registry_main(struct config *config, const struct startup_params *params,
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();
 	gauges_want(&r);
+	if (confine_to_data(config, &params->filters[CHANNEL_FILTER_CHILD]) ==
+	    -1)
+		fatal(EX_OSERR, "sandbox");
 	title_set(title, "kvd: registry");
 	serve(&r);
 	registry_clear(&r);

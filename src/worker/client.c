@@ -2,11 +2,9 @@
  * client: the client's socket.  Runs in the worker; the peer is hostile.
  */
 
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 
 #include <poll.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <unistd.h>
 
@@ -14,7 +12,6 @@
 #include "common/config.h"
 #include "common/io.h"
 #include "worker/client.h"
-#include "worker/expendable.h"
 
 /* How long client_close() waits for the client to close its end. */
 #define LINGER_MS 1000
@@ -85,11 +82,8 @@ describe_read(struct client *c, ssize_t n)
 	return c->got_end ? CLIENT_END : CLIENT_INPUT;
 }
 
-/*
- * Waits.  Most clients ask at once and leave.  A worker that has waited for its
- * client for a moment may stay for long, and so tells the kernel to kill it
- * before others when memory runs out.  The title says what it waits for.
- */
+/* Waits.  Most clients ask at once and leave.  When a worker has waited for its
+ * client for a moment, its title says what it waits for. */
 static int
 wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms,
     enum account_state state)
@@ -97,28 +91,14 @@ wait_for(struct client *c, struct pollfd *pfds, size_t n, int64_t deadline_ms,
 	int64_t soon_ms;
 	int ready;
 
-	if ((c->is_expendable && c->account->state == state) ||
+	if (c->account->state == state ||
 	    (soon_ms = clock_ms() + HOT_MS) >= deadline_ms)
 		return io_poll(pfds, n, deadline_ms);
 	ready = io_poll(pfds, n, soon_ms);
 	if (ready != IO_AGAIN)
 		return ready;
 	account_show(c->account, state);
-	if (!c->is_expendable)
-		expendable_become();
-	c->is_expendable = true;
 	return io_poll(pfds, n, deadline_ms);
-}
-
-/* The descriptor was made by the acceptor, and so reads SIGCHLD as well. */
-static void
-read_signal(struct client *c)
-{
-	struct signalfd_siginfo info;
-
-	if (read(c->signal_fd, &info, sizeof(info)) == sizeof(info) &&
-	    info.ssi_signo == SIGTERM)
-		c->got_sigterm = true;
 }
 
 /* After SIGTERM: has kvd to end, or this worker alone? */
@@ -152,7 +132,7 @@ wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 	if (pfds[2].revents != 0)
 		return CLIENT_STOP;
 	if (pfds[1].revents != 0)
-		read_signal(c);
+		c->got_sigterm = true;
 	if (c->got_sigterm)
 		return sigterm_event(c);
 	if (pfds[3].revents != 0)
@@ -212,7 +192,7 @@ wait_writable(struct client *c)
 		ACCOUNT_SENDING) <= 0)
 		return -1;
 	if (pfds[1].revents != 0)
-		read_signal(c);
+		c->got_sigterm = true;
 	if (!leaving && (c->got_sigterm || pfds[2].revents != 0))
 		t->leave_by_ms = clock_ms() + t->shutdown_timeout_ms;
 	return clock_ms() > t->leave_by_ms ? -1 : 0;

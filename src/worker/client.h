@@ -29,7 +29,7 @@ struct client_timing {
 /* All zero before client_init(). */
 struct client {
 	int fd;
-	int signal_fd; /* reads SIGTERM: this worker alone has to end */
+	int signal_fd; /* readable after SIGTERM: this worker alone has to end */
 	int lifeline_fd; /* end of file: kvd stops, or the master died */
 	struct buf in; /* client_next() appends, input.c consumes */
 	struct buf out; /* client_flush() sends it */
@@ -41,7 +41,6 @@ struct client {
 	bool has_recv_timeout; /* the socket has (SO_RCVTIMEO) */
 	bool got_sigterm;
 	bool got_end; /* the client sends no more, and all of it is read */
-	bool is_expendable; /* the kernel was told so (expendable.h) */
 };
 
 enum client_event {

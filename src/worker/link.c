@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/directory.h"
 #include "common/io.h"
 #include "proto/hello.h"
 #include "proto/schema.h"
@@ -29,16 +28,15 @@
 #define BLOCK_MS 500
 /* How long to wait for the awaited replies when kvd stops. */
 #define LAST_REPLY_MS 2000
-/* The master refuses a longer path. */
-#define PATH_SIZE 1024
 
 void
-link_init(struct link *l, uint64_t session, int lifeline_fd, int timeout_ms,
-    const char *runtime, struct account *account)
+link_init(struct link *l, uint64_t session, uid_t registry_uid, int lifeline_fd,
+    int timeout_ms, const char *runtime, struct account *account)
 {
 	l->account = account;
 	l->fd = -1;
 	l->session = session;
+	l->registry_uid = registry_uid;
 	l->runtime = runtime;
 	l->lifeline_fd = lifeline_fd;
 	l->timeout_ms = timeout_ms;
@@ -97,44 +95,60 @@ send_hello(struct link *l)
 }
 
 /*
- * The socket's name does not exist any more.  If somebody has removed the
- * whole directory, the master makes another one at the same path.  This makes
- * it the working directory, for the next attempt.  directory_open() refuses one
- * that somebody else has made: what listens there is not our registry.
+ * If somebody has removed the whole directory, the master makes another one at
+ * the same path, and the working directory is the old one.  A worker may not
+ * open the new one (sandbox/sandbox_worker.c), so it connects by the path.  Not
+ * if it is too long for an address, nor in a chroot(2).
  */
 static int
-enter_directory(const struct link *l)
+connect_by_path(const struct link *l)
 {
-	char path[PATH_SIZE], error[PATH_SIZE];
-	int fd, rc;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
-	if (snprintf(path, sizeof(path), "%s/worker", l->runtime) >=
-	    (int)sizeof(path))
+	if (snprintf(sun.sun_path, sizeof(sun.sun_path),
+		"%s/worker/" REGISTRY_SOCKET,
+		l->runtime) >= (int)sizeof(sun.sun_path)) {
+		errno = ENOENT;
 		return -1;
-	/* It does not exist yet, or this process cannot leave its root. */
-	if ((fd = directory_open(path, -1, error, sizeof(error))) == -1)
+	}
+	return connect(l->fd, (const struct sockaddr *)&sun, sizeof(sun));
+}
+
+static int
+connect_registry(const struct link *l)
+{
+	static const struct sockaddr_un sun = { .sun_family = AF_UNIX,
+		.sun_path = REGISTRY_SOCKET };
+
+	if (connect(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return 0;
+	return errno == ENOENT ? connect_by_path(l) : -1;
+}
+
+/* Anybody may listen where the directory was, until the master has made another
+ * one.  The registry's socket is the master's. */
+static int
+check_peer(const struct link *l)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(l->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == -1)
 		return -1;
-	rc = fchdir(fd);
-	(void)close(fd);
-	return rc;
+	return peer.uid == l->registry_uid ? 0 : -1;
 }
 
 static int
 try_connect(struct link *l)
 {
-	static const struct sockaddr_un sun = { .sun_family = AF_UNIX,
-		.sun_path = REGISTRY_SOCKET };
-
 	l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (l->fd == -1)
 		return -1;
 	if (io_set_timeouts(l->fd,
 		l->timeout_ms < BLOCK_MS ? l->timeout_ms : BLOCK_MS) == 0 &&
-	    connect(l->fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 &&
+	    connect_registry(l) == 0 && check_peer(l) == 0 &&
 	    send_hello(l) == 0)
 		return 0;
-	if (errno == ENOENT)
-		(void)enter_directory(l);
 	link_close(l);
 	return -1;
 }

@@ -24,6 +24,7 @@ struct link {
 	int lifeline_fd; /* end of file: the master is gone */
 	int timeout_ms; /* for one reply */
 	struct account *account;
+	uid_t registry_uid; /* whose its socket has to be */
 	uint64_t session; /* random; the same on every connection */
 
 	/*
@@ -56,8 +57,8 @@ enum link_result {
 	LINK_EVENT, /* a MESSAGE_EVENT, which came before the reply */
 };
 
-void link_init(struct link *, uint64_t session, int lifeline_fd, int timeout_ms,
-    const char *runtime, struct account *);
+void link_init(struct link *, uint64_t session, uid_t registry_uid,
+    int lifeline_fd, int timeout_ms, const char *runtime, struct account *);
 /* Closes the connection; the next request makes another one. */
 void link_close(struct link *);
 /* Frees the memory of a closed link. */

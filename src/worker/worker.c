@@ -168,8 +168,9 @@ worker_run(const struct config *config, const struct worker_params *params)
 	    params->lifeline_fd, config, &w.account);
 	input_init(&w);
 	w.local.reader = params->reader;
-	link_init(&w.link, params->session, params->lifeline_fd,
-	    (int)config->registry_timeout_ms, config->runtime, &w.account);
+	link_init(&w.link, params->session, params->registry_uid,
+	    params->lifeline_fd, (int)config->registry_timeout_ms,
+	    config->runtime, &w.account);
 	borrow(&w, &buffers);
 	show(&w);
 	while (!w.closing)

@@ -6,6 +6,8 @@
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
 
+#include <sys/types.h>
+
 #include <stdint.h>
 
 #include "area/reader.h"
@@ -16,9 +18,10 @@
 /* What a worker needs besides the configuration. */
 struct worker_params {
 	int fd; /* the client's connection */
-	int signal_fd; /* reads SIGTERM: this process has to end */
+	int signal_fd; /* readable after SIGTERM: this process has to end */
 	int lifeline_fd; /* at end of file, kvd stops */
 	struct activity *activity; /* the worker writes what it does here */
+	uid_t registry_uid; /* whose the registry's socket is: the master's */
 	uint64_t session; /* random; no other worker has the same */
 	uint64_t id; /* of the connection, in the log */
 	struct reader *reader; /* of the cache (area/reader.h) */

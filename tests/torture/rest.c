@@ -145,8 +145,8 @@ is_complaint(const char *line)
 {
 	static const char *const texts[] = { "Sanitizer", "runtime error",
 		"malformed", "damaged", "closing a worker's connection",
-		"unknown message", "in time; killing it", "out of memory",
-		"do not end" };
+		"unknown message", "by its sandbox", "in time; killing it",
+		"out of memory", "do not end" };
 	size_t i;
 
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

@@ -105,7 +105,7 @@ TEST(test_descriptors)
 	ck_assert_int_eq(pipe(fds), 0);
 	ck_assert_int_eq(dup2(fds[0], LEAKED_FD), LEAKED_FD);
 	start(&c);
-	expect_fds(&c, _i == 0 ? " 0 1 2 3 5 6" : " 0 1 2 3 5 6 8 9");
+	expect_fds(&c, _i == 0 ? " 0 1 2 3 5 6" : " 0 1 2 3 5 6 9 10");
 	child_forget(&c);
 	ck_assert_int_eq(c.channel_fd, -1);
 	ck_assert_int_eq(c.pid, 0);

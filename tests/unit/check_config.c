@@ -137,6 +137,7 @@ assert_round_trip(void)
 	"log connections no\n"                 \
 	"slow-command 0\n"                     \
 	"scrub 0\n"                            \
+	"sandbox yes\n"                        \
 	"insecure no\n"
 
 TEST(test_defaults)
@@ -284,6 +285,7 @@ TEST(test_fields)
 {
 	static const char text[] = "insecure yes\n"
 				   "scrub 21d\n"
+				   "sandbox no\n"
 				   "slow-command 20ms\n"
 				   "log \tconnections  yes\n"
 				   "control mode 0600 group staff\n"
@@ -339,6 +341,7 @@ TEST(test_fields)
 		     "log connections yes\n"
 		     "slow-command 20ms\n"
 		     "scrub 21d\n"
+		     "sandbox no\n"
 		     "insecure yes\n");
 	ck_assert_str_eq(config.data, "/a");
 	ck_assert_str_eq(config.runtime, "/b");
@@ -366,6 +369,7 @@ TEST(test_fields)
 	ck_assert(config.log_connections);
 	ck_assert_int_eq(config.slow_command_ms, 20);
 	ck_assert_int_eq(config.scrub_ms, (int64_t)21 * 24 * 3600 * 1000);
+	ck_assert(!config.sandbox);
 	ck_assert(config.insecure);
 	assert_round_trip();
 }
@@ -706,6 +710,8 @@ static const struct {
 	    "the "
 	    "number of a user" },
 	{ "core-dumps maybe", "core-dumps: \"maybe\" is not yes or no" },
+	{ "sandbox", "sandbox: value missing" },
+	{ "sandbox 0", "sandbox: \"0\" is not yes or no" },
 	{ "insecure 1", "insecure: \"1\" is not yes or no" },
 	{ "insecure Yes", "insecure: \"Yes\" is not yes or no" },
 	{ "insecure yes yes", "insecure: \"yes yes\" is not yes or no" },

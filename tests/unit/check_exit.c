@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -37,7 +38,8 @@ static const struct {
 
 TEST(test_exited)
 {
-	exit_describe(text, sizeof(text), exit_table[_i].status);
+	exit_describe(text, sizeof(text), exit_table[_i].status,
+	    EXIT_NO_VIOLATION);
 	ck_assert_str_eq(text, exit_table[_i].want);
 }
 
@@ -70,7 +72,8 @@ expect_signal(int i, const char *core)
 	    strsignal(signal), core);
 #endif
 	exit_describe(text, sizeof(text),
-	    core[0] == '\0' ? KILLED(signal) : DUMPED(signal));
+	    core[0] == '\0' ? KILLED(signal) : DUMPED(signal),
+	    EXIT_NO_VIOLATION);
 	ck_assert_str_eq(text, want);
 }
 
@@ -88,7 +91,7 @@ TEST(test_signal_number)
 
 	snprintf(want, sizeof(want), "died of signal %d (%s)", signal,
 	    strsignal(signal));
-	exit_describe(text, sizeof(text), KILLED(signal));
+	exit_describe(text, sizeof(text), KILLED(signal), EXIT_NO_VIOLATION);
 	ck_assert_str_eq(text, want);
 }
 
@@ -101,7 +104,7 @@ TEST(test_any_status)
 		if (!WIFEXITED(status) && !WIFSIGNALED(status))
 			continue;
 		memset(text, 'x', sizeof(text));
-		exit_describe(text, sizeof(text), status);
+		exit_describe(text, sizeof(text), status, EXIT_NO_VIOLATION);
 		if (strnlen(text, sizeof(text)) < 10 ||
 		    strnlen(text, sizeof(text)) > 60)
 			ck_abort_msg("%#x: %.60s", (unsigned int)status, text);
@@ -118,10 +121,12 @@ TEST(test_short_text)
 	size_t i, size;
 
 	for (i = 0; i < COUNT(statuses); i++) {
-		exit_describe(whole, sizeof(whole), statuses[i]);
+		exit_describe(whole, sizeof(whole), statuses[i],
+		    EXIT_NO_VIOLATION);
 		for (size = 1; size <= strlen(whole); size++) {
 			memset(text, 'x', sizeof(text));
-			exit_describe(text, size, statuses[i]);
+			exit_describe(text, size, statuses[i],
+			    EXIT_NO_VIOLATION);
 			ck_assert_uint_eq(strlen(text), size - 1);
 			ck_assert_mem_eq(text, whole, size - 1);
 			ck_assert_int_eq(text[size], 'x');
@@ -144,13 +149,42 @@ TEST(test_real)
 
 	if ((pid = test_fork()) == 0)
 		_exit(42);
-	exit_describe(text, sizeof(text), await(pid));
+	exit_describe(text, sizeof(text), await(pid), EXIT_NO_VIOLATION);
 	ck_assert_str_eq(text, "exited with status 42");
 	if ((pid = test_fork()) == 0)
 		(void)raise(SIGKILL);
-	exit_describe(text, sizeof(text), await(pid));
+	exit_describe(text, sizeof(text), await(pid), EXIT_NO_VIOLATION);
 	ck_assert_ptr_nonnull(strstr(text, "died of "));
 	ck_assert_ptr_null(strstr(text, "core dumped"));
+}
+
+static const struct {
+	int status;
+	long violation;
+	const char *want;
+} violation_table[] = {
+	{ KILLED(SIGSYS), SYS_execve,
+	    "was killed by its sandbox (system call execve)" },
+	{ DUMPED(SIGSYS), SYS_socket,
+	    "was killed by its sandbox (system call socket) (core dumped)" },
+	/* The process may claim anything. */
+	{ KILLED(SIGSYS), 123456789,
+	    "was killed by its sandbox (system call 123456789)" },
+	{ KILLED(SIGSYS), -2, "was killed by its sandbox (system call -2)" },
+	{ EXITED(1), SYS_execve, "exited with status 1" },
+};
+
+TEST(test_violation)
+{
+	exit_describe(text, sizeof(text), violation_table[_i].status,
+	    violation_table[_i].violation);
+	ck_assert_str_eq(text, violation_table[_i].want);
+}
+
+TEST(test_violation_denied)
+{
+	exit_describe(text, sizeof(text), KILLED(SIGSEGV), SYS_execve);
+	ck_assert_ptr_nonnull(strstr(text, "died of "));
 }
 
 static const struct {
@@ -211,6 +245,8 @@ static const struct test tests[] = {
 	ONCE(test_any_status),
 	ONCE(test_short_text),
 	ONCE(test_real),
+	EACH(test_violation, violation_table),
+	ONCE(test_violation_denied),
 	EACH(test_use, use_table),
 	ONCE(test_status_of),
 };

@@ -161,13 +161,14 @@ TEST(test_debug)
 
 TEST(test_forked)
 {
-	pid_t pid;
+	pid_t pid, self = getpid();
 	int status;
 
-	log_name_forks("fork");
+	log_name_forks("fork", &self);
 	log_info("before");
 	expect_line(getpid(), "tester", "before");
 	if ((pid = test_fork()) == 0) {
+		self = getpid();
 		log_info("forked");
 		_exit(0);
 	}

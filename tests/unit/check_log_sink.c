@@ -102,9 +102,9 @@ TEST(test_datagram)
 {
 	int fd = bind_syslogd(SOCK_DGRAM);
 
-	ck_assert(log_sink_syslog(LOG_WARNING, "one"));
+	ck_assert(log_sink_syslog(LOG_WARNING, getpid(), "one"));
 	expect_line(fd, LOG_WARNING, "one", 0);
-	ck_assert(log_sink_syslog(LOG_INFO, ""));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), ""));
 	expect_line(fd, LOG_INFO, "", 0);
 	ck_assert_int_eq(connects, 1);
 	end_syslogd(fd);
@@ -118,9 +118,9 @@ TEST(test_long)
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
 	/* This is longer than any line that log.c writes. */
-	ck_assert(!log_sink_syslog(LOG_INFO, text));
+	ck_assert(!log_sink_syslog(LOG_INFO, getpid(), text));
 	text[4100] = '\0';
-	ck_assert(log_sink_syslog(LOG_INFO, text));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), text));
 	expect_line(fd, LOG_INFO, text, 0);
 	end_syslogd(fd);
 }
@@ -130,9 +130,9 @@ TEST(test_none)
 {
 	int fd;
 
-	ck_assert(!log_sink_syslog(LOG_INFO, "one"));
+	ck_assert(!log_sink_syslog(LOG_INFO, getpid(), "one"));
 	fd = bind_syslogd(SOCK_DGRAM);
-	ck_assert(log_sink_syslog(LOG_INFO, "two"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "two"));
 	expect_line(fd, LOG_INFO, "two", 0);
 	end_syslogd(fd);
 }
@@ -142,16 +142,16 @@ TEST(test_another)
 	int fd = bind_syslogd(SOCK_DGRAM);
 
 	log_sink_open();
-	ck_assert(log_sink_syslog(LOG_INFO, "one"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "one"));
 	end_syslogd(fd);
-	ck_assert(!log_sink_syslog(LOG_INFO, "two"));
+	ck_assert(!log_sink_syslog(LOG_INFO, getpid(), "two"));
 	fd = bind_syslogd(SOCK_DGRAM);
-	ck_assert(log_sink_syslog(LOG_INFO, "three"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "three"));
 	expect_line(fd, LOG_INFO, "three", 0);
 	/* The syslogd is replaced between two lines. */
 	end_syslogd(fd);
 	fd = bind_syslogd(SOCK_DGRAM);
-	ck_assert(log_sink_syslog(LOG_INFO, "four"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "four"));
 	expect_line(fd, LOG_INFO, "four", 0);
 	end_syslogd(fd);
 }
@@ -163,7 +163,8 @@ fill(void)
 {
 	int i;
 
-	for (i = 0; i < MANY && log_sink_syslog(LOG_INFO, "line"); i++)
+	for (i = 0; i < MANY && log_sink_syslog(LOG_INFO, getpid(), "line");
+	     i++)
 		;
 	ck_assert_int_gt(i, 0);
 	ck_assert_int_lt(i, MANY);
@@ -174,10 +175,10 @@ TEST(test_hangs)
 	int fd = bind_syslogd(SOCK_DGRAM);
 
 	fill();
-	ck_assert(!log_sink_syslog(LOG_INFO, "lost"));
+	ck_assert(!log_sink_syslog(LOG_INFO, getpid(), "lost"));
 	ck_assert_int_eq(connects, 1);
 	expect_line(fd, LOG_INFO, "line", 0);
-	ck_assert(log_sink_syslog(LOG_INFO, "taken"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "taken"));
 	end_syslogd(fd);
 }
 
@@ -186,14 +187,14 @@ TEST(test_stream)
 {
 	int fd = bind_syslogd(SOCK_STREAM), peer;
 
-	ck_assert(log_sink_syslog(LOG_INFO, "one"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "one"));
 	peer = accept(fd, NULL, NULL);
 	ck_assert_int_ne(peer, -1);
 	expect_line(peer, LOG_INFO, "one", 1);
 	fill();
 	(void)close(peer);
 	/* The next line detects the closed connection and connects again. */
-	ck_assert(log_sink_syslog(LOG_INFO, "two"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "two"));
 	peer = accept(fd, NULL, NULL);
 	ck_assert_int_ne(peer, -1);
 	expect_line(peer, LOG_INFO, "two", 1);
@@ -214,7 +215,7 @@ TEST(test_stream_hangs)
 			break;
 	}
 	ck_assert_uint_lt(n, COUNT(others));
-	ck_assert(!log_sink_syslog(LOG_INFO, "lost"));
+	ck_assert(!log_sink_syslog(LOG_INFO, getpid(), "lost"));
 	end_syslogd(fd);
 }
 
@@ -229,7 +230,7 @@ TEST(test_close)
 	ck_assert_int_eq(connects, 1);
 	log_sink_close();
 	log_sink_close();
-	ck_assert(log_sink_syslog(LOG_INFO, "one"));
+	ck_assert(log_sink_syslog(LOG_INFO, getpid(), "one"));
 	ck_assert_int_eq(connects, 2);
 	expect_line(fd, LOG_INFO, "one", 0);
 	end_syslogd(fd);
