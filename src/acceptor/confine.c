@@ -58,9 +58,12 @@ restrict_files(void)
 {
 	int rules = landlock_begin();
 
+	/* An acceptor that cannot execute itself may have closed its program. */
 	if (landlock_allow_fd(rules, CHANNEL_PROGRAM_FD,
-		LANDLOCK_READ | LANDLOCK_EXECUTE) == -1 ||
-	    dl_iterate_phdr(allow_library, &rules) != 0 ||
+		LANDLOCK_READ | LANDLOCK_EXECUTE) == -1 &&
+	    errno != EBADF && errno != EBADFD)
+		return -1;
+	if (dl_iterate_phdr(allow_library, &rules) != 0 ||
 	    landlock_allow(rules, "/etc/ld.so.cache", LANDLOCK_READ) == -1 ||
 	    landlock_allow(rules, "/etc/ld.so.preload", LANDLOCK_READ) == -1 ||
 	    landlock_allow(rules, "/etc/localtime", LANDLOCK_READ) == -1 ||

@@ -51,7 +51,7 @@ static const struct sandbox_rule rules[] = {
 	/* Its flags are in memory.  The C library then calls clone(2). */
 	SANDBOX_REFUSE("clone3", ENOSYS),
 	SANDBOX_ALLOW("set_robust_list"),
-	SANDBOX_ALLOW("wait4"),
+	SANDBOX_ALLOW("wait4|waitid"),
 	SANDBOX_ALLOW_IF("kill", 1, SANDBOX_INT, SIGKILL),
 	SANDBOX_ALLOW("getpid"),
 	SANDBOX_ALLOW("getrandom"),
@@ -59,6 +59,8 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("pread64"),
 	SANDBOX_ALLOW("read"),
 	SANDBOX_ALLOW("write"),
+	/* From the master, which may pass descriptors. */
+	SANDBOX_ALLOW("recvmsg"),
 	SANDBOX_ALLOW("futex|futex_time64"),
 	SANDBOX_ALLOW("clock_gettime|clock_gettime64"),
 	SANDBOX_ALLOW("nanosleep|clock_nanosleep|clock_nanosleep_time64"),

@@ -19,6 +19,7 @@
 	/* The master, each other, and syslogd. */ \
 	SANDBOX_ALLOW("recvfrom|recv"), \
 	SANDBOX_ALLOW("sendto|send"), \
+	SANDBOX_ALLOW("recvmsg"), \
 	SANDBOX_ALLOW("ppoll|ppoll_time64"), \
 	SANDBOX_ALLOW("close"), \
 	SANDBOX_ALLOW("connect"), \

@@ -194,7 +194,7 @@ static const struct call forbidden[] = {
 	{ CALL_OF(accept4, ALL & ~(ACCEPTOR | REGISTRY)), { -1 } },
 	/* Descriptors from others, and to them. */
 	{ CALL(sendmsg), { -1, AT(memory) } },
-	{ CALL(recvmsg), { -1, AT(memory) } },
+	{ CALL_OF(recvmsg, WORKER), { -1, AT(memory) } },
 	{ CALL(sendmmsg), { -1, AT(memory) } },
 	{ CALL_OF(getsockopt, CHECKPOINTER), { -1 } },
 	{ CALL_OF(getsockopt, WORKER), { -1, SOL_SOCKET, SO_ERROR } },
