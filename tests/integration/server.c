@@ -61,7 +61,7 @@ struct server *
 server_new(void)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	const char *tmp = getenv("TMPDIR"), *cache;
+	const char *tmp = getenv("TMPDIR");
 
 	ck_assert_ptr_nonnull(s);
 	if (tmp == NULL || tmp[0] != '/' || strlen(tmp) > DIR_MAX)
@@ -76,9 +76,6 @@ server_new(void)
 	server_option(s, "libexec %s", build_dir());
 	server_option(s, "data %s/data", s->dir);
 	server_option(s, "runtime %s/run", s->dir);
-	/* A test that needs a cache gives the option again. */
-	if ((cache = getenv("KVD_TEST_CACHE")) != NULL)
-		server_option(s, "cache %s", cache);
 	return s;
 }
 
@@ -96,6 +93,8 @@ server_option(struct server *s, const char *format, ...)
 	s->options[s->n_options++] = option;
 	if (strncmp(option, "listen ", 7) == 0)
 		s->listens++;
+	if (strncmp(option, "cache ", 6) == 0)
+		s->has_cache = true;
 }
 
 /* The file's `listen' lines matter only if no option says `listen'. */
@@ -129,6 +128,8 @@ server_file(struct server *s, const char *format, ...)
 	if (s->pid == 0 && s->listens == 0)
 		s->listens = count_listens(text);
 	s->has_file = true;
+	if (strstr(text, "cache ") != NULL)
+		s->has_cache = true;
 	free(text);
 }
 
@@ -138,8 +139,9 @@ server_file(struct server *s, const char *format, ...)
 __attribute__((noreturn)) static void
 exec_server(const struct server *s)
 {
-	const char *argv[2 * SERVER_OPTIONS_MAX + 7] = { "kvd" };
-	char path[PATH_MAX + sizeof("/kvd")];
+	const char *argv[2 * SERVER_OPTIONS_MAX + 9] = { "kvd" };
+	const char *size = getenv("KVD_TEST_CACHE");
+	char path[PATH_MAX + sizeof("/kvd")], cache[64];
 	size_t i, n = 1;
 
 	(void)setpgid(0, 0);
@@ -165,6 +167,11 @@ exec_server(const struct server *s)
 	if (s->has_file) {
 		argv[n++] = "-f";
 		argv[n++] = "kvd.conf";
+	}
+	if (size != NULL && !s->has_cache) {
+		snprintf(cache, sizeof(cache), "cache %s", size);
+		argv[n++] = "-o";
+		argv[n++] = cache;
 	}
 	for (i = 0; i < s->n_options; i++) {
 		argv[n++] = "-o";

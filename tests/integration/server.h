@@ -24,6 +24,7 @@ struct server {
 	size_t n_options;
 	size_t listens; /* number of `listen' in the options and the file */
 	bool has_file;
+	bool has_cache; /* options or file say how large the cache is */
 	pid_t pid; /* of the master, and its process group; 0: none */
 	long log_start; /* where the log of this run begins */
 	char host[64]; /* the first address that it listens on */
