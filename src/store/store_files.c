@@ -18,7 +18,8 @@
 #include "store/store_lmdb.h"
 
 static const char *const names[] = { "data.mdb", "data.new", "lock.mdb",
-	"log.1", "log.2", "lock", "checkpointer.lock" };
+	"log.1", "log.2", "lock", "checkpointer.lock", "epoch", "damaged",
+	"scrubbed" };
 
 static enum store_result
 check_file(struct store *s, const char *name, const struct stat *st)

@@ -19,7 +19,7 @@
 
 #define EVENTS_MAX 64
 /* The largest number of requests in a burst. */
-#define READS_MAX 128
+#define READS_MAX 96
 #define WRITES_MAX 16
 /* A writer rests for less than this between bursts. */
 #define REST_MS 3
@@ -110,6 +110,22 @@ ask_writes(struct crowd *cr, struct client *c)
 	c->next_ms = cr->run->now_ms + dice_below(&c->dice, REST_MS);
 }
 
+/* Each writer begins with all of its cells. */
+static void
+fill(struct crowd *cr, struct client *c)
+{
+	unsigned int writer = c->conn.number - cr->run->options.readers;
+
+	while (conn_has_room(&c->conn, WRITER_ASKS_MAX) &&
+	    writer_fill(cr->run, &c->conn, writer, c->filled))
+		c->filled++;
+}
+
+/*
+ * A worker answers a burst by itself only if it can do so with all of it.  So
+ * of eight readers two ask for one key at a time, five for the same cell again
+ * and again, and one for all kinds of cells.
+ */
 static void
 ask_reads(struct crowd *cr, struct client *c)
 {
@@ -117,7 +133,18 @@ ask_reads(struct crowd *cr, struct client *c)
 
 	/* Every other burst follows while the last one is unanswered. */
 	c->low = dice_hit(&c->dice, 2) ? 0 : n / 2;
-	reader_ask(cr->run, &c->conn, &c->dice, n);
+	switch (c->conn.number % 8) {
+	case 0:
+	case 1:
+		c->low = 0;
+		reader_ask(cr->run, &c->conn, &c->dice, 1);
+		break;
+	case 2:
+		reader_ask(cr->run, &c->conn, &c->dice, n);
+		break;
+	default:
+		reader_ask_same(cr->run, &c->conn, &c->dice, n);
+	}
 }
 
 static void
@@ -135,6 +162,8 @@ ask(struct crowd *cr, struct client *c)
 {
 	if (cr->stage == CROWD_VERIFY && c == cr->clients)
 		verify(cr, c);
+	else if (cr->stage == CROWD_FILL && c->writes)
+		fill(cr, c);
 	else if (cr->stage == CROWD_ASK && c->writes)
 		ask_writes(cr, c);
 	else if (cr->stage == CROWD_ASK)
@@ -283,7 +312,9 @@ crowd_is_over(const struct crowd *cr)
 	unsigned int i;
 
 	for (i = 0; i < cr->n; i++)
-		if (cr->clients[i].conn.count > 0)
+		if (cr->clients[i].conn.count > 0 ||
+		    (cr->stage == CROWD_FILL && cr->clients[i].writes &&
+			cr->clients[i].filled == 0))
 			return false;
 	return cr->stage != CROWD_VERIFY ||
 	    cr->verified == cr->run->options.cells;

@@ -15,6 +15,7 @@
 #include "torture/dice.h"
 
 enum crowd_stage {
+	CROWD_FILL, /* the writers write all cells */
 	CROWD_ASK,
 	CROWD_DRAIN, /* waits for the last replies */
 	CROWD_VERIFY, /* the first reader reads all cells */
@@ -24,6 +25,7 @@ struct client {
 	struct conn conn;
 	struct dice dice;
 	bool writes;
+	unsigned int filled; /* cells that the writer began with */
 	unsigned int low; /* asks again when at most so many are unanswered */
 	int64_t next_ms; /* does not ask before */
 	uint32_t events; /* what epoll(7) watches for */
@@ -45,7 +47,8 @@ struct crowd {
 void crowd_open(struct crowd *, struct run *, const struct sockaddr_in *);
 void crowd_close(struct crowd *);
 void crowd_begin(struct crowd *, enum crowd_stage);
-/* Is nothing unanswered, and in CROWD_VERIFY nothing left to read? */
+/* Is nothing unanswered, and nothing left to write or read in CROWD_FILL and
+ * CROWD_VERIFY? */
 bool crowd_is_over(const struct crowd *);
 /* Handles what has come, or waits a millisecond for it. */
 void crowd_round(struct crowd *);

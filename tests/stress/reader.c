@@ -7,7 +7,7 @@
 
 /* One read in so many is ... */
 #define EXISTS_ONE_IN 8
-#define TRANSACTION_ONE_IN 64 /* of those of groups */
+#define TRANSACTION_ONE_IN 32 /* of those of groups */
 
 struct cell *
 reader_choose(struct run *r, struct dice *d)
@@ -103,19 +103,17 @@ ask_group(struct run *r, struct conn *c, struct dice *d, struct cell *cell,
 {
 	unsigned int key = dice_below(d, cell->keys);
 
-	if (dice_hit(d, TRANSACTION_ONE_IN)) {
-		ask_transaction(r, c, cell, own);
-	} else if (dice_hit(d, 2)) {
+	if (dice_hit(d, 2)) {
 		ask_values(r, c, cell, 0, cell->keys, own);
-	} else {
-		/* One after the other: the second must not be older. */
-		ask_values(r, c, cell, key, 1, own);
-		ask_values(r, c, cell, (key + 1) % cell->keys, 1, own);
+		return;
 	}
+	/* One after the other: the second must not be older. */
+	ask_values(r, c, cell, key, 1, own);
+	ask_values(r, c, cell, (key + 1) % cell->keys, 1, own);
 }
 
-void
-reader_ask_one(struct run *r, struct conn *c, struct dice *d, struct cell *cell,
+static void
+ask_simply(struct run *r, struct conn *c, struct dice *d, struct cell *cell,
     bool own)
 {
 	if (dice_hit(d, EXISTS_ONE_IN))
@@ -127,10 +125,29 @@ reader_ask_one(struct run *r, struct conn *c, struct dice *d, struct cell *cell,
 }
 
 void
+reader_ask_one(struct run *r, struct conn *c, struct dice *d, struct cell *cell,
+    bool own)
+{
+	if (cell->kind == CELL_GROUP && dice_hit(d, TRANSACTION_ONE_IN))
+		ask_transaction(r, c, cell, own);
+	else
+		ask_simply(r, c, d, cell, own);
+}
+
+void
 reader_ask(struct run *r, struct conn *c, struct dice *d, unsigned int n)
 {
 	for (; n > 0; n--)
 		reader_ask_one(r, c, d, reader_choose(r, d), false);
+}
+
+void
+reader_ask_same(struct run *r, struct conn *c, struct dice *d, unsigned int n)
+{
+	struct cell *cell = reader_choose(r, d);
+
+	for (; n > 0; n--)
+		ask_simply(r, c, d, cell, false);
 }
 
 void

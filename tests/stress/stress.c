@@ -111,6 +111,14 @@ look_after_server(struct stress *s)
 }
 
 static void
+finish_stage(struct stress *s, enum crowd_stage stage)
+{
+	crowd_begin(&s->crowd, stage);
+	while (may_go_on(s) && !crowd_is_over(&s->crowd))
+		crowd_round(&s->crowd);
+}
+
+static void
 run(struct stress *s)
 {
 	int64_t start_ms = clock_ms();
@@ -123,14 +131,6 @@ run(struct stress *s)
 	}
 	s->run.outcome.run_ms = clock_ms() - start_ms;
 	look_after_server(s);
-}
-
-static void
-finish_stage(struct stress *s, enum crowd_stage stage)
-{
-	crowd_begin(&s->crowd, stage);
-	while (may_go_on(s) && !crowd_is_over(&s->crowd))
-		crowd_round(&s->crowd);
 }
 
 /* Prints what kvd says about its caches since its registry has started. */
@@ -192,6 +192,7 @@ stress(struct stress *s)
 	start(s);
 	crowd_open(&s->crowd, &s->run, &s->server.address);
 	killer_init(&s->killer, &s->run, &s->crowd, s->server.master);
+	finish_stage(s, CROWD_FILL);
 	run(s);
 	finish_stage(s, CROWD_DRAIN);
 	finish_stage(s, CROWD_VERIFY);

@@ -14,6 +14,8 @@
 /* About the least cache that kvd does not take for none. */
 #define TINY_CACHE "cache 96k"
 #define DAY_S 86400
+#define DURATION_MS 10000 /* without -d and -n */
+#define DURATION_MAX_S (30 * DAY_S)
 
 __attribute__((noreturn)) static void
 usage(void)
@@ -60,8 +62,7 @@ set_defaults(struct stress_options *o)
 
 	if (getentropy(&seed, sizeof(seed)) == -1)
 		err(EX_OSERR, "getentropy");
-	*o = (struct stress_options){ .duration_ms = 10000,
-		.readers = 16,
+	*o = (struct stress_options){ .readers = 16,
 		.writers = 4,
 		.cells = 1000,
 		/* Short enough to type. */
@@ -80,7 +81,7 @@ set_number(struct stress_options *o, int c)
 		o->cells = (unsigned int)get_number(64, 100000);
 		break;
 	case 'd':
-		o->duration_ms = (int64_t)get_number(1, 30 * DAY_S) * 1000;
+		o->duration_ms = (int64_t)get_number(1, DURATION_MAX_S) * 1000;
 		break;
 	case 'k':
 		o->kills = (unsigned int)get_number(0, 100);
@@ -142,6 +143,9 @@ stress_options_get(struct stress_options *o, int argc, char *argv[])
 	if (o->server.libexec == NULL)
 		o->server.libexec = o->server.build;
 	o->server.clients = o->readers + o->writers;
+	if (o->duration_ms == 0)
+		o->duration_ms = o->reads == 0 ? DURATION_MS :
+						 (int64_t)DURATION_MAX_S * 1000;
 }
 
 void

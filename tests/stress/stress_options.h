@@ -13,7 +13,7 @@
 struct stress_options {
 	struct options server; /* what torture/server.h needs to start kvd */
 	int64_t duration_ms;
-	uint64_t reads; /* ends after so many; 0: after the duration only */
+	uint64_t reads; /* ends after so many, if that is sooner; or 0 */
 	unsigned int readers, writers;
 	unsigned int cells;
 	unsigned int kills; /* per second; 0: nothing is killed */

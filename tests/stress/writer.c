@@ -159,9 +159,11 @@ take_prefix(struct writing *w, const char *command, enum ask_what what)
 static void
 write_single(struct writing *w)
 {
-	bool there = cell_now(w->cell) == CELL_VALUE;
-
-	switch (dice_below(w->dice, 8)) {
+	if (cell_now(w->cell) != CELL_VALUE) {
+		add(w);
+		return;
+	}
+	switch (dice_below(w->dice, 32)) {
 	case 0:
 		remove_key(w);
 		break;
@@ -175,10 +177,10 @@ write_single(struct writing *w)
 		take_prefix(w, "CLEAR", ASK_COUNT);
 		break;
 	case 4:
-		if (there)
-			compare_and_set(w);
-		else
-			add(w);
+	case 5:
+	case 6:
+	case 7:
+		compare_and_set(w);
 		break;
 	default:
 		put(w);
@@ -256,7 +258,7 @@ static void
 write_group(struct writing *w)
 {
 	word(w, "BEGIN", "OK");
-	switch (dice_below(w->dice, 8)) {
+	switch (dice_below(w->dice, 16)) {
 	case 0:
 		put_all(w, CELL_NO_STEP);
 		word(w, "ABORT", "OK");
@@ -328,15 +330,28 @@ write_dropped(struct writing *w)
 }
 
 /* Cells are dealt in turn by eights, which have all kinds. */
+static unsigned int
+count_eights(const struct run *r, uint32_t cells, unsigned int writer)
+{
+	uint32_t writers = r->options.writers, eights = cells / 8;
+
+	return eights <= writer ? 0 : (eights - writer + writers - 1) / writers;
+}
+
+/* The n-th cell of the writer. */
+static struct cell *
+find(struct run *r, unsigned int writer, unsigned int n)
+{
+	return &r->cells[(writer + n / 8 * r->options.writers) * 8 + n % 8];
+}
+
 static struct cell *
 choose(struct run *r, struct dice *d, unsigned int writer)
 {
 	uint32_t cells = dice_hit(d, 2) ? READER_HOT : r->options.cells;
-	uint32_t writers = r->options.writers, eights = cells / 8;
-	uint32_t own = (eights - writer + writers - 1) / writers;
-	uint32_t eight = writer + writers * dice_below(d, own);
+	uint32_t own = 8 * count_eights(r, cells, writer);
 
-	return &r->cells[eight * 8 + dice_below(d, 8)];
+	return find(r, writer, own == 0 ? 0 : dice_below(d, own));
 }
 
 void
@@ -354,4 +369,24 @@ writer_ask(struct run *r, struct conn *c, struct dice *d, unsigned int writer)
 	writes[w.cell->kind](&w);
 	if (dice_hit(d, READ_ONE_IN))
 		reader_ask_one(r, c, d, w.cell, true);
+}
+
+bool
+writer_fill(struct run *r, struct conn *c, unsigned int writer, unsigned int n)
+{
+	struct writing w = { .run = r, .conn = c };
+
+	if (n >= 8 * count_eights(r, r->options.cells, writer))
+		return false;
+	w.cell = find(r, writer, n);
+	if (w.cell->kind == CELL_DROPPED)
+		create(&w);
+	if (w.cell->kind != CELL_GROUP) {
+		put(&w);
+		return true;
+	}
+	word(&w, "BEGIN", "OK");
+	put_all(&w, w.cell->sent + 1);
+	commit(&w, w.cell->keys, cell_write(w.cell, CELL_VALUE));
+	return true;
 }

@@ -5,6 +5,8 @@
 #ifndef STRESS_WRITER_H
 #define STRESS_WRITER_H
 
+#include <stdbool.h>
+
 #include "stress/conn.h"
 #include "stress/run.h"
 #include "torture/dice.h"
@@ -16,5 +18,10 @@
  * perhaps reads that cell. */
 void writer_ask(struct run *, struct conn *, struct dice *,
     unsigned int writer);
+
+/* Asks for a value for the n-th cell of the writer.  False: it has not so
+ * many. */
+bool writer_fill(struct run *, struct conn *, unsigned int writer,
+    unsigned int n);
 
 #endif
