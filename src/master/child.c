@@ -204,12 +204,15 @@ void
 child_read_violation(struct child *c)
 {
 	uint64_t numbers[2];
-	int type;
+	int type, passed_fd;
 
 	while (c->channel_fd != -1 &&
-	    (type = channel_recv(c->channel_fd, numbers)) > 0)
+	    (type = channel_recv(c->channel_fd, numbers, &passed_fd)) > 0) {
+		if (passed_fd != -1)
+			(void)close(passed_fd);
 		if (type == CHANNEL_VIOLATION)
 			c->violation = (long)numbers[0];
+	}
 }
 
 void

@@ -150,6 +150,7 @@ limits_expose(int keep_fd)
 	    score + EXPOSED_BY > OOM_MAX ? OOM_MAX : score + EXPOSED_BY);
 	if (fd == keep_fd)
 		return;
-	(void)dup2(fd, keep_fd);
+	if (keep_fd != -1)
+		(void)dup2(fd, keep_fd);
 	(void)close(fd);
 }

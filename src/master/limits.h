@@ -33,7 +33,7 @@ int limits_apply(struct config *);
  * oom_score_adj (proc(5)) is high.  limits_protect() lowers that of this
  * process, if root runs it and nobody else has set the value.  limits_expose()
  * raises it, before an acceptor is executed, and leaves the file open as
- * `keep_fd`: the acceptor raises it once more while it forks a worker
+ * `keep_fd` (-1: closes it): the acceptor raises it once more while it forks a worker
  * (acceptor/expendable.h), and its sandbox hides the file from it.
  */
 void limits_protect(void);

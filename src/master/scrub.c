@@ -60,7 +60,7 @@ exec_scrub(const struct master *m, const char *path, int fd)
 	(void)dup2(fd, STDERR_FILENO);
 	log_close();
 	closefrom(STDERR_FILENO + 1);
-	limits_expose();
+	limits_expose(-1);
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	startup_unblock();
@@ -113,7 +113,8 @@ start(struct master *m, int64_t now_ms)
 static bool
 is_wanted(const struct master *m)
 {
-	return m->config->scrub_ms > 0 && m->announced && !m->stopping;
+	return m->config->scrub_ms > 0 && m->announced && !m->stopping &&
+	    !walk_is_under_way(m);
 }
 
 /* The next one is due when the last one is old enough. */
@@ -228,7 +229,7 @@ report_failure(struct master *m, int status)
 
 	if (WIFEXITED(status) && WEXITSTATUS(status) == SCRUB_LOST)
 		s->lost++;
-	exit_describe(end, sizeof(end), status);
+	exit_describe(end, sizeof(end), status, EXIT_NO_VIOLATION);
 	log_warnx("scrub: kvd-maintain %s before its end; it is tried again",
 	    end);
 }

@@ -297,7 +297,7 @@ failed(struct master *m, int status)
 {
 	char end[64];
 
-	exit_describe(end, sizeof(end), status);
+	exit_describe(end, sizeof(end), status, EXIT_NO_VIOLATION);
 	log_warnx("kvd-maintain %s: it is not known whether the store is "
 		  "damaged",
 	    end);

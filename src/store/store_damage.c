@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "store/crc32c.h"
+#include "common/crc32c.h"
 #include "store/store_damage.h"
 
 #define NEW_FILE DAMAGE_FILE ".new"
