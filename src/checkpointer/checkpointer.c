@@ -45,6 +45,7 @@ enum {
 
 struct checkpointer {
 	struct config *config;
+	pid_t master_pid;
 	struct store *store;
 	struct pollfd pfds[PFDS];
 	size_t step; /* keys of the next transaction */
@@ -68,7 +69,7 @@ open_store(struct checkpointer *c, const struct channel_store *before,
 		.identity = { before->id[0], before->id[1] },
 		.log_size = (size_t)c->config->log_size,
 		.lock_wait_ms = LOCK_WAIT_MS,
-		.owner_pid = (long)getppid() };
+		.owner_pid = (long)c->master_pid };
 
 	switch (store_open(&c->store, &options)) {
 	case STORE_OK:
@@ -264,7 +265,7 @@ read_signal(struct checkpointer *c)
 
 	if (read(c->pfds[PFD_SIGNAL].fd, &info, sizeof(info)) ==
 		sizeof(info) &&
-	    (pid_t)info.ssi_pid != getppid())
+	    (pid_t)info.ssi_pid != c->master_pid)
 		log_info("told to end while kvd runs, by process %lu",
 		    (unsigned long)info.ssi_pid);
 	c->stopping = true;
@@ -306,6 +307,7 @@ checkpointer_main(struct config *config, const struct startup_params *params,
 {
 	static const struct channel_store none;
 	struct checkpointer c = { .config = config,
+		.master_pid = getppid(),
 		.step = STEP_FIRST,
 		.title = title };
 	bool first = params->store.id[0] == 0 && params->store.id[1] == 0;
