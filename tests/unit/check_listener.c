@@ -350,7 +350,7 @@ TEST(test_cve_2023_45145)
 	ck_assert_uint_eq(bound_mode, 0600);
 	listener_close(&l);
 	bound_mode = 07777;
-	ck_assert_int_eq(listener_open_registry(&l, dir, error), 0);
+	ck_assert_int_eq(listener_open_registry(&l, dir, (gid_t)-1, error), 0);
 	ck_assert_uint_eq(bound_mode & 0077, 0);
 	listener_close(&l);
 	(void)umask(old);

@@ -283,6 +283,7 @@ expect_damaged(const char *bucket)
 	struct bytes none = { NULL, 0 }, b = text(bucket), key;
 	struct store_entry e;
 	unsigned int n = 0;
+	size_t left = 100;
 	uint64_t count;
 
 	ck_assert_int_eq(store_get(snapshot(), b, text("k"), &e),
@@ -295,7 +296,7 @@ expect_damaged(const char *bucket)
 	ck_assert_int_eq(store_put(batch(), b, text("k"), text("v"), 0),
 	    STORE_DAMAGED);
 	ck_assert_int_eq(store_delete(batch(), b, text("k")), STORE_DAMAGED);
-	ck_assert_int_eq(store_first(batch(), b, none, 100, &key),
+	ck_assert_int_eq(store_first(batch(), b, none, &left, &key),
 	    STORE_DAMAGED);
 	store_abort(fx.store);
 }
