@@ -8,8 +8,10 @@
 #include "worker/state.h"
 #include "worker/subscriptions.h"
 
-/* After a batch that needed the registry: the next one is likely to, too. */
-#define WHOLE_BATCHES 4
+/* After a batch that needed the registry the next one is likely to, too; and
+ * the more so if the one that was tried before it did. */
+#define WHOLE_MIN 4
+#define WHOLE_MAX 64
 
 /* Nothing else came with this request. */
 static bool
@@ -87,6 +89,19 @@ local_answer(struct worker *w, const struct command *command,
 	return false;
 }
 
+/* A batch of several requests was tried. */
+static void
+learn(struct local *l)
+{
+	if (!l->asked)
+		l->last_whole = 0;
+	else if (l->last_whole == 0)
+		l->last_whole = WHOLE_MIN;
+	else if (l->last_whole < WHOLE_MAX)
+		l->last_whole *= 2;
+	l->whole = l->last_whole;
+}
+
 void
 local_end_batch(struct worker *w)
 {
@@ -94,8 +109,8 @@ local_end_batch(struct worker *w)
 
 	if (l->requests > 1 && l->whole > 0)
 		l->whole--;
-	else if (l->requests > 1 && l->asked)
-		l->whole = WHOLE_BATCHES;
+	else if (l->requests > 1)
+		learn(l);
 	l->requests = 0;
 	l->asked = false;
 }

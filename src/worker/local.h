@@ -34,8 +34,9 @@ struct local {
 	size_t requests;
 	bool asked; /* one of them needed the registry */
 	/* So many batches of several requests go to the registry as they are:
-	 * to ask it for a few of them costs as much as for all. */
-	unsigned int whole;
+	 * to ask it for a few of them costs as much as for all.  And so many
+	 * did after the last one that was tried; 0: that needed nobody. */
+	unsigned int whole, last_whole;
 };
 
 /* Answers the request, if it can. */
