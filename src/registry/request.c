@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <sysexits.h>
 
+#include "common/io.h"
 #include "common/log.h"
 #include "proto/answer.h"
 #include "proto/hello.h"
@@ -60,7 +61,7 @@ refuse_stranger(struct registry *r, struct conn *c)
 {
 	struct pollfd pfd = { .fd = c->fd };
 
-	if (poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
+	if (io_poll(&pfd, 1, 0) != 1 || (pfd.revents & POLLHUP) == 0)
 		return break_conn(r, c, "not a worker of this kvd");
 	c->turn.broken = true;
 	return REQUEST_WAIT;
