@@ -176,8 +176,8 @@ inline put(k, number)
 #ifndef NO_EVICT_FENCE
 	store(0, 0, FENCE);
 #endif
-	store(RECORD + 2 * place, number * 2 + k, RELAXED);
-	store(RECORD + 2 * place + 1, number * 2 + k, RELAXED);
+	store(RECORD + 2 * place, (number) * 2 + k, RELAXED);
+	store(RECORD + 2 * place + 1, (number) * 2 + k, RELAXED);
 	slots[k] = lap * 2 + place;
 #ifndef RELAXED_SLOT_STORE
 	store(SLOT + k, slots[k], RELEASE);
