@@ -124,7 +124,7 @@ walk_follows(struct master *m, const struct child *c, int status, bool hung)
 			CRASHES_MS + child_heartbeat_ms(c, m->config))))
 		return false;
 	log_warnx("the %s may have crashed or hung because of the store: "
-		  "looking whether that is damaged",
+		  "looking whether that is sound",
 	    c->spec->name);
 	want(w, false);
 	return true;
@@ -286,7 +286,7 @@ found_nothing(struct master *m, int64_t now_ms)
 		log_info("no part of the store is damaged any more");
 		return;
 	}
-	log_warnx("no part of the store is damaged: what has ended the process "
+	log_warnx("the store is sound: what has ended the process "
 		  "is something else; see the lines before");
 	w->fruitless = true;
 	w->not_before_ms = now_ms + PAUSE_MS;
