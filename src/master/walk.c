@@ -299,7 +299,7 @@ failed(struct master *m, int status)
 
 	exit_describe(end, sizeof(end), status, EXIT_NO_VIOLATION);
 	log_warnx("kvd-maintain %s: it is not known whether the store is "
-		  "damaged",
+		  "sound",
 	    end);
 	if (!m->announced && !m->walk.at_start)
 		children_stop(m, EX_IOERR);
