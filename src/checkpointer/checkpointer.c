@@ -263,8 +263,7 @@ read_signal(struct checkpointer *c)
 {
 	struct signalfd_siginfo info;
 
-	if (read(c->pfds[PFD_SIGNAL].fd, &info, sizeof(info)) ==
-		sizeof(info) &&
+	if (read(c->pfds[PFD_SIGNAL].fd, &info, sizeof(info)) == sizeof(info) &&
 	    (pid_t)info.ssi_pid != c->master_pid)
 		log_info("told to end while kvd runs, by process %lu",
 		    (unsigned long)info.ssi_pid);

@@ -227,8 +227,8 @@ await_config(const uint8_t **packet, struct startup_params *params, char *error)
 static int
 complain_of_channel(ssize_t n, char *error)
 {
-	bool missing = n > 0 ||
-	    (n == IO_FAILED && (errno == EBADF || errno == ENOTSOCK));
+	bool missing =
+	    n > 0 || (n == IO_FAILED && (errno == EBADF || errno == ENOTSOCK));
 
 	if (n == IO_END)
 		snprintf(error, CONFIG_ERROR_SIZE,

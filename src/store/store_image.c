@@ -595,7 +595,8 @@ is_open(const struct merge *w, int i, struct bytes key)
 static bool
 visit_key(struct merge *w, struct bytes key, const struct bytes *data)
 {
-	struct image_record record = { .key = key, .there = data != NULL,
+	struct image_record record = { .key = key,
+		.there = data != NULL,
 		.in_data = data != NULL };
 	const struct table_record *r;
 	struct table *t;

@@ -24,7 +24,8 @@ enum server_state {
 
 struct server {
 	const struct options *options;
-	char dir[64]; /* has data/, run/ and log, and kvd.conf if kvd reads one */
+	char dir
+	    [64]; /* has data/, run/ and log, and kvd.conf if kvd reads one */
 	enum server_state state;
 	pid_t master; /* its pid and process group, dead or alive */
 	int status; /* wait status of a master that has ended */
