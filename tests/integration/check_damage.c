@@ -179,8 +179,7 @@ TEST(test_sound)
 		server_await_log(s, "died of SIGSEGV", (size_t)i + 1);
 	}
 	expect_others_served(fd);
-	ck_assert_uint_eq(
-	    server_log_count(s, "no part of the store is damaged"), 1);
+	ck_assert_uint_eq(server_log_count(s, "the store is sound:"), 1);
 	(void)close(fd);
 	server_stop(s);
 }
