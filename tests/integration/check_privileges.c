@@ -299,8 +299,9 @@ static const struct allowed of_acceptor[] = {
 	{ "DIR/log", 1, 1 },
 	{ "socket:", 2, 2 }, /* the master, clients */
 	{ "pipe:", 1, 1 },
-	{ "anon_inode:[signalfd]", 1, 1 },
-	{ "/memfd:", 1, 1 },
+	{ "anon_inode:[signalfd]", 2, 2 }, /* its own, and the workers' */
+	{ "/memfd:", 1, 1 }, /* the scoreboard */
+	{ "/proc/", 0, 1 }, /* its oom_score_adj */
 	{ "BUILD/kvd-acceptor", 0, 1 }, /* unless it has another root */
 	{ NULL, 0, 0 },
 };
@@ -312,7 +313,7 @@ static const struct allowed of_registry[] = {
 	/* The master, the checkpointer, new workers, a worker. */
 	{ "socket:", 4, 4 },
 	{ "anon_inode:", 2, 2 },
-	{ "/memfd:", 1, 1 },
+	{ "/memfd:", 1, 3 }, /* the scoreboard, the cache, what is hot */
 	{ NULL, 0, 0 },
 };
 
