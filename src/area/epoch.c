@@ -33,6 +33,15 @@ map(int fd, int protection)
 	return page == MAP_FAILED ? NULL : page;
 }
 
+/* Returns -1, with this errno. */
+static int
+close_failed(int fd, int error)
+{
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
 /* *is_new: nobody can have it yet.  So it is with a file that a power cut has
  * left without its page: readers do not map that. */
 static int
@@ -40,18 +49,19 @@ open_file(int dirfd, bool *is_new)
 {
 	static const int flags =
 	    O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-	struct stat st = { .st_size = 0 };
+	struct stat st;
 	int fd = openat(dirfd, file_name, flags);
 
 	*is_new = fd == -1 && errno == ENOENT;
 	if (*is_new)
 		return openat(dirfd, file_name, flags | O_CREAT | O_EXCL, 0600);
-	if (fd != -1 && (fstat(fd, &st) == -1 || !S_ISREG(st.st_mode))) {
-		(void)close(fd);
-		errno = EINVAL;
+	if (fd == -1)
 		return -1;
-	}
-	*is_new = fd != -1 && st.st_size < (off_t)AREA_PAGE;
+	if (fstat(fd, &st) == -1)
+		return close_failed(fd, errno);
+	if (!S_ISREG(st.st_mode))
+		return close_failed(fd, EINVAL);
+	*is_new = st.st_size < (off_t)AREA_PAGE;
 	return fd;
 }
 
@@ -65,12 +75,11 @@ open_to_read(int dirfd, int fd)
 
 	if (read_fd == -1)
 		return -1;
-	if (fstat(fd, &st) == 0 && fstat(read_fd, &read_st) == 0 &&
-	    st.st_dev == read_st.st_dev && st.st_ino == read_st.st_ino)
-		return read_fd;
-	(void)close(read_fd);
-	errno = ESTALE;
-	return -1;
+	if (fstat(fd, &st) == -1 || fstat(read_fd, &read_st) == -1)
+		return close_failed(read_fd, errno);
+	if (st.st_dev != read_st.st_dev || st.st_ino != read_st.st_ino)
+		return close_failed(read_fd, ESTALE);
+	return read_fd;
 }
 
 int

@@ -248,7 +248,7 @@ static bool
 is_complaint(const char *line)
 {
 	static const char *const texts[] = { "Sanitizer", "runtime error",
-		"malformed", "damaged", "unknown message", "it hangs",
+		"malformed", " damaged", "unknown message", "it hangs",
 		"in time; killing it", "do not end", "Success" };
 	size_t i;
 

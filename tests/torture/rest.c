@@ -144,7 +144,7 @@ static bool
 is_complaint(const char *line)
 {
 	static const char *const texts[] = { "Sanitizer", "runtime error",
-		"malformed", "damaged", "closing a worker's connection",
+		"malformed", " damaged", "closing a worker's connection",
 		"unknown message", "by its sandbox", "in time; killing it",
 		"out of memory", "do not end" };
 	size_t i;
