@@ -191,7 +191,7 @@ max_from(const struct acceptor *a, const struct sockaddr_storage *addr)
 
 	if (config->max_clients_per_source != 0)
 		return config->max_clients_per_source;
-	return source_rate_is_remote(addr) ? (config->max_clients + 1) / 2 : 0;
+	return config_is_exposed(addr) ? (config->max_clients + 1) / 2 : 0;
 }
 
 /* Does the address connect too often?  Who has no limit for the number of
@@ -199,7 +199,7 @@ max_from(const struct acceptor *a, const struct sockaddr_storage *addr)
 static bool
 comes_too_often(struct acceptor *a, const struct sockaddr_storage *addr)
 {
-	return source_rate_is_remote(addr) &&
+	return config_is_exposed(addr) &&
 	    max_from(a, addr) < a->config->max_clients &&
 	    !source_rate_allows(&a->rate, addr, clock_ms());
 }

@@ -31,18 +31,6 @@ source_rate_init(struct source_rate *r)
 	return -1;
 }
 
-bool
-source_rate_is_remote(const struct sockaddr_storage *addr)
-{
-	const struct sockaddr_in *sin = (const void *)addr;
-	const struct sockaddr_in6 *sin6 = (const void *)addr;
-
-	if (addr->ss_family == AF_INET)
-		return ntohl(sin->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET;
-	return addr->ss_family == AF_INET6 &&
-	    !IN6_IS_ADDR_LOOPBACK(&sin6->sin6_addr);
-}
-
 static uint64_t
 source_of(const struct sockaddr_storage *addr)
 {

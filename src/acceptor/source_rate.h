@@ -27,9 +27,6 @@ struct source_rate {
 
 /* Chooses the keys.  Returns -1 with errno. */
 int source_rate_init(struct source_rate *);
-/* Is there a limit at all for clients from there?  Not for this machine's own,
- * on a Unix socket or a loopback address. */
-bool source_rate_is_remote(const struct sockaddr_storage *);
 /* May a client come from there now?  Counts it, if so.  All addresses of an IPv6
  * /64 are one. */
 bool source_rate_allows(struct source_rate *, const struct sockaddr_storage *,

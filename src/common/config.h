@@ -146,7 +146,8 @@ int config_check_listens(const struct config *, struct buf *errors);
 /* Is the log large enough for the largest request?  As above. */
 int config_check_sizes(const struct config *, struct buf *errors);
 int64_t config_log_size_min(int64_t max_value);
-/* Can other machines reach what listens on this address? */
+/* Can other machines reach what listens on this address, or does a client with
+ * it come from another machine? */
 bool config_is_exposed(const struct sockaddr_storage *);
 /* Are these the same address, even if they are written differently? */
 bool config_same_address(const struct config_listen *,
