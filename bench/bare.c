@@ -9,15 +9,11 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include <err.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
-#include <sysexits.h>
-#include <unistd.h>
 
-#include "listen.h"
+#include "forking.h"
 
 #define READ_SIZE 65536
 
@@ -34,7 +30,7 @@ send_all(int fd, const char *data, ssize_t size)
 	return size;
 }
 
-__attribute__((noreturn)) static void
+static void
 serve(int fd)
 {
 	static char data[READ_SIZE];
@@ -47,28 +43,10 @@ serve(int fd)
 	do {
 		n = recv(fd, data, sizeof(data), 0);
 	} while (n > 0 && send_all(fd, data, n) > 0);
-	_exit(EX_OK);
 }
 
 int
 main(void)
 {
-	int fd, listen_fd = listen_on_loopback();
-	pid_t pid;
-
-	/* Children are not to be waited for. */
-	if (signal(SIGCHLD, SIG_IGN) == SIG_ERR)
-		err(EX_OSERR, "signal");
-	for (;;) {
-		fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fd == -1 && errno != EINTR && errno != ECONNABORTED)
-			err(EX_OSERR, "accept4");
-		if (fd == -1)
-			continue;
-		if ((pid = fork()) == -1)
-			err(EX_OSERR, "fork");
-		if (pid == 0)
-			serve(fd);
-		(void)close(fd);
-	}
+	fork_for_each(serve);
 }
