@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -43,8 +44,12 @@ log_init(const char *role, int where, bool verbose)
 	log_state.role = role;
 	log_state.where = where;
 	log_state.verbose = verbose;
-	if (where & LOG_TO_SYSLOG)
-		log_sink_open();
+	if (!(where & LOG_TO_SYSLOG))
+		return;
+	/* syslogd gets the local time, whose rules are in a file that a chroot(2)
+	 * or a sandbox hides later. */
+	tzset();
+	log_sink_open();
 }
 
 int

@@ -81,7 +81,6 @@ log_sink_open(void)
 {
 	if (syslogd.fd != -1)
 		return;
-	tzset();
 	connect_syslogd(SOCK_DGRAM);
 	/* A few syslogds listen on a stream socket.  syslog(3) tries it,
 	 * too. */

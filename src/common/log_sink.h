@@ -20,9 +20,8 @@ bool log_sink_stderr(const char *line, size_t size);
  * environment names (systemd.exec(5))?  NULL: it is not set. */
 bool log_sink_is_journal(const char *journal_stream);
 
-/* Connects to syslogd and reads the time zone, before a chroot(2) or a sandbox
- * would hide them.  If connecting fails, or after log_sink_close(), the next
- * line tries again. */
+/* Connects to syslogd, before a chroot(2) or a sandbox would hide it.  If that
+ * fails, or after log_sink_close(), the next line tries again. */
 void log_sink_open(void);
 void log_sink_close(void);
 /* Has syslogd closed the connection, or was there none? */

@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/privileges.h"
@@ -71,8 +70,6 @@ static int
 leave_file_system(const char **what)
 {
 	*what = "cannot make the working directory the root";
-	/* The log has the local time, whose rules are in a file. */
-	tzset();
 	return chroot(".") == -1 || chdir("/") == -1 ? -1 : 0;
 }
 
