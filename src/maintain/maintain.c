@@ -2,6 +2,7 @@
  * maintain: see maintain.h.
  */
 
+#include <sys/prctl.h>
 #include <sys/stat.h>
 
 #include <err.h>
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
@@ -48,18 +50,25 @@ finds_owner(const char *data, struct stat *st)
  * Root reads and writes the data as the user that owns it, who could have put
  * a link to anything there; and what is made belongs to that user.
  */
-static void
-become_owner_for_good(const char *data)
+void
+maintain_become_owner(const char *data)
 {
 	struct privileges_user owner;
+	pid_t parent = getppid();
 	const char *what;
 	struct stat st;
+	int signo = 0;
 
 	if (!finds_owner(data, &st))
 		return;
+	(void)prctl(PR_GET_PDEATHSIG, &signo);
 	owner = (struct privileges_user){ st.st_uid, st.st_gid };
 	if (privileges_become(&owner, &what) == -1)
 		err(EX_OSERR, "%s: %s", data, what);
+	/* Another user has no signal when its parent dies; or it is dead. */
+	if (signo != 0 &&
+	    (prctl(PR_SET_PDEATHSIG, signo) == -1 || getppid() != parent))
+		errx(EX_OSERR, "the process that has started this is gone");
 }
 
 /* The same until become_starter(). */
@@ -154,7 +163,7 @@ maintain_check(const struct maintain_options *o)
 	 * more than it may. */
 	(void)setvbuf(stdout, lines, _IOFBF, sizeof(lines));
 	pace_init(&r.pace, "check", 0);
-	become_owner_for_good(o->data);
+	maintain_become_owner(o->data);
 	result = store_verify(&options, &v);
 	pace_end(&r.pace);
 	if (result == STORE_OK)
@@ -198,7 +207,7 @@ maintain_walk(const struct maintain_options *o)
 		.alive = walk_alive,
 		.arg = &alive_ms };
 
-	become_owner(o->data);
+	maintain_become_owner(o->data);
 	switch (store_walk(&options)) {
 	case WALK_SOUND:
 		return WALK_IS_SOUND;
@@ -346,7 +355,7 @@ maintain_restore(const struct maintain_options *o)
 		warn("%s", o->file);
 		return EX_NOINPUT;
 	}
-	become_owner_for_good(o->data);
+	maintain_become_owner(o->data);
 	result = store_restore(&options, &copied);
 	pace_end(&r.pace);
 	if (r.in != STDIN_FILENO)
@@ -366,7 +375,7 @@ maintain_compact(const struct maintain_options *o)
 	struct copy_result copied;
 	enum store_result result;
 
-	become_owner_for_good(o->data);
+	maintain_become_owner(o->data);
 	result = store_compact(&options, &copied);
 	pace_end(&r.pace);
 	if (result != STORE_OK) {

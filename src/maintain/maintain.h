@@ -24,6 +24,9 @@ struct maintain_options {
 	uint64_t kept_max; /* see store_image_check() */
 };
 
+/* Root becomes the user that owns the data directory, for good. */
+void maintain_become_owner(const char *data);
+
 /* Each returns the exit status: 0; 1 if a check has found something; or one of
  * sysexits(3). */
 int maintain_check(const struct maintain_options *);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/scrub.h"
+#include "maintain/maintain.h"
 #include "maintain/pace.h"
 #include "maintain/scrub.h"
 #include "store/store_verify.h"
@@ -138,6 +139,7 @@ maintain_scrub(const struct maintain_options *o)
 	struct verify_result v;
 	enum store_result result;
 
+	maintain_become_owner(o->data);
 	run_in_background();
 	pace_init(&s.pace, "scrub", o->rate);
 	result = store_verify(&options, &v);
@@ -155,10 +157,12 @@ maintain_scrubbed(const struct maintain_options *o)
 	uint64_t n;
 	int64_t ended_s;
 	FILE *file;
-	int got;
+	int fd, got;
 
+	maintain_become_owner(o->data);
 	(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, o->data);
-	if ((file = fopen(path, "re")) == NULL) {
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd == -1 || (file = fdopen(fd, "r")) == NULL) {
 		if (errno != ENOENT)
 			return fail(path, strerror(errno));
 		say(SCRUB_NONE "\n");
