@@ -108,11 +108,13 @@ int
 prepare_users(struct master *m)
 {
 	char error[CONFIG_ERROR_SIZE];
+	int status;
 
 	if (users_find(m->config, &m->params.privileges, error) == 0)
 		return EX_OK;
+	status = exit_status_of(errno);
 	log_warnx("%s", error);
-	return EX_CONFIG;
+	return status;
 }
 
 int
@@ -264,11 +266,13 @@ static int
 provide_data(const struct master *m)
 {
 	char error[CONFIG_ERROR_SIZE];
+	int status;
 
 	if (users_provide_data(m->config, &m->params.privileges, error) == 0)
 		return EX_OK;
+	status = exit_status_of(errno);
 	log_warnx("data: %s", error);
-	return EX_CONFIG;
+	return status;
 }
 
 int

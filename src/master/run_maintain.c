@@ -16,12 +16,14 @@
 #include "master/users.h"
 
 /* Run by root, the program becomes the owner of the data directory, who has to
- * be the one who is to have the store. */
+ * be the one who is to have the store.  Anybody else works as they are. */
 static int
 provide_data(const struct config *config, char *error)
 {
 	struct privileges p;
 
+	if (geteuid() != 0)
+		return 0;
 	if (users_find(config, &p, error) == -1)
 		return -1;
 	return users_provide_data(config, &p, error);
@@ -41,8 +43,9 @@ run_maintain(const struct master_options *o, const struct config *config)
 	}
 	(void)close(fd);
 	if (provide_data(config, error) == -1) {
+		status = exit_status_of(errno);
 		log_warnx("%s", error);
-		return EX_CONFIG;
+		return status;
 	}
 	(void)snprintf(size, sizeof(size), "%" PRId64, config->log_size);
 	(void)execl(path, "kvd", o->maintain, "-l", size, config->data,

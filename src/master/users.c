@@ -3,13 +3,16 @@
  * looking up a name may take long, and in `kvd -n`.
  */
 
+#include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "common/directory.h"
+#include "common/exit.h"
 #include "common/log.h"
 #include "master/users.h"
 
@@ -28,16 +31,30 @@ static int
 look_up(const char *keyword, const char *name, struct privileges_user *u,
     char *error)
 {
-	const struct passwd *pw = getpwnam(name);
+	const struct passwd *pw;
 	const char *why = NULL;
 	uid_t uid;
+	int saved;
 
-	if (pw == NULL) {
+	errno = 0;
+	pw = getpwnam(name);
+	saved = errno;
+	if (pw == NULL && saved == 0) {
 		uid = (uid_t)strtonum(name, 0, UID_LARGEST, &why);
+		errno = 0;
 		if (why == NULL)
 			pw = getpwuid(uid);
+		saved = errno;
+	}
+	if (pw == NULL && exit_status_of(saved) == EX_OSERR) {
+		snprintf(error, CONFIG_ERROR_SIZE,
+		    "%s: cannot look up \"%s\": %s", keyword, name,
+		    strerror(saved));
+		errno = saved;
+		return -1;
 	}
 	if (pw == NULL) {
+		errno = ENOENT;
 		snprintf(error, CONFIG_ERROR_SIZE,
 		    "%s: there is no user \"%s\": create it, or name another "
 		    "one",
@@ -60,6 +77,7 @@ find_self(const char *keyword, const char *name, char *error)
 		return -1;
 	if (u.uid == geteuid())
 		return 0;
+	errno = EPERM;
 	snprintf(error, CONFIG_ERROR_SIZE,
 	    "%s: kvd is started by user %lu and cannot become \"%s\": start it "
 	    "as root, or remove the line",
@@ -70,6 +88,7 @@ find_self(const char *keyword, const char *name, char *error)
 static int
 complain_of_one(bool has_user, char *error)
 {
+	errno = EINVAL;
 	snprintf(error, CONFIG_ERROR_SIZE,
 	    "%s is given and %s is not: when root starts kvd it needs both",
 	    has_user ? "user" : "registry-user",
@@ -99,6 +118,7 @@ users_find(const struct config *c, struct privileges *p, char *error)
 	p->switches = p->user.uid != 0 && p->registry_user.uid != 0;
 	if (p->switches || p->user.uid == p->registry_user.uid)
 		return 0;
+	errno = EINVAL;
 	snprintf(error, CONFIG_ERROR_SIZE,
 	    "only one of user and registry-user is root: name another one");
 	return -1;

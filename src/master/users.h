@@ -12,8 +12,8 @@
 /*
  * Looks up the users.  Root may make kvd's children any user, but both have to
  * be given, and neither may be root unless both are.  Anybody else can give only
- * themselves.  Returns 0, or -1 with one line in `error` (CONFIG_ERROR_SIZE
- * bytes).
+ * themselves.  Returns 0, or -1 with errno and one line in `error`
+ * (CONFIG_ERROR_SIZE bytes).
  */
 int users_find(const struct config *, struct privileges *, char *error);
 /* Makes the data directory if it is not there and only root can make it for its

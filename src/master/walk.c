@@ -17,6 +17,7 @@
 #include "common/clock.h"
 #include "common/exit.h"
 #include "common/log.h"
+#include "common/privileges.h"
 #include "common/startup.h"
 #include "common/walk.h"
 #include "master/children.h"
@@ -47,14 +48,29 @@ want(struct walk *w, bool at_start)
 	w->crashed_ms = CLOCK_NEVER;
 }
 
-void
-walk_look(struct master *m)
+/* As the user that has the data: root need not have the right to look into all
+ * directories. */
+static bool
+is_noted(const struct master *m)
 {
 	char path[STATE_PATH_SIZE + sizeof(DAMAGE_FILE)];
+	bool switches = m->params.privileges.switches, noted;
 	struct stat st;
 
 	(void)snprintf(path, sizeof(path), "%s/" DAMAGE_FILE, m->config->data);
-	if (lstat(path, &st) == -1)
+	if (switches && seteuid(m->params.privileges.registry_user.uid) == -1)
+		fatal(EX_OSERR, "seteuid");
+	noted = lstat(path, &st) == 0 || errno != ENOENT;
+	if (switches && seteuid(0) == -1)
+		fatal(EX_OSERR, "seteuid");
+	privileges_set_traceable(m->config->core_dumps);
+	return noted;
+}
+
+void
+walk_look(struct master *m)
+{
+	if (!is_noted(m))
 		return;
 	log_info("a part of the store was damaged; looking whether it is so "
 		 "still");
