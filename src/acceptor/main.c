@@ -2,7 +2,9 @@
  * kvd-acceptor: started by kvd(8).
  */
 
+#include <fcntl.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "acceptor/acceptor.h"
 #include "common/channel.h"
@@ -21,6 +23,10 @@ main(int argc, char *argv[])
 	int status;
 
 	startup_child(ACCEPTOR_NAME);
+	/* The master may have had no file to hand on.  Nothing else may get the
+	 * number, since workers close it. */
+	if (fcntl(CHANNEL_OOM_FD, F_GETFD) == -1)
+		(void)dup2(STDIN_FILENO, CHANNEL_OOM_FD);
 	log_init("acceptor", log_stderr(), false);
 	status = channel_recv_config(&config, &params, error);
 	if (status != EX_OK)

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -147,6 +148,7 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 	char title[TITLE_SIZE];
 	uint64_t session, id = scoreboard_id(a->scoreboard, slot);
 	pid_t pid;
+	int saved;
 
 	/* Before the fork, or each new process would have to map one page of
 	 * code more.  From the kernel, because a generator in this process would
@@ -160,7 +162,9 @@ workers_start(struct acceptor *a, int fd, const struct sockaddr_storage *addr,
 		become_worker(a, fd, title, slot, session, id);
 		return 0;
 	}
+	saved = errno;
 	expendable_restore(&a->expendable);
+	errno = saved;
 	if (pid == -1)
 		return -1;
 	scoreboard_set_pid(a->scoreboard, slot, pid);
