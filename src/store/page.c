@@ -87,6 +87,8 @@ node_size(const uint8_t *page, size_t page_size, size_t i, bool leaf)
 	    (leaf && (n.flags & ~(PAGE_NODE_OVERFLOW | PAGE_NODE_TREE)) != 0))
 		return 0;
 	size = sizeof(struct node_header) + n.key.size;
+	if (leaf && (n.flags & PAGE_NODE_OVERFLOW) == 0 && n.size > page_size)
+		return 0;
 	if (leaf)
 		size += n.flags & PAGE_NODE_OVERFLOW ? sizeof(size_t) : n.size;
 	size += size % 2;

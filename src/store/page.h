@@ -77,7 +77,9 @@ size_t page_search(const uint8_t *page, size_t page_size, struct bytes key,
 static inline size_t
 page_overflow(size_t size, size_t page_size)
 {
-	return (sizeof(struct page_header) - 1 + size) / page_size + 1;
+	/* The sum of both might not be a size_t. */
+	return size / page_size +
+	    (size % page_size + sizeof(struct page_header) - 1) / page_size + 1;
 }
 
 #endif

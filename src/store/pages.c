@@ -1,5 +1,6 @@
 /*
- * pages: see pages.h.  Runs in kvd-maintain, which does not trust the file.
+ * pages: see pages.h.  Runs in kvd-maintain, in the checkpointer and, for
+ * the first pages, in the registry.  None of them trusts the file.
  */
 
 #include <sys/stat.h>

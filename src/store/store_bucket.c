@@ -10,9 +10,6 @@
 
 #include "store/store_record.h"
 
-#define BUCKET_SIZE 20
-#define BUCKET_SUM 16 /* where the checksum is */
-
 static MDB_val
 meta_key(const char *name)
 {

@@ -45,6 +45,8 @@ drop_name(struct store_view *v, struct bytes bucket)
 	struct bytes record;
 
 	result = layer_get(v, DB_BUCKETS, bucket, &record);
+	/* It may have been read before it was damaged. */
+	area_writer_forget_name(v->store->area, bucket);
 	if (result == STORE_OK)
 		result = layer_delete(v, DB_BUCKETS, bucket);
 	if (result != STORE_OK)

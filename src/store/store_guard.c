@@ -57,6 +57,20 @@ was_checked(struct store_guard *g, size_t number)
 	return (g->checked[number / 8] & 1 << number % 8) != 0;
 }
 
+/* Do its first and its last key belong there?  All between are in order. */
+static bool
+belongs(const uint8_t *page, bool leaf, struct bytes from, struct bytes to)
+{
+	size_t n = page_nodes(page), i = leaf ? 0 : 1;
+
+	if (i >= n)
+		return true;
+	return (from.data == NULL ||
+		   bytes_compare(from, page_node(page, i).key) <= 0) &&
+	    (to.data == NULL ||
+		bytes_compare(page_node(page, n - 1).key, to) < 0);
+}
+
 static int
 check_page(struct store *s, const struct pages_tree *t, struct place *p)
 {
@@ -67,8 +81,14 @@ check_page(struct store *s, const struct pages_tree *t, struct place *p)
 	if (p->number < 2 || p->number >= map->count)
 		return fail(s, p->number, "there is no such page");
 	p->page = map->base + p->number * map->page_size;
-	if (was_checked(&s->guard, p->number))
-		return 0;
+	if (was_checked(&s->guard, p->number)) {
+		/* It may have been found below another page. */
+		leaf = page_header_of(p->page).flags == PAGE_LEAF;
+		return leaf == leaf_wanted &&
+			belongs(p->page, leaf, p->from, p->to) ?
+		    0 :
+		    fail(s, p->number, "something else is in its place");
+	}
 	wrong = page_check(p->page, map->page_size, p->number, &leaf);
 	if (wrong == NULL && leaf != leaf_wanted)
 		wrong = "its tree has another depth there";

@@ -143,6 +143,13 @@ data_moved(struct layer_cursor *c, int rc)
 		return store_fail_page(c->view->store, &c->tree);
 	if (rc == 1) {
 		c->data_key = tree_key(&c->tree);
+		if (c->data_key.size > store_key_max(c->db)) {
+			c->in_data = false;
+			return store_fail(c->view->store, STORE_FAILED,
+			    "%s/data.mdb: a key is too long: the page that has "
+			    "it is damaged",
+			    c->view->store->dir);
+		}
 		c->data_value = tree_value(&c->tree);
 	}
 	return STORE_OK;

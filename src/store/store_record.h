@@ -33,6 +33,10 @@ entry_is_due(const struct store *s, uint64_t expiry)
 	return expiry != 0 && (int64_t)expiry <= s->now_ms;
 }
 
+/* The value of a bucket's record, and where its checksum is. */
+#define BUCKET_SIZE 20
+#define BUCKET_SUM 16
+
 /* store_expiry.c */
 
 /* Puts the row of `expiries` for an entry of the known bucket. */
@@ -61,5 +65,24 @@ bool expiry_is_left_over(struct store_view *, struct bytes row);
  * key and value, in a transaction that folds or purges. */
 int expiry_remove_row(struct store *, MDB_txn *, struct bytes key,
     struct bytes value, struct fold_purged *);
+
+/* The longest key that a database has.  On a damaged page there may be longer
+ * ones. */
+static inline size_t
+store_key_max(enum table_db db)
+{
+	switch (db) {
+	case DB_BUCKETS:
+		return UINT8_MAX;
+	case DB_ENTRIES:
+		return ID_SIZE + UINT8_MAX;
+	case DB_EXPIRIES:
+		return EXPIRY_KEY_HEADER + UINT8_MAX;
+	case DB_DROPPED:
+		return ID_SIZE;
+	default:
+		return TABLE_KEY_MAX;
+	}
+}
 
 #endif

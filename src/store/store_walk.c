@@ -14,14 +14,12 @@
 
 #include "store/store_damage.h"
 #include "store/store_image.h"
+#include "store/store_record.h"
 #include "store/store_walk.h"
 
 #define ALIVE_EVERY 1000 /* keys */
 /* Names of damaged buckets that are told. */
 #define NAMES_MAX 20
-
-#define BUCKET_SIZE 20
-#define BUCKET_SUM 16
 
 /* A bucket that has a name. */
 struct known {
@@ -87,6 +85,7 @@ lose(struct store_walk *w, const char *what)
 struct tree {
 	struct store_walk *walk;
 	const char *what;
+	size_t key_max;
 };
 
 static void
@@ -108,15 +107,17 @@ visit_tree(void *arg, struct bytes key, struct bytes value)
 {
 	struct tree *t = arg;
 
-	(void)key;
 	(void)value;
+	if (key.size > t->key_max)
+		lose(t->walk, t->what);
 	return go_on(t->walk);
 }
 
 static void
-walk_tree(struct store_walk *w, const struct pages_tree *tree, const char *what)
+walk_tree(struct store_walk *w, const struct pages_tree *tree, size_t key_max,
+    const char *what)
 {
-	struct tree t = { w, what };
+	struct tree t = { w, what, key_max };
 
 	(void)pages_walk(&w->image.pages, tree, PAGES_BYTES, visit_tree,
 	    complain_of_tree, &t);
@@ -146,9 +147,12 @@ visit_bucket(void *arg, const struct image_record *r)
 	struct store_walk *w = t->walk;
 	struct known *k;
 
+	if (r->key.size > store_key_max(DB_BUCKETS))
+		lose(w, t->what);
 	if (!go_on(w) || !r->there)
 		return !w->failed;
-	if (r->value.size != BUCKET_SIZE || r->key.size > UINT8_MAX ||
+	if (r->value.size != BUCKET_SIZE ||
+	    r->key.size > store_key_max(DB_BUCKETS) ||
 	    !record_is_sound(r->key, r->value, BUCKET_SUM))
 		return true;
 	if ((k = add_known(w)) == NULL)
@@ -171,7 +175,7 @@ compare_known(const void *a, const void *b)
 static void
 walk_buckets(struct store_walk *w)
 {
-	struct tree t = { w, "its list of buckets is damaged" };
+	struct tree t = { w, "its list of buckets is damaged", SIZE_MAX };
 
 	(void)image_walk(&w->image, DB_BUCKETS, visit_bucket, complain_of_tree,
 	    &t);
@@ -219,7 +223,7 @@ visit_entry(void *arg, const struct image_record *r)
 
 	if (!go_on(w))
 		return false;
-	if (r->key.size <= ID_SIZE) {
+	if (r->key.size <= ID_SIZE || r->key.size > store_key_max(DB_ENTRIES)) {
 		w->gap = w->gap || r->in_data;
 		return true;
 	}
@@ -269,18 +273,20 @@ walk_all(struct store_walk *w)
 {
 	static const char free_list[] = "its list of free pages is damaged",
 			  other[] = "its list of trees is damaged";
-	struct tree t = { w, free_list };
+	struct tree t = { w, free_list, SIZE_MAX };
 	struct pages_tree *trees = w->image.trees;
 
-	walk_tree(w, &w->image.pages.main, other);
-	walk_tree(w, &trees[DB_META], "what it says of itself is damaged");
+	walk_tree(w, &w->image.pages.main, TABLE_KEY_MAX, other);
+	walk_tree(w, &trees[DB_META], store_key_max(DB_META),
+	    "what it says of itself is damaged");
 	walk_buckets(w);
 	walk_entries(w);
-	walk_tree(w, &trees[DB_EXPIRIES],
+	walk_tree(w, &trees[DB_EXPIRIES], store_key_max(DB_EXPIRIES),
 	    "its list of what expires is damaged");
-	walk_tree(w, &trees[DB_DROPPED],
+	walk_tree(w, &trees[DB_DROPPED], store_key_max(DB_DROPPED),
 	    "its list of dropped buckets is damaged");
-	walk_tree(w, &trees[DB_OUTCOMES], "its list of replies is damaged");
+	walk_tree(w, &trees[DB_OUTCOMES], store_key_max(DB_OUTCOMES),
+	    "its list of replies is damaged");
 	pages_check_free_list(&w->image.pages, complain_of_tree, &t);
 }
 

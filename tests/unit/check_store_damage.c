@@ -113,6 +113,29 @@ wipe(const char *pattern, size_t n)
 	(void)close(fd);
 }
 
+/* Makes the key of this entry longer than any: its size is in front of it.  The
+ * node still lies within its page. */
+static void
+stretch(const char *name)
+{
+	static const uint16_t key_size = sizeof(uint64_t) + 300;
+	uint8_t *file, *at;
+	size_t size;
+	off_t offset;
+	int fd;
+
+	file = read_file(&size);
+	at = memmem(file + 2 * PAGE, size - 2 * PAGE, name, strlen(name));
+	ck_assert_ptr_nonnull(at);
+	offset = at - file - (off_t)(sizeof(uint64_t) + sizeof(key_size));
+	free(file);
+	fd = open(fx.file, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(pwrite(fd, &key_size, sizeof(key_size), offset),
+	    sizeof(key_size));
+	(void)close(fd);
+}
+
 /* The list */
 
 TEST(test_ranges)
@@ -324,6 +347,28 @@ TEST(test_one_bucket)
 	ck_assert_uint_eq(stats.damaged, 1);
 }
 
+/* A key that is too long for what it is copied to. */
+TEST(test_long_key)
+{
+	struct bytes none = { NULL, 0 };
+	unsigned int n = 0;
+
+	make_buckets();
+	stretch("second0020");
+	open_store();
+	ck_assert_int_eq(
+	    store_scan(snapshot(), text("second"), none, none, count_entry, &n),
+	    STORE_FAILED);
+	ck_assert_ptr_nonnull(strstr(store_error(fx.store), "too long"));
+	expect_served("first");
+	shut();
+	ck_assert_int_eq(walk(), WALK_DAMAGED);
+	expect_line("bucket second is damaged");
+	open_store();
+	expect_damaged("second");
+	expect_served("third");
+}
+
 /* What the log has of a damaged bucket is not folded, all else is; and a
  * dropped one is not purged. */
 TEST(test_fold)
@@ -514,6 +559,7 @@ static const struct test tests[] = {
 	ONCE(test_no_store),
 	ONCE(test_in_use),
 	ONCE(test_one_bucket),
+	ONCE(test_long_key),
 	ONCE(test_fold),
 	ONCE(test_dropped),
 	ONCE(test_last_page),
