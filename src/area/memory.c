@@ -55,6 +55,8 @@ area_memory_make(struct area_memory *m, size_t size)
 	if ((m->write_fd = make("kvd-cache", size)) != -1 &&
 	    (m->read_fd = open_to_read(m->write_fd)) != -1 &&
 	    (m->hot_fd = make("kvd-hot", l.n_sets)) != -1 &&
+	    /* Who writes to a page for which there is no memory is killed. */
+	    fallocate(m->hot_fd, 0, 0, (off_t)l.n_sets) == 0 &&
 	    fchmod(m->write_fd, 0) == 0 && fchmod(m->hot_fd, 0) == 0)
 		return 0;
 	saved = errno;
