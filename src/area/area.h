@@ -62,6 +62,9 @@
 #define AREA_WAYS 8 /* a set is one line of the processor's cache */
 #define AREA_NAMES 64
 #define AREA_PAGE ((size_t)4096)
+/* As the most common processors have them.  Where large pages have another size
+ * none are made. */
+#define AREA_LARGE_PAGE ((size_t)2 << 20)
 #define AREA_SEGMENT ((size_t)16 << 10)
 /* With less there are not three segments, besides names and table. */
 #define AREA_SIZE_MIN ((size_t)96 << 10)

@@ -81,6 +81,33 @@ area_memory_close(struct area_memory *m)
 	*m = area_memory_none;
 }
 
+/* Takes more addresses than it needs, and gives back those at both ends. */
+static void *
+map_aligned(int fd, int protection, size_t size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t whole = (size + page - 1) / page * page;
+	size_t before, behind;
+	uint8_t *start = mmap(NULL, whole + AREA_LARGE_PAGE, PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *memory;
+
+	if (start == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)start & (AREA_LARGE_PAGE - 1);
+	behind = AREA_LARGE_PAGE - before;
+	memory = mmap(start + before, size, protection, MAP_SHARED | MAP_FIXED,
+	    fd, 0);
+	if (memory == MAP_FAILED) {
+		(void)munmap(start, whole + AREA_LARGE_PAGE);
+		return NULL;
+	}
+	if (before > 0)
+		(void)munmap(start, before);
+	(void)munmap(start + before + whole, behind);
+	return memory;
+}
+
 void *
 area_memory_map(int fd, int protection, size_t least, size_t *size)
 {
@@ -94,8 +121,7 @@ area_memory_map(int fd, int protection, size_t least, size_t *size)
 		errno = EINVAL;
 		return NULL;
 	}
-	memory = mmap(NULL, *size, protection, MAP_SHARED, fd, 0);
-	if (memory == MAP_FAILED)
+	if ((memory = map_aligned(fd, protection, *size)) == NULL)
 		return NULL;
 	/* What clients have stored has no place in the core of a worker. */
 	(void)madvise(memory, *size, MADV_DONTDUMP);

@@ -29,8 +29,9 @@ static const struct area_memory area_memory_none = { -1, -1, -1 };
 int area_memory_make(struct area_memory *, size_t size);
 void area_memory_close(struct area_memory *);
 
-/* Maps one of them.  *size becomes what it has, and must be at least `least`.
- * Returns NULL with errno. */
+/* Maps one of them, at an address where it can have large pages
+ * (area/large_pages.h).  *size becomes what it has, and must be at least
+ * `least`.  Returns NULL with errno. */
 void *area_memory_map(int fd, int protection, size_t least, size_t *size);
 
 #endif

@@ -20,6 +20,7 @@
 /* Units of a segment that may be given to records that are put again, so that
  * there is room for others. */
 #define KEPT_UNITS (AREA_SEGMENT / AREA_UNIT * 3 / 4)
+#define SEGMENTS_OF_PAGE (AREA_LARGE_PAGE / AREA_SEGMENT)
 /* Hashes, by their lowest bits, of what the batch has dropped.  One that is
  * there by chance costs a hit or two. */
 #define DROPPED_BITS 65536
@@ -46,6 +47,7 @@ struct area_writer {
 	size_t high; /* segments that were filled once, and have memory */
 	size_t n_segments; /* that are used: less, when memory is short */
 	uint16_t *used; /* units of each segment */
+	bool page_filled; /* a large page of the ring, since this was asked */
 	uint64_t counter; /* chooses among equals */
 	bool empty; /* nothing was ever put */
 
@@ -562,6 +564,7 @@ next_segment(struct area_writer *w)
 		begin_lap(w);
 	if (next == w->high)
 		w->high++;
+	w->page_filled |= (w->segment + 1) % SEGMENTS_OF_PAGE == 0;
 	w->segment = next;
 	size = evict(w, kept, ways);
 	w->used[next] = 0;
@@ -651,6 +654,15 @@ area_writer_put_again(struct area_writer *w, struct bytes key,
 {
 	if (may_put(w, key, value))
 		put(w, key, value, crc32c(0, key.data, key.size));
+}
+
+size_t
+area_writer_filled(struct area_writer *w)
+{
+	if (w == NULL || w->shared == NULL || !w->page_filled)
+		return 0;
+	w->page_filled = false;
+	return w->layout.ring + w->high * AREA_SEGMENT;
 }
 
 void

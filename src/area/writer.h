@@ -67,6 +67,11 @@ bool area_writer_next_dropped(const struct area_writer *, size_t *at,
 /* The batch has ended, committed or not. */
 void area_writer_end_batch(struct area_writer *);
 
+/* Has as much been put since the last call as a large page takes
+ * (area/large_pages.h)?  Then returns how far the area is in use, in bytes from
+ * its beginning; else 0. */
+size_t area_writer_filled(struct area_writer *);
+
 /* For tests: the ring is about to be gone round for the n-th time. */
 void area_writer_set_lap(struct area_writer *, uint64_t lap);
 

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "area/large_pages.h"
 #include "checkpointer/checkpointer.h"
 #include "common/channel.h"
 #include "common/checkpoint.h"
@@ -47,6 +48,8 @@ struct checkpointer {
 	struct config *config;
 	pid_t master_pid;
 	struct store *store;
+	struct large_pages cache;
+	bool joining; /* its pages */
 	struct pollfd pfds[PFDS];
 	size_t step; /* keys of the next transaction */
 	/* From this time on there may be something to do; CLOCK_NEVER: nothing
@@ -82,6 +85,18 @@ open_store(struct checkpointer *c, const struct channel_store *before,
 	default:
 		fatalx(EX_IOERR, "%s", store_error(c->store));
 	}
+}
+
+/* Without it workers read the cache all the same. */
+static void
+open_cache(struct checkpointer *c, const struct startup_params *params)
+{
+	int fd = params->n_fds > 0 ? params->fds[0] : -1;
+
+	if (large_pages_open(&c->cache, fd) == -1)
+		log_warn("the pages of the cache are not joined");
+	if (fd != -1)
+		(void)close(fd);
 }
 
 static void
@@ -277,7 +292,10 @@ read_registry(struct checkpointer *c)
 	int rc;
 
 	while ((rc = checkpoint_recv(CHANNEL_CHECKPOINT_FD, &m)) == 1)
-		if (c->work_at_ms == CLOCK_NEVER)
+		if (m.type == CHECKPOINT_CACHE) {
+			large_pages_look(&c->cache, (size_t)m.done);
+			c->joining = true;
+		} else if (c->work_at_ms == CLOCK_NEVER)
 			c->work_at_ms = clock_ms();
 	if (rc == -1)
 		c->pfds[PFD_REGISTRY].fd = -1;
@@ -287,7 +305,8 @@ static void
 serve(struct checkpointer *c)
 {
 	while (!c->stopping) {
-		if (io_poll(c->pfds, PFDS, c->work_at_ms) == IO_FAILED)
+		if (io_poll(c->pfds, PFDS, c->joining ? 0 : c->work_at_ms) ==
+		    IO_FAILED)
 			fatal(EX_OSERR, "cannot wait for events");
 		if (c->pfds[PFD_CHANNEL].revents != 0)
 			read_channel(c);
@@ -297,6 +316,7 @@ serve(struct checkpointer *c)
 			read_registry(c);
 		if (!c->stopping && c->work_at_ms <= clock_ms())
 			work(c);
+		c->joining = c->joining && large_pages_join(&c->cache);
 	}
 }
 
@@ -318,6 +338,7 @@ checkpointer_main(struct config *config, const struct startup_params *params,
 	startup_unblock();
 	open_store(&c, &params->store, first);
 	open_events(&c);
+	open_cache(&c, params);
 	if (channel_send_ready(&none, -1) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
 	log_detach();

@@ -87,7 +87,8 @@ struct startup_params {
 	int64_t wall_base_ms; /* clock_wall_base(), as the master saw it */
 	struct channel_store store; /* of the first registry; else 0 */
 	/* Descriptors of the cache (area/memory.h), if there is one that is
-	 * shared: to the registry those to write the two memories; to an
+	 * shared: to the registry those to write the two memories; to the
+	 * checkpointer that to read the first; to an
 	 * acceptor those to read the first, to write the second, and to read
 	 * the file `epoch`. */
 	int fds[IO_FDS_MAX];

@@ -16,6 +16,8 @@
 enum checkpoint_type {
 	/* registry -> checkpointer */
 	CHECKPOINT_LOOK = 1, /* a segment was sealed, or the registry is new */
+	CHECKPOINT_CACHE, /* the cache is in use up to byte `done`: its pages
+			   * may be joined (area/large_pages.h) */
 
 	/* checkpointer -> registry */
 	CHECKPOINT_PROGRESS, /* of the segment `generation`, `done` keys of

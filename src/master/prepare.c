@@ -252,6 +252,8 @@ connect_children(struct master *m)
 	if (m->cache.write_fd != -1) {
 		c->cache_fds[c->n_cache_fds++] = m->cache.write_fd;
 		c->cache_fds[c->n_cache_fds++] = m->cache.hot_fd;
+		m->children[CHECKPOINTER].cache_fds[0] = m->cache.read_fd;
+		m->children[CHECKPOINTER].n_cache_fds = 1;
 	}
 	for (c = m->children + ACCEPTOR; c < m->children + CHILDREN; c++) {
 		c->workdir_fd = &m->workdir_fd;

@@ -136,6 +136,16 @@ checkpoint_demand(struct registry *r)
 	store_release(r->store);
 }
 
+/* The checkpointer joins the pages, for that may wait. */
+static void
+tell_cache(struct registry *r)
+{
+	struct checkpoint_message m = { .type = CHECKPOINT_CACHE };
+
+	if ((m.done = store_cache_filled(r->store)) != 0)
+		checkpoint_send(CHANNEL_CHECKPOINT_FD, &m);
+}
+
 void
 checkpoint_run(struct registry *r)
 {
@@ -149,6 +159,7 @@ checkpoint_run(struct registry *r)
 		tell(r);
 	release_held(r);
 	answer_demand(r);
+	tell_cache(r);
 }
 
 int64_t

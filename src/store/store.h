@@ -183,6 +183,8 @@ void store_undo(struct store *);
 enum store_result store_set_cache(struct store *, size_t size);
 /* Can workers read it? */
 bool store_shares_cache(const struct store *);
+/* As area_writer_filled() (area/writer.h). */
+size_t store_cache_filled(struct store *);
 /* The store's own descriptor of the file `epoch`, for those who read the cache;
  * or -1. */
 int store_epoch_fd(const struct store *);

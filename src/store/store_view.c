@@ -66,6 +66,12 @@ store_shares_cache(const struct store *s)
 	return area_writer_is_shared(s->area);
 }
 
+size_t
+store_cache_filled(struct store *s)
+{
+	return area_writer_filled(s->area);
+}
+
 int
 store_epoch_fd(const struct store *s)
 {

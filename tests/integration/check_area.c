@@ -470,6 +470,102 @@ TEST(test_hostile_worker)
 	(void)close(fd);
 }
 
+/* This many bytes of the process's cache are in large pages. */
+static size_t
+mapped_large(pid_t pid)
+{
+	unsigned long start, end, kib, found = 0;
+	char path[64], line[512];
+	bool here = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%ld/smaps", (long)pid);
+	ck_assert_ptr_nonnull(file = fopen(path, "re"));
+	while (fgets(line, sizeof(line), file) != NULL) {
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2)
+			here = strstr(line, "kvd-cache") != NULL;
+		if (here && sscanf(line, "ShmemPmdMapped: %lu", &kib) == 1)
+			found += kib;
+	}
+	(void)fclose(file);
+	return found << 10;
+}
+
+/* Can this kernel join pages (MADV_COLLAPSE, which not all headers know)? */
+static bool
+can_join(void)
+{
+	const size_t large = 2 << 20;
+	int fd = memfd_create("check_area", MFD_CLOEXEC);
+	bool can = false;
+	uint8_t *p;
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(ftruncate(fd, (off_t)(2 * large)), 0);
+	p = mmap(NULL, 4 * large, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	    0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	p += -(uintptr_t)p & (large - 1);
+	p = mmap(p, 2 * large, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	    fd, 0);
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	memset(p, 1, large);
+	can = madvise(p, large, 25) == 0;
+	(void)close(fd);
+	return can;
+}
+
+#define BATCH 20
+
+static void
+put_and_read(int fd, int from)
+{
+	static char puts[BATCH * 2100], reads[BATCH * 20];
+	char replies[BATCH * sizeof(OK)] = "", value[2001];
+	size_t p = 0, r = 0;
+	int i;
+
+	memset(value, 'x', sizeof(value) - 1);
+	value[sizeof(value) - 1] = '\0';
+	for (i = from; i < from + BATCH; i++) {
+		p += (size_t)snprintf(puts + p, sizeof(puts) - p,
+		    "PUT b %d %s\n", i, value);
+		r += (size_t)snprintf(reads + r, sizeof(reads) - r,
+		    "EXISTS b %d\n", i);
+		(void)strlcat(replies, OK, sizeof(replies));
+	}
+	client_ask(fd, puts, replies);
+	client_ask(fd, reads, replies);
+}
+
+/* The checkpointer joins the pages of what was read and of the table, also one
+ * that has just begun; the worker finds them so. */
+TEST(test_large_pages)
+{
+	pid_t worker;
+	bool can = can_join();
+	int i, fd;
+
+	server_stop(server);
+	scoreboard_close(board);
+	server = server_new();
+	server_option(server, "cache 16M");
+	server_run(server);
+	board = counters_open(server);
+	fd = fill();
+	launch_kill(server, "checkpointer");
+	for (i = 0; i < 2400; i += BATCH)
+		put_and_read(fd, i);
+	worker = server_worker(server, fd);
+	for (i = 0; can && mapped_large(worker) == 0; i++) {
+		if (i == 1000)
+			ck_abort_msg("no large page after a while");
+		(void)usleep(10000);
+		client_ask(fd, "EXISTS b 5\n", OK);
+	}
+	(void)close(fd);
+}
+
 /* Without shared memory kvd works, and says once that reads take longer. */
 static void
 limit_files(const struct server *s)
@@ -517,6 +613,7 @@ static const struct test tests[] = {
 	ONCE(test_reload),
 	ONCE(test_two_kvds),
 	ONCE(test_hostile_worker),
+	ONCE(test_large_pages),
 	ONCE(test_no_memory),
 };
 

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "area/large_pages.h"
 #include "area/names.h"
 #include "area/reader.h"
 #include "area/writer.h"
@@ -302,6 +303,7 @@ open_epoch(void)
 
 /* Of a registry that has died: it closes nothing.  NULL: none has. */
 static struct area_writer *died;
+static size_t area_size;
 
 static void
 open_writer(void)
@@ -309,21 +311,28 @@ open_writer(void)
 	epoch_close(&epoch); /* as whoever takes the lock does */
 	area = area_writer_open(&memory, &epoch, clock_wall_base());
 	ck_assert_ptr_nonnull(area);
-	ck_assert_int_eq(area_writer_resize(area, SMALL), 0);
+	ck_assert_int_eq(area_writer_resize(area, area_size), 0);
 	ck_assert(area_writer_is_shared(area));
 	area_writer_name(area, (struct bytes)BUCKET, ID);
 }
 
 static void
-setup_shared(void)
+share(size_t size)
 {
 	died = NULL;
+	area_size = size;
 	open_epoch();
-	ck_assert_int_eq(area_memory_make(&memory, SMALL), 0);
+	ck_assert_int_eq(area_memory_make(&memory, size), 0);
 	open_writer();
 	ck_assert_int_eq(
 	    reader_open(&reader, memory.read_fd, memory.hot_fd, epoch.read_fd),
 	    0);
+}
+
+static void
+setup_shared(void)
+{
+	share(SMALL);
 }
 
 static void
@@ -769,6 +778,142 @@ TEST(test_read_only)
 	ck_assert_int_eq(errno, EACCES);
 }
 
+/* Large pages */
+
+static struct large_pages pages;
+
+static void
+setup_large(void)
+{
+	share((size_t)16 << 20);
+	ck_assert_int_eq(large_pages_open(&pages, memory.read_fd), 0);
+}
+
+static size_t
+memory_used(void)
+{
+	struct stat st;
+
+	ck_assert_int_eq(fstat(memory.write_fd, &st), 0);
+	return (size_t)st.st_blocks * 512;
+}
+
+/* Of the reader's mapping: this many bytes are in large pages. */
+static size_t
+mapped_large(void)
+{
+	unsigned long start, end, kib, found = 0;
+	bool here = false;
+	char line[256];
+	FILE *f = fopen("/proc/self/smaps", "re");
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (sscanf(line, "%lx-%lx", &start, &end) == 2)
+			here = start == (uintptr_t)reader.memory;
+		if (here && sscanf(line, "ShmemPmdMapped: %lu", &kib) == 1)
+			found = kib;
+	}
+	(void)fclose(f);
+	return found << 10;
+}
+
+static void
+join_all(void)
+{
+	size_t end = area_writer_filled(area), n = 0;
+
+	ck_assert_uint_gt(end, 0);
+	ck_assert_uint_eq(area_writer_filled(area), 0);
+	large_pages_look(&pages, end);
+	while (large_pages_join(&pages))
+		n++;
+	ck_assert_uint_eq(n, end / AREA_LARGE_PAGE);
+	ck_assert(!large_pages_join(&pages));
+}
+
+static void
+publish_many(unsigned int from, unsigned int to, const char *value)
+{
+	char name[16];
+	unsigned int i;
+
+	for (i = from; i < to; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		publish(name, value);
+	}
+}
+
+static void
+read_many(unsigned int to, const char *value)
+{
+	char name[16];
+	unsigned int i;
+
+	for (i = 0; i < to; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		if (!reads(name, value))
+			ck_abort_msg("key %u is not there", i);
+	}
+}
+
+/* What was read is still there, and that takes far fewer page faults if the
+ * kernel can do it. */
+TEST(test_large_pages)
+{
+	static const char value[] = "a value of some 30 bytes, say.";
+	void *page = (void *)(uintptr_t)(reader.memory + AREA_LARGE_PAGE);
+	bool can;
+
+	ck_assert_uint_eq((uintptr_t)reader.memory % AREA_LARGE_PAGE, 0);
+	publish_many(0, 100, value);
+	ck_assert_uint_eq(area_writer_filled(area), 0);
+	publish_many(100, 60000, value);
+	join_all();
+	/* 25 is MADV_COLLAPSE, which may be unknown here. */
+	can = madvise(page, AREA_LARGE_PAGE, 25) == 0;
+	read_many(60000, value);
+	if (can)
+		ck_assert_uint_ge(mapped_large(), 2 * AREA_LARGE_PAGE);
+	/* Those that change while they are joined, too. */
+	publish_many(0, 60000, "another");
+	join_all();
+	read_many(60000, "another");
+}
+
+/* A table of which little is used gets no memory for that. */
+TEST(test_large_pages_sparse)
+{
+	char value[60] = "";
+	size_t before;
+
+	/* 64 bytes of each record have a slot somewhere, the others not. */
+	memset(value, 'x', sizeof(value) - 1);
+	publish_many(0, 40, value);
+	while (area_writer_filled(area) == 0)
+		publish_many(0, 40, value);
+	before = memory_used();
+	large_pages_look(&pages, area_size);
+	ck_assert(large_pages_join(&pages));
+	ck_assert(large_pages_join(&pages));
+	ck_assert_uint_eq(memory_used(), before);
+}
+
+/* Nothing is shared, or what there is has no size yet. */
+TEST(test_large_pages_none)
+{
+	struct large_pages none;
+
+	ck_assert_int_eq(large_pages_open(&none, -1), 0);
+	large_pages_look(&none, 1 << 30);
+	ck_assert(!large_pages_join(&none));
+	ck_assert_int_eq(area_writer_resize(area, 0), 0);
+	large_pages_look(&pages, SIZE_MAX);
+	while (large_pages_join(&pages))
+		;
+	ck_assert_uint_le(memory_used(), AREA_PAGE);
+}
+
 /* The file */
 
 static char dir[32];
@@ -893,6 +1038,10 @@ static const struct test tests[] = {
 	ONCE(test_hostile_header),
 	ONCE(test_many_keys),
 	ONCE(test_read_only),
+	CASE("large", setup_large, teardown_shared),
+	ONCE(test_large_pages),
+	ONCE(test_large_pages_sparse),
+	ONCE(test_large_pages_none),
 	CASE("file", setup_file, teardown_file),
 	ONCE(test_epoch),
 	ONCE(test_strange_epoch),
