@@ -4,6 +4,7 @@
  */
 
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -174,15 +175,19 @@ back(struct area_writer *w, size_t at, size_t size)
 	return rc == 0;
 }
 
-/* Frees all memory that is shared; it is zero then, as that of one's own is
- * which was mapped just now. */
+/* Frees all memory that is shared, also what an earlier registry has left; it is
+ * zero then, as that of one's own is which was mapped just now. */
 static int
 wipe(struct area_writer *w)
 {
-	if (w->shared == NULL || w->mapped == 0)
+	struct stat st;
+
+	if (w->shared == NULL)
 		return 0;
+	if (fstat(w->shared->write_fd, &st) == -1)
+		return -1;
 	return fallocate(w->shared->write_fd,
-	    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)w->mapped);
+	    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, st.st_size);
 }
 
 static void

@@ -48,7 +48,7 @@ store_set_now(struct store *s, int64_t now_ms)
 enum store_result
 store_set_cache(struct store *s, size_t size)
 {
-	if (size == s->cache_size)
+	if (s->area != NULL && size == s->cache_size)
 		return STORE_OK;
 	if (s->area == NULL)
 		s->area =

@@ -914,6 +914,18 @@ TEST(test_large_pages_none)
 	ck_assert_uint_le(memory_used(), AREA_PAGE);
 }
 
+/* A registry without a cache frees what the one before it has filled. */
+TEST(test_none_after_some)
+{
+	publish_many(0, 1000, "value");
+	ck_assert_uint_gt(memory_used(), AREA_PAGE);
+	died = area;
+	area = area_writer_open(&memory, &epoch, 0);
+	ck_assert_ptr_nonnull(area);
+	ck_assert_int_eq(area_writer_resize(area, 0), 0);
+	ck_assert_uint_eq(memory_used(), 0);
+}
+
 /* The file */
 
 static char dir[32];
@@ -1042,6 +1054,7 @@ static const struct test tests[] = {
 	ONCE(test_large_pages),
 	ONCE(test_large_pages_sparse),
 	ONCE(test_large_pages_none),
+	ONCE(test_none_after_some),
 	CASE("file", setup_file, teardown_file),
 	ONCE(test_epoch),
 	ONCE(test_strange_epoch),
