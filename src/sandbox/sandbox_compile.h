@@ -1,7 +1,7 @@
 /*
  * Makes the filters of common/sandbox.h out of the lists of system calls that
  * each role may make, with libseccomp.  Runs in the master, which sends its
- * children their filters, in kvd-maintain, and in tests.
+ * children their filters, in kvd-maintain, for itself, and in tests.
  */
 
 #ifndef SANDBOX_SANDBOX_COMPILE_H
@@ -88,6 +88,7 @@ extern const struct sandbox_list sandbox_acceptor;
 extern const struct sandbox_list sandbox_worker;
 extern const struct sandbox_list sandbox_registry;
 extern const struct sandbox_list sandbox_checkpointer;
+extern const struct sandbox_list sandbox_maintain;
 
 /* The size of a message about what is wrong, NUL included. */
 #define SANDBOX_ERROR_SIZE 128

@@ -7,7 +7,7 @@
 
 static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("epoll_wait|epoll_pwait|epoll_pwait2"),
-	SANDBOX_STORE_RULES,
+	SANDBOX_CHILD_RULES,
 	SANDBOX_ALLOW("epoll_ctl"),
 	SANDBOX_ALLOW("accept4"),
 	SANDBOX_ALLOW("getsockopt"),
