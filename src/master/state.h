@@ -77,8 +77,7 @@ struct master {
 	int64_t cache_made; /* how large it is, or may be without it */
 	int epoch_fd; /* of the file `epoch`, from the registry; or -1 */
 	struct pid_index adopted; /* workers whose acceptor has died */
-	struct adopt
-	    adopt; /* acceptors whose workers are still to be adopted */
+	struct adopt adopt; /* workers that are still to be adopted */
 	struct listener registry_listener;
 	struct listener control_listener;
 	struct listeners listeners;
