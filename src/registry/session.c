@@ -23,8 +23,9 @@
  * among those that master/limits.c sets aside. */
 #define SILENT_MAX 8
 /* A stranger is told so by the end of the stream.  It may be in the middle of a
- * message: what it still sends is thrown away for so long, or so much. */
-#define REFUSED_MS 5000
+ * message: what it still sends is thrown away for so long, or so much.  Until then
+ * it costs a descriptor, and is the first to go when there are many. */
+#define REFUSED_MS 60000
 #define REFUSED_SIZE ((size_t)4 << 20)
 #define DISCARD_SIZE 16384
 
