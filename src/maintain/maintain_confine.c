@@ -69,7 +69,7 @@ maintain_confine_calls(const struct maintain_options *o)
 	    !sandbox_is_possible())
 		return;
 	if (sandbox_compile(&sandbox_maintain, 0, &filter, error) == -1)
-		errx(EX_SOFTWARE,
+		errx(errno == EINVAL ? EX_SOFTWARE : EX_OSERR,
 		    "cannot confine itself to its system calls: %s; "
 		    "`sandbox no' in kvd.conf does without",
 		    error);
