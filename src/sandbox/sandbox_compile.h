@@ -83,6 +83,16 @@ struct sandbox_list {
 		}                       \
 	}
 
+/*
+ * What the functions of other C libraries than glibc call in addition.  A build
+ * with SANDBOX_ANY_LIBC has it, too: tests/system/musl.
+ */
+#if !defined(__GLIBC__) || defined(SANDBOX_ANY_LIBC)
+#define SANDBOX_OTHER_LIBC(...) __VA_ARGS__
+#else
+#define SANDBOX_OTHER_LIBC(...)
+#endif
+
 extern const struct sandbox_list sandbox_acceptor;
 /* The acceptor's is in force as well. */
 extern const struct sandbox_list sandbox_worker;

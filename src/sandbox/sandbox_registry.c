@@ -10,7 +10,8 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_CHILD_RULES,
 	SANDBOX_ALLOW("epoll_ctl"),
 	SANDBOX_ALLOW("accept4"),
-	SANDBOX_ALLOW("getsockopt"),
+	SANDBOX_OTHER_LIBC(SANDBOX_ALLOW("accept"), )
+	    SANDBOX_ALLOW("getsockopt"),
 	SANDBOX_ALLOW("shutdown"),
 };
 

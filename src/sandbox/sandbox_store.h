@@ -66,7 +66,10 @@
 	/* To abort, as LMDB and the C library do. */ \
 	SANDBOX_ALLOW("rt_sigprocmask"), \
 	SANDBOX_ALLOW("gettid"), \
-	SANDBOX_ALLOW_IF("tgkill", 2, SANDBOX_INT, SIGABRT)
+	SANDBOX_ALLOW_IF("tgkill", 2, SANDBOX_INT, SIGABRT) \
+	/* abort(3), and fstatat(3) of a path from the root. */ \
+	SANDBOX_OTHER_LIBC(, SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT), \
+	    SANDBOX_ALLOW("stat|stat64|lstat|lstat64"))
 /* clang-format on */
 
 #endif

@@ -51,9 +51,7 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("munmap"),
 	/* The log, where standard error is no socket. */
 	SANDBOX_ALLOW_IF("write", 0, SANDBOX_INT, STDERR_FILENO),
-#ifndef __GLIBC__
-	SANDBOX_ALLOW_IF("mprotect", 2, PROT_EXEC, 0),
-#endif
+	SANDBOX_OTHER_LIBC(SANDBOX_ALLOW_IF("mprotect", 2, PROT_EXEC, 0), )
 	/* malloc(3) does without these. */
 	SANDBOX_REFUSE("mremap", ENOMEM),
 	SANDBOX_REFUSE("madvise", EINVAL),
