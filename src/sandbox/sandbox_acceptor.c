@@ -45,9 +45,12 @@ static const struct sandbox_rule rules[] = {
 
 	/* Clients and workers. */
 	SANDBOX_ALLOW("accept4"),
-	/* If that has failed with EINVAL. */
-	SANDBOX_OTHER_LIBC(SANDBOX_ALLOW("accept"), ) SANDBOX_ALLOW_IF("clone",
-	    CLONE_FLAGS_ARGUMENT, UINT32_MAX & ~(uint64_t)FORK_FLAGS, 0),
+#ifdef SANDBOX_OTHER_LIBC
+	/* accept4(3), if the other call has failed with EINVAL. */
+	SANDBOX_ALLOW("accept"),
+#endif
+	SANDBOX_ALLOW_IF("clone", CLONE_FLAGS_ARGUMENT,
+	    UINT32_MAX & ~(uint64_t)FORK_FLAGS, 0),
 	SANDBOX_ALLOW("fork"),
 	/* Its flags are in memory.  The C library then calls clone(2). */
 	SANDBOX_REFUSE("clone3", ENOSYS),
@@ -83,8 +86,10 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("rt_sigprocmask"),
 	SANDBOX_ALLOW("gettid"),
 	SANDBOX_ALLOW_IF("tgkill", 2, SANDBOX_INT, SIGABRT),
-	SANDBOX_OTHER_LIBC(SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT), )
-	    SANDBOX_ALLOW_IF("writev", 0, SANDBOX_INT, STDERR_FILENO),
+#ifdef SANDBOX_OTHER_LIBC
+	SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT),
+#endif
+	SANDBOX_ALLOW_IF("writev", 0, SANDBOX_INT, STDERR_FILENO),
 
 	/* Executing itself again, and nothing else. */
 	SANDBOX_ALLOW_IF_BOTH("execveat", 0, SANDBOX_INT, CHANNEL_PROGRAM_FD, 4,

@@ -83,14 +83,10 @@ struct sandbox_list {
 		}                       \
 	}
 
-/*
- * What the functions of other C libraries than glibc call in addition.  A build
- * with SANDBOX_ANY_LIBC has it, too: tests/system/musl.
- */
-#if !defined(__GLIBC__) || defined(SANDBOX_ANY_LIBC)
-#define SANDBOX_OTHER_LIBC(...) __VA_ARGS__
-#else
-#define SANDBOX_OTHER_LIBC(...)
+/* The lists are to have what other C libraries than glibc call in addition.
+ * tests/system/musl defines this, too. */
+#ifndef __GLIBC__
+#define SANDBOX_OTHER_LIBC
 #endif
 
 extern const struct sandbox_list sandbox_acceptor;

@@ -10,8 +10,10 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_CHILD_RULES,
 	SANDBOX_ALLOW("epoll_ctl"),
 	SANDBOX_ALLOW("accept4"),
-	SANDBOX_OTHER_LIBC(SANDBOX_ALLOW("accept"), )
-	    SANDBOX_ALLOW("getsockopt"),
+#ifdef SANDBOX_OTHER_LIBC
+	SANDBOX_ALLOW("accept"),
+#endif
+	SANDBOX_ALLOW("getsockopt"),
 	SANDBOX_ALLOW("shutdown"),
 };
 

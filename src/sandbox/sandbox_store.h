@@ -67,9 +67,16 @@
 	SANDBOX_ALLOW("rt_sigprocmask"), \
 	SANDBOX_ALLOW("gettid"), \
 	SANDBOX_ALLOW_IF("tgkill", 2, SANDBOX_INT, SIGABRT) \
-	/* abort(3), and fstatat(3) of a path from the root. */ \
-	SANDBOX_OTHER_LIBC(, SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT), \
-	    SANDBOX_ALLOW("stat|stat64|lstat|lstat64"))
+	SANDBOX_STORE_OTHER_LIBC
+
+#ifdef SANDBOX_OTHER_LIBC
+/* abort(3), and fstatat(3) of a path from the root. */
+#define SANDBOX_STORE_OTHER_LIBC \
+	, SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT), \
+	SANDBOX_ALLOW("stat|stat64|lstat|lstat64")
+#else
+#define SANDBOX_STORE_OTHER_LIBC
+#endif
 /* clang-format on */
 
 #endif
