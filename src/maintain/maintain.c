@@ -167,7 +167,7 @@ maintain_check(const struct maintain_options *o)
 	(void)setvbuf(stdout, lines, _IOFBF, sizeof(lines));
 	pace_init(&r.pace, "check", 0);
 	maintain_become_owner(o->data);
-	maintain_confine(o);
+	maintain_confine(!o->no_sandbox, o->data);
 	result = store_verify(&options, &v);
 	pace_end(&r.pace);
 	if (result == STORE_OK)
@@ -212,7 +212,7 @@ maintain_walk(const struct maintain_options *o)
 		.arg = &alive_ms };
 
 	maintain_become_owner(o->data);
-	maintain_confine(o);
+	maintain_confine(!o->no_sandbox, o->data);
 	switch (store_walk(&options)) {
 	case WALK_SOUND:
 		return WALK_IS_SOUND;
@@ -301,9 +301,10 @@ maintain_backup(const struct maintain_options *o)
 	options.write = write_backup;
 	if (backup_file_open(&r.file, o->file, o->replace) == -1)
 		return fail_file(o, &r);
-	maintain_confine_files(o, r.file.path == NULL ? NULL : r.file.dir);
+	maintain_confine_files(!o->no_sandbox, o->data,
+	    r.file.path == NULL ? NULL : r.file.dir);
 	become_owner(o->data);
-	maintain_confine_calls(o);
+	maintain_confine_calls(!o->no_sandbox);
 	result = store_backup(&options, &copied);
 	become_starter();
 	pace_end(&r.pace);
@@ -378,7 +379,7 @@ maintain_restore(const struct maintain_options *o)
 	make_directory(o->data);
 	/* localtime_r(3) reads its file now, and not again. */
 	tzset();
-	maintain_confine(o);
+	maintain_confine(!o->no_sandbox, o->data);
 	result = store_restore(&options, &copied);
 	pace_end(&r.pace);
 	if (r.in != STDIN_FILENO)
@@ -399,7 +400,7 @@ maintain_compact(const struct maintain_options *o)
 	enum store_result result;
 
 	maintain_become_owner(o->data);
-	maintain_confine(o);
+	maintain_confine(!o->no_sandbox, o->data);
 	result = store_compact(&options, &copied);
 	pace_end(&r.pace);
 	if (result != STORE_OK) {

@@ -53,20 +53,19 @@ restrict_files(const char *data, const char *dir)
 }
 
 void
-maintain_confine_files(const struct maintain_options *o, const char *dir)
+maintain_confine_files(bool wanted, const char *data, const char *dir)
 {
-	if (!o->no_sandbox && restrict_files(o->data, dir) == -1)
+	if (wanted && restrict_files(data, dir) == -1)
 		err(EX_OSERR, "landlock");
 }
 
 void
-maintain_confine_calls(const struct maintain_options *o)
+maintain_confine_calls(bool wanted)
 {
 	struct sandbox_filter filter;
 	char error[SANDBOX_ERROR_SIZE];
 
-	if (o->no_sandbox || !sandbox_can_compile(error) ||
-	    !sandbox_is_possible())
+	if (!wanted || !sandbox_can_compile(error) || !sandbox_is_possible())
 		return;
 	if (sandbox_compile(&sandbox_maintain, 0, &filter, error) == -1)
 		errx(errno == EINVAL ? EX_SOFTWARE : EX_OSERR,
@@ -80,8 +79,8 @@ maintain_confine_calls(const struct maintain_options *o)
 }
 
 void
-maintain_confine(const struct maintain_options *o)
+maintain_confine(bool wanted, const char *data)
 {
-	maintain_confine_files(o, NULL);
-	maintain_confine_calls(o);
+	maintain_confine_files(wanted, data, NULL);
+	maintain_confine_calls(wanted);
 }

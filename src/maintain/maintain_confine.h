@@ -7,17 +7,17 @@
 #ifndef MAINTAIN_MAINTAIN_CONFINE_H
 #define MAINTAIN_MAINTAIN_CONFINE_H
 
-#include "maintain/maintain.h"
+#include <stdbool.h>
 
 /*
- * Both, to be called before any of the data is read.  Does nothing with -s, nor
+ * Both, to be called before any of the data is read.  Does nothing without `wanted`, nor
  * where the build or the kernel has no means.  Exits with a message if there are
  * means and they fail.
  */
-void maintain_confine(const struct maintain_options *);
+void maintain_confine(bool wanted, const char *data);
 /* The two parts of it.  `dir` is a directory besides that of the data in which
  * files may be made, or NULL. */
-void maintain_confine_files(const struct maintain_options *, const char *dir);
-void maintain_confine_calls(const struct maintain_options *);
+void maintain_confine_files(bool wanted, const char *data, const char *dir);
+void maintain_confine_calls(bool wanted);
 
 #endif

@@ -142,7 +142,7 @@ maintain_scrub(const struct maintain_options *o)
 
 	maintain_become_owner(o->data);
 	run_in_background();
-	maintain_confine(o);
+	maintain_confine(!o->no_sandbox, o->data);
 	pace_init(&s.pace, "scrub", o->rate);
 	result = store_verify(&options, &v);
 	if (result == STORE_OK)
@@ -162,7 +162,7 @@ maintain_scrubbed(const struct maintain_options *o)
 	int fd, got;
 
 	maintain_become_owner(o->data);
-	maintain_confine(o);
+	maintain_confine(!o->no_sandbox, o->data);
 	(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, o->data);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd == -1 || (file = fdopen(fd, "r")) == NULL) {

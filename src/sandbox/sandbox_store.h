@@ -70,7 +70,7 @@
 	SANDBOX_STORE_OTHER_LIBC
 
 #ifdef SANDBOX_OTHER_LIBC
-/* abort(3), and fstatat(3) of a path from the root. */
+/* To abort, and for fstatat(3) of a path from the root. */
 #define SANDBOX_STORE_OTHER_LIBC \
 	, SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT), \
 	SANDBOX_ALLOW("stat|stat64|lstat|lstat64")
