@@ -10,9 +10,9 @@
 #include <stdbool.h>
 
 /*
- * Both, to be called before any of the data is read.  Does nothing without `wanted`, nor
- * where the build or the kernel has no means.  Exits with a message if there are
- * means and they fail.
+ * Both, to be called before any of the data is read.  Does nothing if it is not
+ * wanted, nor where the build or the kernel has no means.  Exits with a message
+ * if there are means and they fail.
  */
 void maintain_confine(bool wanted, const char *data);
 /* The two parts of it.  `dir` is a directory besides that of the data in which
