@@ -5,10 +5,13 @@
 
 #include <sys/socket.h>
 
+#include <linux/tcp.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,6 +27,9 @@
 #define PAUSE_MS 100
 /* How many clients to accept before signals are read again. */
 #define ACCEPT_BATCH 64
+/* tcpi_state, as netinet/tcp.h has it, which does not go with linux/tcp.h. */
+#define TCP_CLOSE_STATE 7
+#define TCP_CLOSE_WAIT_STATE 8
 
 static void
 listen_events(struct acceptor *a, short events)
@@ -204,6 +210,26 @@ comes_too_often(struct acceptor *a, const struct sockaddr_storage *addr)
 	    !source_rate_allows(&a->rate, addr, clock_ms());
 }
 
+/*
+ * Has the client gone without having sent anything?  A worker would cost some
+ * hundred times as much as to find this out, and would have nothing to do.  The
+ * end of the stream counts as a byte.
+ */
+static bool
+has_left(int fd, const struct sockaddr_storage *addr)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof(info);
+
+	if (addr->ss_family == AF_UNIX ||
+	    getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == -1 ||
+	    size < offsetof(struct tcp_info, tcpi_segs_out))
+		return false;
+	return info.tcpi_bytes_received <= 1 &&
+	    (info.tcpi_state == TCP_CLOSE_STATE ||
+		info.tcpi_state == TCP_CLOSE_WAIT_STATE);
+}
+
 /* Takes a slot for the client. */
 static enum scoreboard_result
 take_slot(struct acceptor *a, const struct sockaddr_storage *addr,
@@ -260,6 +286,10 @@ accept_one(struct acceptor *a, int listen_fd)
 		return false;
 	}
 	unmap_ipv4(&addr);
+	if (has_left(fd, &addr)) {
+		(void)close(fd);
+		return true;
+	}
 	take_client(a, fd, &addr);
 	return !a->is_worker && a->accept_at_ms == CLOCK_NEVER;
 }

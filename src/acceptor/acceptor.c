@@ -231,8 +231,9 @@ is_over(const struct acceptor *a)
 static void
 execute_again(void)
 {
-	char name[] = ACCEPTOR_NAME, padding[] = TITLE_PADDING;
-	char *const argv[] = { name, padding, NULL };
+	char name[] = ACCEPTOR_NAME, padding[] = TITLE_PADDING,
+	     again[] = "again";
+	char *const argv[] = { name, padding, again, NULL };
 
 	if (channel_send(CHANNEL_FD, CHANNEL_RENEW) == 0 &&
 	    fcntl(CHANNEL_FD, F_SETFD, 0) == 0)
@@ -330,7 +331,7 @@ open_cache(struct reader *r, const struct startup_params *params)
 
 int
 acceptor_main(struct config *config, const struct startup_params *params,
-    const struct title *title)
+    const struct title *title, bool again)
 {
 	static const struct channel_store no_store;
 	struct reader reader; /* mostly memory that only workers touch */
@@ -338,6 +339,7 @@ acceptor_main(struct config *config, const struct startup_params *params,
 		.title = *title,
 		.reader = &reader,
 		.is_confined = params->privileges.switches,
+		.again = again,
 		.syslogs = !log_lacks_syslogd(),
 		.spare_fd = -1,
 		.pid = getpid(),

@@ -6,6 +6,8 @@
 #ifndef ACCEPTOR_ACCEPTOR_H
 #define ACCEPTOR_ACCEPTOR_H
 
+#include <stdbool.h>
+
 #include "common/channel.h"
 #include "common/title.h"
 
@@ -18,10 +20,11 @@
  * it forks, when that has ended its work (worker_run()).
  *
  * When a signal has killed a worker, the process executes its own program again
- * (CHANNEL_PROGRAM_FD) and keeps its workers.  It cannot when its root has been
- * changed: then it asks the master for another acceptor in its place.
+ * (CHANNEL_PROGRAM_FD) with one more argument, which is `again` here, and keeps
+ * its workers.  It cannot when its root has been changed: then it asks the master
+ * for another acceptor in its place.
  */
 int acceptor_main(struct config *, const struct startup_params *,
-    const struct title *);
+    const struct title *, bool again);
 
 #endif

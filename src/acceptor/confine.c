@@ -100,7 +100,8 @@ confine_acceptor(struct acceptor *a, const struct startup_params *params)
 	self = a;
 	if (!a->config->sandbox)
 		return;
-	if (!sandbox_is_entered() && restrict_files() == -1)
+	/* Restricted once more, it could not kill its earlier workers. */
+	if (!a->again && restrict_files() == -1)
 		fatal(EX_OSERR, "landlock");
 	if (copy_filter(&a->worker_filter,
 		&params->filters[CHANNEL_FILTER_WORKER]) == -1 ||

@@ -37,7 +37,7 @@ main(int argc, char *argv[])
 		fatal(EX_OSERR, "%s", what);
 	title_init(&title, argc, argv);
 	title_set(&title, "kvd: acceptor");
-	status = acceptor_main(&config, &params, &title);
+	status = acceptor_main(&config, &params, &title, argc > 2);
 	config_clear(&config);
 	return status;
 }

@@ -44,6 +44,7 @@ struct acceptor {
 	struct pollfd *pfds;
 	size_t listeners; /* number of listening sockets */
 	bool is_confined; /* it has no programs, nor has its root */
+	bool again; /* it has executed itself again */
 	bool syslogs; /* it was connected to syslogd, and has not noticed that
 		       * this is over */
 	struct source_rate rate;

@@ -30,6 +30,7 @@ struct walk {
 	char name[NAME_MAX + 1]; /* the component to look at next */
 	char rest[PATH_MAX]; /* what follows it */
 	unsigned int links; /* followed so far */
+	bool made; /* create() has made the directory that was reached */
 	char *error;
 	size_t error_size;
 };
@@ -228,19 +229,18 @@ static int
 create(struct walk *w, mode_t mode)
 {
 	mode_t old = umask(0);
-	bool made;
 	int fd;
 
-	made = mkdirat(w->fd, w->name, mode) == 0;
+	w->made = mkdirat(w->fd, w->name, mode) == 0;
 	(void)umask(old);
-	if (!made && errno != EEXIST)
+	if (!w->made && errno != EEXIST)
 		return fail(w, errno, "cannot create directory %s: %s", w->path,
 		    strerror(errno));
 	fd = openat(w->fd, w->name,
 	    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (enter(w, fd) == -1 || check_owner(w) == -1)
 		return -1;
-	if (!made)
+	if (!w->made)
 		return 0;
 	/* A default ACL of the parent may have changed the mode.  fchmod(2)
 	 * would refuse a descriptor that was opened with O_PATH. */
@@ -250,13 +250,40 @@ create(struct walk *w, mode_t mode)
 	return 0;
 }
 
+/* errno stays as it is. */
+static void
+remove_made(const struct walk *w, int parent)
+{
+	int error = errno;
+
+	(void)unlinkat(parent, w->name, AT_REMOVEDIR);
+	errno = error;
+}
+
+/* Makes the directory as root, and gives it away. */
+static int
+create_and_give(struct walk *w, mode_t mode, gid_t group)
+{
+	uid_t owner = w->owner;
+	int rc;
+
+	w->owner = 0;
+	rc = create(w, mode);
+	w->owner = owner;
+	if (rc == 0 && fchownat(w->fd, "", owner, group, AT_EMPTY_PATH) == -1)
+		rc = fail(w, errno, "cannot give %s to user %lu: %s", w->path,
+		    (unsigned long)owner, strerror(errno));
+	return rc;
+}
+
 /* A directory that root makes for another user.  Its parent has to be root's, or
- * somebody could put another directory in its place before it is opened. */
+ * somebody could put another directory in its place before it is opened.  One
+ * that cannot be given away is removed, since the next start would refuse it. */
 static int
 create_for(struct walk *w, mode_t mode, gid_t group)
 {
-	uid_t owner = w->owner;
 	struct stat st;
+	int parent, rc;
 
 	if (fstat(w->fd, &st) == -1)
 		return fail(w, errno, "cannot look at the parent of %s: %s",
@@ -265,15 +292,15 @@ create_for(struct walk *w, mode_t mode, gid_t group)
 		return fail(w, EPERM,
 		    "%s does not exist, and others than root may write to its "
 		    "parent directory: make it, and chown it to user %lu",
-		    w->path, (unsigned long)owner);
-	w->owner = 0;
-	if (create(w, mode) == -1)
-		return -1;
-	w->owner = owner;
-	if (fchownat(w->fd, "", owner, group, AT_EMPTY_PATH) == -1)
-		return fail(w, errno, "cannot give %s to user %lu: %s", w->path,
-		    (unsigned long)owner, strerror(errno));
-	return 0;
+		    w->path, (unsigned long)w->owner);
+	if ((parent = fcntl(w->fd, F_DUPFD_CLOEXEC, 0)) == -1)
+		return fail(w, errno, "cannot create directory %s: %s", w->path,
+		    strerror(errno));
+	rc = create_and_give(w, mode, group);
+	if (rc == -1 && w->made)
+		remove_made(w, parent);
+	(void)close(parent);
+	return rc;
 }
 
 static int

@@ -161,8 +161,8 @@ landlock_enter(int rules)
 		return 0;
 	if ((rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) == 0)
 		rc = (int)syscall(RESTRICT_SELF, rules, 0);
-	/* It is confined as often as the kernel allows, each time it has
-	 * executed itself. */
+	/* Whoever started kvd has confined it as often as the kernel allows,
+	 * which cannot be helped. */
 	if (rc == -1 && errno == E2BIG)
 		rc = 0;
 	saved = errno;

@@ -81,13 +81,13 @@ limit(int resource, rlim_t value)
 	return setrlimit(resource, &both);
 }
 
-/* Standard error may be a file, which the log makes larger. */
+/* May standard error be a file, which the log makes larger? */
 static bool
 logs_to_file(void)
 {
 	struct stat st;
 
-	return fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+	return fstat(STDERR_FILENO, &st) == -1 || S_ISREG(st.st_mode);
 }
 
 static int

@@ -1,6 +1,6 @@
 /*
- * syscall_name: looks up the name of a system call.  Runs in the master and the
- * acceptors.
+ * syscall_name: looks up the name of a system call.  Runs in the master, the
+ * acceptors and kvd-maintain.
  */
 
 #include <sys/syscall.h>

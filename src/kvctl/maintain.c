@@ -53,9 +53,11 @@ execute(const struct ctl *ctl, const char *command, const char *data,
 	struct config config;
 	size_t n = 4;
 
+	ctl_config_read(&config, ctl->options.config);
+	if (!config.sandbox)
+		args[2] = "-su";
 	while (*words != NULL && n < ARGUMENTS_MAX - 1)
 		args[n++] = *words++;
-	ctl_config_read(&config, ctl->options.config);
 	(void)snprintf(path, sizeof(path), "%s/kvd-maintain", config.libexec);
 	config_clear(&config);
 	/* execv(3) does not change them. */

@@ -38,12 +38,12 @@ __attribute__((noreturn)) static void
 usage(void)
 {
 	(void)fprintf(stderr,
-	    "usage: kvd-maintain check [-u] data\n"
-	    "       kvd-maintain scrub|scrubbed [-u] [-r rate] data\n"
-	    "       kvd-maintain walk data\n"
-	    "       kvd-maintain compact [-l log-size] data\n"
-	    "       kvd-maintain backup [-fu] [-k size] [-r rate] data file\n"
-	    "       kvd-maintain restore [-l log-size] data file\n");
+	    "usage: kvd-maintain check [-su] data\n"
+	    "       kvd-maintain scrub|scrubbed [-su] [-r rate] data\n"
+	    "       kvd-maintain walk [-s] data\n"
+	    "       kvd-maintain compact [-s] [-l log-size] data\n"
+	    "       kvd-maintain backup [-fsu] [-k size] [-r rate] data file\n"
+	    "       kvd-maintain restore [-s] [-l log-size] data file\n");
 	exit(EX_USAGE);
 }
 
@@ -63,7 +63,7 @@ parse(struct maintain_options *o, int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "fk:l:r:u")) != -1) {
+	while ((c = getopt(argc, argv, "fk:l:r:su")) != -1) {
 		switch (c) {
 		case 'f':
 			o->replace = true;
@@ -76,6 +76,9 @@ parse(struct maintain_options *o, int argc, char *argv[])
 			break;
 		case 'r':
 			o->rate = size_of('r', optarg, RATE_MIN);
+			break;
+		case 's':
+			o->no_sandbox = true;
 			break;
 		case 'u':
 			o->in_use = true;

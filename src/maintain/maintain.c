@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,10 +19,12 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/directory.h"
 #include "common/privileges.h"
 #include "common/walk.h"
 #include "maintain/backup_file.h"
 #include "maintain/maintain.h"
+#include "maintain/maintain_confine.h"
 #include "maintain/pace.h"
 #include "store/store_copy.h"
 #include "store/store_verify.h"
@@ -164,6 +167,7 @@ maintain_check(const struct maintain_options *o)
 	(void)setvbuf(stdout, lines, _IOFBF, sizeof(lines));
 	pace_init(&r.pace, "check", 0);
 	maintain_become_owner(o->data);
+	maintain_confine(!o->no_sandbox, o->data);
 	result = store_verify(&options, &v);
 	pace_end(&r.pace);
 	if (result == STORE_OK)
@@ -208,6 +212,7 @@ maintain_walk(const struct maintain_options *o)
 		.arg = &alive_ms };
 
 	maintain_become_owner(o->data);
+	maintain_confine(!o->no_sandbox, o->data);
 	switch (store_walk(&options)) {
 	case WALK_SOUND:
 		return WALK_IS_SOUND;
@@ -296,7 +301,10 @@ maintain_backup(const struct maintain_options *o)
 	options.write = write_backup;
 	if (backup_file_open(&r.file, o->file, o->replace) == -1)
 		return fail_file(o, &r);
+	maintain_confine_files(!o->no_sandbox, o->data,
+	    r.file.path == NULL ? NULL : r.file.dir);
 	become_owner(o->data);
+	maintain_confine_calls(!o->no_sandbox);
 	result = store_backup(&options, &copied);
 	become_starter();
 	pace_end(&r.pace);
@@ -340,6 +348,18 @@ report_restore(const struct copy_result *copied)
 	    copied->revision, text, copied->entries);
 }
 
+/* The process may only reach a directory that is there when it confines itself.
+ * If it cannot be made, store_restore() says why. */
+static void
+make_directory(const char *data)
+{
+	char error[PATH_MAX + 256];
+	int fd = directory_open(data, 0700, error, sizeof(error));
+
+	if (fd != -1)
+		(void)close(fd);
+}
+
 int
 maintain_restore(const struct maintain_options *o)
 {
@@ -356,6 +376,10 @@ maintain_restore(const struct maintain_options *o)
 		return EX_NOINPUT;
 	}
 	maintain_become_owner(o->data);
+	make_directory(o->data);
+	/* localtime_r(3) reads its file now, and not again. */
+	tzset();
+	maintain_confine(!o->no_sandbox, o->data);
 	result = store_restore(&options, &copied);
 	pace_end(&r.pace);
 	if (r.in != STDIN_FILENO)
@@ -376,6 +400,7 @@ maintain_compact(const struct maintain_options *o)
 	enum store_result result;
 
 	maintain_become_owner(o->data);
+	maintain_confine(!o->no_sandbox, o->data);
 	result = store_compact(&options, &copied);
 	pace_end(&r.pace);
 	if (result != STORE_OK) {

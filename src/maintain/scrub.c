@@ -16,6 +16,7 @@
 
 #include "common/scrub.h"
 #include "maintain/maintain.h"
+#include "maintain/maintain_confine.h"
 #include "maintain/pace.h"
 #include "maintain/scrub.h"
 #include "store/store_verify.h"
@@ -141,6 +142,7 @@ maintain_scrub(const struct maintain_options *o)
 
 	maintain_become_owner(o->data);
 	run_in_background();
+	maintain_confine(!o->no_sandbox, o->data);
 	pace_init(&s.pace, "scrub", o->rate);
 	result = store_verify(&options, &v);
 	if (result == STORE_OK)
@@ -160,6 +162,7 @@ maintain_scrubbed(const struct maintain_options *o)
 	int fd, got;
 
 	maintain_become_owner(o->data);
+	maintain_confine(!o->no_sandbox, o->data);
 	(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, o->data);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd == -1 || (file = fdopen(fd, "r")) == NULL) {

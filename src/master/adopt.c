@@ -28,6 +28,15 @@
 /* How many processes may hold the scoreboard's lock, one after the other, while
  * the master wants it: all acceptors, and one that was just replaced. */
 #define HOLDERS_MAX (CONFIG_ACCEPTORS_MAX + 1)
+/* When to look again for a worker that could not be looked for. */
+#define AGAIN_MS 200
+
+/* Was there such a process? */
+enum search {
+	SEARCH_NONE,
+	SEARCH_FOUND,
+	SEARCH_FAILED /* memory or descriptors are short */
+};
 
 /* The kernel's list of the children of this process. */
 static FILE *
@@ -48,30 +57,34 @@ compare_pids(const void *a, const void *b)
 	return *one < *other ? -1 : *one > *other;
 }
 
-/* Returns the pids of all children in ascending order, to be freed by the
- * caller.  NULL: there are none, or they cannot be listed. */
-static pid_t *
-list_children(size_t *count)
+/* Fills *list with the pids of all children in ascending order; the caller frees
+ * it.  Returns false if they cannot be listed. */
+static bool
+list_children(pid_t **list, size_t *count)
 {
 	FILE *file = open_children();
-	pid_t *list = NULL, *more;
+	bool complete = file != NULL;
+	pid_t *more;
 	long pid;
 
+	*list = NULL;
 	*count = 0;
-	while (file != NULL && fscanf(file, "%ld", &pid) == 1) {
-		more = reallocarray(list, *count + 1, sizeof(*list));
+	while (complete && fscanf(file, "%ld", &pid) == 1) {
+		more = reallocarray(*list, *count + 1, sizeof(**list));
 		if (more == NULL) {
 			log_warn("cannot list the children of kvd");
+			complete = false;
 			break;
 		}
-		list = more;
-		list[(*count)++] = (pid_t)pid;
+		*list = more;
+		(*list)[(*count)++] = (pid_t)pid;
 	}
+	complete = complete && ferror(file) == 0;
 	if (file != NULL)
 		(void)fclose(file);
-	if (list != NULL)
-		qsort(list, *count, sizeof(*list), compare_pids);
-	return list;
+	if (*count > 0)
+		qsort(*list, *count, sizeof(**list), compare_pids);
+	return complete;
 }
 
 /* Reads the name of a process, and the pid of its parent (proc(5), stat).  The
@@ -169,27 +182,50 @@ list_known(struct master *m, size_t *count)
 	return known;
 }
 
-/* Finds the worker that a dead acceptor had forked without recording its pid.
- * Returns 0 if there is none.  It is the only worker whose pid is not known.
- * If several acceptors die at once there are several, and any of them will
- * do. */
-static pid_t
-find_orphan(struct master *m)
+/* Which of these children is a worker that is not among the known pids?  The
+ * name of each such child has to be read. */
+static enum search
+find_unknown(const struct master *m, const pid_t *children, size_t n,
+    const pid_t *known, size_t n_known, pid_t *orphan)
 {
-	pid_t *children, *known, orphan = 0;
-	size_t n_children, count, i;
+	enum search result = SEARCH_NONE;
+	char name[NAME_SIZE];
+	pid_t parent;
+	size_t i;
 
-	children = list_children(&n_children);
-	if ((known = list_known(m, &count)) == NULL)
-		log_warn("cannot list the workers");
-	for (i = 0; known != NULL && orphan == 0 && i < n_children; i++)
-		if (bsearch(&children[i], known, count, sizeof(*known),
-			compare_pids) == NULL &&
-		    adopt_is_worker(m, children[i]))
-			orphan = children[i];
+	for (i = 0; i < n; i++) {
+		if (bsearch(&children[i], known, n_known, sizeof(*known),
+			compare_pids) != NULL)
+			continue;
+		*orphan = children[i];
+		if (adopt_is_worker(m, children[i]))
+			return SEARCH_FOUND;
+		if (!read_process(children[i], name, &parent))
+			result = SEARCH_FAILED;
+	}
+	return result;
+}
+
+/* Finds the worker that a dead acceptor had forked without recording its pid.
+ * It is the only worker whose pid is not known.  If several acceptors die at
+ * once there are several, and any of them will do. */
+static enum search
+find_orphan(struct master *m, pid_t *orphan)
+{
+	pid_t *children, *known = NULL;
+	enum search result = SEARCH_FAILED;
+	size_t n_children, count;
+
+	if (list_children(&children, &n_children)) {
+		if ((known = list_known(m, &count)) == NULL)
+			log_warn("cannot list the workers");
+		else
+			result = find_unknown(m, children, n_children, known,
+			    count, orphan);
+	}
 	free(known);
 	free(children);
-	return orphan;
+	return result;
 }
 
 /* Is this a process that only this one can reap, and has not reaped?  Then no
@@ -297,9 +333,24 @@ take_slots(struct master *m, pid_t acceptor, pid_t orphan)
 		  "wrong by one");
 }
 
+/* Notes that the workers of this acceptor are still to be adopted.  Returns
+ * false if too many are noted. */
+static bool
+postpone(struct master *m, pid_t acceptor)
+{
+	struct adopt *a = &m->adopt;
+
+	if (a->n_postponed == CONFIG_ACCEPTORS_MAX)
+		return false;
+	a->postponed[a->n_postponed++] = acceptor;
+	a->again_ms = clock_ms() + AGAIN_MS;
+	return true;
+}
+
 void
 adopt_workers(struct master *m, pid_t acceptor)
 {
+	enum search search = SEARCH_NONE;
 	pid_t orphan = 0;
 
 	/* 1. The acceptor may have reaped workers and died before it released
@@ -308,11 +359,32 @@ adopt_workers(struct master *m, pid_t acceptor)
 	/* 2. It may have taken a slot and died before it recorded a pid there.
 	 * If it had forked by then, the worker is among our children. */
 	if (scoreboard_lacks_pid(m->scoreboard, acceptor))
-		orphan = find_orphan(m);
+		search = find_orphan(m, &orphan);
+	/* The slot must not be released while its worker may live. */
+	if (search == SEARCH_FAILED && postpone(m, acceptor))
+		return;
 	/* 3. All its slots, now complete, become the master's. */
-	take_slots(m, acceptor, orphan);
+	take_slots(m, acceptor, search == SEARCH_FOUND ? orphan : 0);
 	/* 4. When one of these workers ends, its slot is found by its pid. */
 	index_adopted(m);
+}
+
+int64_t
+adopt_run(struct master *m, int64_t now_ms)
+{
+	struct adopt *a = &m->adopt;
+	pid_t acceptors[CONFIG_ACCEPTORS_MAX];
+	size_t i, n = a->n_postponed;
+
+	if (n == 0)
+		return CLOCK_NEVER;
+	if (now_ms < a->again_ms)
+		return a->again_ms;
+	memcpy(acceptors, a->postponed, n * sizeof(acceptors[0]));
+	a->n_postponed = 0;
+	for (i = 0; i < n; i++)
+		adopt_workers(m, acceptors[i]);
+	return a->n_postponed == 0 ? CLOCK_NEVER : a->again_ms;
 }
 
 void
@@ -383,6 +455,7 @@ reap_until(struct master *m, int64_t deadline_ms)
 void
 adopt_await(struct master *m)
 {
+	(void)adopt_run(m, CLOCK_NEVER);
 	/* The lifeline is cut, so workers end by themselves. */
 	if (reap_until(m,
 		m->stopping_since_ms + m->config->shutdown_timeout_ms +

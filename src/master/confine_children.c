@@ -4,6 +4,7 @@
  * to execute programs, and to signal all processes.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <sysexits.h>
 
@@ -39,36 +40,39 @@ is_possible(void)
 	return true;
 }
 
+/* Returns EX_OK, or the status to exit with: a shortage may be over soon. */
 static int
 compile(const struct sandbox_list *list, struct sandbox_filter *filter)
 {
 	char error[SANDBOX_ERROR_SIZE];
+	int status;
 
 	if (sandbox_compile(list, 0, filter, error) == 0)
-		return 0;
+		return EX_OK;
+	status = errno == EINVAL ? EX_SOFTWARE : EX_OSERR;
 	log_warnx("cannot confine processes to their system calls: %s; "
 		  "`sandbox no' in kvd.conf does without",
 	    error);
-	return -1;
+	return status;
 }
 
 int
 confine_children(struct master *m)
 {
 	struct child *c;
+	int status = EX_OK;
 
 	if (!m->config->sandbox || !is_possible())
 		return EX_OK;
-	for (c = m->children; c < m->children + CHILDREN; c++) {
-		if (compile(lists[c->spec->stage],
-			&c->filters[CHANNEL_FILTER_CHILD]) == -1)
-			return EX_SOFTWARE;
-		if (c->spec->stage == STAGE_ACCEPTORS &&
-		    compile(&sandbox_worker,
-			&c->filters[CHANNEL_FILTER_WORKER]) == -1)
-			return EX_SOFTWARE;
+	for (c = m->children; status == EX_OK && c < m->children + CHILDREN;
+	     c++) {
+		status = compile(lists[c->spec->stage],
+		    &c->filters[CHANNEL_FILTER_CHILD]);
+		if (status == EX_OK && c->spec->stage == STAGE_ACCEPTORS)
+			status = compile(&sandbox_worker,
+			    &c->filters[CHANNEL_FILTER_WORKER]);
 	}
-	return EX_OK;
+	return status;
 }
 
 void

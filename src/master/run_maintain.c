@@ -48,8 +48,9 @@ run_maintain(const struct master_options *o, const struct config *config)
 		return status;
 	}
 	(void)snprintf(size, sizeof(size), "%" PRId64, config->log_size);
-	(void)execl(path, "kvd", o->maintain, "-l", size, config->data,
-	    o->maintain_file, (char *)NULL);
+	(void)execl(path, "kvd", o->maintain, "-l", size,
+	    config->sandbox ? "--" : "-s", config->data, o->maintain_file,
+	    (char *)NULL);
 	log_warn("cannot execute %s", path);
 	return EX_UNAVAILABLE;
 }

@@ -67,7 +67,8 @@ exec_scrub(const struct master *m, const char *path, int fd)
 	snprintf(rate, sizeof(rate), "%" PRIu64,
 	    RATE << (lost < DOUBLED_MAX ? lost : DOUBLED_MAX));
 	(void)execl(path, "kvd-maintain", m->scrub.looks ? "scrubbed" : "scrub",
-	    "-u", "-r", rate, m->config->data, (char *)NULL);
+	    "-r", rate, m->config->sandbox ? "-u" : "-su", m->config->data,
+	    (char *)NULL);
 	_exit(EX_UNAVAILABLE);
 }
 

@@ -49,6 +49,13 @@ struct checkpoint_demand {
 	bool again; /* another one is wanted when `asked` is done */
 };
 
+/* Dead acceptors whose workers are still to be adopted (master/adopt.h). */
+struct adopt {
+	pid_t postponed[CONFIG_ACCEPTORS_MAX];
+	size_t n_postponed;
+	int64_t again_ms; /* when to try again */
+};
+
 /* The longest path of a directory or a program, NUL included. */
 #define STATE_PATH_SIZE 1024
 
@@ -70,6 +77,7 @@ struct master {
 	int64_t cache_made; /* how large it is, or may be without it */
 	int epoch_fd; /* of the file `epoch`, from the registry; or -1 */
 	struct pid_index adopted; /* workers whose acceptor has died */
+	struct adopt adopt; /* workers that are still to be adopted */
 	struct listener registry_listener;
 	struct listener control_listener;
 	struct listeners listeners;

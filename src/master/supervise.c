@@ -354,6 +354,7 @@ run_timers(struct master *m)
 	int64_t control_ms = control_run(m, now_ms);
 	int64_t walk_ms = walk_run(m, now_ms);
 	int64_t scrub_ms = scrub_run(m, now_ms);
+	int64_t adopt_ms = adopt_run(m, now_ms);
 	struct child *c;
 
 	if (control_ms < next_ms)
@@ -362,6 +363,8 @@ run_timers(struct master *m)
 		next_ms = walk_ms;
 	if (scrub_ms < next_ms)
 		next_ms = scrub_ms;
+	if (adopt_ms < next_ms)
+		next_ms = adopt_ms;
 	for (c = m->children; c < m->children + CHILDREN; c++) {
 		beat(m, c, now_ms);
 		if (c->configure_at_ms <= now_ms)

@@ -170,8 +170,8 @@ exec_walk(const struct master *m, const char *path, int fd)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	startup_unblock();
-	(void)execl(path, "kvd-maintain", "walk", m->config->data,
-	    (char *)NULL);
+	(void)execl(path, "kvd-maintain", "walk",
+	    m->config->sandbox ? "--" : "-s", m->config->data, (char *)NULL);
 	_exit(EX_UNAVAILABLE);
 }
 

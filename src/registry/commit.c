@@ -111,10 +111,12 @@ commit_finish(struct registry *r, struct conn *c)
 	c->turn.wrote = c->turn.subscribed = false;
 	c->turn.start_sequence = c->turn.last_sequence;
 	session_finish(c);
-	if (c->turn.broken)
+	if (!c->turn.broken)
+		conn_flush(r, c);
+	else if (c->session.greeted)
 		conn_close(r, c);
 	else
-		conn_flush(r, c);
+		session_refuse(r, c);
 }
 
 void

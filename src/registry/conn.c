@@ -205,6 +205,10 @@ conn_read(struct registry *r, struct conn *c)
 	uint8_t *to;
 	ssize_t n;
 
+	if (c->session.refused) {
+		session_discard(r, c);
+		return;
+	}
 	/* It has to be executed first, or to get memory of the pool. */
 	if (buf_size(&c->in) >= MEMORY_FREE + c->memory.held) {
 		conn_set_ready(r, c, true);

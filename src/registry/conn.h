@@ -36,7 +36,8 @@ struct conn_turn {
 	 * from which commit on, has to be sent before it writes: the record of
 	 * a write would keep it, and nobody knows then whether it was sent. */
 	bool subscribed;
-	/* It said what no worker says: commit_finish() closes it. */
+	/* It said what no worker says: commit_finish() closes it, or refuses it
+	 * (session_refuse()) if it has said nothing else yet. */
 	bool broken;
 };
 
@@ -44,7 +45,9 @@ struct conn_turn {
 struct conn_session {
 	uint64_t id;
 	int64_t greet_by_ms; /* by then (clock_ms()) HELLO has to come */
-	bool greeted; /* it has come; else this is on the silent list */
+	bool greeted; /* it has come; else this is on the silent list, or */
+	bool refused; /* on that of the refused */
+	size_t discarded; /* bytes that have come since then */
 	bool recorded; /* is on the recorded list: may have a record */
 	/* The open batch deletes the record.  session_record() sets it, and
 	 * session_committed() or session_rewind() clears it. */

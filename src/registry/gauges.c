@@ -42,7 +42,8 @@ gauges_set(struct registry *r, const struct store_stats *stats)
 
 	add_cache(r, stats);
 	*registry_counter(r, COUNTER_SUBSCRIBERS) = r->gauges.subscribers;
-	*registry_counter(r, COUNTER_WORKERS_CONNECTED) = r->conns;
+	*registry_counter(r, COUNTER_WORKERS_CONNECTED) =
+	    r->conns - r->n_refused;
 	*registry_counter(r, COUNTER_HELD) = count(&r->held);
 	*registry_counter(r, COUNTER_BUCKETS) = stats->buckets;
 	*registry_counter(r, COUNTER_DAMAGED) = stats->damaged;

@@ -276,7 +276,7 @@ run_timers(struct registry *r)
 	if (r->sync_at_ms == CLOCK_NEVER && r->listen_at_ms == CLOCK_NEVER &&
 	    r->cache_at_ms == CLOCK_NEVER && r->gauges.at_ms == CLOCK_NEVER &&
 	    TAILQ_EMPTY(&r->listings) && TAILQ_EMPTY(&r->silent) &&
-	    r->resume.changes == NULL)
+	    TAILQ_EMPTY(&r->refused) && r->resume.changes == NULL)
 		return;
 	now_ms = clock_ms();
 	if (r->sync_at_ms <= now_ms)
@@ -295,7 +295,7 @@ static bool
 is_over(const struct registry *r)
 {
 	return r->stop_at_ms != CLOCK_NEVER &&
-	    (r->conns == 0 || r->stop_at_ms <= clock_ms());
+	    (r->conns == r->n_refused || r->stop_at_ms <= clock_ms());
 }
 
 static void
@@ -381,6 +381,7 @@ registry_main(struct config *config, const struct startup_params *params,
 	memory_init(&r.memory);
 	TAILQ_INIT(&r.recorded);
 	TAILQ_INIT(&r.silent);
+	TAILQ_INIT(&r.refused);
 	TAILQ_INIT(&r.orphaned);
 	TAILQ_INIT(&r.notified);
 	TAILQ_INIT(&r.listings);

@@ -8,6 +8,7 @@
 #include <sysexits.h>
 
 #include "common/clock.h"
+#include "common/io.h"
 #include "common/log.h"
 #include "common/scoreboard.h"
 #include "registry/conn.h"
@@ -21,6 +22,12 @@
  * oldest that have said nothing are disconnected.  The descriptors for these are
  * among those that master/limits.c sets aside. */
 #define SILENT_MAX 8
+/* A stranger is told so by the end of the stream.  It may be in the middle of a
+ * message: what it still sends is thrown away for so long, or so much.  Until then
+ * it costs a descriptor, and is the first to go when there are many. */
+#define REFUSED_MS 60000
+#define REFUSED_SIZE ((size_t)4 << 20)
+#define DISCARD_SIZE 16384
 
 /* How long a record waits for its worker, which repeats a request within one
  * registry timeout, or never. */
@@ -90,6 +97,10 @@ session_await(struct registry *r, struct conn *c)
 	TAILQ_INSERT_TAIL(&r->silent, c, silent_entry);
 	if (r->conns <= (unsigned int)r->config->max_clients + SILENT_MAX)
 		return;
+	if (!TAILQ_EMPTY(&r->refused)) {
+		conn_close(r, TAILQ_FIRST(&r->refused));
+		return;
+	}
 	/* One that has sent something is greeted in the next turn. */
 	TAILQ_FOREACH(oldest, &r->silent, silent_entry)
 		if (!oldest->ready)
@@ -100,21 +111,63 @@ session_await(struct registry *r, struct conn *c)
 	}
 }
 
+static int64_t
+deadline_of(const struct conn_list *list)
+{
+	const struct conn *oldest = TAILQ_FIRST(list);
+
+	return oldest == NULL ? CLOCK_NEVER : oldest->session.greet_by_ms;
+}
+
 int64_t
 session_deadline(const struct registry *r)
 {
-	const struct conn *oldest = TAILQ_FIRST(&r->silent);
+	int64_t silent_ms = deadline_of(&r->silent);
+	int64_t refused_ms = deadline_of(&r->refused);
 
-	return oldest == NULL ? CLOCK_NEVER : oldest->session.greet_by_ms;
+	return silent_ms < refused_ms ? silent_ms : refused_ms;
 }
 
 void
 session_expire(struct registry *r, int64_t now_ms)
 {
-	while (session_deadline(r) <= now_ms) {
+	while (deadline_of(&r->silent) <= now_ms) {
 		warning_close(r, "it has said nothing");
 		conn_close(r, TAILQ_FIRST(&r->silent));
 	}
+	while (deadline_of(&r->refused) <= now_ms)
+		conn_close(r, TAILQ_FIRST(&r->refused));
+}
+
+void
+session_refuse(struct registry *r, struct conn *c)
+{
+	struct conn_session *s = &c->session;
+
+	TAILQ_REMOVE(&r->silent, c, silent_entry);
+	TAILQ_INSERT_TAIL(&r->refused, c, silent_entry);
+	s->refused = true;
+	r->n_refused++;
+	c->turn.broken = false;
+	s->greet_by_ms = clock_ms() + REFUSED_MS;
+	buf_clear(&c->in);
+	buf_clear(&c->out);
+	(void)shutdown(c->fd, SHUT_WR);
+	conn_set_ready(r, c, false);
+}
+
+void
+session_discard(struct registry *r, struct conn *c)
+{
+	char unread[DISCARD_SIZE];
+	ssize_t n = io_recv(c->fd, unread, sizeof(unread), 0);
+
+	if (n == IO_AGAIN)
+		return;
+	if (n > 0)
+		c->session.discarded += (size_t)n;
+	if (n <= 0 || c->session.discarded > REFUSED_SIZE)
+		conn_close(r, c);
 }
 
 void
@@ -122,6 +175,11 @@ session_leave(struct registry *r, struct conn *c)
 {
 	struct conn **of_slot = session_conn(r, c->session.id);
 
+	if (c->session.refused) {
+		TAILQ_REMOVE(&r->refused, c, silent_entry);
+		r->n_refused--;
+		return;
+	}
 	if (!c->session.greeted) {
 		TAILQ_REMOVE(&r->silent, c, silent_entry);
 		return;

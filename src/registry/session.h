@@ -33,10 +33,15 @@ struct registry;
 void session_list(struct registry *);
 /* The connection is new, and has to say HELLO. */
 void session_await(struct registry *, struct conn *);
-/* When the next connection has said nothing for too long, or CLOCK_NEVER; and
- * disconnects it. */
+/* When the next connection has said nothing for too long, or was refused long
+ * enough ago, or CLOCK_NEVER; and disconnects it. */
 int64_t session_deadline(const struct registry *);
 void session_expire(struct registry *, int64_t now_ms);
+/* What has come instead of HELLO is no worker's: lets the peer read the end of
+ * the stream, and disconnects it when it has gone, or soon. */
+void session_refuse(struct registry *, struct conn *);
+/* It was refused: throws away what it sends. */
+void session_discard(struct registry *, struct conn *);
 /*
  * A worker has said HELLO: looks for the record of its session, so that
  * session_answer() can repeat what an earlier connection may not have got.

@@ -49,6 +49,8 @@ struct registry {
 	struct conn_list recorded;
 	struct outcome_list orphaned; /* records without a connection */
 	struct conn_list silent; /* connections that have not said HELLO */
+	struct conn_list refused; /* and those that have said something else */
+	unsigned int n_refused;
 	struct conn *
 	    *by_slot; /* the connection of each slot's worker, or NULL */
 	struct topics topics; /* buckets that have subscribers */

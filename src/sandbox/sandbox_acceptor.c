@@ -45,6 +45,10 @@ static const struct sandbox_rule rules[] = {
 
 	/* Clients and workers. */
 	SANDBOX_ALLOW("accept4"),
+#ifdef SANDBOX_OTHER_LIBC
+	/* accept4(3), if the other call has failed with EINVAL. */
+	SANDBOX_ALLOW("accept"),
+#endif
 	SANDBOX_ALLOW_IF("clone", CLONE_FLAGS_ARGUMENT,
 	    UINT32_MAX & ~(uint64_t)FORK_FLAGS, 0),
 	SANDBOX_ALLOW("fork"),
@@ -82,6 +86,9 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("rt_sigprocmask"),
 	SANDBOX_ALLOW("gettid"),
 	SANDBOX_ALLOW_IF("tgkill", 2, SANDBOX_INT, SIGABRT),
+#ifdef SANDBOX_OTHER_LIBC
+	SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT),
+#endif
 	SANDBOX_ALLOW_IF("writev", 0, SANDBOX_INT, STDERR_FILENO),
 
 	/* Executing itself again, and nothing else. */

@@ -2,6 +2,7 @@
  * sandbox_compile: see sandbox_compile.h.  Trusts the lists.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,6 @@
 
 #include <sys/mman.h>
 
-#include <errno.h>
 #include <seccomp.h>
 #include <unistd.h>
 
@@ -94,6 +94,7 @@ add_rule(scmp_filter_ctx ctx, uint32_t arch, const struct sandbox_rule *rule,
 			continue;
 		snprintf(error, SANDBOX_ERROR_SIZE, "%s: %s", name,
 		    strerror(-rc));
+		errno = -rc;
 		return -1;
 	}
 	return 0;
@@ -107,10 +108,18 @@ export_filter(scmp_filter_ctx ctx, int fd, struct sandbox_filter *filter)
 	off_t size = lseek(fd, 0, SEEK_END);
 	void *code;
 
-	if (rc < 0 || size <= 0 || size % SANDBOX_INSTRUCTION != 0 ||
-	    size / SANDBOX_INSTRUCTION > SANDBOX_COUNT_MAX ||
-	    (code = malloc((size_t)size)) == NULL)
+	if (rc < 0 || size == -1) {
+		errno = rc < 0 ? -rc : errno;
 		return -1;
+	}
+	if (size == 0 || size % SANDBOX_INSTRUCTION != 0 ||
+	    size / SANDBOX_INSTRUCTION > SANDBOX_COUNT_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	if ((code = malloc((size_t)size)) == NULL)
+		return -1;
+	errno = EIO;
 	if (pread(fd, code, (size_t)size, 0) != size) {
 		free(code);
 		return -1;
@@ -142,9 +151,10 @@ compile(scmp_filter_ctx ctx, const struct sandbox_list *list, uint32_t arch,
     struct sandbox_filter *filter, char *error)
 {
 	size_t i;
-	int fd, rc;
+	int fd, rc, saved;
 
 	snprintf(error, SANDBOX_ERROR_SIZE, "out of memory");
+	errno = ENOMEM;
 	if (ctx == NULL || set_up(ctx, arch) == -1)
 		return -1;
 	for (i = 0; i < list->count; i++)
@@ -155,7 +165,14 @@ compile(scmp_filter_ctx ctx, const struct sandbox_list *list, uint32_t arch,
 		    strerror(errno));
 		return -1;
 	}
-	rc = export_filter(ctx, fd, filter);
+	if ((rc = export_filter(ctx, fd, filter)) == -1) {
+		saved = errno;
+		snprintf(error, SANDBOX_ERROR_SIZE, "export: %s",
+		    strerror(saved));
+		(void)close(fd);
+		errno = saved;
+		return -1;
+	}
 	(void)close(fd);
 	return rc;
 }
@@ -165,13 +182,15 @@ sandbox_compile(const struct sandbox_list *list, uint32_t arch,
     struct sandbox_filter *filter, char *error)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
-	int rc;
+	int rc, saved;
 
 	if (arch == 0)
 		arch = seccomp_arch_native();
 	rc = compile(ctx, list, arch, filter, error);
+	saved = errno;
 	if (ctx != NULL)
 		seccomp_release(ctx);
+	errno = saved;
 	return rc;
 }
 
@@ -199,6 +218,7 @@ sandbox_compile(const struct sandbox_list *list, uint32_t arch,
 	filter->code = NULL;
 	filter->count = 0;
 	(void)sandbox_can_compile(error);
+	errno = EINVAL;
 	return -1;
 }
 

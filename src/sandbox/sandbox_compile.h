@@ -1,7 +1,7 @@
 /*
  * Makes the filters of common/sandbox.h out of the lists of system calls that
  * each role may make, with libseccomp.  Runs in the master, which sends its
- * children their filters, in kvd-maintain, and in tests.
+ * children their filters, in kvd-maintain, for itself, and in tests.
  */
 
 #ifndef SANDBOX_SANDBOX_COMPILE_H
@@ -83,11 +83,18 @@ struct sandbox_list {
 		}                       \
 	}
 
+/* The lists are to have what other C libraries than glibc call in addition.
+ * tests/system/musl defines this, too. */
+#ifndef __GLIBC__
+#define SANDBOX_OTHER_LIBC
+#endif
+
 extern const struct sandbox_list sandbox_acceptor;
 /* The acceptor's is in force as well. */
 extern const struct sandbox_list sandbox_worker;
 extern const struct sandbox_list sandbox_registry;
 extern const struct sandbox_list sandbox_checkpointer;
+extern const struct sandbox_list sandbox_maintain;
 
 /* The size of a message about what is wrong, NUL included. */
 #define SANDBOX_ERROR_SIZE 128
@@ -97,7 +104,9 @@ bool sandbox_can_compile(char *error);
 /*
  * Makes the filter of a list.  `arch' is 0 for this processor, or another one of
  * libseccomp's (SCMP_ARCH_*), for tests.  The caller frees it with
- * sandbox_free().  Returns 0, or -1 with one line in `error`.
+ * sandbox_free().  Returns 0, or -1 with one line in `error`; errno is EINVAL if
+ * libseccomp cannot make such a filter, and something else if memory or
+ * descriptors are short.
  */
 int sandbox_compile(const struct sandbox_list *, uint32_t arch,
     struct sandbox_filter *, char *error);

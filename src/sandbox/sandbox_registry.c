@@ -7,9 +7,12 @@
 
 static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("epoll_wait|epoll_pwait|epoll_pwait2"),
-	SANDBOX_STORE_RULES,
+	SANDBOX_CHILD_RULES,
 	SANDBOX_ALLOW("epoll_ctl"),
 	SANDBOX_ALLOW("accept4"),
+#ifdef SANDBOX_OTHER_LIBC
+	SANDBOX_ALLOW("accept"),
+#endif
 	SANDBOX_ALLOW("getsockopt"),
 	SANDBOX_ALLOW("shutdown"),
 };

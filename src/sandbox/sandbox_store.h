@@ -1,6 +1,6 @@
 /*
- * What the registry and the checkpointer may do alike: both work on the files
- * of the store.  Only for the lists of these two.
+ * What those who work on the files of the store may do alike: the registry, the
+ * checkpointer and kvd-maintain.  Only for the lists of these three.
  */
 
 #ifndef SANDBOX_SANDBOX_STORE_H
@@ -15,21 +15,25 @@
 #include "sandbox/sandbox_compile.h"
 
 /* clang-format off */
-#define SANDBOX_STORE_RULES \
+/* The registry and the checkpointer. */
+#define SANDBOX_CHILD_RULES \
 	/* The master, each other, and syslogd. */ \
 	SANDBOX_ALLOW("recvfrom|recv"), \
 	SANDBOX_ALLOW("sendto|send"), \
 	SANDBOX_ALLOW("recvmsg"), \
 	SANDBOX_ALLOW("ppoll|ppoll_time64"), \
-	SANDBOX_ALLOW("close"), \
 	SANDBOX_ALLOW("connect"), \
 	SANDBOX_ALLOW_IF("socket", 0, SANDBOX_INT, AF_UNIX), \
+	SANDBOX_STORE_RULES
+
+/* All three: the files of the store, with LMDB. */
+#define SANDBOX_STORE_RULES \
+	SANDBOX_ALLOW("close"), \
 	SANDBOX_ALLOW("read"), \
 	SANDBOX_ALLOW("write"), \
 	SANDBOX_ALLOW("clock_gettime|clock_gettime64"), \
 	SANDBOX_ALLOW("exit_group"), \
 	SANDBOX_ALLOW("getpid"), \
-	/* The store, and LMDB. */ \
 	SANDBOX_ALLOW("pread64"), \
 	SANDBOX_ALLOW("pwrite64"), \
 	SANDBOX_ALLOW("writev"), \
@@ -62,7 +66,17 @@
 	/* To abort, as LMDB and the C library do. */ \
 	SANDBOX_ALLOW("rt_sigprocmask"), \
 	SANDBOX_ALLOW("gettid"), \
-	SANDBOX_ALLOW_IF("tgkill", 2, SANDBOX_INT, SIGABRT)
+	SANDBOX_ALLOW_IF("tgkill", 2, SANDBOX_INT, SIGABRT) \
+	SANDBOX_STORE_OTHER_LIBC
+
+#ifdef SANDBOX_OTHER_LIBC
+/* To abort, and for fstatat(3) of a path from the root. */
+#define SANDBOX_STORE_OTHER_LIBC \
+	, SANDBOX_ALLOW_IF("tkill", 1, SANDBOX_INT, SIGABRT), \
+	SANDBOX_ALLOW("stat|stat64|lstat|lstat64")
+#else
+#define SANDBOX_STORE_OTHER_LIBC
+#endif
 /* clang-format on */
 
 #endif

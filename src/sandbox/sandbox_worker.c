@@ -51,7 +51,7 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("munmap"),
 	/* The log, where standard error is no socket. */
 	SANDBOX_ALLOW_IF("write", 0, SANDBOX_INT, STDERR_FILENO),
-#ifndef __GLIBC__
+#ifdef SANDBOX_OTHER_LIBC
 	SANDBOX_ALLOW_IF("mprotect", 2, PROT_EXEC, 0),
 #endif
 	/* malloc(3) does without these. */

@@ -131,7 +131,7 @@ wait_input(struct client *c, int other_fd, int64_t deadline_ms)
 		return CLIENT_GONE;
 	if (pfds[2].revents != 0)
 		return CLIENT_STOP;
-	if (pfds[1].revents != 0)
+	if ((pfds[1].revents & POLLIN) != 0)
 		c->got_sigterm = true;
 	if (c->got_sigterm)
 		return sigterm_event(c);
@@ -191,7 +191,7 @@ wait_writable(struct client *c)
 		next_deadline(clock_ms(), t->write_timeout_ms, t->leave_by_ms),
 		ACCOUNT_SENDING) <= 0)
 		return -1;
-	if (pfds[1].revents != 0)
+	if ((pfds[1].revents & POLLIN) != 0)
 		c->got_sigterm = true;
 	if (!leaving && (c->got_sigterm || pfds[2].revents != 0))
 		t->leave_by_ms = clock_ms() + t->shutdown_timeout_ms;

@@ -76,6 +76,7 @@ enum fault_role {
 	X(recv, ECONNRESET, ENOMEM, EINTR, FAULT_SHORT)          \
 	X(send, ECONNRESET, ENOBUFS, EINTR, FAULT_SHORT)         \
 	X(sendmsg, EPIPE, ENOBUFS)                               \
+	X(recvmsg, ENOMEM, EINTR)                                \
 	X(setsockopt, ENOMEM, ENOBUFS)                           \
 	X(getsockopt, ENOBUFS)                                   \
 	X(getsockname, ENOBUFS)                                  \
@@ -83,7 +84,7 @@ enum fault_role {
 	X(epoll_create1, EMFILE, ENOMEM)                         \
 	X(epoll_ctl, ENOMEM, ENOSPC)                             \
 	X(epoll_wait, EINTR)                                     \
-	X(poll, ENOMEM, EINTR)                                   \
+	X(ppoll, ENOMEM, EINTR)                                  \
 	X(signalfd, EMFILE, ENODEV)                              \
 	X(memfd_create, EMFILE, ENOMEM)                          \
 	X(pipe2, EMFILE)                                         \

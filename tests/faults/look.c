@@ -248,8 +248,9 @@ static bool
 is_complaint(const char *line)
 {
 	static const char *const texts[] = { "Sanitizer", "runtime error",
-		"malformed", " damaged", "unknown message", "it hangs",
-		"in time; killing it", "do not end", "Success" };
+		"killed by its sandbox", "malformed", " damaged",
+		"unknown message", "it hangs", "in time; killing it",
+		"do not end", "Success" };
 	size_t i;
 
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

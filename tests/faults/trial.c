@@ -51,8 +51,6 @@ static const char configuration[] =
     /* A restart of the registry on a busy machine is no failure. */
     "registry-timeout 10s\n"
     "shutdown-timeout 5s\n"
-    /* The shim makes calls of its own. */
-    "sandbox no\n"
     /* Last, to see that all of the file was read. */
     "max-value " MAX_VALUE "\n";
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "violation/violate.h"
 
 /* A number in /proc/PID/status; -1: it is not there. */
 static int
@@ -220,6 +221,27 @@ TEST(test_registry_violation)
 	server_stop(s);
 }
 
+/* kvd-maintain, which confines itself, says so itself. */
+TEST(test_maintain_violation)
+{
+	struct server *s = server_new();
+	char program[512], data[512], output[OUTPUT_SIZE];
+
+	snprintf(program, sizeof(program),
+	    "%s/tests/integration/violation/maintain", build_dir());
+	snprintf(data, sizeof(data), "%s/data", s->dir);
+	ck_assert_int_eq(
+	    run_command((const char *const[]){ program, "check", data, NULL },
+		output),
+	    128 + SIGSYS);
+	expect_part(output, "killed by its sandbox (system call socket)");
+	ck_assert_int_eq(run_command((const char *const[]){ program, "check",
+					 "-s", data, NULL },
+			     output),
+	    VIOLATION_ALLOWED);
+	server_free(s);
+}
+
 /* Without the sandbox */
 
 TEST(test_off)
@@ -246,6 +268,7 @@ static const struct test tests[] = {
 	ONCE(test_stopped),
 	ONCE(test_worker_violation),
 	ONCE(test_registry_violation),
+	ONCE(test_maintain_violation),
 	ONCE(test_off),
 };
 

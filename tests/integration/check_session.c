@@ -3,6 +3,8 @@
  * reconnects (registry/session.c).  The test acts as the worker.
  */
 
+#include <sys/socket.h>
+
 #include <signal.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include "common/scoreboard.h"
 #include "fake_worker.h"
 #include "fixture.h"
+#include "proc.h"
 #include "proto/answer.h"
 #include "proto/event.h"
 #include "proto/hello.h"
@@ -820,6 +823,39 @@ TEST(test_strangers)
 	server_stop(s);
 }
 
+/* Whoever is refused is not cut off in the middle of what it sends, and cannot
+ * go on for ever. */
+#define TOO_MUCH ((size_t)5 << 20)
+
+TEST(test_refused)
+{
+	static const char block[65536];
+	struct server *s = server_start(NULL);
+	int fd, client = connect_and_ping(s);
+	pid_t registry = server_pid(s, "registry");
+	int fds = proc_count_fds(registry);
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+	size_t sent = 0;
+	char byte;
+
+	fd = worker_connect(s);
+	say_other_version(1);
+	send_said(fd);
+	ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+	for (; sent < (size_t)1 << 20; sent += sizeof(block))
+		client_send(fd, block, sizeof(block));
+	ck_assert_int_eq(client_stat(client, "workers"), 1);
+	while (send(fd, block, sizeof(block), MSG_NOSIGNAL) > 0) {
+		sent += sizeof(block);
+		ck_assert_uint_le(sent, TOO_MUCH);
+	}
+	while (proc_count_fds(registry) > fds)
+		pause_until(deadline_ms, "the registry closes descriptors");
+	(void)close(fd);
+	(void)close(client);
+	server_stop(s);
+}
+
 /* Each says the session of no worker, of another process's, or nothing. */
 TEST(test_impostor)
 {
@@ -969,6 +1005,7 @@ static const struct test tests[] = {
 	ONCE(test_batch_size),
 	ONCE(test_output_size),
 	LOOP(test_strangers, 2),
+	ONCE(test_refused),
 	LOOP(test_impostor, 3),
 	ONCE(test_earlier_ends),
 	ONCE(test_silent),

@@ -136,6 +136,62 @@ TEST(test_too_many)
 	expect_refusal(ipv4_address("192.0.2.2"), "ERROR too many clients\r\n");
 }
 
+/* A client of TCP that waits to be accepted.  Returns its end. */
+static int
+connect_by_tcp(void)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t size = sizeof(sin);
+	int listen_fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	ck_assert_int_eq(bind(listen_fd, (struct sockaddr *)&sin, size), 0);
+	ck_assert_int_eq(listen(listen_fd, 1), 0);
+	ck_assert_int_eq(getsockname(listen_fd, (struct sockaddr *)&sin, &size),
+	    0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sin, size), 0);
+	waiting_fd = accept(listen_fd, NULL, NULL);
+	ck_assert_int_ne(waiting_fd, -1);
+	waiting_addr = ipv4_address("127.0.0.1");
+	(void)close(listen_fd);
+	return fd;
+}
+
+static const struct linger abortive = { 1, 0 };
+
+/* No worker is started for a client that has gone and has sent nothing; one that
+ * has sent a request before is told that there are too many. */
+TEST(test_left)
+{
+	static const char line[] = "ERROR too many clients\r\n";
+	char got[128] = "";
+	int fd;
+
+	config.max_clients = 1;
+	take_slot(ipv4_address("192.0.2.1"));
+	fd = connect_by_tcp();
+	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	accept_clients(&acceptor, -1);
+	ck_assert_int_eq(recv(fd, got, sizeof(got), 0), 0);
+	(void)close(fd);
+	fd = connect_by_tcp();
+	ck_assert_int_eq(
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &abortive, sizeof(abortive)),
+	    0);
+	(void)close(fd);
+	accept_clients(&acceptor, -1);
+	ck_assert_uint_eq(scoreboard_refused(acceptor.scoreboard), 0);
+	fd = connect_by_tcp();
+	ck_assert_int_eq(send(fd, "P", 1, 0), 1);
+	ck_assert_int_eq(shutdown(fd, SHUT_WR), 0);
+	accept_clients(&acceptor, -1);
+	ck_assert_int_eq(recv(fd, got, sizeof(got), MSG_WAITALL),
+	    (ssize_t)strlen(line));
+	ck_assert_str_eq(got, line);
+	(void)close(fd);
+}
+
 /* On a socket for both IPv6 and IPv4 an IPv4 client has a mapped address. */
 TEST(test_mapped)
 {
@@ -285,6 +341,7 @@ TEST(test_after_exec)
 static const struct test tests[] = {
 	CASE("acceptor", setup, teardown),
 	ONCE(test_too_many),
+	ONCE(test_left),
 	ONCE(test_mapped),
 	ONCE(test_default),
 	ONCE(test_rate),

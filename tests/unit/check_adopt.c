@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/scoreboard.h"
 #include "master/adopt.h"
 
@@ -203,6 +204,27 @@ TEST(test_orphan)
 	expect_no_clients();
 }
 
+/* As long as nothing can be opened, nobody can tell whether there is a worker. */
+TEST(test_orphan_found_later)
+{
+	pid_t acceptor = run_acceptor(fork_but_not_record), worker;
+	struct rlimit limit, none;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	adopt_workers(&master, acceptor);
+	ck_assert(adopt_run(&master, 0) != CLOCK_NEVER);
+	ck_assert(adopt_run(&master, CLOCK_NEVER - 1) != CLOCK_NEVER);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_eq(scoreboard_count(master.scoreboard), 1);
+	ck_assert(adopt_run(&master, CLOCK_NEVER - 1) == CLOCK_NEVER);
+	worker = only_worker();
+	ck_assert_int_ne(worker, 0);
+	end_worker(worker);
+	expect_no_clients();
+}
+
 /* A child that was inherited from the program that started kvd is not the
  * worker. */
 TEST(test_not_forked)
@@ -275,6 +297,7 @@ static const struct test tests[] = {
 	CASE("adopt", setup, teardown),
 	ONCE(test_reaped),
 	ONCE(test_orphan),
+	ONCE(test_orphan_found_later),
 	ONCE(test_not_forked),
 	ONCE(test_forged_pid),
 	ONCE(test_is_worker),

@@ -333,6 +333,43 @@ TEST(test_provide)
 	ck_assert_int_eq(errno, ENOENT);
 }
 
+static bool cannot_give;
+
+int __wrap_fchownat(int, const char *, uid_t, gid_t, int);
+int __real_fchownat(int, const char *, uid_t, gid_t, int);
+
+int
+__wrap_fchownat(int fd, const char *path, uid_t uid, gid_t gid, int flags)
+{
+	if (!cannot_give)
+		return __real_fchownat(fd, path, uid, gid, flags);
+	errno = EPERM;
+	return -1;
+}
+
+/* What cannot be given to its user is not left behind as root's. */
+TEST(test_not_given)
+{
+	struct stat st;
+
+	if (geteuid() != 0)
+		return;
+	cannot_give = true;
+	ck_assert_int_eq(directory_provide(path_of("safe/new"), 0700, 12345,
+			     23456, error, sizeof(error)),
+	    -1);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_ptr_nonnull(strstr(error, "cannot give "));
+	ck_assert_int_eq(stat(path_of("safe/new"), &st), -1);
+	/* One that was there is not removed. */
+	ck_assert_int_eq(mkdir(path_of("safe/new"), 0700), 0);
+	ck_assert_int_eq(directory_provide(path_of("safe/new"), 0700, 12345,
+			     23456, error, sizeof(error)),
+	    -1);
+	ck_assert_int_eq(stat(path_of("safe/new"), &st), 0);
+	cannot_give = false;
+}
+
 static const struct test tests[] = {
 	CASE("directory", setup, teardown),
 	ONCE(test_open),
@@ -349,6 +386,7 @@ static const struct test tests[] = {
 	ONCE(test_no_access),
 	ONCE(test_shortage),
 	ONCE(test_provide),
+	ONCE(test_not_given),
 };
 
 SUITE("directory", tests)
