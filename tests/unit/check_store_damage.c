@@ -512,6 +512,35 @@ TEST(test_write_beside)
 	ck_assert_int_eq(store_checkpoint(fx.store), STORE_FAILED);
 }
 
+static void
+delete_all(const char *bucket)
+{
+	enum store_result result;
+	unsigned int i;
+	char key[32];
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(key, sizeof(key), "%s%04u", bucket, i);
+		result = store_delete(batch(), text(bucket), text(key));
+		if (result != STORE_DAMAGED)
+			assert_ok(result);
+	}
+	commit();
+}
+
+/* Whatever page is damaged, the buckets that are served can be emptied. */
+TEST(test_beside)
+{
+	make_buckets();
+	wipe("second0", (size_t)_i);
+	ck_assert_int_eq(walk(), WALK_DAMAGED);
+	open_store();
+	delete_all("first");
+	delete_all("second");
+	delete_all("third");
+	assert_ok(store_checkpoint(fx.store));
+}
+
 /* In one transaction, with values of two sizes. */
 static void
 put_twice(const void *key, size_t key_size, uint8_t *value, size_t size,
@@ -567,6 +596,7 @@ static const struct test tests[] = {
 	ONCE(test_read),
 	ONCE(test_write),
 	ONCE(test_write_beside),
+	LOOP(test_beside, 10),
 	ONCE(test_more_pages),
 };
 
