@@ -20,6 +20,9 @@
 #include "store/store_verify.h"
 
 #define VERIFY_HINT "kvd -c says what is damaged"
+/* The first data format of which there are backups.  It differs from this
+ * kvd's in the sizes of buckets only. */
+#define DATA_FORMAT_FIRST 3
 /* What a store at rest is purged by. */
 #define PURGE_STEP 10000
 /* Disk space that a copy may take besides its pages. */
@@ -556,6 +559,7 @@ build_store(struct copy *c, struct store *s, struct backup_stream *in,
 	c->result->time_ms = h->time_ms;
 	if ((rc = build_open(&c->build, dir)) != 0)
 		return fail_build(c->result, dir, rc);
+	c->build.counts = h->data_format < STORE_FORMAT;
 	if ((result = build_from_stream(c, in, h)) != STORE_OK ||
 	    (result = make_log(c, s, h->revision)) != STORE_OK)
 		return result;
@@ -575,7 +579,8 @@ restore_into(struct copy *c, struct store *s)
 	read = backup_open(&in, c->options->read, c->options->arg, &h);
 	if (read != BACKUP_OK)
 		result = fail_read(c->result, read, &h);
-	else if (h.data_format != STORE_FORMAT)
+	else if (h.data_format < DATA_FORMAT_FIRST ||
+	    h.data_format > STORE_FORMAT)
 		result = fail(c->result, STORE_REFUSED,
 		    "the backup has data format %lu, and this kvd format %d: "
 		    "use the kvd that wrote it",

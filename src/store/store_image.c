@@ -534,24 +534,37 @@ image_get(struct store_image *m, enum table_db db, struct bytes key,
 	return !r->deleted;
 }
 
-int
-image_get_replaced(struct store_image *m, uint64_t id, uint64_t *n)
+/* A row of store_numbers.c's. */
+static int
+get_number(struct store_image *m, const char *name, uint64_t id, uint64_t *n)
 {
-	static const char name[] = "replaced";
-	uint8_t key[sizeof(name) - 1 + ID_SIZE];
+	uint8_t key[16 + ID_SIZE];
+	size_t size = strlen(name);
 	struct bytes value;
 	int rc;
 
 	*n = 0;
-	memcpy(key, name, sizeof(name) - 1);
-	record_put_be64(key + sizeof(name) - 1, id);
-	rc = image_get_data(m, DB_META, (struct bytes){ key, sizeof(key) },
+	memcpy(key, name, size);
+	record_put_be64(key + size, id);
+	rc = image_get_data(m, DB_META, (struct bytes){ key, size + ID_SIZE },
 	    &value);
 	if (rc == 1 && value.size != sizeof(*n))
 		return -1;
 	if (rc == 1)
 		*n = record_get_le64(value.data);
 	return rc;
+}
+
+int
+image_get_replaced(struct store_image *m, uint64_t id, uint64_t *n)
+{
+	return get_number(m, REPLACED_NAME, id, n);
+}
+
+int
+image_get_size(struct store_image *m, uint64_t id, uint64_t *n)
+{
+	return get_number(m, SIZES_NAME, id, n);
 }
 
 /* A walk through data.mdb and both tables at once. */
@@ -603,7 +616,7 @@ visit_key(struct merge *w, struct bytes key, const struct bytes *data)
 	int i;
 
 	if (data != NULL)
-		record.value = *data;
+		record.value = record.data = *data;
 	/* The later one last. */
 	for (i = 1; i >= 0; i--) {
 		t = w->image->tables[i];

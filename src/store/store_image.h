@@ -63,6 +63,9 @@ int image_get_data(struct store_image *, enum table_db, struct bytes key,
 /* The sum of a bucket's open puts, as data.mdb says (store_replaced.c); or of
  * all buckets', with REPLACED_ALL. */
 int image_get_replaced(struct store_image *, uint64_t id, uint64_t *n);
+/* The bytes of a bucket's entries in data.mdb, as that says
+ * (store_sizes.c). */
+int image_get_size(struct store_image *, uint64_t id, uint64_t *n);
 /* Do the tables have the key? */
 bool image_is_in_log(const struct store_image *, enum table_db,
     struct bytes key);
@@ -70,7 +73,8 @@ bool image_is_in_log(const struct store_image *, enum table_db,
 struct image_record {
 	struct bytes key, value;
 	bool there; /* false: the log has deleted it; there is no value */
-	bool in_data; /* data.mdb has the key, whatever the log says */
+	bool in_data; /* data.mdb has the key, whatever the log says, */
+	struct bytes data; /* with this value */
 	/* Open puts to it that have replaced an entry and are not folded. */
 	unsigned int replaced;
 };

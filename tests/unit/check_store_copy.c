@@ -43,6 +43,12 @@ write_backup(void *arg, const void *data, size_t size)
 }
 
 static int
+write_whole(void *arg, const void *data, size_t size)
+{
+	return write_backup(arg, data, size) == -1 ? -1 : 0;
+}
+
+static int
 read_backup(void *arg, void *data, size_t size)
 {
 	struct backup *b = arg;
@@ -247,6 +253,44 @@ TEST(test_newer_backup)
 	ck_assert_ptr_nonnull(strstr(result.error, "use the kvd that wrote"));
 }
 
+/* Of a kvd whose data had format 3, and so no sizes of buckets. */
+static void
+make_older(void)
+{
+	static struct backup older;
+	struct backup_stream in, out;
+	struct backup_head head;
+	struct bytes key, value;
+	unsigned int db;
+
+	backup.at = older.size = 0;
+	ck_assert_int_eq(backup_open(&in, read_backup, &backup, &head),
+	    BACKUP_OK);
+	head.data_format = 3;
+	ck_assert_int_eq(backup_begin(&out, write_whole, &older, &head), 0);
+	while (backup_next(&in, &db, &key, &value) == BACKUP_OK)
+		if (db != 0 || memcmp(key.data, "size", 4) != 0)
+			ck_assert_int_eq(backup_put(&out, db, key, value), 0);
+	ck_assert_int_eq(backup_finish(&out), 0);
+	backup_end(&in);
+	backup_end(&out);
+	ck_assert_uint_lt(older.size, backup.size);
+	backup = older;
+}
+
+TEST(test_older_backup)
+{
+	uint32_t want = make_store(300);
+
+	make_backup();
+	make_older();
+	remove_store();
+	if (restore() != STORE_OK)
+		ck_abort_msg("%s", result.error);
+	expect_sound();
+	expect_sum(want);
+}
+
 TEST(test_damaged_store)
 {
 	const struct copy_options o = options();
@@ -409,6 +453,7 @@ static const struct test tests[] = {
 	ONCE(test_empty),
 	ONCE(test_damaged_backup),
 	ONCE(test_newer_backup),
+	ONCE(test_older_backup),
 	ONCE(test_damaged_store),
 	ONCE(test_compact),
 	ONCE(test_full_disk),
