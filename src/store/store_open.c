@@ -219,7 +219,8 @@ open_environment(struct store *s)
 		s->env = NULL;
 		rc = open_lmdb(s);
 	}
-	if (rc == MDB_INVALID || rc == MDB_CORRUPTED)
+	if (rc == MDB_INVALID || rc == MDB_CORRUPTED ||
+	    rc == MDB_VERSION_MISMATCH)
 		return refuse_damaged(s, rc);
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc),
@@ -418,12 +419,14 @@ open_format(struct store *s, const struct store_options *o)
 	mdb_txn_commit(txn); /* keeps the handles; there is nothing to write */
 	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
 		return refuse_damaged(s, rc);
+	if (rc != 0 && store_refusal(rc) == STORE_FAILED)
+		return store_fail(s, STORE_FAILED,
+		    "%s/data.mdb: cannot read: %s", s->dir, mdb_strerror(rc));
 	if (rc != 0)
-		return store_fail(s, store_refusal(rc), "%s/data.mdb: %s: %s",
-		    s->dir,
-		    store_refusal(rc) == STORE_FAILED ? "cannot read" :
-							"not a kvd store",
-		    mdb_strerror(rc));
+		return store_fail(s, STORE_REFUSED,
+		    "%s/data.mdb: not a kvd store: %s: if it was one, restore "
+		    "the data directory from a backup",
+		    s->dir, mdb_strerror(rc));
 	if (format >= FORMAT_FIRST && format < STORE_FORMAT)
 		return upgrade_format(s, o, format);
 	if (format != STORE_FORMAT)
