@@ -431,6 +431,19 @@ load_log(struct store_image *m)
 	return load(m, second, &m->tables[0]);
 }
 
+/* Nothing of it is open. */
+static void
+clear(struct store_image *m)
+{
+	m->txn = NULL;
+	m->env = NULL;
+	m->tables[0] = m->tables[1] = NULL;
+	m->dir = NULL;
+	m->dirfd = m->fd = m->lockfds[0] = m->lockfds[1] = m->pages.fd = -1;
+	m->segments[0] = m->segments[1] =
+	    (struct segment){ .fd = -1, .direct_fd = -1 };
+}
+
 static enum store_result
 open_image(struct store_image *m, const char *dir, const char *file,
     bool in_use)
@@ -438,10 +451,8 @@ open_image(struct store_image *m, const char *dir, const char *file,
 	enum store_result result;
 
 	memset(m, 0, sizeof(*m));
+	clear(m);
 	m->in_use = in_use;
-	m->dirfd = m->fd = m->lockfds[0] = m->lockfds[1] = m->pages.fd = -1;
-	m->segments[0] = m->segments[1] =
-	    (struct segment){ .fd = -1, .direct_fd = -1 };
 	if (getrandom(m->hash_key, sizeof(m->hash_key), 0) !=
 	    sizeof(m->hash_key))
 		return fail(m, STORE_FAILED, "no random numbers");
@@ -495,6 +506,7 @@ store_image_close(struct store_image *m)
 	close_fd(m->lockfds[1]);
 	close_fd(m->dirfd);
 	free(m->dir);
+	clear(m);
 }
 
 static const struct table_record *

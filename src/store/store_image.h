@@ -43,7 +43,7 @@ struct store_image {
  * is no store, or in another format; STORE_DAMAGED: it cannot be read from its
  * beginning; STORE_BEHIND: a fold did not end in time; or STORE_FAILED.
  * image->error says why, and what to do.  store_image_close() is due however it
- * ends.
+ * ends, and may be called again.
  */
 enum store_result store_image_open(struct store_image *, const char *dir,
     const char *file);
