@@ -65,13 +65,22 @@ make_store(void)
 	return s;
 }
 
+/* In a record of this leaf?  What LMDB has not used of a page may have traces
+ * of others. */
 static bool
-page_has(const uint8_t *page, const char *text)
+leaf_has(const uint8_t *page, const char *text)
 {
-	return memmem(page, PAGE, text, strlen(text)) != NULL;
+	const uint16_t leaf = 2;
+	/* LMDB's header: the number, u16, the flags, u16 lower, u16 upper. */
+	uint16_t numbers[4];
+
+	memcpy(numbers, page + sizeof(size_t), sizeof(numbers));
+	return numbers[1] == leaf && numbers[3] <= PAGE &&
+	    memmem(page + numbers[3], PAGE - numbers[3], text, strlen(text)) !=
+	    NULL;
 }
 
-/* Overwrites the pages that have this text and one of the others.  Another page
+/* Overwrites the leaves that have this text and one of the others.  Another page
  * may have a single key: the place where a fold went on. */
 static void
 wipe(const struct server *s, const char *text, const char *before,
@@ -87,8 +96,8 @@ wipe(const struct server *s, const char *text, const char *before,
 	ck_assert_int_ge(fd, 0);
 	for (at = (off_t)2 * PAGE; pread(fd, page, PAGE, at) == PAGE;
 	     at += PAGE) {
-		if (!page_has(page, text) ||
-		    !(page_has(page, before) || page_has(page, after)))
+		if (!leaf_has(page, text) ||
+		    !(leaf_has(page, before) || leaf_has(page, after)))
 			continue;
 		memset(page, 0, PAGE);
 		ck_assert_int_eq(pwrite(fd, page, PAGE, at), PAGE);
