@@ -561,21 +561,40 @@ put_twice(const void *key, size_t key_size, uint8_t *value, size_t size,
 	mdb_env_close(env);
 }
 
+static void
+count_call(void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
 /* Earlier kvds wrote values twice in a transaction of LMDB's, which leaves them
- * more pages than they need.  That is no damage. */
+ * more pages than they need.  That is no damage, but all pages are looked at,
+ * and the checkpointer answers meanwhile. */
 TEST(test_more_pages)
 {
+	unsigned int calls = 0;
+	struct store_options o = { .dir = fx.dir,
+		.sync_ms = STORE_SYNC_NEVER,
+		.log_size = LOG_SIZE,
+		.alive = count_call,
+		.alive_arg = &calls };
 	uint8_t *large = make_value(40000);
+	unsigned int i;
 
 	open_with_bucket();
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(commit_filler(i, 1000), STORE_OK);
+	assert_ok(store_checkpoint(fx.store));
 	shut();
 	put_twice("\0\0\0\0\0\0\0\1key", sizeof(uint64_t) + 3, large, 40000,
 	    9000);
 	free(large);
-	open_store();
+	assert_ok(store_open(&fx.store, &o));
 	assert_ok(store_delete(batch(), text("b"), text("key")));
 	commit();
+	ck_assert_uint_eq(calls, 0);
 	assert_ok(store_checkpoint(fx.store));
+	ck_assert_uint_gt(calls, 100);
 }
 
 static const struct test tests[] = {
