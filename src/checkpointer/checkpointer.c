@@ -32,6 +32,8 @@
 #define STEP_FIRST 500
 #define STEP_LEAST 16
 #define STEP_MOST 8000
+/* While something takes long, the master is heard so often. */
+#define ALIVE_MS 200
 /* Until a segment that is being sealed is looked at again, */
 #define LOOK_AGAIN_MS 20
 /* and until there may be space on the disk again. */
@@ -55,11 +57,57 @@ struct checkpointer {
 	/* From this time on there may be something to do; CLOCK_NEVER: nothing
 	 * until the registry says so. */
 	int64_t work_at_ms;
+	int64_t alive_ms; /* when the master was last heard in between */
+	bool ready; /* the master knows */
 	bool stopping;
 	const struct title *title; /* what it shows: */
 	bool folding;
 	struct log_limit full, damage;
 };
+
+static void
+read_channel(struct checkpointer *c)
+{
+	char error[CONFIG_ERROR_SIZE];
+	enum channel_event event;
+
+	event = channel_serve(c->config, error);
+	switch (event) {
+	case CHANNEL_NOTHING:
+	case CHANNEL_NEW_CONFIG:
+		return;
+	case CHANNEL_BAD_CONFIG:
+		fatalx(EX_TEMPFAIL, "%s", error);
+	case CHANNEL_WANTS_VERBOSE:
+	case CHANNEL_WANTS_BRIEF:
+		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
+		return;
+	case CHANNEL_WANTS_CHECKPOINT:
+	case CHANNEL_UNKNOWN:
+		log_warnx("unknown message from the master");
+		return;
+	case CHANNEL_END:
+		log_warnx("the master is gone; stopping");
+		c->stopping = true;
+		return;
+	}
+}
+
+/* Something takes long.  Before this process is ready no ping comes. */
+static void
+stay_alive(void *arg)
+{
+	struct checkpointer *c = arg;
+	int64_t now_ms = clock_ms();
+
+	if (now_ms - c->alive_ms < ALIVE_MS)
+		return;
+	c->alive_ms = now_ms;
+	if (c->ready)
+		read_channel(c);
+	else
+		(void)channel_send(CHANNEL_FD, CHANNEL_PONG);
+}
 
 /* `first`: no registry of this kvd has opened the store yet. */
 static void
@@ -72,7 +120,9 @@ open_store(struct checkpointer *c, const struct channel_store *before,
 		.identity = { before->id[0], before->id[1] },
 		.log_size = (size_t)c->config->log_size,
 		.lock_wait_ms = LOCK_WAIT_MS,
-		.owner_pid = (long)c->master_pid };
+		.owner_pid = (long)c->master_pid,
+		.alive = stay_alive,
+		.alive_arg = c };
 
 	switch (store_open(&c->store, &options)) {
 	case STORE_OK:
@@ -244,34 +294,6 @@ work(struct checkpointer *c)
 	tell_folded(c);
 }
 
-static void
-read_channel(struct checkpointer *c)
-{
-	char error[CONFIG_ERROR_SIZE];
-	enum channel_event event;
-
-	event = channel_serve(c->config, error);
-	switch (event) {
-	case CHANNEL_NOTHING:
-	case CHANNEL_NEW_CONFIG:
-		return;
-	case CHANNEL_BAD_CONFIG:
-		fatalx(EX_TEMPFAIL, "%s", error);
-	case CHANNEL_WANTS_VERBOSE:
-	case CHANNEL_WANTS_BRIEF:
-		log_set_verbose(event == CHANNEL_WANTS_VERBOSE);
-		return;
-	case CHANNEL_WANTS_CHECKPOINT:
-	case CHANNEL_UNKNOWN:
-		log_warnx("unknown message from the master");
-		return;
-	case CHANNEL_END:
-		log_warnx("the master is gone; stopping");
-		c->stopping = true;
-		return;
-	}
-}
-
 /* The master, or somebody who wants this process alone to end. */
 static void
 read_signal(struct checkpointer *c)
@@ -341,6 +363,7 @@ checkpointer_main(struct config *config, const struct startup_params *params,
 	open_cache(&c, params);
 	if (channel_send_ready(&none, -1) == -1)
 		fatal(EX_OSERR, "cannot report to the master");
+	c.ready = true;
 	log_detach();
 	if (confine_to_data(config, &params->filters[CHANNEL_FILTER_CHILD]) ==
 	    -1)

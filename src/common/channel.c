@@ -317,8 +317,8 @@ channel_serve(struct config *config, char *error)
 		return CHANNEL_WANTS_BRIEF;
 	if (packet[0] != CHANNEL_PING)
 		return CHANNEL_UNKNOWN;
-	/* Only the child's event loop calls this, so PONG proves that the loop
-	 * is running. */
+	/* Only the child's event loop calls this, or what it does that takes
+	 * long and goes on, so PONG proves that the child does not hang. */
 	(void)channel_send(CHANNEL_FD, CHANNEL_PONG);
 	return CHANNEL_NOTHING;
 }

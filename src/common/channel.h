@@ -54,7 +54,8 @@ enum channel_type {
 	CHANNEL_READY, /* 2 u64: from the registry the store's identity, and
 			* perhaps a descriptor of the file `epoch`; from the
 			* others 0 */
-	CHANNEL_PONG, /* no payload; answers PING */
+	CHANNEL_PONG, /* no payload; answers PING; before READY, where no PING
+		       * comes: the start takes long, and goes on */
 	CHANNEL_CHECKPOINTED, /* 2 u64: the revision up to which data.mdb has
 			       * everything, and 0; answers CHECKPOINT */
 	CHANNEL_RENEW, /* no payload; the child executes itself again and needs

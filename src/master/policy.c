@@ -11,6 +11,7 @@ enum timer {
 	TIMER_KEEP, /* it stays as it was */
 	TIMER_OFF, /* there is none */
 	TIMER_START, /* the child has to be ready by then */
+	TIMER_AGAIN, /* the same, for one that has something to do first */
 	TIMER_STOP, /* the child has to have ended by then */
 	TIMER_ABORT, /* the child has to have dumped its core by then */
 	TIMER_RETRY, /* fork(2) is tried again then */
@@ -42,6 +43,7 @@ static const struct transition table[POLICY_STATES][POLICY_EVENTS] = {
 	[POLICY_STARTING] = {
 		[POLICY_STOP] = TO(TERMINATE, STOPPING, STOP),
 		[POLICY_REPLACE] = TO(TERMINATE, REPLACING, STOP),
+		[POLICY_IS_ALIVE] = TO(NOTHING, STARTING, AGAIN),
 		[POLICY_IS_READY] = TO(NOTHING, READY, OFF),
 		[POLICY_ENDED] = TO(RESTART, WAITING, OFF),
 		[POLICY_ENDED_FOR_GOOD] = TO(GIVE_UP, IDLE, OFF),
@@ -176,6 +178,9 @@ set_timer(struct policy *p, const struct policy_rules *rules, enum timer timer,
 		return;
 	case TIMER_START:
 		p->started_ms = now_ms;
+		p->deadline_ms = now_ms + rules->start_ms;
+		return;
+	case TIMER_AGAIN:
 		p->deadline_ms = now_ms + rules->start_ms;
 		return;
 	case TIMER_STOP:

@@ -29,7 +29,7 @@ struct policy_rules {
 	int64_t period_ms;
 	bool gives_up; /* beyond that limit, instead of delaying */
 	/* How long the child may take before it is killed: */
-	int64_t start_ms; /* to become ready */
+	int64_t start_ms; /* to become ready, or to say that it is alive */
 	int64_t stop_ms; /* to end after SIGTERM */
 	int64_t abort_ms; /* to end after SIGABRT, with a core dump */
 };
@@ -49,6 +49,7 @@ enum policy_event {
 	POLICY_START, /* the child is wanted from now on */
 	POLICY_STOP, /* the child is not wanted any more */
 	POLICY_REPLACE, /* the child is to end and another to take its place */
+	POLICY_IS_ALIVE, /* the child says that it is at work */
 	POLICY_IS_READY, /* the child says that it is ready */
 	POLICY_HUNG, /* the child does not answer */
 	POLICY_ENDED, /* the child has ended */

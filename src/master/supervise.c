@@ -301,6 +301,7 @@ read_channel(struct master *m, struct child *c)
 		heartbeat_pong(&c->heartbeat);
 		if (c->pongs < c->pings)
 			c->pongs++;
+		children_event(m, c, POLICY_IS_ALIVE);
 		return;
 	case CHANNEL_CHECKPOINTED:
 		checkpoint_made(m, numbers[0]);

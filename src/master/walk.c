@@ -28,8 +28,12 @@
 #define CRASHES_MS 60000
 /* If it has found nothing, the crashes have another reason. */
 #define PAUSE_MS 600000
-/* So long it may say nothing: it hangs, or the disk does. */
-#define SILENCE_MS (60 * WALK_ALIVE_MS)
+/* It may say nothing for heartbeat-timeout, and this long at least: then it
+ * hangs, or the disk does. */
+#define SILENCE_MIN_MS (3 * WALK_ALIVE_MS)
+/* When so many in a row cannot say anything, within PAUSE_MS of each other, a
+ * person has to. */
+#define FAILURES_MAX 2
 /* As in store/store_damage.h, which the master does not use. */
 #define DAMAGE_FILE "damaged"
 
@@ -195,9 +199,20 @@ fork_walk(struct master *m, const char *path)
 	return 0;
 }
 
+static int64_t
+silence_ends_ms(const struct master *m)
+{
+	int64_t silence_ms = m->config->heartbeat_timeout_ms;
+
+	if (silence_ms == 0)
+		return CLOCK_NEVER;
+	return clock_ms() +
+	    (silence_ms < SILENCE_MIN_MS ? SILENCE_MIN_MS : silence_ms);
+}
+
 /* A shortage may be over when the processes have crashed again. */
 static void
-start(struct master *m, int64_t now_ms)
+start(struct master *m)
 {
 	char path[STATE_PATH_SIZE], error[CONFIG_ERROR_SIZE];
 	int fd = prepare_program(m->config->libexec, "maintain", path, error);
@@ -214,7 +229,7 @@ start(struct master *m, int64_t now_ms)
 		log_warn("cannot look at the store");
 		return;
 	}
-	w->deadline_ms = now_ms + SILENCE_MS;
+	w->deadline_ms = silence_ends_ms(m);
 }
 
 int64_t
@@ -226,7 +241,7 @@ walk_run(struct master *m, int64_t now_ms)
 		end_others(m);
 		if (m->children[CHECKPOINTER].pid == 0 &&
 		    m->children[REGISTRY].pid == 0)
-			start(m, now_ms);
+			start(m);
 	}
 	if (w->pid != 0 && w->deadline_ms <= now_ms) {
 		log_warnx("kvd-maintain (pid %ld) hangs; killing it",
@@ -275,7 +290,7 @@ walk_read(struct master *m)
 			w->line[w->line_size++] = data[i];
 	}
 	if (n > 0 && !w->killed)
-		w->deadline_ms = clock_ms() + SILENCE_MS;
+		w->deadline_ms = silence_ends_ms(m);
 	if (n > 0)
 		return;
 	end_line(w);
@@ -308,6 +323,16 @@ found_nothing(struct master *m, int64_t now_ms)
 	w->not_before_ms = now_ms + PAUSE_MS;
 }
 
+/* How many in a row. */
+static unsigned int
+count_failures(struct walk *w, int64_t now_ms)
+{
+	if (now_ms - w->failed_ms > PAUSE_MS)
+		w->failures = 0;
+	w->failed_ms = now_ms;
+	return ++w->failures;
+}
+
 static void
 failed(struct master *m, int status)
 {
@@ -317,7 +342,12 @@ failed(struct master *m, int status)
 	log_warnx("kvd-maintain %s: it is not known whether the store is "
 		  "sound",
 	    end);
-	if (!m->announced && !m->walk.at_start)
+	if (count_failures(&m->walk, clock_ms()) >= FAILURES_MAX) {
+		log_warnx("what of the store is damaged cannot be found out: "
+			  "see what kvd -c says, and restore the data "
+			  "directory from a backup");
+		children_stop(m, EX_CONFIG);
+	} else if (!m->announced && !m->walk.at_start)
 		children_stop(m, EX_IOERR);
 }
 
@@ -354,6 +384,8 @@ walk_ended(struct master *m, pid_t pid, int status)
 	w->deadline_ms = CLOCK_NEVER;
 	while (w->fd != -1)
 		walk_read(m);
+	if (WIFEXITED(status) && WEXITSTATUS(status) <= WALK_IS_SAME)
+		w->failures = 0;
 	if (!m->stopping)
 		conclude(m, status);
 	return true;

@@ -28,6 +28,8 @@ struct walk {
 	    not_before_ms; /* a walk found nothing: no other one until then */
 	bool wanted; /* as soon as both processes have ended */
 	bool at_start; /* nothing has crashed: damage was known before */
+	unsigned int failures; /* walks in a row that could not say anything; */
+	int64_t failed_ms; /* the last one */
 	bool fruitless; /* the last one found no reason for the crash */
 	pid_t pid; /* 0: none runs */
 	int fd; /* what it says; -1: closed */

@@ -336,6 +336,7 @@ walk_leaf(struct walk *w, size_t number, const uint8_t *page)
 	struct bytes value;
 	struct page_node n;
 
+	w->pages->leaf = number;
 	for (i = 0; i < page_nodes(page); i++) {
 		n = page_node(page, i);
 		w->found.entries++;

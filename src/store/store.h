@@ -27,7 +27,7 @@
 #include "common/bytes.h"
 
 /* Layout of the data directory; doc/architecture.md describes it. */
-#define STORE_FORMAT 3
+#define STORE_FORMAT 4
 
 /* store_options.sync_ms; any other value is an interval in milliseconds. */
 #define STORE_SYNC_ALWAYS 0
@@ -100,6 +100,10 @@ struct store_options {
 	 * (clock_wall_ms()). */
 	const struct area_memory *memory;
 	int64_t clock_base_ms;
+	/* Called now and then, also later, while something goes on that may take
+	 * long: an upgrade, or a look at all pages.  NULL: nobody asks. */
+	void (*alive)(void *arg);
+	void *alive_arg;
 };
 
 /*

@@ -189,6 +189,7 @@ store_create(struct store_view *v, struct bytes name)
 		return result;
 	if ((result = store_take_space(s, name.size + BUCKET_SIZE, 0)) !=
 		STORE_OK ||
+	    (result = store_take_space(s, SIZES_ROW, 0)) != STORE_OK ||
 	    (result = take_id(v, &id)) != STORE_OK)
 		return result;
 	area_writer_forget_name(s->area, name);

@@ -53,6 +53,7 @@ build_open(struct store_build *b, const char *dir)
 	int rc;
 
 	memset(b, 0, sizeof(*b));
+	b->sizes = (struct sizes_count){ .store = &b->store, .txn = &b->txn };
 	if ((size_t)snprintf(path, sizeof(path), "%s/" BUILD_NAME, dir) >=
 	    sizeof(path))
 		return ENAMETOOLONG;
@@ -120,6 +121,8 @@ build_put(struct store_build *b, unsigned int db, struct bytes key,
 		b->db = db;
 		rc = mdb_cursor_open(b->txn, b->store.dbi[db], &b->cursor);
 	}
+	if (rc == 0 && b->counts && db == DB_ENTRIES)
+		rc = sizes_count_entry(&b->sizes, key, value);
 	return rc == 0 ? mdb_cursor_put(b->cursor, &k, &v, MDB_APPEND) : rc;
 }
 
@@ -128,7 +131,8 @@ build_finish(struct store_build *b, const struct fold_state *state)
 {
 	int rc;
 
-	if ((rc = fold_put_state(&b->store, b->txn, state)) != 0 ||
+	if ((rc = sizes_count_end(&b->sizes)) != 0 ||
+	    (rc = fold_put_state(&b->store, b->txn, state)) != 0 ||
 	    (rc = store_put_format(&b->store, b->txn)) != 0 ||
 	    (rc = commit(b)) != 0)
 		return rc;

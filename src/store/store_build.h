@@ -14,9 +14,11 @@ struct store_build {
 	struct store store; /* only for its databases */
 	MDB_env *env;
 	MDB_txn *txn;
+	struct sizes_count sizes;
 	MDB_cursor *cursor; /* of the database `db` */
 	unsigned int db;
 	size_t bytes; /* that the transaction has put */
+	bool counts; /* the records have no sizes of buckets: it makes them */
 	size_t map_size, page_size;
 };
 

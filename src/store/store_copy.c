@@ -20,6 +20,9 @@
 #include "store/store_verify.h"
 
 #define VERIFY_HINT "kvd -c says what is damaged"
+/* The first data format of which there are backups.  It differs from this
+ * kvd's in the sizes of buckets only. */
+#define DATA_FORMAT_FIRST 3
 /* What a store at rest is purged by. */
 #define PURGE_STEP 10000
 /* Disk space that a copy may take besides its pages. */
@@ -69,13 +72,13 @@ fail_build(struct copy_result *r, const char *dir, int rc)
 {
 	if (rc == MDB_KEYEXIST || rc == MDB_BAD_VALSIZE)
 		return fail(r, STORE_DAMAGED, "its records are out of order");
-	/* LMDB's word for a write that the disk has taken a part of. */
-	if (rc == EIO)
+	/* EIO is LMDB's word for a write that the disk has taken a part of. */
+	if (rc == EIO || store_is_full(rc))
 		return fail(r, STORE_FULL,
-		    "%s/" BUILD_NAME ": the disk is full, or cannot write",
-		    dir);
-	return fail(r, store_is_full(rc) ? STORE_FULL : store_refusal(rc),
-	    "%s/" BUILD_NAME ": %s", dir, mdb_strerror(rc));
+		    "%s/" BUILD_NAME ": the disk is full%s: make room", dir,
+		    rc == EIO ? ", or cannot write" : "");
+	return fail(r, store_refusal(rc), "%s/" BUILD_NAME ": %s", dir,
+	    mdb_strerror(rc));
 }
 
 static enum store_result
@@ -255,7 +258,10 @@ fold(const struct copy_options *o, struct copy_result *r)
 	    (result = store_checkpoint(s)) == STORE_OK)
 		result = purge_all(s);
 	if (result == STORE_FULL)
-		(void)fail(r, result, "%s: no space on the disk", o->dir);
+		(void)fail(r, result,
+		    "%s/data.mdb: no space on the disk to bring the log into "
+		    "it: make room",
+		    o->dir);
 	else if (result != STORE_OK)
 		(void)fail(r, result, "%s", store_error(s));
 	store_close(s);
@@ -460,6 +466,18 @@ compact(struct copy *c)
 	return result;
 }
 
+/* What verify() has found is in the error. */
+static enum store_result
+refuse_damaged(struct copy_result *r)
+{
+	static const char hint[] =
+	    " (nothing was changed; kvd -c lists all that is damaged)";
+	size_t size = strlen(r->error), most = sizeof(r->error) - sizeof(hint);
+
+	memcpy(r->error + (size < most ? size : most), hint, sizeof(hint));
+	return STORE_DAMAGED;
+}
+
 enum store_result
 store_compact(const struct copy_options *o, struct copy_result *r)
 {
@@ -468,9 +486,9 @@ store_compact(const struct copy_options *o, struct copy_result *r)
 
 	begin(&c, o, r);
 	c.compacts = true;
-	/* LMDB, which folds, trusts its file. */
+	/* LMDB, which folds, trusts its file; and damage is not to be copied. */
 	if ((result = verify(o->dir, NULL, r)) != STORE_OK)
-		return result;
+		return result == STORE_DAMAGED ? refuse_damaged(r) : result;
 	if ((result = open_folded(&c)) == STORE_OK && c.image.in_use)
 		result = fail(r, STORE_REFUSED,
 		    "%s: data directory in use by a kvd: stop it first",
@@ -556,6 +574,7 @@ build_store(struct copy *c, struct store *s, struct backup_stream *in,
 	c->result->time_ms = h->time_ms;
 	if ((rc = build_open(&c->build, dir)) != 0)
 		return fail_build(c->result, dir, rc);
+	c->build.counts = h->data_format < STORE_FORMAT;
 	if ((result = build_from_stream(c, in, h)) != STORE_OK ||
 	    (result = make_log(c, s, h->revision)) != STORE_OK)
 		return result;
@@ -575,7 +594,8 @@ restore_into(struct copy *c, struct store *s)
 	read = backup_open(&in, c->options->read, c->options->arg, &h);
 	if (read != BACKUP_OK)
 		result = fail_read(c->result, read, &h);
-	else if (h.data_format != STORE_FORMAT)
+	else if (h.data_format < DATA_FORMAT_FIRST ||
+	    h.data_format > STORE_FORMAT)
 		result = fail(c->result, STORE_REFUSED,
 		    "the backup has data format %lu, and this kvd format %d: "
 		    "use the kvd that wrote it",

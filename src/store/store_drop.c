@@ -103,6 +103,7 @@ struct purge {
 	struct store *store;
 	MDB_txn *txn;
 	size_t max; /* entries that it may still remove */
+	uint64_t bytes; /* that it has removed of the bucket */
 	struct fold_purged purged;
 	bool damaged;
 };
@@ -154,6 +155,7 @@ purge_entry(struct purge *p, MDB_cursor *cursor, struct bytes key)
 		return rc;
 	if ((rc = mdb_cursor_get(cursor, &k, &val, MDB_SET)) != 0)
 		return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
+	p->bytes += sizes_of_entry(key, bytes_of(val));
 	rc =
 	    expiry_remove_row(p->store, p->txn, key, bytes_of(val), &p->purged);
 	return rc == 0 ? mdb_cursor_del(cursor, 0) : rc;
@@ -183,6 +185,7 @@ purge_bucket(struct purge *p, struct dropped *d, bool *empty)
 	MDB_cursor *cursor;
 	int rc, found;
 
+	p->bytes = 0;
 	rc = mdb_cursor_open(p->txn, p->store->dbi[DB_ENTRIES], &cursor);
 	if (rc != 0)
 		return rc;
@@ -214,10 +217,13 @@ put_dropped(struct purge *p, struct dropped *d, bool empty)
 	MDB_dbi dbi = p->store->dbi[DB_DROPPED];
 	int rc;
 
-	if (!empty)
-		return mdb_put(p->txn, dbi, &key, &val, 0);
+	if (!empty) {
+		rc = sizes_add(p->store, p->txn, d->id, -p->bytes);
+		return rc == 0 ? mdb_put(p->txn, dbi, &key, &val, 0) : rc;
+	}
 	p->purged.buckets++;
-	if ((rc = mdb_del(p->txn, dbi, &key, NULL)) != 0)
+	if ((rc = mdb_del(p->txn, dbi, &key, NULL)) != 0 ||
+	    (rc = sizes_forget(p->store, p->txn, d->id)) != 0)
 		return rc;
 	return replaced_forget(p->store, p->txn, d->id, d->count);
 }

@@ -264,11 +264,27 @@ due_put(struct store *s, struct bytes row, uint64_t id)
 					STORE_OK;
 }
 
+/* When a row is damaged it goes alone, and its entry has none from then on. */
 enum store_result
-due_remove(struct store *s, struct bytes row, uint64_t id)
+due_remove(struct store_view *v, struct bytes row, uint64_t id)
 {
-	return is_counted(s, row, id) ? note(s, (struct due_change){ id, -1 }) :
-					STORE_OK;
+	enum store_result result;
+	struct bytes value;
+
+	if (!is_counted(v->store, row, id))
+		return STORE_OK;
+	result = layer_get(v, DB_EXPIRIES, row, &value);
+	if (result != STORE_OK)
+		return result == STORE_ABSENT ? STORE_OK : result;
+	return note(v->store, (struct due_change){ id, -1 });
+}
+
+enum store_result
+due_expire(struct store_view *v, struct bytes row, uint64_t id)
+{
+	if (!is_counted(v->store, row, id) || expiry_is_left_over(v, row))
+		return STORE_OK;
+	return note(v->store, (struct due_change){ id, -1 });
 }
 
 void

@@ -112,10 +112,10 @@ move_expiry(struct store_view *v, struct bytes key, uint64_t from, uint64_t to)
 	if (from == to)
 		return STORE_OK;
 	if (from != 0) {
-		result = expiry_delete(v, from, v->id, key);
 		expiry_key_make(&k, from, v->id, key);
+		result = due_remove(v, k.bytes, v->id);
 		if (result == STORE_OK)
-			result = due_remove(v->store, k.bytes, v->id);
+			result = expiry_delete(v, from, v->id, key);
 	}
 	if (result == STORE_OK && to != 0)
 		result = expiry_put(v, key, to);

@@ -64,7 +64,8 @@ expiry_delete(struct store_view *v, uint64_t expiry, uint64_t id,
 	struct expiry_key k;
 
 	expiry_key_make(&k, expiry, id, key);
-	counts->totals.expiring--;
+	/* Damage may have left an entry without a row. */
+	counts->totals.expiring -= counts->totals.expiring > 0;
 	if (expiry == counts->expiry_from)
 		counts->expiry_known = false;
 	return layer_delete(v, DB_EXPIRIES, k.bytes);
@@ -272,16 +273,15 @@ expire_row(struct store_view *v, const struct row *r, store_removed *removed,
 	enum store_result result;
 	struct expiry_key k;
 
-	if ((result = expiry_delete(v, r->expiry, r->id, r->key)) != STORE_OK)
+	expiry_key_make(&k, r->expiry, r->id, r->key);
+	if ((result = due_expire(v, k.bytes, r->id)) != STORE_OK ||
+	    (result = expiry_delete(v, r->expiry, r->id, r->key)) != STORE_OK)
 		return result;
 	/* Entries of dropped buckets are store_purge()'s. */
 	if ((result = find_row_bucket(v, r)) != STORE_OK)
 		return result == STORE_NO_BUCKET ? STORE_OK : result;
 	if ((result = remove_entry(v, r)) != STORE_OK)
 		return result == STORE_ABSENT ? STORE_OK : result;
-	expiry_key_make(&k, r->expiry, r->id, r->key);
-	if ((result = due_remove(v->store, k.bytes, r->id)) != STORE_OK)
-		return result;
 	v->count--;
 	v->changed = true;
 	v->store->counts.totals.keys--;

@@ -174,36 +174,56 @@ struct step {
 	MDB_txn *txn;
 	MDB_cursor *cursor; /* of the database that it is in, or NULL */
 	struct fold_purged purged;
-	uint64_t bucket; /* of the open put that has last replaced an entry, */
-	uint64_t replaced; /* and how many of them have */
+	uint64_t bucket; /* whose entries it changes, and by how much: */
+	uint64_t replaced; /* open puts that have replaced one */
+	uint64_t bytes; /* more than there were; less: their negative */
 };
 
+/* What was noted of the bucket. */
 static int
-store_replaced(struct step *f)
+store_numbers(struct step *f)
 {
-	int rc = replaced_add(f->store, f->txn, f->bucket, f->replaced);
+	uint64_t replaced = f->replaced, bytes = f->bytes;
+	int rc;
 
-	f->replaced = 0;
+	f->replaced = f->bytes = 0;
+	rc = replaced_add(f->store, f->txn, f->bucket, replaced);
+	return rc == 0 ? sizes_add(f->store, f->txn, f->bucket, bytes) : rc;
+}
+
+/* An entry of this bucket is about to be changed. */
+static int
+come_to_bucket(struct step *f, struct bytes key)
+{
+	uint64_t bucket;
+	int rc = 0;
+
+	if (key.size < sizeof(bucket))
+		return MDB_CORRUPTED;
+	bucket = record_get_be64(key.data);
+	if (bucket != f->bucket)
+		rc = store_numbers(f);
+	f->bucket = bucket;
 	return rc;
 }
 
-/* An open put has replaced this entry, whose expiry it did not know. */
-static int
-note_replaced(struct step *f, MDB_val key, MDB_val old)
+static struct bytes
+bytes_of(MDB_val val)
 {
-	uint64_t bucket;
-	int rc;
+	return (struct bytes){ val.mv_data, val.mv_size };
+}
 
-	if (key.mv_size < sizeof(bucket))
-		return MDB_CORRUPTED;
-	bucket = record_get_be64(key.mv_data);
-	if (bucket != f->bucket && (rc = store_replaced(f)) != 0)
-		return rc;
-	f->bucket = bucket;
+/* An entry that was there goes; if an open put has replaced it, that did not
+ * know its expiry. */
+static int
+note_gone(struct step *f, struct bytes key, MDB_val old, bool open)
+{
+	f->bytes -= sizes_of_entry(key, bytes_of(old));
+	if (!open)
+		return 0;
 	f->replaced++;
-	return expiry_remove_row(f->store, f->txn,
-	    (struct bytes){ key.mv_data, key.mv_size },
-	    (struct bytes){ old.mv_data, old.mv_size }, &f->purged);
+	return expiry_remove_row(f->store, f->txn, key, bytes_of(old),
+	    &f->purged);
 }
 
 /*
@@ -220,8 +240,8 @@ fold_deleted(struct step *f, const struct table_record *r, bool open)
 	if ((rc = guard_write(f->store, r->db, table_record_key(r), true)) != 0)
 		return rc;
 	rc = mdb_cursor_get(f->cursor, &key, &old, MDB_SET);
-	if (rc == 0 && open)
-		rc = note_replaced(f, key, old);
+	if (rc == 0 && r->db == DB_ENTRIES)
+		rc = note_gone(f, table_record_key(r), old, open);
 	if (rc == 0)
 		return mdb_cursor_del(f->cursor, 0);
 	if (rc != MDB_NOTFOUND)
@@ -232,25 +252,39 @@ fold_deleted(struct step *f, const struct table_record *r, bool open)
 }
 
 static int
-fold_record(struct step *f, const struct table_record *r, bool open)
+fold_entry(struct step *f, const struct table_record *r, bool open)
 {
 	MDB_val key = record_val(table_record_key(r));
 	MDB_val val = record_val(table_record_value(r)), old = val;
 	int rc;
 
+	f->bytes += sizes_of_entry(table_record_key(r), table_record_value(r));
+	rc = mdb_cursor_put(f->cursor, &key, &old, MDB_NOOVERWRITE);
+	if (rc != MDB_KEYEXIST)
+		return rc;
+	if ((rc = note_gone(f, table_record_key(r), old, open)) != 0)
+		return rc;
+	return mdb_cursor_put(f->cursor, &key, &val, MDB_CURRENT);
+}
+
+static int
+fold_record(struct step *f, const struct table_record *r, bool open)
+{
+	MDB_val key = record_val(table_record_key(r));
+	MDB_val val = record_val(table_record_value(r));
+	int rc = 0;
+
+	if (r->db == DB_ENTRIES)
+		rc = come_to_bucket(f, table_record_key(r));
+	if (rc != 0)
+		return rc;
 	if (r->deleted)
 		return fold_deleted(f, r, open);
 	rc = guard_write(f->store, r->db, table_record_key(r), false);
 	if (rc != 0)
 		return rc;
-	if (!open)
-		return mdb_cursor_put(f->cursor, &key, &val, 0);
-	rc = mdb_cursor_put(f->cursor, &key, &old, MDB_NOOVERWRITE);
-	if (rc != MDB_KEYEXIST)
-		return rc;
-	if ((rc = note_replaced(f, key, old)) != 0)
-		return rc;
-	return mdb_cursor_put(f->cursor, &key, &val, MDB_CURRENT);
+	return r->db == DB_ENTRIES ? fold_entry(f, r, open) :
+				     mdb_cursor_put(f->cursor, &key, &val, 0);
 }
 
 /* Behind all items the place is that of no database. */
@@ -320,7 +354,7 @@ fold_items(struct step *f, size_t max, size_t *i)
 	}
 	if (f->cursor != NULL)
 		mdb_cursor_close(f->cursor);
-	return rc == 0 ? store_replaced(f) : rc;
+	return rc == 0 ? store_numbers(f) : rc;
 }
 
 /* Goes on at the place, and moves it behind what was folded. */

@@ -133,22 +133,29 @@ check_beside(struct store *s, const struct pages_tree *t, const struct place *p,
 	return rc;
 }
 
+struct look {
+	struct store *store;
+	bool sound;
+};
+
 static bool
 visit(void *arg, struct bytes key, struct bytes value)
 {
-	(void)arg;
+	const struct look *l = arg;
+
 	(void)key;
 	(void)value;
+	store_stay_alive(l->store);
 	return true;
 }
 
 static void
 complain(void *arg, size_t page, const char *what)
 {
-	bool *sound = arg;
+	struct look *l = arg;
 
 	(void)page;
-	*sound = *sound && what == pages_wrong_numbers;
+	l->sound = l->sound && what == pages_wrong_numbers;
 }
 
 /*
@@ -159,21 +166,21 @@ complain(void *arg, size_t page, const char *what)
 static bool
 are_sound(struct store *s)
 {
+	struct look l = { s, true };
 	struct pages p;
-	bool sound = true;
 	int db;
 
 	if (pages_open(&p, s->fd, s->guard.data.transaction) != NULL ||
-	    !pages_walk(&p, &p.main, PAGES_BYTES, visit, complain, &sound))
-		sound = false;
-	for (db = 0; sound && db < DB_COUNT; db++)
+	    !pages_walk(&p, &p.main, PAGES_BYTES, visit, complain, &l))
+		l.sound = false;
+	for (db = 0; l.sound && db < DB_COUNT; db++)
 		if (!pages_walk(&p, &s->guard.data.trees[db], PAGES_BYTES,
-			visit, complain, &sound))
-			sound = false;
-	if (sound)
-		pages_check_free_list(&p, complain, &sound);
+			visit, complain, &l))
+			l.sound = false;
+	if (l.sound)
+		pages_check_free_list(&p, complain, &l);
 	pages_close(&p);
-	return sound;
+	return l.sound;
 }
 
 static int

@@ -431,6 +431,19 @@ load_log(struct store_image *m)
 	return load(m, second, &m->tables[0]);
 }
 
+/* Nothing of it is open. */
+static void
+clear(struct store_image *m)
+{
+	m->txn = NULL;
+	m->env = NULL;
+	m->tables[0] = m->tables[1] = NULL;
+	m->dir = NULL;
+	m->dirfd = m->fd = m->lockfds[0] = m->lockfds[1] = m->pages.fd = -1;
+	m->segments[0] = m->segments[1] =
+	    (struct segment){ .fd = -1, .direct_fd = -1 };
+}
+
 static enum store_result
 open_image(struct store_image *m, const char *dir, const char *file,
     bool in_use)
@@ -438,10 +451,8 @@ open_image(struct store_image *m, const char *dir, const char *file,
 	enum store_result result;
 
 	memset(m, 0, sizeof(*m));
+	clear(m);
 	m->in_use = in_use;
-	m->dirfd = m->fd = m->lockfds[0] = m->lockfds[1] = m->pages.fd = -1;
-	m->segments[0] = m->segments[1] =
-	    (struct segment){ .fd = -1, .direct_fd = -1 };
 	if (getrandom(m->hash_key, sizeof(m->hash_key), 0) !=
 	    sizeof(m->hash_key))
 		return fail(m, STORE_FAILED, "no random numbers");
@@ -495,6 +506,7 @@ store_image_close(struct store_image *m)
 	close_fd(m->lockfds[1]);
 	close_fd(m->dirfd);
 	free(m->dir);
+	clear(m);
 }
 
 static const struct table_record *
@@ -534,24 +546,37 @@ image_get(struct store_image *m, enum table_db db, struct bytes key,
 	return !r->deleted;
 }
 
-int
-image_get_replaced(struct store_image *m, uint64_t id, uint64_t *n)
+/* A row of store_numbers.c's. */
+static int
+get_number(struct store_image *m, const char *name, uint64_t id, uint64_t *n)
 {
-	static const char name[] = "replaced";
-	uint8_t key[sizeof(name) - 1 + ID_SIZE];
+	uint8_t key[16 + ID_SIZE];
+	size_t size = strlen(name);
 	struct bytes value;
 	int rc;
 
 	*n = 0;
-	memcpy(key, name, sizeof(name) - 1);
-	record_put_be64(key + sizeof(name) - 1, id);
-	rc = image_get_data(m, DB_META, (struct bytes){ key, sizeof(key) },
+	memcpy(key, name, size);
+	record_put_be64(key + size, id);
+	rc = image_get_data(m, DB_META, (struct bytes){ key, size + ID_SIZE },
 	    &value);
 	if (rc == 1 && value.size != sizeof(*n))
 		return -1;
 	if (rc == 1)
 		*n = record_get_le64(value.data);
 	return rc;
+}
+
+int
+image_get_replaced(struct store_image *m, uint64_t id, uint64_t *n)
+{
+	return get_number(m, REPLACED_NAME, id, n);
+}
+
+int
+image_get_size(struct store_image *m, uint64_t id, uint64_t *n)
+{
+	return get_number(m, SIZES_NAME, id, n);
 }
 
 /* A walk through data.mdb and both tables at once. */
@@ -603,7 +628,7 @@ visit_key(struct merge *w, struct bytes key, const struct bytes *data)
 	int i;
 
 	if (data != NULL)
-		record.value = *data;
+		record.value = record.data = *data;
 	/* The later one last. */
 	for (i = 1; i >= 0; i--) {
 		t = w->image->tables[i];

@@ -43,7 +43,7 @@ struct store_image {
  * is no store, or in another format; STORE_DAMAGED: it cannot be read from its
  * beginning; STORE_BEHIND: a fold did not end in time; or STORE_FAILED.
  * image->error says why, and what to do.  store_image_close() is due however it
- * ends.
+ * ends, and may be called again.
  */
 enum store_result store_image_open(struct store_image *, const char *dir,
     const char *file);
@@ -63,6 +63,9 @@ int image_get_data(struct store_image *, enum table_db, struct bytes key,
 /* The sum of a bucket's open puts, as data.mdb says (store_replaced.c); or of
  * all buckets', with REPLACED_ALL. */
 int image_get_replaced(struct store_image *, uint64_t id, uint64_t *n);
+/* The bytes of a bucket's entries in data.mdb, as that says
+ * (store_sizes.c). */
+int image_get_size(struct store_image *, uint64_t id, uint64_t *n);
 /* Do the tables have the key? */
 bool image_is_in_log(const struct store_image *, enum table_db,
     struct bytes key);
@@ -70,7 +73,8 @@ bool image_is_in_log(const struct store_image *, enum table_db,
 struct image_record {
 	struct bytes key, value;
 	bool there; /* false: the log has deleted it; there is no value */
-	bool in_data; /* data.mdb has the key, whatever the log says */
+	bool in_data; /* data.mdb has the key, whatever the log says, */
+	struct bytes data; /* with this value */
 	/* Open puts to it that have replaced an entry and are not folded. */
 	unsigned int replaced;
 };

@@ -227,6 +227,8 @@ struct store {
 	enum store_shortage shortage;
 	int sync_ms;
 	uint64_t identity[2];
+	void (*alive)(void *arg); /* see store_options; NULL: nobody asks */
+	void *alive_arg;
 	char *dir;
 	char error[512];
 };
@@ -234,6 +236,13 @@ struct store {
 enum store_result store_fail(struct store *, enum store_result,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
 enum store_result store_lmdb_result(struct store *, const char *what, int rc);
+/* To be called now and then by what takes long. */
+static inline void
+store_stay_alive(const struct store *s)
+{
+	if (s->alive != NULL)
+		s->alive(s->alive_arg);
+}
 /* Begins a transaction that reads, or renews one that was reset, if *txn is not
  * NULL.  Returns LMDB's code. */
 int store_begin_reading(struct store *, MDB_txn **txn);
@@ -372,8 +381,22 @@ struct fold_purged {
 int fold_get_purged(struct store *, MDB_txn *, struct fold_purged *);
 int fold_put_purged(struct store *, MDB_txn *, const struct fold_purged *);
 
+/* store_numbers.c: rows of `meta`, each of the name and the id of a bucket.  A
+ * row that is not there has 0.  The functions return LMDB's codes. */
+
+int numbers_get(struct store *, MDB_txn *, const char *name, uint64_t id,
+    uint64_t *n);
+int numbers_put(struct store *, MDB_txn *, const char *name, uint64_t id,
+    uint64_t n);
+/* These two in a transaction that guard_begin() has begun; the second returns
+ * MDB_NOTFOUND if there was no row. */
+int numbers_add(struct store *, MDB_txn *, const char *name, uint64_t id,
+    uint64_t n);
+int numbers_forget(struct store *, MDB_txn *, const char *name, uint64_t id);
+
 /* store_replaced.c: returns LMDB's codes. */
 
+#define REPLACED_NAME "replaced"
 #define REPLACED_ALL 0 /* instead of a bucket's id */
 
 int replaced_get(struct store *, MDB_txn *, uint64_t id, uint64_t *n);
@@ -382,6 +405,33 @@ int replaced_add(struct store *, MDB_txn *, uint64_t id, uint64_t n);
 /* The bucket is purged.  It was dropped as one that had more entries, by so
  * many, than were found. */
 int replaced_forget(struct store *, MDB_txn *, uint64_t id, uint64_t missing);
+
+/* store_sizes.c: returns LMDB's codes. */
+
+#define SIZES_NAME "size"
+#define SIZES_ROW (sizeof(SIZES_NAME) + ID_SIZE + sizeof(uint64_t))
+
+/* The bytes of key and value that a record of `entries` has. */
+uint64_t sizes_of_entry(struct bytes key, struct bytes value);
+/* The transaction, which guard_begin() has begun, has put so many bytes to the
+ * bucket's entries; or removed them: then they are the number's negative. */
+int sizes_add(struct store *, MDB_txn *, uint64_t id, uint64_t bytes);
+/* The bucket is purged. */
+int sizes_forget(struct store *, MDB_txn *, uint64_t id);
+
+/* Makes the rows for entries that come in their order. */
+struct sizes_count {
+	struct store *store;
+	MDB_txn **txn; /* the one that is open */
+	uint64_t id; /* the bucket that it is in, */
+	uint64_t bytes; /* and what it has counted of it */
+};
+int sizes_count_entry(struct sizes_count *, struct bytes key,
+    struct bytes value);
+int sizes_count_end(struct sizes_count *);
+/* The same for all entries that there are, in a transaction that has not
+ * changed any. */
+int sizes_count_all(struct store *, MDB_txn *);
 
 /* store_count.c */
 

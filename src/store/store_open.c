@@ -29,8 +29,9 @@
 #define MAP_MAX ((size_t)1 << 30)
 #endif
 /* Format 1 had no databases `expiries` and `dropped`, and no expiry; formats 1
- * and 2 had no log. */
+ * and 2 had no log; formats 1 to 3 had no rows of sizes in `meta`. */
 #define FORMAT_FIRST 1
+#define FORMAT_WITH_LOG 3
 
 /* Reading past the end of a file that was cut short would be a SIGBUS. */
 static enum store_result
@@ -218,7 +219,8 @@ open_environment(struct store *s)
 		s->env = NULL;
 		rc = open_lmdb(s);
 	}
-	if (rc == MDB_INVALID || rc == MDB_CORRUPTED)
+	if (rc == MDB_INVALID || rc == MDB_CORRUPTED ||
+	    rc == MDB_VERSION_MISMATCH)
 		return refuse_damaged(s, rc);
 	if (rc != 0)
 		return store_fail(s, store_refusal(rc),
@@ -283,23 +285,32 @@ count_all(struct store *s, MDB_txn *txn, struct segment_totals *t)
 	return 0;
 }
 
-/* Makes the databases that are not there, and the log known, durably, in one
- * commit. */
+/* Makes the databases that are not there, and the log known. */
 static int
-commit_format(struct store *s)
+put_state(struct store *s, MDB_txn *txn)
 {
 	struct fold_state state = { .store_id = s->store_id,
 		.revision = s->revision };
+	int rc = count_all(s, txn, &state.totals);
+
+	return rc == 0 ? fold_put_state(s, txn, &state) : rc;
+}
+
+/* Makes what is missing, durably, in one commit.  `has_log`: the log is there
+ * already. */
+static int
+try_format(struct store *s, bool has_log)
+{
 	MDB_txn *txn;
 	int rc;
 
 	if ((rc = mdb_txn_begin(s->env, NULL, 0, &txn)) != 0)
 		return rc;
 	rc = open_databases(s, txn, MDB_CREATE);
+	if (rc == 0 && !has_log)
+		rc = put_state(s, txn);
 	if (rc == 0)
-		rc = count_all(s, txn, &state.totals);
-	if (rc == 0)
-		rc = fold_put_state(s, txn, &state);
+		rc = sizes_count_all(s, txn);
 	if (rc == 0)
 		rc = store_put_format(s, txn);
 	if (rc != 0) {
@@ -307,6 +318,25 @@ commit_format(struct store *s)
 		return rc;
 	}
 	return mdb_txn_commit(txn);
+}
+
+static int
+commit_format(struct store *s, bool has_log)
+{
+	int rc;
+
+	while ((rc = try_format(s, has_log)) == MDB_MAP_FULL &&
+	    store_extend(s) == STORE_OK)
+		;
+	return rc;
+}
+
+static enum store_result
+end_format(struct store *s, int rc, const char *what)
+{
+	return rc == 0 ? STORE_OK :
+			 store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s",
+			     s->dir, what, mdb_strerror(rc));
 }
 
 /*
@@ -328,17 +358,15 @@ make_format(struct store *s, const char *what)
 		return store_fail(s, STORE_FAILED, "no random numbers");
 	if ((result = store_log_create(s)) != STORE_OK)
 		return result;
-	if ((rc = commit_format(s)) != 0)
-		return store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s",
-		    s->dir, what, mdb_strerror(rc));
-	return STORE_OK;
+	return end_format(s, commit_format(s, false), what);
 }
 
 /* The registry of a kvd that is about to end may still write to the store, so
  * its lock is needed, too. */
 static enum store_result
-upgrade_format(struct store *s, const struct store_options *o)
+upgrade_format(struct store *s, const struct store_options *o, uint32_t format)
 {
+	static const char what[] = "cannot upgrade";
 	enum store_result result;
 
 	if (s->role == STORE_REGISTRY)
@@ -348,7 +376,9 @@ upgrade_format(struct store *s, const struct store_options *o)
 		    s->dir);
 	if (s->lockfd == -1 && (result = store_lock_registry(s, o)) != STORE_OK)
 		return result;
-	return make_format(s, "cannot upgrade");
+	return format < FORMAT_WITH_LOG ?
+	    make_format(s, what) :
+	    end_format(s, commit_format(s, true), what);
 }
 
 /*
@@ -389,14 +419,16 @@ open_format(struct store *s, const struct store_options *o)
 	mdb_txn_commit(txn); /* keeps the handles; there is nothing to write */
 	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
 		return refuse_damaged(s, rc);
+	if (rc != 0 && store_refusal(rc) == STORE_FAILED)
+		return store_fail(s, STORE_FAILED,
+		    "%s/data.mdb: cannot read: %s", s->dir, mdb_strerror(rc));
 	if (rc != 0)
-		return store_fail(s, store_refusal(rc), "%s/data.mdb: %s: %s",
-		    s->dir,
-		    store_refusal(rc) == STORE_FAILED ? "cannot read" :
-							"not a kvd store",
-		    mdb_strerror(rc));
+		return store_fail(s, STORE_REFUSED,
+		    "%s/data.mdb: not a kvd store: %s: if it was one, restore "
+		    "the data directory from a backup",
+		    s->dir, mdb_strerror(rc));
 	if (format >= FORMAT_FIRST && format < STORE_FORMAT)
-		return upgrade_format(s, o);
+		return upgrade_format(s, o, format);
 	if (format != STORE_FORMAT)
 		return store_fail(s, STORE_REFUSED,
 		    "%s: data format %lu, this kvd reads format %d; "
@@ -499,6 +531,8 @@ store_begin(struct store **store, const struct store_options *o)
 	s->epoch = epoch_none;
 	s->memory = o->memory == NULL ? area_memory_none : *o->memory;
 	s->clock_base_ms = o->clock_base_ms;
+	s->alive = o->alive;
+	s->alive_arg = o->alive_arg;
 	s->snapshot.store = s->batch.store = s;
 	s->batch.writes = true;
 	s->segments[0] = s->segments[1] =

@@ -5,6 +5,7 @@
  *	meta	 "format" -> u32
  *		 "log", "folding", "purged": see store_fold.c; never in the log
  *		 "replaced", u64 id -> u64: see store_replaced.c; the same
+ *		 "size", u64 id -> u64: see store_sizes.c; the same
  *		 "next-bucket" -> u64, the id of the next bucket
  *	buckets	 name -> u64 id, u64 entries and open puts that have replaced
  *		 one, u32 checksum

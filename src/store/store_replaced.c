@@ -7,58 +7,14 @@
  * is purged.
  */
 
-#include <string.h>
-
 #include "store/store_record.h"
 
-#define NAME "replaced"
-#define NAME_SIZE (sizeof(NAME) - 1)
-
-struct replaced_key {
-	uint8_t data[NAME_SIZE + ID_SIZE];
-};
-
-static MDB_val
-make_key(struct replaced_key *k, uint64_t id)
-{
-	memcpy(k->data, NAME, NAME_SIZE);
-	record_put_be64(k->data + NAME_SIZE, id);
-	return (MDB_val){ sizeof(k->data), k->data };
-}
+static const char name[] = REPLACED_NAME;
 
 int
 replaced_get(struct store *s, MDB_txn *txn, uint64_t id, uint64_t *n)
 {
-	struct replaced_key k;
-	MDB_val key = make_key(&k, id), val;
-	int rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
-
-	*n = 0;
-	if (rc == 0 && val.mv_size != sizeof(*n))
-		return MDB_CORRUPTED;
-	if (rc == 0)
-		*n = record_get_le64(val.mv_data);
-	return rc == MDB_NOTFOUND ? 0 : rc;
-}
-
-static int
-put(struct store *s, MDB_txn *txn, uint64_t id, uint64_t n)
-{
-	uint8_t data[sizeof(n)];
-	struct replaced_key k;
-	MDB_val key = make_key(&k, id), val = { sizeof(data), data };
-
-	record_put_le64(data, n);
-	return mdb_put(txn, s->dbi[DB_META], &key, &val, 0);
-}
-
-static int
-add(struct store *s, MDB_txn *txn, uint64_t id, uint64_t n)
-{
-	uint64_t before;
-	int rc = replaced_get(s, txn, id, &before);
-
-	return rc == 0 ? put(s, txn, id, before + n) : rc;
+	return numbers_get(s, txn, name, id, n);
 }
 
 int
@@ -68,22 +24,20 @@ replaced_add(struct store *s, MDB_txn *txn, uint64_t id, uint64_t n)
 
 	if (n == 0)
 		return 0;
-	rc = add(s, txn, id, n);
-	return rc == 0 ? add(s, txn, REPLACED_ALL, n) : rc;
+	rc = numbers_add(s, txn, name, id, n);
+	return rc == 0 ? numbers_add(s, txn, name, REPLACED_ALL, n) : rc;
 }
 
 int
 replaced_forget(struct store *s, MDB_txn *txn, uint64_t id, uint64_t missing)
 {
-	struct replaced_key k;
-	MDB_val key = make_key(&k, id);
 	uint64_t all;
 	int rc;
 
-	rc = mdb_del(txn, s->dbi[DB_META], &key, NULL);
-	if (rc != 0)
+	if ((rc = numbers_forget(s, txn, name, id)) != 0)
 		return rc == MDB_NOTFOUND ? 0 : rc;
 	if ((rc = replaced_get(s, txn, REPLACED_ALL, &all)) != 0)
 		return rc;
-	return put(s, txn, REPLACED_ALL, all > missing ? all - missing : 0);
+	return numbers_put(s, txn, name, REPLACED_ALL,
+	    all > missing ? all - missing : 0);
 }

@@ -37,6 +37,7 @@ struct known {
 	uint64_t says; /* entries, as its record says */
 	uint64_t has;
 	uint64_t replaced; /* by open puts that are not folded */
+	uint64_t bytes; /* of its entries that are in data.mdb */
 	char *name; /* shown; NULL: it is dropped */
 };
 
@@ -314,6 +315,7 @@ visit_entry(void *arg, const struct image_record *r)
 	if (k != NULL) {
 		k->has += r->there;
 		k->replaced += r->replaced;
+		k->bytes += r->in_data ? sizes_of_entry(r->key, r->data) : 0;
 	}
 	if (!r->there)
 		return true;
@@ -414,6 +416,29 @@ check_count(struct verify *v, const struct known *k)
 			restore);
 }
 
+/* What the checkpointer has noted with each change of the entries. */
+static void
+check_size(struct verify *v, const struct known *k)
+{
+	char shown[64];
+	uint64_t says;
+
+	(void)snprintf(shown, sizeof(shown), "dropped bucket %" PRIu64, k->id);
+	if (image_get_size(&v->image, k->id, &says) == -1)
+		found(v, "%s%s: its number of bytes is not known: %s",
+		    k->name == NULL ? "" : "bucket ",
+		    k->name == NULL ? shown : k->name, restore);
+	else if (says != k->bytes)
+		found(v,
+		    "%s%s: says that its entries have %" PRIu64
+		    " bytes, and %" PRIu64 " are found: %s",
+		    k->name == NULL ? "" : "bucket ",
+		    k->name == NULL ? shown : k->name, says, k->bytes,
+		    k->bytes < says ?
+			"keys or values are missing: restore a backup" :
+			restore);
+}
+
 /* What STATS says, which is exact where nothing is dropped or in the log. */
 static void
 check_totals(struct verify *v)
@@ -499,8 +524,10 @@ check_all(struct verify *v)
 	    !walk(v, DB_EXPIRIES, visit_expiry) ||
 	    !walk(v, DB_OUTCOMES, visit_outcome))
 		return;
-	for (i = 0; i < v->n_known; i++)
+	for (i = 0; i < v->n_known; i++) {
 		check_count(v, &v->known[i]);
+		check_size(v, &v->known[i]);
+	}
 	check_totals(v);
 	v->db = DB_META;
 	v->last_size = 0;

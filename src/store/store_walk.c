@@ -38,8 +38,11 @@ struct store_walk {
 	size_t n_known, known_max;
 	size_t at; /* the one that entries are counted for now */
 	/* Of the walk through `entries`: */
-	uint64_t before; /* the bucket of the last key that data.mdb has */
+	uint64_t before; /* the bucket of the last key that data.mdb has, */
+	size_t leaf; /* the page of that key, */
+	uint64_t from; /* and the bucket of that page's first key */
 	bool gap; /* something is missing behind that key */
+	size_t behind; /* the page of the first key behind a gap */
 	const char *lost; /* why the store cannot be served; NULL: it can */
 	bool failed; /* `found` was told why */
 	uint64_t visits;
@@ -214,6 +217,28 @@ find_known(struct store_walk *w, uint64_t id)
 	    NULL;
 }
 
+/*
+ * data.mdb has a key of this bucket.  A missing page costs the buckets of the
+ * two pages beside it as well: the checkpointer cannot delete from these,
+ * because LMDB may join them with the one that is missing.
+ */
+static void
+come_to_entry(struct store_walk *w, uint64_t id)
+{
+	size_t leaf = w->image.pages.leaf;
+
+	if (w->gap) {
+		add_damage(w, leaf == w->leaf ? w->before : w->from, id);
+		w->behind = leaf == w->leaf ? 0 : leaf;
+	} else if (leaf == w->behind && id != w->before)
+		add_damage(w, w->before, id);
+	if (leaf != w->leaf)
+		w->from = id;
+	w->leaf = leaf;
+	w->before = id;
+	w->gap = false;
+}
+
 static bool
 visit_entry(void *arg, const struct image_record *r)
 {
@@ -233,12 +258,8 @@ visit_entry(void *arg, const struct image_record *r)
 		k->replaced += r->replaced;
 	}
 	/* What only the log has says nothing of a gap in data.mdb. */
-	if (!r->in_data)
-		return true;
-	if (w->gap)
-		add_damage(w, w->before, id);
-	w->before = id;
-	w->gap = false;
+	if (r->in_data)
+		come_to_entry(w, id);
 	return true;
 }
 
@@ -264,7 +285,7 @@ walk_entries(struct store_walk *w)
 		return;
 	/* The next bucket would have its entries there, too. */
 	if (w->gap)
-		add_damage(w, w->before, UINT64_MAX);
+		add_damage(w, w->from, UINT64_MAX);
 	check_counts(w);
 }
 

@@ -48,9 +48,14 @@ bool due_is_known(const struct store *, const struct store_watch *);
 /* How many entries of the view's known bucket have expired and are not removed:
  * if it knows.  `w` may be NULL. */
 bool due_get(struct store_view *, const struct store_watch *w, uint64_t *due);
-/* The batch has put a row of an entry of this bucket, or removed one. */
+/* The batch has put a row of an entry of this bucket. */
 enum store_result due_put(struct store *, struct bytes row, uint64_t id);
-enum store_result due_remove(struct store *, struct bytes row, uint64_t id);
+/* It is about to remove one, if it is there. */
+enum store_result due_remove(struct store_view *, struct bytes row,
+    uint64_t id);
+/* The same, for one that is there and whose time has come. */
+enum store_result due_expire(struct store_view *, struct bytes row,
+    uint64_t id);
 /* The batch was committed. */
 void due_commit(struct store *);
 

@@ -1,8 +1,14 @@
 /*
  * Reads a tree of an LMDB file in memory, as LMDB does, but checks each page
- * that it comes to: that it is the page that belongs there, and that what is
- * looked at lies within it.  LMDB itself trusts its pages, and crashes, hangs,
- * or reads something else when one is damaged.
+ * that it comes to: that it has the number and the kind of the page that belongs
+ * there, and that what is looked at lies within it.  LMDB itself trusts its
+ * pages, and crashes, hangs, or reads something else when one is damaged.
+ *
+ * Keys are not compared with those of the page above, because each read would
+ * pay for that.  So a page with the right number that a disk has not written,
+ * and that has what it had before, may be taken for the right one.  The
+ * checkpointer compares them before it writes (store_guard.c), and whoever
+ * checks the whole store does (store/pages.h).
  *
  * The map is of pages that LMDB does not change meanwhile: those of a
  * transaction that reads.

@@ -65,13 +65,22 @@ make_store(void)
 	return s;
 }
 
+/* In a record of this leaf?  What LMDB has not used of a page may have traces
+ * of others. */
 static bool
-page_has(const uint8_t *page, const char *text)
+leaf_has(const uint8_t *page, const char *text)
 {
-	return memmem(page, PAGE, text, strlen(text)) != NULL;
+	const uint16_t leaf = 2;
+	/* LMDB's header: the number, u16, the flags, u16 lower, u16 upper. */
+	uint16_t numbers[4];
+
+	memcpy(numbers, page + sizeof(size_t), sizeof(numbers));
+	return numbers[1] == leaf && numbers[3] <= PAGE &&
+	    memmem(page + numbers[3], PAGE - numbers[3], text, strlen(text)) !=
+	    NULL;
 }
 
-/* Overwrites the pages that have this text and one of the others.  Another page
+/* Overwrites the leaves that have this text and one of the others.  Another page
  * may have a single key: the place where a fold went on. */
 static void
 wipe(const struct server *s, const char *text, const char *before,
@@ -87,8 +96,8 @@ wipe(const struct server *s, const char *text, const char *before,
 	ck_assert_int_ge(fd, 0);
 	for (at = (off_t)2 * PAGE; pread(fd, page, PAGE, at) == PAGE;
 	     at += PAGE) {
-		if (!page_has(page, text) ||
-		    !(page_has(page, before) || page_has(page, after)))
+		if (!leaf_has(page, text) ||
+		    !(leaf_has(page, before) || leaf_has(page, after)))
 			continue;
 		memset(page, 0, PAGE);
 		ck_assert_int_eq(pwrite(fd, page, PAGE, at), PAGE);
@@ -202,6 +211,87 @@ TEST(test_killed)
 	server_stop(s);
 }
 
+/*
+ * A kvd-maintain whose walk crashes or hangs, for so many times.  The number is
+ * in a file.
+ */
+static void
+spoil_walk(struct server *s, const char *how, int times)
+{
+	static const char *const helpers[] = { "checkpointer", "registry",
+		"acceptor" };
+	char command[5000], output[OUTPUT_SIZE];
+	const char *const args[] = { "sh", "-c", command, NULL };
+	size_t i;
+
+	snprintf(command, sizeof(command), "mkdir %s/libexec", s->dir);
+	ck_assert_int_eq(run_command(args, output), 0);
+	for (i = 0; i < COUNT(helpers); i++) {
+		snprintf(command, sizeof(command), "cp %s/kvd-%s %s/libexec",
+		    build_dir(), helpers[i], s->dir);
+		ck_assert_int_eq(run_command(args, output), 0);
+	}
+	snprintf(command, sizeof(command),
+	    "cd %s/libexec && echo %d >left && cat >kvd-maintain <<'end' &&\n"
+	    "#!/bin/sh\n"
+	    "left=$(cat %s/libexec/left)\n"
+	    "[ \"$1\" != walk ] || [ $left = 0 ] || {\n"
+	    "echo $((left - 1)) >%s/libexec/left\n"
+	    "%s\n"
+	    "}\n"
+	    "exec %s/kvd-maintain \"$@\"\n"
+	    "end\n"
+	    "chmod 755 kvd-maintain",
+	    s->dir, times, s->dir, s->dir, how, build_dir());
+	ck_assert_int_eq(run_command(args, output), 0);
+	server_option(s, "libexec %s/libexec", s->dir);
+}
+
+static const struct {
+	const char *how, *line;
+} spoilt[] = {
+	{ "kill -SEGV $$", "kvd-maintain died of SIGSEGV" },
+	{ "exec sleep 600", "hangs; killing it" },
+};
+
+/* The next one says what is damaged, after two crashes more. */
+TEST(test_walk_fails)
+{
+	struct server *s = make_store();
+	int fd;
+
+	wipe(s, "beta150", "beta149", "beta151");
+	spoil_walk(s, spoilt[_i].how, 1);
+	server_restart(s);
+	fd = client_connect(s);
+	client_ask(fd, "GET beta beta150\n", DAMAGED);
+	server_await_log(s, spoilt[_i].line, 1);
+	server_await_log(s, "it is not known whether", 1);
+	expect_others_served(fd);
+	(void)close(fd);
+	server_stop(s);
+}
+
+/* Nothing is tried without an end. */
+TEST(test_walks_fail)
+{
+	struct server *s = make_store();
+	int fd, status;
+
+	wipe(s, "beta150", "beta149", "beta151");
+	spoil_walk(s, spoilt[0].how, 9);
+	server_restart(s);
+	fd = client_connect(s);
+	client_say(fd, "GET beta beta150\n");
+	status = server_await_end(s, 30000);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == EX_CONFIG);
+	ck_assert_uint_eq(server_log_count(s, "it is not known whether"), 2);
+	ck_assert_uint_eq(
+	    server_log_count(s, "restore the data directory from a backup"), 1);
+	(void)close(fd);
+	server_free(s);
+}
+
 /* What all need: the store is refused, with what to do. */
 TEST(test_lost)
 {
@@ -222,6 +312,8 @@ static const struct test tests[] = {
 	ONCE(test_next_start),
 	ONCE(test_sound),
 	ONCE(test_killed),
+	EACH(test_walk_fails, spoilt),
+	ONCE(test_walks_fail),
 	ONCE(test_lost),
 };
 

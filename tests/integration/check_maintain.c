@@ -86,6 +86,29 @@ writer_put(struct writer *w, int count)
 		client_hear(w->fd, "OK\r\n");
 }
 
+/* So many keys that nobody has put before. */
+static void
+put_others(struct writer *w, int count)
+{
+	char value[VALUE_SIZE];
+	struct buf out;
+	int i;
+
+	buf_init(&out);
+	memset(value, 'y', sizeof(value));
+	for (i = 0; i < count; i++) {
+		add(&out, "PUT b other%d ", w->sent + i);
+		buf_append(&out, value, sizeof(value));
+		add(&out, "\n");
+	}
+	client_send(w->fd, buf_data(&out), buf_size(&out));
+	buf_clear(&out);
+	for (i = 0; i < count; i++)
+		client_hear(w->fd, "OK\r\n");
+	w->sent += count;
+	w->answered += count;
+}
+
 static void
 writer_end(struct writer *w)
 {
@@ -404,6 +427,37 @@ TEST(test_full_disk)
 	    EX_IOERR);
 	expect_said(w.server, "not made: cannot write the backup: File too");
 	expect_no_backup(w.server);
+	writer_end(&w);
+}
+
+/* kvd -C needs room for the copy, and leaves nothing without it. */
+TEST(test_no_room)
+{
+	struct rlimit before, limit;
+	struct writer w;
+	int i;
+
+	writer_begin(&w);
+	/* The segments of the log stay smaller than the limit. */
+	for (i = 0; i < 8; i++) {
+		put_others(&w, 400);
+		checkpoint(w.server);
+	}
+	(void)close(w.fd);
+	server_kill_all(w.server);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 2500000;
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	expect_kvd(w.server, "-C", NULL, EX_IOERR, "make room");
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+	ck_assert(!has_file(w.server, "data/data.new"));
+	expect_kvd(w.server, "-c", NULL, EX_OK, "3200 entries");
+	expect_kvd(w.server, "-C", NULL, EX_OK, "KiB");
+	expect_kvd(w.server, "-c", NULL, EX_OK, "3200 entries");
+	server_restart(w.server);
+	w.fd = client_connect(w.server);
+	client_ask(w.fd, "COUNT b\n", "3200\r\nOK\r\n");
 	writer_end(&w);
 }
 
@@ -799,6 +853,7 @@ static const struct test tests[] = {
 	ONCE(test_file),
 	ONCE(test_no_bucket),
 	ONCE(test_full_disk),
+	ONCE(test_no_room),
 	ONCE(test_told_to_stop),
 	ONCE(test_slow_reader),
 	ONCE(test_rate),

@@ -413,6 +413,36 @@ TEST(test_old_expiry)
 	ck_assert_uint_eq(expire(), over[_i].expiry_ms == 200);
 }
 
+/* A row whose checksum does not match goes alone.  Its entry is one of the
+ * bucket's then, until it is put again. */
+TEST(test_damaged_expiry)
+{
+	struct bytes row = B("\0\0\0\0\0\0\0\144\0\0\0\0\0\0\0\1k0001");
+	bool more;
+
+	open_with_bucket();
+	store_set_now(fx.store, 1);
+	put(text("b"), 1, 100);
+	put(text("b"), 2, 0);
+	commit();
+	close_store();
+	damage(row, (ssize_t)row.size, 1);
+	open_store();
+	store_set_now(fx.store, 100);
+	ck_assert(settle(text("b"), 100));
+	assert_count(snapshot(), text("b"), 1);
+	ck_assert_int_eq(store_expire(batch(), 10, removed, NULL, &more),
+	    STORE_DAMAGED);
+	commit();
+	ck_assert(settle(text("b"), 100));
+	assert_count(snapshot(), text("b"), 2);
+	store_release(fx.store);
+	put(text("b"), 1, _i == 0 ? 0 : 50);
+	commit();
+	ck_assert(settle(text("b"), 100));
+	assert_count(snapshot(), text("b"), _i == 0 ? 2 : 1);
+}
+
 /* The bucket had fewer entries than it seemed when it was dropped. */
 TEST(test_drop)
 {
@@ -626,6 +656,7 @@ static const struct test tests[] = {
 	ONCE(test_nobody_counts),
 	ONCE(test_many_buckets),
 	LOOP(test_old_expiry, COUNT(over)),
+	LOOP(test_damaged_expiry, 2),
 	ONCE(test_drop),
 	ONCE(test_full),
 	ONCE(test_due_in_pieces),

@@ -10,7 +10,7 @@
 
 /* The numbers in the tables below assume these values. */
 _Static_assert(POLICY_BACKOFF_MIN_MS == 100 && POLICY_BACKOFF_MAX_MS == 30000 &&
-	POLICY_HEALTHY_MS == 60000 && POLICY_STATES == 7 && POLICY_EVENTS == 9,
+	POLICY_HEALTHY_MS == 60000 && POLICY_STATES == 7 && POLICY_EVENTS == 10,
     "the tables know the limits");
 
 /* No other number in these tests has these values. */
@@ -32,8 +32,8 @@ static const struct policy_rules rules = {
 static const char *const state_names[] = { "idle", "waiting", "starting",
 	"ready", "failing", "replacing", "stopping" };
 static const char *const event_names[] = { "start", "stop", "replace",
-	"is ready", "hung", "ended", "ended for good", "not started",
-	"deadline" };
+	"is alive", "is ready", "hung", "ended", "ended for good",
+	"not started", "deadline" };
 
 static struct policy
 policy_in(enum policy_state state)
@@ -82,6 +82,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, KEPT },
+	    { POLICY_DO_NOTHING, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_IDLE, KEPT },
@@ -93,6 +94,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    /* These rows are for the state waiting. */
 	    { POLICY_DO_NOTHING, POLICY_WAITING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_IDLE, OFF },
+	    { POLICY_DO_NOTHING, POLICY_WAITING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
 	    { POLICY_DO_COMPLAIN, POLICY_WAITING, KEPT },
@@ -106,6 +108,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_STARTING, KEPT },
 	    { POLICY_DO_TERMINATE, POLICY_STOPPING, STOP },
 	    { POLICY_DO_TERMINATE, POLICY_REPLACING, STOP },
+	    { POLICY_DO_NOTHING, POLICY_STARTING, START },
 	    { POLICY_DO_NOTHING, POLICY_READY, OFF },
 	    { POLICY_DO_NOTHING, POLICY_STARTING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
@@ -119,6 +122,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_TERMINATE, POLICY_STOPPING, STOP },
 	    { POLICY_DO_TERMINATE, POLICY_REPLACING, STOP },
 	    { POLICY_DO_NOTHING, POLICY_READY, KEPT },
+	    { POLICY_DO_NOTHING, POLICY_READY, KEPT },
 	    { POLICY_DO_ABORT, POLICY_FAILING, ABORT },
 	    { POLICY_DO_NOTHING, POLICY_WAITING, NOW },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
@@ -129,6 +133,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    /* These rows are for the state failing. */
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
 	    { POLICY_DO_KILL, POLICY_STOPPING, OFF },
+	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_FAILING, KEPT },
@@ -144,6 +149,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
+	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_START, POLICY_STARTING, START },
 	    { POLICY_DO_GIVE_UP, POLICY_IDLE, OFF },
 	    { POLICY_DO_COMPLAIN, POLICY_REPLACING, KEPT },
@@ -153,6 +159,7 @@ static const struct cell cell_table[POLICY_STATES][POLICY_EVENTS] = {
 	    /* These rows are for the state stopping. */
 	    { POLICY_DO_NOTHING, POLICY_REPLACING, KEPT },
 	    { POLICY_DO_KILL, POLICY_STOPPING, OFF },
+	    { POLICY_DO_NOTHING, POLICY_STOPPING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_STOPPING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_STOPPING, KEPT },
 	    { POLICY_DO_NOTHING, POLICY_STOPPING, KEPT },

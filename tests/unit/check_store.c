@@ -1029,7 +1029,7 @@ static const struct {
 	struct bytes record; /* No data means that there is no record. */
 	const char *word; /* The error contains this word. */
 } format_table[] = {
-	{ B("\4\0\0\0"), "data format 4," },
+	{ B("\5\0\0\0"), "data format 5," },
 	{ B("\0\0\0\0"), "data format 0," },
 	{ B("\0\0\0\1"), "data format 16777216," },
 	{ B("\xff\xff\xff\xff"), "data format 4294967295," },
@@ -1042,7 +1042,7 @@ static const struct {
 TEST(test_other_format)
 {
 	const struct bytes *record = &format_table[_i].record;
-	struct bytes good = B("\3\0\0\0");
+	struct bytes good = B("\4\0\0\0");
 
 	make_store("v");
 	put_raw("meta", "format", record->data == NULL ? NULL : record);
@@ -1079,10 +1079,18 @@ TEST(test_other_program)
 /* The format is correct, but a database is missing. */
 TEST(test_missing_database)
 {
-	struct bytes format = B("\3\0\0\0");
+	struct bytes format = B("\4\0\0\0");
 
 	put_raw("meta", "format", &format);
-	assert_refused("not a kvd store");
+	assert_refused("restore the data directory from a backup");
+}
+
+/* LMDB takes the file for one of another LMDB's. */
+TEST(test_other_version)
+{
+	make_store("v");
+	damage((struct bytes)B("\xde\xc0\xef\xbe"), 4, 2);
+	assert_refused("restore the data directory from a backup");
 }
 
 static void
@@ -1522,6 +1530,7 @@ static const struct test tests[] = {
 	EACH(test_other_format, format_table),
 	LOOP(test_other_program, 4),
 	ONCE(test_missing_database),
+	ONCE(test_other_version),
 	EACH(test_garbage, garbage_sizes),
 	ONCE(test_missing_parent),
 	ONCE(test_not_a_directory),

@@ -10,12 +10,15 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "store_fixture.h"
 
+#include "store/page.h"
+#include "store/pages.h"
 #include "store/store_copy.h"
 #include "store/store_verify.h"
 
@@ -40,6 +43,12 @@ write_backup(void *arg, const void *data, size_t size)
 	memcpy(b->data + b->size, data, size);
 	b->size += size;
 	return (ssize_t)size;
+}
+
+static int
+write_whole(void *arg, const void *data, size_t size)
+{
+	return write_backup(arg, data, size) == -1 ? -1 : 0;
 }
 
 static int
@@ -247,6 +256,44 @@ TEST(test_newer_backup)
 	ck_assert_ptr_nonnull(strstr(result.error, "use the kvd that wrote"));
 }
 
+/* Of a kvd whose data had format 3, and so no sizes of buckets. */
+static void
+make_older(void)
+{
+	static struct backup older;
+	struct backup_stream in, out;
+	struct backup_head head;
+	struct bytes key, value;
+	unsigned int db;
+
+	backup.at = older.size = 0;
+	ck_assert_int_eq(backup_open(&in, read_backup, &backup, &head),
+	    BACKUP_OK);
+	head.data_format = 3;
+	ck_assert_int_eq(backup_begin(&out, write_whole, &older, &head), 0);
+	while (backup_next(&in, &db, &key, &value) == BACKUP_OK)
+		if (db != 0 || memcmp(key.data, "size", 4) != 0)
+			ck_assert_int_eq(backup_put(&out, db, key, value), 0);
+	ck_assert_int_eq(backup_finish(&out), 0);
+	backup_end(&in);
+	backup_end(&out);
+	ck_assert_uint_lt(older.size, backup.size);
+	backup = older;
+}
+
+TEST(test_older_backup)
+{
+	uint32_t want = make_store(300);
+
+	make_backup();
+	make_older();
+	remove_store();
+	if (restore() != STORE_OK)
+		ck_abort_msg("%s", result.error);
+	expect_sound();
+	expect_sum(want);
+}
+
 TEST(test_damaged_store)
 {
 	const struct copy_options o = options();
@@ -312,6 +359,7 @@ TEST(test_full_disk)
 	full = compact();
 	unlimit_disk();
 	ck_assert_int_eq(full, STORE_FULL);
+	ck_assert_ptr_nonnull(strstr(result.error, "make room"));
 	ck_assert(!has_file("data.new"));
 	expect_sound();
 	expect_sum(want);
@@ -321,6 +369,148 @@ TEST(test_full_disk)
 	unlimit_disk();
 	ck_assert_int_eq(full, STORE_FULL);
 	ck_assert(!has_file("data.new") && !has_file("data.mdb"));
+}
+
+/* The log cannot be brought into data.mdb before. */
+TEST(test_no_room_for_log)
+{
+	enum store_result full;
+	unsigned int i;
+	uint32_t want;
+
+	open_with_bucket();
+	for (i = 0; commit_filler(i, 1000) == STORE_OK; i++)
+		;
+	ck_assert_uint_gt(i, 500);
+	want = sum_store();
+	shut();
+	limit_disk(300000);
+	full = compact();
+	unlimit_disk();
+	ck_assert_int_ne(full, STORE_OK);
+	ck_assert_str_ne(result.error, "");
+	ck_assert(!has_file("data.new"));
+	expect_sound();
+	expect_sum(want);
+	ck_assert_int_eq(compact(), STORE_OK);
+	expect_sum(want);
+}
+
+/* What a compaction would hide, or write on. */
+enum list {
+	FREE_LIST, /* its root is lost */
+	FREE_PAGE, /* a page that is in use is on it */
+	EXPIRIES, /* a row is missing */
+	SIZES, /* a bucket has other bytes than it says */
+	LISTS
+};
+
+static void
+wipe_free_list(void)
+{
+	static const uint8_t zeros[4096];
+	int fd = open(fx.file, O_RDWR);
+	struct pages p;
+
+	ck_assert_ptr_null(pages_open(&p, fd, 0));
+	ck_assert_uint_ne(p.free_list.root, SIZE_MAX);
+	ck_assert_int_eq(pwrite(fd, zeros, p.page_size,
+			     (off_t)(p.free_list.root * p.page_size)),
+	    (ssize_t)p.page_size);
+	pages_close(&p);
+	(void)close(fd);
+}
+
+/* Writes the number of a page that is in use to the first record of the free
+ * list, in the place of the first number. */
+static void
+free_used_page(void)
+{
+	int fd = open(fx.file, O_RDWR);
+	struct pages_tree entries;
+	uint8_t page[4096];
+	struct pages p;
+	off_t at;
+
+	ck_assert_ptr_null(pages_open(&p, fd, 0));
+	ck_assert_int_eq(pages_find_tree(&p, "entries", &entries), 1);
+	ck_assert_uint_eq(p.free_list.depth, 1);
+	at = (off_t)(p.free_list.root * p.page_size);
+	ck_assert_int_eq(pread(fd, page, sizeof(page), at), sizeof(page));
+	at += page_node(page, 0).data - page + (off_t)sizeof(size_t);
+	ck_assert_int_eq(pwrite(fd, &entries.root, sizeof(size_t), at),
+	    sizeof(size_t));
+	pages_close(&p);
+	(void)close(fd);
+}
+
+static void
+delete_first(const char *db)
+{
+	MDB_val k, v;
+	MDB_env *env = open_raw();
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_dbi_open(txn, db, 0, &dbi), 0);
+	ck_assert_int_eq(mdb_cursor_open(txn, dbi, &cursor), 0);
+	if (strcmp(db, "meta") == 0)
+		do
+			ck_assert_int_eq(
+			    mdb_cursor_get(cursor, &k, &v, MDB_NEXT), 0);
+		while (memcmp(k.mv_data, "size", 4) != 0);
+	else
+		ck_assert_int_eq(mdb_cursor_get(cursor, &k, &v, MDB_FIRST), 0);
+	ck_assert_int_eq(mdb_cursor_del(cursor, 0), 0);
+	mdb_cursor_close(cursor);
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
+static void
+damage_list(enum list list)
+{
+	switch (list) {
+	case FREE_LIST:
+		wipe_free_list();
+		return;
+	case FREE_PAGE:
+		free_used_page();
+		return;
+	case EXPIRIES:
+		delete_first("expiries");
+		return;
+	default:
+		delete_first("meta");
+	}
+}
+
+/* Nothing that is damaged is copied, or changed. */
+TEST(test_compact_damaged)
+{
+	size_t size, size_after;
+	uint8_t *before, *after;
+
+	open_store();
+	write_some(0, 200);
+	assert_ok(store_checkpoint(fx.store));
+	write_some(200, 300);
+	assert_ok(store_checkpoint(fx.store));
+	shut();
+	expect_sound();
+	damage_list((enum list)_i);
+	before = read_file(&size);
+	ck_assert_int_eq(compact(), STORE_DAMAGED);
+	ck_assert_ptr_nonnull(strstr(result.error, "restore a backup"));
+	ck_assert_ptr_nonnull(strstr(result.error, "kvd -c lists all"));
+	ck_assert(!has_file("data.new"));
+	after = read_file(&size_after);
+	ck_assert_uint_eq(size, size_after);
+	ck_assert_int_eq(memcmp(before, after, size), 0);
+	free(before);
+	free(after);
 }
 
 /* Runs it in a child that is killed at system call number `kill_at`.  Returns
@@ -409,9 +599,12 @@ static const struct test tests[] = {
 	ONCE(test_empty),
 	ONCE(test_damaged_backup),
 	ONCE(test_newer_backup),
+	ONCE(test_older_backup),
 	ONCE(test_damaged_store),
 	ONCE(test_compact),
 	ONCE(test_full_disk),
+	ONCE(test_no_room_for_log),
+	LOOP(test_compact_damaged, LISTS),
 	ONCE(test_compact_killed),
 	ONCE(test_restore_killed),
 };

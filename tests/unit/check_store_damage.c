@@ -512,6 +512,35 @@ TEST(test_write_beside)
 	ck_assert_int_eq(store_checkpoint(fx.store), STORE_FAILED);
 }
 
+static void
+delete_all(const char *bucket)
+{
+	enum store_result result;
+	unsigned int i;
+	char key[32];
+
+	for (i = 0; i < MANY; i++) {
+		snprintf(key, sizeof(key), "%s%04u", bucket, i);
+		result = store_delete(batch(), text(bucket), text(key));
+		if (result != STORE_DAMAGED)
+			assert_ok(result);
+	}
+	commit();
+}
+
+/* Whatever page is damaged, the buckets that are served can be emptied. */
+TEST(test_beside)
+{
+	make_buckets();
+	wipe("second0", (size_t)_i);
+	ck_assert_int_eq(walk(), WALK_DAMAGED);
+	open_store();
+	delete_all("first");
+	delete_all("second");
+	delete_all("third");
+	assert_ok(store_checkpoint(fx.store));
+}
+
 /* In one transaction, with values of two sizes. */
 static void
 put_twice(const void *key, size_t key_size, uint8_t *value, size_t size,
@@ -532,21 +561,40 @@ put_twice(const void *key, size_t key_size, uint8_t *value, size_t size,
 	mdb_env_close(env);
 }
 
+static void
+count_call(void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
 /* Earlier kvds wrote values twice in a transaction of LMDB's, which leaves them
- * more pages than they need.  That is no damage. */
+ * more pages than they need.  That is no damage, but all pages are looked at,
+ * and the checkpointer answers meanwhile. */
 TEST(test_more_pages)
 {
+	unsigned int calls = 0;
+	struct store_options o = { .dir = fx.dir,
+		.sync_ms = STORE_SYNC_NEVER,
+		.log_size = LOG_SIZE,
+		.alive = count_call,
+		.alive_arg = &calls };
 	uint8_t *large = make_value(40000);
+	unsigned int i;
 
 	open_with_bucket();
+	for (i = 0; i < 100; i++)
+		ck_assert_int_eq(commit_filler(i, 1000), STORE_OK);
+	assert_ok(store_checkpoint(fx.store));
 	shut();
 	put_twice("\0\0\0\0\0\0\0\1key", sizeof(uint64_t) + 3, large, 40000,
 	    9000);
 	free(large);
-	open_store();
+	assert_ok(store_open(&fx.store, &o));
 	assert_ok(store_delete(batch(), text("b"), text("key")));
 	commit();
+	ck_assert_uint_eq(calls, 0);
 	assert_ok(store_checkpoint(fx.store));
+	ck_assert_uint_gt(calls, 100);
 }
 
 static const struct test tests[] = {
@@ -567,6 +615,7 @@ static const struct test tests[] = {
 	ONCE(test_read),
 	ONCE(test_write),
 	ONCE(test_write_beside),
+	LOOP(test_beside, 10),
 	ONCE(test_more_pages),
 };
 

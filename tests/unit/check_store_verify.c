@@ -14,6 +14,7 @@
 
 #include "store_fixture.h"
 
+#include "common/record.h"
 #include "store/store_verify.h"
 
 /* The lines that were found, one after the other. */
@@ -167,6 +168,138 @@ TEST(test_missing_key)
 	mdb_env_close(env);
 	expect_found("bucket b: says that it has 1 entries, and has 0");
 	expect_found("bucket b, key k: to be removed when it expires");
+}
+
+/* A record of bucket 1's key "k" that is sound, and that nobody has put. */
+static void
+put_sound(const char *value)
+{
+	uint8_t data[64] = { 0 };
+	size_t size = ENTRY_HEADER + strlen(value);
+	struct entry_key key;
+	MDB_val k, v = { size, data };
+	MDB_env *env;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	entry_key_make(&key, 1, text("k"));
+	memcpy(data + ENTRY_HEADER, value, strlen(value));
+	record_put_le32(data + ENTRY_SUM,
+	    record_sum(key.bytes, data, size, ENTRY_SUM));
+	k = (MDB_val){ key.bytes.size, key.data };
+	env = open_raw();
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_dbi_open(txn, "entries", 0, &dbi), 0);
+	ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
+/* Only its size says that it is another one. */
+TEST(test_another_value)
+{
+	open_with_bucket();
+	assert_ok(store_put(batch(), text("b"), text("k"), text("value"), 0));
+	commit();
+	close_store();
+	put_sound("VALUE");
+	(void)expect_sound();
+	put_sound("v");
+	expect_found("bucket b: says that its entries have 6 bytes, and 2 are "
+		     "found: keys or values are missing");
+	put_sound("a longer one");
+	expect_found("have 6 bytes, and 13 are found: restore");
+}
+
+/* The row of bucket 1; UINT64_MAX: there is none. */
+static uint64_t
+read_size(void)
+{
+	uint8_t row[] = "size\0\0\0\0\0\0\0\1";
+	MDB_val k = { sizeof(row) - 1, row }, v;
+	uint64_t size = UINT64_MAX;
+	MDB_env *env = open_raw();
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, MDB_RDONLY, &txn), 0);
+	ck_assert_int_eq(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
+	if (mdb_get(txn, dbi, &k, &v) == 0)
+		size = record_get_le64(v.mv_data);
+	mdb_txn_abort(txn);
+	mdb_env_close(env);
+	return size;
+}
+
+/* With everything folded, and at most so many entries purged. */
+static void
+expect_size(uint64_t want, size_t purge)
+{
+	bool more;
+
+	commit();
+	assert_ok(store_checkpoint(fx.store));
+	if (purge > 0)
+		assert_ok(store_purge(fx.store, purge, &more));
+	shut();
+	ck_assert_uint_eq(read_size(), want);
+	(void)expect_sound();
+	open_store();
+}
+
+static void
+put_sized(const char *key, size_t size, int64_t expiry_ms)
+{
+	uint8_t *value = make_value(size);
+
+	assert_ok(store_put(batch(), text("b"), text(key),
+	    (struct bytes){ value, size }, expiry_ms));
+	free(value);
+}
+
+static void
+removed(void *arg, struct bytes bucket, struct bytes key)
+{
+	(void)arg;
+	(void)bucket;
+	(void)key;
+}
+
+/* Keys and values, whatever changes them. */
+TEST(test_sizes)
+{
+	bool more;
+
+	open_with_bucket();
+	expect_size(UINT64_MAX, 0);
+	put_sized("k", 0, 0);
+	put_sized("key", 100, 0);
+	expect_size(1 + 103, 0);
+	/* Puts that do not look what they replace, larger and smaller. */
+	put_sized("k", 20000, 0);
+	put_sized("key", 7, 0);
+	expect_size(20001 + 10, 0);
+	/* Several changes of a key in one fold. */
+	put_sized("k", 30000, 0);
+	put_sized("k", 3, 0);
+	assert_ok(store_delete(batch(), text("b"), text("key")));
+	put_sized("key", 9, 0);
+	put_sized("new", 5, 0);
+	assert_ok(store_delete(batch(), text("b"), text("new")));
+	expect_size(4 + 12, 0);
+	assert_ok(store_set_expiry(batch(), text("b"), text("k"), 5));
+	put_sized("due", 50, 6);
+	expect_size(4 + 12 + 53, 0);
+	store_set_now(fx.store, 7);
+	assert_ok(store_expire(batch(), 10, removed, NULL, &more));
+	expect_size(12, 0);
+	put_sized("l", 10, 0);
+	put_sized("m", 1000, 0);
+	expect_size(12 + 11 + 1001, 0);
+	assert_ok(store_drop(batch(), text("b")));
+	expect_size(11 + 1001, 1);
+	expect_size(UINT64_MAX, 10);
+	close_store();
 }
 
 TEST(test_log)
@@ -339,6 +472,8 @@ static const struct test tests[] = {
 	ONCE(test_entry),
 	ONCE(test_bucket),
 	ONCE(test_missing_key),
+	ONCE(test_another_value),
+	ONCE(test_sizes),
 	ONCE(test_log),
 	LOOP(test_damaged_pages, 4),
 };

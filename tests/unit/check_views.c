@@ -7,12 +7,17 @@
 
 #include <sys/wait.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "store_fixture.h"
 
+#include "store/page.h"
+#include "store/store_verify.h"
+
+#define LINES_SIZE 16384
 #define NONE ((struct bytes){ NULL, 0 })
 
 /* This is what a scan visited: each name in brackets, followed by its value. */
@@ -785,6 +790,153 @@ TEST(test_upgrade)
 	assert_keys(snapshot(), "[l]");
 }
 
+/* This makes the store one of format 3, which had no sizes of buckets. */
+static void
+make_format_3(void)
+{
+	uint8_t format[4] = { 3 };
+	MDB_val k = { 6, (void *)(uintptr_t) "format" }, v = { 4, format };
+	MDB_env *env = open_raw();
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_dbi_open(txn, "meta", 0, &dbi), 0);
+	ck_assert_int_eq(mdb_put(txn, dbi, &k, &v, 0), 0);
+	ck_assert_int_eq(mdb_cursor_open(txn, dbi, &cursor), 0);
+	while (mdb_cursor_get(cursor, &k, &v, MDB_NEXT) == 0)
+		if (memcmp(k.mv_data, "size", 4) == 0)
+			ck_assert_int_eq(mdb_cursor_del(cursor, 0), 0);
+	mdb_cursor_close(cursor);
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+	mdb_env_close(env);
+}
+
+static void
+note_line(void *arg, const char *line)
+{
+	(void)strlcat(arg, line, LINES_SIZE);
+}
+
+static bool
+verify_on(void *arg, uint64_t entries, uint64_t bytes)
+{
+	(void)arg;
+	(void)entries;
+	(void)bytes;
+	return true;
+}
+
+static void
+check_store(char found[LINES_SIZE], enum store_result want)
+{
+	struct verify_options o = { .dir = fx.dir,
+		.found = note_line,
+		.go_on = verify_on,
+		.arg = found };
+	struct verify_result result;
+
+	found[0] = '\0';
+	ck_assert_int_eq(store_verify(&o, &result), want);
+	if (want != STORE_OK)
+		(void)strlcpy(found, result.error, LINES_SIZE);
+}
+
+static void
+count_call(void *arg)
+{
+	++*(unsigned int *)arg;
+}
+
+/* What is in the log stays there. */
+TEST(test_upgrade_3)
+{
+	unsigned int calls = 0;
+	struct store_options o = { .role = STORE_CHECKPOINTER,
+		.dir = fx.dir,
+		.log_size = LOG_SIZE,
+		.alive = count_call,
+		.alive_arg = &calls };
+	char found[LINES_SIZE];
+	uint32_t want;
+
+	open_store();
+	write_some(0, 150);
+	assert_ok(store_checkpoint(fx.store));
+	write_some(150, 200);
+	want = sum_store();
+	store_close(fx.store);
+	fx.open = false;
+	make_format_3();
+	check_store(found, STORE_REFUSED);
+	ck_assert_ptr_nonnull(strstr(found, "start it once"));
+	ck_assert_int_eq(store_open(&fx.store, &o), STORE_OK);
+	store_close(fx.store);
+	fx.store = NULL;
+	ck_assert_uint_gt(calls, 50);
+	check_store(found, STORE_OK);
+	ck_assert_str_eq(found, "");
+	ck_assert_uint_eq(sum_store(), want);
+}
+
+/* Is the text in a record of this leaf?  The rest of a page may have traces of
+ * others. */
+static bool
+leaf_has(const uint8_t *page, const char *key)
+{
+	struct page_header h = page_header_of(page);
+
+	return h.flags == PAGE_LEAF &&
+	    memmem(page + h.u.bounds.upper, 4096 - h.u.bounds.upper, key,
+		strlen(key)) != NULL;
+}
+
+/* This wipes the leaves that have the key. */
+static void
+wipe_leaves(const char *key)
+{
+	static const uint8_t zeros[4096];
+	size_t size, at, n = 0;
+	uint8_t *data = read_file(&size);
+	int fd = open(fx.file, O_WRONLY);
+
+	ck_assert_int_ne(fd, -1);
+	for (at = 2 * sizeof(zeros); at < size; at += sizeof(zeros)) {
+		if (!leaf_has(data + at, key))
+			continue;
+		ck_assert_int_eq(pwrite(fd, zeros, sizeof(zeros), (off_t)at),
+		    sizeof(zeros));
+		n++;
+	}
+	ck_assert_uint_gt(n, 0);
+	free(data);
+	(void)close(fd);
+}
+
+/* A page that is damaged costs nothing but what was in it. */
+TEST(test_upgrade_3_damaged)
+{
+	char found[LINES_SIZE];
+	unsigned int i;
+
+	open_with_bucket();
+	assert_ok(store_create(batch(), text("c")));
+	for (i = 0; i < 100; i++)
+		assert_ok(put_filler(batch(), i, 300));
+	assert_ok(store_put(batch(), text("c"), text("key"), text("v"), 0));
+	commit();
+	close_store();
+	make_format_3();
+	wipe_leaves("00000050");
+	open_store();
+	assert_value(snapshot(), text("c"), text("key"), text("v"));
+	close_store();
+	check_store(found, STORE_OK);
+	ck_assert_ptr_nonnull(strstr(found, "data.mdb: page"));
+	ck_assert_ptr_null(strstr(found, "bucket c:"));
+}
+
 /* The disk is full, or there is no room at all. */
 TEST(test_upgrade_full)
 {
@@ -826,6 +978,8 @@ static const struct test tests[] = {
 	ONCE(test_stats),
 	ONCE(test_set_sync),
 	ONCE(test_upgrade),
+	ONCE(test_upgrade_3),
+	ONCE(test_upgrade_3_damaged),
 	ONCE(test_upgrade_full),
 };
 
