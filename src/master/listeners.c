@@ -176,6 +176,10 @@ is_in_the_way(const struct listener *l, const struct config *config)
 	const struct config_listen *listen;
 	bool overlaps = false;
 
+	/* Another one can be bound to the path of a Unix socket, which would not
+	 * listen again. */
+	if (l->listen.addr.ss_family == AF_UNIX)
+		return false;
 	TAILQ_FOREACH(listen, &config->listens, entry) {
 		if (listener_is_at(l, listen))
 			return false;
