@@ -281,7 +281,10 @@ accept_one(struct acceptor *a, int listen_fd)
 			handle_shortage(a, "cannot accept a client");
 			refuse_with_spare(a, listen_fd);
 		} else if (errno != EAGAIN && errno != EWOULDBLOCK &&
-		    errno != EINTR && errno != ECONNABORTED)
+		    errno != EINTR && errno != ECONNABORTED &&
+		    /* The master has let the address go, and is about to
+		     * replace this acceptor. */
+		    errno != EINVAL)
 			handle_shortage(a, "accept");
 		return false;
 	}

@@ -152,6 +152,10 @@ bool config_is_exposed(const struct sockaddr_storage *);
 /* Are these the same address, even if they are written differently? */
 bool config_same_address(const struct config_listen *,
     const struct config_listen *);
+/* Are they the same, or does one include the other, so that only one of them can
+ * be bound? */
+bool config_listens_overlap(const struct config_listen *,
+    const struct config_listen *);
 /* Appends a line to `errors`.  Returns -1. */
 int config_mistake(struct buf *errors, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -325,8 +325,9 @@ includes(const struct config_listen *all, const struct config_listen *one)
 	    sin6->sin6_port == other6->sin6_port;
 }
 
-static bool
-overlap(const struct config_listen *a, const struct config_listen *b)
+bool
+config_listens_overlap(const struct config_listen *a,
+    const struct config_listen *b)
 {
 	return !has_any_port(a) &&
 	    (config_same_address(a, b) || includes(a, b) || includes(b, a));
@@ -341,7 +342,7 @@ config_check_listens(const struct config *c, struct buf *errors)
 	TAILQ_FOREACH(l, &c->listens, entry) {
 		for (other = TAILQ_FIRST(&c->listens); other != l;
 		     other = TAILQ_NEXT(other, entry))
-			if (overlap(l, other))
+			if (config_listens_overlap(l, other))
 				break;
 		if (other != l)
 			rc = config_mistake(errors, "listen: %s and %s are %s",

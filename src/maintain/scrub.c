@@ -49,10 +49,12 @@ say(const char *text)
 static int
 fail(const char *what, const char *why)
 {
+	/* A path may be longer than the line. */
+	int max = why == NULL ? SCRUB_LINE_SIZE - 2 : SCRUB_LINE_SIZE / 2 - 2;
 	char line[SCRUB_LINE_SIZE];
 
-	(void)snprintf(line, sizeof(line), "%s%s%s\n", what,
-	    why == NULL ? "" : ": ", why == NULL ? "" : why);
+	(void)snprintf(line, sizeof(line), "%.*s%s%.*s\n", max, what,
+	    why == NULL ? "" : ": ", max, why == NULL ? "" : why);
 	say(line);
 	return SCRUB_FAILED;
 }

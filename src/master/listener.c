@@ -357,6 +357,22 @@ listener_is_at(const struct listener *l, const struct config_listen *listen)
 	return config_same_address(&l->listen, listen);
 }
 
+/* On Linux this ends a socket's listening, and it stays bound.  SO_REUSEADDR lets
+ * another socket be bound to the port of one that does not listen. */
+void
+listener_pause(const struct listener *l)
+{
+	(void)shutdown(l->fd, SHUT_RD);
+}
+
+int
+listener_resume(const struct listener *l, char *error)
+{
+	return listen(l->fd, BACKLOG) == 0 ?
+	    0 :
+	    listen_error(error, l->listen.text);
+}
+
 void
 listener_close(struct listener *l)
 {

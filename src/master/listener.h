@@ -74,6 +74,14 @@ bool listener_has_name(const struct listener *);
 /* Is this the socket that `listen` asks for?  For a Unix socket: does the path
  * lead to it, however it is written? */
 bool listener_is_at(const struct listener *, const struct config_listen *);
+/*
+ * Stops listening, so that a socket for more or fewer addresses can be bound to
+ * the same port, while acceptors have this one open.  Clients in its backlog are
+ * disconnected.
+ */
+void listener_pause(const struct listener *);
+/* Listens again.  Returns as listener_open(). */
+int listener_resume(const struct listener *, char *error);
 /* Closes the socket, and removes the file of a Unix socket if it is still its
  * own. */
 void listener_close(struct listener *);

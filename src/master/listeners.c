@@ -168,6 +168,50 @@ change_adopted(struct listeners *set, const struct config *config, char *error)
 	return 0;
 }
 
+/* Would this socket, which the configuration no longer has, keep one that it has
+ * from being bound: 127.0.0.1:4040 and 0.0.0.0:4040? */
+static bool
+is_in_the_way(const struct listener *l, const struct config *config)
+{
+	const struct config_listen *listen;
+	bool overlaps = false;
+
+	/* Another one can be bound to the path of a Unix socket, which would not
+	 * listen again. */
+	if (l->listen.addr.ss_family == AF_UNIX)
+		return false;
+	TAILQ_FOREACH(listen, &config->listens, entry) {
+		if (listener_is_at(l, listen))
+			return false;
+		overlaps =
+		    overlaps || config_listens_overlap(&l->listen, listen);
+	}
+	return overlaps && l->fd != -1;
+}
+
+static void
+pause_those_in_the_way(const struct listeners *set, const struct config *config)
+{
+	size_t i;
+
+	for (i = 0; i < set->size; i++)
+		if (is_in_the_way(&set->list[i], config))
+			listener_pause(&set->list[i]);
+}
+
+static void
+resume_those_in_the_way(const struct listeners *set,
+    const struct config *config)
+{
+	char error[CONFIG_ERROR_SIZE];
+	size_t i;
+
+	for (i = 0; i < set->size; i++)
+		if (is_in_the_way(&set->list[i], config) &&
+		    listener_resume(&set->list[i], error) == -1)
+			log_warnx("%s", error);
+}
+
 int
 listeners_change(struct listeners *set, const struct config *config,
     char *error)
@@ -176,8 +220,11 @@ listeners_change(struct listeners *set, const struct config *config,
 
 	if (set->adopted)
 		return change_adopted(set, config, error);
-	if (build(&fresh, set, config, false, error) == -1)
+	pause_those_in_the_way(set, config);
+	if (build(&fresh, set, config, false, error) == -1) {
+		resume_those_in_the_way(set, config);
 		return -1;
+	}
 	close_but(set, &fresh);
 	*set = fresh;
 	return 0;

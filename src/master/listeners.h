@@ -29,7 +29,9 @@ int listeners_adopt(struct listeners *, const int *fds, size_t n,
     const struct config *, char *error);
 /*
  * Opens sockets for addresses that are new, or whose file somebody has removed;
- * keeps those that the configuration still has; closes the others.
+ * keeps those that the configuration still has; closes the others.  One of these
+ * that is in the way of a new one (127.0.0.1:4040 and 0.0.0.0:4040) stops
+ * listening for a moment if the change fails.
  */
 int listeners_change(struct listeners *, const struct config *, char *error);
 /* Has somebody removed the file of a Unix socket? */

@@ -58,6 +58,8 @@ static const struct sandbox_rule rules[] = {
 	SANDBOX_ALLOW("wait4|waitid"),
 	SANDBOX_ALLOW_IF("kill", 1, SANDBOX_INT, SIGKILL),
 	SANDBOX_ALLOW("getpid"),
+	/* Who is the master, if not root? */
+	SANDBOX_ALLOW("geteuid"),
 	SANDBOX_ALLOW("getrandom"),
 	SANDBOX_ALLOW("getsockopt"),
 	SANDBOX_ALLOW("pread64"),

@@ -322,6 +322,70 @@ TEST(test_listen_in_use)
 	server_stop(s);
 }
 
+/* Binds a port of all addresses, so that no other test gets it; kvd can bind it
+ * as well, because nobody listens on this socket. */
+static int
+reserve_port(int *port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	socklen_t size = sizeof(sin);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+
+	ck_assert_int_ne(fd, -1);
+	ck_assert_int_eq(
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)), 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&sin, size), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sin, &size), 0);
+	*port = ntohs(sin.sin_port);
+	return fd;
+}
+
+static void
+expect_served_at(const char *host, int port)
+{
+	int fd = client_connect_to(host, port);
+
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+}
+
+static const struct {
+	const char *before, *after;
+} inclusion_table[] = {
+	{ "127.0.0.1", "0.0.0.0" },
+	{ "0.0.0.0", "127.0.0.1" },
+};
+
+/* An address that includes the one before, or is included by it, replaces it,
+ * though acceptors have the old socket open.  If the change fails, kvd listens
+ * on the old one. */
+TEST(test_listen_includes)
+{
+	const char *before = inclusion_table[_i].before;
+	const char *after = inclusion_table[_i].after;
+	struct server *s = server_new();
+	int reserved, port, fd;
+
+	reserved = reserve_port(&port);
+	server_file(s, "insecure yes\nlisten %s:%d\n", before, port);
+	server_run(s);
+	fd = client_connect_to("127.0.0.1", port);
+	client_ask(fd, "PING\n", "OK\r\n");
+	server_file(s, "insecure yes\nlisten %s:%d\nlisten unix %s/no/sock\n",
+	    after, port, s->dir);
+	expect_refused(s, "/no/sock: No such file");
+	expect_served_at("127.0.0.1", port);
+	server_file(s, "insecure yes\nlisten %s:%d\n", after, port);
+	reload(s, 1);
+	expect_served_at("127.0.0.1", port);
+	if (_i == 0)
+		expect_served_at("127.5.5.5", port);
+	client_ask(fd, "PING\n", "OK\r\n");
+	(void)close(fd);
+	(void)close(reserved);
+	server_stop(s);
+}
+
 TEST(test_listen_twice)
 {
 	struct server *s = start_with("listen 127.0.0.1:0\n");
@@ -579,6 +643,7 @@ static const struct test tests[] = {
 	ONCE(test_surplus_acceptor),
 	ONCE(test_listen),
 	ONCE(test_listen_in_use),
+	EACH(test_listen_includes, inclusion_table),
 	ONCE(test_listen_twice),
 	CASE("refusals", NULL, NULL),
 	EACH(test_broken_file, broken_files),
