@@ -71,10 +71,11 @@ is_in_use(const struct large_pages *l)
 bool
 large_pages_join(struct large_pages *l)
 {
-	void *page = (void *)(uintptr_t)(l->memory + l->at);
+	void *page;
 
 	if (l->end - l->at < AREA_LARGE_PAGE)
 		return false;
+	page = (void *)(uintptr_t)(l->memory + l->at);
 	if (is_in_use(l)) {
 		(void)madvise(page, AREA_LARGE_PAGE, MADV_COLLAPSE);
 		/* It would count as memory that this process uses. */
