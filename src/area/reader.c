@@ -168,6 +168,51 @@ find_set(const struct reader *r, uint32_t hash, size_t *set)
 }
 
 bool
+reader_can_fetch(const struct reader *r)
+{
+	return r->epoch != NULL && r->id != 0 && r->number != 0 &&
+	    area_load(r->epoch, ACQUIRE) == r->number;
+}
+
+uint32_t
+reader_fetch_slots(const struct reader *r, struct bytes key)
+{
+	const uint64_t *slots;
+	struct entry_key k;
+	uint32_t hash;
+	size_t set;
+
+	entry_key_make(&k, r->id, key);
+	hash = crc32c(0, k.bytes.data, k.bytes.size);
+	if ((slots = find_set(r, hash, &set)) != NULL) {
+		__builtin_prefetch(slots);
+		__builtin_prefetch(&r->hot[set]);
+	}
+	return hash;
+}
+
+/* A record of ordinary size is in two lines of the processor's cache. */
+void
+reader_fetch_record(const struct reader *r, uint32_t hash)
+{
+	const uint64_t *slots, *record;
+	size_t set, way;
+	uint64_t slot;
+
+	if ((slots = find_set(r, hash, &set)) == NULL)
+		return;
+	for (way = 0; way < AREA_WAYS; way++) {
+		slot = area_load(&slots[way], RELAXED);
+		if (!area_slot_may_be(slot, hash, r->first_lap))
+			continue;
+		record = (const void *)(r->memory + r->layout.ring +
+		    area_slot_place(slot) * AREA_UNIT);
+		__builtin_prefetch(record);
+		__builtin_prefetch(record + 64 / sizeof(*record));
+	}
+}
+
+bool
 reader_take(struct reader *r, struct bytes key, struct bytes *value)
 {
 	const uint64_t *slots, *record;

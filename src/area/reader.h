@@ -67,6 +67,15 @@ int reader_open(struct reader *, int area_fd, int hot_fd, int epoch_fd);
 bool reader_begin(struct reader *, struct bytes bucket);
 /* Reads one.  The value is valid until the next reader_begin(). */
 bool reader_take(struct reader *, struct bytes key, struct bytes *value);
+/*
+ * Have the processor fetch what reads of several keys will need, all at a time:
+ * the first for each key, then the second with what the first has returned.  So
+ * a read need not wait for memory three times.  The keys are of the bucket that
+ * was read last; without one nothing happens, and nothing depends on this.
+ */
+bool reader_can_fetch(const struct reader *);
+uint32_t reader_fetch_slots(const struct reader *, struct bytes key);
+void reader_fetch_record(const struct reader *, uint32_t hash);
 /* Were all of them true at one moment since reader_begin()? */
 bool reader_end(struct reader *);
 

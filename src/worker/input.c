@@ -235,9 +235,10 @@ input_run(struct worker *w)
 	bool good;
 
 	if (telnet_is_text(&i->telnet, buf_data(in) + i->part_size,
-		buf_size(in) - i->part_size))
+		buf_size(in) - i->part_size)) {
+		local_fetch(w, buf_bytes(in));
 		good = run_lines(w);
-	else
+	} else
 		good = run_telnet(w);
 	good = good && replies_drain(w) && replies_take_events(w) &&
 	    client_flush(&w->client) == 0;

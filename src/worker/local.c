@@ -3,6 +3,8 @@
  * are hostile.
  */
 
+#include <string.h>
+
 #include "proto/format.h"
 #include "worker/local.h"
 #include "worker/state.h"
@@ -12,6 +14,9 @@
  * the more so if the one that was tried before it did. */
 #define WHOLE_MIN 4
 #define WHOLE_MAX 64
+
+/* Keys that are fetched at a time: what they need fits the processor's cache. */
+#define FETCH_MAX 128
 
 /* Nothing else came with this request. */
 static bool
@@ -27,6 +32,51 @@ may_answer(const struct worker *w)
 	    buf_size(&w->link.pending) == 0 &&
 	    !subscriptions_exist(&w->link.subscriptions) &&
 	    (w->local.whole == 0 || is_alone(w));
+}
+
+/* Finds the first key of a GET or EXISTS of the bucket that was read last, if the
+ * line is written as programs do: one blank between words, and no quotes. */
+static bool
+guess_key(const struct reader *r, struct bytes line, struct bytes *key)
+{
+	const uint8_t *p = line.data, *end = p + line.size, *blank;
+
+	if (line.size == 0 || strchr("GgEe", *p) == NULL ||
+	    (p = memchr(p, ' ', line.size)) == NULL ||
+	    (size_t)(end - ++p) <= r->name_size + 1 ||
+	    memcmp(p, r->name, r->name_size) != 0 || p[r->name_size] != ' ')
+		return false;
+	p += r->name_size + 1;
+	blank = memchr(p, ' ', (size_t)(end - p));
+	*key = (struct bytes){ p, (size_t)((blank != NULL ? blank : end) - p) };
+	if (blank == NULL && end[-1] == '\r')
+		key->size--;
+	return key->size > 0 && key->size <= UINT8_MAX;
+}
+
+void
+local_fetch(struct worker *w, struct bytes batch)
+{
+	const struct reader *r = w->local.reader;
+	const uint8_t *p = batch.data, *end = p + batch.size, *newline;
+	uint32_t hashes[FETCH_MAX];
+	struct bytes key;
+	size_t n = 0, i;
+
+	if (w->local.whole > 0 || !reader_can_fetch(r))
+		return;
+	while (n < FETCH_MAX && p < end &&
+	    (newline = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		/* A request that is alone is not waited for any less. */
+		if (newline + 1 == end && n == 0)
+			return;
+		if (guess_key(r, (struct bytes){ p, (size_t)(newline - p) },
+			&key))
+			hashes[n++] = reader_fetch_slots(r, key);
+		p = newline + 1;
+	}
+	for (i = 0; i < n; i++)
+		reader_fetch_record(r, hashes[i]);
 }
 
 /* Reads all keys, or none. */

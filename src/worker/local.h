@@ -39,6 +39,9 @@ struct local {
 	unsigned int whole, last_whole;
 };
 
+/* Before the requests of a batch: has the processor fetch the entries that they
+ * will probably read. */
+void local_fetch(struct worker *, struct bytes batch);
 /* Answers the request, if it can. */
 bool local_answer(struct worker *, const struct command *,
     const struct bytes *words, size_t n);

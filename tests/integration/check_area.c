@@ -194,6 +194,49 @@ TEST(test_pipelined)
 	(void)close(fd);
 }
 
+/* A batch in which the worker looks ahead for keys, however it is written. */
+TEST(test_look_ahead)
+{
+	static const char odd[] = "GET b k\r\n"
+				  "get b l\n"
+				  "  GET b k\n"
+				  "GET  b  k\n"
+				  "GET b \"k\"\n"
+				  "GET b k l\n"
+				  "Get b\tk\n"
+				  "\n"
+				  "exists b k \r\n"
+				  "GET bb k\n"
+				  "GET b none\n"
+				  "GET b\n"
+				  "GET b \n"
+				  "G\n"
+				  "EXISTS b l\n"
+				  "ECHO b k\n"
+				  "GET b k";
+	static const char replies[] =
+	    "v\r\n" OK "w\r\n" OK "v\r\n" OK "v\r\n" OK "v\r\n" OK
+	    "v\r\nw\r\n" OK "v\r\n" OK OK "NOT FOUND\r\n"
+	    "\r\n" OK "UNKNOWN COMMAND\r\n"
+	    "UNKNOWN COMMAND\r\n"
+	    "UNKNOWN COMMAND\r\n" OK;
+	char many[300 * 9 + 1] = "", answers[300 * 8 + 1] = "";
+	int fd = fill(), i;
+
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	client_ask(fd, odd, replies);
+	client_ask(fd, "\n", "b k\r\n" OK "v\r\n" OK);
+	for (i = 0; i < 300; i++) {
+		(void)strlcat(many, i % 2 == 0 ? "GET b k\n" : "GET b l\n",
+		    sizeof(many));
+		(void)strlcat(answers, i % 2 == 0 ? "v\r\n" OK : "w\r\n" OK,
+		    sizeof(answers));
+	}
+	for (i = 0; i < 5; i++)
+		client_ask(fd, many, answers);
+	(void)close(fd);
+}
+
 TEST(test_transaction)
 {
 	int fd = fill();
@@ -604,6 +647,7 @@ static const struct test tests[] = {
 	ONCE(test_own_writes),
 	EACH(test_changes, change_table),
 	ONCE(test_pipelined),
+	ONCE(test_look_ahead),
 	ONCE(test_transaction),
 	ONCE(test_subscription),
 	ONCE(test_expiry),

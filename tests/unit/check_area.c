@@ -434,6 +434,28 @@ TEST(test_read)
 	ck_assert(!take("", ""));
 }
 
+/* To fetch changes nothing, be the key there or not. */
+TEST(test_fetch)
+{
+	uint32_t i;
+	char name[16];
+
+	ck_assert(!reader_can_fetch(&reader));
+	publish("a", "1");
+	ck_assert(reads("a", "1"));
+	ck_assert(reader_can_fetch(&reader));
+	for (i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "%u", i);
+		if (i % 2 == 0)
+			publish(name, "value");
+		reader_fetch_record(&reader,
+		    reader_fetch_slots(&reader, bytes_from_text(name)));
+		ck_assert(reads(name, "value") == (i % 2 == 0));
+	}
+	epoch_close(&epoch);
+	ck_assert(!reader_can_fetch(&reader));
+}
+
 /* A commit to the entry begins between the copy and the second look. */
 TEST(test_replaced_while_read)
 {
@@ -711,6 +733,9 @@ TEST(test_hostile)
 			    8 :
 		    words + from + unit_random(&state) % (SMALL / 8 - from);
 		*word ^= UINT64_C(1) << unit_random(&state) % 64;
+		if (reader_can_fetch(&reader))
+			reader_fetch_record(&reader,
+			    reader_fetch_slots(&reader, bytes_from_text("a")));
 		if (reader_begin(&reader, (struct bytes)BUCKET) &&
 		    reader_take(&reader, bytes_from_text("a"), &value)) {
 			unit_assert_bytes(value, bytes_from_text("1"));
@@ -1034,6 +1059,7 @@ static const struct test tests[] = {
 	LOOP(test_model, 4),
 	CASE("shared", setup_shared, teardown_shared),
 	ONCE(test_read),
+	ONCE(test_fetch),
 	ONCE(test_replaced_while_read),
 	ONCE(test_half),
 	ONCE(test_overwritten_while_read),
