@@ -126,3 +126,20 @@ proc_count_fds(pid_t pid)
 	(void)closedir(dir);
 	return n;
 }
+
+long
+proc_memory_kib(pid_t pid)
+{
+	char path[64], line[128];
+	long kib = 0;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
+	if ((f = fopen(path, "re")) == NULL)
+		return 0;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (sscanf(line, "RssAnon: %ld", &kib) == 1)
+			break;
+	(void)fclose(f);
+	return kib;
+}

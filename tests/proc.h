@@ -27,5 +27,7 @@ size_t proc_list(pid_t group, struct proc *list, size_t max);
 size_t proc_children(pid_t, pid_t *list, size_t max);
 /* The number of descriptors it has open; -1 if that is unknown. */
 int proc_count_fds(pid_t);
+/* Its memory that belongs to no file, in KiB; 0 if that is unknown. */
+long proc_memory_kib(pid_t);
 
 #endif

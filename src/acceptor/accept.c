@@ -211,9 +211,8 @@ comes_too_often(struct acceptor *a, const struct sockaddr_storage *addr)
 }
 
 /*
- * Has the client gone without having sent anything?  A worker would cost some
- * hundred times as much as to find this out, and would have nothing to do.  The
- * end of the stream counts as a byte.
+ * Has the client gone without having sent anything?  A worker would cost a fork
+ * and have nothing to do.  The end of the stream counts as a byte.
  */
 static bool
 has_left(int fd, const struct sockaddr_storage *addr)

@@ -14,7 +14,6 @@
 
 #include "acceptor/confine.h"
 #include "common/activity.h"
-#include "common/exit.h"
 #include "common/landlock.h"
 #include "common/log.h"
 #include "common/sandbox.h"
@@ -59,8 +58,7 @@ restrict_files(void)
 {
 	int rules = landlock_begin();
 
-	/* Without memory, not without landlock(7). */
-	if (rules == -1 && exit_status_of(errno) == EX_OSERR)
+	if (rules == -1)
 		return -1;
 	/* An acceptor that cannot execute itself may have closed its program. */
 	if (landlock_allow_fd(rules, CHANNEL_PROGRAM_FD,

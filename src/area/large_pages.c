@@ -5,8 +5,6 @@
 
 #include <sys/mman.h>
 
-#include <errno.h>
-
 #include "area/area.h"
 #include "area/large_pages.h"
 #include "area/memory.h"
@@ -67,14 +65,20 @@ is_in_use(const struct large_pages *l)
 	return unused <= UNUSED_PAGES_MAX;
 }
 
-/* What could not be joined stays as it is until the next look. */
 bool
+large_pages_are_left(const struct large_pages *l)
+{
+	return l->end - l->at >= AREA_LARGE_PAGE;
+}
+
+/* What could not be joined stays as it is until the next look. */
+void
 large_pages_join(struct large_pages *l)
 {
 	void *page;
 
-	if (l->end - l->at < AREA_LARGE_PAGE)
-		return false;
+	if (!large_pages_are_left(l))
+		return;
 	page = (void *)(uintptr_t)(l->memory + l->at);
 	if (is_in_use(l)) {
 		(void)madvise(page, AREA_LARGE_PAGE, MADV_COLLAPSE);
@@ -82,5 +86,4 @@ large_pages_join(struct large_pages *l)
 		(void)madvise(page, AREA_LARGE_PAGE, MADV_DONTNEED);
 	}
 	l->at += AREA_LARGE_PAGE;
-	return true;
 }

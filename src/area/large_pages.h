@@ -29,8 +29,10 @@ struct large_pages {
 int large_pages_open(struct large_pages *, int fd);
 /* The area is in use up to this place, in bytes from its beginning. */
 void large_pages_look(struct large_pages *, size_t end);
-/* Looks at the next large page, and makes it one if nearly all of it is in use.
- * A second look at one costs little.  False: all have been looked at. */
-bool large_pages_join(struct large_pages *);
+/* Is there one that was not looked at yet? */
+bool large_pages_are_left(const struct large_pages *);
+/* Looks at the next large page, if there is one, and makes it one if nearly all
+ * of it is in use.  A second look at one costs little. */
+void large_pages_join(struct large_pages *);
 
 #endif

@@ -51,7 +51,6 @@ struct checkpointer {
 	pid_t master_pid;
 	struct store *store;
 	struct large_pages cache;
-	bool joining; /* its pages */
 	struct pollfd pfds[PFDS];
 	size_t step; /* keys of the next transaction */
 	/* From this time on there may be something to do; CLOCK_NEVER: nothing
@@ -314,10 +313,9 @@ read_registry(struct checkpointer *c)
 	int rc;
 
 	while ((rc = checkpoint_recv(CHANNEL_CHECKPOINT_FD, &m)) == 1)
-		if (m.type == CHECKPOINT_CACHE) {
+		if (m.type == CHECKPOINT_CACHE)
 			large_pages_look(&c->cache, (size_t)m.done);
-			c->joining = true;
-		} else if (c->work_at_ms == CLOCK_NEVER)
+		else if (c->work_at_ms == CLOCK_NEVER)
 			c->work_at_ms = clock_ms();
 	if (rc == -1)
 		c->pfds[PFD_REGISTRY].fd = -1;
@@ -327,7 +325,8 @@ static void
 serve(struct checkpointer *c)
 {
 	while (!c->stopping) {
-		if (io_poll(c->pfds, PFDS, c->joining ? 0 : c->work_at_ms) ==
+		if (io_poll(c->pfds, PFDS,
+			large_pages_are_left(&c->cache) ? 0 : c->work_at_ms) ==
 		    IO_FAILED)
 			fatal(EX_OSERR, "cannot wait for events");
 		if (c->pfds[PFD_CHANNEL].revents != 0)
@@ -338,7 +337,7 @@ serve(struct checkpointer *c)
 			read_registry(c);
 		if (!c->stopping && c->work_at_ms <= clock_ms())
 			work(c);
-		c->joining = c->joining && large_pages_join(&c->cache);
+		large_pages_join(&c->cache);
 	}
 }
 

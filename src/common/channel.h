@@ -89,9 +89,8 @@ struct startup_params {
 	struct channel_store store; /* of the first registry; else 0 */
 	/* Descriptors of the cache (area/memory.h), if there is one that is
 	 * shared: to the registry those to write the two memories; to the
-	 * checkpointer that to read the first; to an
-	 * acceptor those to read the first, to write the second, and to read
-	 * the file `epoch`. */
+	 * checkpointer that to read the first; to an acceptor those to read the
+	 * first, to write the second, and to read the file `epoch`. */
 	int fds[IO_FDS_MAX];
 	size_t n_fds;
 	struct privileges privileges;

@@ -2,13 +2,10 @@
  * confine: see confine.h.  Runs in the registry and the checkpointer.
  */
 
-#include <errno.h>
 #include <paths.h>
-#include <sysexits.h>
 
 #include "common/channel.h"
 #include "common/confine.h"
-#include "common/exit.h"
 #include "common/landlock.h"
 
 static int
@@ -16,8 +13,7 @@ restrict_files(const char *data)
 {
 	int rules = landlock_begin();
 
-	/* Without memory, not without landlock(7). */
-	if (rules == -1 && exit_status_of(errno) == EX_OSERR)
+	if (rules == -1)
 		return -1;
 	if (landlock_allow(rules, data,
 		LANDLOCK_READ | LANDLOCK_WRITE | LANDLOCK_CHANGE) == -1 ||

@@ -14,8 +14,10 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sysexits.h>
 #include <unistd.h>
 
+#include "common/exit.h"
 #include "common/landlock.h"
 
 /* The same for all kinds of processors but Alpha, where they are 110 more. */
@@ -88,20 +90,23 @@ landlock_begin(void)
 	struct ruleset_attr attr = { handled_rights(version), NET_ALL_4,
 		SCOPED_ALL_6 };
 	size_t size = sizeof(attr);
+	int rules = -1;
 
 #ifdef KVD_INSTRUMENTED
 	/* The process writes files of its own when it ends. */
 	version = 0;
 	errno = EOPNOTSUPP;
 #endif
-	if (version < 1)
-		return -1;
 	/* An older kernel does not take what it does not know. */
 	if (version < 4)
 		size = offsetof(struct ruleset_attr, handled_access_net);
 	else if (version < 6)
 		size = offsetof(struct ruleset_attr, scoped);
-	return (int)syscall(CREATE_RULESET, &attr, size, 0);
+	if (version >= 1)
+		rules = (int)syscall(CREATE_RULESET, &attr, size, 0);
+	return rules == -1 && exit_status_of(errno) != EX_OSERR ?
+	    LANDLOCK_NONE :
+	    rules;
 }
 
 static uint64_t
@@ -126,7 +131,7 @@ landlock_allow_fd(int rules, int fd, unsigned int access)
 	struct path_beneath_attr attr = { rights_of(access), fd };
 	struct stat st;
 
-	if (rules == -1)
+	if (rules == LANDLOCK_NONE)
 		return 0;
 	if (fstat(fd, &st) == -1)
 		return -1;
@@ -141,7 +146,7 @@ landlock_allow(int rules, const char *path, unsigned int access)
 {
 	int fd, rc, saved;
 
-	if (rules == -1)
+	if (rules == LANDLOCK_NONE)
 		return 0;
 	if ((fd = open(path, O_PATH | O_CLOEXEC)) == -1)
 		return errno == ENOENT || errno == ENOTDIR ? 0 : -1;
@@ -157,7 +162,7 @@ landlock_enter(int rules)
 {
 	int rc, saved;
 
-	if (rules == -1)
+	if (rules == LANDLOCK_NONE)
 		return 0;
 	if ((rc = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) == 0)
 		rc = (int)syscall(RESTRICT_SELF, rules, 0);

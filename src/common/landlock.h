@@ -20,10 +20,13 @@ enum landlock_access {
 	LANDLOCK_CHANGE = 0x8, /* list directories, make and remove files */
 };
 
+/* Where the kernel has no landlock(7), or does not use it. */
+#define LANDLOCK_NONE (-2)
+
 /*
- * Begins a set of rules.  Returns its descriptor (close-on-exec), or -1 with
- * errno.  Then the kernel has no landlock(7), or does not use it, and the
- * functions below do nothing with the -1.
+ * Begins a set of rules.  Returns its descriptor (close-on-exec), or
+ * LANDLOCK_NONE, with which the functions below do nothing, or -1 with errno: a
+ * shortage of memory or descriptors.
  */
 int landlock_begin(void);
 /* Allows access to a file or directory.  One that does not exist is left out.

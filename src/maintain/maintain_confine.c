@@ -8,7 +8,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "common/exit.h"
 #include "common/landlock.h"
 #include "common/syscall_name.h"
 #include "maintain/maintain_confine.h"
@@ -43,8 +42,7 @@ restrict_files(const char *data, const char *dir)
 {
 	int rules = landlock_begin();
 
-	/* Without memory, not without landlock(7). */
-	if (rules == -1 && exit_status_of(errno) == EX_OSERR)
+	if (rules == -1)
 		return -1;
 	if (allow_directory(rules, data) == -1 ||
 	    (dir != NULL && allow_directory(rules, dir) == -1))

@@ -92,12 +92,6 @@ store_drop(struct store_view *v, struct bytes bucket)
 	return STORE_OK;
 }
 
-static struct bytes
-bytes_of(MDB_val val)
-{
-	return (struct bytes){ val.mv_data, val.mv_size };
-}
-
 /* What a transaction has purged. */
 struct purge {
 	struct store *store;
@@ -127,7 +121,7 @@ first_dropped(struct purge *p, struct dropped *d)
 	for (op = MDB_FIRST; (rc = mdb_cursor_get(cursor, &key, &val, op)) == 0;
 	     op = MDB_NEXT) {
 		if (key.mv_size == ID_SIZE && val.mv_size == DROPPED_SIZE &&
-		    record_is_sound(bytes_of(key), bytes_of(val),
+		    record_is_sound(record_bytes(key), record_bytes(val),
 			DROPPED_SUM)) {
 			d->id = record_get_be64(key.mv_data);
 			if (store_is_damaged(p->store, d->id))
@@ -155,9 +149,9 @@ purge_entry(struct purge *p, MDB_cursor *cursor, struct bytes key)
 		return rc;
 	if ((rc = mdb_cursor_get(cursor, &k, &val, MDB_SET)) != 0)
 		return rc == MDB_NOTFOUND ? MDB_CORRUPTED : rc;
-	p->bytes += sizes_of_entry(key, bytes_of(val));
-	rc =
-	    expiry_remove_row(p->store, p->txn, key, bytes_of(val), &p->purged);
+	p->bytes += sizes_of_entry(key, record_bytes(val));
+	rc = expiry_remove_row(p->store, p->txn, key, record_bytes(val),
+	    &p->purged);
 	return rc == 0 ? mdb_cursor_del(cursor, 0) : rc;
 }
 

@@ -207,22 +207,16 @@ come_to_bucket(struct step *f, struct bytes key)
 	return rc;
 }
 
-static struct bytes
-bytes_of(MDB_val val)
-{
-	return (struct bytes){ val.mv_data, val.mv_size };
-}
-
 /* An entry that was there goes; if an open put has replaced it, that did not
  * know its expiry. */
 static int
 note_gone(struct step *f, struct bytes key, MDB_val old, bool open)
 {
-	f->bytes -= sizes_of_entry(key, bytes_of(old));
+	f->bytes -= sizes_of_entry(key, record_bytes(old));
 	if (!open)
 		return 0;
 	f->replaced++;
-	return expiry_remove_row(f->store, f->txn, key, bytes_of(old),
+	return expiry_remove_row(f->store, f->txn, key, record_bytes(old),
 	    &f->purged);
 }
 

@@ -550,16 +550,13 @@ image_get(struct store_image *m, enum table_db db, struct bytes key,
 static int
 get_number(struct store_image *m, const char *name, uint64_t id, uint64_t *n)
 {
-	uint8_t key[16 + ID_SIZE];
-	size_t size = strlen(name);
+	struct numbers_key k;
 	struct bytes value;
 	int rc;
 
 	*n = 0;
-	memcpy(key, name, size);
-	record_put_be64(key + size, id);
-	rc = image_get_data(m, DB_META, (struct bytes){ key, size + ID_SIZE },
-	    &value);
+	numbers_key_make(&k, name, id);
+	rc = image_get_data(m, DB_META, k.bytes, &value);
 	if (rc == 1 && value.size != sizeof(*n))
 		return -1;
 	if (rc == 1)

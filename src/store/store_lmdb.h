@@ -17,6 +17,7 @@
 #include <lmdb.h>
 
 #include "area/writer.h"
+#include "common/record.h"
 #include "store/fold_list.h"
 #include "store/segment.h"
 #include "store/store.h"
@@ -381,9 +382,16 @@ struct fold_purged {
 int fold_get_purged(struct store *, MDB_txn *, struct fold_purged *);
 int fold_put_purged(struct store *, MDB_txn *, const struct fold_purged *);
 
-/* store_numbers.c: rows of `meta`, each of the name and the id of a bucket.  A
- * row that is not there has 0.  The functions return LMDB's codes. */
+/* store_numbers.c: rows of `meta` with a number for a bucket.  A row that is not
+ * there has 0.  The functions return LMDB's codes. */
 
+#define NUMBERS_NAME_MAX 8
+
+struct numbers_key {
+	uint8_t data[NUMBERS_NAME_MAX + ID_SIZE];
+	struct bytes bytes; /* of data */
+};
+void numbers_key_make(struct numbers_key *, const char *name, uint64_t id);
 int numbers_get(struct store *, MDB_txn *, const char *name, uint64_t id,
     uint64_t *n);
 int numbers_put(struct store *, MDB_txn *, const char *name, uint64_t id,

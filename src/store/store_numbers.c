@@ -7,30 +7,27 @@
 
 #include "store/store_record.h"
 
-#define NAME_MAX_SIZE 16
-
-struct row_key {
-	uint8_t data[NAME_MAX_SIZE + ID_SIZE];
-};
-
-static MDB_val
-make_key(struct row_key *k, const char *name, uint64_t id)
+void
+numbers_key_make(struct numbers_key *k, const char *name, uint64_t id)
 {
 	size_t size = strlen(name);
 
 	memcpy(k->data, name, size);
 	record_put_be64(k->data + size, id);
-	return (MDB_val){ size + ID_SIZE, k->data };
+	k->bytes = (struct bytes){ k->data, size + ID_SIZE };
 }
 
 int
 numbers_get(struct store *s, MDB_txn *txn, const char *name, uint64_t id,
     uint64_t *n)
 {
-	struct row_key k;
-	MDB_val key = make_key(&k, name, id), val;
-	int rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
+	struct numbers_key k;
+	MDB_val key, val;
+	int rc;
 
+	numbers_key_make(&k, name, id);
+	key = record_val(k.bytes);
+	rc = mdb_get(txn, s->dbi[DB_META], &key, &val);
 	*n = 0;
 	if (rc == 0 && val.mv_size != sizeof(*n))
 		return MDB_CORRUPTED;
@@ -44,9 +41,11 @@ numbers_put(struct store *s, MDB_txn *txn, const char *name, uint64_t id,
     uint64_t n)
 {
 	uint8_t data[sizeof(n)];
-	struct row_key k;
-	MDB_val key = make_key(&k, name, id), val = { sizeof(data), data };
+	struct numbers_key k;
+	MDB_val key, val = { sizeof(data), data };
 
+	numbers_key_make(&k, name, id);
+	key = record_val(k.bytes);
 	record_put_le64(data, n);
 	return mdb_put(txn, s->dbi[DB_META], &key, &val, 0);
 }
@@ -55,13 +54,12 @@ int
 numbers_add(struct store *s, MDB_txn *txn, const char *name, uint64_t id,
     uint64_t n)
 {
-	struct row_key k;
-	MDB_val key = make_key(&k, name, id);
+	struct numbers_key k;
 	uint64_t before;
 	int rc;
 
-	if ((rc = guard_write(s, DB_META,
-		 (struct bytes){ key.mv_data, key.mv_size }, false)) != 0 ||
+	numbers_key_make(&k, name, id);
+	if ((rc = guard_write(s, DB_META, k.bytes, false)) != 0 ||
 	    (rc = numbers_get(s, txn, name, id, &before)) != 0)
 		return rc;
 	return numbers_put(s, txn, name, id, before + n);
@@ -70,11 +68,12 @@ numbers_add(struct store *s, MDB_txn *txn, const char *name, uint64_t id,
 int
 numbers_forget(struct store *s, MDB_txn *txn, const char *name, uint64_t id)
 {
-	struct row_key k;
-	MDB_val key = make_key(&k, name, id);
+	struct numbers_key k;
+	MDB_val key;
 	int rc;
 
-	rc = guard_write(s, DB_META, (struct bytes){ key.mv_data, key.mv_size },
-	    true);
+	numbers_key_make(&k, name, id);
+	key = record_val(k.bytes);
+	rc = guard_write(s, DB_META, k.bytes, true);
 	return rc == 0 ? mdb_del(txn, s->dbi[DB_META], &key, NULL) : rc;
 }

@@ -15,3 +15,9 @@ record_val(struct bytes b)
 	memcpy(&v.mv_data, &b.data, sizeof(v.mv_data));
 	return v;
 }
+
+struct bytes
+record_bytes(MDB_val v)
+{
+	return (struct bytes){ v.mv_data, v.mv_size };
+}

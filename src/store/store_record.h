@@ -27,6 +27,7 @@
 
 /* LMDB's values are not const, though it does not write to them. */
 MDB_val record_val(struct bytes);
+struct bytes record_bytes(MDB_val);
 
 static inline bool
 entry_is_due(const struct store *s, uint64_t expiry)

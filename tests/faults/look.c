@@ -41,23 +41,6 @@ role_of(const struct proc *p, pid_t master)
 	return FAULT_WORKER;
 }
 
-static long
-read_memory(pid_t pid)
-{
-	char path[64], line[128];
-	long kib = 0;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-	if ((f = fopen(path, "re")) == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "RssAnon: %ld", &kib) == 1)
-			break;
-	(void)fclose(f);
-	return kib;
-}
-
 static void
 look(const struct server *s, struct look *l)
 {
@@ -75,7 +58,7 @@ look(const struct server *s, struct look *l)
 		else {
 			l->pid[role] = list[i].pid;
 			l->descriptors[role] = proc_count_fds(list[i].pid);
-			l->memory_kib[role] = read_memory(list[i].pid);
+			l->memory_kib[role] = proc_memory_kib(list[i].pid);
 		}
 	}
 }

@@ -141,28 +141,10 @@ be_honest(struct honest *h, int port)
 	}
 }
 
-/* Memory that belongs to no file, in KiB. */
-static long
-read_memory(pid_t pid)
-{
-	char path[64], line[128];
-	long kib = 0;
-	FILE *f;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/status", (long)pid);
-	if ((f = fopen(path, "re")) == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "RssAnon: %ld", &kib) == 1)
-			break;
-	(void)fclose(f);
-	return kib;
-}
-
 static void
 keep_most(long *most, pid_t pid)
 {
-	long kib = read_memory(pid);
+	long kib = proc_memory_kib(pid);
 
 	if (kib > *most)
 		*most = kib;

@@ -63,7 +63,8 @@ version(void)
 {
 	int rules = landlock_begin();
 
-	if (rules == -1)
+	ck_assert_int_ne(rules, -1);
+	if (rules == LANDLOCK_NONE)
 		return 0;
 	(void)close(rules);
 	return syscall(444, NULL, (size_t)0, 1);
@@ -213,9 +214,10 @@ TEST(test_again)
 /* Where there is no landlock(7), nothing is done, and nothing fails. */
 TEST(test_none)
 {
-	ck_assert_int_eq(landlock_allow(-1, "/", LANDLOCK_READ), 0);
-	ck_assert_int_eq(landlock_allow_fd(-1, -1, LANDLOCK_READ), 0);
-	ck_assert_int_eq(landlock_enter(-1), 0);
+	ck_assert_int_eq(landlock_allow(LANDLOCK_NONE, "/", LANDLOCK_READ), 0);
+	ck_assert_int_eq(landlock_allow_fd(LANDLOCK_NONE, -1, LANDLOCK_READ),
+	    0);
+	ck_assert_int_eq(landlock_enter(LANDLOCK_NONE), 0);
 }
 
 static const struct test tests[] = {
