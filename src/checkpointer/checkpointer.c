@@ -143,7 +143,8 @@ open_cache(struct checkpointer *c, const struct startup_params *params)
 	int fd = params->n_fds > 0 ? params->fds[0] : -1;
 
 	if (large_pages_open(&c->cache, fd) == -1)
-		log_warn("the pages of the cache are not joined");
+		log_warn(
+		    "new workers read the cache more slowly: cannot map it");
 	if (fd != -1)
 		(void)close(fd);
 }
