@@ -16,14 +16,6 @@
 #include "store/page.h"
 #include "store/store_record.h"
 
-/* A page of a tree, and the keys that belong there: from the first, and less
- * than the second.  Without data: any. */
-struct place {
-	size_t number, level;
-	struct bytes from, to;
-	const uint8_t *page;
-};
-
 static int
 fail(struct store *s, size_t number, const char *wrong)
 {
@@ -72,7 +64,7 @@ belongs(const uint8_t *page, bool leaf, struct bytes from, struct bytes to)
 }
 
 static int
-check_page(struct store *s, const struct pages_tree *t, struct place *p)
+check_page(struct store *s, const struct pages_tree *t, struct guard_place *p)
 {
 	const struct tree_map *map = &s->guard.data.map;
 	bool leaf, leaf_wanted = p->level + 1 == t->depth;
@@ -101,10 +93,10 @@ check_page(struct store *s, const struct pages_tree *t, struct place *p)
 }
 
 /* The page below a branch's node. */
-static struct place
-below(const struct place *p, size_t i)
+static struct guard_place
+below(const struct guard_place *p, size_t i)
 {
-	struct place child = { page_node(p->page, i).child, p->level + 1,
+	struct guard_place child = { page_node(p->page, i).child, p->level + 1,
 		p->from, p->to, NULL };
 
 	if (i > 0)
@@ -116,10 +108,10 @@ below(const struct place *p, size_t i)
 
 /* LMDB joins a page of which little is left with one beside it. */
 static int
-check_beside(struct store *s, const struct pages_tree *t, const struct place *p,
-    size_t i)
+check_beside(struct store *s, const struct pages_tree *t,
+    const struct guard_place *p, size_t i)
 {
-	struct place other;
+	struct guard_place other;
 	int rc = 0;
 
 	if (i > 0) {
@@ -206,7 +198,7 @@ check_overflow(struct store *s, const struct page_node *n)
 }
 
 static int
-check_leaf(struct store *s, const struct place *p, struct bytes key)
+check_leaf(struct store *s, const struct guard_place *p, struct bytes key)
 {
 	struct page_node n;
 	bool same;
@@ -219,28 +211,60 @@ check_leaf(struct store *s, const struct place *p, struct bytes key)
 	return n.flags & PAGE_NODE_OVERFLOW ? check_overflow(s, &n) : 0;
 }
 
-int
-guard_write(struct store *s, enum table_db db, struct bytes key, bool deletes)
+/* Goes down to the leaf of a key, which then is checked as all pages on the way
+ * are. */
+static int
+find_leaf(struct store *s, enum table_db db, struct bytes key, bool deletes,
+    struct guard_place *p)
 {
 	const struct pages_tree *t = &s->guard.data.trees[db];
-	struct place p = { .number = t->root };
 	bool same;
 	size_t i;
 	int rc;
 
-	if (t->root == SIZE_MAX)
-		return 0;
-	for (;;) {
-		if ((rc = check_page(s, t, &p)) != 0)
-			return rc;
-		if (p.level + 1 >= t->depth)
-			return check_leaf(s, &p, key);
-		i = page_search(p.page, s->guard.data.map.page_size, key, false,
-		    &same);
-		if (deletes && (rc = check_beside(s, t, &p, i)) != 0)
-			return rc;
-		p = below(&p, i);
+	*p = (struct guard_place){ .number = t->root };
+	while ((rc = check_page(s, t, p)) == 0 && p->level + 1 < t->depth) {
+		i = page_search(p->page, s->guard.data.map.page_size, key,
+		    false, &same);
+		if (deletes && (rc = check_beside(s, t, p, i)) != 0)
+			break;
+		*p = below(p, i);
 	}
+	return rc;
+}
+
+/* Does the key belong to the leaf to which the last write has led?  A fold goes
+ * through the keys in order. */
+static bool
+is_same_leaf(const struct store_guard *g, enum table_db db, struct bytes key,
+    bool deletes)
+{
+	const struct guard_place *p = &g->leaf;
+
+	return p->page != NULL && g->leaf_db == db &&
+	    (g->leaf_beside || !deletes) &&
+	    (p->from.data == NULL || bytes_compare(p->from, key) <= 0) &&
+	    (p->to.data == NULL || bytes_compare(key, p->to) < 0);
+}
+
+int
+guard_write(struct store *s, enum table_db db, struct bytes key, bool deletes)
+{
+	struct store_guard *g = &s->guard;
+	int rc;
+
+	if (g->data.trees[db].root == SIZE_MAX)
+		return 0;
+	if (!is_same_leaf(g, db, key, deletes)) {
+		rc = find_leaf(s, db, key, deletes, &g->leaf);
+		if (rc != 0) {
+			g->leaf.page = NULL;
+			return rc;
+		}
+		g->leaf_db = db;
+		g->leaf_beside = deletes;
+	}
+	return check_leaf(s, &g->leaf, key);
 }
 
 int
@@ -265,6 +289,7 @@ guard_begin(struct store *s, MDB_txn *txn)
 		g->size = size;
 	}
 	memset(g->checked, 0, size);
+	g->leaf.page = NULL;
 	return 0;
 }
 

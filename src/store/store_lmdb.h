@@ -157,11 +157,23 @@ fold_place_key(const struct fold_place *p)
 	return (struct bytes){ p->key, p->key_size };
 }
 
+/* A page of a tree, and the keys that belong there: from the first, and less
+ * than the second.  Without data: any. */
+struct guard_place {
+	size_t number, level;
+	struct bytes from, to;
+	const uint8_t *page;
+};
+
 /* What was checked in the transaction that writes (store_guard.c). */
 struct store_guard {
 	struct store_trees data; /* as it was when that began */
 	uint8_t *checked; /* a bit for each page */
 	size_t size; /* of these bytes */
+	/* The leaf to which the last write has led; without page: none. */
+	struct guard_place leaf;
+	enum table_db leaf_db;
+	bool leaf_beside; /* the pages beside the way to it were checked, too */
 	bool allows_more; /* values may have more pages than they need */
 };
 
