@@ -4,61 +4,9 @@
  * The segment is sorted once.  It needs no index, for nobody looks for a key.
  */
 
-#include <endian.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "store/fold_list.h"
-
-#define WORDS (sizeof(((struct fold_item *)NULL)->words) / sizeof(uint64_t))
-
-static struct fold_item
-item_of(unsigned int db, struct bytes key, const struct table_record *r)
-{
-	struct fold_item item = { .record = r };
-	uint8_t *first = (uint8_t *)item.words;
-	size_t i, n = sizeof(item.words) - 1;
-
-	first[0] = (uint8_t)db;
-	if (key.size > 0) /* then data may be NULL */
-		memcpy(first + 1, key.data, key.size < n ? key.size : n);
-	for (i = 0; i < WORDS; i++)
-		item.words[i] = be64toh(item.words[i]);
-	return item;
-}
-
-static int
-compare_words(const struct fold_item *a, const struct fold_item *b)
-{
-	size_t i;
-
-	for (i = 0; i < WORDS; i++)
-		if (a->words[i] != b->words[i])
-			return a->words[i] < b->words[i] ? -1 : 1;
-	return 0;
-}
-
-static int
-compare_keys(const struct fold_item *a, const struct fold_item *b)
-{
-	int order = compare_words(a, b);
-
-	return order != 0 ? order :
-			    bytes_compare(table_record_key(a->record),
-				table_record_key(b->record));
-}
-
-/* Of the versions of a key, the newest is last. */
-static int
-compare_items(const void *a, const void *b)
-{
-	const struct fold_item *x = a, *y = b;
-	int order = compare_keys(x, y);
-
-	if (order != 0)
-		return order;
-	return x->record < y->record ? -1 : x->record > y->record;
-}
 
 static void
 add_commit(struct fold_list *l, const struct segment_commit *c)
@@ -69,8 +17,17 @@ add_commit(struct fold_list *l, const struct segment_commit *c)
 
 	for (; at < end; at += table_record_size(r)) {
 		r = (const void *)at;
-		l->items[l->count++] = item_of(r->db, table_record_key(r), r);
+		l->items[l->count++].record = r;
 	}
+}
+
+/* Are these versions of one key? */
+static bool
+is_same(const struct sorted_record *a, const struct sorted_record *b)
+{
+	return a->words[0] == b->words[0] && a->words[1] == b->words[1] &&
+	    bytes_equal(table_record_key(a->record),
+		table_record_key(b->record));
 }
 
 static void
@@ -80,7 +37,7 @@ leave_newest(struct fold_list *l)
 
 	for (from = 0; from < l->count; from++) {
 		if (from + 1 < l->count &&
-		    compare_keys(&l->items[from], &l->items[from + 1]) == 0)
+		    is_same(&l->items[from], &l->items[from + 1]))
 			continue;
 		l->open[to] = l->items[first].record->open;
 		l->items[to++] = l->items[from];
@@ -92,11 +49,15 @@ leave_newest(struct fold_list *l)
 int
 fold_list_make(struct fold_list *l, const struct table *t)
 {
+	size_t max = t->records + 1;
+	struct sorted_record *room;
 	uint32_t i;
 
-	l->items = calloc(t->records + 1, sizeof(l->items[0]));
-	l->open = calloc(t->records + 1, sizeof(l->open[0]));
-	if (l->items == NULL || l->open == NULL) {
+	l->items = reallocarray(NULL, max, sizeof(l->items[0]));
+	l->open = reallocarray(NULL, max, sizeof(l->open[0]));
+	room = reallocarray(NULL, max, sizeof(*room));
+	if (l->items == NULL || l->open == NULL || room == NULL) {
+		free(room);
 		fold_list_clear(l);
 		return -1;
 	}
@@ -104,7 +65,8 @@ fold_list_make(struct fold_list *l, const struct table *t)
 	l->generation = t->generation;
 	for (i = 0; i < t->n_commits; i++)
 		add_commit(l, (const void *)(t->image + t->commits[i]));
-	qsort(l->items, l->count, sizeof(l->items[0]), compare_items);
+	record_sort(l->items, room, l->count);
+	free(room);
 	leave_newest(l);
 	return 0;
 }
@@ -120,17 +82,15 @@ fold_list_clear(struct fold_list *l)
 size_t
 fold_list_find(const struct fold_list *l, unsigned int db, struct bytes key)
 {
-	const struct fold_item wanted = item_of(db, key, NULL);
 	size_t low = 0, high = l->count, middle;
-	int order;
+	const struct table_record *r;
 
 	while (low < high) {
 		middle = low + (high - low) / 2;
-		order = compare_words(&l->items[middle], &wanted);
-		if (order == 0)
-			order = bytes_compare(
-			    table_record_key(l->items[middle].record), key);
-		if (order < 0)
+		r = l->items[middle].record;
+		if (r->db < db ||
+		    (r->db == db &&
+			bytes_compare(table_record_key(r), key) < 0))
 			low = middle + 1;
 		else
 			high = middle;

@@ -10,16 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "store/record_sort.h"
 #include "store/table.h"
 
-struct fold_item {
-	uint64_t words[3]; /* database and first bytes of the key: these decide
-			    * most comparisons */
-	const struct table_record *record;
-};
-
 struct fold_list {
-	struct fold_item *items;
+	struct sorted_record *items;
 	bool *open; /* of each item: was the first version of its key open? */
 	size_t count;
 	uint64_t generation; /* of the segment; 0: the list is empty */

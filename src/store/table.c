@@ -11,10 +11,10 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
-#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/record_sort.h"
 #include "store/siphash.h"
 #include "store/table.h"
 
@@ -26,14 +26,6 @@
 #define RUN 8192
 /* Records of a commit that are looked up together. */
 #define REPLAYED_MAX 16
-
-/* A key that is sorted, and what decides most comparisons. */
-struct table_sorted {
-	uint64_t words[2]; /* its database, and the first bytes in which the
-			    * keys of that differ */
-	const struct table_record *record;
-	struct table_ordered key;
-};
 
 /* Pages that are not used are not taken. */
 static void *
@@ -66,7 +58,7 @@ order_size(const struct table *t)
 static size_t
 sorted_size(void)
 {
-	return RUN * sizeof(struct table_sorted);
+	return 2 * RUN * sizeof(struct sorted_record);
 }
 
 static size_t
@@ -226,66 +218,6 @@ table_get(const struct table *t, const struct table_place *p, uint64_t revision)
 
 /* The order */
 
-/* How many bytes the keys of one database have in common at their start. */
-struct common {
-	struct bytes key; /* one of them; no data: there is none yet */
-	size_t size;
-};
-
-static void
-find_common(const struct table *t, struct common common[DB_COUNT])
-{
-	const struct table_record *r;
-	struct common *c;
-	struct bytes key;
-	uint32_t i;
-
-	for (i = t->n_ordered; i < t->n_keys; i++) {
-		r = table_record_at(t, t->order[i].first);
-		c = &common[r->db];
-		key = table_record_key(r);
-		if (c->key.data == NULL)
-			*c = (struct common){ key, key.size };
-		c->size =
-		    bytes_common((struct bytes){ c->key.data, c->size }, key);
-	}
-}
-
-/* The words are the database and the bytes behind those in common; with zeros
- * behind the key's end, which are not greater than what a longer key has there.
- */
-static struct table_sorted
-sorted_of(const struct table *t, struct table_ordered k,
-    const struct common common[DB_COUNT])
-{
-	struct table_sorted s = { .record = table_record_at(t, k.first),
-		.key = k };
-	uint8_t *bytes = (uint8_t *)s.words;
-	size_t skip = common[s.record->db].size, i;
-	size_t rest = s.record->key_size - skip, room = sizeof(s.words) - 1;
-
-	bytes[0] = s.record->db;
-	memcpy(bytes + 1,
-	    (const uint8_t *)table_record_key(s.record).data + skip,
-	    rest < room ? rest : room);
-	for (i = 0; i < 2; i++)
-		s.words[i] = be64toh(s.words[i]);
-	return s;
-}
-
-static int
-compare_sorted(const void *left, const void *right)
-{
-	const struct table_sorted *a = left, *b = right;
-	size_t i;
-
-	for (i = 0; i < 2; i++)
-		if (a->words[i] != b->words[i])
-			return a->words[i] < b->words[i] ? -1 : 1;
-	return bytes_compare(table_record_key(a->record),
-	    table_record_key(b->record));
-}
-
 /* The first record of the key that is in this place of the order. */
 static const struct table_record *
 ordered_at(const struct table *t, uint32_t at)
@@ -330,7 +262,7 @@ static void
 merge(struct table *t, uint32_t n)
 {
 	uint32_t from = t->n_ordered / RUN * RUN, end = t->n_ordered, at;
-	const struct table_sorted *s;
+	const struct sorted_record *s;
 
 	t->n_ordered += n;
 	while (n-- > 0) {
@@ -339,7 +271,8 @@ merge(struct table *t, uint32_t n)
 		    table_record_key(s->record));
 		memmove(t->order + at + n + 1, t->order + at,
 		    (end - at) * sizeof(t->order[0]));
-		t->order[at + n] = s->key;
+		t->order[at + n] = (struct table_ordered){ s->number,
+			(uint32_t)((const uint8_t *)s->record - t->image) };
 		end = at;
 	}
 }
@@ -348,15 +281,17 @@ merge(struct table *t, uint32_t n)
 static void
 make_order(struct table *t)
 {
-	struct common common[DB_COUNT] = { { .size = 0 } };
 	uint32_t n = t->n_keys - t->n_ordered, i;
+	const struct table_ordered *k;
 
 	if (n == 0)
 		return;
-	find_common(t, common);
-	for (i = 0; i < n; i++)
-		t->sorted[i] = sorted_of(t, t->order[t->n_ordered + i], common);
-	qsort(t->sorted, n, sizeof(t->sorted[0]), compare_sorted);
+	for (i = 0; i < n; i++) {
+		k = &t->order[t->n_ordered + i];
+		t->sorted[i].record = table_record_at(t, k->first);
+		t->sorted[i].number = k->number;
+	}
+	record_sort(t->sorted, t->sorted + RUN, n);
 	merge(t, n);
 	t->n_walk = 0;
 }
@@ -471,12 +406,10 @@ index_record(struct table *t, uint32_t at, uint32_t hash)
 static bool
 index_records(struct table *t, struct replayed *some)
 {
-	uint32_t n;
 	size_t i;
 
 	for (i = 0; i < some->count; i++)
-		if ((n = t->heads[some->hash[i] & t->mask]) != 0)
-			__builtin_prefetch(&t->keys[n - 1]);
+		table_prefetch_key(t, some->hash[i]);
 	for (i = 0; i < some->count; i++)
 		if (!index_record(t, some->at[i], some->hash[i]))
 			return false;

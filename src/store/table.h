@@ -18,35 +18,9 @@
 
 #include "common/bytes.h"
 #include "store/segment.h"
+#include "store/table_record.h"
 
-/* The databases, in the order in which they are folded. */
-enum table_db {
-	DB_META,
-	DB_BUCKETS,
-	DB_ENTRIES,
-	DB_EXPIRIES,
-	DB_DROPPED,
-	DB_OUTCOMES,
-	DB_COUNT
-};
-
-/* Of a key, in bytes: LMDB's own limit is 511. */
-#define TABLE_KEY_MAX 510
-
-/* In the image, with the key and the value behind it; at a multiple of 8. */
-struct table_record {
-	uint32_t older; /* where the version before this is; 0: there is none */
-	uint32_t commit; /* where its commit is */
-	uint32_t value_size;
-	uint16_t key_size;
-	uint8_t db; /* enum table_db */
-	uint8_t deleted : 1; /* the key has no value from here on */
-	uint8_t quiet : 1; /* no change that subscribers are told of */
-	/* The first version of an entry, put without a look whether data.mdb
-	 * has one already: see store_count.c. */
-	uint8_t open : 1;
-	uint8_t zero : 5;
-};
+struct sorted_record;
 
 struct table_key {
 	uint32_t newest; /* where its last version is */
@@ -79,7 +53,7 @@ struct table {
 	/* All keys; of the first n_ordered each run is in order. */
 	struct table_ordered *order;
 	uint32_t n_ordered;
-	struct table_sorted *sorted; /* room to sort the next run in */
+	struct sorted_record *sorted; /* room to sort the next run in */
 	struct table_rest *walk; /* a heap; its top is where the walk is */
 	uint32_t n_walk; /* 0: nobody goes through the keys */
 	uint64_t generation; /* of the segment */
@@ -119,26 +93,6 @@ table_newest(const struct table *t, const struct table_key *k)
 	return table_record_at(t, k->newest);
 }
 
-static inline struct bytes
-table_record_key(const struct table_record *r)
-{
-	return (struct bytes){ r + 1, r->key_size };
-}
-
-static inline struct bytes
-table_record_value(const struct table_record *r)
-{
-	return (struct bytes){ (const uint8_t *)(r + 1) + r->key_size,
-		r->value_size };
-}
-
-/* Where the record behind this one begins. */
-static inline size_t
-table_record_size(const struct table_record *r)
-{
-	return (sizeof(*r) + r->key_size + r->value_size + 7) / 8 * 8;
-}
-
 uint64_t table_revision(const struct table *, const struct table_record *);
 /* The version of the key that a view of this revision sees, or NULL. */
 const struct table_record *table_version(const struct table *,
@@ -163,6 +117,24 @@ static inline void
 table_prefetch(const struct table *t, uint32_t hash)
 {
 	__builtin_prefetch(&t->heads[hash & t->mask]);
+}
+/* What it will read next: the key, once that was fetched, and then the key's
+ * last version, once this was. */
+static inline void
+table_prefetch_key(const struct table *t, uint32_t hash)
+{
+	uint32_t n = t->heads[hash & t->mask];
+
+	if (n != 0)
+		__builtin_prefetch(&t->keys[n - 1]);
+}
+static inline void
+table_prefetch_record(const struct table *t, uint32_t hash)
+{
+	uint32_t n = t->heads[hash & t->mask];
+
+	if (n != 0)
+		__builtin_prefetch(t->image + t->keys[n - 1].newest);
 }
 /* As table_version(), for a place.  NULL also if the key is not there. */
 const struct table_record *table_get(const struct table *,
