@@ -213,6 +213,26 @@ area_slot_may_be(uint64_t slot, uint32_t hash, uint64_t first_lap)
 #endif
 #define area_fence(order) __atomic_thread_fence(__ATOMIC_##order)
 
+/* Has the processor fetch the records that the slots of a set have with this
+ * hash.  One of ordinary size is in two lines of the processor's cache. */
+static inline void
+area_fetch_records(const uint64_t *slots, const uint64_t *ring, uint32_t hash,
+    uint64_t first_lap)
+{
+	const uint64_t *record;
+	uint64_t slot;
+	int i;
+
+	for (i = 0; i < AREA_WAYS; i++) {
+		slot = area_load(&slots[i], RELAXED);
+		if (!area_slot_may_be(slot, hash, first_lap))
+			continue;
+		record = ring + area_slot_place(slot);
+		__builtin_prefetch(record);
+		__builtin_prefetch(record + 64 / AREA_UNIT);
+	}
+}
+
 /* Copies words that others may be writing, or reading. */
 static inline void
 area_copy_out(uint64_t *to, const uint64_t *from, size_t words)

@@ -191,25 +191,15 @@ reader_fetch_slots(const struct reader *r, struct bytes key)
 	return hash;
 }
 
-/* A record of ordinary size is in two lines of the processor's cache. */
 void
 reader_fetch_record(const struct reader *r, uint32_t hash)
 {
-	const uint64_t *slots, *record;
-	size_t set, way;
-	uint64_t slot;
+	const uint64_t *ring = (const void *)(r->memory + r->layout.ring);
+	const uint64_t *slots;
+	size_t set;
 
-	if ((slots = find_set(r, hash, &set)) == NULL)
-		return;
-	for (way = 0; way < AREA_WAYS; way++) {
-		slot = area_load(&slots[way], RELAXED);
-		if (!area_slot_may_be(slot, hash, r->first_lap))
-			continue;
-		record = (const void *)(r->memory + r->layout.ring +
-		    area_slot_place(slot) * AREA_UNIT);
-		__builtin_prefetch(record);
-		__builtin_prefetch(record + 64 / sizeof(*record));
-	}
+	if ((slots = find_set(r, hash, &set)) != NULL)
+		area_fetch_records(slots, ring, hash, r->first_lap);
 }
 
 bool

@@ -362,6 +362,36 @@ area_writer_get(struct area_writer *w, struct bytes key, struct bytes *value)
 	return true;
 }
 
+uint32_t
+area_writer_fetch_slots(const struct area_writer *w, struct bytes key)
+{
+	uint32_t hash;
+	size_t set;
+
+	if (w == NULL || w->header == NULL || w->empty)
+		return 0;
+	hash = crc32c(0, key.data, key.size);
+	set = set_of(w, hash);
+	if (is_backed(w, page_of(set))) {
+		__builtin_prefetch(w->sets[set].slots);
+		__builtin_prefetch(&w->hot[set]);
+	}
+	return hash;
+}
+
+void
+area_writer_fetch_record(const struct area_writer *w, uint32_t hash)
+{
+	size_t set;
+
+	if (w == NULL || w->header == NULL || w->empty)
+		return;
+	set = set_of(w, hash);
+	if (is_backed(w, page_of(set)))
+		area_fetch_records(w->sets[set].slots, w->ring, hash,
+		    w->header->first_lap);
+}
+
 static void
 clear_slot(struct area_writer *w, uint32_t hash, int way)
 {

@@ -43,6 +43,12 @@ bool area_writer_is_shared(const struct area_writer *);
 /* The value is valid until the next area_writer_put() or _resize(). */
 bool area_writer_get(struct area_writer *, struct bytes key,
     struct bytes *value);
+/*
+ * Have the processor fetch what area_writer_get() and _drop() read of a key:
+ * first where its slots are, then, with what that has returned, the record.
+ */
+uint32_t area_writer_fetch_slots(const struct area_writer *, struct bytes key);
+void area_writer_fetch_record(const struct area_writer *, uint32_t hash);
 /* Puts a committed record that area_writer_get() has not found.  May decide
  * not to. */
 void area_writer_put(struct area_writer *, struct bytes key,

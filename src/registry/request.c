@@ -436,6 +436,33 @@ request_next(struct registry *r, struct conn *c)
 	return result;
 }
 
+/* What is malformed is left to request_next(). */
+void
+request_fetch(struct registry *r, const struct conn *c)
+{
+	struct store_coming coming[STORE_FETCH_MAX];
+	size_t at = c->turn.executed, size = buf_size(&c->in), n = 0;
+	const struct schema *schema;
+	struct message m;
+	struct bytes body;
+
+	for (; n < STORE_FETCH_MAX && size > at &&
+	     message_get(buf_data(&c->in) + at, size - at, SIZE_MAX, &m) == 1;
+	     at += m.frame_size) {
+		body = m.body;
+		schema = schema_find(m.type);
+		if (schema == NULL || schema->fields[0] != FIELD_BUCKET ||
+		    schema->fields[1] != FIELD_KEY ||
+		    !message_get_name(&body, &coming[n].bucket) ||
+		    !message_get_name(&body, &coming[n].key))
+			continue;
+		coming[n++].writes = (schema->flags & SCHEMA_WRITES) != 0;
+	}
+	/* One that is alone is not waited for any less. */
+	if (n > 1)
+		store_fetch(r->store, coming, n);
+}
+
 /* The first request of `in`, which request_next() has already checked. */
 static bool
 first_message(const struct conn *c, struct message *m)

@@ -23,6 +23,9 @@ enum request_result {
  * what no worker says is marked (turn.broken), for commit_finish() to close.
  */
 enum request_result request_next(struct registry *, struct conn *);
+/* Requests of this connection are about to be executed: has the processor fetch
+ * what they will read. */
+void request_fetch(struct registry *, const struct conn *);
 /* Does the first request of `in` leave the store with more free space? */
 bool request_frees(const struct conn *);
 /* Answers the first request of `in`, which was not executed, with `storage

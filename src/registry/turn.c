@@ -56,6 +56,7 @@ execute(struct registry *r, struct conn *c)
 {
 	enum request_result result;
 
+	request_fetch(r, c);
 	do
 		result = request_next(r, c);
 	while (result == REQUEST_DONE);

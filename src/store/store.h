@@ -287,6 +287,20 @@ enum store_result store_drop(struct store_view *, struct bytes bucket);
 /* Sets value and expiry (0: none) of a key, whether it exists or not. */
 enum store_result store_put(struct store_view *, struct bytes bucket,
     struct bytes key, struct bytes value, int64_t expiry_ms);
+/* A request for a key that will be executed soon. */
+struct store_coming {
+	struct bytes bucket, key;
+	bool writes;
+};
+/* What they read fits the processor's cache. */
+#define STORE_FETCH_MAX 128
+/*
+ * Has the processor fetch from memory what up to STORE_FETCH_MAX requests will
+ * read, of all keys at a time.  Only those of the bucket that was used last are
+ * looked at.  Nothing depends on this but the time that they take.
+ */
+void store_fetch(struct store *, const struct store_coming *, size_t n);
+
 /* STORE_ABSENT if there is no such entry, or if it has expired. */
 enum store_result store_get(struct store_view *, struct bytes bucket,
     struct bytes key, struct store_entry *);

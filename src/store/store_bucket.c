@@ -79,6 +79,9 @@ know_bucket(struct store_view *v, struct bytes name, uint64_t id,
 	v->count = count;
 	v->looks = v->writes && count_is_watched(v->store, id);
 	v->known = true;
+	memcpy(v->store->used.name, name.data, name.size);
+	v->store->used.name_size = name.size;
+	v->store->used.id = id;
 }
 
 static enum store_result

@@ -261,16 +261,23 @@ void
 store_cache_again(struct store_view *v)
 {
 	struct area_writer *area = v->store->area;
+	struct bytes keys[STORE_FETCH_MAX], record;
 	enum store_result result;
 	struct table_place place;
-	struct bytes key, record;
-	size_t at = 0;
+	size_t at = 0, n, i;
 	bool known;
 
-	while (area_writer_next_dropped(area, &at, &key)) {
-		result = layer_find_in_tables(v, DB_ENTRIES, key, &place,
-		    &record, &known);
-		if (known && result == STORE_OK)
-			area_writer_put_again(area, key, record);
-	}
+	do {
+		for (n = 0; n < STORE_FETCH_MAX &&
+		     area_writer_next_dropped(area, &at, &keys[n]);
+		     n++)
+			;
+		fetch_written(v->store, keys, n);
+		for (i = 0; i < n; i++) {
+			result = layer_find_in_tables(v, DB_ENTRIES, keys[i],
+			    &place, &record, &known);
+			if (known && result == STORE_OK)
+				area_writer_put_again(area, keys[i], record);
+		}
+	} while (n == STORE_FETCH_MAX);
 }

@@ -215,6 +215,11 @@ struct store {
 	struct fold_place place;
 	struct fold_list fold; /* what there is to fold, once it was made */
 
+	struct {
+		uint64_t id;
+		size_t name_size;
+		char name[UINT8_MAX];
+	} used; /* the bucket that was used last, or before */
 	struct damage *damage; /* NULL: no bucket is damaged */
 	struct store_heads *heads; /* of queues; NULL: there are none */
 	/* The cache of records of `entries`, which others may read; or NULL. */
@@ -296,6 +301,12 @@ void guard_end(struct store *);
 
 /* A store whose directory is not opened yet; otherwise as store_open(). */
 enum store_result store_begin(struct store **, const struct store_options *);
+
+/* store_fetch.c */
+
+/* As store_fetch(), for keys of `entries` that are looked up in area and
+ * tables. */
+void fetch_written(struct store *, const struct bytes *keys, size_t n);
 
 /* store_files.c */
 

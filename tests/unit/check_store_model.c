@@ -553,11 +553,24 @@ step_reopen(void)
 		check_stats();
 }
 
+/* Nothing comes of it, whatever is asked for. */
+static void
+step_fetch(void)
+{
+	struct store_coming coming[STORE_FETCH_MAX];
+	size_t n = below(STORE_FETCH_MAX + 1), i;
+
+	for (i = 0; i < n; i++)
+		coming[i] = (struct store_coming){ bucket_names[below(BUCKETS)],
+			key_names[below(KEYS)], below(2) == 0 };
+	store_fetch(fx.store, coming, n);
+}
+
 /* These operations happen less often. */
 static void
 step_rarely(void)
 {
-	switch (below(8)) {
+	switch (below(9)) {
 	case 0:
 		store_abort(fx.store);
 		lose_batch();
@@ -572,6 +585,9 @@ step_rarely(void)
 	case 3:
 		m.now_ms -= (int64_t)below(60);
 		store_set_now(fx.store, m.now_ms);
+		break;
+	case 4:
+		step_fetch();
 		break;
 	default:
 		step_pin();
