@@ -15,8 +15,9 @@
 #include "stream.h"
 
 /* The registry keeps 16 MiB for large messages and replies, and the allocator
- * may have as much again that is free. */
-#define GROWTH_KIB (40L << 10)
+ * may have as much again that is free, and some more in gaps; each connection
+ * has some input and output besides. */
+#define GROWTH_KIB (48L << 10)
 /* And the tables of what is in the log, replies to writes among it. */
 #define TABLES_KIB (64L << 10)
 
