@@ -40,7 +40,7 @@ usage(void)
 	(void)fprintf(stderr,
 	    "usage: kvd-maintain check [-su] data\n"
 	    "       kvd-maintain scrub|scrubbed [-su] [-r rate] data\n"
-	    "       kvd-maintain walk [-s] data\n"
+	    "       kvd-maintain walk [-sw] data\n"
 	    "       kvd-maintain compact [-s] [-l log-size] data\n"
 	    "       kvd-maintain backup [-fsu] [-k size] [-r rate] data file\n"
 	    "       kvd-maintain restore [-s] [-l log-size] data file\n");
@@ -63,7 +63,7 @@ parse(struct maintain_options *o, int argc, char *argv[])
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "fk:l:r:su")) != -1) {
+	while ((c = getopt(argc, argv, "fk:l:r:suw")) != -1) {
 		switch (c) {
 		case 'f':
 			o->replace = true;
@@ -82,6 +82,9 @@ parse(struct maintain_options *o, int argc, char *argv[])
 			break;
 		case 'u':
 			o->in_use = true;
+			break;
+		case 'w':
+			o->wider = true;
 			break;
 		default:
 			usage();

@@ -207,6 +207,7 @@ maintain_walk(const struct maintain_options *o)
 {
 	int64_t alive_ms = 0;
 	struct walk_options options = { .dir = o->data,
+		.wider = o->wider,
 		.found = walk_found,
 		.alive = walk_alive,
 		.arg = &alive_ms };

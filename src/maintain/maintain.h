@@ -20,6 +20,7 @@ struct maintain_options {
 	size_t log_size;
 	bool in_use; /* a kvd that runs has asked for it */
 	bool replace; /* a backup that exists */
+	bool wider; /* see store_walk() */
 	bool no_sandbox; /* do not confine this process */
 	uint64_t rate; /* bytes of a backup in a second; 0: no limit */
 	uint64_t kept_max; /* see store_image_check() */

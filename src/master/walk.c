@@ -162,6 +162,15 @@ walk_holds(const struct master *m, const struct child *c)
 	return uses_store(c) && walk_is_under_way(m);
 }
 
+/* If something has crashed, the walk goes further when it finds nothing new. */
+static const char *
+walk_options(const struct master *m)
+{
+	if (m->config->sandbox)
+		return m->walk.at_start ? "--" : "-w";
+	return m->walk.at_start ? "-s" : "-sw";
+}
+
 __attribute__((noreturn)) static void
 exec_walk(const struct master *m, const char *path, int fd)
 {
@@ -174,8 +183,8 @@ exec_walk(const struct master *m, const char *path, int fd)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	startup_unblock();
-	(void)execl(path, "kvd-maintain", "walk",
-	    m->config->sandbox ? "--" : "-s", m->config->data, (char *)NULL);
+	(void)execl(path, "kvd-maintain", "walk", walk_options(m),
+	    m->config->data, (char *)NULL);
 	_exit(EX_UNAVAILABLE);
 }
 

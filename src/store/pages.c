@@ -336,7 +336,6 @@ walk_leaf(struct walk *w, size_t number, const uint8_t *page)
 	struct bytes value;
 	struct page_node n;
 
-	w->pages->leaf = number;
 	for (i = 0; i < page_nodes(page); i++) {
 		n = page_node(page, i);
 		w->found.entries++;
@@ -398,6 +397,7 @@ walk_page(struct walk *w, size_t number, size_t depth, struct bytes from)
 	uint8_t *page;
 	bool leaf = false;
 
+	w->pages->level = depth;
 	if (depth >= w->depth) {
 		w->complain(w->arg, number, "its tree is too deep");
 		return true;
@@ -414,6 +414,7 @@ walk_page(struct walk *w, size_t number, size_t depth, struct bytes from)
 		w->complain(w->arg, number, wrong);
 		return true;
 	}
+	w->pages->path[depth] = number;
 	w->found.leaf_pages += leaf;
 	w->found.branch_pages += !leaf;
 	return leaf ? walk_leaf(w, number, page) :
@@ -439,6 +440,7 @@ pages_walk(struct pages *p, const struct pages_tree *t, enum pages_order order,
 		.arg = arg,
 		.depth = t->depth };
 
+	p->level = 0;
 	/* pages_get() has the last level. */
 	if (t->depth >= PAGES_DEPTH_MAX ||
 	    (t->root == SIZE_MAX) != (t->depth == 0)) {

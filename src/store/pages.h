@@ -47,7 +47,10 @@ struct pages {
 	size_t count; /* one past the last page that is used */
 	size_t transaction;
 	uint64_t read_bytes; /* so far */
-	size_t leaf; /* in a walk: the page of the key that is visited */
+	/* In a walk: the pages from the root to the key that is visited, and at
+	 * which level the page is that is complained of. */
+	size_t path[PAGES_DEPTH_MAX];
+	size_t level;
 	struct pages_tree free_list, main;
 	uint8_t *seen; /* a bit for each page, once pages_walk() has seen it */
 	uint8_t *value; /* a value that has pages of its own */

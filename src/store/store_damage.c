@@ -76,11 +76,19 @@ damage_add(struct damage *d, uint64_t first, uint64_t last)
 	return true;
 }
 
+/* Ranges that touch are one, so what is covered lies in one range. */
 bool
-damage_equal(const struct damage *a, const struct damage *b)
+damage_covers(const struct damage *a, const struct damage *b)
 {
-	return a->count == b->count &&
-	    memcmp(a->ranges, b->ranges, a->count * sizeof(a->ranges[0])) == 0;
+	size_t i, j = 0;
+
+	for (i = 0; i < b->count; i++) {
+		while (j < a->count && a->ranges[j].last < b->ranges[i].last)
+			j++;
+		if (j == a->count || a->ranges[j].first > b->ranges[i].first)
+			return false;
+	}
+	return true;
 }
 
 static size_t

@@ -37,7 +37,8 @@ struct damage {
 bool damage_has(const struct damage *, uint64_t id);
 /* Adds a range.  False: there would be too many. */
 bool damage_add(struct damage *, uint64_t first, uint64_t last);
-bool damage_equal(const struct damage *, const struct damage *);
+/* Has the first all ranges of the second? */
+bool damage_covers(const struct damage *, const struct damage *);
 
 enum damage_result {
 	DAMAGE_READ, /* the file says which */

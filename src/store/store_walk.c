@@ -30,19 +30,25 @@ struct known {
 	uint8_t name_size;
 };
 
+/* Of the walk through `entries`, at one level of the tree. */
+struct level {
+	size_t page; /* of the last key that data.mdb has */
+	uint64_t from; /* the bucket of that page's first key */
+	size_t behind; /* the page of the first key behind a gap */
+};
+
 struct store_walk {
 	const struct walk_options *options;
 	struct store_image image;
 	struct damage damage;
+	struct damage wider; /* and what may be lost with it */
 	struct known *known; /* in the order of their ids */
 	size_t n_known, known_max;
 	size_t at; /* the one that entries are counted for now */
-	/* Of the walk through `entries`: */
-	uint64_t before; /* the bucket of the last key that data.mdb has, */
-	size_t leaf; /* the page of that key, */
-	uint64_t from; /* and the bucket of that page's first key */
-	bool gap; /* something is missing behind that key */
-	size_t behind; /* the page of the first key behind a gap */
+	struct level levels[PAGES_DEPTH_MAX];
+	uint64_t before; /* the bucket of the last key that data.mdb has */
+	bool gap; /* something is missing behind that key, */
+	size_t gap_level; /* and the page was at this level */
 	const char *lost; /* why the store cannot be served; NULL: it can */
 	bool failed; /* `found` was told why */
 	uint64_t visits;
@@ -187,10 +193,28 @@ walk_buckets(struct store_walk *w)
 }
 
 static void
-add_damage(struct store_walk *w, uint64_t first, uint64_t last)
+add_damage(struct store_walk *w, struct damage *d, uint64_t first,
+    uint64_t last)
 {
-	if (!damage_add(&w->damage, first, last))
+	if (!damage_add(d, first, last))
 		lose(w, "too much of it is damaged");
+}
+
+/* The tree may say any depth; nothing is visited if that is not possible. */
+static size_t
+leaf_level(const struct store_walk *w)
+{
+	size_t depth = w->image.trees[DB_ENTRIES].depth;
+
+	return depth == 0 || depth > PAGES_DEPTH_MAX ? 0 : depth - 1;
+}
+
+static void
+note_gap(struct store_walk *w, size_t level)
+{
+	if (!w->gap || level < w->gap_level)
+		w->gap_level = level;
+	w->gap = true;
 }
 
 static void
@@ -203,7 +227,7 @@ complain_of_entries(void *arg, size_t page, const char *what)
 	if (!w->gap)
 		tell(w, "%s/data.mdb: page %zu, of entries: %s",
 		    w->options->dir, page, what);
-	w->gap = true;
+	note_gap(w, w->image.pages.level);
 }
 
 /* The known bucket with this id; entries come in the order of their ids. */
@@ -217,24 +241,40 @@ find_known(struct store_walk *w, uint64_t id)
 	    NULL;
 }
 
+/* The next key is of this bucket.  `gap`: something is missing before it that
+ * costs the buckets of the two pages beside it at this level. */
+static void
+come_to_page(struct store_walk *w, struct damage *d, size_t level, bool gap,
+    uint64_t id)
+{
+	size_t page = w->image.pages.path[level];
+	struct level *l = &w->levels[level];
+
+	if (gap) {
+		add_damage(w, d, page == l->page ? w->before : l->from, id);
+		l->behind = page == l->page ? 0 : page;
+	} else if (page == l->behind && id != w->before)
+		add_damage(w, d, w->before, id);
+	if (page != l->page)
+		l->from = id;
+	l->page = page;
+}
+
 /*
  * data.mdb has a key of this bucket.  A missing page costs the buckets of the
  * two pages beside it as well: the checkpointer cannot delete from these,
- * because LMDB may join them with the one that is missing.
+ * because LMDB may join them with the one that is missing.  Leaves are joined
+ * when little is left of them; branches, when that has happened to many leaves.
  */
 static void
 come_to_entry(struct store_walk *w, uint64_t id)
 {
-	size_t leaf = w->image.pages.leaf;
+	size_t leaf = leaf_level(w), level;
 
-	if (w->gap) {
-		add_damage(w, leaf == w->leaf ? w->before : w->from, id);
-		w->behind = leaf == w->leaf ? 0 : leaf;
-	} else if (leaf == w->behind && id != w->before)
-		add_damage(w, w->before, id);
-	if (leaf != w->leaf)
-		w->from = id;
-	w->leaf = leaf;
+	for (level = 0; level < leaf; level++)
+		come_to_page(w, &w->wider, level,
+		    w->gap && level == w->gap_level, id);
+	come_to_page(w, &w->damage, leaf, w->gap, id);
 	w->before = id;
 	w->gap = false;
 }
@@ -249,7 +289,8 @@ visit_entry(void *arg, const struct image_record *r)
 	if (!go_on(w))
 		return false;
 	if (r->key.size <= ID_SIZE || r->key.size > store_key_max(DB_ENTRIES)) {
-		w->gap = w->gap || r->in_data;
+		if (r->in_data)
+			note_gap(w, leaf_level(w));
 		return true;
 	}
 	id = record_get_be64(r->key.data);
@@ -274,19 +315,28 @@ check_counts(struct store_walk *w)
 		if (!damage_has(&w->damage, k->id) &&
 		    (image_get_replaced(&w->image, k->id, &folded) == -1 ||
 			k->says - folded - k->replaced != k->has))
-			add_damage(w, k->id, k->id);
+			add_damage(w, &w->damage, k->id, k->id);
 }
 
 static void
 walk_entries(struct store_walk *w)
 {
+	size_t i;
+
 	if (!image_walk(&w->image, DB_ENTRIES, visit_entry, complain_of_entries,
 		w))
 		return;
 	/* The next bucket would have its entries there, too. */
-	if (w->gap)
-		add_damage(w, w->from, UINT64_MAX);
+	if (w->gap) {
+		add_damage(w, &w->damage, w->levels[leaf_level(w)].from,
+		    UINT64_MAX);
+		add_damage(w, &w->wider, w->levels[w->gap_level].from,
+		    UINT64_MAX);
+	}
 	check_counts(w);
+	for (i = 0; i < w->damage.count; i++)
+		add_damage(w, &w->wider, w->damage.ranges[i].first,
+		    w->damage.ranges[i].last);
 }
 
 static void
@@ -332,16 +382,29 @@ tell_names(struct store_walk *w)
 		tell(w, "%zu other buckets are damaged as well", n - NAMES_MAX);
 }
 
+/* Has the file said already which buckets are damaged? */
+static bool
+was_known(struct store_walk *w)
+{
+	struct damage before;
+
+	if (w->damage.count == 0 ||
+	    damage_read(&before, w->image.dirfd) != DAMAGE_READ ||
+	    !damage_covers(&before, &w->damage))
+		return false;
+	if (!w->options->wider || damage_covers(&before, &w->wider))
+		return true;
+	tell(w,
+	    "%s/data.mdb: the buckets that have keys in the pages beside a "
+	    "damaged one count as damaged from now on",
+	    w->options->dir);
+	w->damage = w->wider;
+	return false;
+}
+
 static enum walk_result
 note(struct store_walk *w)
 {
-	enum damage_result read;
-	struct damage before;
-
-	read = damage_read(&before, w->image.dirfd);
-	if (read == DAMAGE_READ && w->damage.count > 0 &&
-	    damage_equal(&before, &w->damage))
-		return WALK_SAME;
 	if (damage_write(&w->damage, w->image.dirfd) == -1) {
 		tell(w, "%s/" DAMAGE_FILE ": %s", w->options->dir,
 		    strerror(errno));
@@ -353,6 +416,8 @@ note(struct store_walk *w)
 static enum walk_result
 end(struct store_walk *w)
 {
+	bool known;
+
 	if (w->failed)
 		return WALK_FAILED;
 	if (w->lost != NULL) {
@@ -361,8 +426,9 @@ end(struct store_walk *w)
 		    w->options->dir, w->lost);
 		return WALK_LOST;
 	}
+	known = was_known(w);
 	tell_names(w);
-	return note(w);
+	return known ? WALK_SAME : note(w);
 }
 
 enum walk_result

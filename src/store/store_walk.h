@@ -13,10 +13,16 @@
 #ifndef STORE_STORE_WALK_H
 #define STORE_STORE_WALK_H
 
+#include <stdbool.h>
+
 #include "store/store.h"
 
 struct walk_options {
 	const char *dir;
+	/* Processes have crashed although they know what the file says.  If it
+	 * says all that is found damaged, the buckets are added that have keys in
+	 * the branch pages beside a damaged one, which LMDB may join as well. */
+	bool wider;
 	/* What was found, for the log: a line without a newline. */
 	void (*found)(void *arg, const char *line);
 	/* Called now and then: the walk has not ended, and does not hang. */

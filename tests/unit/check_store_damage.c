@@ -39,14 +39,21 @@ alive(void *arg)
 }
 
 static enum walk_result
-walk(void)
+run_walk(bool wider)
 {
 	const struct walk_options o = { .dir = fx.dir,
+		.wider = wider,
 		.found = note,
 		.alive = alive };
 
 	lines[0] = '\0';
 	return store_walk(&o);
+}
+
+static enum walk_result
+walk(void)
+{
+	return run_walk(false);
 }
 
 static void
@@ -91,9 +98,9 @@ make_buckets(void)
 	shut();
 }
 
-/* Overwrites the n-th leaf in the file that has this text. */
+/* Overwrites the n-th page of this kind in the file that has this text. */
 static void
-wipe(const char *pattern, size_t n)
+wipe_page(unsigned int kind, const char *pattern, size_t n)
 {
 	uint8_t zeros[PAGE] = { 0 }, *file;
 	size_t size, at;
@@ -101,7 +108,7 @@ wipe(const char *pattern, size_t n)
 
 	file = read_file(&size);
 	for (at = 2 * PAGE; at < size; at += PAGE)
-		if (page_header_of(file + at).flags == PAGE_LEAF &&
+		if (page_header_of(file + at).flags == kind &&
 		    memmem(file + at, PAGE, pattern, strlen(pattern)) != NULL &&
 		    n-- == 0)
 			break;
@@ -111,6 +118,12 @@ wipe(const char *pattern, size_t n)
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(pwrite(fd, zeros, PAGE, (off_t)at), PAGE);
 	(void)close(fd);
+}
+
+static void
+wipe(const char *pattern, size_t n)
+{
+	wipe_page(PAGE_LEAF, pattern, n);
 }
 
 /* Makes the key of this entry longer than any: its size is in front of it.  The
@@ -199,7 +212,7 @@ TEST(test_file)
 	ck_assert(damage_add(&d, 3, 4) && damage_add(&d, 7, UINT64_MAX));
 	ck_assert_int_eq(damage_write(&d, dirfd), 0);
 	ck_assert_int_eq(damage_read(&again, dirfd), DAMAGE_READ);
-	ck_assert(damage_equal(&d, &again));
+	ck_assert(damage_covers(&d, &again) && damage_covers(&again, &d));
 	fd = openat(dirfd, DAMAGE_FILE, O_RDONLY | O_CLOEXEC);
 	n = read(fd, content, sizeof(content) - 1);
 	ck_assert_int_gt(n, 0);
@@ -427,6 +440,91 @@ TEST(test_dropped)
 	expect_served("third");
 }
 
+/* Of a branch page, what is below it is damaged, and what lies beside it only
+ * when LMDB comes to join the branches. */
+#define BRANCHED 12 /* buckets, with about a branch each */
+
+static enum store_result
+purge_all(void)
+{
+	enum store_result result;
+	bool more;
+
+	do
+		result = store_purge(fx.store, 1000, &more);
+	while (result == STORE_OK && more);
+	return result;
+}
+
+static void
+make_branches(void)
+{
+	char name[16], key[32], value[1000];
+	unsigned int b, i;
+
+	memset(value, 'v', sizeof(value));
+	open_store();
+	for (b = 0; b < BRANCHED; b++) {
+		assert_ok(store_grow(fx.store));
+		snprintf(name, sizeof(name), "b%02u", b);
+		assert_ok(store_create(batch(), text(name)));
+		for (i = 0; i < MANY; i++) {
+			snprintf(key, sizeof(key), "%s-%04u", name, i);
+			assert_ok(store_put(batch(), text(name), text(key),
+			    (struct bytes){ value, sizeof(value) }, 0));
+		}
+		commit();
+	}
+	assert_ok(store_checkpoint(fx.store));
+	shut();
+}
+
+/* How many buckets are. */
+static unsigned int
+count_damaged(void)
+{
+	struct store_entry e;
+	unsigned int b, n = 0;
+	char name[16];
+
+	for (b = 0; b < BRANCHED; b++) {
+		snprintf(name, sizeof(name), "b%02u", b);
+		n += store_get(snapshot(), text(name), text("none"), &e) ==
+		    STORE_DAMAGED;
+	}
+	store_release(fx.store);
+	return n;
+}
+
+TEST(test_branch)
+{
+	unsigned int b, narrow;
+	char name[16];
+
+	make_branches();
+	wipe_page(PAGE_BRANCH, "b06-02", 0);
+	ck_assert_int_eq(run_walk(true), WALK_DAMAGED);
+	ck_assert_int_eq(walk(), WALK_SAME);
+	open_store();
+	narrow = count_damaged();
+	ck_assert_uint_gt(narrow, 0);
+	ck_assert_uint_le(narrow, 3);
+	for (b = 0; b < BRANCHED; b++) {
+		snprintf(name, sizeof(name), "b%02u", b);
+		assert_ok(store_drop(batch(), text(name)));
+	}
+	commit();
+	assert_ok(store_checkpoint(fx.store));
+	ck_assert_int_eq(purge_all(), STORE_FAILED);
+	shut();
+	ck_assert_int_eq(run_walk(true), WALK_DAMAGED);
+	expect_line("beside a damaged one");
+	ck_assert_int_eq(run_walk(true), WALK_SAME);
+	ck_assert_int_eq(walk(), WALK_SAME);
+	open_store();
+	assert_ok(purge_all());
+}
+
 TEST(test_last_page)
 {
 	make_buckets();
@@ -610,6 +708,7 @@ static const struct test tests[] = {
 	ONCE(test_long_key),
 	ONCE(test_fold),
 	ONCE(test_dropped),
+	ONCE(test_branch),
 	ONCE(test_last_page),
 	ONCE(test_list_of_buckets),
 	ONCE(test_read),
