@@ -262,7 +262,7 @@ store_purge(struct store *s, size_t max, bool *more)
 	else
 		mdb_txn_abort(p.txn);
 	if (store_is_full(rc))
-		return STORE_FULL;
+		return guard_full(s);
 	if (rc != 0)
 		return store_lmdb_result(s, "purge", rc);
 	*more = p.max == 0;

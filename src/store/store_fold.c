@@ -441,9 +441,12 @@ fold_step(struct store *s, size_t max, size_t *done)
 static enum store_result
 fold_within_space(struct store *s, size_t max, size_t *done)
 {
+	enum store_result result;
 	int rc;
 
 	while (store_is_full(rc = fold_step(s, max, done))) {
+		if ((result = guard_full(s)) != STORE_FULL)
+			return result;
 		if (rc == MDB_MAP_FULL && store_extend(s) == STORE_OK)
 			continue;
 		if (max <= 1)

@@ -175,6 +175,21 @@ are_sound(struct store *s)
 	return l.sound;
 }
 
+enum store_result
+guard_full(struct store *s)
+{
+	struct look l = { s, true };
+	struct pages p;
+
+	if (pages_open(&p, s->fd, s->guard.data.transaction) == NULL)
+		pages_check_free_list(&p, complain, &l);
+	pages_close(&p);
+	return l.sound ?
+	    STORE_FULL :
+	    store_fail(s, STORE_FAILED,
+		"%s/data.mdb: the list of free pages is damaged", s->dir);
+}
+
 static int
 check_overflow(struct store *s, const struct page_node *n)
 {

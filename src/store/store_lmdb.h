@@ -296,6 +296,9 @@ int guard_begin(struct store *, MDB_txn *);
  * then? */
 int guard_write(struct store *, enum table_db, struct bytes key, bool deletes);
 void guard_end(struct store *);
+/* LMDB has found no space.  STORE_FULL; or STORE_FAILED, if that is because the
+ * list of free pages is damaged, for then it never will. */
+enum store_result guard_full(struct store *);
 
 /* store_open.c */
 

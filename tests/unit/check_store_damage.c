@@ -15,6 +15,7 @@
 #include "store_fixture.h"
 
 #include "store/page.h"
+#include "store/pages.h"
 #include "store/store_damage.h"
 #include "store/store_walk.h"
 
@@ -668,6 +669,54 @@ count_call(void *arg)
 /* Earlier kvds wrote values twice in a transaction of LMDB's, which leaves them
  * more pages than they need.  That is no damage, but all pages are looked at,
  * and the checkpointer answers meanwhile. */
+/* The list of free pages, which is one page here, has a page that cannot be where
+ * LMDB begins to take some. */
+static void
+damage_free_list(void)
+{
+	const size_t nowhere = (size_t)1 << 42;
+	uint8_t *file, *page, *numbers;
+	size_t size, i, n;
+	struct pages p;
+	int fd;
+
+	fd = open(fx.file, O_RDWR | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_ptr_null(pages_open(&p, fd, 0));
+	ck_assert_int_eq(p.free_list.depth, 1);
+	file = read_file(&size);
+	page = file + p.free_list.root * PAGE;
+	for (i = 0; i < page_nodes(page); i++) {
+		numbers = page + (page_node(page, i).data - page);
+		memcpy(&n, numbers, sizeof(n));
+		memcpy(numbers + n * sizeof(n), &nowhere, sizeof(nowhere));
+	}
+	ck_assert_int_eq(
+	    pwrite(fd, page, PAGE, (off_t)(p.free_list.root * PAGE)), PAGE);
+	pages_close(&p);
+	free(file);
+	(void)close(fd);
+}
+
+/* If LMDB fails to write there, it is not because the disk is full. */
+TEST(test_free_list)
+{
+	open_store();
+	put_many("first");
+	assert_ok(store_checkpoint(fx.store));
+	put_many("second");
+	assert_ok(store_checkpoint(fx.store));
+	shut();
+	damage_free_list();
+	open_store();
+	put_many("third");
+	ck_assert_int_eq(store_checkpoint(fx.store), STORE_FAILED);
+	ck_assert_ptr_nonnull(
+	    strstr(store_error(fx.store), "the list of free pages is damaged"));
+	shut();
+	ck_assert_int_eq(walk(), WALK_LOST);
+}
+
 TEST(test_more_pages)
 {
 	unsigned int calls = 0;
@@ -715,6 +764,7 @@ static const struct test tests[] = {
 	ONCE(test_write),
 	ONCE(test_write_beside),
 	LOOP(test_beside, 10),
+	ONCE(test_free_list),
 	ONCE(test_more_pages),
 };
 
