@@ -304,6 +304,31 @@ TEST(test_registry_stopped)
 	(void)close(fd);
 }
 
+/*
+ * A worker has died after it has sent a write, which the registry has not
+ * executed yet.  Its client connects again to find out what has become of that:
+ * what is cached is not the answer.
+ */
+TEST(test_dead_worker)
+{
+	pid_t registry = server_pid(server, "registry"), worker;
+	int fd = fill(), other;
+
+	worker = server_worker(server, fd);
+	expect_local(fd, "GET b k\n", "v\r\n" OK);
+	ck_assert_int_eq(kill(registry, SIGSTOP), 0);
+	client_say(fd, "PUT b k new\n");
+	process_expect_idle(worker); /* it waits for the reply */
+	process_kill(worker);
+	other = client_connect(server);
+	client_say(other, "GET b k\n");
+	process_expect_idle(server_worker(server, other));
+	ck_assert_int_eq(kill(registry, SIGCONT), 0);
+	client_expect(other, "new\r\n" OK, strlen("new\r\n" OK));
+	(void)close(other);
+	(void)close(fd);
+}
+
 /* Where the process has its program; another place, once it has executed that
  * again. */
 static void
@@ -652,6 +677,7 @@ static const struct test tests[] = {
 	ONCE(test_subscription),
 	ONCE(test_expiry),
 	ONCE(test_registry_stopped),
+	ONCE(test_dead_worker),
 	ONCE(test_acceptor),
 	ONCE(test_evicted),
 	ONCE(test_reload),
