@@ -10,70 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "stream.h"
-
-/* A registry that is killed often is started again at once. */
-#define UNTHROTTLED "restart-limit 1000 in 1s"
-#define PATIENT "registry-timeout 60s"
-/* The least that there is. */
-#define MAX_VALUE "16k"
-#define SMALL_LOG "9M"
-/* Of the large values, which fill sockets and logs. */
-#define LARGE 8000
-/* So many hundreds of them fill the small log three times. */
-#define LOGS 40
-
-static struct server *server;
-
-static void
-start(const char *const options[])
-{
-	server = server_new();
-	for (; *options != NULL; options++)
-		server_option(server, "%s", *options);
-	server_run(server);
-}
-
-static void
-setup(void)
-{
-	static const char *const options[] = { "sync never", PATIENT,
-		UNTHROTTLED, NULL };
-
-	start(options);
-}
-
-static void
-setup_small_log(void)
-{
-	static const char *const options[] = { "sync never", PATIENT,
-		UNTHROTTLED, "max-value " MAX_VALUE, "log-size " SMALL_LOG,
-		NULL };
-
-	start(options);
-}
-
-static void
-teardown(void)
-{
-	server_stop(server);
-}
-
-static void
-kill_registry(void)
-{
-	process_kill(server_pid(server, "registry"));
-}
-
-/* A writer, with the buckets a and b. */
-static int
-connect_writer(void)
-{
-	int fd = client_connect(server);
-
-	client_ask(fd, "CREATE a\nCREATE b\n", "OK\r\nOK\r\n");
-	return fd;
-}
+#include "told.h"
 
 struct subscriber {
 	struct stream s;
@@ -95,51 +32,11 @@ subscribe(struct subscriber *sub, const char *buckets)
 	stream_init(&sub->s, fd);
 }
 
-/* All that was committed before has been told. */
-static void
-hear_end(struct subscriber *sub)
-{
-	client_say(sub->s.fd, "PING\nECHO end\n");
-	stream_hear(&sub->s, "OK");
-	stream_hear(&sub->s, "end");
-	stream_hear(&sub->s, "OK");
-}
-
 static void
 leave(struct subscriber *sub)
 {
-	hear_end(sub);
+	hear_end(&sub->s);
 	stream_clear(&sub->s);
-}
-
-/* Puts keys of bucket b, from this number on, each in a commit of its own or
- * all in one. */
-static void
-put_large(int fd, unsigned int from, unsigned int n, bool together)
-{
-	static char value[LARGE + 1];
-	struct buf out = { 0 }, want = { 0 };
-	unsigned int i;
-
-	memset(value, 'v', LARGE);
-	if (together) {
-		add(&out, "BEGIN\n");
-		add(&want, "OK\r\n");
-	}
-	for (i = from; i < from + n; i++) {
-		add(&out, "PUT b k%u ", i);
-		buf_append_text(&out, value);
-		add(&out, "\n");
-		add(&want, together ? "QUEUED\r\n" : "OK\r\n");
-	}
-	if (together) {
-		add(&out, "COMMIT\n");
-		for (i = 0; i <= n; i++)
-			add(&want, "OK\r\n");
-	}
-	exchange_bufs(fd, &out, &want);
-	buf_clear(&out);
-	buf_clear(&want);
 }
 
 static void
@@ -168,12 +65,12 @@ TEST(test_killed_with_queue)
 	struct subscriber sub;
 
 	subscribe(&sub, "b");
-	put_large(fd, 0, 3, false);
+	put_large(fd, "b", 0, 3, false);
 	hear_large(&sub, 0, 3);
 	signal_process(sub.worker, SIGSTOP);
-	put_large(fd, 3, 80, _i == 1);
+	put_large(fd, "b", 3, 80, _i == 1);
 	kill_registry();
-	put_large(fd, 83, 20, false);
+	put_large(fd, "b", 83, 20, false);
 	signal_process(sub.worker, SIGCONT);
 	hear_large(&sub, 3, 100);
 	leave(&sub);
@@ -193,7 +90,7 @@ TEST(test_slow)
 	signal_process(fast.worker, SIGSTOP);
 	kill_registry();
 	for (i = 0; i < 10; i++)
-		put_large(fd, 100 * (unsigned int)i, 100, i % 2 == 0);
+		put_large(fd, "b", 100 * (unsigned int)i, 100, i % 2 == 0);
 	/* The reply comes behind what was committed before the request. */
 	client_say(fast.s.fd, "PING\n");
 	signal_process(slow.worker, SIGCONT);
@@ -201,11 +98,11 @@ TEST(test_slow)
 	hear_large(&fast, 0, 1000);
 	stream_hear(&fast.s, "OK");
 	leave(&fast);
-	put_large(fd, 1000, 10, false);
+	put_large(fd, "b", 1000, 10, false);
 	/* It dies again, when the slow one has taken a part. */
 	hear_large(&slow, 0, 100);
 	kill_registry();
-	put_large(fd, 1010, 10, false);
+	put_large(fd, "b", 1010, 10, false);
 	hear_large(&slow, 100, 920);
 	leave(&slow);
 	(void)close(fd);
@@ -227,8 +124,8 @@ TEST(test_many)
 	for (i = 0; i < MANY; i++)
 		signal_process(sub[i].worker, SIGSTOP);
 	kill_registry();
-	put_large(fd, 0, 200, false);
-	put_large(fd, 200, 100, true);
+	put_large(fd, "b", 0, 200, false);
+	put_large(fd, "b", 200, 100, true);
 	for (i = 0; i < MANY; i++) {
 		signal_process(sub[i].worker, SIGCONT);
 		if (_i == 1 && i % 3 == 0)
@@ -355,7 +252,7 @@ TEST(test_quiet_bucket)
 	client_ask(fd, "PUT a k 0\n", "OK\r\n");
 	stream_hear(&sub.s, "k SET TO 0");
 	for (i = 0; i < LOGS; i++)
-		put_large(fd, 0, 100, false);
+		put_large(fd, "b", 0, 100, false);
 	kill_registry();
 	client_ask(fd, "PUT a k 1\n", "OK\r\n");
 	stream_hear(&sub.s, "k SET TO 1");
@@ -377,7 +274,7 @@ TEST(test_missed)
 	kill_registry();
 	client_ask(fd, "DROP a\nCREATE a\n", "OK\r\nOK\r\n");
 	for (i = 0; i < LOGS; i++) {
-		put_large(fd, 0, 100, false);
+		put_large(fd, "b", 0, 100, false);
 		if (i == LOGS / 2)
 			kill_registry();
 	}
@@ -386,8 +283,8 @@ TEST(test_missed)
 	stream_hear(&sub.s, "MISSED");
 	stream_hear(&gone.s, "MISSED");
 	stream_hear(&gone.s, "DROPPED");
-	hear_end(&sub);
-	hear_end(&gone);
+	hear_end(&sub.s);
+	hear_end(&gone.s);
 	client_ask(fd, "PUT b k 1\nPUT a k 1\n", "OK\r\nOK\r\n");
 	stream_hear(&sub.s, "k SET TO 1");
 	stream_hear(&gone.s, "k SET TO 1");
@@ -542,7 +439,7 @@ TEST(test_stream)
 }
 
 static const struct test tests[] = {
-	CASE("resume", setup, teardown),
+	CASE("resume", told_setup, told_teardown),
 	LOOP(test_killed_with_queue, 2),
 	ONCE(test_slow),
 	LOOP(test_many, 2),
@@ -550,7 +447,7 @@ static const struct test tests[] = {
 	ONCE(test_expired),
 	ONCE(test_dropped),
 	ONCE(test_stream),
-	CASE("small log", setup_small_log, teardown),
+	CASE("small log", told_setup_small_log, told_teardown),
 	LOOP(test_killed_with_queue, 2),
 	ONCE(test_quiet_bucket),
 	ONCE(test_missed),

@@ -8,66 +8,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "stream.h"
-
-#define UNTHROTTLED "restart-limit 1000 in 1s"
-#define PATIENT "registry-timeout 60s"
-/* A small log, and values that fill it. */
-#define MAX_VALUE "16k"
-#define SMALL_LOG "9M"
-#define LARGE 8000
-
-static struct server *server;
-
-static void
-start(const char *const options[])
-{
-	server = server_new();
-	for (; *options != NULL; options++)
-		server_option(server, "%s", *options);
-	server_run(server);
-}
-
-static void
-setup(void)
-{
-	static const char *const options[] = { "sync never", PATIENT,
-		UNTHROTTLED, NULL };
-
-	start(options);
-}
-
-static void
-setup_small_log(void)
-{
-	static const char *const options[] = { "sync never", PATIENT,
-		UNTHROTTLED, "max-value " MAX_VALUE, "log-size " SMALL_LOG,
-		NULL };
-
-	start(options);
-}
-
-static void
-teardown(void)
-{
-	server_stop(server);
-}
-
-static void
-kill_registry(void)
-{
-	process_kill(server_pid(server, "registry"));
-}
-
-/* A writer, with the buckets a and b. */
-static int
-connect_writer(void)
-{
-	int fd = client_connect(server);
-
-	client_ask(fd, "CREATE a\nCREATE b\n", "OK\r\nOK\r\n");
-	return fd;
-}
+#include "told.h"
 
 static void
 ask(struct stream *s, const char *request)
@@ -90,16 +31,6 @@ hear_at(struct stream *s)
 
 	ck_assert_msg(sscanf(line, "AT %lu", &revision) == 1, "%s", line);
 	return revision;
-}
-
-/* All that was committed before has been told. */
-static void
-hear_end(struct stream *s)
-{
-	ask(s, "PING\nECHO end\n");
-	stream_hear(s, "OK");
-	stream_hear(s, "end");
-	stream_hear(s, "OK");
 }
 
 static void
@@ -326,22 +257,10 @@ TEST(test_unknown_revision)
 static void
 fill_logs(int fd)
 {
-	static char value[LARGE + 1];
-	struct buf out = { 0 }, want = { 0 };
-	int i, k;
+	int i;
 
-	memset(value, 'v', LARGE);
-	for (i = 0; i < 40; i++) {
-		for (k = 0; k < 100; k++) {
-			add(&out, "PUT a k%d ", k);
-			buf_append_text(&out, value);
-			add(&out, "\n");
-			add(&want, "OK\r\n");
-		}
-		exchange_bufs(fd, &out, &want);
-	}
-	buf_clear(&out);
-	buf_clear(&want);
+	for (i = 0; i < LOGS; i++)
+		put_large(fd, "a", 0, 100, false);
 }
 
 /* A subscriber to a bucket that nobody changes is told a revision from time to
@@ -561,7 +480,7 @@ TEST(test_come_back)
 }
 
 static const struct test tests[] = {
-	CASE("since", setup, teardown),
+	CASE("since", told_setup, told_teardown),
 	ONCE(test_errors),
 	ONCE(test_prefix),
 	ONCE(test_replaced_subscription),
@@ -571,7 +490,7 @@ static const struct test tests[] = {
 	ONCE(test_replaced_bucket),
 	ONCE(test_several),
 	ONCE(test_come_back),
-	CASE("small log", setup_small_log, teardown),
+	CASE("small log", told_setup_small_log, told_teardown),
 	ONCE(test_quiet_bucket),
 };
 
