@@ -674,7 +674,8 @@ count_call(void *arg)
 static void
 damage_free_list(void)
 {
-	const size_t nowhere = (size_t)1 << 42;
+	/* Behind what limit_disk() allows. */
+	const size_t nowhere = (size_t)1 << 20;
 	uint8_t *file, *page, *numbers;
 	size_t size, i, n;
 	struct pages p;
@@ -709,10 +710,12 @@ TEST(test_free_list)
 	shut();
 	damage_free_list();
 	open_store();
+	limit_disk((off_t)1 << 28);
 	put_many("third");
 	ck_assert_int_eq(store_checkpoint(fx.store), STORE_FAILED);
 	ck_assert_ptr_nonnull(
 	    strstr(store_error(fx.store), "the list of free pages is damaged"));
+	unlimit_disk();
 	shut();
 	ck_assert_int_eq(walk(), WALK_LOST);
 }
