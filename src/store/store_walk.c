@@ -310,12 +310,15 @@ check_counts(struct store_walk *w)
 {
 	const struct known *k;
 	uint64_t folded;
+	size_t i;
 
-	for (k = w->known; k < w->known + w->n_known; k++)
+	for (i = 0; i < w->n_known; i++) {
+		k = &w->known[i];
 		if (!damage_has(&w->damage, k->id) &&
 		    (image_get_replaced(&w->image, k->id, &folded) == -1 ||
 			k->says - folded - k->replaced != k->has))
 			add_damage(w, &w->damage, k->id, k->id);
+	}
 }
 
 static void
@@ -366,9 +369,10 @@ tell_names(struct store_walk *w)
 {
 	char shown[4 * UINT8_MAX + 1];
 	const struct known *k;
-	size_t n = 0;
+	size_t n = 0, i;
 
-	for (k = w->known; k < w->known + w->n_known; k++) {
+	for (i = 0; i < w->n_known; i++) {
+		k = &w->known[i];
 		if (!damage_has(&w->damage, k->id) || n++ >= NAMES_MAX)
 			continue;
 		(void)strvisx(shown, (const char *)k->name, k->name_size,
