@@ -164,7 +164,7 @@ walk_holds(const struct master *m, const struct child *c)
 
 /* If something has crashed, the walk goes further when it finds nothing new. */
 static const char *
-walk_options(const struct master *m)
+walk_flags(const struct master *m)
 {
 	if (m->config->sandbox)
 		return m->walk.at_start ? "--" : "-w";
@@ -183,7 +183,7 @@ exec_walk(const struct master *m, const char *path, int fd)
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
 	startup_unblock();
-	(void)execl(path, "kvd-maintain", "walk", walk_options(m),
+	(void)execl(path, "kvd-maintain", "walk", walk_flags(m),
 	    m->config->data, (char *)NULL);
 	_exit(EX_UNAVAILABLE);
 }

@@ -1,12 +1,12 @@
 /*
  * record_sort: see record_sort.h.  Runs in the registry and the checkpointer.
  *
- * Sorted byte by byte, from the last one of the first word to its first one:
- * each pass counts how often a byte has each value, and moves the records to
- * where that puts them, which keeps the order of those that have the same.  That
- * takes a few passes over memory, where comparisons would be some dozen for each
- * record.  The records whose first words are equal, usually few, are then
- * compared.
+ * This is a radix sort by the first word of each record, one pass for each of
+ * its bytes, the least significant first.  A pass counts how often the byte has
+ * each value, and moves the records to where they belong by that; records with
+ * the same byte keep their order.  A few passes cost less than the dozen or more
+ * comparisons that each record would need.  Those whose first words are equal,
+ * usually few, are then compared.
  */
 
 #include <endian.h>

@@ -219,7 +219,7 @@ struct store {
 		uint64_t id;
 		size_t name_size;
 		char name[UINT8_MAX];
-	} used; /* the bucket that was used last, or before */
+	} used; /* the bucket that was found last; it may be gone since */
 	struct damage *damage; /* NULL: no bucket is damaged */
 	struct store_heads *heads; /* of queues; NULL: there are none */
 	/* The cache of records of `entries`, which others may read; or NULL. */

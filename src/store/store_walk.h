@@ -33,7 +33,7 @@ struct walk_options {
 enum walk_result {
 	WALK_SOUND, /* nothing is damaged, and there is no file `damaged` */
 	WALK_DAMAGED, /* the file says which buckets are */
-	WALK_SAME, /* the same, and it said so before */
+	WALK_SAME, /* the same, and it said no less before */
 	WALK_LOST, /* the store is not to be served, as `found` was told */
 	WALK_FAILED, /* nobody knows, and `found` was told why */
 };

@@ -22,7 +22,7 @@
 #define CHAIN_BYTES 64
 /* A segment ends at some 300,000 records, however large it may be. */
 #define CHAINS_MAX ((uint32_t)1 << 20)
-/* Sorting a run takes about 2 ms; a walk begins with a search in each. */
+/* Sorting a run takes 2 ms at most; a walk begins with a search in each. */
 #define RUN 8192
 /* Records of a commit that are looked up together. */
 #define REPLAYED_MAX 16

@@ -12,22 +12,13 @@
 
 struct server *server;
 
-static void
-start(const char *const options[])
-{
-	server = server_new();
-	for (; *options != NULL; options++)
-		server_option(server, "%s", *options);
-	server_run(server);
-}
-
 void
 told_setup(void)
 {
 	static const char *const options[] = { "sync never", PATIENT,
 		UNTHROTTLED, NULL };
 
-	start(options);
+	server = server_start(options);
 }
 
 void
@@ -37,7 +28,7 @@ told_setup_small_log(void)
 		UNTHROTTLED, "max-value " MAX_VALUE, "log-size " SMALL_LOG,
 		NULL };
 
-	start(options);
+	server = server_start(options);
 }
 
 void

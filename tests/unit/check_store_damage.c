@@ -666,9 +666,6 @@ count_call(void *arg)
 	++*(unsigned int *)arg;
 }
 
-/* Earlier kvds wrote values twice in a transaction of LMDB's, which leaves them
- * more pages than they need.  That is no damage, but all pages are looked at,
- * and the checkpointer answers meanwhile. */
 /* The list of free pages, which is one page here, has a page that cannot be where
  * LMDB begins to take some. */
 static void
@@ -720,6 +717,9 @@ TEST(test_free_list)
 	ck_assert_int_eq(walk(), WALK_LOST);
 }
 
+/* Earlier kvds wrote values twice in a transaction of LMDB's, which leaves them
+ * more pages than they need.  That is no damage, but all pages are looked at,
+ * and the checkpointer answers meanwhile. */
 TEST(test_more_pages)
 {
 	unsigned int calls = 0;
