@@ -3,6 +3,7 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,29 @@
 #ifdef HAVE_SECCOMP
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+#include <sys/wait.h>
 
+#include <malloc.h>
 #include <seccomp.h>
 #include <unistd.h>
 
 /* The longest name, and more. */
 #define NAME_SIZE 40
+/* The memory that libseccomp may use, in bytes.  It uses about 110 KiB. */
+#define RESERVE (1 << 20)
+/* A filter takes a few milliseconds of processor time. */
+#define SECONDS_MAX 5
+
+/* What the child has made, in memory that it shares with its parent. */
+struct result {
+	int error; /* an errno; 0: there is a filter */
+	char text[SANDBOX_ERROR_SIZE];
+	uint16_t count;
+	unsigned char code[SANDBOX_COUNT_MAX * SANDBOX_INSTRUCTION];
+};
 
 bool
 sandbox_can_compile(char *error)
@@ -102,30 +120,23 @@ add_rule(scmp_filter_ctx ctx, uint32_t arch, const struct sandbox_rule *rule,
 
 /* libseccomp before 2.6 can write a filter only to a file. */
 static int
-export_filter(scmp_filter_ctx ctx, int fd, struct sandbox_filter *filter)
+export_filter(scmp_filter_ctx ctx, int fd, struct result *r)
 {
 	int rc = seccomp_export_bpf(ctx, fd);
 	off_t size = lseek(fd, 0, SEEK_END);
-	void *code;
 
 	if (rc < 0 || size == -1) {
 		errno = rc < 0 ? -rc : errno;
 		return -1;
 	}
+	errno = EINVAL;
 	if (size == 0 || size % SANDBOX_INSTRUCTION != 0 ||
-	    size / SANDBOX_INSTRUCTION > SANDBOX_COUNT_MAX) {
-		errno = EINVAL;
-		return -1;
-	}
-	if ((code = malloc((size_t)size)) == NULL)
+	    size > (off_t)sizeof(r->code))
 		return -1;
 	errno = EIO;
-	if (pread(fd, code, (size_t)size, 0) != size) {
-		free(code);
+	if (pread(fd, r->code, (size_t)size, 0) != size)
 		return -1;
-	}
-	filter->code = code;
-	filter->count = (uint16_t)(size / SANDBOX_INSTRUCTION);
+	r->count = (uint16_t)(size / SANDBOX_INSTRUCTION);
 	return 0;
 }
 
@@ -147,49 +158,120 @@ set_up(scmp_filter_ctx ctx, uint32_t arch)
 }
 
 static int
-compile(scmp_filter_ctx ctx, const struct sandbox_list *list, uint32_t arch,
-    struct sandbox_filter *filter, char *error)
+compile(const struct sandbox_list *list, uint32_t arch, struct result *r)
 {
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
+	int fd, saved;
 	size_t i;
-	int fd, rc, saved;
 
-	snprintf(error, SANDBOX_ERROR_SIZE, "out of memory");
 	errno = ENOMEM;
+	if (arch == 0)
+		arch = seccomp_arch_native();
 	if (ctx == NULL || set_up(ctx, arch) == -1)
 		return -1;
 	for (i = 0; i < list->count; i++)
-		if (add_rule(ctx, arch, &list->rules[i], i, error) == -1)
+		if (add_rule(ctx, arch, &list->rules[i], i, r->text) == -1)
 			return -1;
-	if ((fd = memfd_create("filter", MFD_CLOEXEC)) == -1) {
-		snprintf(error, SANDBOX_ERROR_SIZE, "memfd_create: %s",
-		    strerror(errno));
-		return -1;
-	}
-	if ((rc = export_filter(ctx, fd, filter)) == -1) {
+	if ((fd = memfd_create("filter", MFD_CLOEXEC)) == -1 ||
+	    export_filter(ctx, fd, r) == -1) {
 		saved = errno;
-		snprintf(error, SANDBOX_ERROR_SIZE, "export: %s",
-		    strerror(saved));
-		(void)close(fd);
+		snprintf(r->text, sizeof(r->text), "%s: %s",
+		    fd == -1 ? "memfd_create" : "export", strerror(saved));
 		errno = saved;
 		return -1;
 	}
-	(void)close(fd);
-	return rc;
+	return 0;
+}
+
+/* Where memory cannot be reserved, libseccomp may crash, or not come to an
+ * end. */
+static bool
+reserve_memory(void)
+{
+#ifdef M_TRIM_THRESHOLD
+	void *volatile memory;
+
+	/* All from one heap that never shrinks. */
+	(void)mallopt(M_MMAP_MAX, 0);
+	(void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+	if ((memory = malloc(RESERVE)) == NULL)
+		return false;
+	free(memory);
+#endif
+	return true;
+}
+
+/* What it uses is freed when it ends.  If it crashes there is no core file. */
+__attribute__((noreturn)) static void
+run_child(const struct sandbox_list *list, uint32_t arch, struct result *r)
+{
+	const struct rlimit limit = { SECONDS_MAX, SECONDS_MAX };
+
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)setrlimit(RLIMIT_CPU, &limit);
+	if (reserve_memory())
+		r->error = compile(list, arch, r) == -1 ? errno : 0;
+	_exit(0);
+}
+
+/*
+ * libseccomp 2.5 does not bear that memory is short: it may crash, or leave out
+ * rules without an error.  So it works in a child, for which memory is reserved
+ * before.
+ */
+static int
+ask_child(const struct sandbox_list *list, uint32_t arch, struct result *r)
+{
+	pid_t pid;
+
+	/* Unless the child says something else. */
+	r->error = ENOMEM;
+	snprintf(r->text, sizeof(r->text), "out of memory");
+	if ((pid = fork()) == -1)
+		return -1;
+	if (pid == 0)
+		run_child(list, arch, r);
+	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+		;
+	return 0;
+}
+
+/* Returns 0, or -1 with errno, and one line in `error`. */
+static int
+take_filter(const struct result *r, struct sandbox_filter *filter, char *error)
+{
+	size_t size = r->count * (size_t)SANDBOX_INSTRUCTION;
+	void *code;
+
+	memcpy(error, r->text, SANDBOX_ERROR_SIZE);
+	errno = r->error;
+	if (r->error != 0)
+		return -1;
+	if ((code = malloc(size)) == NULL) {
+		snprintf(error, SANDBOX_ERROR_SIZE, "out of memory");
+		return -1;
+	}
+	memcpy(code, r->code, size);
+	filter->code = code;
+	filter->count = r->count;
+	return 0;
 }
 
 int
 sandbox_compile(const struct sandbox_list *list, uint32_t arch,
     struct sandbox_filter *filter, char *error)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
-	int rc, saved;
+	struct result *r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int rc = -1, saved;
 
-	if (arch == 0)
-		arch = seccomp_arch_native();
-	rc = compile(ctx, list, arch, filter, error);
+	if (r == MAP_FAILED || ask_child(list, arch, r) == -1)
+		snprintf(error, SANDBOX_ERROR_SIZE, "%s", strerror(errno));
+	else
+		rc = take_filter(r, filter, error);
 	saved = errno;
-	if (ctx != NULL)
-		seccomp_release(ctx);
+	if (r != MAP_FAILED)
+		(void)munmap(r, sizeof(*r));
 	errno = saved;
 	return rc;
 }

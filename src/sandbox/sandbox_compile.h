@@ -104,9 +104,10 @@ bool sandbox_can_compile(char *error);
 /*
  * Makes the filter of a list.  `arch' is 0 for this processor, or another one of
  * libseccomp's (SCMP_ARCH_*), for tests.  The caller frees it with
- * sandbox_free().  Returns 0, or -1 with one line in `error`; errno is EINVAL if
- * libseccomp cannot make such a filter, and something else if memory or
- * descriptors are short.
+ * sandbox_free().  Forks a child for the work, and waits for its end.  Returns
+ * 0, or -1 with one line in `error`; errno is EINVAL if libseccomp cannot make
+ * such a filter, and something else if memory, descriptors or processes are
+ * short.
  */
 int sandbox_compile(const struct sandbox_list *, uint32_t arch,
     struct sandbox_filter *, char *error);

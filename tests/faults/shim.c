@@ -116,10 +116,9 @@ note_hit(struct fault_page *p, void *from)
 	p->offset = (uint64_t)((char *)from - (char *)info.dli_fbase);
 }
 
-/* libseccomp 2.5 uses memory that it has not got.  It is only called while kvd
- * starts, before any client is served. */
+/* kvd reserves the memory that libseccomp will use. */
 static bool
-is_left_alone(void *from)
+is_reserved(void *from)
 {
 	Dl_info info;
 
@@ -139,7 +138,7 @@ check(enum fault_call call, void *from)
 	n = 1 + atomic_fetch_add(&p->calls[shim.role][call], 1);
 	if (!atomic_load(&p->armed) || p->fault.role != shim.role ||
 	    p->fault.call != call || n < p->fault.n ||
-	    (n > p->fault.n && !p->fault.lasts) || is_left_alone(from))
+	    (n > p->fault.n && !p->fault.lasts) || is_reserved(from))
 		return 0;
 	note_hit(p, from);
 	errno = p->fault.error;

@@ -42,6 +42,8 @@
 #define WORKER_MAX 15
 /* Longer than any child takes. */
 #define CHILD_S 20
+/* By which a limit of memory grows, in bytes. */
+#define MEMORY_STEP 16384
 
 enum {
 	WORKER = 0x1,
@@ -738,6 +740,60 @@ TEST(test_impossible_rule)
 	ck_assert_ptr_nonnull(strstr(error, "close: "));
 }
 
+static rlim_t
+address_space(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages;
+
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%lu", &pages), 1);
+	ck_assert_int_eq(fclose(f), 0);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+/* In a child with a limit of memory.  It exits with 0 if the filter was made,
+ * with 1 if that was refused because memory is short, and else with 2. */
+__attribute__((noreturn)) static void
+compile_with(rlim_t size, const struct sandbox_filter *expected)
+{
+	const struct rlimit limit = { size, size };
+	struct sandbox_filter filter = { NULL, 0 };
+	char text[SANDBOX_ERROR_SIZE];
+
+	if (setrlimit(RLIMIT_AS, &limit) == -1)
+		_exit(2);
+	if (sandbox_compile(&sandbox_registry, 0, &filter, text) == -1)
+		_exit(errno == ENOMEM ? 1 : 2);
+	_exit(filter.count == expected->count &&
+		    memcmp(filter.code, expected->code,
+			filter.count * (size_t)SANDBOX_INSTRUCTION) == 0 ?
+		0 :
+		2);
+}
+
+/* However little memory there is, a filter is made as it should be, or not at
+ * all. */
+TEST(test_memory_short)
+{
+	struct sandbox_filter expected = compile(&sandbox_registry);
+	rlim_t used = address_space(), more = 0;
+	int status, failures = 0;
+
+	for (;; more += MEMORY_STEP) {
+		if (test_fork() == 0)
+			compile_with(used + more, &expected);
+		ck_assert_int_ne(wait(&status), -1);
+		ck_assert(WIFEXITED(status));
+		ck_assert_int_le(WEXITSTATUS(status), 1);
+		if (WEXITSTATUS(status) == 0)
+			break;
+		failures++;
+	}
+	ck_assert_int_gt(failures, 2);
+	sandbox_free(&expected);
+}
+
 static const struct test tests[] = {
 	CASE("sandbox", setup, teardown),
 	EACH(test_forbidden, roles),
@@ -752,6 +808,7 @@ static const struct test tests[] = {
 	EACH(test_processors, processors),
 	ONCE(test_arguments_in_memory),
 	ONCE(test_impossible_rule),
+	ONCE(test_memory_short),
 };
 
 #else
