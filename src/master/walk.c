@@ -53,31 +53,39 @@ want(struct walk *w, bool at_start)
 }
 
 /* As the user that has the data: root need not have the right to look into all
- * directories. */
-static bool
-is_noted(const struct master *m)
+ * directories.  Returns 0, or an errno; ENOENT: no damage is noted. */
+static int
+find_note(const struct master *m, const char *path)
 {
-	char path[STATE_PATH_SIZE + sizeof(DAMAGE_FILE)];
-	bool switches = m->params.privileges.switches, noted;
+	bool switches = m->params.privileges.switches;
 	struct stat st;
+	int error;
 
-	(void)snprintf(path, sizeof(path), "%s/" DAMAGE_FILE, m->config->data);
 	if (switches && seteuid(m->params.privileges.registry_user.uid) == -1)
 		fatal(EX_OSERR, "seteuid");
-	noted = lstat(path, &st) == 0 || errno != ENOENT;
+	error = lstat(path, &st) == 0 ? 0 : errno;
 	if (switches && seteuid(0) == -1)
 		fatal(EX_OSERR, "seteuid");
 	privileges_set_traceable(m->config->core_dumps);
-	return noted;
+	return error;
 }
 
 void
 walk_look(struct master *m)
 {
-	if (!is_noted(m))
+	char path[STATE_PATH_SIZE + sizeof(DAMAGE_FILE)];
+	int error;
+
+	(void)snprintf(path, sizeof(path), "%s/" DAMAGE_FILE, m->config->data);
+	error = find_note(m, path);
+	if (error == ENOENT)
 		return;
-	log_info("a part of the store was damaged; looking whether it is so "
-		 "still");
+	if (error == 0)
+		log_info("a part of the store was damaged; looking whether it "
+			 "is so still");
+	else
+		log_warnx("%s: %s; looking whether the store is sound", path,
+		    strerror(error));
 	want(&m->walk, true);
 }
 
@@ -323,7 +331,7 @@ found_nothing(struct master *m, int64_t now_ms)
 	struct walk *w = &m->walk;
 
 	if (w->at_start) {
-		log_info("no part of the store is damaged any more");
+		log_info("the store is sound");
 		return;
 	}
 	log_warnx("the store is sound: what has ended the process "
