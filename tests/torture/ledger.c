@@ -16,6 +16,8 @@
 #define HUGE_ONE_IN 512
 #define HUGE_SIZE 20000
 #define SHORT_SIZE 24
+/* The most entries of a queue. */
+#define QUEUE_MAX 20
 
 void
 ledger_init(struct ledger *l, struct report *report, unsigned int client,
@@ -25,7 +27,6 @@ ledger_init(struct ledger *l, struct report *report, unsigned int client,
 	l->report = report;
 	l->client = client;
 	l->keys = o->keys;
-	l->counters = report->counters;
 	dice_init(&l->dice, o->seed, 1000 + client);
 }
 
@@ -104,18 +105,70 @@ ask_incr(struct ledger *l, struct buf *out)
 	add(out, "INCR " LEDGER_BUCKET " %u.n\n", l->client);
 }
 
+static void
+ask_push(struct ledger *l, struct buf *out)
+{
+	uint64_t n = ++l->tail.sent;
+
+	note(l, OP_PUSH, 0, n);
+	add(out, "PUT " LEDGER_QUEUES " q%u.%010" PRIu64 " %" PRIu64 "\n",
+	    l->client, n, n);
+}
+
+static void
+ask_pop(struct ledger *l, struct buf *out)
+{
+	note(l, OP_POP, 0, ++l->head.sent);
+	add(out, "POP " LEDGER_QUEUES " PREFIX q%u.\n", l->client);
+}
+
+/* What is not popped yet stays in order, and not empty. */
+static void
+ask_queue(struct ledger *l, struct buf *out)
+{
+	uint64_t size = l->tail.sent - l->head.sent;
+
+	if (size < 2 || (size < QUEUE_MAX && dice_hit(&l->dice, 2)))
+		ask_push(l, out);
+	else
+		ask_pop(l, out);
+}
+
 void
 ledger_ask(struct ledger *l, struct buf *out)
 {
 	unsigned int key = dice_below(&l->dice, l->keys);
-	unsigned int what = dice_below(&l->dice, 8);
+	unsigned int what = dice_below(&l->dice, 10);
 
 	if (what < 4)
 		ask_put(l, key, out);
-	else if (what < 7 || !l->counters)
+	else if (what < 7)
 		ask_get(l, OP_GET, key, out);
-	else
+	else if (what < 8)
 		ask_incr(l, out);
+	else
+		ask_queue(l, out);
+}
+
+/* From the entry that was popped last to the one behind the last: neither is to
+ * be there. */
+static uint64_t
+probed_entries(const struct ledger *l)
+{
+	return l->tail.sent - l->head.acked + 2;
+}
+
+static void
+ask_probe_queue(struct ledger *l, struct buf *out)
+{
+	uint64_t i, n = probed_entries(l);
+
+	l->head.probed = l->tail.probed = 0;
+	note(l, OP_PROBE_QUEUE, 0, 0);
+	add(out, "GET " LEDGER_QUEUES);
+	for (i = 0; i < n; i++)
+		add(out, " q%u.%010" PRIu64, l->client, l->head.acked + i);
+	buf_append_text(out, "\n");
 }
 
 void
@@ -125,6 +178,7 @@ ledger_ask_probes(struct ledger *l, struct buf *out)
 
 	for (key = 0; key < l->keys; key++)
 		ask_get(l, OP_PROBE, key, out);
+	ask_probe_queue(l, out);
 	note(l, OP_PROBE_COUNTER, 0, 0);
 	add(out, "GET " LEDGER_BUCKET " %u.n\n", l->client);
 }
@@ -145,7 +199,9 @@ fail(struct ledger *l, uint64_t *count, const struct op *op, uint64_t got,
 	static const char *const texts[] = {
 		[OP_GET] = "GET of key",
 		[OP_INCR] = "INCR, key",
+		[OP_POP] = "POP, entry",
 		[OP_PROBE] = "after connecting again, key",
+		[OP_PROBE_QUEUE] = "after connecting again, queue",
 		[OP_PROBE_COUNTER] = "after connecting again, counter, key",
 	};
 	const char *name = "wrong";
@@ -205,25 +261,78 @@ ledger_read_counter(const char *line, size_t size, uint64_t *n)
 	return end == line + size;
 }
 
+/* "q12.0000000003 3" is entry 3 of client 12. */
+static bool
+read_entry(const struct ledger *l, const char *line, size_t size, uint64_t *n)
+{
+	char start[32];
+	size_t prefix;
+
+	prefix = (size_t)snprintf(start, sizeof(start), "q%u.", l->client);
+	if (size <= prefix + 11 || memcmp(line, start, prefix) != 0 ||
+	    !ledger_read_counter(line + prefix + 11, size - prefix - 11, n))
+		return false;
+	return strtoull(line + prefix, NULL, 10) == *n;
+}
+
+/* A line of the reply to OP_PROBE_QUEUE: the entry of this number, or none. */
+static bool
+take_probed(struct ledger *l, uint64_t number, uint64_t got)
+{
+	if (got == 0)
+		return true;
+	if (l->tail.probed == 0)
+		l->head.probed = number - 1;
+	else if (l->tail.probed != number - 1)
+		return false;
+	l->tail.probed = number;
+	return got == number;
+}
+
+static bool
+read_data(const struct ledger *l, const struct op *op, const char *line,
+    size_t size, uint64_t *got)
+{
+	switch (op->kind) {
+	case OP_GET:
+	case OP_PROBE:
+		return ledger_read_key(l, op->key, line, size, got);
+	case OP_POP:
+		return read_entry(l, line, size, got);
+	default:
+		return ledger_read_counter(line, size, got);
+	}
+}
+
+static bool
+take_value(struct ledger *l, const struct op *op, uint64_t got)
+{
+	switch (op->kind) {
+	case OP_PROBE:
+		l->key[op->key].probed = got;
+		return true;
+	case OP_PROBE_COUNTER:
+		l->counter.probed = got;
+		return true;
+	case OP_PROBE_QUEUE:
+		return take_probed(l, l->head.acked + l->lines, got);
+	default:
+		compare(l, op, got);
+		return true;
+	}
+}
+
 static void
 take_data(struct ledger *l, const struct op *op, const char *line, size_t size)
 {
-	bool is_number = op->kind == OP_INCR || op->kind == OP_PROBE_COUNTER;
 	uint64_t got;
 
-	if (is_number ? !ledger_read_counter(line, size, &got) :
-			!ledger_read_key(l, op->key, line, size, &got)) {
+	if (!read_data(l, op, line, size, &got) || !take_value(l, op, got))
 		report_failure(l->report, &l->report->wrong,
-		    "client %u: \"%.*s\" of %zu bytes is no value of key %u",
-		    l->client, size < 40 ? (int)size : 40, line, size, op->key);
-		return;
-	}
-	if (op->kind == OP_PROBE)
-		l->key[op->key].probed = got;
-	else if (op->kind == OP_PROBE_COUNTER)
-		l->counter.probed = got;
-	else
-		compare(l, op, got);
+		    "client %u: \"%.*s\" of %zu bytes is no reply to a request "
+		    "of kind %d, key %u",
+		    l->client, size < 40 ? (int)size : 40, line, size,
+		    (int)op->kind, op->key);
 }
 
 /* The version that was probed is neither older than the acknowledged one nor
@@ -240,20 +349,35 @@ judge_version(struct ledger *l, enum op_kind kind, unsigned int key,
 		fail(l, &l->report->duplicated, &op, v->probed, v->sent);
 }
 
+/* What a write has a new version of; NULL: it is no write. */
+static struct version *
+written(struct ledger *l, const struct op *op)
+{
+	switch (op->kind) {
+	case OP_PUT:
+		return &l->key[op->key];
+	case OP_INCR:
+		return &l->counter;
+	case OP_PUSH:
+		return &l->tail;
+	case OP_POP:
+		return &l->head;
+	default:
+		return NULL;
+	}
+}
+
 /* No request in doubt was executed if one sent before it was not. */
 static void
 judge_doubtful(struct ledger *l)
 {
 	unsigned int i, executed = 0, not_executed = l->n_doubtful;
 	const struct version *v;
-	const struct op *op;
 
 	for (i = 0; i < l->n_doubtful; i++) {
-		op = &l->doubtful[i];
-		if (op->kind != OP_PUT && op->kind != OP_INCR)
+		if ((v = written(l, &l->doubtful[i])) == NULL)
 			continue;
-		v = op->kind == OP_PUT ? &l->key[op->key] : &l->counter;
-		if (op->version <= v->probed)
+		if (l->doubtful[i].version <= v->probed)
 			executed = i + 1;
 		else if (i < not_executed)
 			not_executed = i;
@@ -267,38 +391,58 @@ judge_doubtful(struct ledger *l)
 }
 
 static void
+settle(struct version *v)
+{
+	v->acked = v->sent = v->probed;
+}
+
+static void
 judge(struct ledger *l)
 {
 	unsigned int key;
 
 	for (key = 0; key < l->keys; key++)
 		judge_version(l, OP_PROBE, key, &l->key[key]);
+	judge_version(l, OP_PROBE_QUEUE, 0, &l->head);
+	judge_version(l, OP_PROBE_QUEUE, 1, &l->tail);
 	judge_version(l, OP_PROBE_COUNTER, 0, &l->counter);
 	judge_doubtful(l);
 	for (key = 0; key < l->keys; key++)
-		l->key[key].acked = l->key[key].sent = l->key[key].probed;
-	l->counter.acked = l->counter.sent = l->counter.probed;
+		settle(&l->key[key]);
+	settle(&l->head);
+	settle(&l->tail);
+	settle(&l->counter);
 }
 
-static bool
-has_data(const struct op *op)
+/* How many lines of the reply come before its status. */
+static uint64_t
+data_lines(const struct ledger *l, const struct op *op)
 {
-	return op->kind != OP_PUT && op->kind != OP_QUIT;
+	switch (op->kind) {
+	case OP_PUT:
+	case OP_PUSH:
+	case OP_QUIT:
+		return 0;
+	case OP_PROBE_QUEUE:
+		return probed_entries(l);
+	default:
+		return 1;
+	}
 }
 
 static enum ledger_line
 finish(struct ledger *l, const struct op *op)
 {
-	l->have_data = false;
+	struct version *v = written(l, op);
+
+	l->lines = 0;
 	l->first = (l->first + 1) % LEDGER_OPS_MAX;
 	l->count--;
 	l->report->requests++;
-	if (op->kind == OP_PUT)
-		l->key[op->key].acked = op->version;
-	if (op->kind == OP_INCR)
-		l->counter.acked = op->version;
-	if (op->kind == OP_PUT || op->kind == OP_INCR)
+	if (v != NULL) {
+		v->acked = op->version;
 		l->report->writes++;
+	}
 	if (op->kind != OP_PROBE_COUNTER)
 		return LEDGER_DONE;
 	judge(l);
@@ -312,11 +456,11 @@ ledger_take(struct ledger *l, const char *line, size_t size)
 
 	if (l->count == 0)
 		return LEDGER_STATUS;
-	if (has_data(op) && !l->have_data) {
-		if (size > 0 && (line[0] < '0' || line[0] > '9'))
+	if (l->lines < data_lines(l, op)) {
+		if (size > 0 && line[0] >= 'A' && line[0] <= 'Z')
 			return LEDGER_STATUS;
 		take_data(l, op, line, size);
-		l->have_data = true;
+		l->lines++;
 		return LEDGER_DATA;
 	}
 	if (size != 2 || memcmp(line, "OK", 2) != 0)
@@ -333,6 +477,8 @@ forget_asked(struct ledger *l)
 	for (key = 0; key < l->keys; key++)
 		l->key[key].sent = l->key[key].acked;
 	l->counter.sent = l->counter.acked;
+	l->tail.sent = l->tail.acked;
+	l->head.sent = l->head.acked;
 }
 
 void
@@ -350,5 +496,5 @@ ledger_cut(struct ledger *l, bool refused)
 		for (i = 0; i < l->count; i++)
 			l->doubtful[l->n_doubtful++] = *op_at(l, i);
 	l->count = 0;
-	l->have_data = false;
+	l->lines = 0;
 }

@@ -25,12 +25,18 @@
 #define LEDGER_KEYS_MAX 512
 /* The bucket of all keys. */
 #define LEDGER_BUCKET "t"
+/* The bucket of all queues.  The keys of a client's queue have a prefix of its
+ * own, and numbers; its queue is never empty once it has had an entry. */
+#define LEDGER_QUEUES "q"
 
 enum op_kind {
 	OP_PUT,
 	OP_GET,
 	OP_INCR,
+	OP_PUSH, /* a PUT behind the last entry of the queue */
+	OP_POP,
 	OP_PROBE,
+	OP_PROBE_QUEUE,
 	OP_PROBE_COUNTER,
 	OP_QUIT
 };
@@ -50,20 +56,20 @@ struct version {
 struct ledger {
 	struct report *report;
 	unsigned int client, keys;
-	bool counters;
 	struct dice dice;
 	uint64_t versions; /* the last version used */
 	struct version key[LEDGER_KEYS_MAX];
 	struct version counter;
+	struct version tail, head; /* the last entries pushed and popped */
 	struct op ops[LEDGER_OPS_MAX]; /* a ring of pending requests */
 	unsigned int first, count;
-	bool have_data; /* the data line of the first has come */
+	uint64_t lines; /* data lines of the first that have come */
 	struct op doubtful[LEDGER_OPS_MAX]; /* requests in doubt */
 	unsigned int n_doubtful;
 };
 
 enum ledger_line {
-	LEDGER_DATA, /* the first of the two lines of a reply */
+	LEDGER_DATA, /* a data line of a reply */
 	LEDGER_DONE, /* the end of a reply */
 	LEDGER_PROBED, /* the end of the reply to the last probe */
 	LEDGER_STATUS, /* a status other than OK; belongs to no request */

@@ -141,8 +141,6 @@ report_print(const struct report *r)
 	print_count("longest-stall-ms", (uint64_t)r->stall_ms);
 	print_count("new-client-ms", (uint64_t)r->fresh_ms);
 	print_count("longest-restart-ms", (uint64_t)r->restart_ms);
-	printf("%-20s%s\n", "counters",
-	    r->counters ? "yes" : "no: kvd has no INCR");
 	for (i = 0; i < COUNT(failures); i++)
 		print_count(failures[i].name, failure_count(r, i));
 	printf("%-20s%s\n", "verdict", r->failed ? "FAILED" : "good");

@@ -14,7 +14,6 @@ struct report {
 	int64_t started_ms;
 	bool verbose;
 	bool failed;
-	bool counters; /* kvd has INCR */
 	uint64_t blows[ROLES][BLOWS];
 	uint64_t families; /* times that the master and all workers stopped */
 	/* What clients have seen: */

@@ -68,12 +68,11 @@ start(struct torture *t)
 		errx(EX_UNAVAILABLE,
 		    "kvd does not start; its log is kept with -k");
 	fd = session_open(&t->server.address);
-	if (!session_ask(fd, "CREATE " LEDGER_BUCKET "\n", "OK\r\n"))
+	if (!session_ask(fd, "CREATE " LEDGER_BUCKET "\n", "OK\r\n") ||
+	    !session_ask(fd, "CREATE " LEDGER_QUEUES "\n", "OK\r\n"))
 		errx(EX_UNAVAILABLE, "kvd makes no bucket");
 	if (t->options.initial > 0)
 		session_load(fd, t->options.initial);
-	t->report.counters =
-	    session_ask(fd, "INCR " LEDGER_BUCKET " probe\n", "1\r\nOK\r\n");
 	session_close(fd);
 	rest_await(&t->server, &t->before, NULL);
 }
