@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "fixture.h"
+#include "launch.h"
 
 #define MESSAGE_SIZE 512
 #define FIRST_FD 3
@@ -65,7 +66,7 @@ bind_init(const char *name)
 static void
 in_dir(char path[PATH_MAX], const char *name)
 {
-	snprintf(path, PATH_MAX, "%s/%s", server->dir, name);
+	(void)strlcpy(path, launch_path(server, name), PATH_MAX);
 }
 
 static void

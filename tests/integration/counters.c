@@ -86,6 +86,15 @@ counters_calls(struct scoreboard *board, const char *name)
 	    COUNTERS_BUCKETS);
 }
 
+void
+counters_await_calls(struct scoreboard *board, const char *name, uint64_t want)
+{
+	int64_t deadline_ms = now_ms() + WAIT_MS;
+
+	while (counters_calls(board, name) < want)
+		pause_until(deadline_ms, "a command to be counted");
+}
+
 uint64_t
 counters_errors(struct scoreboard *board, const char *name)
 {

@@ -20,6 +20,9 @@ uint64_t counters_get(struct scoreboard *, size_t first, size_t n);
 void counters_await(struct scoreboard *, size_t counter, uint64_t want);
 /* The number of the command of this name. */
 size_t counters_command(const char *name);
+/* Waits until this command has been executed so often: a worker writes a reply
+ * before it counts it. */
+void counters_await_calls(struct scoreboard *, const char *name, uint64_t want);
 /* How often this command was executed, and answered with an error. */
 uint64_t counters_calls(struct scoreboard *, const char *name);
 uint64_t counters_errors(struct scoreboard *, const char *name);
