@@ -32,8 +32,6 @@ run(struct master *m)
 		fatalx(EX_OSERR, "out of memory");
 	supervise(m);
 	adopt_await(m);
-	/* kvctl(8) takes the end of its connection for the end of kvd. */
-	control_clear(m);
 	log_info("stopped");
 }
 
@@ -94,6 +92,9 @@ start(struct master *m)
 		run(m);
 	prepare_undo(m);
 	notify_close(&m->notify);
+	/* kvctl(8) takes the end of its connection for the end of kvd: now
+	 * another one may start. */
+	control_clear(m);
 	return m->status;
 }
 
