@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <libutil.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,21 +96,37 @@ pidfile_path(const struct master *m, char path[STATE_PATH_SIZE])
 	snprintf(path, STATE_PATH_SIZE, "%s/kvd.pid", m->config->runtime);
 }
 
+/* The number in the pid file, or "unknown".  What has its name may be anything,
+ * such as a FIFO that nobody writes to. */
+static void
+read_pid(const struct master *m, char *pid, size_t size)
+{
+	char path[STATE_PATH_SIZE], text[32];
+	ssize_t n = -1;
+	int fd;
+
+	pidfile_path(m, path);
+	fd = open(path,
+	    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	if (fd != -1) {
+		n = read(fd, text, sizeof(text) - 1);
+		(void)close(fd);
+	}
+	text[n < 0 ? 0 : n] = '\0';
+	text[strspn(text, "0123456789")] = '\0';
+	(void)strlcpy(pid, text[0] == '\0' ? "unknown" : text, size);
+}
+
 /* Another kvd has the lock.  Its pid is `other`, or in the pid file. */
 static int
 refuse_locked(const struct master *m, pid_t other)
 {
-	char path[STATE_PATH_SIZE], pid[32];
-	FILE *file = NULL;
+	char pid[32];
 
-	pidfile_path(m, path);
 	if (other > 0)
 		snprintf(pid, sizeof(pid), "%ld", (long)other);
-	else if ((file = fopen(path, "re")) == NULL ||
-	    fscanf(file, "%31[0-9]", pid) != 1)
-		(void)strlcpy(pid, "unknown", sizeof(pid));
-	if (file != NULL)
-		(void)fclose(file);
+	else
+		read_pid(m, pid, sizeof(pid));
 	log_warnx("kvd is already running in %s, pid %s", m->config->runtime,
 	    pid);
 	return EX_UNAVAILABLE;

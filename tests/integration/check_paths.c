@@ -89,6 +89,22 @@ TEST(test_second_start)
 	server_stop(server);
 }
 
+/* Nobody writes to what has the name of the pid file. */
+TEST(test_second_start_fifo)
+{
+	static const char *const none[] = { NULL };
+	char output[OUTPUT_SIZE];
+
+	launch_run(server);
+	remove_name("run/kvd.pid");
+	ck_assert_int_eq(mkfifo(launch_path(server, "run/kvd.pid"), 0600), 0);
+	ck_assert_int_eq(launch_second(server, none, output), EX_UNAVAILABLE);
+	expect_part(output, "kvd is already running in ");
+	expect_part(output, ", pid unknown");
+	remove_name("run/kvd.pid");
+	server_stop(server);
+}
+
 /* Stopping one does not take what another has */
 
 TEST(test_socket_of_another)
@@ -433,6 +449,7 @@ TEST(test_link_inside)
 static const struct test tests[] = {
 	CASE("others", setup, NULL),
 	EACH(test_second_start, swept_before),
+	ONCE(test_second_start_fifo),
 	ONCE(test_socket_of_another),
 	ONCE(test_pid_file_of_another),
 	CASE("cleaners", setup, NULL),
