@@ -25,12 +25,17 @@
 #define PRIVILEGES_AT (STORE_AT + (ssize_t)sizeof(struct channel_store))
 #define FILTERS_AT (PRIVILEGES_AT + (ssize_t)sizeof(struct privileges))
 #define CONFIG_HEADER (FILTERS_AT + CHANNEL_FILTERS * (ssize_t)sizeof(uint16_t))
-/* The largest packet.  A configuration has a few lines; only one with thousands
- * of `listen` would not fit. */
+/* The largest packet. */
 #define PACKET_MAX 65536
 /* How long a child waits for CONFIG, which the master sends right after the
  * fork. */
 #define CONFIG_WAIT_MS 10000
+
+_Static_assert(CONFIG_HEADER +
+	    CHANNEL_FILTERS * SANDBOX_COUNT_MAX * SANDBOX_INSTRUCTION +
+	    CONFIG_LINES_MAX <=
+	PACKET_MAX,
+    "each configuration fits a packet");
 
 int
 channel_send_config(int fd, const struct config *config,

@@ -293,13 +293,32 @@ config_log_size_min(int64_t max_value)
 	return 8 * (((int64_t)1 << 20) + 2 * max_value + ((int64_t)64 << 10));
 }
 
+/* Without memory, sending it says so. */
+static int
+check_lines(const struct config *c, struct buf *errors)
+{
+	struct buf lines;
+	size_t size;
+
+	buf_init(&lines);
+	config_print(c, &lines);
+	size = buf_size(&lines);
+	buf_clear(&lines);
+	if (size <= CONFIG_LINES_MAX)
+		return 0;
+	return config_mistake(errors,
+	    "the configuration has %zu bytes, of which %d are allowed: use "
+	    "fewer listen",
+	    size, CONFIG_LINES_MAX);
+}
+
 int
 config_check_sizes(const struct config *c, struct buf *errors)
 {
 	int64_t least = config_log_size_min(c->max_value);
 
 	if (c->log_size >= least)
-		return 0;
+		return check_lines(c, errors);
 	return config_mistake(errors,
 	    "log-size: a max-value of %lld needs a log-size of at least %lldM",
 	    (long long)c->max_value,

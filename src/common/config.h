@@ -131,19 +131,25 @@ int config_lines(struct config *, const char *text, char *error);
 
 /* How deep files may include others. */
 #define CONFIG_INCLUDES_MAX 8
+/* The size of all files.  A device may have no end. */
+#define CONFIG_FILES_MAX (1 << 20)
+/* The size of the lines of config_print(), which children are sent in one
+ * packet. */
+#define CONFIG_LINES_MAX 48000
 
 /*
  * Reads a file, and those that it includes, and appends a line to `errors`
- * about each mistake.  With `again`, refuses all but regular files and character devices such as
- * /dev/null: a FIFO could make a running master wait.  Returns 0, or -1 if
- * there was a mistake.
+ * about each mistake.  With `again`, refuses all but regular files and character
+ * devices such as /dev/null: a FIFO could make a running master wait.  Returns
+ * 0, or -1 if there was a mistake.
  */
 int config_file(struct config *, const char *path, bool again,
     struct buf *errors);
 /* Appends a line about each address that is listened on twice.  Returns the
  * same. */
 int config_check_listens(const struct config *, struct buf *errors);
-/* Is the log large enough for the largest request?  As above. */
+/* Is the log large enough for the largest request, and can the lines be sent to
+ * children?  As above. */
 int config_check_sizes(const struct config *, struct buf *errors);
 int64_t config_log_size_min(int64_t max_value);
 /* Can other machines reach what listens on this address, or does a client with

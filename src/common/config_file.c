@@ -18,6 +18,7 @@
 #include "common/config.h"
 #include "common/config_value.h"
 
+#define READ_SIZE 4096
 /* How much of a file's name a message has, so that the mistake fits, too. */
 #define NAME_MAX_SHOWN 250
 
@@ -34,6 +35,7 @@ struct source {
 struct reading {
 	struct config *config;
 	bool again;
+	size_t left; /* so many bytes may still be read */
 	struct buf *errors;
 };
 
@@ -168,13 +170,56 @@ read_lines(struct reading *r, FILE *file, struct source *s)
 		free(line);
 	}
 	/* Without memory for a line, fparseln(3) returns NULL as at the end. */
-	if (ferror(file))
-		rc = cannot_read(r, s->includer, s->path, strerror(errno));
-	else if (!feof(file)) {
+	if (!feof(file)) {
 		rc = cannot_read(r, s->includer, s->path, "out of memory");
 		errno = ENOMEM;
 	}
 	return rc;
+}
+
+static int
+read_text(struct reading *r, struct buf *text, struct source *s)
+{
+	FILE *file;
+	int rc;
+
+	if (buf_size(text) == 0)
+		return 0;
+	file = fmemopen(buf_data(text), buf_size(text), "r");
+	if (file == NULL)
+		return cannot_read(r, s->includer, s->path, strerror(errno));
+	rc = read_lines(r, file, s);
+	(void)fclose(file);
+	return rc;
+}
+
+/* Reads all of a file.  Returns NULL, or why that is not possible, with
+ * errno. */
+static const char *
+load(struct reading *r, int fd, struct buf *text)
+{
+	uint8_t *to;
+	ssize_t n;
+
+	for (;;) {
+		if ((to = buf_reserve(text, READ_SIZE)) == NULL) {
+			errno = ENOMEM;
+			return "out of memory";
+		}
+		n = read(fd, to, READ_SIZE);
+		if (n == 0)
+			return NULL;
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return strerror(errno);
+		if ((size_t)n > r->left) {
+			errno = EFBIG;
+			return "the configuration is larger than 1M";
+		}
+		r->left -= (size_t)n;
+		buf_commit(text, (size_t)n);
+	}
 }
 
 /* Returns why this file is not read, or NULL. */
@@ -199,33 +244,37 @@ read_file(struct reading *r, const char *path, const struct source *includer)
 {
 	struct source s = { .path = path, .includer = includer };
 	const char *why = NULL;
+	struct buf text;
 	struct stat st;
-	FILE *file;
-	int fd, rc;
+	int fd, rc, saved;
 
+	buf_init(&text);
 	/* Without O_NONBLOCK, open(2) of a FIFO would wait for a writer. */
 	fd = open(path,
 	    O_RDONLY | O_CLOEXEC | O_NOCTTY | (r->again ? O_NONBLOCK : 0));
-	if (fd == -1 || fstat(fd, &st) == -1 ||
-	    (why = refuse(&s, &st, r->again)) != NULL ||
-	    (file = fdopen(fd, "r")) == NULL) {
-		rc = cannot_read(r, includer, path,
-		    why != NULL ? why : strerror(errno));
-		if (fd != -1)
-			(void)close(fd);
-		return rc;
+	if (fd == -1 || fstat(fd, &st) == -1)
+		why = strerror(errno);
+	else if ((why = refuse(&s, &st, r->again)) == NULL)
+		why = load(r, fd, &text);
+	saved = errno;
+	if (fd != -1)
+		(void)close(fd);
+	errno = saved;
+	if (why != NULL)
+		rc = cannot_read(r, includer, path, why);
+	else {
+		s.dev = st.st_dev;
+		s.ino = st.st_ino;
+		rc = read_text(r, &text, &s);
 	}
-	s.dev = st.st_dev;
-	s.ino = st.st_ino;
-	rc = read_lines(r, file, &s);
-	(void)fclose(file);
+	buf_clear(&text);
 	return rc;
 }
 
 int
 config_file(struct config *c, const char *path, bool again, struct buf *errors)
 {
-	struct reading r = { c, again, errors };
+	struct reading r = { c, again, CONFIG_FILES_MAX, errors };
 
 	return read_file(&r, path, NULL);
 }

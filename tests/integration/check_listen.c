@@ -277,6 +277,14 @@ make_dangling_link(void)
 	ck_assert_int_eq(symlink("none", launch_path(server, "kvd.conf")), 0);
 }
 
+static void
+make_endless_link(void)
+{
+	lose_file();
+	ck_assert_int_eq(symlink("/dev/zero", launch_path(server, "kvd.conf")),
+	    0);
+}
+
 static const struct {
 	void (*change)(void);
 	const char *why;
@@ -285,6 +293,7 @@ static const struct {
 	{ make_fifo, "kvd.conf: is not a regular file" },
 	{ make_directory, "kvd.conf: is a directory" },
 	{ make_dangling_link, "kvd.conf: No such file" },
+	{ make_endless_link, "kvd.conf: the configuration is larger than 1M" },
 };
 
 TEST(test_file)

@@ -1336,6 +1336,38 @@ TEST(test_file_again)
 	buf_clear(&errors);
 }
 
+/* A device without an end is read to the limit, whenever it is read. */
+TEST(test_endless_file)
+{
+	struct buf errors;
+
+	buf_init(&errors);
+	ck_assert_int_eq(config_file(&config, "/dev/zero", _i != 0, &errors),
+	    -1);
+	buf_append_byte(&errors, '\0');
+	ck_assert_str_eq((char *)buf_data(&errors),
+	    "/dev/zero: the configuration is larger than 1M\n");
+	buf_clear(&errors);
+}
+
+TEST(test_many_listens)
+{
+	char line[64];
+	struct buf errors;
+	int i;
+
+	buf_init(&errors);
+	for (i = 0; config_check_sizes(&config, &errors) == 0; i++) {
+		snprintf(line, sizeof(line), "listen unix /tmp/%d", i);
+		ck_assert_int_eq(config_line(&config, line, error), 0);
+	}
+	ck_assert_int_gt(i, 1000);
+	buf_append_byte(&errors, '\0');
+	ck_assert_ptr_nonnull(
+	    strstr((char *)buf_data(&errors), "use fewer listen\n"));
+	buf_clear(&errors);
+}
+
 static const struct {
 	const char *lines, *error;
 } same_table[] = {
@@ -1705,6 +1737,8 @@ static const struct test tests[] = {
 	ONCE(test_file_directory),
 	ONCE(test_file_mistakes),
 	ONCE(test_file_again),
+	LOOP(test_endless_file, 2),
+	ONCE(test_many_listens),
 	EACH(test_same, same_table),
 	ONCE(test_file_large),
 	ONCE(test_file_long_name),
