@@ -20,9 +20,9 @@
  * those of workers that have ended which it has not closed yet. */
 #define REGISTRY_FDS 28
 /* The descriptors of the master besides listening sockets and channels to
- * acceptors, with one connection of kvctl(8).  While it starts a child it needs
- * two for each socket. */
-#define MASTER_FDS 26
+ * acceptors, with one connection of kvctl(8).  A child that is being started has
+ * all of these, and once more those that are meant for it, with each socket. */
+#define MASTER_FDS 31
 /* Values of oom_score_adj, which is from -1000 to 1000: that of the master, and
  * by how much an acceptor's is higher than the master's. */
 #define PROTECTED (-500)

@@ -17,6 +17,7 @@
 #include "master/control.h"
 #include "master/daemon.h"
 #include "master/inherit.h"
+#include "master/limits.h"
 #include "master/master.h"
 #include "master/prepare.h"
 #include "master/report.h"
@@ -76,6 +77,9 @@ static int
 start(struct master *m)
 {
 	startup_stderr();
+	limits_raise();
+	if (limits_apply(m->config) == -1)
+		return m->status = EX_CONFIG;
 	if ((m->status = take_environment(m)) != EX_OK ||
 	    (m->status = prepare_users(m)) != EX_OK ||
 	    (m->status = prepare_children(m)) != EX_OK)

@@ -133,6 +133,30 @@ TEST(test_too_few_descriptors)
 	server_free(server);
 }
 
+/* As few descriptors as there may be: kvd serves, or says why it does not. */
+TEST(test_any_descriptors)
+{
+	int status, fd;
+
+	server_option(server, "listen unix %s/sock", server->dir);
+	if (_i % 2 != 0)
+		server_option(server, "acceptors 8");
+	server->before_exec = allow_few;
+	server->how = _i / 2;
+	status = launch_await_command(launch_command(server));
+	if (status == 0) {
+		launch_adopt(server);
+		fd = launch_client(server);
+		client_ask(fd, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
+		(void)close(fd);
+		server_stop(server);
+		return;
+	}
+	ck_assert_int_eq(status, EX_CONFIG);
+	expect_part(server_log(server), "open files: raise it");
+	server_free(server);
+}
+
 /* A reload does not raise max-clients beyond what the descriptors allow. */
 TEST(test_reload)
 {
@@ -267,6 +291,7 @@ static const struct test tests[] = {
 	CASE("descriptors", setup, NULL),
 	ONCE(test_few_descriptors),
 	ONCE(test_too_few_descriptors),
+	LOOP_FROM(test_any_descriptors, 2 * 8, 2 * 52),
 	ONCE(test_reload),
 	ONCE(test_refusals),
 	CASE("memory", setup, NULL),
