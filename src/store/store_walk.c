@@ -448,7 +448,10 @@ store_walk(const struct walk_options *o)
 	}
 	w->options = o;
 	opened = store_image_open(&w->image, o->dir, NULL);
-	if (opened != STORE_OK) {
+	if (opened == STORE_REFUSED)
+		/* Who is to use it says why. */
+		result = WALK_SOUND;
+	else if (opened != STORE_OK) {
 		tell(w, "%s", w->image.error);
 		result = opened == STORE_DAMAGED ? WALK_LOST : WALK_FAILED;
 	} else if (w->image.in_use)

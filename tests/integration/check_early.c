@@ -212,6 +212,45 @@ TEST(test_command_killed)
 	server_stop(server);
 }
 
+/* The checkpointer crashes before there is a store */
+
+static void
+crash_checkpointer(void)
+{
+	signal_process(server_pid(server, "checkpointer"), SIGSEGV);
+}
+
+/* It is not the store that is at fault. */
+TEST(test_crash)
+{
+	lock_data();
+	launch_listen(server);
+	server_spawn(server);
+	crash_checkpointer();
+	server_await_log(server, "the store is sound: what has ended", 1);
+	unlock_data();
+	launch_await(server);
+	server_stop(server);
+}
+
+TEST(test_second_crash)
+{
+	int status;
+
+	lock_data();
+	launch_listen(server);
+	server_spawn(server);
+	crash_checkpointer();
+	server_await_log(server, "the store is sound: what has ended", 1);
+	crash_checkpointer();
+	status = server_await_end(server, WAIT_MS);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EX_SOFTWARE);
+	server_expect_clean(server);
+	server_free(server);
+	unlock_data();
+}
+
 static const struct test tests[] = {
 	CASE("signals", setup, NULL),
 	ONCE(test_hang_up),
@@ -223,6 +262,9 @@ static const struct test tests[] = {
 	EACH(test_command_stop_at_once, stop_signals),
 	ONCE(test_command_hang_up),
 	ONCE(test_command_killed),
+	CASE("crash", setup, NULL),
+	ONCE(test_crash),
+	ONCE(test_second_crash),
 };
 
 SUITE("early", tests)
