@@ -108,6 +108,12 @@ stay_alive(void *arg)
 		(void)channel_send(CHANNEL_FD, CHANNEL_PONG);
 }
 
+__attribute__((noreturn)) static void
+store_failed(const struct checkpointer *c)
+{
+	fatalx(store_exit_status(c->store), "%s", store_error(c->store));
+}
+
 /* `first`: no registry of this kvd has opened the store yet. */
 static void
 open_store(struct checkpointer *c, const struct channel_store *before,
@@ -132,7 +138,7 @@ open_store(struct checkpointer *c, const struct channel_store *before,
 		fatalx(first ? EX_CONFIG : EX_IOERR, "%s",
 		    store_error(c->store));
 	default:
-		fatalx(EX_IOERR, "%s", store_error(c->store));
+		store_failed(c);
 	}
 }
 
@@ -215,7 +221,7 @@ check(struct checkpointer *c, enum store_result result)
 	unsigned long skipped;
 
 	if (result == STORE_FAILED)
-		fatalx(EX_IOERR, "%s", store_error(c->store));
+		store_failed(c);
 	if (result == STORE_DAMAGED &&
 	    log_limit_allows(&c->damage, clock_ms(), &skipped)) {
 		log_warnx("data damaged: %s", store_error(c->store));

@@ -4,8 +4,6 @@
 
 #include <sys/epoll.h>
 
-#include <sysexits.h>
-
 #include "common/channel.h"
 #include "common/checkpoint.h"
 #include "common/clock.h"
@@ -13,6 +11,7 @@
 #include "registry/checkpoint.h"
 #include "registry/conn.h"
 #include "registry/state.h"
+#include "registry/warning.h"
 #include "store/store.h"
 
 /* As long as there is a sealed segment, for a message may have been lost. */
@@ -39,7 +38,7 @@ checkpoint_init(struct registry *r)
 	r->checkpoint = (struct checkpoint){ .request_at_ms = CLOCK_NEVER };
 	if (store_snapshot(r->store, &view) != STORE_OK ||
 	    store_stats(view, &stats) != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	store_release(r->store);
 	if (stats.dropped_buckets > 0)
 		checkpoint_request_soon(r);
@@ -131,7 +130,7 @@ checkpoint_demand(struct registry *r)
 	(void)request(r, &r->checkpoint.demanded);
 	store_release(r->store);
 	if (store_snapshot(r->store, &view) != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	r->checkpoint.demanded_revision = store_revision(view);
 	store_release(r->store);
 }

@@ -13,6 +13,7 @@
 #include "registry/resume.h"
 #include "registry/state.h"
 #include "registry/topic.h"
+#include "registry/warning.h"
 #include "store/store.h"
 
 /* With so much left of earlier turns a subscriber is too slow when there is no
@@ -93,7 +94,7 @@ events_last_commit(struct registry *r)
 	struct store_view *view;
 
 	if (store_snapshot(r->store, &view) != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	return view;
 }
 

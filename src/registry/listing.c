@@ -4,10 +4,8 @@
  */
 
 #include <string.h>
-#include <sysexits.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/number.h"
 #include "proto/answer.h"
 #include "proto/listing.h"
@@ -15,6 +13,7 @@
 #include "registry/conn.h"
 #include "registry/listing.h"
 #include "registry/state.h"
+#include "registry/warning.h"
 #include "store/store.h"
 
 /* A page ends with the line that makes it so large. */
@@ -150,7 +149,7 @@ pin(struct registry *r, struct conn *c, uint64_t revision)
 	if (result == STORE_BUSY)
 		return STATUS_TOO_MANY_LISTINGS;
 	if (result != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	c->listing.pinned_ms = clock_ms();
 	c->listing.pinned_wall_ms = r->wall_ms;
 	TAILQ_INSERT_TAIL(&r->listings, c, listing_entry);
@@ -182,7 +181,7 @@ fill(struct registry *r, struct conn *c, struct page *p)
 		warning_damage(r);
 		return STATUS_DATA_DAMAGED;
 	default:
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	}
 }
 

@@ -26,6 +26,7 @@
 #include "registry/state.h"
 #include "registry/session.h"
 #include "registry/turn.h"
+#include "registry/warning.h"
 #include "store/store.h"
 
 #define EVENTS_MAX 256
@@ -116,13 +117,13 @@ open_store(struct registry *r, const struct channel_store *before)
 		/* Another attempt is no use until a person mends it. */
 		fatalx(EX_CONFIG, "%s", store_error(r->store));
 	default:
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	}
 	set_cache(r);
 	warn_of_cache(r);
 	session_list(r);
 	if (housekeeping_init(r) != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	r->reach = store_reach(r->store);
 	store_release(r->store);
 }
@@ -146,7 +147,7 @@ static void
 use_config(struct registry *r)
 {
 	if (store_set_sync(r->store, (int)r->config->sync_ms) != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	if (!store_unsynced(r->store))
 		r->sync_at_ms = CLOCK_NEVER;
 	set_cache(r);
@@ -263,7 +264,7 @@ sync_now(struct registry *r)
 
 	r->sync_at_ms = CLOCK_NEVER;
 	if (store_sync(r->store) != STORE_OK)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	counters_time(registry_counter(r, COUNTER_SYNC_TIME),
 	    (uint64_t)(clock_us() - start_us), 1);
 }

@@ -14,6 +14,7 @@
 #include "registry/conn.h"
 #include "registry/state.h"
 #include "registry/session.h"
+#include "registry/warning.h"
 #include "store/store.h"
 
 /* When a connection has to say HELLO; workers send it at once. */
@@ -84,7 +85,7 @@ session_list(struct registry *r)
 	    (result = store_next_outcome(view, &session)) == STORE_OK)
 		wait_for_worker(r, session, expire_ms);
 	if (result != STORE_ABSENT)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	store_release(r->store);
 }
 

@@ -47,10 +47,16 @@ warning_damage(struct registry *r)
 }
 
 void
+warning_store_failed(const struct registry *r)
+{
+	fatalx(store_exit_status(r->store), "%s", store_error(r->store));
+}
+
+void
 warning_check_store(struct registry *r, enum store_result result)
 {
 	if (result == STORE_FAILED)
-		fatalx(EX_IOERR, "%s", store_error(r->store));
+		warning_store_failed(r);
 	if (result == STORE_DAMAGED)
 		warning_damage(r);
 }

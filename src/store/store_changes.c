@@ -118,7 +118,7 @@ read_past(struct store_changes *ch)
 		ch->past->generation == other_segment(s)->generation))
 		return STORE_LOST;
 	if ((t = table_new(s->log_size, s->hash_key)) == NULL)
-		return store_fail(s, STORE_FAILED, "no memory for the log");
+		return store_fail_memory(s, "the log");
 	if (segment_read(other_segment(s), t->image) == -1 ||
 	    !find_commits(s, t)) {
 		table_drop(t);

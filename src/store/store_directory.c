@@ -49,8 +49,9 @@ store_refusal(int rc)
 static enum store_result
 refuse_errno(struct store *s, const char *what)
 {
-	return store_fail(s, store_refusal(errno), "%s: %s: %s", s->dir, what,
-	    strerror(errno));
+	return store_blame(s, errno,
+	    store_fail(s, store_refusal(errno), "%s: %s: %s", s->dir, what,
+		strerror(errno)));
 }
 
 static enum store_result
@@ -71,7 +72,7 @@ open_directory(struct store *s, const struct store_options *o)
 		return STORE_OK;
 	if (errno == ENOENT && !o->create)
 		return refuse_gone(s, "");
-	return store_refusal(errno);
+	return store_blame(s, errno, store_refusal(errno));
 }
 
 static enum store_result

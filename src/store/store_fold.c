@@ -472,7 +472,7 @@ make_list(struct store *s)
 	if (s->fold.generation == s->sealed->generation ||
 	    fold_list_make(&s->fold, s->sealed) == 0)
 		return STORE_OK;
-	return store_fail(s, STORE_FAILED, "no memory to fold the log");
+	return store_fail_memory(s, "a fold of the log");
 }
 
 enum store_result

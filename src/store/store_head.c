@@ -328,7 +328,7 @@ store_first(struct store_view *v, struct bytes bucket, struct bytes prefix,
 	if ((result = store_find_bucket(v, bucket)) != STORE_OK)
 		return result;
 	if ((h = find_head(s, v->id, prefix)) == NULL)
-		return store_fail(s, STORE_FAILED, "no memory for a queue");
+		return store_fail_memory(s, "a queue");
 	h->used = ++s->heads->uses;
 	if (h->now_ms > s->now_ms)
 		reset(h);

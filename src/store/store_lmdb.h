@@ -249,10 +249,16 @@ struct store {
 	void *alive_arg;
 	char *dir;
 	char error[512];
+	bool lacks; /* memory or descriptors: the last failure was for that */
 };
 
 enum store_result store_fail(struct store *, enum store_result,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* STORE_FAILED: there is no memory for this. */
+enum store_result store_fail_memory(struct store *, const char *what);
+/* Says which error, an errno or one of LMDB's codes, the last failure was for.
+ * Returns the result that it is given. */
+enum store_result store_blame(struct store *, int rc, enum store_result);
 enum store_result store_lmdb_result(struct store *, const char *what, int rc);
 /* To be called now and then by what takes long. */
 static inline void

@@ -97,7 +97,7 @@ store_log_seal(struct store *s)
 	struct table *t;
 
 	if ((t = take_table(s)) == NULL)
-		return store_fail(s, STORE_FAILED, "no memory for the log");
+		return store_fail_memory(s, "the log");
 	if (segment_begin(next, s->store_id, g->generation + 1, g, s->revision,
 		s->durable) == -1) {
 		s->spare = t;

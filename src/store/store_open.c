@@ -223,8 +223,10 @@ open_environment(struct store *s)
 	    rc == MDB_VERSION_MISMATCH)
 		return refuse_damaged(s, rc);
 	if (rc != 0)
-		return store_fail(s, store_refusal(rc),
-		    "%s/data.mdb: cannot open: %s", s->dir, mdb_strerror(rc));
+		return store_blame(s, rc,
+		    store_fail(s, store_refusal(rc),
+			"%s/data.mdb: cannot open: %s", s->dir,
+			mdb_strerror(rc)));
 	return STORE_OK;
 }
 
@@ -420,8 +422,9 @@ open_format(struct store *s, const struct store_options *o)
 	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
 		return refuse_damaged(s, rc);
 	if (rc != 0 && store_refusal(rc) == STORE_FAILED)
-		return store_fail(s, STORE_FAILED,
-		    "%s/data.mdb: cannot read: %s", s->dir, mdb_strerror(rc));
+		return store_blame(s, rc,
+		    store_fail(s, STORE_FAILED, "%s/data.mdb: cannot read: %s",
+			s->dir, mdb_strerror(rc)));
 	if (rc != 0)
 		return store_fail(s, STORE_REFUSED,
 		    "%s/data.mdb: not a kvd store: %s: if it was one, restore "

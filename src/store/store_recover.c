@@ -46,8 +46,9 @@ refuse_unopened(struct store *s, const struct segment *g)
 {
 	if (errno == ENOENT)
 		return refuse_missing(s);
-	return store_fail(s, store_refusal(errno), "%s/%s: cannot open: %s",
-	    s->dir, store_log_name(s, g), strerror(errno));
+	return store_blame(s, errno,
+	    store_fail(s, store_refusal(errno), "%s/%s: cannot open: %s",
+		s->dir, store_log_name(s, g), strerror(errno)));
 }
 
 static enum store_result
@@ -212,7 +213,7 @@ load(struct store *s, struct segment *g, struct table **table)
 
 	*table = t = table_new(s->log_size, s->hash_key);
 	if (t == NULL)
-		return store_fail(s, STORE_FAILED, "no memory for the log");
+		return store_fail_memory(s, "the log");
 	t->generation = g->generation;
 	if (segment_read(g, t->image) == -1)
 		return store_log_fail(s, g, "cannot read");
@@ -248,7 +249,7 @@ erase_next(struct store *s, const struct segment *first, struct segment *next,
 	struct table *t;
 
 	if ((t = table_new(s->log_size, s->hash_key)) == NULL)
-		return store_fail(s, STORE_FAILED, "no memory for the log");
+		return store_fail_memory(s, "the log");
 	if (segment_read(next, t->image) == -1)
 		result = store_log_fail(s, next, "cannot read");
 	/* Before anything is folded the whole segment is made durable. */

@@ -41,9 +41,10 @@ store_map(struct store *s)
 		if (base != MAP_FAILED)
 			break;
 		if (errno != ENOMEM || size / 2 < s->allocated)
-			return store_fail(s, STORE_FAILED,
-			    "%s/data.mdb: cannot map: %s", s->dir,
-			    strerror(errno));
+			return store_blame(s, errno,
+			    store_fail(s, STORE_FAILED,
+				"%s/data.mdb: cannot map: %s", s->dir,
+				strerror(errno)));
 	}
 	s->map = base;
 	s->map_size = size;

@@ -3,9 +3,11 @@
  * batch.  Runs in the registry.
  */
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sysexits.h>
 
 #include "store/store_head.h"
 #include "store/store_watch.h"
@@ -20,6 +22,21 @@ store_fail(struct store *s, enum store_result result, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(s->error, sizeof(s->error), format, args);
 	va_end(args);
+	s->lacks = false;
+	return result;
+}
+
+enum store_result
+store_fail_memory(struct store *s, const char *what)
+{
+	return store_blame(s, ENOMEM,
+	    store_fail(s, STORE_FAILED, "no memory for %s", what));
+}
+
+enum store_result
+store_blame(struct store *s, int rc, enum store_result result)
+{
+	s->lacks = rc == ENOMEM || rc == EMFILE || rc == ENFILE;
 	return result;
 }
 
@@ -34,8 +51,9 @@ store_lmdb_result(struct store *s, const char *what, int rc)
 	case GUARD_DAMAGED:
 		return STORE_FAILED; /* it has said why */
 	default:
-		return store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s",
-		    s->dir, what, mdb_strerror(rc));
+		return store_blame(s, rc,
+		    store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s", s->dir,
+			what, mdb_strerror(rc)));
 	}
 }
 
@@ -55,7 +73,7 @@ store_set_cache(struct store *s, size_t size)
 		    area_writer_open(&s->memory, &s->epoch, s->clock_base_ms);
 	s->cache_size = 0;
 	if (s->area == NULL || area_writer_resize(s->area, size) == -1)
-		return store_fail(s, STORE_FAILED, "no memory for the cache");
+		return store_fail_memory(s, "the cache");
 	s->cache_size = size;
 	return STORE_OK;
 }
@@ -82,6 +100,12 @@ const char *
 store_error(const struct store *s)
 {
 	return s == NULL ? "out of memory" : s->error;
+}
+
+int
+store_exit_status(const struct store *s)
+{
+	return s == NULL || s->lacks ? EX_OSERR : EX_IOERR;
 }
 
 uint64_t

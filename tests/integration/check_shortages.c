@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "launch.h"
+#include "stream.h"
 
 static const char too_many[] = "ERROR too many clients\r\n";
 
@@ -30,6 +31,8 @@ setup(void)
 /* Descriptors */
 
 #define FEW 40
+/* Less than the log takes in memory. */
+#define LITTLE_MEMORY (32 << 20)
 #define CLIENTS_MAX FEW
 
 static void
@@ -287,6 +290,36 @@ TEST(test_scores)
 	server_stop(server);
 }
 
+static void
+allow_little_memory(const struct server *s)
+{
+	const struct rlimit limit = { LITTLE_MEMORY, LITTLE_MEMORY };
+
+	(void)s;
+	if (setrlimit(RLIMIT_DATA, &limit) == -1)
+		_exit(126);
+}
+
+/* A start that lacks memory says nothing about the store. */
+TEST(test_little_memory)
+{
+	int status;
+
+	if (is_sanitized()) {
+		server_free(server);
+		return;
+	}
+	server->before_exec = allow_little_memory;
+	server_spawn(server);
+	status = server_await_end(server, WAIT_MS);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EX_OSERR);
+	expect_part(server_log(server), "no memory for the log");
+	ck_assert_uint_eq(server_log_count(server, "because of the store"), 0);
+	server_expect_clean(server);
+	server_free(server);
+}
+
 static const struct test tests[] = {
 	CASE("descriptors", setup, NULL),
 	ONCE(test_few_descriptors),
@@ -296,6 +329,7 @@ static const struct test tests[] = {
 	ONCE(test_refusals),
 	CASE("memory", setup, NULL),
 	EACH(test_scores, scores),
+	ONCE(test_little_memory),
 };
 
 SUITE("shortages", tests)
