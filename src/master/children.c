@@ -31,6 +31,18 @@ repair(struct master *m)
 		children_replace_acceptors(m);
 }
 
+bool
+children_repair(struct master *m)
+{
+	struct child *c = &m->children[REGISTRY];
+
+	if (!prepare_repair(m))
+		return false;
+	children_event(m, c, POLICY_REPLACE);
+	child_signal(c, SIGKILL);
+	return true;
+}
+
 static void
 start(struct master *m, struct child *c)
 {

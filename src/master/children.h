@@ -18,6 +18,10 @@ void children_start_acceptors(struct master *);
 /* Tells each acceptor to end, and starts another when it has ended.  Also
  * starts and stops acceptors so that there are as many as are configured. */
 void children_replace_acceptors(struct master *);
+/* Makes again what somebody has removed (prepare_repair()).  If that is the
+ * registry's socket, no new worker could connect: then the registry is killed,
+ * and its successor gets another socket.  Returns whether that is so. */
+bool children_repair(struct master *);
 
 /* Begins to stop kvd, which is to exit with this status.  If it is stopping
  * already, kills the children that it waits for. */

@@ -114,19 +114,14 @@ restart_heartbeat(struct master *m, struct child *c)
 	    clock_ms());
 }
 
-/* Sends the registry its configuration.  If somebody has removed its socket, no
- * new worker could connect: then it is killed, and its successor gets another
- * socket. */
+/* Sends the registry its configuration, unless it is replaced. */
 static void
 tell_registry(struct master *m)
 {
 	struct child *c = &m->children[REGISTRY];
 
 	restart_heartbeat(m, c);
-	if (prepare_repair(m)) {
-		children_event(m, c, POLICY_REPLACE);
-		child_signal(c, SIGKILL);
-	} else
+	if (!children_repair(m))
 		child_configure(c, m->config, &m->params);
 }
 

@@ -87,6 +87,7 @@ struct master {
 	bool announced; /* clients have been able to connect once */
 	struct log_limit shortages; /* messages that a fork has failed */
 	bool reload_wanted; /* SIGHUP came before kvd was announced */
+	int64_t look_at_ms; /* is the registry's socket still there? */
 	struct checkpoint_demand checkpoints;
 	struct walk walk; /* through a store that makes processes crash */
 	struct scrub scrub; /* checks of the store in the background */

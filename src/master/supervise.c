@@ -30,6 +30,11 @@
 #include "master/supervise.h"
 #include "master/users.h"
 
+/* Below the registry-timeout, so that new clients are served in the end. */
+#define LOOK_MS 5000
+/* After the socket could not be made again, which was logged. */
+#define LOOK_AGAIN_MS 60000
+
 static void
 announce(struct master *m)
 {
@@ -347,6 +352,22 @@ beat(struct master *m, struct child *c, int64_t now_ms)
 	}
 }
 
+/* Has somebody removed the registry's socket?  Nobody else would notice: its
+ * clients are connected, and new ones only have to wait.  Returns when it is
+ * looked next. */
+static int64_t
+look_at_socket(struct master *m, int64_t now_ms)
+{
+	if (m->look_at_ms > now_ms)
+		return m->look_at_ms;
+	m->look_at_ms = now_ms + LOOK_MS;
+	if (m->announced && !m->stopping &&
+	    child_answers(&m->children[REGISTRY]) &&
+	    !listener_has_name(&m->registry_listener) && !children_repair(m))
+		m->look_at_ms = now_ms + LOOK_AGAIN_MS;
+	return m->look_at_ms;
+}
+
 /* Does what is due, and returns when the next thing will be. */
 static int64_t
 run_timers(struct master *m)
@@ -356,8 +377,11 @@ run_timers(struct master *m)
 	int64_t walk_ms = walk_run(m, now_ms);
 	int64_t scrub_ms = scrub_run(m, now_ms);
 	int64_t adopt_ms = adopt_run(m, now_ms);
+	int64_t look_ms = look_at_socket(m, now_ms);
 	struct child *c;
 
+	if (look_ms < next_ms)
+		next_ms = look_ms;
 	if (control_ms < next_ms)
 		next_ms = control_ms;
 	if (walk_ms < next_ms)

@@ -225,6 +225,29 @@ await_all_names(void)
 			pause_until(deadline_ms, names[i]);
 }
 
+/* Nobody tells the master, and new clients are served all the same. */
+TEST(test_swept_unnoticed)
+{
+	int linked, fresh;
+
+	launch_run(server);
+	linked = launch_client(server);
+	client_ask(linked, "CREATE b\nPUT b k v\n", "OK\r\nOK\r\n");
+	if (_i == 0)
+		sweep_registry_socket();
+	else
+		sweep_runtime_directory();
+	fresh = launch_client(server);
+	client_ask(fresh, "GET b k\nPUT b k w\n", "v\r\nOK\r\nOK\r\n");
+	client_ask(linked, "GET b k\n", "w\r\nOK\r\n");
+	await_all_names();
+	ck_assert_uint_eq(
+	    server_log_count(server, "/registry.sock was gone; made again"), 1);
+	(void)close(linked);
+	(void)close(fresh);
+	server_stop(server);
+}
+
 TEST(test_swept)
 {
 	char pid[32];
@@ -454,6 +477,7 @@ static const struct test tests[] = {
 	ONCE(test_pid_file_of_another),
 	CASE("cleaners", setup, NULL),
 	LOOP(test_swept, SWEEPS),
+	LOOP(test_swept_unnoticed, 2),
 	ONCE(test_swept_and_forged),
 	ONCE(test_lock_of_new_directory),
 	CASE("refusals", setup, NULL),
