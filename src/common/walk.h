@@ -13,6 +13,7 @@ enum walk_status {
 	WALK_IS_SOUND = EX_OK, /* nothing is damaged */
 	WALK_IS_DAMAGED = 1, /* buckets are; the next start knows which */
 	WALK_IS_SAME = 2, /* the same, and this start knew all of them */
+	WALK_IS_NONE = 3, /* there is no store that could be looked at */
 	WALK_IS_LOST = EX_DATAERR, /* the store is not to be served */
 	/* Any other: nobody knows. */
 };

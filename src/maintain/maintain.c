@@ -221,6 +221,8 @@ maintain_walk(const struct maintain_options *o)
 		return WALK_IS_DAMAGED;
 	case WALK_SAME:
 		return WALK_IS_SAME;
+	case WALK_NONE:
+		return WALK_IS_NONE;
 	case WALK_LOST:
 		return WALK_IS_LOST;
 	default:

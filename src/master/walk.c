@@ -326,16 +326,17 @@ give_up(struct master *m)
 }
 
 static void
-found_nothing(struct master *m, int64_t now_ms)
+found_nothing(struct master *m, const char *text, int64_t now_ms)
 {
 	struct walk *w = &m->walk;
 
 	if (w->at_start) {
-		log_info("the store is sound");
+		log_info("%s", text);
 		return;
 	}
-	log_warnx("the store is sound: what has ended the process "
-		  "is something else; see the lines before");
+	log_warnx("%s: what has ended the process is something else; see the "
+		  "lines before",
+	    text);
 	w->fruitless = true;
 	w->not_before_ms = now_ms + PAUSE_MS;
 }
@@ -373,7 +374,10 @@ conclude(struct master *m, int status)
 {
 	switch (WIFEXITED(status) ? WEXITSTATUS(status) : -1) {
 	case WALK_IS_SOUND:
-		found_nothing(m, clock_ms());
+		found_nothing(m, "the store is sound", clock_ms());
+		return;
+	case WALK_IS_NONE:
+		found_nothing(m, "there is no store to look at", clock_ms());
 		return;
 	case WALK_IS_DAMAGED:
 		log_info("the other buckets are served");
@@ -401,7 +405,7 @@ walk_ended(struct master *m, pid_t pid, int status)
 	w->deadline_ms = CLOCK_NEVER;
 	while (w->fd != -1)
 		walk_read(m);
-	if (WIFEXITED(status) && WEXITSTATUS(status) <= WALK_IS_SAME)
+	if (WIFEXITED(status) && WEXITSTATUS(status) <= WALK_IS_NONE)
 		w->failures = 0;
 	if (!m->stopping)
 		conclude(m, status);

@@ -450,7 +450,7 @@ store_walk(const struct walk_options *o)
 	opened = store_image_open(&w->image, o->dir, NULL);
 	if (opened == STORE_REFUSED)
 		/* Who is to use it says why. */
-		result = WALK_SOUND;
+		result = WALK_NONE;
 	else if (opened != STORE_OK) {
 		tell(w, "%s", w->image.error);
 		result = opened == STORE_DAMAGED ? WALK_LOST : WALK_FAILED;

@@ -34,6 +34,7 @@ enum walk_result {
 	WALK_SOUND, /* nothing is damaged, and there is no file `damaged` */
 	WALK_DAMAGED, /* the file says which buckets are */
 	WALK_SAME, /* the same, and it said no less before */
+	WALK_NONE, /* no store, or not one that may be opened: see store_open() */
 	WALK_LOST, /* the store is not to be served, as `found` was told */
 	WALK_FAILED, /* nobody knows, and `found` was told why */
 };

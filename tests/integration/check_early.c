@@ -227,7 +227,8 @@ TEST(test_crash)
 	launch_listen(server);
 	server_spawn(server);
 	crash_checkpointer();
-	server_await_log(server, "the store is sound: what has ended", 1);
+	server_await_log(server,
+	    "there is no store to look at: what has ended the process", 1);
 	unlock_data();
 	launch_await(server);
 	server_stop(server);
@@ -241,7 +242,8 @@ TEST(test_second_crash)
 	launch_listen(server);
 	server_spawn(server);
 	crash_checkpointer();
-	server_await_log(server, "the store is sound: what has ended", 1);
+	server_await_log(server,
+	    "there is no store to look at: what has ended the process", 1);
 	crash_checkpointer();
 	status = server_await_end(server, WAIT_MS);
 	ck_assert(WIFEXITED(status));
