@@ -270,8 +270,8 @@ session_answer(struct registry *r, const struct conn *c, uint64_t sequence,
 	 * record as it was when the worker connected. */
 	if (store_snapshot(r->store, &view) != STORE_OK ||
 	    store_get_outcome(view, c->session.id, &frames) != STORE_OK)
-		fatalx(EX_IOERR, "a session's outcomes are gone: %s",
-		    store_error(r->store));
+		fatalx(store_exit_status(r->store),
+		    "a session's outcomes are gone: %s", store_error(r->store));
 	return outcome_find(frames, sequence, reply);
 }
 

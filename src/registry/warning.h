@@ -24,7 +24,8 @@ void warning_accept(struct registry *);
 void warning_close(struct registry *, const char *why);
 /* The store has found a checksum that does not match. */
 void warning_damage(struct registry *);
-/* Exits after STORE_FAILED: nobody knows what is on the disk. */
+/* Exits after STORE_FAILED: nobody knows what is on the disk, or memory is
+ * short. */
 void warning_store_failed(const struct registry *) __attribute__((noreturn));
 /* Logs STORE_DAMAGED.  Exits after STORE_FAILED. */
 void warning_check_store(struct registry *, enum store_result);

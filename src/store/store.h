@@ -123,8 +123,8 @@ void store_close(struct store *);
 
 /* One line about the last STORE_REFUSED, STORE_FAILED or STORE_DAMAGED. */
 const char *store_error(const struct store *);
-/* What to exit with after STORE_FAILED: EX_OSERR if memory or descriptors were
- * short, which says nothing about the store, or EX_IOERR. */
+/* What to exit with after STORE_FAILED: EX_OSERR if memory, space, descriptors or
+ * locks were lacking, which says nothing about the store, or EX_IOERR. */
 int store_exit_status(const struct store *);
 
 /* The view of the last commit.  It stays the same until store_release(), after

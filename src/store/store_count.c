@@ -291,7 +291,7 @@ store_settle(struct store_view *v, struct bytes bucket, size_t *max,
 	if (*settled || s->batch.open || (w == NULL && !make_place(s)))
 		return STORE_OK;
 	if (w == NULL && (w = new_watch(s, v->id)) == NULL)
-		return store_fail(s, STORE_FAILED, "out of memory");
+		return store_fail_memory(s, "a count");
 	use_watch(s, w);
 	if (!w->settled && *max > 0)
 		result = settle(v, w, max);

@@ -46,12 +46,18 @@ store_refusal(int rc)
 	return is_shortage(rc) ? STORE_FAILED : STORE_REFUSED;
 }
 
+bool
+store_is_lack(int rc)
+{
+	return is_shortage(rc) && rc != EIO && rc != MDB_PANIC &&
+	    rc != MDB_BAD_TXN;
+}
+
 static enum store_result
 refuse_errno(struct store *s, const char *what)
 {
-	return store_blame(s, errno,
-	    store_fail(s, store_refusal(errno), "%s: %s: %s", s->dir, what,
-		strerror(errno)));
+	return store_fail_rc(s, errno, store_refusal(errno), "%s: %s", s->dir,
+	    what);
 }
 
 static enum store_result
@@ -72,7 +78,8 @@ open_directory(struct store *s, const struct store_options *o)
 		return STORE_OK;
 	if (errno == ENOENT && !o->create)
 		return refuse_gone(s, "");
-	return store_blame(s, errno, store_refusal(errno));
+	s->lacks = store_is_lack(errno);
+	return store_refusal(errno);
 }
 
 static enum store_result
@@ -169,8 +176,8 @@ store_unlock_registry(struct store *s)
 	if (flock(s->dirfd, LOCK_UN) == 0)
 		return STORE_OK;
 	/* No registry could start while this process runs. */
-	return store_fail(s, STORE_FAILED,
-	    "%s: cannot unlock data directory: %s", s->dir, strerror(errno));
+	return store_fail_rc(s, errno, STORE_FAILED,
+	    "%s: cannot unlock data directory", s->dir);
 }
 
 /* A checkpointer that is about to make the store locks out registries, too. */

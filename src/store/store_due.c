@@ -238,7 +238,7 @@ note(struct store *s, struct due_change change)
 		max = n == 0 ? 64 : 2 * n;
 		more = realloc(all->changes, max * sizeof(*more));
 		if (more == NULL)
-			return store_fail(s, STORE_FAILED, "out of memory");
+			return store_fail_memory(s, "what is due");
 		all->changes = more;
 		all->changes_max = max;
 	}

@@ -61,8 +61,8 @@ store_check_files(struct store *s)
 		if (fstatat(s->dirfd, names[i], &st, AT_SYMLINK_NOFOLLOW) == 0)
 			result = check_file(s, names[i], &st);
 		else if (errno != ENOENT)
-			result = store_fail(s, store_refusal(errno),
-			    "%s/%s: %s", s->dir, names[i], strerror(errno));
+			result = store_fail_rc(s, errno, store_refusal(errno),
+			    "%s/%s", s->dir, names[i]);
 		if (result != STORE_OK)
 			return result;
 	}

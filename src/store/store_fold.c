@@ -161,9 +161,8 @@ fold_read_state(struct store *s, struct fold_state *state, bool *folding)
 		rc = fold_get_place(s, txn, &place);
 	mdb_txn_abort(txn);
 	if (rc != 0)
-		return store_fail(s, store_refusal(rc),
-		    "%s/data.mdb: cannot read the log's state: %s", s->dir,
-		    mdb_strerror(rc));
+		return store_fail_rc(s, rc, store_refusal(rc),
+		    "%s/data.mdb: cannot read the log's state", s->dir);
 	*folding = place.generation != 0;
 	return STORE_OK;
 }

@@ -249,16 +249,17 @@ struct store {
 	void *alive_arg;
 	char *dir;
 	char error[512];
-	bool lacks; /* memory or descriptors: the last failure was for that */
+	bool lacks; /* the last failure was for store_is_lack() */
 };
 
 enum store_result store_fail(struct store *, enum store_result,
     const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* As store_fail(), with an errno or one of LMDB's codes, whose text follows the
+ * others. */
+enum store_result store_fail_rc(struct store *, int rc, enum store_result,
+    const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* STORE_FAILED: there is no memory for this. */
 enum store_result store_fail_memory(struct store *, const char *what);
-/* Says which error, an errno or one of LMDB's codes, the last failure was for.
- * Returns the result that it is given. */
-enum store_result store_blame(struct store *, int rc, enum store_result);
 enum store_result store_lmdb_result(struct store *, const char *what, int rc);
 /* To be called now and then by what takes long. */
 static inline void
@@ -327,6 +328,8 @@ enum store_result store_check_files(struct store *);
 /* STORE_FAILED if the error, an errno or one of LMDB's codes, may go away by
  * itself, else STORE_REFUSED. */
 enum store_result store_refusal(int rc);
+/* Is memory, space, a descriptor or a lock lacking? */
+bool store_is_lack(int rc);
 /* Opens the data directory, takes the role's lock of it, and says how large
  * data.mdb is. */
 enum store_result store_open_directory(struct store *,

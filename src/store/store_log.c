@@ -29,8 +29,8 @@ store_log_fail(struct store *s, const struct segment *g, const char *what)
 
 	s->shortage = SHORT_OF_LOG;
 	s->log_open = s->log_open && full;
-	return store_fail(s, full ? STORE_FULL : STORE_FAILED, "%s/%s: %s: %s",
-	    s->dir, store_log_name(s, g), what, strerror(errno));
+	return store_fail_rc(s, errno, full ? STORE_FULL : STORE_FAILED,
+	    "%s/%s: %s", s->dir, store_log_name(s, g), what);
 }
 
 static enum segment_write

@@ -223,10 +223,8 @@ open_environment(struct store *s)
 	    rc == MDB_VERSION_MISMATCH)
 		return refuse_damaged(s, rc);
 	if (rc != 0)
-		return store_blame(s, rc,
-		    store_fail(s, store_refusal(rc),
-			"%s/data.mdb: cannot open: %s", s->dir,
-			mdb_strerror(rc)));
+		return store_fail_rc(s, rc, store_refusal(rc),
+		    "%s/data.mdb: cannot open", s->dir);
 	return STORE_OK;
 }
 
@@ -336,9 +334,9 @@ commit_format(struct store *s, bool has_log)
 static enum store_result
 end_format(struct store *s, int rc, const char *what)
 {
-	return rc == 0 ? STORE_OK :
-			 store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s",
-			     s->dir, what, mdb_strerror(rc));
+	return rc == 0 ?
+	    STORE_OK :
+	    store_fail_rc(s, rc, STORE_FAILED, "%s/data.mdb: %s", s->dir, what);
 }
 
 /*
@@ -422,9 +420,8 @@ open_format(struct store *s, const struct store_options *o)
 	if (rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND)
 		return refuse_damaged(s, rc);
 	if (rc != 0 && store_refusal(rc) == STORE_FAILED)
-		return store_blame(s, rc,
-		    store_fail(s, STORE_FAILED, "%s/data.mdb: cannot read: %s",
-			s->dir, mdb_strerror(rc)));
+		return store_fail_rc(s, rc, STORE_FAILED,
+		    "%s/data.mdb: cannot read", s->dir);
 	if (rc != 0)
 		return store_fail(s, STORE_REFUSED,
 		    "%s/data.mdb: not a kvd store: %s: if it was one, restore "
@@ -479,9 +476,9 @@ sync_file(struct store *s)
 		mdb_txn_abort(txn);
 		rc = mdb_env_sync(s->env, 1);
 	}
-	return rc == 0 ? STORE_OK :
-			 store_fail(s, STORE_FAILED, "%s/data.mdb: sync: %s",
-			     s->dir, mdb_strerror(rc));
+	return rc == 0 ?
+	    STORE_OK :
+	    store_fail_rc(s, rc, STORE_FAILED, "%s/data.mdb: sync", s->dir);
 }
 
 static enum store_result
@@ -490,7 +487,7 @@ read_damage(struct store *s)
 	enum damage_result read;
 
 	if ((s->damage = malloc(sizeof(*s->damage))) == NULL)
-		return store_fail(s, STORE_FAILED, "out of memory");
+		return store_fail_memory(s, "the list of damage");
 	if ((read = damage_read(s->damage, s->dirfd)) == DAMAGE_READ)
 		return STORE_OK;
 	free(s->damage);
@@ -502,8 +499,8 @@ read_damage(struct store *s)
 		    "%s/" DAMAGE_FILE
 		    ": malformed: remove it; kvd makes it again if it has to",
 		    s->dir);
-	return store_fail(s, store_refusal(errno), "%s/" DAMAGE_FILE ": %s",
-	    s->dir, strerror(errno));
+	return store_fail_rc(s, errno, store_refusal(errno), "%s/" DAMAGE_FILE,
+	    s->dir);
 }
 
 /* The registry's part. */
@@ -547,10 +544,9 @@ store_begin(struct store **store, const struct store_options *o)
 	count_init(s);
 	if (getrandom(s->hash_key, sizeof(s->hash_key), 0) !=
 	    sizeof(s->hash_key))
-		return store_fail(s, STORE_FAILED, "getrandom: %s",
-		    strerror(errno));
+		return store_fail_rc(s, errno, STORE_FAILED, "getrandom");
 	if ((s->dir = strdup(o->dir)) == NULL)
-		return store_fail(s, STORE_FAILED, "out of memory");
+		return store_fail_memory(s, "the directory's name");
 	return STORE_OK;
 }
 

@@ -38,7 +38,7 @@ new_pin(struct store *s, struct store_pin **result)
 	if (s->n_pins == STORE_PINS_MAX)
 		return STORE_BUSY;
 	if ((pin = calloc(1, sizeof(*pin))) == NULL)
-		return store_fail(s, STORE_FAILED, "out of memory");
+		return store_fail_memory(s, "a snapshot");
 	pin->view.store = s;
 	if ((opened = store_view_open(&pin->view, s->revision)) != STORE_OK) {
 		free(pin);

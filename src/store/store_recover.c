@@ -46,9 +46,8 @@ refuse_unopened(struct store *s, const struct segment *g)
 {
 	if (errno == ENOENT)
 		return refuse_missing(s);
-	return store_blame(s, errno,
-	    store_fail(s, store_refusal(errno), "%s/%s: cannot open: %s",
-		s->dir, store_log_name(s, g), strerror(errno)));
+	return store_fail_rc(s, errno, store_refusal(errno),
+	    "%s/%s: cannot open", s->dir, store_log_name(s, g));
 }
 
 static enum store_result

@@ -34,8 +34,8 @@ store_data_size(struct store *s, size_t *size)
 	struct stat st;
 
 	if (fstat(s->fd, &st) == -1)
-		return store_fail(s, STORE_FAILED, "%s/data.mdb: %s", s->dir,
-		    strerror(errno));
+		return store_fail_rc(s, errno, STORE_FAILED, "%s/data.mdb",
+		    s->dir);
 	*size = (size_t)st.st_size;
 	return STORE_OK;
 }

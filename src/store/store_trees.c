@@ -41,10 +41,8 @@ store_map(struct store *s)
 		if (base != MAP_FAILED)
 			break;
 		if (errno != ENOMEM || size / 2 < s->allocated)
-			return store_blame(s, errno,
-			    store_fail(s, STORE_FAILED,
-				"%s/data.mdb: cannot map: %s", s->dir,
-				strerror(errno)));
+			return store_fail_rc(s, errno, STORE_FAILED,
+			    "%s/data.mdb: cannot map", s->dir);
 	}
 	s->map = base;
 	s->map_size = size;
@@ -112,8 +110,7 @@ store_trees_find(struct store *s, struct store_trees *t, uint64_t transaction,
 		return STORE_OK;
 	t->map = (struct tree_map){ s->map, s->page_size, meta.count };
 	if (meta.count > s->map_size / s->page_size)
-		return store_fail(s, STORE_FAILED,
-		    "%s/data.mdb: no addresses to map it", s->dir);
+		return store_fail_memory(s, "a map of data.mdb");
 	if ((result = find_trees(s, t, &meta.main)) == STORE_OK)
 		t->transaction = transaction;
 	return result;

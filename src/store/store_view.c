@@ -27,17 +27,28 @@ store_fail(struct store *s, enum store_result result, const char *format, ...)
 }
 
 enum store_result
-store_fail_memory(struct store *s, const char *what)
+store_fail_rc(struct store *s, int rc, enum store_result result,
+    const char *format, ...)
 {
-	return store_blame(s, ENOMEM,
-	    store_fail(s, STORE_FAILED, "no memory for %s", what));
+	size_t size;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(s->error, sizeof(s->error), format, args);
+	va_end(args);
+	size = strlen(s->error);
+	snprintf(s->error + size, sizeof(s->error) - size, ": %s",
+	    mdb_strerror(rc));
+	s->lacks = store_is_lack(rc);
+	return result;
 }
 
 enum store_result
-store_blame(struct store *s, int rc, enum store_result result)
+store_fail_memory(struct store *s, const char *what)
 {
-	s->lacks = rc == ENOMEM || rc == EMFILE || rc == ENFILE;
-	return result;
+	(void)store_fail(s, STORE_FAILED, "no memory for %s", what);
+	s->lacks = true;
+	return STORE_FAILED;
 }
 
 enum store_result
@@ -51,9 +62,8 @@ store_lmdb_result(struct store *s, const char *what, int rc)
 	case GUARD_DAMAGED:
 		return STORE_FAILED; /* it has said why */
 	default:
-		return store_blame(s, rc,
-		    store_fail(s, STORE_FAILED, "%s/data.mdb: %s: %s", s->dir,
-			what, mdb_strerror(rc)));
+		return store_fail_rc(s, rc, STORE_FAILED, "%s/data.mdb: %s",
+		    s->dir, what);
 	}
 }
 
