@@ -77,16 +77,25 @@ limits_spare(const struct config *config)
 }
 
 int
+limits_check(const struct config *config)
+{
+	int64_t limit;
+
+	if (limits_clients(config, &limit) > 0)
+		return 0;
+	log_warnx("kvd cannot work with a limit of %" PRId64
+		  " open files: raise it (ulimit -Hn, LimitNOFILE)",
+	    limit);
+	return -1;
+}
+
+int
 limits_apply(struct config *config)
 {
 	int64_t limit, fit = limits_clients(config, &limit);
 
-	if (fit == 0) {
-		log_warnx("kvd cannot work with a limit of %" PRId64
-			  " open files: raise it (ulimit -Hn, LimitNOFILE)",
-		    limit);
+	if (limits_check(config) == -1)
 		return -1;
-	}
 	if (config->max_clients <= fit)
 		return 0;
 	log_warnx("max-clients is lowered from %" PRId64 " to %" PRId64

@@ -22,6 +22,8 @@ void limits_raise(void);
 int64_t limits_clients(const struct config *, int64_t *limit);
 /* How many descriptors the limit allows the master beyond what it needs. */
 int64_t limits_spare(const struct config *);
+/* Can kvd work with that limit?  Returns 0, or -1 having logged why not. */
+int limits_check(const struct config *);
 /*
  * Lowers max-clients to what that limit allows, with a warning.  Returns 0, or
  * -1 when kvd cannot work with the limit, having logged it.

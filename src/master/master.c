@@ -78,7 +78,7 @@ start(struct master *m)
 {
 	startup_stderr();
 	limits_raise();
-	if (limits_apply(m->config) == -1)
+	if (limits_check(m->config) == -1)
 		return m->status = EX_CONFIG;
 	if ((m->status = take_environment(m)) != EX_OK ||
 	    (m->status = prepare_users(m)) != EX_OK ||

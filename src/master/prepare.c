@@ -283,6 +283,8 @@ prepare_run(struct master *m)
 	int status;
 
 	limits_protect();
+	if (limits_apply(m->config) == -1)
+		return EX_CONFIG;
 	if ((status = provide_data(m)) != EX_OK)
 		return status;
 	if ((status = runtime_lock(m)) != EX_OK ||
