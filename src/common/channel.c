@@ -31,9 +31,12 @@
  * fork. */
 #define CONFIG_WAIT_MS 10000
 
+/* At a reload the paths of the directories stay as they were, after the size of
+ * the lines was checked. */
+#define PATHS_MAX 4096
 _Static_assert(CONFIG_HEADER +
 	    CHANNEL_FILTERS * SANDBOX_COUNT_MAX * SANDBOX_INSTRUCTION +
-	    CONFIG_LINES_MAX <=
+	    CONFIG_LINES_MAX + PATHS_MAX <=
 	PACKET_MAX,
     "each configuration fits a packet");
 

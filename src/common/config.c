@@ -312,15 +312,23 @@ check_lines(const struct config *c, struct buf *errors)
 	    size, CONFIG_LINES_MAX);
 }
 
-int
-config_check_sizes(const struct config *c, struct buf *errors)
+static int
+check_log_size(const struct config *c, struct buf *errors)
 {
 	int64_t least = config_log_size_min(c->max_value);
 
 	if (c->log_size >= least)
-		return check_lines(c, errors);
+		return 0;
 	return config_mistake(errors,
 	    "log-size: a max-value of %lld needs a log-size of at least %lldM",
 	    (long long)c->max_value,
 	    (long long)((least + ((int64_t)1 << 20) - 1) >> 20));
+}
+
+int
+config_check_sizes(const struct config *c, struct buf *errors)
+{
+	int rc = check_log_size(c, errors);
+
+	return check_lines(c, errors) == -1 ? -1 : rc;
 }

@@ -135,7 +135,7 @@ int config_lines(struct config *, const char *text, char *error);
 #define CONFIG_FILES_MAX (1 << 20)
 /* The size of the lines of config_print(), which children are sent in one
  * packet. */
-#define CONFIG_LINES_MAX 48000
+#define CONFIG_LINES_MAX 44000
 
 /*
  * Reads a file, and those that it includes, and appends a line to `errors`
