@@ -222,6 +222,7 @@ run_child(const struct sandbox_list *list, uint32_t arch, struct result *r)
 static int
 ask_child(const struct sandbox_list *list, uint32_t arch, struct result *r)
 {
+	int status = 0;
 	pid_t pid;
 
 	/* Unless the child says something else. */
@@ -231,8 +232,12 @@ ask_child(const struct sandbox_list *list, uint32_t arch, struct result *r)
 		return -1;
 	if (pid == 0)
 		run_child(list, arch, r);
-	while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
 		;
+	if (WIFSIGNALED(status))
+		snprintf(r->text, sizeof(r->text),
+		    "libseccomp died of signal %d; memory may be short",
+		    WTERMSIG(status));
 	return 0;
 }
 
