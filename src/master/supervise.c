@@ -30,7 +30,7 @@
 #include "master/supervise.h"
 #include "master/users.h"
 
-/* Below the registry-timeout, so that new clients are served in the end. */
+/* Below the default of registry-timeout, so that new clients only wait. */
 #define LOOK_MS 5000
 /* After the socket could not be made again, which was logged. */
 #define LOOK_AGAIN_MS 60000
@@ -353,8 +353,8 @@ beat(struct master *m, struct child *c, int64_t now_ms)
 }
 
 /* Has somebody removed the registry's socket?  Nobody else would notice: its
- * clients are connected, and new ones only have to wait.  Returns when it is
- * looked next. */
+ * clients are connected, and new ones only have to wait.  Returns when to look
+ * next. */
 static int64_t
 look_at_socket(struct master *m, int64_t now_ms)
 {
@@ -363,8 +363,13 @@ look_at_socket(struct master *m, int64_t now_ms)
 	m->look_at_ms = now_ms + LOOK_MS;
 	if (m->announced && !m->stopping &&
 	    child_answers(&m->children[REGISTRY]) &&
-	    !listener_has_name(&m->registry_listener) && !children_repair(m))
-		m->look_at_ms = now_ms + LOOK_AGAIN_MS;
+	    !listener_has_name(&m->registry_listener)) {
+		/* Acceptors are in the old directory, which may have gone. */
+		if (children_repair(m))
+			children_replace_acceptors(m);
+		else
+			m->look_at_ms = now_ms + LOOK_AGAIN_MS;
+	}
 	return m->look_at_ms;
 }
 

@@ -22,6 +22,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "exchange.h"
 #include "launch.h"
 
 /* Every system has these. */
@@ -249,6 +250,41 @@ TEST(test_socket_made_again)
 	process_kill(server_pid(server, "registry"));
 	client_ask(fd, "PUT b k v\n", "OK\r\n");
 	expect_owner("run/worker/registry.sock", 0, user.pw_gid, 0660);
+	(void)close(fd);
+	server_stop(server);
+}
+
+static bool
+is_served(void)
+{
+	struct exchange x = { .out = "PUT b k v\n",
+		.out_size = 10,
+		.want = "OK\r\n",
+		.want_size = 4 };
+	int fd = client_connect(server);
+	bool good = exchange_run(fd, &x) == EXCHANGE_OK;
+
+	(void)close(fd);
+	return good;
+}
+
+/* Somebody has removed the directory that is the root of acceptors and workers.
+ * Workers that are connected are lost, but new clients are served. */
+TEST(test_root_made_again)
+{
+	int64_t deadline_ms;
+	int fd;
+
+	if (!can_switch())
+		return;
+	server_option(server, "registry-timeout 300ms");
+	fd = start_with_users();
+	client_ask(fd, "CREATE b\n", "OK\r\n");
+	remove_tree(launch_path(server, "run"));
+	deadline_ms = now_ms() + WAIT_MS;
+	while (!is_served())
+		pause_until(deadline_ms, "service");
+	client_ask(fd, "PUT b k w\n", "ERROR registry unavailable\r\n");
 	(void)close(fd);
 	server_stop(server);
 }
@@ -871,6 +907,7 @@ static const struct test tests[] = {
 	ONCE(test_users),
 	ONCE(test_restarts),
 	ONCE(test_socket_made_again),
+	ONCE(test_root_made_again),
 	ONCE(test_crash),
 	EACH(test_bad_users, bad_users),
 	LOOP(test_ordinary_user, 2),
