@@ -153,17 +153,21 @@ complain(void *arg, size_t page, const char *what)
 /*
  * A value with more pages than it needs: stores that were made by earlier kvds
  * have such ones.  But if the number is damaged, LMDB would free pages of
- * others.  Only all pages together tell, and they are looked at once.
+ * others.  Only all pages together tell, and they are looked at once.  Returns
+ * 0, GUARD_DAMAGED, or an errno.
  */
-static bool
-are_sound(struct store *s)
+static int
+check_all(struct store *s)
 {
 	struct look l = { s, true };
 	struct pages p;
-	int db;
+	int db, lacking = 0;
 
-	if (pages_open(&p, s->fd, s->guard.data.transaction) != NULL ||
-	    !pages_walk(&p, &p.main, PAGES_BYTES, visit, complain, &l))
+	errno = 0;
+	if (pages_open(&p, s->fd, s->guard.data.transaction) != NULL) {
+		lacking = errno;
+		l.sound = false;
+	} else if (!pages_walk(&p, &p.main, PAGES_BYTES, visit, complain, &l))
 		l.sound = false;
 	for (db = 0; l.sound && db < DB_COUNT; db++)
 		if (!pages_walk(&p, &s->guard.data.trees[db], PAGES_BYTES,
@@ -172,7 +176,9 @@ are_sound(struct store *s)
 	if (l.sound)
 		pages_check_free_list(&p, complain, &l);
 	pages_close(&p);
-	return l.sound;
+	if (lacking != 0)
+		return lacking;
+	return l.sound ? 0 : GUARD_DAMAGED;
 }
 
 enum store_result
@@ -196,6 +202,7 @@ check_overflow(struct store *s, const struct page_node *n)
 	const struct tree_map *map = &s->guard.data.map;
 	size_t need = page_overflow(n->size, map->page_size), first;
 	struct page_header h;
+	int rc;
 
 	memcpy(&first, n->data, sizeof(first));
 	if (first < 2 || first >= map->count)
@@ -206,10 +213,10 @@ check_overflow(struct store *s, const struct page_node *n)
 		return fail(s, first, "something else is in its place");
 	if (h.u.pages == need || s->guard.allows_more)
 		return 0;
-	if (!are_sound(s))
+	if ((rc = check_all(s)) == GUARD_DAMAGED)
 		return fail(s, first, "it has too many pages, or others do");
-	s->guard.allows_more = true;
-	return 0;
+	s->guard.allows_more = rc == 0;
+	return rc;
 }
 
 static int

@@ -8,6 +8,8 @@
  * their place, it says something else than what is found.
  */
 
+#include <errno.h>
+
 #include "store/store_record.h"
 
 static const char name[] = SIZES_NAME;
@@ -92,8 +94,9 @@ sizes_count_all(struct store *s, MDB_txn *txn)
 	struct pages p;
 	int rc = 0;
 
+	errno = 0;
 	if (pages_open(&p, s->fd, mdb_txn_id(txn) - 1) != NULL)
-		rc = MDB_CORRUPTED;
+		rc = errno != 0 ? errno : MDB_CORRUPTED;
 	else if (pages_find_tree(&p, store_tree_names[DB_ENTRIES], &tree) == 1)
 		(void)pages_walk(&p, &tree, PAGES_BYTES, visit, ignore, &w);
 	pages_close(&p);

@@ -40,7 +40,8 @@ store_map(struct store *s)
 		    s->fd, 0);
 		if (base != MAP_FAILED)
 			break;
-		if (errno != ENOMEM || size / 2 < s->allocated)
+		if (errno != ENOMEM || size / 2 < STORE_SIZE_MIN ||
+		    size / 2 < s->allocated)
 			return store_fail_rc(s, errno, STORE_FAILED,
 			    "%s/data.mdb: cannot map", s->dir);
 	}
