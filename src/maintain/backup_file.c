@@ -50,6 +50,18 @@ find_directory(struct backup_file *f)
 	return 0;
 }
 
+static int
+check_directory(struct backup_file *f, const char *data)
+{
+	struct stat a, b;
+
+	if (stat(f->dir, &a) == -1 || stat(data, &b) == -1 ||
+	    a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return 0;
+	errno = 0;
+	return fail(f, "is in the data directory: use another one");
+}
+
 static void
 make_temporary(struct backup_file *f)
 {
@@ -74,7 +86,8 @@ open_unnamed(struct backup_file *f)
 }
 
 int
-backup_file_open(struct backup_file *f, const char *path, bool replace)
+backup_file_open(struct backup_file *f, const char *path, const char *data,
+    bool replace)
 {
 	*f = (struct backup_file){ .fd = -1, .replace = replace };
 	if (strcmp(path, "-") == 0) {
@@ -82,7 +95,8 @@ backup_file_open(struct backup_file *f, const char *path, bool replace)
 		return 0;
 	}
 	f->path = path;
-	if (check_name(f) == -1 || find_directory(f) == -1)
+	if (check_name(f) == -1 || find_directory(f) == -1 ||
+	    check_directory(f, data) == -1)
 		return -1;
 	return open_unnamed(f);
 }

@@ -22,8 +22,10 @@ struct backup_file {
 };
 
 /* All return 0, or -1 with `error`.  `path` "-" is standard output.  Without
- * `replace` a file that exists is an error. */
-int backup_file_open(struct backup_file *, const char *path, bool replace);
+ * `replace` a file that exists is an error.  In the data directory none is made:
+ * it might have the name of a part of the store. */
+int backup_file_open(struct backup_file *, const char *path, const char *data,
+    bool replace);
 /* Makes it durable, and gives it its name. */
 int backup_file_finish(struct backup_file *);
 /* Closes it.  If it has no name yet, nothing is left of it. */

@@ -302,7 +302,7 @@ maintain_backup(const struct maintain_options *o)
 	int status;
 
 	options.write = write_backup;
-	if (backup_file_open(&r.file, o->file, o->replace) == -1)
+	if (backup_file_open(&r.file, o->file, o->data, o->replace) == -1)
 		return fail_file(o, &r);
 	maintain_confine_files(!o->no_sandbox, o->data,
 	    r.file.path == NULL ? NULL : r.file.dir);

@@ -24,6 +24,7 @@ int __wrap_fsync(int);
 
 static struct {
 	char dir[32], path[64];
+	const char *data; /* the data directory */
 	bool no_unnamed; /* the file system has no files without a name */
 	int fail_sync; /* which fsync(2) fails; 0: none */
 	int syncs; /* so far */
@@ -72,6 +73,7 @@ setup(void)
 	(void)strcpy(fx.dir, "/tmp/kvd.XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(fx.dir));
 	snprintf(fx.path, sizeof(fx.path), "%s/backup", fx.dir);
+	fx.data = "/";
 }
 
 static int
@@ -100,7 +102,7 @@ make(bool replace, const char *text)
 	struct backup_file f;
 	int rc;
 
-	rc = backup_file_open(&f, fx.path, replace);
+	rc = backup_file_open(&f, fx.path, fx.data, replace);
 	if (rc == 0) {
 		ck_assert_int_eq(backup_file_write(&f, text, strlen(text)),
 		    (ssize_t)strlen(text));
@@ -164,7 +166,7 @@ TEST(test_given_up)
 	struct backup_file f;
 
 	fx.no_unnamed = !unnamed[_i];
-	ck_assert_int_eq(backup_file_open(&f, fx.path, false), 0);
+	ck_assert_int_eq(backup_file_open(&f, fx.path, fx.data, false), 0);
 	ck_assert_int_eq(backup_file_write(&f, "half", 4), 4);
 	ck_assert_int_ne(access(fx.path, F_OK), 0);
 	backup_file_close(&f);
@@ -177,12 +179,26 @@ TEST(test_taken)
 	struct backup_file f;
 
 	fx.no_unnamed = !unnamed[_i];
-	ck_assert_int_eq(backup_file_open(&f, fx.path, false), 0);
+	ck_assert_int_eq(backup_file_open(&f, fx.path, fx.data, false), 0);
 	ck_assert_int_eq(make(false, "first"), 0);
 	ck_assert_int_eq(backup_file_finish(&f), -1);
 	ck_assert_ptr_nonnull(strstr(f.error, "exists already"));
 	backup_file_close(&f);
 	expect_text("first");
+}
+
+/* Not even with another name, and by another path. */
+TEST(test_data_directory)
+{
+	struct backup_file f;
+	char data[64];
+
+	snprintf(data, sizeof(data), "/tmp/../%s", fx.dir);
+	ck_assert_int_eq(backup_file_open(&f, fx.path, data, _i != 0), -1);
+	ck_assert_ptr_nonnull(strstr(f.error, "is in the data directory"));
+	ck_assert_int_eq(errno, 0);
+	backup_file_close(&f);
+	ck_assert_int_eq(count_files(), 0);
 }
 
 static const struct test tests[] = {
@@ -191,6 +207,7 @@ static const struct test tests[] = {
 	EACH(test_not_durable, unnamed),
 	EACH(test_given_up, unnamed),
 	EACH(test_taken, unnamed),
+	LOOP(test_data_directory, 2),
 };
 
 SUITE("backup_file", tests)
