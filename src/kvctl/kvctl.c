@@ -123,6 +123,10 @@ find_command(const struct ctl_options *o)
 		errx(CTL_USAGE, "usage: kvctl %s%s%s", c->name,
 		    c->argument == NULL ? "" : " ",
 		    c->argument == NULL ? "" : c->argument);
+	/* It would be another request. */
+	if (c->run != maintain_backup && o->count > 1 &&
+	    strpbrk(o->words[1], "\r\n") != NULL)
+		errx(CTL_USAGE, "an argument has a line break");
 	if ((o->json || o->metrics) && c->run != stats_show)
 		errx(CTL_USAGE, "-j and -m are options of stats");
 	return c;

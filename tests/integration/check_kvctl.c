@@ -621,6 +621,7 @@ TEST(test_kill)
 	pid_t worker;
 
 	ctl_expect_part(s, CTL("kill", "4711"), 1, "there is no client 4711");
+	ctl_expect_part(s, CTL("kill", "1\nstop"), 2, "has a line break");
 	ctl_expect_part(s, CTL("kill", "all"), 1, "kill needs the id of a cl");
 	peer_of(fd, peer);
 	find_id(s, peer, id);
