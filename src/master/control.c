@@ -32,7 +32,8 @@
 struct control {
 	struct control_conn conns[CONTROL_CONNS];
 	int64_t accept_at_ms; /* CLOCK_NEVER: at any time */
-	struct log_limit refusals;
+	struct log_limit refusals; /* of kvd's own children */
+	struct log_limit shortages;
 };
 
 int
@@ -152,6 +153,19 @@ warn_of_child(struct master *m, const struct ucred *peer)
 	log_suppressed(skipped);
 }
 
+/* Descriptors or memory are short; errno says which. */
+static void
+pause_accepting(struct master *m)
+{
+	unsigned long skipped;
+
+	m->control->accept_at_ms = clock_ms() + ACCEPT_PAUSE_MS;
+	if (log_limit_allows(&m->control->shortages, clock_ms(), &skipped)) {
+		log_warn("cannot accept kvctl");
+		log_suppressed(skipped);
+	}
+}
+
 /* One at a time: those that wait are accepted in the next turns. */
 static void
 accept_conn(struct master *m)
@@ -163,7 +177,7 @@ accept_conn(struct master *m)
 
 	if (fd == -1) {
 		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			m->control->accept_at_ms = clock_ms() + ACCEPT_PAUSE_MS;
+			pause_accepting(m);
 		return;
 	}
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == -1) {

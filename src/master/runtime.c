@@ -14,6 +14,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/directory.h"
 #include "common/exit.h"
 #include "common/log.h"
@@ -45,15 +46,20 @@ close_fd(int *fd)
 
 /* Returns a descriptor, or -1 with errno having logged why. */
 static int
-open_directory(const char *path, int mode)
+open_directory(struct master *m, const char *path, int mode)
 {
 	char error[CONFIG_ERROR_SIZE];
 	int fd = directory_open(path, mode, error, sizeof(error)), saved;
+	unsigned long skipped;
 
 	if (fd != -1)
 		return fd;
 	saved = errno;
-	log_warnx("runtime: %s", error);
+	/* A child that waits for its start tries again and again. */
+	if (log_limit_allows(&m->directories, clock_ms(), &skipped)) {
+		log_warnx("runtime: %s", error);
+		log_suppressed(skipped);
+	}
 	errno = saved;
 	return -1;
 }
@@ -76,7 +82,7 @@ set_workdir_access(const struct master *m, int fd)
 static int
 make_workdir(struct master *m)
 {
-	int fd = open_directory(m->workdir, WORKDIR_MODE);
+	int fd = open_directory(m, m->workdir, WORKDIR_MODE);
 
 	if (fd == -1)
 		return -1;
@@ -138,7 +144,7 @@ static int
 lock_directory(struct master *m)
 {
 	if ((m->runtime_fd =
-		    open_directory(m->config->runtime, RUNTIME_MODE)) == -1)
+		    open_directory(m, m->config->runtime, RUNTIME_MODE)) == -1)
 		return exit_status_of(errno);
 	if (flock(m->runtime_fd, LOCK_EX | LOCK_NB) == 0)
 		return EX_OK;
@@ -231,7 +237,7 @@ is_locked_directory(const struct master *m, int fd)
 static int
 repair_directory(struct master *m)
 {
-	int fd = open_directory(m->config->runtime, RUNTIME_MODE);
+	int fd = open_directory(m, m->config->runtime, RUNTIME_MODE);
 
 	if (fd == -1)
 		return -1;

@@ -86,6 +86,7 @@ struct master {
 	int daemon_fd; /* for daemon_ready(); -1: no process waits */
 	bool announced; /* clients have been able to connect once */
 	struct log_limit shortages; /* messages that a fork has failed */
+	struct log_limit directories; /* that one cannot be opened */
 	bool reload_wanted; /* SIGHUP came before kvd was announced */
 	int64_t look_at_ms; /* is the registry's socket still there? */
 	struct checkpoint_demand checkpoints;
