@@ -27,15 +27,19 @@
 
 /*
  * Finds the user that kvd is going to be started by.  Root may check a kvd that
- * runs as another user, and that user owns the data directory.  A directory
- * that does not exist yet is made by root, or by init.
+ * runs as another user, and that user owns the data directory, unless the
+ * configuration names users.  A directory that does not exist yet is made by
+ * root, or by init.
  */
 static uid_t
 find_user(const struct config *config, const struct privileges *p)
 {
+	bool names_none = strcmp(config->user, CONFIG_USER_SELF) == 0 &&
+	    strcmp(config->registry_user, CONFIG_USER_SELF) == 0;
 	struct stat st;
 
-	if (geteuid() == 0 && !p->switches && stat(config->data, &st) == 0)
+	if (geteuid() == 0 && !p->switches && names_none &&
+	    stat(config->data, &st) == 0)
 		return st.st_uid;
 	return geteuid();
 }
@@ -232,11 +236,14 @@ check_configuration(const struct config *config, struct buf *errors)
 	struct privileges p;
 	uid_t user;
 
-	if (users_find(config, &p, error) == -1)
+	/* Otherwise it is not known whose the directories are to be. */
+	if (users_find(config, &p, error) == 0) {
+		user = find_user(config, &p);
+		check_data(config, p.switches ? p.registry_user.uid : user,
+		    errors);
+		check_runtime(config, user, errors);
+	} else
 		(void)config_mistake(errors, "%s", error);
-	user = find_user(config, &p);
-	check_data(config, p.switches ? p.registry_user.uid : user, errors);
-	check_runtime(config, user, errors);
 	check_control(config, errors);
 	check_listens(config, errors);
 	check_programs(config, errors);

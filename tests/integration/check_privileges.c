@@ -642,9 +642,9 @@ TEST(test_bad_users)
 {
 	const char *options[] = { bad_users[_i].option, bad_users[_i].other,
 		NULL };
-	const char *args[12] = { "kvd", "-n" };
-	char output[OUTPUT_SIZE];
-	size_t n = 2, i;
+	char data[PATH_MAX], runtime[PATH_MAX], output[OUTPUT_SIZE];
+	const char *args[12] = { "kvd", "-n", "-o", data, "-o", runtime };
+	size_t n = 6, i;
 
 	if (geteuid() != 0) {
 		printf("not running as root: users are not tested\n");
@@ -654,12 +654,20 @@ TEST(test_bad_users)
 	ck_assert_int_eq(launch_second(server, options, output), EX_CONFIG);
 	expect_part(output, bad_users[_i].why);
 	ck_assert(!launch_exists(server, "data"));
+	/* What it says of users is all; whose the directories are to be is not
+	 * known. */
+	ck_assert_int_eq(mkdir(launch_path(server, "data"), 0700), 0);
+	ck_assert_int_eq(mkdir(launch_path(server, "run"), 0755), 0);
+	ck_assert_int_eq(chown(launch_path(server, "data"), 12345, 0), 0);
+	snprintf(data, sizeof(data), "data %s/data", server->dir);
+	snprintf(runtime, sizeof(runtime), "runtime %s/run", server->dir);
 	for (i = 0; options[i] != NULL; i++) {
 		args[n++] = "-o";
 		args[n++] = options[i];
 	}
 	ck_assert_int_eq(kvd_command(args, output), EX_CONFIG);
 	expect_part(output, bad_users[_i].why);
+	ck_assert_ptr_null(strstr(output, "chown"));
 	server_free(server);
 }
 
