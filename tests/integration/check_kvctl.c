@@ -413,7 +413,7 @@ TEST(test_mode)
 	ck_assert_int_eq(socket_mode(s), 0600);
 	ctl_expect_part(s, CTL("config"), 0, "\nmax-clients 1000\n");
 	/* A socket that somebody has removed is made again. */
-	server_file(s, "control group 0\n");
+	server_file(s, "control group %u\n", (unsigned int)getegid());
 	ck_assert_int_eq(unlink(ctl_path(s)), 0);
 	signal_process(s->pid, SIGHUP);
 	server_await_log(s, "control.sock was gone; made again", 1);

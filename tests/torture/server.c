@@ -166,6 +166,9 @@ exec_server(const struct server *s)
 	n = add_option(argv, n, "shutdown-timeout 2s");
 	/* Workers whose clients have left count for a moment. */
 	n = add_option(argv, n, "max-clients %u", 4 * o->clients + 100);
+	/* Otherwise only root can count its descriptors. */
+	if (geteuid() != 0)
+		n = add_option(argv, n, "core-dumps yes");
 	for (i = 0; i < o->n_kvd_options; i++)
 		n = add_option(argv, n, "%s", o->kvd_options[i]);
 	server_path(s, "kvd.conf", file);
