@@ -221,7 +221,8 @@ crash_checkpointer(void)
 }
 
 /* It is not the store that is at fault. */
-TEST(test_crash)
+static void
+crash_at_start(void)
 {
 	lock_data();
 	launch_listen(server);
@@ -229,6 +230,11 @@ TEST(test_crash)
 	crash_checkpointer();
 	server_await_log(server,
 	    "there is no store to look at: what has ended the process", 1);
+}
+
+TEST(test_crash)
+{
+	crash_at_start();
 	unlock_data();
 	launch_await(server);
 	server_stop(server);
@@ -238,12 +244,7 @@ TEST(test_second_crash)
 {
 	int status;
 
-	lock_data();
-	launch_listen(server);
-	server_spawn(server);
-	crash_checkpointer();
-	server_await_log(server,
-	    "there is no store to look at: what has ended the process", 1);
+	crash_at_start();
 	crash_checkpointer();
 	status = server_await_end(server, WAIT_MS);
 	ck_assert(WIFEXITED(status));
